@@ -1,5 +1,5 @@
 # Three commands: make setup, make test, make lint. And make demo, to see it all work.
-.PHONY: setup demo bench test test-all coverage lint format docs machines lowest \
+.PHONY: setup demo bench test test-all coverage lint format docs machines lowest nightly \
 	constraints clean
 
 run := .venv/bin/
@@ -58,6 +58,8 @@ machines: setup  ## The wheel on machines that hold only their part of the packa
 
 lowest: setup  ## Tests with the lowest versions allowed
 	@./scripts/check_lowest.sh
+
+nightly: machines lowest test-all  ## What continuous integration leaves out
 
 constraints:  ## Pin all versions anew
 	uv pip compile pyproject.toml --all-extras --group dev --python-version 3.12 --universal \

@@ -27,10 +27,10 @@ from twoalike.design import (
     ArrangementEnd,
     PlannedArrangement,
     arrangement_rng,
+    covering_bound,
     covering_sets,
     next_arrangement,
     rescaled_average,
-    schonheim_bound,
 )
 from twoalike.study import ArrangementConfig
 
@@ -190,7 +190,7 @@ def covering_rows() -> list[str]:
             seeds = [np.random.default_rng(seed) for seed in range(3)]
             sets = [len(covering_sets(m, size, rng)) for rng in seeds]
             seconds = (time.process_time() - start) / 3
-            bound = schonheim_bound(m, size)
+            bound = covering_bound(m, size=size)
             rows.append(
                 f"| {m} | {size} | {bound} | {min(sets)}-{max(sets)} | "
                 f"{np.mean(sets) / bound:.2f} | {seconds:.1f} |"

@@ -56,7 +56,7 @@ import torch
 from twoalike.choice import expected_accuracy
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._spectrum import Spectrum
-from twoalike.judgments import import_triplets, object_index, participant_index
+from twoalike.judgments import import_choices, object_index, participant_index
 
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "derived" / "context"
@@ -185,7 +185,7 @@ class Judgments:
         if not folder.is_dir():
             sys.exit(f"no real data at {folder} (set TWOALIKE_SHARED_DATA)")
         objects = (folder / "object_ids.txt").read_text().split()
-        choices = import_triplets(
+        choices = import_choices(
             folder / "triplets_by_participant.txt", objects=objects, participant_column=4
         )
         self.items, chosen, self.ids = object_index(choices)

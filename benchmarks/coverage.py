@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from twoalike.choice import random_triplets
-from twoalike.design import covering_bound, covering_triplets
+from twoalike.design import TrialForm, covering_bound, covering_trials
 from twoalike.study import provenance
 
 RESULTS = Path(__file__).resolve().parent / "results" / "coverage.md"
@@ -53,7 +53,7 @@ def random_needed(m: int, rng: np.random.Generator) -> int:
 def row(m: int, repeats: int) -> str:
     """One line of the table."""
     start = time.process_time()
-    triplets = covering_triplets(m, repeats, np.random.default_rng(SEED))
+    triplets = covering_trials(TrialForm(3), m, repeats, np.random.default_rng(SEED))
     seconds = time.process_time() - start
     counts = pair_counts(triplets, m)
     if counts.min() < repeats:

@@ -190,10 +190,9 @@ def our_block(world: Any, size: str) -> Callable[[int], None]:
 
     from twoalike.embedding import FitConfig
     from twoalike.embedding import _vi as vi
-    from twoalike.embedding._density import jax_density
     from twoalike.embedding._model import Data, Form
     from twoalike.embedding._spectrum import starts_near
-    from twoalike.embedding._vi import begin
+    from twoalike.embedding._vi import begin, jax_density
 
     data = Data.from_tables({"choices": world.choices()})
     config = FitConfig(quick=True, engine="vi", batch=SIZES[size][-1])

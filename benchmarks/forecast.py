@@ -37,8 +37,8 @@ from twoalike.embedding import Posterior, fit
 from twoalike.features import FeatureTable, read_features
 from twoalike.judgments import (
     dissimilarities_table,
+    import_choices,
     import_dissimilarities,
-    import_triplets,
     object_index,
     ratings_table,
     read_judgments,
@@ -218,7 +218,7 @@ def things() -> Iterator[Labels]:
     taken = sorted(out | (classes & set(ids) - set(concepts)))
 
     def choices() -> dict[str, Any]:
-        table = import_triplets(
+        table = import_choices(
             THINGS / "triplets_by_participant.txt",
             objects=THINGS / "object_ids.txt",
             participant_column=4,

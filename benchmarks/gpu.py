@@ -85,7 +85,7 @@ def things() -> Any:
 
     with tempfile.TemporaryDirectory() as folder:
         out, things = Path(folder, "choices.parquet"), Path(str(SHARED), "things")
-        words = ["import", "triplets", things / "triplets_by_participant.txt"]
+        words = ["import", "choices", things / "triplets_by_participant.txt"]
         words += ["--objects", things / "object_ids.txt", "--participant-column", 4, "--out", out]
         command = [sys.executable, "-m", "twoalike.cli.app", *map(str, words)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

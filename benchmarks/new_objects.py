@@ -199,7 +199,7 @@ def main() -> None:
         sys.exit(f"no real data at {THINGS} (set TWOALIKE_SHARED_DATA)")
     WORK.mkdir(parents=True, exist_ok=True)
     if not (WORK / "choices.parquet").exists():
-        words: tuple[Any, ...] = ("import", "triplets", THINGS / "triplets_by_participant.txt")
+        words: tuple[Any, ...] = ("import", "choices", THINGS / "triplets_by_participant.txt")
         words += ("--objects", THINGS / "object_ids.txt", "--participant-column", 4)
         command(*words, "--out", WORK / "choices.parquet")
     choices = read_judgments(WORK / "choices.parquet")

@@ -206,7 +206,7 @@ def export(folder: Path, sessions: int) -> str:
     from twoalike.online._places import Entrant, enter
     from twoalike.online._records import Record
     from twoalike.online._serve import open_store
-    from twoalike.online._store import SESSIONS, Append
+    from twoalike.online._store import SESSIONS, append
 
     study = compiled_study(folder, 1, N_TRIALS)
     built = BuiltStudy.load(study)
@@ -223,7 +223,8 @@ def export(folder: Path, sessions: int) -> str:
         store.submit(lambda c, new=new: c.execute(insert(SESSIONS).values(new)) and None).result()
         own = [one._replace(body=one.body.replace(row["name"], name)) for one in checked]
         for first in range(0, len(own), 50):
-            store.submit(Append(name, tuple(own[first : first + 50]))).result()
+            some = own[first : first + 50]
+            store.submit(lambda c, name=name, some=some: append(c, name, some)).result()
     store.close()
     begun = time.monotonic()
     out = folder / "archive.ndjson"

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from twoalike.online import OnlineStudy, build_online, fetch
-from twoalike.online._session import PageStep, TrialStep
+from twoalike.online._records import PageStep, TrialStep
 from twoalike.planning import create_study
 
 RESULTS = Path(__file__).parent / "results" / "online_fetch.md"

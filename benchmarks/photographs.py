@@ -43,10 +43,10 @@ from twoalike.backbones import Backbone
 from twoalike.choice import expected_accuracy
 from twoalike.distill import distill
 from twoalike.embedding import fit
-from twoalike.embedding._intervals import kept_together, pair_odds
+from twoalike.embedding._similarity import kept_together, pair_odds
 from twoalike.evaluation import set_similarities
 from twoalike.features import FeatureTable
-from twoalike.judgments import import_triplets, object_index, read_judgments, write_judgments
+from twoalike.judgments import import_choices, object_index, read_judgments, write_judgments
 from twoalike.study import provenance
 from twoalike.teacher import teach
 
@@ -312,7 +312,7 @@ def main() -> None:
         sys.exit(f"no real data at {PHOTOS} (set TWOALIKE_SHARED_DATA)")
     WORK.mkdir(parents=True, exist_ok=True)
     if not (WORK / "choices.parquet").is_file():
-        import_triplets(
+        import_choices(
             THINGS / "triplets_by_participant.txt",
             objects=THINGS / "object_ids.txt",
             participant_column=4,

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from twoalike.embedding._intervals import kept_together, pair_odds
+from twoalike.embedding._similarity import kept_together, pair_odds
 from twoalike.evaluation import upper
 from twoalike.judgments import read_rdms
 from twoalike.results import Results

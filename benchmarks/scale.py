@@ -90,9 +90,8 @@ def cost(judgments: int) -> dict[str, float]:
 
     from twoalike.embedding import FitConfig
     from twoalike.embedding import _vi as vi
-    from twoalike.embedding._density import jax_density
     from twoalike.embedding._model import Data, Form
-    from twoalike.embedding._vi import begin
+    from twoalike.embedding._vi import begin, jax_density
 
     data = Data.from_tables({"choices": World(judgments, 12_000).choices()})
     config = FitConfig(engine="vi")

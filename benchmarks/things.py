@@ -286,7 +286,7 @@ def main() -> None:
     if not THINGS.is_dir():
         sys.exit(f"no real data at {THINGS} (set TWOALIKE_SHARED_DATA)")
     WORK.mkdir(parents=True, exist_ok=True)
-    words = ("import", "triplets", THINGS / "triplets_by_participant.txt")
+    words = ("import", "choices", THINGS / "triplets_by_participant.txt")
     words += ("--objects", THINGS / "object_ids.txt", "--participant-column", 4)
     imported = command(*words, "--overwrite", "--out", WORK / "choices.parquet")
     choices = read_judgments(WORK / "choices.parquet")

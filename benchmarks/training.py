@@ -49,12 +49,12 @@ from twoalike.distill import (
     image_similarity,
     triplet_loss,
 )
-from twoalike.distill._fabric import make_fabric
 from twoalike.distill._lesson import image_lesson
 from twoalike.distill._loop import Trainer
+from twoalike.distill._run import make_fabric
 from twoalike.distill._sources import Opinion
-from twoalike.distill._student import StudentNetwork
 from twoalike.distill._trainable import compute_twice
+from twoalike.distill._update import StudentNetwork
 from twoalike.features import FeatureTable, write_features
 from twoalike.study import provenance, sha256_file
 from twoalike.teacher import AffineTeacher, save_teacher
@@ -150,7 +150,7 @@ def loop_of(folder: Path, **settings: bool) -> Callable[[], None]:
     )
     backbone = load_backbone("resnet18", untrained=True, seed=0).resized(SIZE)
     if config.checkpointing:
-        compute_twice(backbone.module, backbone.network)
+        compute_twice(backbone.network)
     opinion = Opinion((3 * colours[:, :1]).astype(np.float32))
     lesson = image_lesson(config, as_collection(paths), backbone.preprocessing, opinion)
     student = StudentNetwork(backbone.module)
@@ -161,7 +161,7 @@ def loop_of(folder: Path, **settings: bool) -> Callable[[], None]:
 
     def steps() -> None:
         for _ in range(STEPS):
-            trainer._advance(next(place), data, None)
+            trainer._advance(next(place), data)
 
     return steps
 
@@ -190,7 +190,7 @@ def kept(checkpointing: bool) -> float:
     """Mebibytes that a forward pass keeps for the backward pass, weights aside."""
     backbone = load_backbone("resnet18", untrained=True, seed=0).resized(SIZE)
     if checkpointing:
-        compute_twice(backbone.module, backbone.network)
+        compute_twice(backbone.network)
     student = StudentNetwork(backbone.module).train()
     own, sizes = {p.data_ptr() for p in student.parameters()}, {}
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from twoalike.display import open_triggers
-from twoalike.display._triggers import PulsePort
+from twoalike.display._devices import PulsePort
 from twoalike.tasks._protocol import Triggers
 
 RESULTS = Path(__file__).parent / "results" / "triggers.md"

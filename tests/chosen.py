@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from twoalike.choice import TRIPLET, Question
+from twoalike.embedding import Prior
 from twoalike.embedding._choices import ChoiceGroup, Choices, choice_log_likelihood
 from twoalike.embedding._model import Data
 from twoalike.embedding._parts import find_kernel
@@ -53,3 +54,24 @@ def log_likelihoods(
         )
         found[group.rows] = evaluate(logs)
     return found
+
+
+def _exponential(m: int, d: int, features: Any) -> Any:
+    import pymc as pm
+
+    scale = pm.HalfNormal("own_scale", 1.5, dims="dimension")
+    unit = pm.Exponential("unit", 1.0, shape=(m, d))
+    return pm.Deterministic("embedding", scale * unit, dims=("object", "dimension"))
+
+
+def _start(m: int, d: int, p: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    return {"unit": 0.3 * rng.gamma(1.5, 1 / 1.5, size=(m, d)) + 0.02}
+
+
+def _start_at(x: np.ndarray, features: Any) -> dict[str, np.ndarray]:
+    scale = x.mean(axis=0) + 0.02
+    return {"own_scale": scale, "unit": np.maximum(x, 0.02 * scale) / scale}
+
+
+EXPONENTIAL = Prior(_exponential, _start, _start_at, stored={"own_scale": "dimension"})
+"""A prior of somebody else, ``tests.chosen:EXPONENTIAL``."""

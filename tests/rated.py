@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
+from tests.posteriors import posterior_of
 
 from twoalike.embedding import Posterior
-from twoalike.embedding._posterior_file import flat_attrs
 from twoalike.judgments import sortings_table
 
 
@@ -58,20 +57,14 @@ def posterior_around(
     x: np.ndarray, ids: Sequence[str], people: Sequence[str], *axes_of_people: str
 ) -> Posterior:
     """Draws around the truth, as of a fit to these people's ratings (``rater``) or sortings."""
-    axes, shape, n = ("chain", "draw"), (1, 60), len(people)
+    shape, n = (1, 60), len(people)
     jitter = 0.02 * np.random.default_rng(5).random((*shape, *x.shape))
-    variables: dict[str, Any] = {"embedding": ((*axes, "object", "dimension"), x + jitter)}
-    for name, value in (("temperature", 1.0), ("lapse", 0.05)):
-        variables[name] = ((*axes, "participant"), np.full((*shape, n), value))
+    draws: dict[str, Any] = {"embedding": x + jitter}
     for axis in axes_of_people:
         symbol = {"rater": "rating", "sorter": "sorting"}[axis]
         for name in ("noise", "origin", "unit", "threshold"):
-            variables[f"{symbol}_{name}"] = ((*axes, axis), np.full((*shape, n), 0.5))
+            draws[f"{symbol}_{name}"] = np.full((*shape, n), 0.5)
     if "rater" in axes_of_people:
-        steps = np.broadcast_to(np.linspace(-1.5, 1.5, 6), (*shape, n, 6))
-        variables["rating_threshold"] = ((*axes, "rater", "threshold"), steps)
-    coords: dict[str, Any] = {"object": list(ids)}
-    coords |= dict.fromkeys(("participant", *axes_of_people), list(people))
-    tree = xr.DataTree.from_dict({"posterior": xr.Dataset(variables, coords=coords)})
-    tree.attrs = flat_attrs({"schema_version": 1, "engine": "nuts", "convergence": {}})
-    return Posterior(tree)
+        draws["rating_threshold"] = np.broadcast_to(np.linspace(-1.5, 1.5, 6), (*shape, n, 6))
+    labels = {"object": ids} | dict.fromkeys(("participant", *axes_of_people), people)
+    return posterior_of(draws, labels, convergence={})

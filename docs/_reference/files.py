@@ -12,8 +12,7 @@ from twoalike.design import (
     SORTING_LIST,
     TRIAL_LIST,
 )
-from twoalike.embedding import _posterior_file
-from twoalike.embedding._model import KINDS
+from twoalike.embedding._posterior_file import OTHER_AXES, VARIABLES
 from twoalike.judgments import ARRANGEMENTS, CHOICES, DISSIMILARITIES, RATINGS, SORTINGS
 from twoalike.record import ANSWERS, GROUP, PARTICIPANTS
 from twoalike.registry import find_task, task_names
@@ -74,8 +73,7 @@ _FILES = (
     (
         "`student/`",
         "`model.safetensors` (with the layer of the vector, or `vector.safetensors` beside it), "
-        "`classifier.safetensors` if classes were kept, `config.json`, `README.md` (model card), "
-        "`training.jsonl`",
+        "`config.json`, `README.md` (model card), `training.jsonl`",
         "`distill` → plain timm, `features`, `evaluate`",
     ),
     ("`results.json`", "[every measure with its interval](results.md)", "`evaluate` → `report`"),
@@ -131,9 +129,11 @@ Tab-separated, UTF-8. One row a network and measure, on all judgments or a part 
 
 """
 _POSTERIOR_OTHERS = """
-Where there are ratings or sortings also these. Noise and thresholds are in standard deviations of
-the similarities of the pairs that were rated or shown together (`unit`), counted from their mean
-(`origin`). A `rater` is a person on one scale; thresholds that a scale does not have are NaN.
+Where there are other judgments than choices also those of their axis: `arranger`, `source` (of
+dissimilarities), `rater`, `sorter`. Noise and thresholds of ratings and sortings are in standard
+deviations of the similarities of the pairs that were rated or shown together (`unit`), counted from
+their mean (`origin`). A `rater` is a person on one scale; thresholds that a scale does not have are
+NaN.
 """
 _POSTERIOR_WEIGHTS = """
 Where people weigh the dimensions (`fit --people weights`) also these, the last with groups. The
@@ -193,21 +193,16 @@ def files_page() -> str:
         for part in (each.trials, each.events)
         if part is not None
     ]
-    of_kinds = {
-        name: ("chain", "draw", *kind.stored[name])
-        for kind in KINDS.values()
-        for name in kind.needed
-    }
     draws, others, weights = (
         table(
             ["variable", "dimensions"],
-            ([code(name), ", ".join(map(code, dims))] for name, dims in variables.items()),
+            (
+                [code(name), ", ".join(map(code, variable.dims))]
+                for name, variable in VARIABLES.items()
+                if variable.beside in beside
+            ),
         )
-        for variables in (
-            _posterior_file.NEEDED,
-            of_kinds,
-            _posterior_file.OF_WEIGHTS | _posterior_file.OF_GROUPS,
-        )
+        for beside in (("always",), OTHER_AXES, ("log_weight", "group_log_weight"))
     )
     raw += [_section(*one) for one in _BESIDE]
     lists = [_section(*one) for one in _LISTS]

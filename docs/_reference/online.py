@@ -60,7 +60,7 @@ _FILES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("session.json", OnlineSession),
     ("people/CODE.json", Person),
     ("Archive: a session", SessionLine),
-    ("Archive: a block of an adaptive session", Block),
+    ("Archive: a block of trials that the server chose", Block),
     ("Archive: a record", Record),
 )
 

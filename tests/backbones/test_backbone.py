@@ -78,11 +78,6 @@ def test_a_folder_that_holds_weights(tmp_path: Path, wrapping: str | None) -> No
         load_backbone("test_resnet", weights=tmp_path)
 
 
-def test_preprocessing_is_the_networks_own_but_for_the_crop() -> None:
-    settings = load_backbone("test_vit", untrained=True).preprocessing
-    assert (settings.size, settings.mean, settings.crop_pct) == (160, (0.5, 0.5, 0.5), 1.0)
-
-
 class Evil:
     """Pickles to a call."""
 

@@ -19,7 +19,6 @@ from twoalike.backbones import (
 from twoalike.cli.app import main
 from twoalike.collections import as_collection
 from twoalike.features import read_features
-from twoalike.study import TwoalikeError
 
 
 def mean_colour() -> Backbone:
@@ -87,14 +86,6 @@ def test_processes_help_a_gpu_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         assert usual_workers(gpu, 5000) == expected
 
 
-def test_batch_size_does_not_matter(photos: Path) -> None:
-    backbone = load_backbone("test_resnet", untrained=True, size=64)
-    one = extract_features(backbone, photos, batch=1)
-    all_at_once = extract_features(backbone, photos, batch=99)
-    np.testing.assert_allclose(one.values, all_at_once.values, atol=1e-5)
-    assert one.meta == all_at_once.meta
-
-
 def test_meta_tells_network_and_images_apart(photos: Path) -> None:
     first = extract_features("test_resnet", photos, untrained=True, size=32).meta
     other = extract_features("test_resnet", photos, untrained=True, size=32, seed=1).meta
@@ -104,11 +95,6 @@ def test_meta_tells_network_and_images_apart(photos: Path) -> None:
     (photos / "a.png").write_bytes((photos / "d.png").read_bytes())
     changed = extract_features("test_resnet", photos, untrained=True, size=32).meta
     assert changed["listing_sha256"] != first["listing_sha256"]
-
-
-def test_no_such_device(photos: Path) -> None:
-    with pytest.raises(TwoalikeError, match="`device=cpu`"):
-        extract_features(mean_colour(), photos, device="cuda:99")
 
 
 def run(*arguments: object) -> object:

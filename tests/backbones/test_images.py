@@ -4,11 +4,10 @@ import struct
 import zlib
 from pathlib import Path
 
-import numpy as np
 import pytest
 from tests.stimuli.test_picture import png_of
 
-from twoalike.backbones import extract_features, read_image, without_unreadable
+from twoalike.backbones import read_image
 from twoalike.cli.app import main
 from twoalike.cli.networks import left_out
 from twoalike.collections import as_collection
@@ -48,28 +47,6 @@ def test_unreadable_images_are_named(spoilt: Path, name: str, said: str) -> None
     with pytest.raises(TwoalikeError, match=f"{name}: .*{said}.*skip_unreadable=True") as caught:
         read_image(as_collection([spoilt / name]), 0)
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
-def test_readable_ones_are_left(spoilt: Path, workers: int) -> None:
-    kept, unreadable = without_unreadable(as_collection(spoilt), workers)
-    assert (kept.ids, unreadable) == (("b", "c", "more/e"), ("a", "d", "void"))
-    assert kept.name(0) == str(spoilt / "b.jpg")
-    assert kept.digest == kept.only([0, 1, 2]).digest != kept.only([0, 1]).digest
-    with pytest.raises(TwoalikeError, match=r"none of 2 images.*void\.png"):
-        without_unreadable(as_collection([spoilt / "a.png", spoilt / "void.png"]))
-
-
-def test_features_of_the_others_do_not_change(photos: Path, spoilt: Path, tmp_path: Path) -> None:
-    common = dict(untrained=True, size=32, skip_unreadable=True)
-    some = extract_features("test_resnet", spoilt, **common)
-    assert some.ids == ("b", "c", "more/e")
-    assert some.meta["unreadable"] == ["a", "d", "void"]
-    for name in ("a.png", "d.png", "void.png"):
-        (spoilt / name).unlink()
-    rest = extract_features("test_resnet", spoilt, **common)
-    assert "unreadable" not in rest.meta
-    np.testing.assert_array_equal(some.values, rest.values)
 
 
 def test_the_verb_ends_there_or_leaves_them_out(

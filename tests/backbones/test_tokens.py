@@ -5,8 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
-from torch import nn
 
 from twoalike.backbones import Backbone, TokenPool, choose_tokens, extract_features, load_backbone
 from twoalike.study import TwoalikeError
@@ -109,15 +107,6 @@ def test_networks_without_such_tokens_are_refused(
     with pytest.raises(TwoalikeError, match=said) as caught:
         load_backbone(name, untrained=name != "efficientnet_lite0", **options)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
-
-
-def test_a_classifier_takes_other_features(tmp_path: Path) -> None:
-    import timm
-
-    whole: nn.Module = timm.create_model("test_vit")
-    save_file(whole.state_dict(), tmp_path / "w.safetensors")
-    with pytest.raises(TwoalikeError, match="its classifier, or the layer of its vector"):
-        load_backbone("test_vit", weights=tmp_path / "w.safetensors", classifier=True, block=2)
 
 
 def test_features_say_which_tokens(photos: Path) -> None:

@@ -9,11 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from tests.backbones.test_extract import mean_colour
-from torch.utils.data import Dataset
 
-from twoalike.backbones import extract_features, extract_shards, load_backbone, load_batches
+from twoalike.backbones import extract_features, extract_shards
 from twoalike.cli.app import main
 from twoalike.collections import as_collection
 from twoalike.features import feature_shard, read_features
@@ -82,21 +80,6 @@ def test_an_error_of_a_worker_is_one_line(many: Path, capsys: pytest.CaptureFixt
         assert message in capsys.readouterr().err
     with pytest.raises(TwoalikeError, match="`precision=...`: expected 32 or bf16, found '16'"):
         extract_features(mean_colour(), many, precision="16")
-
-
-def test_bfloat16_rounds_and_says_so(photos: Path) -> None:
-    network = load_backbone("test_vit", untrained=True, size=160)
-    exact = extract_features(network, photos, device="cpu")
-    rounded = extract_features(network, photos, device="cpu", precision="bf16")
-    assert rounded.values.dtype == np.float32
-    assert "precision" not in exact.meta
-    assert rounded.meta["precision"] == "bf16"
-    scale = np.abs(exact.values).max()
-    assert 0 < np.abs(rounded.values - exact.values).max() < 0.05 * scale
-    with pytest.raises(TwoalikeError, match="precision"):
-        shards = photos.parent / "shards"
-        extract_shards(shards, network, photos, shard=2, device="cpu")
-        extract_shards(shards, network, photos, shard=2, device="cpu", precision="bf16")
 
 
 def test_processes_of_torchrun_share_a_part(
@@ -176,23 +159,3 @@ def until_first_shard(out: Path, process: "subprocess.Popen[str]") -> None:
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.001)
-
-
-class Faulty(Dataset[int]):
-    """Data with a fault of their own."""
-
-    def __getitem__(self, key: int) -> int:
-        raise RuntimeError(f"no item {key}")
-
-
-def test_a_fault_in_a_worker_is_not_taken_for_its_end() -> None:
-    with pytest.raises(RuntimeError, match="no item 3"):
-        list(load_batches(Faulty(), [[3]], workers=1))
-
-
-def test_a_batch_without_a_readable_image_is_passed_over(photos: Path) -> None:
-    (photos / "a.png").write_bytes(b"no image")
-    (photos / "b.jpg").write_bytes(b"no image")
-    table = extract_features(mean_colour(), photos, skip_unreadable=True, batch=2)
-    assert table.ids == ("c", "d", "more/e")
-    assert torch.from_numpy(np.asarray(table.values)).shape == (3, 3)

@@ -139,19 +139,6 @@ def test_other_processes_prepare_them_too() -> None:
         ta.features("test_resnet", Vision(lambda image: image), workers=1, **NETWORK)
 
 
-def test_changed_pixels_change_the_digest() -> None:
-    images = [_image(number) for number in range(N)]
-    before = as_collection(images).digest
-    changed = images[2].copy()
-    changed.putpixel((0, 0), (1, 2, 3))
-    assert as_collection([*images[:2], changed, *images[3:]]).digest != before
-    assert as_collection(images).digest == before
-    hub = Hub()
-    first = as_collection(hub).digest
-    hub._fingerprint = "73d2"
-    assert as_collection(hub).digest != first
-
-
 def test_images_are_seen_as_those_of_files_and_stay_as_they_are(tmp_path: Path) -> None:
     clear = _image(1).convert("RGBA")
     clear.putalpha(100)
@@ -197,45 +184,3 @@ def test_ids_fit_the_images() -> None:
         as_collection(Vision(), ids=["a", "b"])
     with pytest.raises(TwoalikeError, match=r"`ids=...`: two images share the id 'a'"):
         as_collection(Vision(), ids=["a", "b", "c", "d", "a"])
-
-
-def test_unreadable_ones_are_left_out_by_id() -> None:
-    images = dict(zip(NAMES, map(_image, range(N)), strict=True))
-    images["c1"] = images["c1"].convert("F")
-    table = ta.features("test_resnet", images, skip_unreadable=True, **NETWORK)
-    assert table.ids == ("c0", "c2", "c3", "c4")
-    assert table.meta["unreadable"] == ["c1"]
-
-
-def test_a_dataset_of_hugging_face_itself() -> None:
-    datasets = pytest.importorskip("datasets")
-    columns = {"image": [_image(number) for number in range(N)], "key": NAMES}
-    features = datasets.Features({"image": datasets.Image(), "key": datasets.Value("string")})
-    source = datasets.Dataset.from_dict(columns, features=features)
-    found = ta.features("test_resnet", source, **NETWORK)
-    assert list(found.ids) == NAMES
-    expected = ta.features("test_resnet", columns["image"], **NETWORK)
-    np.testing.assert_array_equal(found.values, expected.values)
-
-
-def test_distill_takes_them(tmp_path: Path) -> None:
-    from twoalike.study import provenance
-    from twoalike.teacher import PosteriorTeacher, save_teacher
-
-    images = {f"i{number}": _image(number) for number in range(12)}
-    x = np.random.default_rng(0).uniform(0, 2, (1, 12, 3)).astype(np.float32)
-    save_teacher(tmp_path / "t", PosteriorTeacher(tuple(images), x), provenance("teacher", seed=0))
-    options: dict[str, Any] = {
-        "steps": 2,
-        "batch": 4,
-        "size": 32,
-        "untrained": True,
-        "held_out": 0.3,
-    }
-    for workers in (0, 1):
-        out = tmp_path / f"student-{workers}"
-        ta.distill(
-            tmp_path / "t", images, "test_resnet", out, workers=workers, device="cpu", **options
-        )
-    first, second = ((tmp_path / f"student-{n}" / "model.safetensors").read_bytes() for n in (0, 1))
-    assert first == second

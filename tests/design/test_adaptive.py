@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_array_equal
 
 from twoalike.choice import log_choice, pair_similarities
-from twoalike.design import adaptive_trials, expected_information
-from twoalike.design._informative import NOISE_FLOOR, AnswerDraws, _Remaining, _whitened
+from twoalike.design import AnswerDraws, adaptive_trials, expected_information
 
 
 def choice_draws(x: np.ndarray) -> AnswerDraws:
@@ -70,16 +69,6 @@ def test_no_object_is_over_used(seed: int) -> None:
     assert after[:3].min() == cap  # and the unknown ones are used as far as allowed
 
 
-def test_the_first_pick_is_the_most_telling_triplet(rng: np.random.Generator) -> None:
-    m = 12
-    probabilities = random_draws(m, 3)
-    everything = np.array(list(combinations(range(m), 3)))
-    information = expected_information(probabilities(everything))
-    block = adaptive_trials(probabilities, m, 5, rng=rng, random_share=0.0)
-    assert_array_equal(block.trials[0], everything[np.argmax(information)])
-    assert_allclose(block.score[0], information.max())
-
-
 def test_triplets_that_tell_the_same_are_not_all_asked() -> None:
     m, rng = 9, np.random.default_rng(0)
     x = np.tile(rng.gamma(1.0, 1.0, size=(m, 3)), (60, 1, 1))
@@ -99,27 +88,3 @@ def test_all_triplets_can_be_asked_for_and_not_one_more(rng: np.random.Generator
         adaptive_trials(random_draws(m, 0), m, 21, rng=rng)
     with pytest.raises(ValueError, match="19 fresh triplets, 18 are left"):
         adaptive_trials(random_draws(m, 0), m, 19, rng=rng, shown=block.trials[:2])
-
-
-def test_what_is_left_to_learn_is_the_conditional_covariance(rng: np.random.Generator) -> None:
-    p = random_draws(8, 5, draws=50)(np.array(list(combinations(range(8), 3))))
-    deviations = _whitened(np.asarray(p, dtype=np.float64))
-    remaining = _Remaining(deviations)
-    picks = [3, 17, 40]
-    for pick in picks:
-        remaining.answer(pick)
-    rows = deviations.reshape(-1, 50).astype(float)
-    full = rows @ rows.T
-    asked = np.array([2 * pick + axis for pick in picks for axis in (0, 1)])
-    noise = np.zeros((6, 6))
-    for at, pick in enumerate(picks):
-        own = slice(2 * at, 2 * at + 2)
-        mine = slice(2 * pick, 2 * pick + 2)
-        noise[own, own] = (1 + NOISE_FLOOR) * np.eye(2) - full[mine, mine]
-    gain = np.linalg.solve(full[np.ix_(asked, asked)] + noise, full[asked])
-    expected = full - full[:, asked] @ gain
-    blocks = np.stack(
-        [expected[2 * k : 2 * k + 2, 2 * k : 2 * k + 2] for k in range(len(rows) // 2)]
-    )
-    assert_allclose(remaining.covariance, blocks, atol=1e-5)
-    assert (remaining.share() <= 1 + 1e-5).all()

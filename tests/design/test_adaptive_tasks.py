@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from pydantic import ValidationError
 from tests.conftest import call, succeed
 
-from twoalike.choice import Question, log_set_choice
+from twoalike.choice import Question
 from twoalike.design import (
     TrialForm,
     adaptive_blocks,
@@ -26,7 +26,6 @@ from twoalike.design import (
     judged_trials,
     with_adaptive_block,
 )
-from twoalike.design._informative import _Remaining, _whitened
 from twoalike.embedding import Posterior
 from twoalike.observers import SimulatedObserver
 from twoalike.planning import NextBlocks, choice_draws, rating_draws, read_rating_draws, write_lists
@@ -144,20 +143,6 @@ def test_triplets_are_the_ones_they_always_were() -> None:
         assert_allclose(table["sampler_score"].dropna()[:4], scores, atol=1e-5)
 
 
-@pytest.mark.parametrize("form", [TrialForm(2), TrialForm(4), TrialForm(3, anchored=True)])
-def test_a_form_goes_through_all_its_trials(form: TrialForm, rng: np.random.Generator) -> None:
-    every = list(form.every(7))
-    assert len(set(every)) == len(every) == form.count(7)
-    assert_array_equal(form.in_order(np.array(every)), every)
-    used: set[tuple[int, ...]] = {every[3]}
-    drawn = form.draw(7, form.count(7) - 1, used, rng)
-    assert used == set(every)
-    assert_array_equal(form.in_order(drawn), drawn)
-    with pytest.raises(ValueError, match=f"1 further .*{'questions' if form.anchored else ''}"):
-        form.draw(7, 1, used, rng)
-    assert len(candidate_trials(7, 12, set(), rng, form)) == 12
-
-
 @TASKS
 def test_gain_of_any_task_is_the_mutual_information(task: str, rng: np.random.Generator) -> None:
     question = QUESTIONS[task]
@@ -189,30 +174,6 @@ def test_a_block_of_any_task_keeps_its_promises(task: str, rng: np.random.Genera
     assert np.nanmean(block.score) > 1.05 * most
 
 
-def test_what_is_left_to_learn_with_many_answers(rng: np.random.Generator) -> None:
-    p = np.asarray(
-        answers_of(Question("most_alike", 4), 8, draws=50)(TrialForm(4).draw(8, 30, set(), rng))
-    )
-    deviations = _whitened(p)
-    assert deviations.shape == (30, 5, 50)
-    mean = p.mean(axis=0)
-    expected = (((p - mean) ** 2).mean(axis=0) / np.maximum(mean, 1e-6)).sum(axis=1)
-    assert_allclose((deviations**2).sum(axis=(1, 2)), expected, rtol=1e-3)
-    remaining = _Remaining(deviations)
-    remaining.answer(4)
-    assert remaining.share()[4] < 0.8
-    assert (remaining.share() <= 1 + 1e-4).all()
-
-
-def test_draws_of_a_question_are_those_of_the_model(rng: np.random.Generator) -> None:
-    x, question = rng.gamma(1, 1, (3, 7, 2)).astype(np.float32), Question("most_alike", 4)
-    items = np.array([[0, 2, 5, 6], [1, 2, 3, 4]])
-    found = choice_draws(x, np.full(3, 0.1), question)(items)
-    matrix = x[1] @ x[1].T
-    pairs = matrix[items[:, question.pairs[:, 0]], items[:, question.pairs[:, 1]]]
-    assert_allclose(found[1], np.exp(log_set_choice(pairs, question, 1.0, 0.1)), atol=1e-5)
-
-
 def test_levels_of_a_rating_by_its_thresholds() -> None:
     x = np.array([[[1.0], [2.0], [0.0]]])
     answers = rating_draws(x, np.array([[0.0, 1.0]]), np.ones(1), np.array([1.0]), np.array([0.5]))
@@ -222,7 +183,7 @@ def test_levels_of_a_rating_by_its_thresholds() -> None:
     assert_allclose(p, np.column_stack([below[:, 0], below[:, 1] - below[:, 0], 1 - below[:, 1]]))
 
 
-@TASKS
+@pytest.mark.parametrize("task", ["most-alike-pair", "pair-rating"])
 def test_sessions_by_a_posterior_are_designed_and_run(
     make_study: MakeStudy, tmp_path: Path, capsys: pytest.CaptureFixture[str], task: str
 ) -> None:
@@ -231,6 +192,9 @@ def test_sessions_by_a_posterior_are_designed_and_run(
     posterior = write_posterior(tmp_path / "p.nc", ids[::-1])
     who = ("design", root, "--task", task, "--participants", "01", "02")
     assert "Name it with --posterior" in fails(capsys, *who)
+    few = write_posterior(tmp_path / "few.nc", ids[1:])
+    message = fails(capsys, *who, "--posterior", few)
+    assert f"knows 7 of the 8 objects of the design, not {ids[0]!r}" in message
     succeed(*who, "--posterior", posterior, "--summary")
     assert "sampler adaptive" in capsys.readouterr().out
     lists = find_task(task).lists
@@ -257,7 +221,7 @@ def test_sessions_by_a_posterior_are_designed_and_run(
     succeed("validate", root)
 
 
-@TASKS
+@pytest.mark.parametrize("task", ["anchored-choice", "odd-one-of-many"])
 def test_a_session_adapts_while_it_runs(
     make_study: MakeStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str
 ) -> None:
@@ -295,7 +259,7 @@ def test_a_session_adapts_while_it_runs(
 
 
 @pytest.mark.slow
-@TASKS
+@pytest.mark.parametrize("task", ["odd-one-of-many", "pair-rating"])
 def test_a_session_is_fitted_in_its_breaks(
     make_study: MakeStudy, tmp_path: Path, task: str
 ) -> None:

@@ -1,6 +1,7 @@
 """What ``validate`` says of settings that count on categories before anybody sits there."""
 
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,17 +10,26 @@ from PIL import Image
 from tests.conftest import call
 
 
-@pytest.fixture
-def make(tmp_path: Path) -> Callable[..., Path]:
-    """Make a study of nine images, in a folder each kind or all in one, with settings replaced."""
-
-    def make(*, folders: bool, **settings: str) -> Path:
+@pytest.fixture(scope="module")
+def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Studies of nine images: in a folder each kind (``True``), or all in one (``False``)."""
+    where = tmp_path_factory.mktemp("studies")
+    for folders in (True, False):
+        photos = where / f"photos {folders}"
         for number in range(9):
-            place = tmp_path / "photos" / (f"kind{number // 3}" if folders else "")
+            place = photos / (f"kind{number // 3}" if folders else "")
             place.mkdir(parents=True, exist_ok=True)
             Image.new("RGB", (8, 8), (25 * number, 0, 0)).save(place / f"image{number}.png")
-        root = tmp_path / "study"
-        assert call("init", root, "--images", tmp_path / "photos") == 0
+        assert call("init", where / str(folders), "--images", photos) == 0
+    return where
+
+
+@pytest.fixture
+def make(tmp_path: Path, studies: Path) -> Callable[..., Path]:
+    """Copy one of the studies, with settings replaced."""
+
+    def make(*, folders: bool, **settings: str) -> Path:
+        root = Path(shutil.copytree(studies / str(folders), tmp_path / "study"))
         text = (root / "study.toml").read_text(encoding="utf-8")
         for key, value in settings.items():
             text, n = re.subn(rf"(?m)^{key} = .*$", f"{key} = {value}", text, count=1)

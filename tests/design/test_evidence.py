@@ -93,26 +93,6 @@ def test_evidence_by_hand() -> None:
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.integers(0, 10_000), st.floats(0.2, 4), st.floats(-3, 3))
-def test_units_place_and_direction_of_the_arena_do_not_matter(
-    seed: int, scale: float, angle: float
-) -> None:
-    rng = np.random.default_rng(seed)
-    trials = arranged(M, 5, rng)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    moved = [
-        ArrangedTrial(trial.items, scale * trial.positions @ turn + rng.normal(size=2))
-        for trial in trials
-    ]
-    # Positions are kept to six decimals.
-    assert_allclose(
-        rescaled_average(moved, M, 0.2 * scale).dissimilarities,
-        rescaled_average(trials, M).dissimilarities,
-        atol=1e-4,
-    )
-
-
-@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10_000))
 def test_names_of_items_and_order_of_trials_do_not_matter(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -142,17 +122,6 @@ def test_a_trial_adds_evidence_to_its_pairs_and_no_others(seed: int) -> None:
     assert after.min_evidence >= before.min_evidence
 
 
-@settings(deadline=None, max_examples=30)
-@given(st.integers(0, 10_000), st.floats(1, 3))
-def test_evidence_does_not_fall_with_distance(seed: int, wider: float) -> None:
-    rng = np.random.default_rng(seed)
-    (trial,) = arranged(M, 1, rng)
-    spread = ArrangedTrial(trial.items, wider * trial.positions)
-    assert (pair_evidence([spread], M) >= pair_evidence([trial], M) - 1e-5).all()
-    narrow, wide = (pair_evidence([trial], M, floor) for floor in (0.05, 0.3))
-    assert (wide >= narrow).all()
-
-
 def test_noise_free_trials_of_any_scale_give_the_truth(rng: np.random.Generator) -> None:
     truth = rng.normal(size=(M, 2))
     sets = [np.arange(M), np.array([0, 3, 5]), np.array([2, 3, 4, 7, 8])]
@@ -168,10 +137,8 @@ def test_noise_free_trials_of_any_scale_give_the_truth(rng: np.random.Generator)
     )
 
 
-def test_cap_is_told_and_piles_and_nothing_are_borne(rng: np.random.Generator) -> None:
+def test_piles_and_nothing_are_borne(rng: np.random.Generator) -> None:
     trials = arranged(M, 6, rng)
-    capped = rescaled_average(trials, M, max_iterations=1)
-    assert (capped.iterations, capped.converged) == (1, False)
     pile = ArrangedTrial(np.array([0, 1, 2]), np.zeros((3, 2)))
     alone = rescaled_average([pile], 4).dissimilarities
     assert alone[0, 1] == alone[1, 2] == 0

@@ -5,14 +5,11 @@ import shutil
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from twoalike.display import require_screen, virtual_display
 from twoalike.display._open import psychopy_environment
 from twoalike.display._window import key_name
-from twoalike.stimuli import read_picture, scaled
 from twoalike.study import TwoalikeError
 
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="X11 only")
@@ -65,21 +62,3 @@ def test_psychopy_gets_a_home_where_there_is_none(
 )
 def test_keys_have_the_names_that_protocols_use(symbol: str, name: str) -> None:
     assert key_name(symbol) == name
-
-
-def test_images_keep_their_shape_and_what_is_transparent_is_white(tmp_path: Path) -> None:
-    picture = np.zeros((300, 100, 4), np.uint8)
-    picture[:150] = (255, 0, 0, 255)  # the upper half red, the lower half transparent
-    Image.fromarray(picture).save(tmp_path / "tall.png")
-    image = scaled(read_picture(tmp_path / "tall.png"), 200)
-    assert (image.size, image.mode) == ((66, 200), "RGB")
-    assert image.getpixel((33, 20)) == (255, 0, 0)
-    assert image.getpixel((33, 180)) == (255, 255, 255)
-
-
-def test_a_photograph_is_turned_as_its_camera_says(tmp_path: Path) -> None:
-    image = Image.new("RGB", (80, 40), "red")
-    exif = image.getexif()
-    exif[0x0112] = 6  # to be turned by 90 degrees
-    image.save(tmp_path / "turned.jpg", exif=exif)
-    assert scaled(read_picture(tmp_path / "turned.jpg"), 40).size == (20, 40)

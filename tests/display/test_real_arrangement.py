@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.tasks.scripts import replay
 
 from twoalike.record import read_manifest, read_run
 from twoalike.tasks import MultiArrangement
-from twoalike.tasks.multi_arrangement import lay_out_arena, replay
+from twoalike.tasks.multi_arrangement import lay_out_arena
 
 pytestmark = [pytest.mark.display, pytest.mark.filterwarnings("ignore")]
 

@@ -18,7 +18,6 @@ from twoalike.tasks import (
     OddOneOut,
     View,
     lay_out,
-    lay_out_grid,
 )
 
 pytestmark = [pytest.mark.display, pytest.mark.filterwarnings("ignore")]
@@ -151,7 +150,7 @@ def test_pairs_are_framed_and_recorded_as_given_and_go_on_after_a_kill(
     root = make_study("study", f"{DESIGN}{settings}")
     (root / "protocols" / "most_alike_pair.toml").write_text(QUICK)
     session = sit(root, "most-alike-pair")
-    layout = lay_out_grid(MostAlikePair(), View((1280, 1024)), 5)
+    layout = lay_out(MostAlikePair(), View((1280, 1024)), 5)
     accent = tuple(int(MostAlikePair().screen.accent[k : k + 2], 16) for k in (1, 3, 5))
 
     def framed(place: str) -> bool:
@@ -211,7 +210,7 @@ def test_the_odd_one_of_six_is_recorded_as_given(
     (root / "protocols" / "odd_one_of_many.toml").write_text(QUICK + protocol)
     session = sit(root, "odd-one-of-many")
     ring = OddOneOfMany.model_validate({"images": {"layout": "ring"}})
-    layout = lay_out_grid(ring, View((1280, 1024)), 6)
+    layout = lay_out(ring, View((1280, 1024)), 6)
     session.begin()
     answer(session, lambda: person.press("6"))
     answer(session, lambda: person.press("KP_1"))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from twoalike.display import open_scanner
-from twoalike.display._scanner import SerialPulses
+from twoalike.display._devices import SerialPulses
 from twoalike.study import TwoalikeError
 from twoalike.tasks import Event, Pulse
 from twoalike.tasks.screens import Scanner

@@ -98,7 +98,7 @@ def test_films_run_at_their_own_rate_and_begin_anew(tmp_path: Path) -> None:
         reds = [int(square(one, *layout.centre(place), 8)[4, 4, 0]) for one in shown]
         expected = [SHADES[k % len(SHADES)] for k in range(8)]  # from its first frame on, in a loop
         assert np.abs(np.subtract(reds, expected)).max() < 12
-    arena = Arena((0.0, 0.0), 300.0, (Placed("a", 0.0, 0.0, 100.0),))
+    arena = Arena(centre=(0.0, 0.0), radius=300.0, images=(Placed("a", 0.0, 0.0, 100.0),))
     (small,) = pixels(study, "multi-arrangement", arena, 0.0)
     part = square(small, 0, 0, 120)
     assert abs(int(part[60, 60, 0]) - SHADES[0]) < 12

@@ -47,7 +47,14 @@ def dark() -> Iterator[tuple[Any, Painter]]:
         Ask(LONG, ("I agree", "I do not agree"), None, "Choose", turn="Go on", part=1),
         Ask("Which hand?", ("left", "right", "both"), None, "Choose"),
         Ask("How old are you?", (), "31", "Type", "Please enter a number."),
-        Arena((0.0, 0.0), 300.0, (), BUTTONS, "Alike: close together.", "5 images left"),
+        Arena(
+            centre=(0.0, 0.0),
+            radius=300.0,
+            images=(),
+            buttons=BUTTONS,
+            prompt="Alike: close together.",
+            counter="5 images left",
+        ),
     ],
 )
 def test_nothing_but_letters_and_rims_is_light(dark: tuple[Any, Painter], scene: Scene) -> None:

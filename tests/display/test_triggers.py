@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
-from twoalike.display._triggers import NoTriggers, PulsePort, open_triggers
+from twoalike.display._devices import PulsePort, open_triggers
 from twoalike.study import TwoalikeError
 from twoalike.tasks._protocol import Triggers
 
@@ -47,12 +46,6 @@ def lines() -> Lines:
     return Lines()
 
 
-def test_nothing_is_sent_by_default() -> None:
-    with open_triggers(Triggers()) as port:
-        assert isinstance(port, NoTriggers)
-        assert port.send(2, "image_onset", 0.0) is None
-
-
 def test_codes_that_touch_are_kept_apart_and_stand_their_time(lines: Lines) -> None:
     pulse = 0.01
     port = PulsePort(lines.write, pulse, lines.close)
@@ -66,17 +59,6 @@ def test_codes_that_touch_are_kept_apart_and_stand_their_time(lines: Lines) -> N
     assert lines.shut == 1
 
 
-def test_the_first_mark_does_not_wait_and_its_pulse_ends_without_another(lines: Lines) -> None:
-    port = PulsePort(lines.write, 0.02, lines.close)
-    port.send(7, "image_onset", 0.0)
-    assert lines.codes == [7]  # already written when send comes back, and not yet over
-    deadline = time.monotonic() + 10
-    while lines.codes != [7, 0] and time.monotonic() < deadline:
-        time.sleep(0.005)
-    assert lines.codes == [7, 0]
-    port.close()
-
-
 def test_without_a_pulse_the_code_stands_until_the_next(lines: Lines) -> None:
     port = PulsePort(lines.write, 0.0, lines.close)
     before = threading.active_count()
@@ -85,13 +67,6 @@ def test_without_a_pulse_the_code_stands_until_the_next(lines: Lines) -> None:
     assert threading.active_count() == before
     port.close()
     assert lines.codes == [7, 8]
-
-
-def test_code_0_leaves_a_moment_out(lines: Lines) -> None:
-    port = PulsePort(lines.write, 0.001, lines.close)
-    assert port.send(0, "break_", 0.0) is None
-    port.close()
-    assert lines.codes == []
 
 
 def test_a_failure_is_said_and_the_next_mark_is_sent(lines: Lines) -> None:
@@ -259,7 +234,7 @@ def test_the_parallel_port_shows_the_code_and_returns_to_zero(
 LOOP = """
 import json, sys
 import pylsl
-from twoalike.display._triggers import open_triggers
+from twoalike.display._devices import open_triggers
 from twoalike.tasks._protocol import Triggers
 
 run = iter([10.5, 12.0])
@@ -305,14 +280,3 @@ def test_the_stream_carries_the_mark_at_the_moment_of_the_event(tmp_path: Path) 
     assert found["before"] - 0.75 <= found["stamp"] <= found["after"] - 0.75
     assert (found["type"], found["rate"]) == ("Markers", 0.0)
     assert found["source"] == f"{name}-markers"
-
-
-def test_settings_that_cannot_be_are_refused() -> None:
-    with pytest.raises(ValidationError, match="port must be given"):
-        Triggers(kind="serial")
-    with pytest.raises(ValidationError, match="two moments have the code 2"):
-        Triggers.model_validate({"codes": {"response": 2}})
-    with pytest.raises(ValidationError):
-        Triggers.model_validate({"codes": {"response": 256}})
-    several = Triggers.model_validate({"codes": {"response": 0, "trial_end": 0, "break_": 0}})
-    assert several.codes.response == 0

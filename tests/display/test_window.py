@@ -28,7 +28,6 @@ from twoalike.tasks import (
     Layout,
     OddOneOut,
     Page,
-    PointerMove,
     PointerPress,
     PointerRelease,
     Scene,
@@ -98,16 +97,6 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
         yield Opened(screen, lay_out(PROTOCOL, view), clock)
 
 
-def test_images_stand_in_their_places_upright(opened: Opened) -> None:
-    picture = opened.picture(ImageRow(("red", "green", "blue"), "Which?", ("1", "2", "3")))
-    quarter = opened.layout.image / 4
-    for place, name in zip(("left", "middle", "right"), COLOURS, strict=True):
-        x, y = opened.layout.centre(place)
-        assert opened.at(picture, x, y + quarter) == COLOURS[name]
-        assert opened.at(picture, x, y - quarter) == (0, 0, 0)
-        assert opened.at(picture, x + opened.layout.image / 2 + 4, y) == GROUND
-
-
 def test_the_window_shows_what_networks_and_reports_see(opened: Opened, tmp_path: Path) -> None:
     """The network's input is compared with the same files in tests/backbones."""
     for name, (expected, _) in write_odd_images(tmp_path).items():
@@ -135,14 +124,6 @@ def test_image_edges_are_where_clicks_begin(opened: Opened) -> None:
     assert opened.layout.hit(coloured[0] - 1 - width / 2, 0) is None
 
 
-def test_feedback_leaves_the_chosen_image_only(opened: Opened) -> None:
-    picture = opened.picture(ImageRow((None, None, "blue")))
-    quarter = opened.layout.image / 4
-    assert opened.at(picture, opened.layout.centre("right")[0], quarter) == COLOURS["blue"]
-    left = picture[:, : picture.shape[1] // 2]
-    assert (left == GROUND).all()
-
-
 def test_the_answer_expected_has_a_frame_around_its_whole_image(opened: Opened) -> None:
     plain = opened.picture(ImageRow(("red", "green", "blue")))
     marked = opened.picture(ImageRow(("red", "green", "blue"), marked=("green",)))
@@ -152,15 +133,6 @@ def test_the_answer_expected_has_a_frame_around_its_whole_image(opened: Opened) 
     half = opened.layout.image / 2
     assert opened.at(marked, -half - 9, 0) == accent
     assert opened.at(marked, 0, half + 9) == accent
-
-
-def test_a_countdown_shows_the_seconds_left(opened: Opened) -> None:
-    times = (0.0, 0.9, 1.1, 2.0, 2.99)
-    shown = [opened.picture(Countdown("Ready", 3.0, 3.0), now) for now in times]
-    np.testing.assert_array_equal(opened.picture(Countdown("Ready", 3.0)), shown[0])
-    np.testing.assert_array_equal(shown[0], shown[1])
-    assert (shown[1] != shown[2]).any()
-    np.testing.assert_array_equal(shown[3], shown[4])
 
 
 def test_more_images_than_are_kept_are_loaded_again(
@@ -180,17 +152,6 @@ def test_texts_after_timed_images_are_ready_before_the_cross(
     np.testing.assert_array_equal(opened.picture(cross), opened.picture(Fixation()))
     monkeypatch.setattr(opened.screen._painter._canvas, "_image_stimulus", None)
     assert (opened.picture(prompt) != opened.picture(Fixation())).any()
-
-
-def test_the_timer_runs_out(opened: Opened) -> None:
-    shares = []
-    accent = tuple(int(PROTOCOL.screen.accent[k : k + 2], 16) for k in (1, 3, 5))
-    for now in (0.0, 5.0, 10.0):
-        picture = opened.picture(ImageRow((None, None, None), until=Timer(10.0, 10.0)), now)
-        shares.append(int((picture == accent).all(axis=2).any(axis=0).sum()))
-    assert shares[0] == pytest.approx(opened.layout.size[0] / 2, abs=2)
-    assert shares[1] == pytest.approx(shares[0] / 2, abs=2)
-    assert shares[2] == 0
 
 
 @pytest.mark.parametrize(
@@ -241,35 +202,6 @@ def test_clicks_arrive_where_they_were_made(opened: Opened) -> None:
         kind(now, float(x), y + 3.0) for x, y in places for kind in (PointerPress, PointerRelease)
     ]
     assert opened.screen.events() == expected
-
-
-def test_the_right_button_arrives_as_such_and_others_mean_nothing(opened: Opened) -> None:
-    import pyglet
-
-    opened.screen.events()
-    now = opened.screen.now()
-    opened.screen.pointer_press(30, -40, "right")
-    opened.screen.pointer_release(31, -41, "right")
-    handle: Any = opened.screen._window.winHandle
-    handle.dispatch_event("on_mouse_press", 10, 10, pyglet.window.mouse.MIDDLE, 0)
-    handle.dispatch_event("on_mouse_release", 10, 10, pyglet.window.mouse.MIDDLE, 0)
-    assert opened.screen.events() == [
-        PointerPress(now, 30.0, -40.0, "right"),
-        PointerRelease(now, 31.0, -41.0, "right"),
-    ]
-
-
-def test_moves_arrive_with_and_without_a_button(opened: Opened) -> None:
-    import pyglet
-
-    opened.screen.events()
-    now = opened.screen.now()
-    opened.screen.pointer_move(12, 34)
-    handle: Any = opened.screen._window.winHandle
-    width, height = opened.layout.size
-    left = pyglet.window.mouse.LEFT
-    handle.dispatch_event("on_mouse_drag", width // 2 - 7, height // 2 + 9, 1, 1, left, 0)
-    assert opened.screen.events() == [PointerMove(now, 12.0, 34.0), PointerMove(now, -7.0, 9.0)]
 
 
 def test_typed_text_arrives_and_line_ends_do_not(opened: Opened) -> None:

@@ -11,8 +11,7 @@ from tests.distill.conftest import Squares
 from twoalike.backbones import Preprocessing, load_backbone
 from twoalike.collections import open_collection
 from twoalike.distill import DistillConfig, distill
-from twoalike.distill._activations import frozen_part, restore
-from twoalike.distill._trainable import prepare_training
+from twoalike.distill._trainable import frozen_part, prepare_training, restore
 
 SETTINGS: dict[str, Any] = {
     "steps": 6, "batch": 8, "size": 32, "rate": 1e-3, "last_blocks": 1, "select": "last", "mix": 1,
@@ -69,20 +68,6 @@ def test_images_that_change_are_read_at_every_step(
     prepare_training(backbone, config)
     images = open_collection(squares.images)
     assert frozen_part(backbone, config, (images, None), tmp_path, "cpu") is None
-
-
-def test_a_student_is_the_same_with_and_without_stored_activations(
-    squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stored = run(squares, tmp_path / "stored")
-    monkeypatch.setattr("twoalike.distill._activations.CACHE_BYTES", 0)
-    read = run(squares, tmp_path / "read")
-    assert not (tmp_path / "read.checkpoints" / "student_activations.npy").exists()
-    assert stored["learnt"] == read["learnt"]
-    for one, other in zip(
-        *(load_backbone(tmp_path / n).module.parameters() for n in ("stored", "read")), strict=True
-    ):
-        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
 
 
 def test_each_image_is_read_once_for_all_steps(

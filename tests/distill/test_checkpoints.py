@@ -44,7 +44,7 @@ def test_all_files_have_the_permissions_of_new_files(
 ) -> None:
     before = os.umask(umask)
     try:
-        run(squares, tmp_path / "student", QUICK.model_copy(update={"head": "linear", "ema": 0.5}))
+        run(squares, tmp_path / "student", QUICK.model_copy(update={"head": "linear"}))
     finally:
         os.umask(before)
     files = [path for path in tmp_path.glob("student*/**/*") if path.is_file()]
@@ -55,10 +55,10 @@ def test_all_files_have_the_permissions_of_new_files(
 def test_a_run_that_fails_before_its_first_checkpoint_leaves_nothing(
     squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(self: Trainer, metrics: Any) -> None:
+    def broken(self: Trainer) -> None:
         raise OSError("the disk is gone")
 
-    monkeypatch.setattr(Trainer, "_run", broken)
+    monkeypatch.setattr(Trainer, "_score", broken)
     out = tmp_path / "above" / "student"
     with pytest.raises(OSError, match="gone"):
         run(squares, out, QUICK.model_copy(update={"tensorboard": True}))

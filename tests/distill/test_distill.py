@@ -13,7 +13,7 @@ import pytest
 import torch
 from tests.distill.conftest import Squares
 
-from twoalike.backbones import Backbone, Preprocessing, extract_features, load_backbone
+from twoalike.backbones import Backbone, extract_features, load_backbone
 from twoalike.cli.app import main
 from twoalike.distill import DistillConfig, Student, distill
 from twoalike.distill._update import Update
@@ -69,22 +69,11 @@ def test_student_learns_what_people_care_for(squares: Squares, tmp_path: Path) -
     assert scores[1] > scores[0] + 0.5 * (ceiling - scores[0])
 
 
-@pytest.mark.parametrize(("similarity", "precision"), [("dot", "bf16"), ("cosine", "32")])
-def test_loss_falls_with_every_kind_of_similarity_head_and_precision(
-    squares: Squares, tmp_path: Path, similarity: str, precision: str
-) -> None:
-    update = {"steps": 12, "similarity": similarity, "head": "linear", "accumulate": 2}
-    update["precision"] = precision
-    config = DistillConfig.model_validate(QUICK.model_dump() | update | {"select": "last"})
-    said = run(squares, tmp_path / "student", config)
-    assert said["held_out"]["student"]["kl"] < said["held_out"]["base"]["kl"]
-
-
 @pytest.mark.parametrize(
     ("stop", "also"),
     [
         pytest.param(1, {}, marks=pytest.mark.slow),
-        (4, {"ema": 0.5, "head": "human", "mix": 0.5}),
+        (4, {"head": "linear", "mix": 0.5}),
         pytest.param(5, {"accumulate": 2, "preserve": 1.0}, marks=pytest.mark.slow),
     ],
 )
@@ -177,25 +166,6 @@ def test_folder_says_what_the_student_is(squares: Squares, tmp_path: Path) -> No
     assert said["selected_step"] == (best if said["mix"] else 0)
 
 
-def test_a_module_of_ones_own(squares: Squares, tmp_path: Path) -> None:
-    module = torch.nn.Sequential(
-        torch.nn.Conv2d(3, 8, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
-    )
-    said = run(
-        squares,
-        tmp_path / "student",
-        QUICK.model_copy(update={"size": None, "held_out": 0.0}),
-        student=Backbone("mine", module, Preprocessing(size=24)),
-        untrained=False,
-    )
-    assert said["architecture"] is None
-    assert said["held_out"] is None
-    from safetensors.torch import load_file
-
-    weights = load_file(tmp_path / "student" / "model.safetensors")
-    assert weights.keys() == module.state_dict().keys()
-
-
 def test_what_is_there_is_not_overwritten(squares: Squares, tmp_path: Path) -> None:
     out = tmp_path / "student"
     said = run(squares, out)
@@ -222,12 +192,6 @@ def test_inputs_that_do_not_fit_are_told_before_training(squares: Squares, tmp_p
     (moved / "teacher.json").write_text(json.dumps(described))
     with pytest.raises(TwoalikeError, match=r"which cannot be loaded here: .*`features=\.\.\.`"):
         distill(moved, squares.images, "test_resnet", tmp_path / "a", untrained=True)
-    values = squares.features.values.copy()
-    values[3, 1] = np.nan
-    with pytest.raises(
-        TwoalikeError, match="finite numbers, found others for 1 object, first 's03'"
-    ):
-        run(squares, tmp_path / "n", features=replace(squares.features, values=values))
     only = tmp_path / "only.txt"
     only.write_text("s01\nnobody\n")
     with pytest.raises(TwoalikeError, match="nobody"):
@@ -295,40 +259,26 @@ main(sys.argv[1:])
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("parallel", "student", "train", "also"),
-    [
-        ("ddp", "test_resnet", "full", ()),
-        ("fsdp", "resnet18", "full", ()),
-        ("fsdp", "resnet18", "full", ("checkpointing",)),
-        ("fsdp", "resnet18", "full", ("compile", "checkpointing")),
-        ("fsdp", "resnet18", "lora", ()),
-        ("ddp", "test_resnet", "probe", ()),
-    ],
+    ("student", "train"), [("test_resnet", "full"), ("test_resnet", "probe"), ("resnet18", "lora")]
 )
 def test_two_processes_make_one_student_and_resume_exactly(
-    squares: Squares, tmp_path: Path, parallel: str, student: str, train: str, also: tuple[str, ...]
+    squares: Squares, tmp_path: Path, student: str, train: str
 ) -> None:
-    """Under torchrun, stopped in the sixth of six steps and resumed: the same weights.
-
-    Sharing the weights out changes nothing but rounding: both ways end at the same scores.
-    """
+    """Under torchrun, stopped in the sixth of six steps and resumed: the same weights."""
     from twoalike.features import write_features
 
     write_features(tmp_path / "colours.npz", squares.features)
     killed = tmp_path / "killed.py"
     killed.write_text(KILLED)
-    settings = "steps = 6\nbatch = 8\nsize = 32\nevaluate_every = 2\nselect = 'last'\nema = 0.9\n"
-    for way in ("ddp", "fsdp"):
-        own = f"parallel = '{way}'\ntrain = '{train}'\n"
-        own += "".join(f"{name} = true\n" for name in also if way == "fsdp")
-        (tmp_path / f"{way}.toml").write_text(settings + own)
+    settings = "steps = 6\nbatch = 8\nsize = 32\nevaluate_every = 2\nselect = 'last'\n"
+    (tmp_path / "recipe.toml").write_text(f"{settings}train = '{train}'\n")
     together = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     words = ["distill", "--teacher", squares.teacher, "--images", squares.images, "--untrained"]
     words += ["--student", student, "--features", tmp_path / "colours.npz", "--device", "cpu"]
 
-    def launch(name: str, *program: str | Path, way: str = parallel, more: str = "") -> int:
+    def launch(name: str, *program: str | Path, more: str = "") -> int:
         command = [*together, "--nproc-per-node", "2", *program, *words]
-        command += ["--config", tmp_path / f"{way}.toml", "--out", tmp_path / name]
+        command += ["--config", tmp_path / "recipe.toml", "--out", tmp_path / name]
         return subprocess.run(
             [*map(str, command), *more.split()], capture_output=True, text=True, check=False
         ).returncode
@@ -342,11 +292,3 @@ def test_two_processes_make_one_student_and_resume_exactly(
         assert sha256_file(tmp_path / "whole" / name) == sha256_file(tmp_path / "stopped" / name)
     said = json.loads((tmp_path / "whole" / "config.json").read_text())
     assert said["data"]["learnt"] == 36
-    if parallel == "fsdp":
-        assert launch("other", *verb, way="ddp") == 0
-        other = json.loads((tmp_path / "other" / "config.json").read_text())
-        for key in ("base", "student"):
-            assert said["held_out"][key]["kl"] == pytest.approx(
-                other["held_out"][key]["kl"], rel=0.02
-            )
-        assert said["weights_sha256"] != other["initial_sha256"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from twoalike.distill._fabric import make_fabric
+from twoalike.distill._run import make_fabric
 from twoalike.study import TwoalikeError
 
 

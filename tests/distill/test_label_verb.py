@@ -1,9 +1,5 @@
 """``predict --sample`` from the command line, of a teacher and of a posterior."""
 
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -56,17 +52,6 @@ def test_labels_of_a_teacher(
     assert str(tmp_path) not in (out / "labels.json").read_text()
 
 
-def test_workers_share_a_folder(
-    tmp_path: Path, words: tuple[object, ...], capsys: pytest.CaptureFixture[str]
-) -> None:
-    words = (*words[:-1], 200_001, "--out", tmp_path / "labels")
-    assert not verb(*words, "--part", "2/2")
-    assert "1 of 3 shards so far" in capsys.readouterr().out
-    assert not verb(*words, "--part", "1/2")
-    assert "40 images, 3 shards\n" in capsys.readouterr().out
-    assert len(read_labels(tmp_path / "labels").triplets) == 200_001
-
-
 def test_labels_of_a_posterior_average_its_draws(tmp_path: Path, rng: np.random.Generator) -> None:
     """Without lapses, of the judged objects alone, whatever else has features."""
     axes, ids = ("chain", "draw"), [f"o{k}" for k in range(9)]
@@ -116,35 +101,3 @@ def test_wrong_words_end_in_one_line(
         assert message in said
         assert said.count("\n") == 1
     assert not (tmp_path / "labels").exists()
-
-
-@pytest.mark.slow
-def test_two_processes_at_once_one_of_them_killed(
-    squares: Squares, tmp_path: Path, words: tuple[object, ...]
-) -> None:
-    """The folder is that of one process that was never stopped."""
-    words = (*words[:-1], 300_001)
-
-    def start(out: Path, *more: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "twoalike.cli.app", "predict", *map(str, words)]
-        return subprocess.Popen(
-            [*command, "--out", str(out), *more],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-
-    assert start(tmp_path / "whole").wait() == 0
-    shared = tmp_path / "shared"
-    killed, other = start(shared, "--part", "1/2"), start(shared, "--part", "2/2")
-    while not (shared / "shard-00000.parquet").exists():
-        time.sleep(0.01)
-    killed.kill()
-    assert killed.wait() == -signal.SIGKILL
-    assert other.wait() == 0
-    assert start(shared, "--part", "1/2").wait() == 0
-    found, expected = (
-        {path.name: path.read_bytes() for path in folder.iterdir() if path.name[0] != "."}
-        for folder in (shared, tmp_path / "whole")
-    )
-    assert len(expected) == 6
-    assert found == expected

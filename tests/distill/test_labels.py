@@ -146,24 +146,6 @@ def test_triplets_keep_their_rule_and_use_images_evenly(rule: Rule) -> None:
     assert of_large.max() < 4 * np.median(of_large)
 
 
-def test_place_in_a_triplet_tells_nothing() -> None:
-    clusters = np.repeat([0, 1, 2], 20)
-    stream = TripletStream(clusters, LabelConfig(triplets=30_000))
-    drawn = clusters[np.concatenate(list(stream.blocks(0, 30_000)))]
-    same = [(drawn[:, a] == drawn[:, b]).mean() for a, b in ((1, 2), (0, 2), (0, 1))]
-    assert_allclose(same, 1 / 3, atol=0.01)
-
-
-def test_images_outside_are_any() -> None:
-    """Of one cluster of nine images in ten: each pool has too few others."""
-    clusters = np.repeat([0, 1, 2], [900, 60, 40])
-    stream = TripletStream(clusters, LabelConfig(triplets=30_000, seed=4))
-    triplets = np.concatenate(list(stream.blocks(0, 30_000)))
-    odd = triplets[(clusters[triplets] == 0).sum(axis=1) == 2]
-    used = np.bincount(odd[clusters[odd] != 0] - 900, minlength=100)
-    assert used.min() > 0.3 * used.mean()
-
-
 def test_clusters_are_heaps_of_features(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,7 +60,7 @@ def _expected(network: Any, images: torch.Tensor) -> torch.Tensor:
     return output.last_hidden_state[:, 0] if pooled is None else pooled.flatten(1)
 
 
-KINDS = ("dinov2", "vit", "resnet", "clip", "siglip")
+KINDS = ("dinov2", "vit", "resnet", "siglip")
 
 
 @pytest.mark.parametrize("repository", KINDS, indirect=True)
@@ -115,46 +115,12 @@ def test_a_student_loads_with_transformers_and_its_layer(
     assert str(tmp_path) not in (tmp_path / "s" / "README.md").read_text()
 
 
-@pytest.mark.parametrize("repository", ["dinov2"], indirect=True)
-def test_another_layer_in_the_folder_is_refused(
-    repository: tuple[str, Any], squares: Squares, tmp_path: Path
-) -> None:
-    from safetensors.torch import load_file, save_file
-
-    _distil(squares, repository[0], tmp_path / "s", "--train", "probe")
-    path = tmp_path / "s" / "vector.safetensors"
-    whole, state = path.read_bytes(), load_file(path)
-    for change, message in (
-        ({"weight": state["weight"] + 1}, "vector.safetensors holds other weights"),
-        ({"weight": state["weight"][:, :2].contiguous()}, "expected weight of shape"),
-        ({"more": state["bias"] + 1}, "expected weight of shape"),
-    ):
-        save_file(state | change, path)
-        assert message in _refused(tmp_path / "s")
-    path.write_bytes(whole[:40])
-    assert "cannot be read as network weights" in _refused(tmp_path / "s")
-    path.unlink()
-    assert "found no such file" in _refused(tmp_path / "s")
-
-
 def _refused(folder: Path) -> str:
     """Say in one line why a student is refused."""
     with pytest.raises(TwoalikeError) as caught:
         load_backbone(folder)
     assert "\n" not in str(caught.value)
     return str(caught.value)
-
-
-@pytest.mark.parametrize("repository", ["dinov2"], indirect=True)
-def test_the_last_blocks_are_trained(
-    repository: tuple[str, Any], squares: Squares, tmp_path: Path
-) -> None:
-    _distil(squares, repository[0], tmp_path / "s", recipe="last_blocks = 1")
-    after, before = load_backbone(tmp_path / "s").network, repository[1]
-    pairs = zip(after.named_parameters(), before.parameters(), strict=True)
-    changed = {name for (name, new), old in pairs if not torch.equal(new, old)}
-    assert any(".layer.1." in name for name in changed)
-    assert not any(".layer.0." in name or "embeddings" in name for name in changed)
 
 
 def test_a_description_from_elsewhere_fetches_nothing(tmp_path: Path, squares: Squares) -> None:
@@ -332,9 +298,6 @@ def test_networks_of_something_else(no_hub: None, tmp_path: Path) -> None:
     [
         ({"size": {"shortest_edge": 40}, "crop_size": {"height": 32, "width": 32}}, ""),
         ({"do_flip_channel_order": True}, "do_flip_channel_order = True"),
-        ({"rescale_factor": 1 / 127.5}, "rescale_factor = 0.0078"),
-        ({"do_rescale": False}, "do_rescale = False"),
-        ({"resample": 9}, "cannot be loaded"),
         ({"image_mean": None}, "cannot be loaded"),
     ],
 )

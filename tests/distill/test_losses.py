@@ -14,7 +14,6 @@ from twoalike.distill import (
     choice_logs,
     image_similarity,
     neighbour_divergence,
-    relational_loss,
     triplet_loss,
 )
 from twoalike.distill._config import Objective
@@ -37,10 +36,10 @@ def loss_of(objective: Any, ours: torch.Tensor, theirs: torch.Tensor, t: Any = 1
 
 
 def test_recipes_name_the_losses_that_there_are() -> None:
-    assert set(get_args(Objective)) == {*TRIPLET_LOSSES, "relational"}
+    assert set(get_args(Objective)) == set(TRIPLET_LOSSES)
     assert set(UNCALIBRATED) <= set(get_args(Objective))
     with pytest.raises(ValueError, match="expected one of kl, jsd, hard"):
-        triplet_loss("relational", torch.zeros(1, 3), torch.zeros(1, 3))
+        triplet_loss("other", torch.zeros(1, 3), torch.zeros(1, 3))
 
 
 @pytest.mark.parametrize("objective", TRIPLET_LOSSES)
@@ -98,26 +97,15 @@ def test_huge_gaps_keep_gradients_finite(objective: str) -> None:
     assert torch.isfinite(similarity.grad).all()
 
 
-@pytest.mark.parametrize("objective", [*TRIPLET_LOSSES, "relational"])
+@pytest.mark.parametrize("objective", TRIPLET_LOSSES)
 def test_gradient_agrees_with_finite_differences(objective: str) -> None:
     features = torch_normal(3, 6, 3).double().requires_grad_()
     theirs = torch_normal(4, 6, 6).double()
 
     def loss(x: torch.Tensor) -> torch.Tensor:
-        if objective == "relational":
-            return relational_loss(x @ x.T, theirs + theirs.T)
         return loss_of(objective, x @ x.T, theirs, torch.tensor(0.5).double())
 
     assert torch.autograd.gradcheck(loss, (features,))
-
-
-def test_relational_loss_ignores_size_and_zero_of_similarities() -> None:
-    ours, theirs = (m @ m.T for m in (torch_normal(1, 9, 4), torch_normal(2, 9, 4)))
-    off = np.triu_indices(9, 1)
-    r = np.corrcoef(ours.numpy()[off], theirs.numpy()[off])[0, 1]
-    assert float(relational_loss(ours, theirs)) == pytest.approx(1 - r, rel=1e-4)
-    torch.testing.assert_close(relational_loss(3 * ours + 7, theirs), relational_loss(ours, theirs))
-    assert float(relational_loss(0.1 * theirs - 2, theirs)) == pytest.approx(0, abs=1e-5)
 
 
 def test_neighbours_know_rotations_and_strangers() -> None:

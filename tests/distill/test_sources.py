@@ -1,16 +1,17 @@
 """Batches and the teacher's labels of them: draws, averages, listed triplets."""
 
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.special import softmax
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from twoalike.distill import BatchStream, batch_triplets
+from twoalike.distill import BatchStream, batch_triplets, scale_triplets
 from twoalike.distill._sources import ImageSource, LabelSource, Opinion, Sampling
+from twoalike.study import TwoalikeError
 
 CPU = torch.device("cpu")
 
@@ -95,36 +96,42 @@ def test_all_triplets_of_a_batch_or_different_ones(rng: np.random.Generator) -> 
     np.testing.assert_array_equal(first, again)
 
 
-class HostReads(TorchDispatchMode):
-    """Operations whose result's size or value depends on data: a GPU must be waited for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-
-    def __torch_dispatch__(
-        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        name = function.__name__
-        indices = args[1] if name.startswith("index") and isinstance(args[1], list | tuple) else ()
-        masked = any(index is not None and index.dtype == torch.bool for index in indices)
-        if masked or name.startswith(("nonzero", "masked_select", "_local_scalar")):
-            self.found.append(name)
-        return function(*args, **(kwargs or {}))
+@given(
+    n=st.integers(12, 40),
+    batch=st.integers(3, 6),
+    world=st.integers(1, 2),
+    seed=st.integers(0, 2**31),
+)
+def test_processes_share_an_epoch_without_overlap(
+    n: int, batch: int, world: int, seed: int
+) -> None:
+    streams = [BatchStream(n, batch, seed, world, rank) for rank in range(world)]
+    per_epoch = n // (batch * world)
+    seen = np.concatenate([s.indices(number) for s in streams for number in range(per_epoch)])
+    assert len(set(seen)) == len(seen) == per_epoch * batch * world
+    assert set(seen) <= set(range(n))
 
 
-def test_judged_images_keep_their_own_labels_without_a_host_read(rng: np.random.Generator) -> None:
-    draws = rng.normal(size=(50, 8, 3)).astype(np.float32)
-    human = rng.normal(size=(8, 2)).astype(np.float32)
-    judged = np.arange(8) < 5
-    images, triplets = torch.tensor([6, 1, 3, 4, 0, 7]), batch_triplets(6, 100, rng)
-    opinion = Opinion(draws, judged=judged, judgments=human)
-    with HostReads() as reads:
-        found = opinion.probabilities(images, torch.from_numpy(triplets), CPU)
-    matrices = [x[images] @ x[images].T for x in draws.astype(float)]
-    mapped = np.mean([odd_chances(m, triplets) for m in matrices], axis=0)
-    own = odd_chances(human[images] @ human[images].T, triplets)
-    inside = judged[images][triplets].all(axis=1, keepdims=True)
-    assert 0 < inside.sum() < len(inside)
-    np.testing.assert_allclose(found, np.where(inside, own, mapped), atol=1e-6)
-    assert not reads.found
+def test_too_large_a_batch_says_which_would_do() -> None:
+    with pytest.raises(TwoalikeError, match="`batch=10`"):
+        BatchStream(20, 16, 0, world=2)
+    with pytest.raises(TwoalikeError, match=r"than 1 image for training\. Give more images\.$"):
+        BatchStream(1, 16, 0)
+
+
+def test_triplets_at_all_scales() -> None:
+    """Fine distinctions come up as often as coarse ones, which few of any three images do."""
+    rng = np.random.default_rng(0)
+    kinds = np.repeat(np.arange(27), 3)  # 3 x 3 x 3 kinds of three images
+    nested = torch.from_numpy(kinds[:, None] // np.array([9, 3, 1]))
+    distance = (nested[:, None] != nested).sum(dim=2).float()
+    triplets = scale_triplets(distance, 20_000, rng)
+    assert (torch.diff(triplets.sort(dim=1).values, dim=1) > 0).all()
+    assert triplets.flatten().bincount(minlength=81).min() > 400
+    widest = distance[triplets[:, [0, 0, 1]], triplets[:, [1, 2, 2]]].max(dim=1).values
+    at_scale = widest.long().bincount(minlength=4) / len(triplets)
+    # Neighbourhoods of 2, to 8, to 26 and to 80 others: each kind's share of the range, in logs.
+    assert (at_scale[1:] > 0.15).all()
+    any_three = torch.from_numpy(batch_triplets(81, 10**6, rng))
+    widest = distance[any_three[:, [0, 0, 1]], any_three[:, [1, 2, 2]]].max(dim=1).values
+    assert (widest == 1).float().mean() < 0.02

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from tests.distill.conftest import Squares
 
-from twoalike.backbones import extract_features, load_backbone, without_vector
+from twoalike.backbones import extract_features, load_backbone
 from twoalike.distill import DistillConfig, Student, distill
 from twoalike.evaluation import Candidate
 from twoalike.features import read_features
@@ -80,24 +80,6 @@ def test_few_classes_stay_in_training_and_many_are_held_out_whole(
     assert student["held_out"]["images"] == out
 
 
-def test_a_plain_network_has_no_parts(squares: Squares) -> None:
-    table = extract_features(load_backbone("test_resnet", untrained=True, size=32), squares.images)
-    assert not table.parts
-    (alone,) = Candidate.of("plain", table).with_parts()
-    assert alone.similarity == "cosine"
-
-
-def test_it_is_prepared_alike_by_transformers(squares: Squares, tmp_path: Path) -> None:
-    from transformers import AutoImageProcessor
-
-    run(squares, tmp_path / "s")
-    processor = AutoImageProcessor.from_pretrained(tmp_path / "s")
-    preprocessing = load_backbone(tmp_path / "s").preprocessing
-    picture = read_picture(squares.images / "s00.png").resize((50, 40))
-    (found,) = processor(picture, return_tensors="pt")["pixel_values"]
-    torch.testing.assert_close(found, preprocessing(picture))
-
-
 @pytest.mark.parametrize("train", ["full", "lora"])
 def test_weights_are_taken_that_share_of_the_way(
     squares: Squares, tmp_path: Path, train: str
@@ -118,16 +100,3 @@ def test_weights_are_taken_that_share_of_the_way(
         assert student["check"]["difference"] <= 1e-5
     with pytest.raises(TwoalikeError, match="mix"):
         run(squares, tmp_path / "none", mix=0.0)
-
-
-def test_a_probe_leaves_the_network_as_it_is(squares: Squares, tmp_path: Path) -> None:
-    student = run(squares, tmp_path / "s", train="probe")
-    bare = without_vector(load_backbone(tmp_path / "s"))
-    assert bare.weights_sha256 == student["initial_sha256"]
-    base = extract_features(load_backbone("test_resnet", untrained=True, size=32), squares.images)
-    found = extract_features(tmp_path / "s", squares.images)
-    own = found.part("features").values
-    np.testing.assert_allclose(standard(own), standard(base.values), atol=1e-4)
-    assert "human" in found.parts
-    named = extract_features(f"local-dir:{tmp_path / 's'}", squares.images)
-    np.testing.assert_array_equal(named.values, found.values)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
+from tests.posteriors import posterior_of
 
 from twoalike.choice import ANCHORED, log_choice, pair_similarities
 from twoalike.embedding import Posterior
@@ -64,15 +64,9 @@ def world() -> World:
 @pytest.fixture
 def posterior(rng: np.random.Generator) -> Posterior:
     """Two chains of five draws, of 7 objects in 3 dimensions and 4 people."""
-    axes = ("chain", "draw")
-    group = xr.Dataset(
-        {
-            "embedding": ((*axes, "object", "dimension"), rng.gamma(1.0, 1.0, (2, 5, 7, 3))),
-            "temperature": ((*axes, "participant"), rng.uniform(0.5, 2.0, (2, 5, 4))),
-            "lapse": ((*axes, "participant"), rng.uniform(0.0, 0.4, (2, 5, 4))),
-        },
-        coords={"object": [f"o{k}" for k in range(7)], "participant": list("abcd")},
-    ).astype("float32")
-    tree = xr.DataTree.from_dict({"posterior": group})
-    tree.attrs = {"schema_version": 1, "engine": "nuts", "convergence": '{"converged": true}'}
-    return Posterior(tree)
+    draws = {
+        "embedding": rng.gamma(1.0, 1.0, (2, 5, 7, 3)),
+        "temperature": rng.uniform(0.5, 2.0, (2, 5, 4)),
+        "lapse": rng.uniform(0.0, 0.4, (2, 5, 4)),
+    }
+    return posterior_of(draws, {"object": [f"o{k}" for k in range(7)], "participant": "abcd"})

@@ -32,23 +32,10 @@ def test_matching_undoes_a_permutation(rng: np.random.Generator) -> None:
     assert_allclose(x[:, order][:, match_columns(x, x[:, order])], x)
 
 
-def test_scale_of_a_column_does_not_matter(rng: np.random.Generator) -> None:
-    x = rng.gamma(1.0, 1.0, (12, 5))
-    assert match_columns(x, x * rng.uniform(0.1, 10, 5)).tolist() == list(range(5))
-
-
 def test_permuted_chains_are_aligned(draws: np.ndarray, rng: np.random.Generator) -> None:
     swapped = draws.copy()
     swapped[1] = draws[1][..., [2, 0, 3, 1]]
     swapped[2] = draws[2][..., [3, 2, 1, 0]]
-    orders = align_draws(swapped)
-    aligned = np.take_along_axis(swapped, orders[:, :, None, :], axis=-1)
-    assert_allclose(aligned, draws)
-
-
-def test_a_label_switch_within_a_chain_is_undone(draws: np.ndarray) -> None:
-    swapped = draws.copy()
-    swapped[0, 100:] = draws[0, 100:][..., [1, 0, 2, 3]]
     orders = align_draws(swapped)
     aligned = np.take_along_axis(swapped, orders[:, :, None, :], axis=-1)
     assert_allclose(aligned, draws)

@@ -59,15 +59,6 @@ def test_statistics_have_labels_and_divergences_are_bool(fitted: Posterior, tmp_
     opened.close()
 
 
-def test_files_without_labels_get_them(fitted: Posterior, tmp_path: Path) -> None:
-    tree = fitted.tree.copy()
-    stats = tree["sample_stats"].to_dataset().drop_vars(["chain", "draw"])
-    tree["sample_stats"] = stats.assign(diverging=stats["diverging"].astype(float))
-    Posterior(tree).save(tmp_path / "old.nc")
-    read = Posterior.load(tmp_path / "old.nc").tree["sample_stats"].dataset
-    assert read.identical(fitted.tree["sample_stats"].to_dataset().astype(read.dtypes))
-
-
 def test_likelihood_is_the_definition(fitted: Posterior, choices: pd.DataFrame) -> None:
     tree = inference_data(fitted, choices, draws=10)
     found = tree["log_likelihood"]["choices"]

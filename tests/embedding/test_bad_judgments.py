@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_allclose
 
 from twoalike.embedding import FitConfig, Posterior, choice_intervals, fit_embedding, link_warnings
 from twoalike.embedding._advice import describe_links
@@ -91,32 +90,14 @@ def test_objects_judged_never_or_once_are_told_and_their_intervals_are_wide() ->
     assert widths[1] > 1.5 * widths[0]
 
 
-def test_answers_that_contradict_each_other_are_met_halfway() -> None:
-    half = [(0, 1, 2)] * 200
-    fitted = fit_embedding(table(half, [3] * 100 + [1] * 100), config=QUICK)
-    p = fitted.choice_probabilities(np.array([[0, 1, 2]]), lapse=True)[0]
-    assert_allclose(p, [0.5, 0.0, 0.5], atol=0.12)
-
-
-@pytest.mark.parametrize("engine", ["vi", "nuts"])
-def test_one_who_always_gives_the_same_key_leaves_a_finite_posterior(engine: str) -> None:
+def test_one_who_always_gives_the_same_key_leaves_a_finite_posterior() -> None:
     rng = np.random.default_rng(2)
     shown = [tuple(rng.permutation(8)[:3]) for _ in range(200)]
-    config = QUICK.model_copy(update={"engine": engine, "tune": 100})
-    fitted = fit_embedding(table(shown, 2), config=config)
+    fitted = fit_embedding(table(shown, 2), config=QUICK)
     p = fitted.choice_probabilities(np.array(shown))
     assert np.isfinite(fitted.embedding).all()
     # Keys carry no likeness: what was seen in random places says almost nothing.
     assert np.abs(p - 1 / 3).mean() < 0.2
-
-
-def test_a_person_with_one_trial_keeps_the_prior_of_people() -> None:
-    rng = np.random.default_rng(3)
-    shown = [tuple(rng.permutation(8)[:3]) for _ in range(201)]
-    people = ["many"] * 200 + ["once"]
-    fitted = fit_embedding(table(shown, 1, participant=people), config=QUICK)
-    spread = np.log(fitted.temperature).std(axis=0)
-    assert spread[1] > 0 and np.isfinite(fitted.lapse).all()
 
 
 @pytest.mark.parametrize(

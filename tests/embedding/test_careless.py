@@ -15,9 +15,9 @@ from tests.embedding.conftest import World
 from tests.rated import join, posterior_around, standard
 
 from twoalike.cli.app import main
-from twoalike.embedding import Posterior, _careless, careless_table, fit, participants_table
-from twoalike.embedding._careless import careless_reasons, not_following
+from twoalike.embedding import Posterior, _participants, careless_table, fit, participants_table
 from twoalike.embedding._layouts import replicated_layouts
+from twoalike.embedding._participants import careless_reasons, not_following
 from twoalike.judgments import (
     arrangements_table,
     choices_table,
@@ -162,14 +162,6 @@ def test_evidence_and_prior_add_up(near: Posterior, x: np.ndarray) -> None:
     assert alone["same_place"].between(1 / 3, 0.6).all()
 
 
-def test_an_unknown_person_keeps_the_prior(near: Posterior, x: np.ndarray) -> None:
-    table = chosen(x, "careful")
-    found = careless_table(near, table[table["participant"] != "careful 2"])
-    found = found.set_index("participant")
-    assert found.loc["careful 2", "p_careless"] == pytest.approx(0.05)
-    assert np.isnan(found.loc["careful 2", "evidence_choices"])
-
-
 def test_what_would_accuse_most_people_is_not_used(near: Posterior, x: np.ndarray) -> None:
     table = rated(x, "careful")
     rng = np.random.default_rng(0)
@@ -183,9 +175,9 @@ def test_what_would_accuse_most_people_is_not_used(near: Posterior, x: np.ndarra
 def test_the_density_of_following_is_that_of_the_normal_copula(
     near: Posterior, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_careless, "FOLLOWING", (0.6 * 1e5, 0.4 * 1e5))  # all mass at .6
+    monkeypatch.setattr(_participants, "FOLLOWING", (0.6 * 1e5, 0.4 * 1e5))  # all mass at .6
     pairs, s = np.stack(UPPER, axis=1), near.similarity()[UPPER]
-    a, b = (_careless.normal_scores(one) for one in (s + s.std() * rng.normal(size=len(s)), s))
+    a, b = (_participants.normal_scores(one) for one in (s + s.std() * rng.normal(size=len(s)), s))
     found = not_following(near, [("p", a, pairs, float(len(a)))])["p"]
     both = multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]]).logpdf(np.stack([a, b], axis=1))
     assert found == pytest.approx(norm.logpdf([a, b]).sum() - both.sum(), abs=0.5)
@@ -223,7 +215,7 @@ def test_the_declared_rule_acts_once_and_is_recorded(
 ) -> None:
     names = ("901", "902", "903")
     p = {name: 0.995 if name == "902" else 0.6 for name in names}
-    monkeypatch.setattr(_careless, "careless_table", accusing(p))
+    monkeypatch.setattr(_participants, "careless_table", accusing(p))
     root = make_study(design="trials = 12\npractice = 0\n")
     for person in names:
         words = ["run", str(root), "--task", "odd-one-out", "--participant", person]
@@ -250,7 +242,7 @@ def test_the_declared_rule_acts_once_and_is_recorded(
 
 def test_half_of_the_people_are_not_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     people = {"a": 1.0, "b": 0.999, "c": 0.1, "d": 0.05}
-    monkeypatch.setattr(_careless, "careless_table", accusing(people))
+    monkeypatch.setattr(_participants, "careless_table", accusing(people))
     posterior: Any = None
     assert list(careless_reasons(posterior, {}, 1.0)) == ["a"]
     with pytest.raises(TwoalikeError, match="fewer than half of the participants, found 2 of 4"):

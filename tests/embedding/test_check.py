@@ -11,57 +11,36 @@ import pandas as pd
 import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
+from tests.posteriors import around, posterior_of
 
-from twoalike.choice import ANCHORED, TRIPLET, log_choice
 from twoalike.cli.app import main
 from twoalike.embedding import Posterior, check
-from twoalike.embedding import _judged as module
 from twoalike.embedding._advice import advise, stuck_chain
 from twoalike.embedding._choices import Choices
 from twoalike.embedding._follow import Comparison
-from twoalike.embedding._judged import answer_probabilities, draws_of, thinned
-from twoalike.embedding._posterior_file import flat_attrs
 from twoalike.embedding._predictive import Predictive
 from twoalike.judgments import choices_table, judgment_codes, write_judgments
 from twoalike.study import TwoalikeError, provenance
 
 Run = Callable[..., tuple[int, str, str]]
-ITEMS = ["item_1", "item_2", "item_3"]
 
 
 def near_truth(world: Any, choices: pd.DataFrame, *, engine: str = "nuts", **attrs: Any) -> Any:
     """Two chains of 150 draws close to the truth, as a fit of ``choices`` would store them."""
-    rng = np.random.default_rng(5)
-    axes = ("chain", "draw")
-    x = world.embedding * np.exp(0.1 * rng.standard_normal((2, 150, *world.embedding.shape)))
-    people = [f"person_{k}" for k in range(len(world.lapse))]
-    noise = np.exp(0.05 * rng.standard_normal((2, 150, len(people))))
-    group = xr.Dataset(
-        {
-            "embedding": ((*axes, "object", "dimension"), x),
-            "temperature": ((*axes, "participant"), noise * world.temperature),
-            "lapse": ((*axes, "participant"), noise * world.lapse),
-        },
-        coords={"object": world.ids, "participant": people},
-    )
-    places = {name: np.arange(group.sizes[name]) for name in ("chain", "draw", "dimension")}
-    group = group.astype("float32").assign_coords(places)
-    shown = choices[ITEMS].to_numpy().ravel()
-    constant = xr.Dataset(
-        {
-            "judgments": (
-                "participant",
-                [int((choices["participant"] == p).sum()) for p in people],
-            ),
-            "shown": ("object", [int((shown == name).sum()) for name in world.ids]),
-        },
-        coords={"object": world.ids, "participant": people},
-    )
-    constant["codes"] = ("judgment", np.unique(judgment_codes(choices)))
-    tree = xr.DataTree.from_dict({"posterior": group, "constant_data": constant})
-    content = {"schema_version": 1, "engine": engine, "prior": "softplus"}
-    tree.attrs = flat_attrs(content | {"convergence": {"converged": True}} | attrs)
-    return Posterior(tree)
+    rng, people = np.random.default_rng(5), [f"person_{k}" for k in range(len(world.lapse))]
+    noise = around(np.ones(len(people)), 0.05, rng, 2, 150)
+    draws = {
+        "embedding": around(world.embedding, 0.1, rng, 2, 150),
+        "temperature": noise * world.temperature,
+        "lapse": noise * world.lapse,
+    }
+    counts = choices["participant"].value_counts()
+    constant = {
+        "judgments": ("participant", [int(counts.get(name, 0)) for name in people]),
+        "codes": ("judgment", np.unique(judgment_codes(choices))),
+    }
+    labels = {"object": world.ids, "participant": people}
+    return posterior_of(draws, labels, constant, engine=engine, prior="softplus", **attrs)
 
 
 @pytest.fixture(scope="module")
@@ -137,42 +116,6 @@ def test_people_who_repeat_themselves_are_noticed(world: Any) -> None:
     assert any("repeat their own answers more often" in sentence for sentence in found.advice)
 
 
-def test_memory_is_bounded_and_blocks_change_nothing(
-    world: Any, choices: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = check(near_truth(world, choices), choices, fitted=True)
-    monkeypatch.setattr(module, "ROWS", 37)
-    blocks = check(near_truth(world, choices), choices, fitted=True)
-    assert whole.loo is not None and blocks.loo is not None
-    assert_allclose(blocks.loo.elpd, whole.loo.elpd, rtol=1e-5)
-    assert whole.predictive is not None and blocks.predictive is not None
-    for one, other in zip(whole.predictive.checks, blocks.predictive.checks, strict=True):
-        assert_allclose(one.p, other.p, atol=1e-6)
-
-
-def test_probabilities_of_both_kinds_are_those_of_the_choice_model(world: Any) -> None:
-    odd, near = world.judge(40, 1), world.judge(40, 2, kind="anchored")
-    choices = pd.concat([odd, near], ignore_index=True)
-    for column in ("kind", "participant"):
-        choices[column] = choices[column].astype("category")
-    posterior = near_truth(world, choices)
-    judged = Choices.known_to(posterior, choices)
-    assert [group.question for group in judged.groups] == [TRIPLET, ANCHORED]
-    for size in (1, 10_000):  # similarities of the pairs, and from the matrix
-        (draw,) = draws_of(posterior, np.array([7]), size)
-        for some in judged.groups:
-            p = answer_probabilities(draw, some)
-            assert_allclose(p.sum(axis=1), 1.0)
-            x, who = draw.embedding.astype(float), some.judge
-            pairs = [
-                (x[some.shown[:, a]] * x[some.shown[:, b]]).sum(axis=1)
-                for a, b in some.question.pairs
-            ]
-            noise = draw.temperature[who], draw.lapse[who]
-            logs = log_choice(pairs, *noise, question=some.question)
-            assert_allclose(p, np.exp(np.stack(logs, axis=1)), rtol=1e-4)
-
-
 def test_unknown_people_and_objects_are_left_out_and_counted(
     world: Any, choices: pd.DataFrame
 ) -> None:
@@ -187,13 +130,6 @@ def test_unknown_people_and_objects_are_left_out_and_counted(
     )
     with pytest.raises(TwoalikeError, match="none of the 1 judgments"):
         Choices.known_to(posterior, strange)
-
-
-def test_thinning_takes_as_many_of_each_chain() -> None:
-    places = thinned(4, 600, 1000)
-    assert len(places) == 1000
-    assert np.bincount(places // 600).tolist() == [250] * 4
-    assert thinned(2, 60, 1000).tolist() == list(range(120))
 
 
 def test_chains_apart_have_not_converged_and_say_what_to_do(
@@ -300,14 +236,6 @@ def test_the_page_opens_with_the_verdict(run: Run, files: tuple[Path, Path]) -> 
         assert words in said
 
 
-def test_without_judgments_the_page_says_what_they_would_tell(
-    run: Run, files: tuple[Path, Path]
-) -> None:
-    status, said, _ = run("check", files[0])
-    assert status == 0 and said.startswith("Converged")
-    assert "need the judgments: --choices" in said and "Leave-one-out\n" not in said
-
-
 def test_other_judgments_are_predicted_and_not_left_out(
     run: Run, world: Any, files: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -393,30 +321,3 @@ def test_a_study_gives_its_judgments(
     (study / "derived" / "choices.parquet").write_bytes(files[1].read_bytes())
     status, said, _ = run("check", files[0], "--study", study)
     assert status == 0 and "Leave-one-out" in said
-
-
-def test_help_shows_examples(run: Run) -> None:
-    assert "twoalike check posterior.nc --choices" in run("check", "--help")[1]
-
-
-def test_arviz_works_on_the_file_as_it_is(files: tuple[Path, Path]) -> None:
-    import arviz
-    import matplotlib as mpl
-    import matplotlib.pyplot as plt
-
-    mpl.use("Agg")
-    tree = arviz.from_netcdf(files[0])
-    summary = arviz.summary(tree, var_names=["lapse", "temperature"])
-    assert len(summary) == 12
-    some = {"object": ["object_00", "object_01"], "dimension": [0]}
-    assert float(arviz.rhat(tree, var_names=["embedding"])["embedding"].max()) < 1.2
-    for plot in (
-        arviz.plot_trace,
-        arviz.plot_trace_dist,
-        arviz.plot_rank,
-        arviz.plot_ess,
-        arviz.plot_forest,
-    ):
-        assert plot(tree, var_names=["embedding"], coords=some) is not None
-    plt.close("all")
-    tree.close()

@@ -7,7 +7,6 @@ import pytest
 from numpy.testing import assert_allclose
 
 from twoalike.embedding import Posterior
-from twoalike.embedding import _loo as module
 from twoalike.embedding._loo import (
     leave_one_out,
     predict_left_out,
@@ -79,26 +78,12 @@ def test_only_fits_of_vi_with_draws_enough_are_apart(posterior: Posterior) -> No
     assert separate_fits(posterior, 10) == 1
 
 
-def test_blocks_change_nothing(dirichlet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    answers, chosen = dirichlet
-    lpd = log_mean(answers, chosen)
-    whole = leave_one_out(answers, chosen, np.arange(100), lpd, chains=2)
-    monkeypatch.setattr(module, "VALUES", 70_000)
-    assert leave_one_out(answers, chosen, np.arange(100), lpd, chains=2) == whole
-
-
 def test_a_draw_that_decides_alone_is_told_by_pareto_k(rng: np.random.Generator) -> None:
     logs = np.log(rng.uniform(0.2, 0.9, (3, 200)))
     logs[1] = -rng.exponential(2.0, 200)  # some draws find this judgment next to impossible
     weights, k = smoothed_weights(logs, 1.0)
     assert_allclose(np.exp(weights).sum(axis=1), 1.0)
     assert k[1] > 0.7 > max(k[0], k[2])
-
-
-def test_a_judgment_that_all_draws_predict_alike_needs_no_weights() -> None:
-    weights, k = smoothed_weights(np.full((1, 50), np.log(0.5)), 1.0)
-    assert_allclose(np.exp(weights), 1 / 50)
-    assert k[0] == -np.inf
 
 
 def test_the_subset_is_bounded_and_repeats_by_seed(monkeypatch: pytest.MonkeyPatch) -> None:

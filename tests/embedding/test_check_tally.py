@@ -4,71 +4,44 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
-from scipy.stats import kstest, poisson_binom
+from scipy.stats import kstest
 from tests.chosen import data_of
 
 from twoalike.choice import ANCHORED, TRIPLET
 from twoalike.embedding._choices import Choices
-from twoalike.embedding._follow import (
-    Comparison,
-    Tally,
-    below,
-    bernoulli_moments,
-    outstanding,
-)
+from twoalike.embedding._follow import Comparison, ReplicateTally, outstanding
 from twoalike.embedding._predictive import judged_twice
 
 
-def test_moments_are_those_of_a_weighted_hit(rng: np.random.Generator) -> None:
-    p, value = 0.3, 0.5
-    draws = value * (rng.random(400_000) < p)
-    mean, variance, third = bernoulli_moments(p, value)
-    assert_allclose(draws.mean(), mean, atol=2e-3)
-    assert_allclose(draws.var(), variance, atol=1e-3)
-    assert_allclose(((draws - draws.mean()) ** 3).mean(), third, atol=1e-3)
-
-
-@pytest.mark.parametrize(("n", "tolerance"), [(5, 0.05), (30, 0.01), (300, 0.001)])
-def test_tail_is_that_of_the_poisson_binomial(
-    rng: np.random.Generator, n: int, tolerance: float
+@pytest.mark.parametrize("counts", [False, True])
+def test_p_values_are_uniform_when_the_model_is_true(
+    counts: bool, rng: np.random.Generator
 ) -> None:
-    p = rng.uniform(0.05, 0.95, n)
-    moments = [np.full(n + 1, value.sum()) for value in bernoulli_moments(p)]
-    hits = np.arange(n + 1)
-    exact = poisson_binom.cdf(hits, p) - poisson_binom.pmf(hits, p) / 2
-    assert_allclose(below(hits.astype(float), *moments), exact, atol=tolerance)
+    """Of means, and of counts of independent hits."""
+    groups, cases = 300, np.full(300, 60)
+    p = rng.uniform(0.2, 0.9, (groups, 60))
 
+    def drawn() -> np.ndarray:
+        if counts:
+            return (rng.random(p.shape) < p).sum(axis=1).astype(float)
+        return rng.gamma(4.0, 1.0, groups)
 
-def test_what_is_certain_says_nothing() -> None:
-    nothing = np.zeros(1)
-    assert below(np.array([3.0]), np.array([3.0]), nothing, nothing) == 0.5
-
-
-def test_tally_compares_each_draw_and_counts_ties_as_shares() -> None:
-    tally = Tally(["a", "b", "nobody"])
-    for p in (0.2, 0.6):
-        tally.add(np.array([0, 0, 1]), [1, 0, 0.5], bernoulli_moments(np.array([p, p, p])))
-        tally.end_draw()
-    a, b = tally.comparisons()
-    assert (a.name, b.name) == ("a", "b")
-    assert (a.n, a.observed, a.expected) == (2, 0.5, pytest.approx(0.4))
-    assert (b.n, b.observed, b.expected) == (1, 0.5, pytest.approx(0.4))
-    assert 0 <= a.low < a.expected < a.high <= 1
-
-
-def test_p_values_are_uniform_when_the_model_is_true(rng: np.random.Generator) -> None:
-    groups, cases = 400, 60
-    p = rng.uniform(0.2, 0.9, (groups, cases))
-    tally = Tally([str(k) for k in range(groups)])
-    hits = rng.random(p.shape) < p
-    tally.add(np.repeat(np.arange(groups), cases), hits.ravel(), bernoulli_moments(p.ravel()))
-    tally.end_draw()
-    found = tally.comparisons()
+    tally, observed = ReplicateTally([str(k) for k in range(groups)]), drawn()
+    for _ in range(500):
+        tally.add(observed, drawn())
+    found = tally.comparisons(cases, counts=counts)
     assert kstest([one.p for one in found], "uniform").pvalue > 0.01
     assert len(outstanding(found)) <= 2
     inside = np.mean([one.low <= one.observed <= one.high for one in found])
     assert 0.86 < inside < 0.95
+
+
+def test_what_is_certain_says_nothing_and_groups_without_cases_are_left_out() -> None:
+    tally = ReplicateTally(["sure", "nobody"])
+    for _ in range(3):
+        tally.add(np.array([3.0, 0.0]), np.array([3.0, 0.0]))
+    (one,) = tally.comparisons(np.array([4, 0]), counts=True)
+    assert (one.name, one.observed, one.expected, one.p) == ("sure", 0.75, 0.75, 0.5)
 
 
 def test_who_answers_otherwise_stands_out(rng: np.random.Generator) -> None:
@@ -94,23 +67,32 @@ ROWS: list[Any] = [
 ]
 
 
+def pairs_of(choices: Choices, *, by_one: bool) -> tuple[Any, Any, Any]:
+    """Rows of first and second choices, and whether their answers are the same."""
+    ((_, to, first, second),) = judged_twice(choices, by_one=by_one)
+    answer = choices.groups[0].answer
+    same = to[first, answer[first]] == to[second, answer[second]]
+    return first, second, same.tolist()
+
+
 def test_repeats_are_paired_in_any_order_of_items() -> None:
-    ((first, second),) = judged_twice(judged(ROWS), by_one=True)
-    assert first.shown.tolist() == second.shown.tolist() == [[2, 4, 9]]
-    assert (first.answer == second.answer).tolist() == [True]
-    ((first, second),) = judged_twice(judged(ROWS), by_one=False)
-    assert {int(first.judge[0]), int(second.judge[0])} == {0, 1} and first.size == 1
+    first, second, same = pairs_of(judged(ROWS), by_one=True)
+    assert (first.tolist(), second.tolist(), same) == ([0], [1], [True])
+    first, second, same = pairs_of(judged(ROWS), by_one=False)
+    assert (first.tolist(), second.tolist(), same) == ([0], [3], [False])
     rows = [([4, 2, 9], 0, 0), ([4, 9, 2], 1, 0), ([2, 4, 9], 0, 0)]  # the reference comes first
-    ((first, second),) = judged_twice(judged(rows, anchored=True), by_one=True)
-    assert first.shown.tolist() == [[4, 2, 9]]
-    assert (first.answer == second.answer).tolist() == [True]
+    first, second, same = pairs_of(judged(rows, anchored=True), by_one=True)
+    assert (first.tolist(), second.tolist(), same) == ([0], [1], [True])
 
 
 def test_no_judgment_is_in_two_pairs(rng: np.random.Generator) -> None:
     rows = [(rng.permutation(4)[:3].tolist(), 0, int(rng.integers(3))) for _ in range(200)]
+    choices = judged(rows)
+    (group,) = choices.groups
     for by_one in (True, False):
-        ((first, second),) = judged_twice(judged(rows), by_one=by_one)
-        assert ((first.judge == second.judge) == by_one).all()
-        assert (first.shown == second.shown).all()
-    assert judged_twice(judged(rows), by_one=True)[0][0].size >= (200 - 12) // 2
+        first, second, _ = pairs_of(choices, by_one=by_one)
+        assert ((group.judge[first] == group.judge[second]) == by_one).all()
+        assert (np.sort(group.shown[first]) == np.sort(group.shown[second])).all()
+        assert len({*first, *second}) == 2 * len(first)
+    assert len(pairs_of(choices, by_one=True)[0]) >= (200 - 12) // 2
     assert judged_twice(judged(rows[:1]), by_one=True) == []

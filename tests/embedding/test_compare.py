@@ -5,31 +5,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
 from numpy.testing import assert_allclose
+from tests.posteriors import posterior_of
 
 from twoalike.choice import ANCHORED, log_choice
 from twoalike.embedding import Posterior, compare_predictions, compare_similarity
-from twoalike.embedding._compare import judgment_scores, match_dimensions, mean_and_error
+from twoalike.embedding._compare import judgment_scores, mean_and_error
 from twoalike.judgments import choices_table
 from twoalike.study import TwoalikeError
 
 
 def make(x: np.ndarray, ids: list[str], people: int = 3, lapse: Any = 0.1) -> Posterior:
     """One chain of the draws x (S, m, D); temperatures 1."""
-    draws = len(x)
-    group = xr.Dataset(
-        {
-            "embedding": (("chain", "draw", "object", "dimension"), x[None]),
-            "temperature": (("chain", "draw", "participant"), np.ones((1, draws, people))),
-            "lapse": (
-                ("chain", "draw", "participant"),
-                np.broadcast_to(lapse, (1, draws, people)),
-            ),
-        },
-        coords={"object": ids, "participant": [f"p{k}" for k in range(people)]},
-    ).astype("float32")
-    return Posterior(xr.DataTree.from_dict({"posterior": group}))
+    lapses = np.broadcast_to(lapse, (1, len(x), people))
+    labels = {"object": ids, "participant": [f"p{k}" for k in range(people)]}
+    return posterior_of({"embedding": x[None], "lapse": lapses}, labels)
 
 
 def around(x: np.ndarray, spread: float, rng: np.random.Generator, draws: int = 20) -> np.ndarray:
@@ -82,12 +72,6 @@ def test_new_people_are_all_alike(x: np.ndarray, rng: np.random.Generator) -> No
     assert np.abs(judgment_scores(posterior, other)[0] - one).max() > 0.01
 
 
-def test_ties_are_split(rng: np.random.Generator) -> None:
-    x = np.ones((5, 12, 3)) * rng.uniform(0.5, 1.0, (5, 1, 3))
-    _, hits = judgment_scores(make(x, IDS), judge(IDS, 50, rng))
-    assert_allclose(hits, 1 / 3)
-
-
 def test_a_posterior_does_not_differ_from_itself(x: np.ndarray, rng: np.random.Generator) -> None:
     posterior = make(around(x, 0.2, rng), IDS)
     result = compare_predictions(posterior, posterior, judge(IDS, 60, rng))
@@ -137,21 +121,6 @@ def test_what_cannot_be_predicted_is_left_out_and_counted(
         compare_predictions(first, second, choices[choices["trial_type"] == "catch"])
 
 
-def test_order_of_rows_and_items_does_not_matter(x: np.ndarray, rng: np.random.Generator) -> None:
-    first, second = (make(around(x, s, rng), IDS) for s in (0.1, 0.5))
-    choices = judge(IDS, 60, rng)
-    turned = choices.copy()
-    for to, of in (("item_1", "item_3"), ("item_2", "item_1"), ("item_3", "item_2")):
-        turned[to] = choices[of]
-    turned["chosen"] = (choices["chosen"] % 3 + 1).astype("int8")
-    turned = turned.sample(frac=1.0, random_state=1)
-    one, two = (compare_predictions(first, second, c) for c in (choices, turned))
-    for score in ("log_loss", "accuracy"):
-        for who in ("first", "second", "difference"):
-            for number in ("value", "standard_error"):
-                assert_allclose(one[score][who][number], two[score][who][number], atol=1e-6)
-
-
 def test_similarities_of_one_world_agree_as_far_as_draws_do(
     x: np.ndarray, rng: np.random.Generator
 ) -> None:
@@ -163,18 +132,6 @@ def test_similarities_of_one_world_agree_as_far_as_draws_do(
     assert within < result["pearson"]
     assert_allclose(result["draws"]["value"], within, atol=0.04)
     assert result["draws"]["low"] < result["draws"]["value"] < result["draws"]["high"]
-
-
-def test_scale_and_order_of_dimensions_do_not_matter(
-    x: np.ndarray, rng: np.random.Generator
-) -> None:
-    draws = around(x, 0.2, rng)
-    other = 3 * draws[:, :, [2, 0, 3, 1]]
-    result = compare_similarity(make(draws, IDS), make(other, IDS))
-    assert_allclose([result["pearson"], result["spearman"]], 1.0, atol=1e-5)
-    matches = [(match["first"], match["second"]) for match in result["dimensions"]]
-    assert matches == [(1, 2), (2, 4), (3, 1), (4, 3)]
-    assert_allclose([match["correlation"] for match in result["dimensions"]], 1.0, atol=1e-5)
 
 
 def test_objects_are_matched_by_name(x: np.ndarray, rng: np.random.Generator) -> None:
@@ -194,23 +151,6 @@ def test_worlds_that_share_nothing_do_not_correlate(rng: np.random.Generator) ->
     assert abs(result["pearson"]) < 0.3
     assert result["first_draws"]["value"] > 0.9
     assert result["draws"]["high"] < result["first_draws"]["low"]
-
-
-def test_numbers_of_dimensions_may_differ(x: np.ndarray, rng: np.random.Generator) -> None:
-    draws = around(x, 0.1, rng)
-    matches = match_dimensions(draws, draws[:, :, [3, 1]])
-    assert [(match["first"], match["second"]) for match in matches] == [(2, 2), (4, 1)]
-    for match in matches:
-        assert match["low"] <= match["high"] <= 1.0
-
-
-def test_an_empty_dimension_correlates_with_nothing(
-    x: np.ndarray, rng: np.random.Generator
-) -> None:
-    draws = around(x, 0.1, rng)
-    draws[:, :, 2] = 0.5
-    matches = match_dimensions(draws, draws)
-    assert matches[2]["correlation"] == 0.0
 
 
 def test_nothing_in_common_or_nothing_that_varies_is_refused(

@@ -13,8 +13,8 @@ from scipy.special import expit
 from twoalike.choice import log_choice, pair_similarities, random_triplets
 from twoalike.embedding import FitConfig, Posterior, build_model, covariate_table, fit_embedding
 from twoalike.embedding._model import Data
-from twoalike.embedding._observer_draws import draw_observers
 from twoalike.embedding._people import Covariates, read_covariates
+from twoalike.embedding._people_draws import draw_observers
 from twoalike.judgments import choices_table
 from twoalike.study import Study, TwoalikeError
 
@@ -111,16 +111,6 @@ def test_draws_of_people_find_slopes_of_temperature_and_lapse() -> None:
         assert np.quantile(second, 0.025) < 0 < np.quantile(second, 0.975)
     assert found["temperature_spread"].mean() == pytest.approx(0.2, abs=0.1)
     assert_allclose(np.log(found["temperature"]).mean(axis=2), 0, atol=1e-9)
-
-
-def test_nuts_samples_slopes(choices: pd.DataFrame) -> None:
-    settings: dict[str, Any] = {"dimensions": 2, "tune": 50, "draws": 10, "chains": 1}
-    config = FitConfig(engine="nuts", quick=True, max_depth=3, **settings)
-    posterior = fit_embedding(choices, covariates={"age": AGE}, config=config)
-    group = posterior.tree["posterior"].dataset
-    assert group["temperature_slope"].dims == ("chain", "draw", "covariate")
-    assert covariate_table(posterior)["of"].tolist() == ["temperature", "lapse"]
-    assert "weight_slope" not in group
 
 
 def test_build_model_has_slopes(choices: pd.DataFrame) -> None:

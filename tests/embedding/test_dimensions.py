@@ -6,18 +6,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
 from numpy.testing import assert_allclose
+from tests.posteriors import posterior_of
 
 from twoalike.choice import log_choice, pair_similarities
 from twoalike.cli.app import main
 from twoalike.embedding import (
-    FitConfig,
     Posterior,
     check,
     dimension_curve,
     dimension_table,
-    fit_embedding,
 )
 from twoalike.embedding._dimensions import curve_table
 from twoalike.judgments import choices_table, write_judgments
@@ -26,19 +24,8 @@ from twoalike.study import TwoalikeError
 
 def fit(x: np.ndarray, ids: list[str]) -> Posterior:
     """A posterior whose draws, (chains, S, m, d), are x."""
-    axes = ("chain", "draw")
-    shape = x.shape[:2]
-    group = xr.Dataset(
-        {
-            "embedding": ((*axes, "object", "dimension"), x),
-            "temperature": ((*axes, "participant"), np.ones((*shape, 1))),
-            "lapse": ((*axes, "participant"), np.full((*shape, 1), 1e-6)),
-        },
-        coords={"object": ids, "participant": ["p"]},
-    ).astype("float32")
-    tree = xr.DataTree.from_dict({"posterior": group})
-    tree.attrs = {"schema_version": 1, "engine": "vi", "converged": 1}
-    return Posterior(tree)
+    draws = {"embedding": x, "lapse": np.full((*x.shape[:2], 1), 1e-6)}
+    return posterior_of(draws, {"object": ids, "participant": ["p"]}, engine="vi", converged=1)
 
 
 @pytest.fixture
@@ -82,12 +69,6 @@ def test_another_fit_may_order_dimensions_and_objects_its_own_way(
     table = dimension_table(fit(x[None, None], IDS), [other])
     assert_allclose(table["again"], 1.0, atol=1e-6)
     assert isinstance(table, pd.DataFrame)
-
-
-def test_a_constant_dimension_is_never_found_again(x: np.ndarray) -> None:
-    flat = np.column_stack([x, np.ones(20)])
-    table = dimension_table(fit(flat[None, None], IDS), [fit(flat[None, None], IDS)])
-    assert_allclose(table["again"], [1.0, 1.0, 1.0, 0.0], atol=1e-6)
 
 
 def test_other_objects_and_no_objects_are_refused(x: np.ndarray) -> None:
@@ -173,27 +154,6 @@ def test_columns_of_noise_are_not_needed(x: np.ndarray, similarity: str) -> None
     assert found.needed == 3 and len(found.table) == 7
     assert (found.judgments, found.subset, found.left_out) == (3000, 3000, 0)
     assert found.table["difference"][1] > 4 * found.table["difference_se"][1]
-
-
-def test_of_many_judgments_some_are_scored(x: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    posterior, choices = fit(around(x), IDS), judged(x, 2000, 4)
-    whole = dimension_curve(posterior, choices)
-    monkeypatch.setattr("twoalike.embedding._loo.SUBSET", 500)
-    some = dimension_curve(posterior, choices)
-    assert (some.judgments, some.subset) == (2000, 500)
-    gap = some.table["log_loss"] - whole.table["log_loss"]
-    assert (gap != 0).all() and (gap.abs() < 4 * some.table["se"]).all()
-
-
-def test_four_dimensions_of_eight_are_found() -> None:
-    rng = np.random.default_rng(8)
-    there = rng.random((30, 4)) < 0.35
-    x = 1.5 * np.where(there, rng.gamma(2.0, 0.6, (30, 4)), rng.exponential(0.03, (30, 4)))
-    choices = judged(x, 4000, 9)
-    config = FitConfig(quick=True, engine="vi", dimensions=8, chains=1, steps=500, draws=100)
-    found = dimension_curve(fit_embedding(choices, config=config), choices)
-    assert found.needed in (4, 5)
-    assert found.table["difference"][2] > 0.01
 
 
 def test_a_curve_needs_draws_and_judgments_of_the_fit(x: np.ndarray) -> None:

@@ -1,6 +1,5 @@
 """Dissimilarities in the model: density, minibatches, recovery, commands."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,18 +10,15 @@ from numpy.testing import assert_allclose
 from scipy.linalg import null_space
 from scipy.stats import multivariate_normal, spearmanr
 
-from twoalike.cli.app import main
-from twoalike.embedding import FitConfig, Posterior, fit_embedding
-from twoalike.embedding._density import jax_density
+from twoalike.embedding import FitConfig, fit_embedding
 from twoalike.embedding._dissimilarities import (
-    LEAST_PAIR,
     Dissimilarities,
     dissimilarity_log_likelihood,
 )
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._parts import KERNELS
-from twoalike.embedding._vi import Family, _loss, columns_of, rows_a_step
-from twoalike.judgments import dissimilarities_table, write_judgments
+from twoalike.embedding._vi import Family, _loss, columns_of, jax_density, rows_a_step
+from twoalike.judgments import dissimilarities_table
 from twoalike.study import TwoalikeError
 
 UPPER = np.triu_indices(7, 1)
@@ -111,21 +107,6 @@ def test_location_and_scale_of_either_side_do_not_matter(rng: np.random.Generato
     assert_allclose(after, before[place], rtol=1e-5, atol=1e-5)
 
 
-def test_people_who_judged_the_same_pairs_share_what_is_known_of_them(
-    rng: np.random.Generator,
-) -> None:
-    same = Dissimilarities.from_table(
-        table_of({name: DESIGNS["gaps"] for name in "abc"}, rng), [f"o{k}" for k in range(9)]
-    )
-    (group,) = same.groups
-    assert group.items.shape == (1, 7) and group.values.shape == (3, 7, 7)
-    assert same.counts(())["pairs"][1].tolist() == [14, 14, 14] and same.size == 42
-    assert same.seen().sum() == 2 * 42 and same.seen()[7:].tolist() == [0, 0]
-    small = {"three objects": (UPPER[1] < 3), "all": DESIGNS["complete"]}
-    apart = Dissimilarities.from_table(table_of(small, rng))
-    assert [group.values.shape[1] for group in apart.groups] == [3, 7]
-
-
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype")
 def test_minibatches_of_sources_are_right_on_average(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
@@ -198,35 +179,6 @@ def test_dissimilarities_add_to_choices(world: Any) -> None:
     assert (truth * excess).sum(axis=1).mean() < 0.05  # of the choices alone: 0.16
     draws, right = standardised_pairs(posterior.embedding), standardised_pairs(world.embedding)
     assert spearmanr(draws.mean(axis=0), right)[0] > 0.9
-
-
-def test_the_command_fits_and_remembers_the_file(
-    world: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    pairs, out = tmp_path / "d.parquet", tmp_path / "p.nc"
-    write_judgments(pairs, rdms(world, np.random.default_rng(7), people=1), {}, "dissimilarities")
-
-    def status(*words: object) -> int:
-        with pytest.raises(SystemExit) as ended:
-            main(["fit", *map(str, words), "--out", str(out)])
-        return int(ended.value.code or 0)
-
-    quick = ("--quick", "--engine", "vi", "--steps", 100, "--chains", 1, "--dimensions", 3)
-    assert status("--dissimilarities", pairs, *quick) == 0
-    posterior = Posterior.load(out)
-    assert posterior.ids == tuple(world.ids)
-    assert posterior.attrs["provenance"]["inputs"]["dissimilarities"]["file"] == "d.parquet"
-    capsys.readouterr()
-    assert status(*quick) == 1
-    assert "--choices, --arrangements, --dissimilarities" in capsys.readouterr().err
-
-
-def test_an_exact_matrix_leaves_room_for_noise(rng: np.random.Generator) -> None:
-    """However small the noise that fits best: else the density has no maximum."""
-    data = Data.from_tables({"dissimilarities": table_of({"p": DESIGNS["complete"]}, rng)})
-    model = Form(2, "softplus").model(data)
-    noise = model["pair_noise"].eval({model["pair_noise_location"]: -50.0})
-    assert_allclose(noise, [LEAST_PAIR])
 
 
 def test_nothing_to_learn_is_said_before_the_fit(world: Any) -> None:

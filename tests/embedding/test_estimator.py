@@ -11,7 +11,7 @@ pytest.importorskip("sklearn")
 
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.model_selection import cross_validate
 from sklearn.utils import estimator_checks as suite
 from sklearn.utils.validation import check_is_fitted
 
@@ -101,23 +101,6 @@ def test_ids_and_indices_give_the_same_fit(world: Any) -> None:
         by_name.predict([["cat", world.ids[0], world.ids[1]]])
 
 
-def test_without_answers_the_third_column_is_odd(world: Any) -> None:
-    x, y, _ = arrays(world, 200, 2)
-    rows = np.arange(200)
-    last = np.stack([x[rows, (y + 1) % 3], x[rows, (y + 2) % 3], x[rows, y]], axis=1)
-    model = quick().fit(last)
-    assert_allclose(model.embedding_, quick().fit(last, np.full(200, 2)).embedding_)
-    assert model.score(last) == model.score(last, np.full(200, 2))
-
-
-def test_the_seed_reaches_the_fit(world: Any) -> None:
-    x, y, _ = arrays(world, 200, 2)
-    one, other = (quick(random_state=seed).fit(x, y) for seed in (3, 4))
-    assert one.posterior_.attrs["seed"] == 3
-    a, b = one.embedding_, other.embedding_
-    assert a.shape != b.shape or not np.allclose(a, b)
-
-
 def test_clones_are_unfitted_and_alike(fitted: OddOneOutEmbedding, world: Any) -> None:
     copy = clone(fitted)
     assert copy.get_params() == fitted.get_params()
@@ -138,25 +121,6 @@ def test_cross_validation_with_participants(world: Any) -> None:
     )
     assert scores["test_accuracy"].shape == (2,)
     assert (scores["test_neg_log_loss"] < 0).all()
-
-
-@pytest.mark.slow
-def test_grid_search_over_dimensions(world: Any) -> None:
-    x, y, _ = arrays(world, 200, 2)
-    search = GridSearchCV(
-        quick(), {"n_components": [1, 2]}, cv=2, refit=False, error_score="raise"
-    ).fit(x, y)
-    assert search.best_params_["n_components"] in {1, 2}
-    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
-
-
-def test_features_reach_objects_nobody_judged(world: Any) -> None:
-    x, y, _ = arrays(world, 400, 2)
-    seen = (x < 25).all(axis=1)
-    features = np.random.default_rng(1).normal(size=(30, 4)) + world.embedding[:, :1]
-    model = quick(features=features).fit(x[seen], y[seen])
-    assert model.predict_proba([[27, 28, 29]]).shape == (1, 3)
-    assert model.posterior_.attrs["prior"] == "softplus"
 
 
 @pytest.mark.parametrize(

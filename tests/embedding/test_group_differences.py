@@ -1,51 +1,35 @@
 """Differences between groups of people: found where they are, and not where they are not."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import xarray as xr
+from tests.posteriors import posterior_of
 
 from twoalike.cli.app import main
 from twoalike.embedding import Posterior, compare_groups, view_groups
-from twoalike.embedding._group_differences import linked, mean_silhouette
+from twoalike.embedding._groups import linked, mean_silhouette
 from twoalike.study import TwoalikeError
 
 OBJECTS, DIMENSIONS, DRAWS = 8, 3, 6
 GROUPS = {f"p{k}": "first" if k < 10 else "second" for k in range(20)}
 
 
-def weighted(shift: float, seed: int, **extra: Any) -> Posterior:
+def weighted(shift: float, seed: int) -> Posterior:
     """Posterior of twenty people, the second ten of whom weigh dimension 1 more by a shift."""
     rng = np.random.default_rng(seed)
     log = 0.4 * rng.normal(size=(20, DIMENSIONS))
     log[10:] += shift * np.array([1.0, -0.5, -0.5])
     log -= log.mean(axis=0)
     log -= log.mean(axis=1, keepdims=True)
-    axes = ("chain", "draw")
-    x = rng.gamma(1.0, 1.0, (OBJECTS, DIMENSIONS))
-    size = (2, DRAWS)
-    group = xr.Dataset(
-        {
-            "embedding": (
-                (*axes, "object", "dimension"),
-                x + 0.01 * rng.random((*size, *x.shape)),
-            ),
-            "log_weight": (
-                (*axes, "participant", "dimension"),
-                log + 0.05 * rng.normal(size=(*size, *log.shape)),
-            ),
-            "weight_spread": (axes, np.full(size, 0.4)),
-            "temperature": ((*axes, "participant"), np.ones((*size, 20))),
-            "lapse": ((*axes, "participant"), np.full((*size, 20), 0.05)),
-            **extra,
-        },
-        coords={"object": [f"o{k}" for k in range(OBJECTS)], "participant": list(GROUPS)},
-    ).astype("float32")
-    tree = xr.DataTree.from_dict({"posterior": group})
-    tree.attrs = {"schema_version": 1, "engine": "nuts", "convergence": '{"converged": true}'}
-    return Posterior(tree)
+    x, size = rng.gamma(1.0, 1.0, (OBJECTS, DIMENSIONS)), (2, DRAWS)
+    draws = {
+        "embedding": x + 0.01 * rng.random((*size, *x.shape)),
+        "log_weight": log + 0.05 * rng.normal(size=(*size, *log.shape)),
+        "weight_spread": np.full(size, 0.4),
+    }
+    objects = [f"o{k}" for k in range(OBJECTS)]
+    return posterior_of(draws, {"object": objects, "participant": list(GROUPS)})
 
 
 def test_a_difference_is_found_where_it_is() -> None:

@@ -1,7 +1,6 @@
 """What a command does is a function: files by str or Path, frames of pandas and polars."""
 
 import json
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from twoalike.cli.app import main
 from twoalike.distill import label_images
 from twoalike.embedding import (
     FitConfig,
-    OddOneOutEmbedding,
     Posterior,
     check,
     choice_intervals,
@@ -75,13 +73,6 @@ def test_a_frame_gives_the_fit_of_its_file(files: Path, library: str) -> None:
     assert "inputs" not in found.attrs or not found.attrs["provenance"]["inputs"]
     assert_array_equal(found.embedding, by_hand.embedding)
     assert sorted(found.ids) == sorted(Posterior.load(files / "p.nc").ids)
-
-
-def test_numbers_of_objects_become_ids() -> None:
-    frame = pd.DataFrame({"item_1": [0, 3], "item_2": [1, 1], "item_3": [2, 0], "chosen": [3, 1]})
-    table = read_judgments(frame)
-    assert list(table["item_1"].cat.categories) == ["0", "1", "2", "3"]
-    assert table["item_1"].tolist() == ["0", "3"]
 
 
 def test_what_is_no_table_of_choices_is_refused(files: Path) -> None:
@@ -244,15 +235,3 @@ def test_labels_of_sampled_triplets(files: Path, tmp_path: Path, world: Any) -> 
     assert (made.images, made.shards, made.made, made.config.triplets) == (30, 1, 1, 9)
     with pytest.raises(TwoalikeError, match="`number=...`"):
         label_images(files / "p.nc", table, tmp_path / "l", number=0)
-
-
-def test_the_estimator_agrees_with_the_function(world: Any) -> None:
-    choices = world.judge(150, 3)
-    items = choices[["item_1", "item_2", "item_3"]].to_numpy(dtype=str)
-    options = {"steps": 100, "draws": 4, "chains": 1}
-    model = OddOneOutEmbedding(3, objects=world.ids, engine="vi", options=options)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        model.fit(items, choices["chosen"].to_numpy() - 1, list(choices["participant"].astype(str)))
-    own = fit(choices, quick=True, engine="vi", dimensions=3, **options)
-    assert_array_equal(model.posterior_.embedding, own.embedding)

@@ -75,15 +75,6 @@ def test_density_is_the_definition_up_to_a_constant(rng: np.random.Generator, d:
     assert_allclose(gaps[0], gaps[2], atol=1e-3)
 
 
-def test_both_ways_to_factorise_agree(rng: np.random.Generator) -> None:
-    trials = [(rng.permutation(M)[:5], rng.normal(size=(5, 2))) for _ in range(4)]
-    layouts, x = laid_out(trials), rng.gamma(1.0, 1.0, (M, 4))
-    wide = np.column_stack([x, np.ones((M, 4))])  # constant columns carry no likeness
-    noise = np.array([0.4])
-    one, two = logs(x, layouts, noise), logs(wide, layouts, noise)
-    assert_allclose(np.diff(one), np.diff(two), atol=1e-3)
-
-
 def test_layouts_know_no_place_size_or_direction(rng: np.random.Generator) -> None:
     items, places = rng.permutation(M)[:6], rng.normal(size=(6, 2))
     turn = np.array([[0.6, -0.8], [0.8, 0.6]])
@@ -93,27 +84,6 @@ def test_layouts_know_no_place_size_or_direction(rng: np.random.Generator) -> No
     found = [logs(x, laid_out([(items, each)]), noise) for each in (places, moved, mirrored)]
     assert_allclose(found[1], found[0], atol=1e-4)
     assert_allclose(found[2], found[0], atol=1e-4)
-
-
-def test_padding_adds_nothing(rng: np.random.Generator) -> None:
-    small = (rng.permutation(M)[:6], rng.normal(size=(6, 2)))
-    large = (rng.permutation(M)[:7], rng.normal(size=(7, 2)))
-    x, noise = rng.gamma(1.0, 1.0, (M, 3)), np.array([0.3])
-    together = logs(x, laid_out([small, large]), noise)
-    assert len(laid_out([small, large]).groups) == 1
-    apart = [logs(x, laid_out([each]), noise)[0] for each in (small, large)]
-    assert_allclose(together, apart, atol=1e-4)
-
-
-def test_a_fitting_view_is_more_probable_than_a_shuffled_one(rng: np.random.Generator) -> None:
-    x = rng.gamma(1.0, 1.0, (M, 2))
-    items = rng.permutation(M)[:8]
-    fitting = logs(x, laid_out([(items, x[items])]), np.array([0.2]))
-    shuffled = [
-        logs(x, laid_out([(items, x[rng.permutation(items)])]), np.array([0.2]))[0]
-        for _ in range(5)
-    ]
-    assert fitting[0] > max(shuffled)
 
 
 def test_trials_without_a_shape_are_left_out_and_counted(rng: np.random.Generator) -> None:

@@ -10,7 +10,7 @@ from tests.chosen import data_of
 
 from twoalike.choice import ANCHORED, TRIPLET, log_choice, pair_similarities, random_triplets
 from twoalike.embedding._model import Data
-from twoalike.embedding._observer_draws import BINS, _by_bin, _log_prior_terms, draw_observers
+from twoalike.embedding._people_draws import _log_prior_terms, draw_observers
 
 S = 60
 
@@ -86,19 +86,9 @@ def test_a_single_person_has_a_lapse_and_no_temperature() -> None:
     assert (found["temperature"] == 1).all()
 
 
-def test_bins_keep_the_sum_of_any_smooth_function() -> None:
-    rng = np.random.default_rng(0)
-    logs, people = -rng.gamma(1.0, 1.0, 500), rng.integers(0, 3, 500)
-    counts = _by_bin(people, logs, 3)
-    assert_allclose(counts.sum(axis=1), np.bincount(people, minlength=3))
-    mixed = np.log(0.1 / 3 + 0.9 * np.exp(logs))
-    expected = np.bincount(people, mixed, 3)
-    assert_allclose(counts @ np.log(0.1 / 3 + 0.9 * np.exp(BINS)), expected, rtol=2e-3)
-
-
 def test_log_priors_are_those_of_the_model(world: Any) -> None:
-    from twoalike.embedding._density import jax_density
     from twoalike.embedding._model import LOG_PRIOR, Form
+    from twoalike.embedding._vi import jax_density
 
     data = Data.from_tables({"choices": world.judge(200, 1)})
     form = Form(2, "softplus")

@@ -84,15 +84,3 @@ def test_draws_without_a_population_have_that_of_their_people(posterior: Posteri
     assert_allclose(found.new_lapse, posterior.lapse.mean(axis=1))
     logs = np.log(posterior.temperature)
     assert_allclose(found.new_spread, logs.std(axis=1, ddof=1) * np.sqrt(1.25))
-
-
-def test_of_one_participant_a_new_one_is_no_other(posterior: Posterior) -> None:
-    tree = posterior.tree.copy()
-    group = tree["posterior"].dataset.isel(participant=[0])
-    tree["posterior"] = xr.DataTree(group.assign(temperature=group["temperature"] * 0 + 1))
-    alone, me = Posterior(tree), np.zeros(len(TRIPLETS), dtype=int)
-    assert_allclose(
-        alone.choice_probabilities(TRIPLETS, lapse=True),
-        alone.choice_probabilities(TRIPLETS, lapse=True, participants=me),
-        atol=1e-6,
-    )

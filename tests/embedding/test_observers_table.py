@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from twoalike.choice import log_choice
 from twoalike.embedding import Posterior, participants_table
-from twoalike.embedding import _export as module
-from twoalike.embedding._export import agreement
+from twoalike.embedding._participants import agreement
 from twoalike.judgments import choices_table
 from twoalike.study import TwoalikeError
 
@@ -26,21 +24,6 @@ def test_guessing_by_lapse_or_by_temperature_agrees_by_chance(posterior: Posteri
     got = agreement(observers)
     assert got.shape == (10, 4)
     assert_allclose(got, np.broadcast_to([1 / 3, 1 / 3, 1.0, 2 / 3], (10, 4)), atol=5e-3)
-
-
-def test_agreement_is_the_chance_of_the_most_probable_answer(
-    posterior: Posterior, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "TRIPLETS", 1)
-    i, j, k = np.random.default_rng(5).choice(7, 3, replace=False)
-    got = agreement(posterior, seed=5)
-    for draw, x in enumerate(posterior.embedding):
-        s = x @ x.T
-        for person in range(4):
-            t = posterior.temperature[draw, person]
-            p = np.exp(log_choice((s[i, j], s[i, k], s[j, k]), t)).max()
-            rate = posterior.lapse[draw, person]
-            assert_allclose(got[draw, person], (1 - rate) * p + rate / 3, rtol=1e-5)
 
 
 def test_who_guessed_stands_first_then_who_agrees_least(posterior: Posterior) -> None:

@@ -22,11 +22,10 @@ from twoalike.embedding import (
     participants_table,
 )
 from twoalike.embedding._draws import order_draws
-from twoalike.embedding._export import agreement
+from twoalike.embedding._form import run_pilot
 from twoalike.embedding._model import Data, Form
+from twoalike.embedding._participants import agreement
 from twoalike.embedding._people import Groups, read_groups
-from twoalike.embedding._pilot import Pilot, Trial, _judged_much, run_pilot
-from twoalike.embedding._vi import plan_steps
 from twoalike.judgments import choices_table
 from twoalike.study import Study, TwoalikeError
 
@@ -98,14 +97,6 @@ def test_equal_weights_are_the_model_without(similarity: str, choices: pd.DataFr
     one = np.array([[1.0, -0.5, 0.2]])
     weighed = log_likelihoods(data, x, *rest, log_weight=np.repeat(one, PEOPLE, axis=0))
     assert_allclose(weighed, log_likelihoods(data, x * np.exp(one / 2), *rest), rtol=1e-6)
-
-
-def test_without_weights_the_model_is_as_before(choices: pd.DataFrame) -> None:
-    data = Data.from_tables({"choices": choices})
-    names = [v.name for v in Form(3, "softplus").model(data).free_RVs]
-    assert not [name for name in names if "weight" in name]
-    whole, few = (plan_steps(FitConfig(), 5_000, 30, weights=own) for own in (False, True))
-    assert (whole.batch, few.batch) == (5_000, 4_000)
 
 
 def test_groups_are_looked_up_and_kept(fitted: Posterior, tmp_path: Path) -> None:
@@ -250,39 +241,6 @@ def test_dropped_dimensions_leave_the_gauge_and_the_answers(rng: np.random.Gener
                 s = -np.linalg.norm(views[..., :, None, :] - views[..., None, :, :], axis=-1)
             sides.append(s / one["temperature"][..., None, None])
         assert_allclose(sides[1], sides[0], atol=1e-2)
-
-
-def test_weights_by_distance_have_axes(choices: pd.DataFrame) -> None:
-    config = FitConfig(
-        engine="vi",
-        quick=True,
-        people="weights",
-        similarity="distance",
-        dimensions=2,
-        steps=100,
-        draws=5,
-        chains=2,
-    )
-    posterior = fit_embedding(choices, config=config)
-    assert posterior.weights is not None
-    assert "residual_scale" in posterior.tree["posterior"]
-    assert_allclose(posterior.embedding.mean(axis=1), 0, atol=1e-5)
-
-
-def test_weights_are_sampled_by_nuts(choices: pd.DataFrame) -> None:
-    settings = {"dimensions": 2, "tune": 50, "draws": 10, "chains": 1, "max_depth": 3}
-    config = FitConfig(engine="nuts", quick=True, people="weights", **settings)  # type: ignore[arg-type]
-    posterior = fit_embedding(choices, groups=GROUPS, config=config)
-    assert posterior.weights is not None
-    assert posterior.weights.log.shape == (10, PEOPLE, 2)
-
-
-def test_the_pilot_says_by_how_much_weights_are_better(choices: pd.DataFrame) -> None:
-    assert not _judged_much(Data.from_tables({"choices": choices}))  # 40 judgments a person
-    losses = np.random.default_rng(0).gamma(2.0, 0.5, 400)
-    better = Trial("dot", losses[:80] - 0.1, 3)
-    found = Pilot((Trial("dot", losses, 3),), offered=5, weighted=better).described()["weights"]
-    assert found == {"judgments": 80, "gain": 0.1, "gain_se": 0.0}
 
 
 def test_weights_are_tried_where_the_settings_leave_people_open(choices: pd.DataFrame) -> None:

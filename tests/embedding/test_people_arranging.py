@@ -9,16 +9,16 @@ from numpy.testing import assert_allclose
 from pymc.sampling.jax import get_jaxified_graph
 
 from twoalike.embedding import (
-    DistanceChecks,
     FitConfig,
+    KindChecks,
     Posterior,
+    check,
     fit_embedding,
 )
 from twoalike.embedding._dissimilarities import (
     Dissimilarities,
     dissimilarity_log_likelihood,
 )
-from twoalike.embedding._kind import Checked
 from twoalike.embedding._layouts import Layouts, layout_log_likelihood, replicated_layouts
 from twoalike.embedding._model import Data, Form
 from twoalike.judgments import arrangements_table, choices_table, dissimilarities_table
@@ -163,33 +163,16 @@ def test_weights_of_people_who_only_arranged_are_recovered(fitted: Posterior) ->
 
 
 def test_checks_see_what_each_person_sees(fitted: Posterior, table: pd.DataFrame) -> None:
-    def checked(posterior: Posterior) -> DistanceChecks:
-        return Layouts.check(table, Checked(posterior, np.arange(0, 40, 10), 0, fitted=True))
+    def checked(posterior: Posterior) -> KindChecks:
+        found = check(posterior, arrangements=table).arrangements
+        assert found is not None
+        return found
 
     found, without, own = map(checked, (fitted, unweighed(fitted), fitted.for_person("p3")))
     assert found.follow.observed > without.follow.observed
     assert [person.name for person in own.participants] == ["p3"]
     one = next(person for person in found.participants if person.name == "p3")
     assert_allclose(own.participants[0].observed, one.observed, atol=1e-3)
-
-
-def test_weights_of_sources_are_recovered() -> None:
-    log_weight = np.stack([HEED, -HEED], axis=1)
-    table = compared(world(), log_weight)
-    settings: dict[str, Any] = {"dimensions": 2, "chains": 1, "steps": 800, "draws": 20}
-    config = FitConfig(quick=True, engine="vi", people="weights", **settings)
-    fitted = fit_embedding(None, dissimilarities=table, config=config)
-    weights = fitted.weights
-    assert weights is not None
-    order = np.corrcoef(world().T, fitted.embedding.mean(axis=0).T)[:2, 2:].argmax(axis=1)
-    assert np.corrcoef(weights.log[:, :, order[0]].mean(axis=0), HEED)[0, 1] > 0.9
-    follow = [
-        Dissimilarities.check(
-            table, Checked(posterior, np.arange(0, 20, 5), 0, True)
-        ).follow.observed
-        for posterior in (fitted, unweighed(fitted))
-    ]
-    assert follow[0] > follow[1]
 
 
 def test_weights_of_arrangements_need_two_people(table: pd.DataFrame) -> None:

@@ -12,8 +12,8 @@ from twoalike.choice import log_choice, pair_similarities, random_triplets
 from twoalike.cli.app import main
 from twoalike.embedding import FitConfig, Posterior, fit_embedding
 from twoalike.embedding._choices import Choices
+from twoalike.embedding._form import MANY, Pilot, Trial, _folds, run_pilot
 from twoalike.embedding._model import Data, Form
-from twoalike.embedding._pilot import MANY, Pilot, Trial, _folds, run_pilot
 from twoalike.features import FeatureTable, write_features
 from twoalike.judgments import choices_table, write_judgments
 

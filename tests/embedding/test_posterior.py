@@ -11,8 +11,6 @@ from numpy.testing import assert_allclose
 
 from twoalike.choice import log_choice
 from twoalike.embedding import Posterior
-from twoalike.embedding import _posterior as module
-from twoalike.embedding._parts import Kernel
 from twoalike.study import TwoalikeError
 
 
@@ -164,14 +162,6 @@ def test_order_of_items_permutes_the_answer(posterior: Posterior, mode: str, lap
     q = posterior.choice_probabilities(triplets[:, order], mode, lapse=lapse)  # type: ignore[arg-type]
     assert_allclose(q, p[:, order], atol=1e-6)
     assert_allclose(p.sum(axis=1), 1.0)
-
-
-def test_few_and_many_triplets_agree(posterior: Posterior, monkeypatch: pytest.MonkeyPatch) -> None:
-    triplets = all_triplets(7)
-    many = posterior.choice_probabilities(triplets, lapse=True)
-    monkeypatch.setattr(Kernel, "whole", lambda *_: None)  # dot products of rows
-    monkeypatch.setattr(module, "ROWS", 17)
-    assert_allclose(posterior.choice_probabilities(triplets, lapse=True), many, atol=1e-6)
 
 
 def test_participants_have_their_own_lapse_and_temperature(posterior: Posterior) -> None:

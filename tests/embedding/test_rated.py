@@ -13,7 +13,6 @@ from tests import rated
 
 from twoalike.cli.app import main
 from twoalike.embedding import FitConfig, Posterior, check, fit_embedding
-from twoalike.embedding._model import Data
 from twoalike.embedding._parts import KERNELS
 from twoalike.embedding._ratings import (
     FAR,
@@ -22,17 +21,10 @@ from twoalike.embedding._ratings import (
     rating_log_likelihood,
     slider_levels,
 )
-from twoalike.embedding._sortings import (
-    SortedTrials,
-    SortingGroup,
-    Sortings,
-    decision_log_likelihood,
-)
-from twoalike.embedding._vi import rows_a_step
+from twoalike.embedding._sortings import Sortings, decision_log_likelihood, log_decisions
 from twoalike.judgments import (
     choices_table,
     ratings_table,
-    sortings_table,
     write_judgments,
 )
 from twoalike.results import evaluate
@@ -182,9 +174,8 @@ def test_probabilities_of_all_partitions_sum_to_one(
     assert_allclose(np.exp(logs[own, 1]), together, rtol=1e-4)
     gain = np.exp(np.array([(s[1, 5] + s[1, 2]) / 2, s[1, 7], 0.3]) / 0.4)
     assert_allclose(np.exp(logs[own, 3]), gain[1] / gain.sum(), rtol=1e-4)
-    checked = SortedTrials(SortingGroup(*arrays), arrays[3])
-    shown_gain = (s[items[:, :, None], items[:, None, :]] - 0.3) / 0.4
-    assert_allclose(checked.log_probability(shown_gain), logs.sum(axis=1), rtol=1e-4)
+    seen = s[items[:, :, None], items[:, None, :]], 0.3, 0.4
+    assert_allclose(log_decisions(seen, pile, shown, 5, np), logs, rtol=1e-4, atol=1e-5)
 
 
 def test_neither_scale_nor_origin_of_distances_changes_anything(rng: np.random.Generator) -> None:
@@ -199,18 +190,6 @@ def test_neither_scale_nor_origin_of_distances_changes_anything(rng: np.random.G
         return float(each.sum().eval(mode="FAST_COMPILE"))
 
     assert_allclose(logs(3 * x + 1), logs(x), rtol=1e-3)
-
-
-def test_data_count_what_was_judged(rng: np.random.Generator) -> None:
-    _, s = truth(rng)
-    ratings, sortings = rate(s, 3, rng, slider=True), sort(s, 4, 2, rng)
-    data = Data.from_tables({"ratings": ratings, "sortings": sortings})
-    assert data.size == 3 * 66 + 8 * 9
-    assert data.everybody().participants == ("p0", "p1", "p2", "p3")
-    assert rows_a_step(data) == [198, 8]
-    pair = sortings_table({"trial": [1, 1], "item": [0, 1], "pile": [1, 1]}, IDS)
-    with pytest.raises(TwoalikeError, match="sortings of 3 objects"):
-        Sortings.from_table(pair)
 
 
 @pytest.mark.slow

@@ -19,11 +19,9 @@ from twoalike.embedding import (
     predict_choices,
     set_probabilities,
 )
-from twoalike.embedding._density import jax_density
-from twoalike.embedding._fit import _fingerprint
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._parts import KERNELS
-from twoalike.embedding._vi import rows_a_step
+from twoalike.embedding._vi import jax_density, rows_a_step
 from twoalike.judgments import choices_table, split_sets, write_judgments
 from twoalike.study import TwoalikeError
 
@@ -101,30 +99,6 @@ def test_questions_are_groups_of_the_choices(mixed: pd.DataFrame) -> None:
     assert rows_a_step(data, 600) == [100] * 6 and rows_a_step(data) == [300] * 6
 
 
-def test_a_person_of_larger_sets_alone_is_a_participant() -> None:
-    table = table_of(TRIPLET, Question("most_alike", 4))
-    kept = (table["kind"] == "most_alike") | (table["participant"] != "idle")
-    data = Data.from_tables({"choices": table[kept]})
-    assert data.choices.given(PEOPLE)[data.participants.index("idle")] > 0
-
-
-@pytest.mark.parametrize("similarity", ["dot", "distance"])
-@pytest.mark.parametrize("question", LARGER, ids=str)
-def test_similarities_agree_however_they_are_found(
-    similarity: str, question: Question, rng: np.random.Generator
-) -> None:
-    x, kernel = rng.normal(size=(M, 3)), KERNELS[similarity]
-    items = np.stack([rng.choice(M, question.items, replace=False) for _ in range(7)])
-    i, j = question.pairs.T
-    expected = kernel.matrix(x, x)[items[:, i], items[:, j]].T
-    found = kernel.pairs(x, items, question.pairs)
-    looked_up = kernel.pairs(x, items, question.pairs, matrix=kernel.matrix(x, x))
-    weighed = kernel.pairs(x, items, question.pairs, roots=np.full((7, 3), 2.0))
-    assert_allclose(found, expected, atol=1e-5)
-    assert_allclose(looked_up, expected, atol=1e-12)
-    assert_allclose(weighed, expected * (4 if similarity == "dot" else 2), rtol=1e-4)
-
-
 @pytest.mark.parametrize("weights", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_the_density_is_the_sum_of_the_answers(mixed: pd.DataFrame, weights: bool) -> None:
     data = Data.from_tables({"choices": mixed})
@@ -153,16 +127,6 @@ def test_all_kinds_together_recover_the_truth(fitted: Posterior, mixed: pd.DataF
     assert int(counts["judgments"].sum()) == len(mixed) == 1800
 
 
-def test_what_a_question_asks_is_part_of_the_fingerprint() -> None:
-    form, config = Form(2, "softplus"), FitConfig()
-    table = table_of(Question("anchored_pair", 5), n=5)
-    other = table.assign(kind=pd.Categorical(["anchored"] * 5))
-    one, two = (
-        _fingerprint(Data.from_tables({"choices": of}), form, config) for of in (table, other)
-    )
-    assert one != two
-
-
 def test_checks_know_the_answers_of_each_question(fitted: Posterior, mixed: pd.DataFrame) -> None:
     some = mixed.iloc[::5]
     twice = pd.concat([some, some.iloc[60:64]], ignore_index=True)
@@ -188,17 +152,6 @@ def test_larger_sets_are_counted_where_only_triplets_will_do(
 def test_who_guesses_is_found_by_any_question(fitted: Posterior, mixed: pd.DataFrame) -> None:
     found = careless_table(fitted, split_sets(mixed)[1]).set_index("participant")["p_careless"]
     assert found.idxmax() == "idle" and found.drop("idle").max() < 0.01
-
-
-def test_predictions_of_three_items_are_those_of_triplets(
-    fitted: Posterior, rng: np.random.Generator
-) -> None:
-    items = np.stack([rng.choice(M, 3, replace=False) for _ in range(20)])
-    people = rng.integers(-1, PEOPLE, 20)
-    for lapse in (True, False):
-        expected = fitted.choice_probabilities(items, lapse=lapse, participants=people)
-        (found,) = set_probabilities(fitted, items, TRIPLET, lapse=lapse, participants=people)
-        assert_allclose(found, expected, atol=1e-5)
 
 
 def test_predictions_sum_to_one_and_lie_in_their_intervals(

@@ -9,12 +9,11 @@ from numpy.testing import assert_allclose
 from tests.chosen import data_of, log_likelihoods
 
 from twoalike.choice import ANCHORED, TRIPLET, Question, log_choice, random_triplets
-from twoalike.embedding._density import jax_density
-from twoalike.embedding._model import LOG_PRIOR, Data, Form
+from twoalike.embedding._model import LOG_PRIOR, Data
+from twoalike.embedding._observers import Weights
 from twoalike.embedding._parts import KERNELS
 from twoalike.embedding._people import Covariates, Groups
-from twoalike.embedding._weight_draws import _scores, draw_weights
-from twoalike.embedding._weights import Weights
+from twoalike.embedding._people_draws import _scores, draw_weights
 
 P, M, D, S = 30, 30, 4, 40
 
@@ -121,34 +120,6 @@ def test_scores_are_derivatives_of_the_likelihood(similarity: str, question: Que
         numeric = (likelihood(log_weight + step) - likelihood(log_weight - step)) / 2e-5
         assert_allclose(score[:, k], numeric, atol=2e-4)
     assert roots.shape == (60, len(question.answers), D)
-
-
-def test_people_without_judgments_are_as_the_population_is() -> None:
-    x, data, truth = people("dot", np.zeros(D), 3)
-    judge = data.choices.judge
-    data = data.take((judge != 4) & (judge != P - 1))
-    found = drawn(x, data, "dot", truth)
-    assert found["log_weight"][0, :, [4, P - 1]].std() == pytest.approx(
-        0.5 * np.sqrt(1 - 1 / D), abs=0.1
-    )
-
-
-@pytest.mark.parametrize("with_means", [False, True])
-def test_log_priors_are_those_of_the_model(with_means: bool) -> None:
-    x, data, truth = people("dot", np.zeros(D), 4)
-    if with_means:
-        covariates = Covariates(("age",), np.random.default_rng(5).normal(size=(P, 1)))
-        groups = Groups(("one", "two"), np.arange(P) % 2)
-        data = replace(data, people=groups, covariates=covariates)
-    found = drawn(x, data, "dot", truth)
-    form = Form(D, "softplus", weights=True)
-    density = jax_density(data, form, [form.start(M, np.random.default_rng(0))])
-    place = {name: number for number, name in enumerate(density.outputs)}
-    names = [name for name in found if name.startswith(f"{LOG_PRIOR}weight")]
-    assert len(names) == (5 if with_means else 2)
-    for name in names:
-        assert name in place
-        assert np.isfinite(found[name]).all()
 
 
 def test_means_of_people_are_found_without_their_shrinkage() -> None:

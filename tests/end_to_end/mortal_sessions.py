@@ -161,7 +161,7 @@ def serve() -> None:
 
     # What every command needs, once for all: packages import their names on first use.
     for package in (exchange, judgments, planning, record, sitting, tasks):
-        for name in package.__all__:
+        for name in getattr(package, "__all__", ()):
             getattr(package, name)
 
     for line in sys.stdin:

@@ -214,8 +214,8 @@ def of_people(kind: str, data: Path, root: Path) -> tuple[list[object], list[Pat
     rows = [(*names[row[:3]], f"p{row[3]}") for row in judged[with_photo]]
     file.write_text("a,b,odd,worker\n" + "\n".join(map(",".join, rows)))
     ids.write_text("\n".join(photo.stem for photo in photos))
-    columns = "--item-columns a,b,odd --chosen-column odd --participant-column worker"
-    return ["triplets", file, "--objects", ids, *columns.split()], photos
+    columns = "--item-columns a,b,odd --chosen-columns odd --participant-column worker"
+    return ["choices", file, "--objects", ids, *columns.split()], photos
 
 
 @pytest.mark.slow

@@ -1,4 +1,7 @@
-"""Every command that cannot do its job: one clear line, status 1, nothing half-written."""
+"""Damaged and empty inputs: one clear line, status 1, nothing half-written.
+
+Files that are not there, and words that are wrong, are in ``tests/golden/test_errors.py``.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,8 +25,6 @@ def world(tmp_path: Path, rng: np.random.Generator) -> Path:
     (tmp_path / "ids.txt").write_text("\n".join(IDS) + "\n")
     (tmp_path / "triplets.txt").write_text("a b c\nd e f\n")
     (tmp_path / "empty.txt").write_text("")
-    (tmp_path / "unknown.txt").write_text("a b zebra\n")
-    (tmp_path / "twice.txt").write_text("a b b\n")
     (tmp_path / "narrow.txt").write_text("a b\nc d\n")
     (tmp_path / "damaged.nc").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(200))
     (tmp_path / "damaged.parquet").write_bytes(b"PAR1" + bytes(50))
@@ -55,47 +56,27 @@ def world(tmp_path: Path, rng: np.random.Generator) -> Path:
 
 
 CASES = [
-    # import
-    "import triplets missing.txt --objects ids.txt --out OUT.parquet",
-    "import triplets triplets.txt --objects missing.txt --out OUT.parquet",
-    "import triplets empty.txt --objects ids.txt --out OUT.parquet",
-    "import triplets unknown.txt --objects ids.txt --out OUT.parquet",
-    "import triplets twice.txt --objects ids.txt --out OUT.parquet",
-    "import triplets narrow.txt --objects ids.txt --out OUT.parquet",
-    "import triplets triplets.txt --objects ids.txt --participant-column 9 --out OUT.parquet",
-    # fit
-    "fit --choices missing.parquet --out OUT.nc",
+    "import choices triplets.txt --objects missing.txt --out OUT.parquet",
+    "import choices empty.txt --objects ids.txt --out OUT.parquet",
+    "import choices narrow.txt --objects ids.txt --out OUT.parquet",
+    "import choices triplets.txt --objects ids.txt --participant-column 9 --out OUT.parquet",
     "fit --choices damaged.parquet --out OUT.nc",
     "fit --choices wrong.parquet --out OUT.nc",
     "fit --choices none.parquet --out OUT.nc",
     "fit --choices choices.parquet --features fewer.npz --out OUT.nc",
-    "fit folder",
-    # predict
-    "predict missing.nc --triplets triplets.txt --out OUT.tsv",
     "predict damaged.nc --triplets triplets.txt --out OUT.tsv",
     "predict folder --triplets triplets.txt --out OUT.tsv",
-    # features, teach, distill
-    "features --backbone efficientnet_lite0 --images missing --out OUT.npz",
     "features --backbone efficientnet_lite0 --images folder --out OUT.npz",
     "features --backbone no_such_network --images folder --out OUT.npz",
-    "teach missing.nc --features features.npz --out OUT",
     "teach damaged.nc --features features.npz --out OUT",
-    "distill --teacher missing --images folder --student efficientnet_lite0 --out OUT",
     "distill --teacher folder --images folder --student efficientnet_lite0 --out OUT",
-    # evaluate, report
-    "evaluate --features missing.npz --choices choices.parquet --out OUT.json",
     "evaluate --features fewer.npz --choices choices.parquet --out OUT.json",
     "evaluate --features features.npz --choices none.parquet --out OUT.json",
     "evaluate --features features.npz --choices damaged.parquet --out OUT.json",
     "evaluate --features features.npz --rdm missing.mat --out OUT.json",
-    "report folder --out OUT.html",
-    # study
     "init folder/../ids.txt",
-    "init OUT --images missing",
     "init OUT --images folder",
     "design folder --task odd-one-out --participants 01",
-    "run folder --task odd-one-out --participant 01 --simulate --no-window",
-    "validate folder",
 ]
 
 

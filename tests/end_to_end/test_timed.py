@@ -3,12 +3,11 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 import twoalike.sitting._part as sitting
 from twoalike.judgments import collect_judgments
-from twoalike.record import check_by_rules, find_runs, read_run
+from twoalike.record import find_runs, read_run
 from twoalike.sitting import sit
 from twoalike.study import TwoalikeError
 from twoalike.tasks import validate_study
@@ -58,43 +57,6 @@ def test_sessions_with_and_without_timing_are_read_together(study: Path) -> None
     assert read_run(timed).rows["image_duration_1"].round(3).eq(0.05).all()
     assert validate_study(study).n_problems == 0
     assert collect_judgments(study)["choices"].exists()
-
-
-@pytest.mark.parametrize(
-    ("column", "value", "found"),
-    [
-        ("timing_flag", "mask", "is mask, but by the durations of the row it is n/a"),
-        ("image_duration_2", "0.0667", "is n/a, but by the durations of the row it is image"),
-        ("mask_duration_1", "0.0667", "is n/a, but by the durations of the row it is mask"),
-        ("image_duration_2", "0.0584", ""),  # half a frame: either is right
-    ],
-)
-def test_a_flag_that_the_durations_contradict_is_found(
-    study: Path, column: str, value: str, found: str
-) -> None:
-    (study / "protocols" / "odd_one_out.toml").write_text(TIMED)
-    path = run(study, "901")
-    rows = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-    rows.loc[2, column] = value
-    rows.to_csv(path, sep="\t", index=False)
-    found_there = map(str, check_by_rules(study / "data" / "raw", path))
-    problems = [one for one in found_there if "timing_flag" in one]
-    assert [found in one for one in problems] == ([True] if found else [])
-
-
-def test_intervals_are_checked_too(study: Path) -> None:
-    turns = '[timing]\npresentation_ms = 50\ninterstimulus_ms = 50\npresentation = "sequential"\n'
-    (study / "protocols" / "odd_one_out.toml").write_text(turns)
-    path = run(study, "901")
-    assert validate_study(study).n_problems == 0
-    rows = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-    onsets = [f"image_onset_{k}" for k in (1, 2, 3)]
-    last = rows.loc[2, onsets].astype(float).idxmax()
-    rows.loc[2, last] = f"{float(rows.loc[2, last]) + 0.0167:.4f}"
-    rows.to_csv(path, sep="\t", index=False)
-    found = map(str, check_by_rules(study / "data" / "raw", path))
-    (problem,) = (one for one in found if "timing_flag" in one)
-    assert "by the durations of the row it is interval" in problem
 
 
 @pytest.mark.parametrize("task", ["anchored-choice", "odd-one-of-many", "most-alike-pair"])

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from twoalike.features import (
@@ -60,16 +58,6 @@ def test_rows_are_those_in_memory(stored: np.ndarray, tmp_path: Path) -> None:
     assert_array_equal(table.select(["i000049", "i000002"]), expected[[49, 2]])
 
 
-@settings(max_examples=12, deadline=None)
-@given(rows=st.lists(st.integers(-N, N - 1), max_size=30), shard=st.integers(1, N + 3))
-def test_any_rows_of_any_shards(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[int], shard: int
-) -> None:
-    values = np.random.default_rng(shard).normal(size=(N, P)).astype(np.float16)
-    table = read_features(write_shards(tmp_path_factory.mktemp("any") / "f", values, shard))
-    assert_array_equal(table.values[np.array(rows, int)], values.astype(np.float32)[rows])
-
-
 def test_large_files_are_mapped_too(
     rng: np.random.Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,16 +84,6 @@ def test_large_files_are_mapped_too(
     # A mapped table is written like any other.
     write_features(tmp_path / "again.npz", large)
     assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "f.npz").read_bytes()
-
-
-def test_shards_may_be_compressed(rng: np.random.Generator, tmp_path: Path) -> None:
-    expected = rng.normal(size=(N, P)).astype(np.float32)
-    folder = write_shards(tmp_path / "f", expected, 20)
-    with np.load(feature_shard(folder, 1)) as archive:
-        np.savez_compressed(feature_shard(folder, 1), **archive)
-    values = read_features(folder).values
-    assert_array_equal(values[np.arange(N)[::-1]], expected[::-1])
-    assert_array_equal(values[15:45], expected[15:45])
 
 
 def test_parts_of_vectors_in_shards(
@@ -140,15 +118,6 @@ def test_damage_is_found(rng: np.random.Generator, tmp_path: Path) -> None:
     folder = write_shards(tmp_path / "g", wrong, 20)
     with pytest.raises(TwoalikeError, match=r"in 2 of 50 rows, first that of 'i000033'"):
         read_features(folder)
-
-
-def test_another_file_is_not_read_in_its_place(rng: np.random.Generator, tmp_path: Path) -> None:
-    folder = write_shards(tmp_path / "f", rng.normal(size=(N, P)).astype(np.float32), 20)
-    values = read_features(folder).values
-    write_features(feature_shard(folder, 0), FeatureTable(("a",), np.ones((1, P), np.float32)))
-    with pytest.raises(TwoalikeError, match=r"shard-00000.*found another file") as error:
-        values[0]
-    assert "\n" not in str(error.value)
 
 
 def test_rows_that_do_not_exist_are_refused(tmp_path: Path) -> None:

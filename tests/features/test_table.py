@@ -33,33 +33,6 @@ def test_parts_that_do_not_fit_are_refused(tmp_path: Path, parts: object) -> Non
     assert "\n" not in str(caught.value)
 
 
-def test_npy_needs_object_ids(tmp_path: Path) -> None:
-    np.save(tmp_path / "f.npy", np.eye(2))
-    (tmp_path / "ids.txt").write_text("a\nb\n")
-    with pytest.raises(TwoalikeError, match="objects="):
-        read_features(tmp_path / "f.npy")
-    assert read_features(tmp_path / "f.npy", tmp_path / "ids.txt").ids == ("a", "b")
-    (tmp_path / "ids.txt").write_text("a\n")
-    with pytest.raises(TwoalikeError, match="2 rows of features for 1 object ids"):
-        read_features(tmp_path / "f.npy", tmp_path / "ids.txt")
-
-
-@pytest.mark.parametrize(
-    ("arrays", "complaint"),
-    [
-        ({"features": np.eye(2)}, "expected arrays 'ids' and 'features'"),
-        ({"ids": ["a", "b"], "features": np.ones(2)}, "shape"),
-        ({"ids": ["a", "a"], "features": np.eye(2)}, "is listed twice"),
-        ({"ids": ["a", "b"], "features": np.full((2, 2), np.nan)}, "NaN"),
-        ({"ids": ["a", "b"], "features": np.array([[{}], [{}]])}, "cannot be read"),
-    ],
-)
-def test_bad_arrays_are_named(tmp_path: Path, arrays: dict, complaint: str) -> None:
-    np.savez(tmp_path / "f.npz", **arrays)
-    with pytest.raises(TwoalikeError, match=complaint):
-        read_features(tmp_path / "f.npz")
-
-
 @pytest.mark.parametrize("keep", [0, 10, 200])
 def test_a_truncated_file_is_one_clear_line(tmp_path: Path, keep: int) -> None:
     path = tmp_path / "f.npz"

@@ -111,9 +111,9 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
         succeed("run", made.study, *words)
     held_out(folder / "held_out.txt", made.study)
     imported = ("--objects", folder / "ids.txt", "--participant-column", 4)
-    of_three = ("--item-columns", "1,2,3", "--chosen-column", 3)
+    of_three = ("--item-columns", "1,2,3", "--chosen-columns", 3)
     text, held = folder / "held_out.txt", made.held_out
-    succeed("import", "triplets", text, *imported, *of_three, "--out", held)
+    succeed("import", "choices", text, *imported, *of_three, "--out", held)
     vi = ("--quick", "--engine", "vi", "--steps", 400, "--dimensions", 4)
     succeed("fit", made.study, *vi)
     stimuli, base = made.study / "stimuli", made.base

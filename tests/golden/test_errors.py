@@ -45,17 +45,16 @@ describe nowhere
 merge study study --out both
 erase study 777
 share study --out copy
-import triplets nowhere.txt --objects ids.txt --out out.parquet
-import triplets emu.txt --objects ids.txt --out out.parquet
-import triplets twice.txt --objects ids.txt --out out.parquet
-import triplets good.txt --objects ids.txt --out out.txt
-import triplets good.txt --objects ids.txt --out there.parquet
-import triplets good.txt --objects ids.txt --chosen-column odd --out out.parquet
+import choices nowhere.txt --objects ids.txt --out out.parquet
+import choices emu.txt --objects ids.txt --out out.parquet
+import choices twice.txt --objects ids.txt --out out.parquet
+import choices good.txt --objects ids.txt --out out.txt
+import choices good.txt --objects ids.txt --out there.parquet
+import choices good.txt --objects ids.txt --chosen-columns odd --out out.parquet
 import rdm text.txt --out out.parquet
 import ratings ratings.csv --out out.parquet
-import sets good.txt --out out.parquet
-import salmon ratings.csv --out out.parquet
-import levels text.txt --out out.parquet
+import choices good.txt --item-columns 1,2 --out out.parquet
+import choices good.txt --kind anchored --out out.parquet
 import meadows text.txt --out out.parquet
 fit study
 fit nowhere
@@ -109,7 +108,7 @@ def prepare() -> None:
     }.items():
         Path(name).write_text(content)
     for name in ("good", "there"):
-        words = ("triplets", "good.txt", "--objects", "ids.txt", "--out", f"{name}.parquet")
+        words = ("choices", "good.txt", "--objects", "ids.txt", "--out", f"{name}.parquet")
         assert call("import", *words) == 0
 
 

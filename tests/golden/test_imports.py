@@ -1,7 +1,6 @@
 """What each ``twoalike import`` writes of a small input."""
 
 import json
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ w1,dog,cat,bee,bee,900,0
 w2,ant,axe,bee,axe,700,1
 w2,cat,dog,axe,cat,,1
 """
-NAMED = ("--item-columns", "left,middle,right", "--chosen-column", "odd")
+NAMED = ("--item-columns", "left,middle,right", "--chosen-columns", "odd")
 TIMES = ("--response-time-column", "rt", "--response-time-unit", "ms")
 VOTES = "a\tb\tc\tn_a\tn_b\tn_c\nant\tbee\tcat\t0\t1\t3\ndog\tbee\tant\t2\t0\t0\n"
 SETS = "who,q,r1,r2,r3,first,second\np1,ant,bee,cat,dog,cat,bee\np2,dog,cat,bee,axe,axe,cat\n"
@@ -29,10 +28,6 @@ SALMON = """head,left,right,winner,sampler,puid,response_time,loser,head_filenam
 right_filename,winner_filename,loser_filename
 0,1,2,2,Random,ab12,1.25,1,s/ant.png,s/bee.png,s/cat.png,s/cat.png,s/bee.png
 2,0,1,0,Validation,ab12,-1.0,1,s/cat.png,s/ant.png,s/bee.png,s/ant.png,s/bee.png
-"""
-NEXT = """Participant ID,Timestamp,Center,Left,Right,Answer,Response Time (s),Alg Label
-oeJq,2015-03-01 10:00:00,ant.jpg,bee.jpg,cat.png,cat.png,2.5,Random
-oeJq,2015-03-01 10:00:09,cat.png,bee.jpg,ant.jpg,bee.jpg,1.5,Test
 """
 PAIRS = "participant,item_a,item_b,dissimilarity\np,ant,oak,3\np,oak,maple,1\nq,ant,maple,0.5\n"
 RATINGS = "participant,item_a,item_b,rating\np,ant,bee,2\np,cat,bee,7\nq,dog,ant,5\n"
@@ -62,60 +57,50 @@ def meadows() -> str:
     return json.dumps({"status": "finished", "task": task, "trials": trials, "stimuli": stimuli})
 
 
-def levels() -> bytes:
-    """A pickle like the published one: two people, a triplet of each kind, and a check."""
-    of = {
-        "within_class": ("n01_1.JPEG", "n01_2.JPEG", "n01_3.JPEG"),
-        "class_border": ("n02_1.JPEG", "n02_2.JPEG", "n03_3.JPEG"),
-        "between_class": ("n04_1.JPEG", "n05_2.JPEG", "n06_3.JPEG"),
-    }
-    shown = [("exp_trial", kind, names, 2) for kind, names in of.items()]
-    shown += [("training_trial", "", of["within_class"], 0), ("catch_trial", "", OBJECTS[:3], 1)]
-    trials = [
-        {
-            "rt": 1000.0 + 100 * number,
-            **{f"image{k + 1}Path": name for k, name in enumerate(names)},
-            "selected_image": names[chosen],
-            "exp_trial_type": sort,
-            "triplet_type": kind,
-        }
-        for number, (sort, kind, names, chosen) in enumerate(shown)
-    ]
-    return pickle.dumps({"5f0000000000000000000007": trials, "5f0000000000000000000008": trials})
-
-
 TABLES: dict[str, tuple[tuple[str, str | Callable[[], str | bytes]], tuple[str, ...]]] = {
     "triplets": (
         ("t.csv", TRIPLETS),
-        ("triplets", "t.csv", "--objects", "ids.txt", *NAMED, "--participant-column", "worker")
+        ("choices", "t.csv", "--objects", "ids.txt", *NAMED, "--participant-column", "worker")
         + (*TIMES, "--catch-column", "check", "--catch-objects", "checks.txt"),
     ),
     "triplets-plain": (
         ("t.txt", "ant bee cat\ndog bee ant\n"),
-        ("triplets", "t.txt", "--objects", "ids.txt"),
+        ("choices", "t.txt", "--objects", "ids.txt"),
     ),
     "triplets-anchored": (
         ("t.txt", "ant bee cat\ndog bee ant\n"),
-        ("triplets", "t.txt", "--objects", "ids.txt", "--kind", "anchored", "--chosen-column", "2"),
+        ("choices", "t.txt", "--objects", "ids.txt", "--kind", "anchored", "--chosen-columns", "2"),
     ),
     "votes": (
         ("v.tsv", VOTES),
-        ("triplets", "v.tsv", "--objects", "ids.txt", "--item-columns", "a,b,c")
+        ("choices", "v.tsv", "--objects", "ids.txt", "--item-columns", "a,b,c")
         + ("--votes-columns", "n_a,n_b,n_c"),
     ),
     "sets": (
         ("s.csv", SETS),
-        ("sets", "s.csv", "--kind", "anchored", "--item-columns", "q,r1,r2,r3")
+        ("choices", "s.csv", "--kind", "anchored", "--item-columns", "q,r1,r2,r3")
         + ("--chosen-columns", "first,second", "--participant-column", "who"),
     ),
     "sets-alike": (
         ("s.csv", ALIKE),
-        ("sets", "s.csv", "--kind", "most-alike", "--item-columns", "item_1,item_2,item_3,item_4")
+        (
+            "choices",
+            "s.csv",
+            "--kind",
+            "most-alike",
+            "--item-columns",
+            "item_1,item_2,item_3,item_4",
+        )
         + ("--chosen-columns", "chosen,second"),
     ),
-    "salmon": (("r.csv", SALMON), ("salmon", "r.csv", "--catch-label", "Validation")),
-    "levels": (("l.pkl", levels), ("levels", "l.pkl")),
-    "next": (("r.csv", NEXT), ("next", "r.csv", "--catch-label", "Test")),
+    "salmon": (
+        ("r.csv", SALMON),
+        ("choices", "r.csv", "--kind", "anchored")
+        + ("--item-columns", "head_filename,left_filename,right_filename")
+        + ("--chosen-columns", "winner_filename", "--participant-column", "puid")
+        + ("--response-time-column", "response_time", "--response-time-unit", "s")
+        + ("--catch-column", "sampler", "--catch-label", "Validation"),
+    ),
     "meadows": (
         ("Meadows_my_exp_v_v1_calm-fox_1_tree.json", meadows),
         ("meadows", "Meadows_my_exp_v_v1_calm-fox_1_tree.json"),

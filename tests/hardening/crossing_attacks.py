@@ -61,7 +61,7 @@ DELETED = {
 MISREAD = {
     "numbers that are indices, or ids": tuple(
         f"{_CELL}[{importer} {what}]"
-        for importer in ("triplets", "anchored", "sets", "next")
+        for importer in ("triplets", "anchored", "sets")
         for what in ("zero", "ids")
     ),
     "heads that contradict the order of columns": tuple(
@@ -73,8 +73,8 @@ MISREAD = {
         f"{_CELL}[{importer} twice]" for importer in ("triplets", "ratings", "sortings", "meadows")
     ),
     "votes in percent": (f"{_CELL}[triplets percent]", f"{_CELL}[anchored percent]"),
-    "rows that cannot be judgments": (f"{_CELL}[salmon bad]", f"{_IMPORT}bad_rows_are_left_out"),
-    "people left out": (f"{_CELL}[next people]", f"{_IMPORT}tables_of_tripletTools"),
+    "rows that cannot be judgments": (f"{_CELL}[triplets bad]", f"{_IMPORT}bad_rows_are_left_out"),
+    "people left out": (f"{_CELL}[triplets people]", f"{_CELL}[anchored people]"),
     "honest data of people": (f"{_IMPORT}honest_people_are_not_refused",),
     "key held, or pressed late, before a question": (
         "tasks/test_screens.py::test_a_late_answer_to_a_trial",

@@ -21,7 +21,6 @@ from twoalike.study import Study, provenance, sha256_file, write_json
 IDS = tuple(f"o{number}" for number in range(6))
 TRIPLETS = np.array([[0, 1, 2], [3, 4, 5], [5, 0, 2], [1, 3, 4]])
 NAMED = list(enumerate(np.array(IDS)[TRIPLETS].tolist()))
-NEXT = "Participant ID,Center,Left,Right,Answer,Response Time (s),Alg Label"
 SALMON = "puid,head_filename,left_filename,right_filename,winner_filename,response_time,sampler"
 VALUES = np.random.default_rng(5).normal(size=(6, 4)).astype(np.float32)
 
@@ -139,15 +138,14 @@ def read_labels_table(root: Path) -> None:
 
 
 def make_lists(root: Path) -> None:
-    from twoalike.design import arrangement_trial_list, random_trial_list, write_list
+    from twoalike.design import ARRANGEMENT_LISTS, TRIPLET_LISTS, write_list
     from twoalike.stimuli import StimulusSet
 
     make_study(root)
     study = Study.load(root)
-    stimuli, rng = StimulusSet.load(study.stimuli), np.random.default_rng(1)
-    write_list(root / "t.tsv", random_trial_list(stimuli, study.config.design, rng), {})
-    arrangements = arrangement_trial_list(stimuli, study.config.arrangement, rng)
-    write_list(root / "a.tsv", arrangements, {})
+    stimuli = StimulusSet.load(study.stimuli)
+    for name, lists in (("t.tsv", TRIPLET_LISTS), ("a.tsv", ARRANGEMENT_LISTS)):
+        write_list(root / name, lists.one(study, stimuli, "001", 1), {})
 
 
 def read_lists(root: Path) -> None:
@@ -262,18 +260,17 @@ def make_texts(root: Path) -> None:
 
 
 def read_texts_of_triplets(root: Path) -> None:
-    from twoalike.judgments import import_triplets, read_sets
+    from twoalike.judgments import import_choices, read_sets
     from twoalike.study import read_ids
 
     ids = read_ids(root / "ids.txt")
     read_sets(root / "n.txt", ids)
-    import_triplets(root / "t.csv", ids, participant_column=4)
-    import_triplets(root / "t.csv", ids, chosen_column=2, participant_column=4)
+    import_choices(root / "t.csv", ids, participant_column=4)
+    import_choices(root / "t.csv", ids, chosen_columns=(2,), participant_column=4)
 
 
 def make_responses(root: Path) -> None:
     rows = [f"p{k},{a}.png,{b}.png,{c}.png,{c}.png,{k + 1}.5,Random" for k, (a, b, c) in NAMED]
-    (root / "next.csv").write_text("\n".join([NEXT, *rows]) + "\n")
     (root / "salmon.csv").write_text("\n".join([SALMON, *rows]) + "\n")
     votes = [f"{a},{b},{c},1,0,{k},{k}.5,0" for k, (a, b, c) in NAMED]
     (root / "labs.csv").write_text("\n".join(["a,b,c,x,y,z,rt,check", *votes]) + "\n")
@@ -281,18 +278,28 @@ def make_responses(root: Path) -> None:
 
 
 def read_responses(root: Path) -> None:
-    from twoalike.judgments import import_next, import_salmon
+    from twoalike.judgments import import_choices
 
-    import_next(root / "next.csv", catch_label="Random")
-    import_salmon(root / "salmon.csv", IDS)
+    head, left, right = (f"{one}_filename" for one in ("head", "left", "right"))
+    import_choices(
+        root / "salmon.csv",
+        kind="anchored",
+        item_columns=(head, left, right),
+        chosen_columns=("winner_filename",),
+        participant_column="puid",
+        response_time_column="response_time",
+        response_time_unit="s",
+        catch_column="sampler",
+        catch_label="Random",
+    )
 
 
 def read_tables_of_labs(root: Path) -> None:
-    from twoalike.judgments import import_triplets
+    from twoalike.judgments import import_choices
 
     path, items = root / "labs.csv", ("a", "b", "c")
-    import_triplets(path, IDS, item_columns=items, votes_columns=("x", "y", "z"))
-    import_triplets(
+    import_choices(path, IDS, item_columns=items, votes_columns=("x", "y", "z"))
+    import_choices(
         path,
         IDS,
         item_columns=items,
@@ -301,41 +308,6 @@ def read_tables_of_labs(root: Path) -> None:
         catch_column="check",
         catch_objects=root / "pairs.txt",
     )
-
-
-def make_levels(root: Path) -> None:
-    """The Levels data in each form."""
-    import pickle
-
-    people = {}
-    for number in range(3):
-        trials = []
-        for k in range(4):
-            names = [f"n{10000000 + place * (k % 3)}_{k}{place}.JPEG" for place in range(3)]
-            trials.append(
-                {
-                    "rt": np.float64(1500.0 + number),
-                    **{f"image{place + 1}Path": name for place, name in enumerate(names)},
-                    "selected_image": "No image selected" if k == number else names[k % 3],
-                    "exp_trial_type": "catch_trial" if k == 3 else "exp_trial",
-                    "triplet_type": "within_class",
-                }
-            )
-        people[f"person{number}"] = trials
-    (root / "l.pkl").write_bytes(pickle.dumps(people))
-    plain = {name: [{**of, "rt": float(of["rt"])} for of in own] for name, own in people.items()}
-    (root / "l.json").write_text(json.dumps(plain))
-    rows = [{"participant": name, **trial} for name, own in plain.items() for trial in own]
-    pd.DataFrame(rows).to_csv(root / "l.csv", index=False)
-
-
-def levels_reader(name: str) -> Callable[[Path], object]:
-    def read(root: Path) -> object:
-        from twoalike.judgments import import_levels, level_times
-
-        return level_times(import_levels(root / name))
-
-    return read
 
 
 def make_trees(root: Path) -> None:
@@ -569,7 +541,6 @@ def make_student(root: Path) -> None:
         "similarity": "raw-cosine",
         "vector": {"file": None},
         "origin": None,
-        "classifier": None,
     }
     write_json(folder / "config.json", content)
     save_file(network.state_dict(), folder / "model.safetensors", metadata={"format": "pt"})
@@ -603,7 +574,7 @@ def weights_reader(name: str) -> Callable[[Path], None]:
 
 def make_recipe(root: Path) -> None:
     text = (
-        'steps = 10\nbatch = 6\nobjective = "kl"\nrate = 0.001\nlora_targets = ["a"]\nema = 0.5\n'
+        'steps = 10\nbatch = 6\nobjective = "kl"\nrate = 0.001\nlora_targets = ["a"]\nclip = 0.5\n'
     )
     (root / "recipe.toml").write_text(text)
 
@@ -706,16 +677,10 @@ READERS: dict[str, Reader] = {
     "triplets": Reader(
         make_texts, dict.fromkeys(("t.csv", "n.txt", "ids.txt"), "table"), read_texts_of_triplets
     ),
-    "responses": Reader(
-        make_responses, dict.fromkeys(("next.csv", "salmon.csv"), "table"), read_responses
-    ),
+    "responses": Reader(make_responses, {"salmon.csv": "table"}, read_responses),
     "tables of labs": Reader(
         make_responses, dict.fromkeys(("labs.csv", "pairs.txt"), "table"), read_tables_of_labs
     ),
-    **{
-        f"levels {name}": Reader(make_levels, {name: kind}, levels_reader(name))
-        for name, kind in (("l.pkl", "bytes"), ("l.json", "json"), ("l.csv", "table"))
-    },
     "meadows": Reader(make_trees, {"tree.json": "json"}, read_trees),
     **{
         f"rdm {name}": Reader(make_rdms, {name: kind}, rdm_reader(name))

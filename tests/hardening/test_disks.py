@@ -24,12 +24,10 @@ VERBS: dict[str, tuple[str, ...]] = {
     "run": ("run", "study", "--task", "odd-one-out", "--participant", "906", "--no-window")
     + ("--simulate", "study/observer.npz"),
     "share": ("share", "study", "--out", "OUT"),
-    "import triplets": ("import", "triplets", "n.txt", "--objects", "ids.txt", "--out")
+    "import choices": ("import", "choices", "n.txt", "--objects", "ids.txt", "--out")
     + ("OUT.parquet",),
     "import rdm": ("import", "rdm", "r.mat", "--objects", "ids.txt", "--out", "OUT.parquet"),
     "import meadows": ("import", "meadows", "tree.json", "--out", "OUT.parquet"),
-    "import salmon": ("import", "salmon", "salmon.csv", "--out", "OUT.parquet"),
-    "import next": ("import", "next", "next.csv", "--out", "OUT.parquet"),
     "import alignet": ("import", "alignet", "a.npz", "--out", "OUT"),
     "import transform": ("import", "transform", "t.npz", "--out", "OUT"),
     "export meadows mat": ("export", "meadows", "study", "--out", "OUT.mat"),

@@ -78,10 +78,3 @@ def test_draws_are_numbers_all_of_them(name: str, tmp_path: Path) -> None:
         file[f"posterior/{name}"][0, 0] = np.nan
     with pytest.raises(TwoalikeError, match=f"the {name} holds NaN or infinite values"):
         Posterior.load(tmp_path / "posterior.nc")
-
-
-def test_variables_without_dimensions_are_refused_without_a_warning(tmp_path: Path) -> None:
-    with h5py.File(tmp_path / "posterior.nc", "w") as file:
-        file["posterior/embedding"] = np.ones((2, 3, 6, 2))
-    with pytest.raises(TwoalikeError, match="expected a posterior with 'embedding'"):
-        Posterior.load(tmp_path / "posterior.nc")

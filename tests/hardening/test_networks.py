@@ -17,7 +17,6 @@ from twoalike.study import TwoalikeError
         ({"architecture": "local-dir:/etc"}, "expected an architecture of timm's"),
         ({"num_classes": 10**12}, "num_classes is damaged"),
         ({"num_classes": "x"}, "num_classes is damaged"),
-        ({"classifier": {"name": ["fc"]}}, "classifier.safetensors: .*no such file"),
         ({"vector": ["x"]}, "config.json: expected where the layer of the vector is"),
         ({"parts": {"features": 1}}, "config.json: expected parts of a vector of 99 numbers"),
         ({"pretrained_cfg": {"mean": ["a", 1, 2]}}, "does not say how images are prepared"),

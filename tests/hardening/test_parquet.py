@@ -1,11 +1,9 @@
 """Parquet that others wrote oddly, or that was made to do harm."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -78,11 +76,3 @@ def test_labels_of_another_type_are_refused(tmp_path: Path, column: str, expecte
     put(path, column, pa.array([[0.5]] * 3))
     with pytest.raises(TwoalikeError, match=f"expected {expected}.* in column {column}"):
         read_labels(tmp_path / "labels")
-
-
-def test_damaged_metadata_of_pandas_does_no_harm(choices: Path) -> None:
-    table = pd.read_parquet(choices)
-    content = pa.Table.from_pandas(table)
-    meta = {b"pandas": json.dumps({"index_columns": [7], "columns": {}}).encode()}
-    pq.write_table(content.replace_schema_metadata(meta), choices)
-    assert len(read_judgments(choices)) == 4

@@ -24,7 +24,7 @@ def test_errors_give_no_orders_to_a_terminal(
     ids = ["--objects", str(tmp_path / "ids.txt"), "--out", str(tmp_path / "c.parquet")]
     for triplets in (tmp_path / "t.txt", tmp_path / EVIL):
         with pytest.raises(SystemExit) as ended:
-            main(["import", "triplets", str(triplets), *ids])
+            main(["import", "choices", str(triplets), *ids])
         said = capsys.readouterr().err
         assert ended.value.code == 1
         assert said.endswith("\n")

@@ -3,11 +3,9 @@
 from pathlib import Path
 
 import pytest
-from tests.hardening.readers import make_session
 
 from twoalike.features import read_features
-from twoalike.report import read_sessions
-from twoalike.study import Study, TwoalikeError, parse_json, read_json
+from twoalike.study import TwoalikeError, parse_json, read_json
 
 DEEP = 100_000
 
@@ -39,20 +37,8 @@ def test_a_schema_version_is_a_number(value: str, tmp_path: Path) -> None:
         read_json(tmp_path / "x.json", "k")
 
 
-@pytest.mark.parametrize("value", ["[" * DEEP + "]" * DEEP, "9" * 5000])
-def test_settings_that_cannot_be_parsed_are_one_line(value: str, tmp_path: Path) -> None:
-    (tmp_path / "study.toml").write_text(f"seed = {value}\n")
-    with pytest.raises(TwoalikeError, match="not valid TOML"):
-        Study.load(tmp_path)
-
-
 @pytest.mark.parametrize("value", ["1" + "0" * 400, "100000000000", "-1", "true", "null", '"2"'])
 def test_a_number_of_shards_is_believed_within_reason(value: str, tmp_path: Path) -> None:
     (tmp_path / "features.json").write_text(f'{{"kind": "features", "shards": {value}}}')
     with pytest.raises(TwoalikeError, match="expected shards as a whole number from 1, found"):
         read_features(tmp_path)
-
-
-def test_sessions_of_the_other_task_are_no_sessions_of_the_report(tmp_path: Path) -> None:
-    make_session(tmp_path)
-    assert [session.participant for session in read_sessions(tmp_path / "data" / "raw")] == ["901"]

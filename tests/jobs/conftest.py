@@ -82,7 +82,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("STAND_IN", str(home))
     monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr("twoalike.jobs._slurm.GRACE_S", 1.0)
+    monkeypatch.setattr("twoalike.jobs._tasks.GRACE_S", 1.0)
     yield home
     stop = time.monotonic() + 60
     while list(home.glob("queue-*")):  # outputs appear before their jobs have ended

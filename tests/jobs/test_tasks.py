@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.conftest import call
 
 from twoalike.jobs import SlurmConfig, Task, run_tasks, slurm_settings
 from twoalike.study import TwoalikeError, atomic_path
@@ -220,3 +221,12 @@ def test_settings_of_files_and_words(tmp_path: Path) -> None:
 def test_wrong_settings_are_named(word: str, complaint: str) -> None:
     with pytest.raises(TwoalikeError, match=complaint):
         slurm_settings([word])
+
+
+def test_a_command_refuses_wrong_settings_before_anything_is_simulated(
+    make_study: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = make_study()
+    assert call("power", study, "--slurm", "minute=9") == 1
+    assert "--slurm minute=9: unknown key 'minute'" in capsys.readouterr().err
+    assert not (study / "derived").exists()

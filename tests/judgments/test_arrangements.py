@@ -39,25 +39,6 @@ def arrangements() -> pd.DataFrame:
     )
 
 
-def test_file_returns_what_was_written(arrangements: pd.DataFrame, tmp_path: Path) -> None:
-    write_judgments(tmp_path / "a.parquet", arrangements, {"seed": 3}, "arrangements")
-    again = read_judgments(tmp_path / "a.parquet", "arrangements")
-    assert again.attrs["provenance"] == {"seed": 3}
-    pd.testing.assert_frame_equal(again, arrangements, check_categorical=False)
-    assert again["item"].cat.categories.tolist() == OBJECTS
-    write_judgments(tmp_path / "b.parquet", arrangements, {"seed": 3}, "arrangements")
-    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
-
-
-def test_file_of_another_tool_is_read(arrangements: pd.DataFrame, tmp_path: Path) -> None:
-    plain = arrangements.astype(object).where(arrangements.notna(), None)
-    plain["trial"] = plain["trial"].astype("float64")
-    plain.to_parquet(tmp_path / "plain.parquet")
-    again = read_judgments(tmp_path / "plain.parquet", "arrangements")
-    assert again["item"].tolist() == arrangements["item"].tolist()
-    assert again["y"].tolist() == arrangements["y"].tolist()
-
-
 def test_trials_are_what_was_put_in(arrangements: pd.DataFrame) -> None:
     trials, ids = trials_of(arrangements.sample(frac=1, random_state=1))
     assert ids == tuple(OBJECTS)
@@ -99,50 +80,6 @@ def test_any_trials_survive_the_file(
     assert [
         [(int(i), *map(float, p)) for i, p in zip(t.items, t.positions, strict=True)] for t in found
     ] == trials
-
-
-@pytest.mark.parametrize(
-    ("column", "value", "complaint"),
-    [
-        ("x", 0.9, "row 3: expected x and y in arena diameters"),
-        ("x", None, "column 'x'"),
-        ("trial", 0, "row 3, column 'trial': expected a whole number from 1"),
-        ("trial", 5, "row 3: expected two items or more in a trial"),
-        ("item", "oak", "row 3: expected one row for each participant, session, trial and item"),
-        ("item", None, "column 'item'"),
-        ("response_time", 8.0, "row 3: expected the response_time and trial_type of the trial"),
-        ("trial_type", "main", "row 3: expected the response_time and trial_type of the trial"),
-        ("trial_type", "huh", "row 3, column 'trial_type': expected one of main"),
-        ("participant", None, "column 'participant'"),
-    ],
-)
-def test_a_bad_cell_is_named(
-    arrangements: pd.DataFrame, tmp_path: Path, column: str, value: object, complaint: str
-) -> None:
-    plain = arrangements.astype(object).where(arrangements.notna(), None)
-    plain.loc[2, column] = value
-    plain.to_parquet(tmp_path / "bad.parquet")
-    with pytest.raises(TwoalikeError, match=complaint) as raised:
-        read_judgments(tmp_path / "bad.parquet", "arrangements")
-    assert "\n" not in str(raised.value)
-
-
-def test_missing_column_empty_table_and_damage_are_refused(
-    arrangements: pd.DataFrame, tmp_path: Path
-) -> None:
-    path = tmp_path / "a.parquet"
-    arrangements.drop(columns="y").to_parquet(path)
-    with pytest.raises(TwoalikeError, match="column 'y' is missing; a table of arrangements"):
-        read_judgments(path, "arrangements")
-    arrangements.iloc[:0].to_parquet(path)
-    with pytest.raises(TwoalikeError, match="empty table"):
-        read_judgments(path, "arrangements")
-    write_judgments(path, arrangements, {}, "arrangements")
-    path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(TwoalikeError, match="cannot be read as parquet"):
-        read_judgments(path, "arrangements")
-    with pytest.raises(TwoalikeError, match="'fox' is not one of the 5 objects"):
-        arrangements_table({"trial": [1], "item": ["fox"], "x": [0], "y": [0]}, OBJECTS)
 
 
 HEADER = "trial_index trial_type n_items stimulus x y inside response_time".split()

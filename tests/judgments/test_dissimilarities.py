@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,6 @@ from twoalike.judgments import (
     import_dissimilarities,
     pair_sources,
     read_judgments,
-    write_judgments,
 )
 from twoalike.study import TwoalikeError
 
@@ -48,61 +46,6 @@ def table() -> pd.DataFrame:
         },
         OBJECTS,
     )
-
-
-def test_file_returns_what_was_written(table: pd.DataFrame, tmp_path: Path) -> None:
-    write_judgments(tmp_path / "d.parquet", table, {"seed": 3}, "dissimilarities")
-    again = read_judgments(tmp_path / "d.parquet", "dissimilarities")
-    assert again.attrs["provenance"] == {"seed": 3}
-    pd.testing.assert_frame_equal(again, table, check_categorical=False)
-    assert again["item_b"].cat.categories.tolist() == OBJECTS
-
-
-def test_file_of_another_tool_is_read(table: pd.DataFrame, tmp_path: Path) -> None:
-    table.astype({"participant": str, "item_a": str, "item_b": str, "kind": str}).to_parquet(
-        tmp_path / "plain.parquet"
-    )
-    again = read_judgments(tmp_path / "plain.parquet", "dissimilarities")
-    assert again["item_a"].tolist() == table["item_a"].tolist()
-    assert again["dissimilarity"].tolist() == table["dissimilarity"].tolist()
-
-
-@pytest.mark.parametrize(
-    ("column", "values", "complaint"),
-    [
-        (
-            "dissimilarity",
-            [1.0, -0.5],
-            "row 2, column 'dissimilarity': expected a number from 0 on",
-        ),
-        (
-            "dissimilarity",
-            [np.nan, 1.0],
-            "row 1, column 'dissimilarity': expected a number from 0 on",
-        ),
-        (
-            "dissimilarity",
-            [1.0, np.inf],
-            "row 2, column 'dissimilarity': expected a number from 0 on",
-        ),
-        ("item_b", ["maple", "zebra"], "row 2: expected two objects"),
-        ("item_b", ["maple", "elm"], "row 2, column 'item_b': 'elm' is not one of the 4 objects"),
-        (
-            "kind",
-            ["rdm", "guess"],
-            "row 2, column 'kind': expected one of rdm, arrangement, rating, found 'guess'",
-        ),
-    ],
-)
-def test_bad_values_are_named(column: str, values: list[Any], complaint: str) -> None:
-    good: dict[str, Any] = {
-        "item_a": ["ant", "zebra"],
-        "item_b": ["oak", "oak"],
-        "dissimilarity": [1.0, 2.0],
-    }
-    dissimilarities_table(good, OBJECTS)
-    with pytest.raises(TwoalikeError, match=complaint):
-        dissimilarities_table(good | {column: values}, OBJECTS)
 
 
 def test_a_pair_given_twice_counts_once_with_its_mean(table: pd.DataFrame) -> None:

@@ -9,9 +9,7 @@ import pytest
 from tests.conftest import call
 
 from twoalike.judgments import (
-    import_next,
-    import_salmon,
-    import_triplets,
+    import_choices,
     is_scored,
     read_judgments,
 )
@@ -26,7 +24,7 @@ w2,cat,dog,axe,cat,,1
 """
 COLUMNS: dict[str, Any] = {
     "item_columns": ("left", "middle", "right"),
-    "chosen_column": "odd",
+    "chosen_columns": ("odd",),
     "participant_column": "worker",
 }
 
@@ -43,9 +41,9 @@ def plain(values: "pd.Series[Any]") -> list[Any]:
 
 
 def test_columns_by_name_and_by_number_are_the_same(table: Path) -> None:
-    named = import_triplets(table, OBJECTS, **COLUMNS)
-    numbered = import_triplets(
-        table, OBJECTS, item_columns=(2, 3, 4), chosen_column=5, participant_column=1
+    named = import_choices(table, OBJECTS, **COLUMNS)
+    numbered = import_choices(
+        table, OBJECTS, item_columns=(2, 3, 4), chosen_columns=(5,), participant_column=1
     )
     pd.testing.assert_frame_equal(named, numbered)
     assert named.attrs["header"] == tuple(TABLE.split("\n", maxsplit=1)[0].split(","))
@@ -57,65 +55,65 @@ def test_columns_by_name_and_by_number_are_the_same(table: Path) -> None:
 def test_no_header_is_seen_where_the_first_line_is_a_judgment(tmp_path: Path) -> None:
     path = tmp_path / "plain.txt"
     path.write_text("ant bee cat\ndog bee ant\n")
-    table = import_triplets(path, OBJECTS)
+    table = import_choices(path, OBJECTS)
     assert (len(table), table.attrs["header"]) == (2, None)
     path.write_text("ant bee emu\ndog bee ant\n")  # one item of three is known
     with pytest.raises(TwoalikeError, match=r"row 1, column 3: 'emu' is not one of the 5 objects"):
-        import_triplets(path, OBJECTS)
+        import_choices(path, OBJECTS)
     path.write_text("0 1 9\n3 1 0\n")
     with pytest.raises(TwoalikeError, match=r"row 1, column 3: '9' is not one"):
-        import_triplets(path, OBJECTS)
+        import_choices(path, OBJECTS)
 
 
 def test_the_last_item_column_holds_the_chosen_item_by_default(tmp_path: Path) -> None:
     path = tmp_path / "plain.txt"
     path.write_text("ant bee cat\n")
-    assert import_triplets(path, OBJECTS)["chosen"].tolist() == [3]
-    table = import_triplets(path, OBJECTS, item_columns=(3, 1, 2))
+    assert import_choices(path, OBJECTS)["chosen"].tolist() == [3]
+    table = import_choices(path, OBJECTS, item_columns=(3, 1, 2))
     assert (table["item_1"].tolist(), table["chosen"].tolist()) == (["cat"], [3])
 
 
 def test_times_are_seconds(table: Path) -> None:
     of_ms: dict[str, Any] = COLUMNS | {"response_time_column": "rt", "response_time_unit": "ms"}
-    found = import_triplets(table, OBJECTS, **of_ms)["response_time"].to_numpy()
+    found = import_choices(table, OBJECTS, **of_ms)["response_time"].to_numpy()
     np.testing.assert_allclose(found, [1.5, 0.9, 0.7, np.nan], rtol=1e-6)
     with pytest.raises(TwoalikeError, match=r"column rt: .*median from 0.1 to 100 s, found 900 s"):
-        import_triplets(table, OBJECTS, **of_ms | {"response_time_unit": "s"})
+        import_choices(table, OBJECTS, **of_ms | {"response_time_unit": "s"})
     with pytest.raises(TwoalikeError, match=r"expected s or ms, .*found none"):
-        import_triplets(table, OBJECTS, **of_ms | {"response_time_unit": None})
+        import_choices(table, OBJECTS, **of_ms | {"response_time_unit": None})
     table.write_text(TABLE.replace("1500", "1.5").replace("900", "0.9").replace("700", "0.7"))
     with pytest.raises(TwoalikeError, match=r"found 0\.0009 s.*response_time_unit='s'"):
-        import_triplets(table, OBJECTS, **of_ms)
+        import_choices(table, OBJECTS, **of_ms)
 
 
 def test_checks_in_a_column(table: Path) -> None:
-    found = import_triplets(table, OBJECTS, catch_column="check", **COLUMNS)
+    found = import_choices(table, OBJECTS, catch_column="check", **COLUMNS)
     assert found["trial_type"].tolist() == ["main", "main", "catch", "catch"]
     assert plain(found["correct"]) == [None] * 4  # what is right is not known
     assert is_scored(found).tolist() == [True, True, False, False]
 
 
 def test_checks_by_the_odd_object_and_by_pairs(table: Path, tmp_path: Path) -> None:
-    by_object = import_triplets(table, OBJECTS, catch_objects=["axe"], **COLUMNS)
+    by_object = import_choices(table, OBJECTS, catch_objects=["axe"], **COLUMNS)
     assert by_object["trial_type"].tolist() == ["main", "main", "catch", "catch"]
     assert plain(by_object["correct"]) == [None, None, "true", "false"]
     pairs = tmp_path / "pairs.txt"
     pairs.write_text("bee ant\n")
-    by_pair = import_triplets(table, OBJECTS, catch_objects=pairs, **COLUMNS)
+    by_pair = import_choices(table, OBJECTS, catch_objects=pairs, **COLUMNS)
     assert by_pair["trial_type"].tolist() == ["catch", "main", "catch", "main"]
     assert plain(by_pair["correct"]) == ["true", None, "true", None]
-    two = import_triplets(table, OBJECTS, catch_objects=[("ant", "bee"), ("ant", "axe")], **COLUMNS)
+    two = import_choices(table, OBJECTS, catch_objects=[("ant", "bee"), ("ant", "axe")], **COLUMNS)
     assert plain(two["correct"]) == ["true", None, None, None]  # two pairs leave no one answer
 
 
 def test_checks_of_anchored_judgments(tmp_path: Path) -> None:
     path = tmp_path / "anchored.txt"
     path.write_text("ant bee axe\nant axe bee\naxe ant bee\ncat ant bee\n")
-    chosen: dict[str, Any] = {"kind": "anchored", "chosen_column": 2}
-    by_object = import_triplets(path, OBJECTS, catch_objects=["axe"], **chosen)
+    chosen: dict[str, Any] = {"kind": "anchored", "chosen_columns": (2,)}
+    by_object = import_choices(path, OBJECTS, catch_objects=["axe"], **chosen)
     assert plain(by_object["correct"]) == ["true", "false", None, None]
     assert by_object["trial_type"].tolist() == ["catch"] * 3 + ["main"]
-    by_pair = import_triplets(path, OBJECTS, catch_objects=[("ant", "bee")], **chosen)
+    by_pair = import_choices(path, OBJECTS, catch_objects=[("ant", "bee")], **chosen)
     assert plain(by_pair["correct"]) == ["true", "false", None, None]
     assert by_pair["trial_type"].tolist() == ["catch"] * 4
 
@@ -124,16 +122,16 @@ def test_votes_become_judgments(tmp_path: Path) -> None:
     path = tmp_path / "votes.tsv"
     path.write_text("a\tb\tc\tn_a\tn_b\tn_c\nant\tbee\tcat\t0\t1\t3\ndog\tbee\tant\t2\t0\t0\n")
     items = {"item_columns": ("a", "b", "c")}
-    found = import_triplets(path, OBJECTS, votes_columns=("n_a", "n_b", "n_c"), **items)
+    found = import_choices(path, OBJECTS, votes_columns=("n_a", "n_b", "n_c"), **items)
     assert found["chosen"].tolist() == [2, 3, 3, 3, 1, 1]
     assert found["item_1"].tolist() == ["ant"] * 4 + ["dog"] * 2
     assert set(found["participant"]) == {"unknown"}
-    near = import_triplets(path, OBJECTS, kind="anchored", votes_columns=("n_b", "n_c"), **items)
+    near = import_choices(path, OBJECTS, kind="anchored", votes_columns=("n_b", "n_c"), **items)
     assert near["chosen"].tolist() == [2, 3, 3, 3]
     with pytest.raises(TwoalikeError, match="expected 2 different columns, one for each possible"):
-        import_triplets(path, OBJECTS, kind="anchored", votes_columns=(4, 5, 6))
+        import_choices(path, OBJECTS, kind="anchored", votes_columns=(4, 5, 6))
     with pytest.raises(TwoalikeError, match="`participant_column=...`: votes of several people"):
-        import_triplets(path, OBJECTS, votes_columns=(4, 5, 6), participant_column="a")
+        import_choices(path, OBJECTS, votes_columns=(4, 5, 6), participant_column="a")
 
 
 @pytest.mark.parametrize(
@@ -162,7 +160,7 @@ def test_votes_become_judgments(tmp_path: Path) -> None:
         (
             "",
             "",
-            {"votes_columns": (1, 6, 7), "chosen_column": None, "participant_column": None},
+            {"votes_columns": (1, 6, 7), "chosen_columns": None, "participant_column": None},
             "row 2, column 1: expected a",
         ),
     ],
@@ -172,16 +170,8 @@ def test_what_does_not_fit_is_named(
 ) -> None:
     table.write_text(TABLE.replace(old, new, 1) if old else TABLE)
     with pytest.raises(TwoalikeError, match=complaint) as raised:
-        import_triplets(table, OBJECTS, **COLUMNS | options)
+        import_choices(table, OBJECTS, **COLUMNS | options)
     assert "\n" not in str(raised.value)
-
-
-def test_too_many_votes_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "votes.txt"
-    for votes, found in (("999999999 9 9", "1,000,000,017"), ("0 0 0", "0")):
-        path.write_text(f"ant bee cat {votes}\n")
-        with pytest.raises(TwoalikeError, match=f"expected from 1 to 20,000,000 .*found {found}"):
-            import_triplets(path, OBJECTS, votes_columns=(4, 5, 6))
 
 
 def test_the_command_takes_names(
@@ -191,8 +181,8 @@ def test_the_command_takes_names(
     Path("ids.txt").write_text("\n".join(OBJECTS))
     Path("pairs.txt").write_text("bee ant\n")
     words = (
-        "import triplets table.csv --objects ids.txt --item-columns left,middle,right "
-        "--chosen-column odd --participant-column 1 --response-time-column rt "
+        "import choices table.csv --objects ids.txt --item-columns left,middle,right "
+        "--chosen-columns odd --participant-column 1 --response-time-column rt "
         "--response-time-unit ms --catch-column check --catch-objects pairs.txt "
         "--out choices.parquet"
     )
@@ -211,8 +201,8 @@ def test_labels_that_may_identify_people_are_pointed_out(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("ids.txt").write_text("\n".join(OBJECTS))
-    words = "import triplets table.csv --objects ids.txt --item-columns left,middle,right "
-    words += "--chosen-column odd --participant-column 1 --out choices.parquet"
+    words = "import choices table.csv --objects ids.txt --item-columns left,middle,right "
+    words += "--chosen-columns odd --participant-column 1 --out choices.parquet"
     assert call(*words.split()) == 0
     assert "may identify" not in capsys.readouterr().out
     table.write_text(TABLE.replace("w1", "5f3c1a9be04d7712345678ab"))
@@ -220,14 +210,6 @@ def test_labels_that_may_identify_people_are_pointed_out(
     shown = capsys.readouterr().out
     assert "1 participant label may identify a person (crowd worker's id)" in shown
     assert "5f3c" not in shown
-
-
-def test_tables_of_before_have_no_verdicts(table: Path, tmp_path: Path) -> None:
-    import_triplets(table, OBJECTS, out=tmp_path / "new.parquet", **COLUMNS)
-    old = pd.read_parquet(tmp_path / "new.parquet").drop(columns="correct")
-    old.to_parquet(tmp_path / "old.parquet")
-    assert read_judgments(tmp_path / "old.parquet")["correct"].isna().all()
-    assert read_judgments(old)["correct"].isna().all()
 
 
 SALMON = """head,left,right,winner,sampler,score,puid,response_time,loser,head_html,head_filename,\
@@ -240,88 +222,46 @@ s/ant.png,s/bee.png
 """
 
 
-def test_salmon(tmp_path: Path) -> None:
+def test_a_platform_is_a_mapping_of_columns(tmp_path: Path) -> None:
+    """Salmon's: files for names, quoted HTML, -1 for a time that was not measured."""
     path = tmp_path / "responses.csv"
     path.write_text(SALMON)
-    table = import_salmon(path, catch_label="Validation", catch_objects=[("cat", "ant")])
-    assert set(table["kind"]) == {"anchored"}
+    salmon: dict[str, Any] = {
+        "kind": "anchored",
+        "item_columns": ("head_filename", "left_filename", "right_filename"),
+        "chosen_columns": ("winner_filename",),
+        "participant_column": "puid",
+        "response_time_column": "response_time",
+        "response_time_unit": "s",
+        "catch_column": "sampler",
+        "catch_label": "Validation",
+    }
+    with pytest.raises(TwoalikeError, match="row 4, column puid: the cell is empty.*no particip"):
+        import_choices(path, **salmon)
+    path.write_text(SALMON.replace("0,,3.5", "0,cd34,3.5"))
+    table = import_choices(path, catch_objects=[("cat", "ant")], **salmon)
     items = ["item_1", "item_2", "item_3"]
-    assert table[items].to_numpy().tolist() == [
-        ["ant", "bee", "cat"],
-        ["cat", "ant", "bee"],
-        ["bee", "ant", "cat"],
-    ]
-    assert table["chosen"].tolist() == [3, 2, 3]
-    assert table["participant"].tolist() == ["ab12", "ab12", "unknown"]
+    expected = [["ant", "bee", "cat"], ["cat", "ant", "bee"], ["bee", "ant", "cat"]]
+    assert table[items].to_numpy().tolist() == expected
+    assert (set(table["kind"]), table["chosen"].tolist()) == ({"anchored"}, [3, 2, 3])
+    assert table["participant"].tolist() == ["ab12", "ab12", "cd34"]
     assert plain(table["response_time"].astype("float64")) == [1.25, None, 3.5]
     assert table["trial_type"].tolist() == ["catch"] * 3  # all three show the pair
     assert plain(table["correct"]) == ["true", "true", None]
-    assert import_salmon(path, catch_label="Validation")["trial_type"].tolist() == [
-        "main",
-        "catch",
-        "main",
-    ]
+    by_label = import_choices(path, ["ant", "bee", "cat"], **salmon)
+    assert by_label["trial_type"].tolist() == ["main", "catch", "main"]
     with pytest.raises(TwoalikeError, match="column sampler: expected 'Check' in some rows"):
-        import_salmon(path, catch_label="Check")
+        import_choices(path, **salmon | {"catch_label": "Check"})
+    bare = {"item_columns": ("head", "winner", "loser"), "chosen_columns": ("winner",)}
+    found = import_choices(path, OBJECTS, **salmon | bare)
+    assert found["item_2"].tolist() == ["cat", "ant", "cat"]
 
 
-def test_salmon_with_indices_only(tmp_path: Path) -> None:
-    path = tmp_path / "responses.csv"
-    path.write_text("head,winner,loser,puid\n0,2,1,a\n3,0,1,a\n")
-    table = import_salmon(path, OBJECTS)
-    assert table["item_1"].tolist() == ["ant", "dog"]
-    assert (table["item_2"].tolist(), table["chosen"].tolist()) == (["cat", "ant"], [2, 2])
-    with pytest.raises(TwoalikeError, match="column head: expected names of objects, found ind"):
-        import_salmon(path)
-    path.write_text("head,winner,loser,puid\n0,2,1,a\n3,0,9,a\n")
-    with pytest.raises(TwoalikeError, match=r"row 3, column loser: '9' is not one of the 5 "):
-        import_salmon(path, OBJECTS)
-
-
-NEXT = """Participant ID,Timestamp,Center,Left,Right,Answer,Response Time (s),Alg Label
-oeJq,2015-03-01 10:00:00,ant.jpg,bee.jpg,cat.png,cat.png,2.5,Random
-oeJq,2015-03-01 10:00:09,cat.png,bee.jpg,ant.jpg,bee.jpg,1.5,Test
-"""
-
-
-@pytest.mark.parametrize(
-    "header",
-    [
-        NEXT.partition("\n")[0],
-        "Participant.ID,Timestamp,Center,Left,Right,Answer,Response.Time..s.,Alg.Label",
-        "participant_uid,timestamp_query_generated,target_center,target_left,target_right,"
-        "target_winner,response_time,alg_label",
-    ],
-)
-def test_next_under_all_its_names(tmp_path: Path, header: str) -> None:
-    path = tmp_path / "participant-responses.csv"
-    path.write_text("\n".join([header, *NEXT.split("\n")[1:]]))
-    table = import_next(path, catch_label="Test")
-    assert table[["item_1", "item_2", "item_3"]].to_numpy().tolist() == [
-        ["ant", "bee", "cat"],
-        ["cat", "bee", "ant"],
-    ]
-    assert (set(table["kind"]), table["chosen"].tolist()) == ({"anchored"}, [3, 2])
-    assert table["response_time"].tolist() == [2.5, 1.5]
-    assert (table["trial_type"].tolist(), table["trial"].tolist()) == (["main", "catch"], [1, 2])
-
-
-def test_next_with_times_in_milliseconds_under_a_name_that_says_seconds(tmp_path: Path) -> None:
-    path = tmp_path / "participant-responses.csv"
-    path.write_text(NEXT.replace("2.5", "7955").replace("1.5", "2233"))
-    with pytest.raises(TwoalikeError, match=r"a median from 0\.1 to 100 s, found 5094 s.*'ms'"):
-        import_next(path)
-    assert import_next(path, response_time_unit="ms")["response_time"].tolist() == pytest.approx(
-        [7.955, 2.233]
-    )
-
-
-def test_other_tables_are_no_exports(tmp_path: Path, table: Path) -> None:
-    with pytest.raises(TwoalikeError, match="expected Salmon's column 'head_filename' or "):
-        import_salmon(table)
-    with pytest.raises(TwoalikeError, match="expected NEXT's column 'Center' or 'target_cen"):
-        import_next(table)
-    path = tmp_path / "odd.csv"
-    path.write_text(NEXT.replace("bee.jpg,cat.png,cat.png", "bee.jpg,cat.png,ant.jpg"))
-    with pytest.raises(TwoalikeError, match="row 2: the chosen item is the reference"):
-        import_next(path)
+def test_levels_are_a_column(tmp_path: Path) -> None:
+    path = tmp_path / "levels.csv"
+    path.write_text("a,b,c,level\nant,bee,cat,fine\nant,bee,axe,\n")
+    named: dict[str, Any] = {"item_columns": ("a", "b", "c"), "level_column": "level"}
+    assert plain(import_choices(path, **named)["level"]) == ["fine", None]
+    path.write_text("a,b,c,level\nant,bee,cat,high\n")
+    with pytest.raises(TwoalikeError, match="row 2, column level: expected one of coarse"):
+        import_choices(path, **named)

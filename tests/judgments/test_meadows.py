@@ -141,7 +141,7 @@ def broken(**changes: Any) -> dict[str, Any]:
         ([1, 2], "expected a Meadows tree"),
         ({"a": {"b": 1}}, "expected a Meadows tree"),
         ({"jo@lab.org": late()}, "looks like an e-mail address"),
-        ({**late(), "task": {"task_type": "triplet"}}, "twoalike import triplets"),
+        ({**late(), "task": {"task_type": "triplet"}}, "twoalike import choices"),
         ({**late(), "stimuli": []}, "expected a list of stimuli, found 0"),
         ({**late(), "stimuli": [{"id": "id0"}]}, "expected stimuli with id and name"),
         ({**late(), "stimuli": [*STIMULI, {"id": "id9", "name": "oak"}]}, "two stimuli are named"),

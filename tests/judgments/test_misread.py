@@ -11,36 +11,21 @@ from tests.conftest import call
 
 from twoalike.judgments import (
     ImportNote,
+    import_choices,
     import_dissimilarities,
-    import_levels,
     import_meadows,
-    import_next,
     import_ratings,
-    import_salmon,
-    import_sets,
     import_sortings,
-    import_triplets,
     read_judgments,
 )
 from twoalike.study import TwoalikeError
 
 NAMES, NUMBERS = ["ant", "bee", "cat", "dog", "elk"], ["1", "2", "3", "4", "5"]
 SETS = {"item_columns": [1, 2, 3, 4]}
-HEAD = {"kind": "anchored", "chosen_column": 2}
-NAMED = {"item_columns": ("a", "b", "c"), "chosen_column": "c"}
+HEAD = {"kind": "anchored", "chosen_columns": (2,)}
+NAMED = {"item_columns": ("a", "b", "c"), "chosen_columns": ("c",)}
 SQUARE = "ant,bee,cat\n0,1,2\n1,0,3\n2,3,0\n"
 PAIRS = "item_a,item_b,dissimilarity"
-NEXT = "Participant ID,Center,Left,Right,Answer,Timestamp\n"
-SALMON = "head_object,left_object,right_object,winner_object,puid,response_time\n"
-
-
-def levels(*rows: str) -> str:
-    """Trials of one person: names of three images, and of the selected one."""
-    keys = ("image1Path", "image2Path", "image3Path", "selected_image")
-    trials = [dict(zip(keys, row.split(), strict=True)) for row in rows]
-    return json.dumps(
-        {"p": [trial | {"rt": 900, "triplet_type": "within_class"} for trial in trials]}
-    )
 
 
 def meadows(*trials: str) -> str:
@@ -54,27 +39,17 @@ def meadows(*trials: str) -> str:
 
 
 def read(importer: str, path: Path, objects: list[str] | None, **options: Any) -> Any:
-    if importer in ("triplets", "anchored"):
-        return import_triplets(path, objects or NAMES, **options)
+    if importer in ("triplets", "anchored", "sets"):
+        return import_choices(path, objects, **options)
     if importer in ("pairs", "matrix"):
         return import_dissimilarities([path], objects, **options)
     if importer == "meadows":
         return import_meadows([path], **options)
-    if importer == "levels":
-        return import_levels(path, **options)
-    functions: Any = {
-        "sets": import_sets,
-        "ratings": import_ratings,
-        "sortings": import_sortings,
-        "salmon": import_salmon,
-        "next": import_next,
-    }
-    return functions[importer](path, objects, **options)
+    function: Any = {"ratings": import_ratings, "sortings": import_sortings}[importer]
+    return function(path, objects, **options)
 
 
-IMPORTERS = (
-    "triplets anchored sets ratings sortings pairs matrix meadows levels salmon next".split()
-)
+IMPORTERS = "triplets anchored sets ratings sortings pairs matrix meadows".split()
 MISREADINGS = "zero ids order chosen diagonal people twice percent bad".split()
 ZERO, IDS = "indices without 0.*item_numbers='from-1'", "ids are numbers.*item_numbers='ids'"
 ORDER = "contradicts how the file would be read"
@@ -85,18 +60,16 @@ CASES: dict[tuple[str, str], tuple[str, list[str] | None, dict[str, Any], type[E
     ("triplets", "zero"): ("1 2 3\n2 3 4\n", NAMES, {}, ERROR, ZERO),
     ("anchored", "zero"): ("1 2 3\n2 3 4\n", NAMES, HEAD, ERROR, ZERO),
     ("sets", "zero"): ("1 2 3 4\n2 3 4 1\n", NAMES, SETS, ERROR, ZERO),
-    ("next", "zero"): (NEXT + "p,1,2,3,2,a\np,2,3,4,4,b\n", NAMES, {}, ERROR, ZERO),
     ("triplets", "ids"): ("1 2 3\n2 3 4\n", NUMBERS, {}, ERROR, IDS),
     ("anchored", "ids"): ("1 2 3\n2 3 4\n", NUMBERS, HEAD, ERROR, IDS),
     ("sets", "ids"): ("1 2 3 4\n2 3 4 1\n", NUMBERS, SETS, ERROR, IDS),
-    ("next", "ids"): (NEXT + "p,1,2,3,2,a\np,2,3,4,4,b\n", NUMBERS, {}, ERROR, IDS),
     ("triplets", "order"): ("odd,a,b\nant,bee,cat\n", NAMES, {}, ERROR, f"'odd' {ORDER}"),
     ("anchored", "order"): (
         *("winner,loser,reference\nant,bee,cat\n", NAMES, HEAD, ERROR, f"'reference' {ORDER}"),
     ),
     ("sets", "order"): ("odd,a,b,c\nant,bee,cat,dog\n", None, SETS, ERROR, f"'odd' {ORDER}"),
     ("anchored", "chosen"): (
-        *("ant bee cat\n", NAMES, {"kind": "anchored"}, ERROR, "chosen_column=2"),
+        *("ant bee cat\n", NAMES, {"kind": "anchored"}, ERROR, "chosen_columns=2"),
     ),
     ("matrix", "diagonal"): (SQUARE, None, {"similarity": True}, ERROR, "the smallest ones there"),
     ("triplets", "people"): ("a,b,c,worker\nant,bee,cat,p\n", NAMES, NAMED, NOTE, PEOPLE),
@@ -111,8 +84,6 @@ CASES: dict[tuple[str, str], tuple[str, list[str] | None, dict[str, Any], type[E
     ),
     ("sortings", "people"): ("rater,item,pile\np,ant,1\np,bee,2\n", None, {}, NOTE, PEOPLE),
     ("pairs", "people"): (f"PROLIFIC_PID,{PAIRS}\np,ant,bee,1\n", None, {}, NOTE, PEOPLE),
-    ("salmon", "people"): ("head,winner,loser\nant,bee,cat\n", None, {}, NOTE, PEOPLE),
-    ("next", "people"): ("Center,Left,Right,Answer\nant,bee,cat,cat\n", None, {}, NOTE, PEOPLE),
     ("triplets", "twice"): ("ant bee cat\nant bee cat\n", NAMES, {}, ERROR, TWICE),
     ("anchored", "twice"): (
         *("ant bee cat\nant bee cat\nant bee dog\n", NAMES, HEAD, NOTE, "identical to the row bef"),
@@ -133,9 +104,6 @@ CASES: dict[tuple[str, str], tuple[str, list[str] | None, dict[str, Any], type[E
         ERROR,
         "trial 2 is in the file",
     ),
-    ("levels", "twice"): (levels("a b c a", "a c b b", "a b c a"), None, {}, ERROR, TWICE),
-    ("salmon", "twice"): (SALMON + "ant,bee,cat,cat,p,1.5\n" * 2, None, {}, ERROR, TWICE),
-    ("next", "twice"): (NEXT + "p,ant,bee,cat,cat,1\n" * 2, None, {}, ERROR, TWICE),
     ("triplets", "percent"): (
         *("ant bee cat 60 30 10\nant bee dog 0 33 66\n", NAMES, {"votes_columns": (4, 5, 6)}),
         *(ERROR, "percentages"),
@@ -177,28 +145,17 @@ CASES: dict[tuple[str, str], tuple[str, list[str] | None, dict[str, Any], type[E
     ("pairs", "bad"): (
         *(f"{PAIRS}\nfox,bee,2\nant,bee,1\n", NAMES, {}, ERROR, BAD.format("unknown object")),
     ),
-    ("levels", "bad"): (
-        *(levels("a b c d", "a c b b"), None, {}, ERROR, BAD.format("answer not among")),
-    ),
-    ("salmon", "bad"): (
-        *(SALMON + "ant,bee,cat,ant,p,1\nant,bee,cat,cat,p,2\n", None, {}, ERROR),
-        BAD.format("reference chosen"),
-    ),
-    ("next", "bad"): (
-        *(NEXT + "p,ant,bee,cat,dog,1\np,dog,bee,cat,cat,2\n", None, {}, ERROR),
-        BAD.format("answer not among the items"),
-    ),
 }
-FIXED = "ratings sortings pairs matrix meadows levels salmon"
+FIXED = "ratings sortings pairs matrix meadows"
 NOT_APPLICABLE = {
-    "zero": FIXED,  # they name objects; indices of Salmon count from 0
+    "zero": FIXED,  # they name objects
     "ids": FIXED,
-    "order": f"{FIXED} next",  # their columns have fixed names
-    "chosen": f"triplets sets {FIXED} next",  # the answer is named, or its place is the usual one
-    "diagonal": f"triplets anchored sets {FIXED} next".replace("matrix ", ""),
-    "people": "matrix meadows levels",  # has no columns; must name people
+    "order": FIXED,  # their columns have fixed names
+    "chosen": f"triplets sets {FIXED}",  # the answer is named, or its place is the usual one
+    "diagonal": f"triplets anchored sets {FIXED}".replace("matrix ", ""),
+    "people": "matrix meadows",  # has no columns; must name people
     "twice": "pairs matrix",  # a pair counts once
-    "percent": f"sets {FIXED} next",  # no votes
+    "percent": f"sets {FIXED}",  # no votes
     "bad": "matrix meadows",  # no rows
 }
 
@@ -239,7 +196,7 @@ def test_the_command_prints_notes_and_counts_what_it_left_out(
     path, ids = tmp_path / "x.csv", tmp_path / "ids.txt"
     path.write_text("a,b,c,worker\nant,bee,cat,p\nant,ant,cat,p\nant,fox,cat,p\nant,fox,dog,p\n")
     ids.write_text("\n".join(NAMES))
-    words = ["import", "triplets", path, "--objects", ids, "--out", tmp_path / "x.parquet"]
+    words = ["import", "choices", path, "--objects", ids, "--out", tmp_path / "x.parquet"]
     assert call(*words) == 1
     said = capsys.readouterr().err
     assert "row 3: an object is listed twice" in said
@@ -256,12 +213,12 @@ def test_the_caller_says_what_numbers_are(tmp_path: Path) -> None:
     path = tmp_path / "x.txt"
     path.write_text("1 2 3\n2 3 4\n")
     for numbers, first in (("ids", "1"), ("from-0", "2"), ("from-1", "1")):
-        table = import_triplets(path, NUMBERS, item_numbers=numbers)
+        table = import_choices(path, NUMBERS, item_numbers=numbers)
         assert table["item_1"].tolist()[0] == first
     path.write_text("5 2 3\n2 3 4\n")  # 5 is no index from 0: these are ids
-    assert import_triplets(path, NUMBERS)["item_1"].tolist() == ["5", "2"]
+    assert import_choices(path, NUMBERS)["item_1"].tolist() == ["5", "2"]
     path.write_text("0 1 2\n1 2 3\n")
-    assert import_triplets(path, NAMES)["item_1"].tolist() == ["ant", "bee"]
+    assert import_choices(path, NAMES)["item_1"].tolist() == ["ant", "bee"]
 
 
 def test_rows_that_only_look_alike_are_kept(tmp_path: Path) -> None:
@@ -275,7 +232,7 @@ def test_rows_that_only_look_alike_are_kept(tmp_path: Path) -> None:
         ("p,a,b,c,rt", ["x,ant,bee,cat,", "y,ant,bee,dog,1", "x,ant,bee,cat,"]),
     ):
         path.write_text("\n".join([header, *rows]) + "\n")
-        assert len(import_triplets(path, NAMES, **columns)) == len(rows)
+        assert len(import_choices(path, NAMES, **columns)) == len(rows)
 
 
 def test_votes_of_many_on_few_triplets_are_no_copies(tmp_path: Path) -> None:
@@ -283,7 +240,7 @@ def test_votes_of_many_on_few_triplets_are_no_copies(tmp_path: Path) -> None:
     path = tmp_path / "x.txt"
     path.write_text("ant bee cat\n" * 3 + "ant cat bee\n" * 2)
     with pytest.warns(ImportNote, match="identical to the row before"):
-        assert len(import_triplets(path, NAMES)) == 5
+        assert len(import_choices(path, NAMES)) == 5
 
 
 def test_a_matrix_is_checked_against_the_flag_where_it_has_a_diagonal(tmp_path: Path) -> None:
@@ -298,27 +255,10 @@ def test_a_matrix_is_checked_against_the_flag_where_it_has_a_diagonal(tmp_path: 
         import_dissimilarities([path], NAMES[:3])
 
 
-def test_tables_of_tripletTools_keep_the_people(tmp_path: Path) -> None:
-    path = tmp_path / "triplets.csv"
-    path.write_text(
-        "head,winner,loser,worker_id,rt,Center,Left,Right,Answer,sampleAlg,sampleSet\n"
-        "0,1,2,7001,872,ant,bee,cat,bee,random,train\n"
-        "0,0,2,7001,644,ant,ant,cat,ant,check,NA\n"
-        "2,1,0,7002,998,cat,ant,bee,bee,validation,test\n"
-    )
-    options: dict[str, Any] = {"response_time_unit": "ms", "catch_label": "check"}
-    with pytest.raises(TwoalikeError, match="row 3: an object is listed twice"):
-        import_next(path, **options)
-    table = import_next(path, skip_bad=True, **options)
-    assert table["participant"].tolist() == ["7001", "7002"]
-    assert table["response_time"].tolist() == pytest.approx([0.872, 0.998])
-    assert (table["item_1"].tolist(), table["chosen"].tolist()) == (["ant", "cat"], [2, 3])
-
-
 def test_ids_may_begin_with_a_hash(tmp_path: Path) -> None:
     path = tmp_path / "colours.csv"
     path.write_text("# made by hand\n#00f #0f0 #f00\n# by hand\n#fff #00f #0f0\n")
-    table = import_triplets(path, ["#00f", "#0f0", "#f00", "#fff"])
+    table = import_choices(path, ["#00f", "#0f0", "#f00", "#fff"])
     assert table["item_1"].tolist() == ["#00f", "#fff"]
 
 
@@ -329,11 +269,11 @@ def test_honest_people_are_not_refused(shared_data: Path, tmp_path: Path) -> Non
     rows = [line.split("\t") for line in clips.read_text().splitlines()[1:]]
     columns: dict[str, Any] = {
         "item_columns": ("item_1", "item_2", "item_3"),
-        "chosen_column": "odd",
+        "chosen_columns": ("odd",),
         "participant_column": "participant",
         "skip_bad": True,
     }
-    table = import_triplets(clips, sorted({name for row in rows for name in row[3:6]}), **columns)
+    table = import_choices(clips, sorted({name for row in rows for name in row[3:6]}), **columns)
     assert (len(table), table.attrs["left_out"]) == (19_293, {"object twice": 1_231})
     rocks = import_ratings(shared_data / "rocks" / "ratings.tsv", scale_points=9)
     assert len(rocks) == 63_294

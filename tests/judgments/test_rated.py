@@ -4,7 +4,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 from tests.conftest import call
 
@@ -16,55 +15,11 @@ from twoalike.judgments import (
     read_raw_sortings,
     sortings_of,
     sortings_table,
-    write_judgments,
 )
 from twoalike.study import TwoalikeError
 from twoalike.tables import Column, Table
 
 OBJECTS = ["ant", "bee", "cat", "oak"]
-
-
-def test_files_return_what_was_written(tmp_path: Path) -> None:
-    ratings = ratings_table(
-        {"item_a": [0, 3], "item_b": [2, 1], "rating": [0.25, 4], "scale_points": [np.nan, 5]},
-        OBJECTS,
-    )
-    sortings = sortings_table(
-        {"trial": [1] * 3, "item": [0, 1, 3], "pile": [2, 2, 1], "pile_name": ["x", "x", None]},
-        OBJECTS,
-    )
-    for kind, table in (("ratings", ratings), ("sortings", sortings)):
-        path = tmp_path / f"{kind}.parquet"
-        write_judgments(path, table, {}, kind)  # type: ignore[arg-type]
-        read = read_judgments(path, kind)  # type: ignore[arg-type]
-        pd.testing.assert_frame_equal(read, table, check_categorical=False, check_dtype=False)
-        assert list(read[read.columns[4]].cat.categories) == OBJECTS
-
-
-@pytest.mark.parametrize(
-    ("columns", "words"),
-    [
-        ({"rating": [1.5]}, "a rating from 0 to 1"),
-        ({"rating": [2.5], "scale_points": [7]}, "a whole number from 1 to scale_points"),
-        ({"rating": [8], "scale_points": [7]}, "found"),
-        ({"rating": [0.5], "item_b": [0]}, "two objects"),
-    ],
-)
-def test_ratings_off_their_scale_are_refused(columns: dict[str, list[float]], words: str) -> None:
-    with pytest.raises(TwoalikeError, match=words if words != "found" else "from 1 to"):
-        ratings_table({"item_a": [0], "item_b": [1], **columns}, OBJECTS)
-
-
-def test_rows_of_a_sorting_must_agree() -> None:
-    three = {"trial": [1, 1, 1], "item": [0, 1, 2], "pile": [1, 1, 2]}
-    with pytest.raises(TwoalikeError, match="one name in all rows of a pile"):
-        sortings_table(three | {"pile_name": ["x", "y", "z"]}, OBJECTS)
-    with pytest.raises(TwoalikeError, match="first row"):
-        sortings_table(three | {"response_time": [1.0, 1.0, 2.0]}, OBJECTS)
-    with pytest.raises(TwoalikeError, match="two items or more"):
-        sortings_table({"trial": [1], "item": [0], "pile": [1]}, OBJECTS)
-    with pytest.raises(TwoalikeError, match="one row for each"):
-        sortings_table(three | {"item": [0, 0, 2]}, OBJECTS)
 
 
 def test_a_rater_is_a_person_on_one_scale() -> None:

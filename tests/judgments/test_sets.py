@@ -9,7 +9,7 @@ import pytest
 
 from twoalike.judgments import (
     choices_table,
-    import_sets,
+    import_choices,
     item_counts,
     object_index,
     read_judgments,
@@ -34,14 +34,6 @@ def table(**changed: Any) -> pd.DataFrame:
         "second": [4, np.nan, 2],
     }
     return choices_table(columns | changed, OBJECTS)
-
-
-def test_a_set_survives_its_file(tmp_path: Path) -> None:
-    write_judgments(tmp_path / "c.parquet", table(), {})
-    read = read_judgments(tmp_path / "c.parquet")
-    pd.testing.assert_frame_equal(read, table(), check_categorical=False)
-    assert item_counts(read).tolist() == [4, 3, 7]
-    assert read["second"].isna().tolist() == [False, True, False]
 
 
 def test_triplets_alone_have_the_columns_of_triplets() -> None:
@@ -109,17 +101,15 @@ def test_two_most_like_a_reference_are_imported(tmp_path: Path, ending: str) -> 
         pd.read_csv(tmp_path / "ranked.csv").to_parquet(path)
     items = ["query", "r1", "r2", "r3", "r4"]
     chosen: dict[str, Any] = {"item_columns": items, "chosen_columns": ["first", "next"]}
-    ranked = import_sets(path, kind="anchored", participant_column="worker", **chosen)
+    ranked = import_choices(path, kind="anchored", participant_column="worker", **chosen)
     assert ranked["chosen"].tolist() == [3, 3] and ranked["second"].tolist() == [2, 2]
     assert item_counts(ranked).tolist() == [5, 4]
     assert ranked["participant"].tolist() == ["ann", "bob"]
-    pairs = import_sets(
+    pairs = import_choices(
         path, kind="anchored-pair", participant_column="worker", **chosen
     )  # in the order of the items
     assert pairs["chosen"].tolist() == [2, 2] and pairs["second"].tolist() == [3, 3]
-    first = import_sets(path, kind="anchored", item_columns=items, participant_column="worker")
-    assert first["chosen"].tolist() == [2, 2] and "second" not in first
-    odd = import_sets(path, item_columns=items[1:], participant_column="worker")
+    odd = import_choices(path, item_columns=items[1:], participant_column="worker")
     assert odd["chosen"].tolist() == [4, 3]
 
 
@@ -127,7 +117,7 @@ def test_our_own_columns_come_back_from_text(tmp_path: Path) -> None:
     path = tmp_path / "own.csv"
     table().to_csv(path, index=False, na_rep="n/a")
     pd.testing.assert_frame_equal(
-        import_sets(path, OBJECTS, out=tmp_path / "c.parquet"), table(), check_categorical=False
+        import_choices(path, OBJECTS, out=tmp_path / "c.parquet"), table(), check_categorical=False
     )
     assert len(read_judgments(tmp_path / "c.parquet")) == 3
 
@@ -135,9 +125,10 @@ def test_our_own_columns_come_back_from_text(tmp_path: Path) -> None:
 def test_indices_need_the_list_of_objects(tmp_path: Path) -> None:
     path = tmp_path / "psiz.txt"
     path.write_text("4 0 1 2 3\n2 1 0 3 -1\n")
+    given: Any = {"kind": "anchored", "item_columns": [1, 2, 3, 4, 5], "chosen_columns": [2]}
     with pytest.raises(TwoalikeError, match="expected names of objects, found numbers only"):
-        import_sets(path, kind="anchored", item_columns=[1, 2, 3, 4, 5])
-    found = import_sets(path, OBJECTS, kind="anchored", item_columns=[1, 2, 3, 4, 5])
+        import_choices(path, **given)
+    found = import_choices(path, OBJECTS, **given)
     assert found["item_1"].tolist() == ["o4", "o2"] and item_counts(found).tolist() == [5, 4]
 
 
@@ -153,7 +144,7 @@ def test_indices_need_the_list_of_objects(tmp_path: Path) -> None:
             "expected 1 for odd",
         ),
         ({"item_columns": ["query", "r1"]}, "expected three to 9 different columns"),
-        ({"item_columns": None, "kind": "anchored"}, "expected the columns of the items"),
+        ({"kind": "anchored"}, "expected the column of the item that is more like"),
         ({"item_columns": ["worker", "r1", "r2", "r3"], "objects": ["cat"]}, "'ann' is not one of"),
     ],
 )
@@ -164,7 +155,7 @@ def test_files_that_do_not_fit(tmp_path: Path, changed: dict[str, Any], complain
     if given["item_columns"]:
         given["participant_column"] = "worker"
     with pytest.raises(TwoalikeError, match=complaint):
-        import_sets(path, **given)
+        import_choices(path, **given)
 
 
 def test_tables_of_two_tasks_are_one(tmp_path: Path) -> None:

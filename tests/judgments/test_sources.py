@@ -11,7 +11,7 @@ import pytest
 
 from twoalike.design import excluded
 from twoalike.judgments import (
-    import_triplets,
+    import_choices,
     object_index,
     read_judgments,
     read_raw,
@@ -38,30 +38,12 @@ def test_indices_and_ids_say_the_same(text: Path, tmp_path: Path) -> None:
 
 
 def test_import_keeps_people_order_and_choice(text: Path) -> None:
-    table = import_triplets(text, OBJECTS, participant_column=4)
+    table = import_choices(text, OBJECTS, participant_column=4)
     assert table["participant"].tolist() == ["p1", "p2", "p1"]
     assert table["trial"].tolist() == [1, 1, 2]
     assert table["chosen"].tolist() == [3, 3, 3]
     assert table["item_1"].tolist() == ["ant", "dog", "ant"]
     assert object_index(table)[2] == tuple(OBJECTS)
-
-
-def test_chosen_item_in_a_column_of_its_own(tmp_path: Path) -> None:
-    path = tmp_path / "j.csv"
-    path.write_text("ant,bee,cat,bee\ndog,cat,bee,dog\n")
-    assert import_triplets(path, OBJECTS, chosen_column=4)["chosen"].tolist() == [2, 1]
-    path.write_text("ant,bee,cat,dog\n")
-    with pytest.raises(TwoalikeError, match=r"row 1, column 4: the chosen item 'dog' is not one"):
-        import_triplets(path, OBJECTS, chosen_column=4)
-
-
-def test_anchored(text: Path) -> None:
-    anchored = partial(import_triplets, text, OBJECTS, kind="anchored", participant_column=4)
-    table = anchored(chosen_column=2)
-    assert set(table["kind"]) == {"anchored"}
-    assert table["chosen"].tolist() == [2, 2, 2]
-    with pytest.raises(TwoalikeError, match="the chosen item is the reference"):
-        anchored(chosen_column=1)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +175,7 @@ def command(*arguments: object) -> subprocess.CompletedProcess[str]:
 def test_command_line_imports_and_refuses(text: Path, tmp_path: Path) -> None:
     ids, out = tmp_path / "ids.txt", tmp_path / "new" / "choices.parquet"
     ids.write_text("\n".join(OBJECTS))
-    base = ("import", "triplets", text, "--objects", ids, "--out", out)
+    base = ("import", "choices", text, "--objects", ids, "--out", out)
     refused = command(*base, "--participant-column", 9)
     assert refused.returncode == 1
     assert refused.stderr.count("\n") == 1
@@ -217,7 +199,7 @@ def test_real_judgments(shared_data: Path, tmp_path: Path) -> None:
     things = shared_data / "things"
     ids = (things / "object_ids.txt").read_text().split("\n")[:1854]
     source = things / "triplets_by_participant.txt"
-    table = import_triplets(source, ids, participant_column=4)
+    table = import_choices(source, ids, participant_column=4)
     expected = np.loadtxt(source, dtype=int)
     assert (object_index(table)[0] == expected[:, :3]).all()
     assert table["participant"].nunique() == 264

@@ -9,9 +9,7 @@ import pytest
 
 from twoalike.choice import Question, SetKind, entropy, log_set_choice
 from twoalike.observers import (
-    ResponseTimes,
     SimulatedObserver,
-    draw_population,
     hierarchical_embedding,
 )
 from twoalike.stimuli import StimulusSet
@@ -57,31 +55,12 @@ def test_choices_among_many_follow_the_probabilities(rng: np.random.Generator) -
         assert np.abs(np.array(observed, dtype=float) - expected).max() < 0.035
 
 
-def test_the_order_of_items_does_not_matter(rng: np.random.Generator) -> None:
-    observer = SimulatedObserver(tuple("abcdef"), rng.random((6, 3)))
-    triplets = np.array([rng.permutation(6)[:3] for _ in range(50)])
-    order = [2, 0, 1]
-    np.testing.assert_allclose(
-        observer.choice_probabilities(triplets[:, order]),
-        observer.choice_probabilities(triplets)[:, order],
-    )
-
-
 def test_lapses_pull_towards_chance(rng: np.random.Generator) -> None:
     space = rng.random((3, 2)) * 5
     triplet = np.array([[0, 1, 2]])
     sure = SimulatedObserver(tuple("abc"), space).choice_probabilities(triplet)
     half = SimulatedObserver(tuple("abc"), space, 1.0, 0.5).choice_probabilities(triplet)
     np.testing.assert_allclose(half, 0.5 * sure + 0.5 / 3)
-
-
-def test_hard_choices_take_longer(rng: np.random.Generator) -> None:
-    times = ResponseTimes()
-    easy = [times.sample(0.1, rng) for _ in range(2000)]
-    hard = [times.sample(np.log(3), rng) for _ in range(2000)]
-    assert 1.5 < np.median(easy) < 2.2
-    assert 2.5 < np.median(hard) < 3.6
-    assert min(easy) > times.base_s
 
 
 def test_response_times_correlate_with_entropy_as_for_people(rng: np.random.Generator) -> None:
@@ -128,14 +107,6 @@ def test_nearer_relatives_are_more_alike_and_individuals_nearly_the_same(
     assert species > family > kingdom > other == 0.0
 
 
-def test_spaces_depend_on_the_seed_alone() -> None:
-    one, two, three = (
-        hierarchical_embedding(creatures(), np.random.default_rng(seed)) for seed in (1, 1, 2)
-    )
-    np.testing.assert_array_equal(one, two)
-    assert not np.array_equal(one, three)
-
-
 def test_an_object_without_a_category_has_no_dimension_for_it(rng: np.random.Generator) -> None:
     stimuli = creatures()
     stimuli.table.loc[0, "species"] = "n/a"
@@ -150,15 +121,6 @@ def test_spaces_that_cannot_be_made_are_refused(rng: np.random.Generator) -> Non
         hierarchical_embedding(flat, rng)
     with pytest.raises(TwoalikeError, match="Ask for less"):
         hierarchical_embedding(creatures(), rng, accuracy=0.99)
-
-
-def test_people_differ_around_one_and_one_is_careless(rng: np.random.Generator) -> None:
-    temperature, lapse = draw_population(40, rng)
-    assert np.log(temperature).mean() == pytest.approx(0)
-    assert 0.1 < np.log(temperature).std() < 0.4
-    assert lapse[-1] == 0.4
-    assert 0.01 < lapse[:-1].mean() < 0.05
-    assert draw_population(3, rng, careless=0)[1].max() < 0.3
 
 
 def test_an_observer_survives_its_file(tmp_path: Path, rng: np.random.Generator) -> None:

@@ -11,35 +11,25 @@ from dataclasses import dataclass, field
 from time import monotonic, sleep
 from typing import Any, Literal
 
-import numpy as np
 from playwright.sync_api import CDPSession, Page
 
-from twoalike.observers import SimulatedArranger
 from twoalike.online import Person
 from twoalike.record import Progress
 from twoalike.tasks import (
-    Activity,
-    Hands,
     NoWindow,
-    PlayableScreen,
     Prepared,
     Result,
     Session,
     SimulatedParticipant,
-    Sitting,
     View,
     VirtualClock,
     run_session,
 )
 from twoalike.tasks._simulated import _SAID as SAID
-from twoalike.tasks.multi_arrangement import (
-    ArrangementActivity,
-    PreparedArrangements,
-    plan_arrangement,
-)
+from twoalike.tasks.multi_arrangement import ArrangementActivity
 from twoalike.tasks.odd_one_out import TripletActivity
 
-type Means = Literal["hands", "mouse", "keyboard", "touch"]
+type Means = Literal["hands", "mouse", "touch"]
 """``hands``: keys and mouse as the window's simulated hands choose them."""
 type Size = tuple[int, int]
 
@@ -99,53 +89,6 @@ class Notebook(NoWindow):
         self.deeds.append(Deed("release", x=x, y=y))
 
 
-class KeyboardArranger:
-    """Arranges by keys alone: takes each image and moves it by the arrow keys.
-
-    An image ends on the point nearest to its place that steps of an arrow key reach; places are
-    drawn in a little, so that these points are in the circle as well.
-    """
-
-    def __init__(self, sitting: Sitting, screen: PlayableScreen, clock: VirtualClock) -> None:
-        assert sitting.observer is not None
-        self._arranger, self._seed = SimulatedArranger(sitting.observer), sitting.seed
-        self._screen, self._clock = screen, clock
-        self._goals: tuple[int, dict[str, tuple[float, float]]] = (0, {})
-
-    def act(self, activity: Activity) -> None:
-        """Do the next thing in a trial."""
-        assert isinstance(activity, ArrangementActivity)
-        if not activity.open:
-            return
-        held = activity.held
-        if held is not None and (step := self._step(activity, held.item)) is not None:
-            self._screen.nudge(*step)
-        elif activity.n_outside:
-            self._screen.press_key("tab")
-        else:
-            self._clock.wait_until(self._clock.now() + 1.0)
-            self._screen.press_key("return")
-
-    def _step(self, activity: ArrangementActivity, item: int) -> tuple[int, int] | None:
-        """Direction of the next step; None where no step leads nearer."""
-        trial, layout = activity.trial, activity.layout
-        if self._goals[0] != trial.trial_index:
-            rng = np.random.default_rng([*self._seed, trial.trial_index])
-            plan = plan_arrangement(self._arranger, trial, rng)
-            goals = {
-                one.stimulus: (0.9 * one.place[0], 0.9 * one.place[1]) for one in plan.placements
-            }
-            self._goals = trial.trial_index, goals
-        step = activity.protocol.answers.step_fraction * 2 * layout.radius
-        goal = layout.to_pixels(*self._goals[1][trial.items[item]])
-        x, y = activity.places[item]
-        if abs(goal[0] - x) > 0.51 * step:
-            return (1 if goal[0] > x else -1), 0
-        if abs(goal[1] - y) > 0.51 * step:
-            return 0, (1 if goal[1] > y else -1)
-        return None
-
-
 @dataclass
 class Plan:
     """What a simulated participant does in a part: presses and results, by number of the trial."""
@@ -166,10 +109,7 @@ def plan_part(prepared: Prepared, size: Size, means: Means = "hands") -> Plan:
     """
     clock = VirtualClock()
     screen = Notebook(clock, size)
-    hands: Hands = prepared.hands(screen, clock)
-    if means == "keyboard" and isinstance(prepared, PreparedArrangements):
-        hands = KeyboardArranger(prepared.sitting, screen, clock)
-    person = SimulatedParticipant(hands, screen, clock)
+    person = SimulatedParticipant(prepared.hands(screen, clock), screen, clock)
     plan = Plan()
 
     def act(session: Session) -> None:
@@ -179,8 +119,6 @@ def plan_part(prepared: Prepared, size: Size, means: Means = "hands") -> Plan:
         if made and isinstance(activity, TripletActivity | ArrangementActivity):
             if means in ("mouse", "touch"):
                 made = [pointed for deed in made for pointed in _by_pointer(deed, activity)]
-            elif means == "keyboard" and isinstance(activity, TripletActivity):
-                made = [_by_key(made[0], activity)]
             index = activity.trial.trial_index
             plan.deeds[index] = (*plan.deeds.get(index, ()), *made)
 
@@ -204,15 +142,6 @@ def _by_pointer(deed: Deed, activity: TripletActivity | ArrangementActivity) -> 
         assert place is not None
         x, y = activity.layout.centre(place)
     return [Deed("press", x=x, y=y), Deed("release", x=x, y=y)]
-
-
-def _by_key(deed: Deed, activity: TripletActivity) -> Deed:
-    """Give the key of the image that is pressed."""
-    place = activity.layout.hit(deed.x, deed.y)
-    if deed.kind == "key" or place is None:
-        return deed
-    key = activity.protocol.answers.keys(place)[0]
-    return Deed("key", KEYS.get(key, key))
 
 
 STATE = """() => {
@@ -326,7 +255,7 @@ class Player:
             case "page":
                 self._press_button() if self.means == "touch" else self.page.keyboard.press("Space")
             case "question":
-                self._answer(self._steps(part)[step])
+                self._answer(self._question(part))
             case "choice":
                 self._do(part, self._steps(part)[step].trial.trial_index)
             case "arrangement":
@@ -339,6 +268,12 @@ class Player:
     def _steps(self, part: int) -> Sequence[Any]:
         assert self.person is not None
         return self.person.parts[part].steps
+
+    def _question(self, part: int) -> Any:
+        """The question that is shown: blocks change the numbers of steps."""
+        words = "".join(self.page.locator(".twoalike-page .words").inner_text().split())
+        asked = (one for one in self._steps(part) if one.kind == "question")
+        return next(one for one in asked if "".join(one.text.replace("#", "").split()) == words)
 
     def _press_button(self) -> None:
         self.page.locator(".push:visible").last.tap()

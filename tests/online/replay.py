@@ -22,34 +22,36 @@ from twoalike.tasks import (
 )
 from twoalike.tasks.odd_one_out import TrialResult, TripletActivity
 
-SCRIPT = Path(__file__).parent / "js" / "replay_choice.mjs"
+SCRIPT = Path(__file__).parent / "js" / "cases.mjs"
 
 
-def replayed(cases: Sequence[dict[str, Any]], folder: Path) -> list[Any]:
+def replayed(cases: Sequence[dict[str, Any]]) -> list[Any]:
     """What the page's modules make of cases."""
-    path = folder / "cases.json"
-    path.write_text(json.dumps(cases), encoding="utf-8")
     done = node(
-        [str(SCRIPT), str(path)], return_completed_process=True, capture_output=True, text=True
+        [str(SCRIPT)],
+        return_completed_process=True,
+        input=json.dumps(cases),
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     found: list[Any] = json.loads(done.stdout)
     return found
 
 
-def differences(ours: Any, theirs: Any, where: str = "") -> Iterator[str]:
-    """Places at which two values of JSON differ by more than 1e-9."""
+def differences(ours: Any, theirs: Any, where: str = "", within: float = 1e-9) -> Iterator[str]:
+    """Places at which two values of JSON differ, numbers by more than a tolerance."""
     if isinstance(ours, dict) and isinstance(theirs, dict):
         if ours.keys() != theirs.keys():
             yield f"{where}: {sorted(ours)} is not {sorted(theirs)}"
             return
         for key, value in ours.items():
-            yield from differences(value, theirs[key], f"{where}.{key}")
+            yield from differences(value, theirs[key], f"{where}.{key}", within)
     elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
         for number, (mine, other) in enumerate(zip(ours, theirs, strict=True)):
-            yield from differences(mine, other, f"{where}[{number}]")
+            yield from differences(mine, other, f"{where}[{number}]", within)
     elif isinstance(ours, float) and isinstance(theirs, float | int):
-        if abs(ours - theirs) > 1e-9:
+        if abs(ours - theirs) > within:
             yield f"{where}: {ours} is not {theirs}"
     elif ours != theirs:
         yield f"{where}: {ours!r} is not {theirs!r}"

@@ -1,4 +1,4 @@
-"""A built study for tests of the server, without the builder: three trials and an arrangement."""
+"""A built study for tests of the server, without the builder: three trials and two arrangements."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,8 +15,8 @@ from twoalike.online._app import create_app
 from twoalike.online._built import BuiltStudy
 from twoalike.online._ids import Key
 from twoalike.online._limits import USUAL, Limits
+from twoalike.online._records import PageTexts
 from twoalike.online._serve import open_store
-from twoalike.online._session import PageTexts
 from twoalike.online._site import OnlineStudy, build_online, read_built
 from twoalike.online._store import SESSIONS, Store, archive
 from twoalike.planning import create_study
@@ -87,15 +87,10 @@ def _parts() -> list[dict[str, Any]]:
             "positions": ["middle", "left", "right"],
         }
         steps.append({"kind": "trial", "trial": trial})
-    arrangements = {
-        "kind": "arrangements",
-        "config": {},
-        "ids": ["a", "b", "c", "d"],
-        "listed": [],
-        "seed": "1",
-        "practice_end": page("practice_end"),
-        "pause": page("pause"),
-    }
+    seats = {"items": ["a", "b", "d"], "order": [0, 1, 2], "rotation": 0.5}
+    arrangements = [
+        {"kind": "arrangement", "trial": {"trial_index": index, **seats}} for index in (1, 2)
+    ]
     return [
         {
             "protocol": "odd",
@@ -106,7 +101,7 @@ def _parts() -> list[dict[str, Any]]:
         {
             "protocol": "odd",
             "task": "multi-arrangement",
-            "steps": [page("instruction"), arrangements, page("end")],
+            "steps": [page("instruction"), *arrangements, page("end")],
             "resume": page("resume"),
         },
     ]
@@ -146,10 +141,6 @@ def arrangement(index: int, items: Sequence[str] = ("a", "b", "d")) -> dict[str,
         "kind": "arrangement",
         "trial_index": index,
         "items": list(items),
-        "order": list(range(n)),
-        "rotation": 0.5,
-        "min_evidence": 0.0,
-        "mean_evidence": 0.1,
         "onset": 1.0,
         "planned_onset": 1.0,
         "places": [[0.1, 0.2]] * n,
@@ -181,8 +172,8 @@ def whole_session(session: str) -> list[dict[str, Any]]:
         record(session, 5, 0, 4, note(), end()),
         record(session, 6, 1, 0, note()),
         record(session, 7, 1, 1, arrangement(1)),
-        record(session, 8, 1, 1, arrangement(2)),
-        record(session, 9, 1, 2, note(), end()),
+        record(session, 8, 1, 2, arrangement(2)),
+        record(session, 9, 1, 3, note(), end()),
     ]
 
 

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from twoalike.online import OnlineStudy
-from twoalike.online._session import ArrangementsStep, Part, QuestionStep, TrialStep
+from twoalike.online import _records as sent
+from twoalike.online._blocks import Block, next_arrangement_block, spliced
+from twoalike.online._records import ArrangementStep, BlockStep, Part, QuestionStep, TrialStep
 from twoalike.sitting import _part, sit
 from twoalike.tasks import Item, Keeper, Note, QuestionAnswers
 from twoalike.tasks.multi_arrangement import ArrangementResult
@@ -69,15 +71,10 @@ def as_sent(item: Item) -> dict[str, Any]:
                 "planned_onset": item.onset - 0.002,
             }
         case ArrangementResult():
-            trial = item.trial
             return {
                 "kind": "arrangement",
                 "trial_index": item.trial_index,
-                "items": trial.items,
-                "order": trial.seats.order,
-                "rotation": trial.seats.rotation,
-                "min_evidence": trial.min_evidence_before,
-                "mean_evidence": trial.mean_evidence_before,
+                "items": item.trial.items,
                 "onset": item.onset,
                 "planned_onset": item.onset - 0.002,
                 "places": item.places,
@@ -98,8 +95,8 @@ def _ends(item: Item, step: object) -> bool:
             return isinstance(item, QuestionAnswers)
         case TrialStep():
             return isinstance(item, TrialResult)
-        case ArrangementsStep():
-            return isinstance(item, Note) and item.event == "arranged"
+        case ArrangementStep():
+            return isinstance(item, ArrangementResult)
     return isinstance(item, Note) and item.event == getattr(step, "name", "")
 
 
@@ -107,23 +104,32 @@ def steps_of(part: Part, items: list[Item]) -> Iterator[tuple[int, list[Item]]]:
     """Number of the step and items of each record of a part."""
     step, held = 0, list[Item]()
     for item in items:
+        if isinstance(item, Note) and item.event == "arranged":
+            continue  # the page does not know
         held.append(item)
-        if isinstance(item, ArrangementResult):
-            yield step, held
-            held = []
-            continue
-        at = part.steps[step] if step < len(part.steps) else None
-        if isinstance(at, ArrangementsStep) and not _ends(item, at):
-            following = part.steps[step + 1] if step + 1 < len(part.steps) else None
-            if not _ends(item, following) or getattr(following, "name", "") == "break":
-                continue
-            step += 1
-            at = following
-        if at is not None and _ends(item, at):
+        if step < len(part.steps) and _ends(item, part.steps[step]):
             yield step, held
             step, held = step + 1, []
     if held:
         yield step - 1, held
+
+
+def chosen(built: OnlineStudy, code: str, number: int, items: list[Item]) -> Part:
+    """A part with the arrangements that a server chooses by a session's answers."""
+    part, blocks = built.person(code).parts[number], list[Block]()
+    if not any(isinstance(step, BlockStep) for step in part.steps):
+        return part
+    results = [
+        sent.ArrangementResult.model_validate_json(json.dumps(as_sent(item)))
+        for item in items
+        if isinstance(item, ArrangementResult)
+    ]
+    prepared = built.prepared(code)[number]
+    while not blocks or blocks[-1].arranged is not None:
+        key = {"session": "s", "part": number, "block": len(blocks) + 1}
+        before = results[: len(blocks)]
+        blocks.append(next_arrangement_block(prepared, blocks, before, key))
+    return part.model_copy(update={"steps": spliced(part.steps, blocks)})
 
 
 def records_of(
@@ -131,7 +137,8 @@ def records_of(
 ) -> list[dict[str, Any]]:
     """Records of a session that was run to its end."""
     records: list[dict[str, Any]] = []
-    for number, (part, items) in enumerate(zip(built.person(code).parts, parts, strict=True)):
+    for number, items in enumerate(parts):
+        part = chosen(built, code, number, items)
         own: list[dict[str, Any]] = [
             {
                 "session": session or f"s-{code}",

@@ -2,13 +2,17 @@
 
 import json
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from sqlalchemy import Connection, delete, update
 from starlette.testclient import TestClient
 from tests.conftest import call
+from tests.online.server_study import arrangement, choice
+from tests.online.simulated import DEVICE
 from tests.online.test_snapshots import FakePosterior
 
 from twoalike.online import (
@@ -23,27 +27,14 @@ from twoalike.online import (
 from twoalike.online._app import create_app
 from twoalike.online._blocks import spliced
 from twoalike.online._built import BuiltStudy
-from twoalike.online._checks import CheckCounts
 from twoalike.online._refitting import read_choices
 from twoalike.online._serve import open_store
 from twoalike.online._snapshots import snapshot_folder
-from twoalike.record import RunName, check_raw, read_notes
+from twoalike.online._store import BLOCKS, RECORDS, SESSIONS, Store
+from twoalike.record import ARRANGEMENT_EVENTS, RunName, check_raw, read_notes
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
 
-DEVICE = {
-    "browser": "firefox",
-    "browser_version": "146.0",
-    "system": "linux",
-    "mobile": False,
-    "window_px": [1280, 900],
-    "pixel_ratio": 1.0,
-    "refresh_hz": 60.0,
-    "fullscreen": True,
-    "touch": False,
-    "px_per_cm": None,
-    "distance_cm": None,
-}
 DESIGN = (
     'sampler = "adaptive"\ntrials = 8\npractice = 1\ncatch = 2\ntrials_per_block = 5\n'
     "[online]\nreturn_hours = 1\n"
@@ -78,18 +69,36 @@ class Page:
         if not self.n:
             items.append({"kind": "segment", "time": 0.0, "device": DEVICE})
         if step["kind"] == "trial":
-            answer = {"position": place, "method": "mouse", "response_time": 1.0, "key": None}
-            result = {"kind": "choice", "trial_index": step["trial"]["trial_index"]}
-            frame = {"early": 0, "dropped": None, "flag": None, "planned_onset": time}
-            seen = {"event": "trial_shown", "detail": {"trial_index": result["trial_index"]}}
+            index = step["trial"]["trial_index"]
+            seen = {"event": "trial_shown", "detail": {"trial_index": index}}
             items.append({"kind": "note", "time": time} | seen)
-            items.append(result | frame | {"onset": time, "answer": answer})
+            items.append(choice(index, place) | {"onset": time, "planned_onset": time})
+        if step["kind"] == "arrangement":
+            items += self.arranged(step["trial"], time)
         if at == len(self.steps) - 1:
             items.append({"kind": "end", "time": time, "reason": "completed"})
         about = {"session": self.session, "n": self.n + 1, "protocol": self.protocol, "part": 0}
         sent = self.post("records", [about | {"step": at, "items": items}])
         self.n += sent.status_code == 200
         return sent
+
+    def arranged(self, trial: dict[str, Any], time: float) -> list[dict[str, Any]]:
+        """Items of an arrangement, in which objects lie where their names say."""
+        digests = [int(sha256(name.encode()).hexdigest(), 16) for name in trial["items"]]
+        places = [(one % 60 / 100 - 0.3, one // 60 % 60 / 100 - 0.3) for one in digests]
+        row = dict.fromkeys(column.name for column in ARRANGEMENT_EVENTS.columns)
+        row |= {"onset": time, "duration": 0.0, "trial_index": trial["trial_index"]}
+        seats = [
+            {**row, "trial_type": "seat", "stimulus": name, "x": x, "y": y, "inside": True}
+            for name, (x, y) in zip(trial["items"], places, strict=True)
+        ]
+        rows = [{**row, "trial_type": "trial_start"}, *seats]
+        result = arrangement(trial["trial_index"], trial["items"])
+        times = {"onset": time, "planned_onset": time, "places": places}
+        ending = {"time": time + 5.0, "reason": "done", "method": "mouse"}
+        unmoved = {"n_moves": 0, "first_move": None, "last_move": None, "n_inspections": 0}
+        result |= times | {"ending": ending, "handling": [unmoved] * len(places)}
+        return [*({"kind": "event", "values": one} for one in rows), result]
 
 
 @pytest.fixture
@@ -171,10 +180,10 @@ def test_checks_are_judged_by_the_blocks(page: Page, study: Study) -> None:
         assert page.record(at, place).status_code == 200
     built = BuiltStudy.load(study.root)
     store, _ = open_store(study.root)
-    from twoalike.online._operator import operator_state
+    from twoalike.online._places import operator_state
 
     with store.reading() as connection:
-        (seen,) = operator_state(connection, built, CheckCounts(built))["sessions"]
+        (seen,) = operator_state(connection, built)["sessions"]
     store.close()
     checks = sum(row["trial_type"] == "catch" for row in rows)
     assert (seen["checks"], seen["right"]) == (checks, checks)
@@ -201,7 +210,7 @@ def test_an_adaptive_session_becomes_raw_data(page: Page, study: Study) -> None:
     assert page.post("finish", {"reason": "completed"}).status_code == 200
     store = default_store(study.root)
     found = fetch(study, store)
-    assert found.problems == ()
+    assert found.problems == []
     (rows,) = study.raw.rglob("*_beh.tsv")
     table = pd.read_csv(rows, sep="\t", keep_default_na=False)
     assert table["trial_index"].tolist() == list(range(1, 12))
@@ -217,3 +226,66 @@ def test_an_adaptive_session_becomes_raw_data(page: Page, study: Study) -> None:
     ]
     assert [problem for problem in check_raw(study)] == []
     assert fetch(study, store).n_unchanged == 1
+
+
+ARRANGED = (
+    "trials = 2\n[arrangement]\nmax_items = 5\nmax_trials = 4\npractice_items = 3\ncatch = 1\n"
+)
+
+
+def test_the_server_chooses_arrangements_by_the_answers(make_study: Callable[..., Path]) -> None:
+    root = make_study(design=ARRANGED)
+    built = build_online(root, 1, task="multi-arrangement")
+    store, key = open_store(root)
+    with TestClient(create_app(BuiltStudy.load(root), store, key)) as client:
+        page = Page(client, built.session.hash)
+        at = kinds(page).index("block")
+        for step in range(at):
+            assert page.record(step).status_code == 200
+        while "block" in kinds(page):
+            for step in range(at, kinds(page).index("block")):
+                assert page.record(step).status_code == 200
+            at = kinds(page).index("block")
+            number = page.steps[at]["block"]
+            page.ask(at)
+            again = page.post("block", {"part": 0, "block": number}).json()["steps"]
+            assert again == page.steps[at : at + len(again)]
+            early = page.post("block", {"part": 0, "block": number + 1})
+            assert early.json() == {"error": "malformed"}
+        # A store that was restored from a backup lacks blocks: the answers choose them again.
+        lines = list(read_store(default_store(root)))
+        blocks = [line for line in lines if json.loads(line).get("kind") == "block"]
+        _forget_blocks(store, page.session)
+        sent = [json.loads(line) for line in lines if "n" in json.loads(line)]
+        assert page.post("records", sent).json()["stored"] == len(sent)
+        after = [line for line in read_store(default_store(root)) if '"kind":"block"' in line]
+        assert after == blocks[: len(after)] and len(after) >= len(blocks) - 1
+        for step in range(at, len(page.steps)):
+            assert page.record(step).status_code == 200
+        assert page.post("finish", {"reason": "completed"}).status_code == 200
+    found = fetch(root)
+    assert found.problems == []
+    (rows,) = Study.load(root).raw.rglob("*_beh.tsv")
+    table = pd.read_csv(rows, sep="\t", keep_default_na=False)
+    shown = [step["trial"]["items"] for step in page.steps if step["kind"] == "arrangement"]
+    assert [list(one["stimulus"]) for _, one in table.groupby("trial_index")] == shown
+    firsts = table.groupby("trial_index").first()
+    assert list(firsts["trial_type"]) == ["practice"] + ["main"] * 4 + ["catch"]
+    assert list(firsts["scheduler"])[2:5] == ["lift_weakest"] * 3
+    assert (firsts["mean_evidence_before"].iloc[2:5].astype(float) > 0).all()
+    notes = read_notes(RunName.parse(rows).journal(Study.load(root).raw))
+    assert [one["reason"] for one in notes if one["event"] == "arranged"] == ["max_trials"]
+    assert [problem for problem in check_raw(Study.load(root))] == []
+
+
+def _forget_blocks(store: Store, session: str) -> None:
+    """Leave of a session what a backup made at its entry has."""
+    empty = {"n": 0, "part": 0, "step": -1, "clock": 0.0, "over": 0, "answered": 0}
+
+    def work(connection: Connection) -> None:
+        for table in (BLOCKS, RECORDS):
+            connection.execute(delete(table).where(table.c.session == session))
+        change = update(SESSIONS).where(SESSIONS.c.name == session)
+        connection.execute(change.values(**empty, part_end=None, done=0, trials=0))
+
+    store.submit(work).result()

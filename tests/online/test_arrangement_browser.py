@@ -9,6 +9,7 @@ from playwright.sync_api import Browser
 from playwright.sync_api import Page as BrowserPage
 from tests.online.test_choice_browser import PICTURES, answer, browser, data, faults_of
 
+from twoalike.online._blocks import arrangement
 from twoalike.tasks.multi_arrangement import (
     ArrangementActivity,
     ArrangementTrial,
@@ -36,9 +37,7 @@ class Table:
     def begin(self) -> None:
         self.page.goto("http://study.test/")
         self.page.wait_for_function("!!window.show")
-        trial = {"trial_index": 1, "trial_type": "main", "items": TRIAL.items, "progress": 0.5}
-        trial |= {"seats": {"order": TRIAL.seats.order, "rotation": TRIAL.seats.rotation}}
-        trial |= {"scheduler": "all", "min_evidence": 0.0, "mean_evidence": 0.0}
+        trial = arrangement(TRIAL).model_dump(mode="json") | {"progress": 0.5}
         step = {"what": "arrangement", "protocol": PROTOCOL.model_dump(mode="json"), "trial": trial}
         addresses = {name: f"http://study.test/{name}" for name in PICTURES}
         self.page.evaluate("step => void show(step)", {**step, "addresses": addresses})

@@ -13,8 +13,8 @@ from PIL import Image, ImageChops
 from tests.conftest import call
 
 from twoalike.online import OnlineStudy, Person, build_online, check_built, read_built
-from twoalike.online._session import (
-    ArrangementsStep,
+from twoalike.online._records import (
+    ArrangementStep,
     BlockStep,
     PageStep,
     PageTexts,
@@ -49,8 +49,9 @@ LISTED = f"trials = 12\n{CHECKS}trials_per_block = 5\n"
 TWO_TASKS = """trials = 4
 practice = 1
 [arrangement]
-max_trials = 2
-max_items = 5
+scheduler = "full"
+full_trials = 2
+session_minutes = 0
 practice_items = 3
 [sitting]
 tasks = ["odd-one-out", "multi-arrangement"]
@@ -85,26 +86,19 @@ def told(step: Step) -> Iterator[tuple[str, object]]:
             yield "page", step.name
         case QuestionStep():
             yield "question", step.id
-        case TrialStep():
+        case TrialStep() | ArrangementStep():
             yield "trial", step.trial.trial_index
-        case ArrangementsStep():
-            yield "arrangements", None
 
 
 def logged(root: Path, name: RunName) -> Iterator[tuple[str, object]]:
     """Pages, questions and trials of a session in a window, in their order."""
-    arranged = name.task == "multiarrangement"
     for entry in read_journal(name.journal(root / "data" / "raw")).entries:
         match entry:
             case {"event": "question", "id": what}:
                 yield "question", what
-            case {"what": "trial", "rows": [{"trial_index": 1}, *_]} if arranged:
-                yield "arrangements", None
-            case {"what": "trial", "rows": [{"trial_index": index}]} if not arranged:
+            case {"what": "trial", "rows": [{"trial_index": index}, *_]}:
                 yield "trial", index
-            case {"event": event, "shown_s": _} if event != "ready" and not (
-                arranged and event in ("break", "practice_end")
-            ):
+            case {"event": event, "shown_s": _} if event != "ready":
                 yield "page", event
 
 
@@ -239,12 +233,9 @@ def test_the_page_refers_to_nothing_that_is_not_there(study: Path) -> None:
         found = re.findall(r'(?:from|import)\s*\(?"(\.[^"]+)"', script.read_text())
         named += [script.parent / name for name in found]
     assert folder / "js" / "main.js" in named
-    assert folder / "vendor" / "jspsych.js" in named
     assert [path for path in named if not path.resolve().is_file()] == []
-    assert "sourceMappingURL" not in (folder / "vendor" / "jspsych.js").read_text()
     assert not (folder / "operator").exists()
     assert not [*folder.glob("*/*.ts"), *folder.rglob("*.map")]
-    assert (folder / "vendor" / "jspsych.LICENSE.txt").is_file()
 
 
 def test_words_become_pictures_in_the_protocols_colours(make_study: MakeStudy) -> None:
@@ -334,7 +325,7 @@ def _objects(person: Person) -> set[str]:
     found = set[str]()
     for step in (step for part in person.parts for step in part.steps):
         found |= set(step.trial.stimuli) if isinstance(step, TrialStep) else set()
-        found |= set(step.ids) if isinstance(step, ArrangementsStep) else set()
+        found |= set(step.trial.items) if isinstance(step, ArrangementStep) else set()
     return found
 
 
@@ -404,20 +395,22 @@ def test_tasks_without_a_page_are_refused(study: Path, capsys: Any) -> None:
     assert "odd-one-out, anchored-choice, multi-arrangement" in capsys.readouterr().err
 
 
-def test_arrangements_are_one_step_without_categories(make_study: MakeStudy) -> None:
-    root = make_study("study", "[arrangement]\nmax_items = 6\ncatch = 1\n")
+@pytest.mark.parametrize(
+    ("settings", "n_listed"),
+    [("", 0), ('scheduler = "full"\n', 0), ('scheduler = "full"\nsession_minutes = 0\n', 3)],
+)
+def test_arrangements_that_answers_decide_are_blocks(
+    settings: str, n_listed: int, make_study: MakeStudy
+) -> None:
+    root = make_study("study", f"[arrangement]\n{settings}catch = 1\n")
     built = build(root, 1, "--task", "multi-arrangement")
-    step = next(
-        step for step in built.person("w0001").parts[0].steps if isinstance(step, ArrangementsStep)
-    )
-    prepared: Any = built.prepared("w0001")[0]
-    assert step.ids == prepared.arranging.ids
-    assert step.seed == str(prepared.arranging.seed)
-    assert len(step.listed) == len(prepared.arranging.listed) == 2
-    assert set(step.model_dump()["listed"][0]) == {"trial_type", "stimuli", "scheduler"}
-    assert "kinds" not in step.model_dump()
-    assert step.pause.text
-    assert step.practice_end.name == "practice_end"
+    steps = built.person("w0001").parts[0].steps
+    trials = [step.trial for step in steps if isinstance(step, ArrangementStep)]
+    assert [trial.trial_index for trial in trials] == list(range(1, n_listed + 1))
+    blocks = [step for step in steps if isinstance(step, BlockStep)]
+    assert [(one.block, one.task) for one in blocks] == [(1, "multi-arrangement")] * (not n_listed)
+    # Neither categories nor what tells attention checks from other trials.
+    assert all({"trial_type", "groups", "seed"}.isdisjoint(one.model_dump()) for one in trials)
 
 
 @pytest.mark.parametrize("language", languages())

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from twoalike.tasks import (
     AnchoredChoice,
     Button,
     Event,
-    GridLayout,
     KeyPress,
     Layout,
     OddOneOfMany,
@@ -25,7 +23,7 @@ from twoalike.tasks import (
     Tick,
     Trial,
     View,
-    lay_out_images,
+    lay_out,
 )
 from twoalike.tasks.odd_one_out import TripletActivity
 
@@ -47,7 +45,7 @@ def random_size(rng: np.random.Generator) -> tuple[int, int]:
     return int(rng.integers(200, 2500)), int(rng.integers(200, 2500))
 
 
-def described(layout: Layout | GridLayout) -> dict[str, Any]:
+def described(layout: Layout) -> dict[str, Any]:
     places = layout.places
     return {
         "size": list(layout.size),
@@ -64,7 +62,7 @@ def described(layout: Layout | GridLayout) -> dict[str, Any]:
     }
 
 
-def test_images_have_the_places_that_they_have_in_a_window(tmp_path: Path) -> None:
+def test_images_have_the_places_that_they_have_in_a_window() -> None:
     rng = np.random.default_rng(1)
     screen = {"px_per_cm": 38.0, "distance_cm": 57.0}
     cases: list[dict[str, Any]] = []
@@ -81,10 +79,10 @@ def test_images_have_the_places_that_they_have_in_a_window(tmp_path: Path) -> No
         given = {"protocol": protocol.model_dump(mode="json"), "size": size, "n": n}
         cases.append({"made": "layout", "measured": screen, **given})
         try:
-            expected.append(described(lay_out_images(protocol, View(size, profile), n)))
+            expected.append(described(lay_out(protocol, View(size, profile), n)))
         except TwoalikeError:
             expected.append(None)
-    found = replayed(cases, tmp_path)
+    found = replayed(cases)
     for case, ours, theirs in zip(cases, expected, found, strict=True):
         if ours is None:
             assert not theirs["fits"], case["size"]
@@ -129,15 +127,15 @@ def random_trial(rng: np.random.Generator, number: int, task: type[Rules]) -> Tr
     kind = str(rng.choice(["practice", "main", "catch"]))
     right = int(rng.integers(2 if anchored else 1, n + 1)) if rng.random() < 0.7 else None
     positions = tuple(str(place) for place in given)
-    return Trial(number, 1, kind, "t", names, positions, right, anchored=anchored)
+    return Trial(
+        number, 1, kind, "t", names, positions, right, kind="anchored" if anchored else "odd"
+    )
 
 
 KEYS = ["left", "down", "right", "1", "2", "3", "num_2", "5", "space", "return", "x", "up"]
 
 
-def random_events(
-    rng: np.random.Generator, layout: Layout | GridLayout
-) -> Iterator[Event | Restart]:
+def random_events(rng: np.random.Generator, layout: Layout) -> Iterator[Event | Restart]:
     """Events as they come in any order, none before the first frame of its moment."""
     time = float(rng.uniform(0, 100))
     for _ in range(30):
@@ -158,7 +156,7 @@ def random_events(
             yield Restart(time)
 
 
-def test_trials_give_the_items_and_scenes_of_the_window(tmp_path: Path) -> None:
+def test_trials_give_the_items_and_scenes_of_the_window() -> None:
     rng = np.random.default_rng(2)
     cases: list[dict[str, Any]] = []
     expected: list[list[dict[str, Any]]] = []
@@ -166,7 +164,7 @@ def test_trials_give_the_items_and_scenes_of_the_window(tmp_path: Path) -> None:
         task: type[Rules] = (OddOneOut, AnchoredChoice, OddOneOfMany)[number % 3]
         rules, trial = random_rules(rng, task), random_trial(rng, number, task)
         size = SIZES[number % 7]
-        layout = lay_out_images(rules, View(size), len(trial.stimuli))
+        layout = lay_out(rules, View(size), len(trial.stimuli))
         events = list(random_events(rng, layout))
         shown = {
             name: getattr(trial, name)
@@ -178,7 +176,7 @@ def test_trials_give_the_items_and_scenes_of_the_window(tmp_path: Path) -> None:
         given = {"protocol": rules.model_dump(mode="json"), "trial": shown, "size": size}
         cases.append({"made": "trial", "steps": steps, **given})
         expected.append(played(TripletActivity(trial, rules, layout), events))
-    found = replayed(cases, tmp_path)
+    found = replayed(cases)
     for number, (ours, theirs) in enumerate(zip(expected, found, strict=True), start=1):
         assert not list(differences(ours, theirs)), number
     items = [item for trial in found for step in trial for item in step["items"]]
@@ -190,7 +188,7 @@ def test_trials_give_the_items_and_scenes_of_the_window(tmp_path: Path) -> None:
     assert sum(one["early"] > 0 for one in results) > 20
 
 
-def test_an_image_chosen_without_a_pointer_counts_as_the_keyboards(tmp_path: Path) -> None:
+def test_an_image_chosen_without_a_pointer_counts_as_the_keyboards() -> None:
     rules = OddOneOut()
     trial = {"trial_index": 1, "trial_type": "main", "stimuli": ["a", "b", "c"]}
     steps = [
@@ -201,6 +199,6 @@ def test_an_image_chosen_without_a_pointer_counts_as_the_keyboards(tmp_path: Pat
     ]
     case = {"made": "trial", "protocol": rules.model_dump(mode="json"), "size": (1280, 800)}
     trial["positions"] = ["left", "middle", "right"]
-    (found,) = replayed([{**case, "trial": trial, "steps": steps}], tmp_path)
+    (found,) = replayed([{**case, "trial": trial, "steps": steps}])
     answer = {"position": "right", "method": "keyboard", "response_time": 1.5, "key": None}
     assert found[-1]["items"][0]["answer"] == answer

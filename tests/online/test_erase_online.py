@@ -86,9 +86,9 @@ def test_nothing_brings_an_erased_person_back(run: Run) -> None:
     renamed.write_text(run.archive.read_text().replace(run.entered["session"], "other"))
     for source in (None, run.archive, renamed):
         found = fetch(run.study, source)
-        assert (found.written, found.n_unchanged, found.problems) == ((), 1, ())
-        told = ("left out: 1 session of people who were erased",)
-        assert found.notes == (() if source is None else told)
+        assert (found.written, found.n_unchanged, found.problems) == ([], 1, [])
+        told = ["left out: 1 session of people who were erased"]
+        assert found.notes == ([] if source is None else told)
     assert traces(run) == set()
 
     # Nor do their browser, their link and someone new.
@@ -120,7 +120,7 @@ def test_who_withdrew_is_not_fetched_from_an_older_archive(run: Run) -> None:
     assert run.server.client.post("/api/withdraw", json=code).is_success
     assert fetch(run.study, delete_withdrawn=True).withdrawn
     found = fetch(run.study, run.archive)
-    assert (found.written, found.n_unchanged, found.problems) == ((), 1, ())
+    assert (found.written, found.n_unchanged, found.problems) == ([], 1, [])
     assert not list((run.study / "data" / "raw").glob("**/sub-w0001*"))
 
 

@@ -15,7 +15,7 @@ from tests.online.simulated import head_of, items_of, records_of, write_archive
 
 from twoalike.online import (
     OnlineStudy,
-    _sources,
+    _archive,
     build_online,
     fetch,
     read_built,
@@ -203,12 +203,12 @@ def test_nobody_withdraws_another(
     tmp_path: Path,
 ) -> None:
     victim, own = two
-    assert fetch(empty.study, pack(tmp_path, victim, own)).problems == ()
+    assert fetch(empty.study, pack(tmp_path, victim, own)).problems == []
     before = raw_files(empty)
     hostile = attack(withdrawal(empty), own, victim)
     for results in ((victim, hostile), ("\n", hostile)):  # also where the victim's result is gone
         found = fetch(empty.study, pack(tmp_path, *results), delete_withdrawn=True)
-        assert (found.n_withdrawn, found.withdrawn) == (0, ())
+        assert (found.n_withdrawn, found.withdrawn) == (0, [])
         assert any(re.search(problem, one) for one in found.problems)
         assert raw_files(empty) == before
 
@@ -217,7 +217,7 @@ def test_another_end_is_a_problem(empty: OnlineStudy, two: tuple[str, str], tmp_
     ended = json.dumps(head_of(empty, "w0001", "declined", VICTIM)) + "\n"
     found = fetch(empty.study, in_one_file(tmp_path, *two, ended))
     assert [one.session for one in found.written] == [OTHER]
-    assert found.problems == (f"session {VICTIM}: two lines describe it differently.",)
+    assert found.problems == [f"session {VICTIM}: two lines describe it differently."]
     found = fetch(empty.study, in_jatos(tmp_path, two[0], two[1] + ended))
     assert [one.session for one in found.written] == [VICTIM]
     assert "study_result_2: names session jatos-1-aa, which is not its own" in found.problems[0]
@@ -247,14 +247,14 @@ def test_the_server_lists_who_withdrew(empty: OnlineStudy, two: tuple[str, str])
     gone = withdrawal(empty) + two[1]
     with answering(gone.encode(), "secret") as (address, _):
         found = fetch(empty.study, address, token="secret")
-    assert (found.n_withdrawn, found.problems, found.withdrawn) == (1, (), ())
+    assert (found.n_withdrawn, found.problems, found.withdrawn) == (1, [], [])
     assert f"session {VICTIM}: withdrawn" in found.notes
 
 
 def test_only_a_line_feed_ends_a_line() -> None:
     text = json.dumps({"a": "one\u2028two\x85three\x0c"}, ensure_ascii=False)
     with answering(f"{text}\n{text}\n".encode(), "secret") as (address, _):
-        found = [line for line in _sources._from_server(address, "secret") if line]
+        found = [line for line in _archive._from_server(address, "secret") if line]
     assert [json.loads(line) for line in found] == [json.loads(text)] * 2
 
 
@@ -273,7 +273,7 @@ def test_damaged_and_endless_sources(
         with pytest.raises(TwoalikeError, match="damaged or encrypted"):
             fetch(empty.study, path)
     path.write_bytes(whole)
-    monkeypatch.setattr(_sources, "_LONGEST", 1000)
+    monkeypatch.setattr(_archive, "_LONGEST", 1000)
     for source in (path, tmp_path):
         with pytest.raises(TwoalikeError, match="lines of at most"):
             fetch(empty.study, source)
@@ -324,7 +324,7 @@ def test_a_study_archive_of_jatos(built: OnlineStudy, tmp_path: Path) -> None:
     assert about["data"]["batchList"][0]["maxTotalWorkers"] == 3
     assert json.loads(about["data"]["jsonData"]) == {"completion_code": "C0DE"}
     assert '<meta name="transport" content="jatos">' in index
-    assert index.index('<script src="jatos.js">') < index.index("vendor/jspsych.js")
+    assert index.index('<script src="jatos.js">') < index.index("js/main.js")
     page = {path.relative_to(built.folder).as_posix() for path in built.folder.rglob("*.*")}
     assert {f"{folder}/{name}" for name in page} < set(names)
     content = out.read_bytes()
@@ -349,6 +349,10 @@ def test_a_page_for_a_plain_host(built: OnlineStudy, tmp_path: Path) -> None:
 def test_trials_chosen_on_the_way_need_our_server(built: OnlineStudy, tmp_path: Path) -> None:
     root = write_study(tmp_path / "s", 'sampler = "adaptive"\ntrials = 8\npractice = 0\n')
     build_online(root, 1)
-    with pytest.raises(TwoalikeError, match="one that lists the trials beforehand"):
+    with pytest.raises(TwoalikeError, match="trials that are listed beforehand"):
         write_jatos(root, tmp_path / "study.jzip")
     assert read_built(root).session.participants == ("w0001",)
+    arranged = write_study(tmp_path / "arranged")
+    build_online(arranged, 1, task="multi-arrangement")
+    with pytest.raises(TwoalikeError, match='set scheduler = "covering"'):
+        write_static(arranged, tmp_path / "site")

@@ -1,7 +1,6 @@
 """The page's pages, questions and countdowns give what the window's give, event by event."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -56,7 +55,7 @@ def without_scene(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{key: value for key, value in step.items() if key != "scene"} for step in steps]
 
 
-def test_pages_and_countdowns_end_as_in_the_window(tmp_path: Path) -> None:
+def test_pages_and_countdowns_end_as_in_the_window() -> None:
     rng = np.random.default_rng(3)
     cases: list[dict[str, Any]] = []
     expected: list[list[dict[str, Any]]] = []
@@ -78,18 +77,18 @@ def test_pages_and_countdowns_end_as_in_the_window(tmp_path: Path) -> None:
         )
         start: dict[str, Any] = {"items": [], "deadline": None, "finished": False}
         expected.append([start, *played(activity, events)])
-    found = replayed(cases, tmp_path)
+    found = replayed(cases)
     for number, (ours, theirs) in enumerate(zip(expected, found, strict=True)):
         assert not list(differences(ours, without_scene(theirs))), number
     ends = [item["detail"].get("ended_by") for one in found for item in one[-1]["items"]]
     assert {"press", "limit", None} <= set(ends)
 
 
-def test_a_page_whose_end_was_not_in_view_stays(tmp_path: Path) -> None:
+def test_a_page_whose_end_was_not_in_view_stays() -> None:
     step = {"name": "instruction", "minimum_s": 0.0, "limit_s": 0.0, "keys": ["space"]}
     press = {"kind": "key", "time": 5.0, "key": "space"}
     steps = [{"kind": "shown", "time": 0.0}, press, {"kind": "read", "time": 6.0}]
-    (found,) = replayed([{"made": "page", "step": step, "steps": [*steps, press]}], tmp_path)
+    (found,) = replayed([{"made": "page", "step": step, "steps": [*steps, press]}])
     assert [one["finished"] for one in found] == [False, False, False, True]
 
 
@@ -102,10 +101,10 @@ ENTRIES = {
 """What is typed; control signs, which the window does not take either, are left out."""
 
 
-def test_written_answers_are_stored_as_the_window_stores_them(tmp_path: Path) -> None:
+def test_written_answers_are_stored_as_the_window_stores_them() -> None:
     pairs = [(kind, entry) for kind, entries in ENTRIES.items() for entry in entries]
     cases = [{"made": "answer", "kind": kind, "entry": entry} for kind, entry in pairs]
-    for (kind, entry), found in zip(pairs, replayed(cases, tmp_path), strict=True):
+    for (kind, entry), found in zip(pairs, replayed(cases), strict=True):
         question = Question.model_validate({"id": "q", "text": "?", "kind": kind})
         try:
             expected: object = read_answer(question, entry.replace("\u200b", ""))
@@ -154,7 +153,7 @@ def question_steps(events: Sequence[Event], kind: str, least: float) -> Iterator
 
 
 @pytest.mark.parametrize("kind", ["choice", "choices", *ENTRIES])
-def test_questions_take_the_answers_that_the_window_takes(tmp_path: Path, kind: str) -> None:
+def test_questions_take_the_answers_that_the_window_takes(kind: str) -> None:
     rng = np.random.default_rng(4)
     protocol = OddOneOut()
     cases: list[dict[str, Any]] = []
@@ -176,7 +175,7 @@ def test_questions_take_the_answers_that_the_window_takes(tmp_path: Path, kind: 
             if activity.finished:
                 break
         expected.append((activity, remarks, items))
-    for (activity, remarks, items), found in zip(expected, replayed(cases, tmp_path), strict=True):
+    for (activity, remarks, items), found in zip(expected, replayed(cases), strict=True):
         assert [step["scene"]["remark"] for step in found] == remarks
         assert found[-1]["finished"] == activity.finished
         if activity.finished:
@@ -188,7 +187,7 @@ def test_questions_take_the_answers_that_the_window_takes(tmp_path: Path, kind: 
     assert sum(activity.finished for activity, _, _ in expected) > 10
 
 
-def test_consent_is_stored_with_what_was_shown(tmp_path: Path) -> None:
+def test_consent_is_stored_with_what_was_shown() -> None:
     values = {"consent_version": "1", "consent_sha256": "0" * 64, "consent_language": "en"}
     step: dict[str, Any] = {"id": "consent", "measure": "consent", "question": "choice"}
     step |= {"options": ["yes", "no"], "minimum_s": 5.0, "required": True, "values": values}
@@ -196,6 +195,6 @@ def test_consent_is_stored_with_what_was_shown(tmp_path: Path) -> None:
     early = {"kind": "pick", "time": 4.0, "option": 0}
     case = {"made": "question", "step": step, "protocol": OddOneOut().model_dump(mode="json")}
     steps = [*frames, early, {"kind": "pick", "time": 6.0, "option": 1}]
-    (found,) = replayed([{**case, "steps": steps}], tmp_path)
+    (found,) = replayed([{**case, "steps": steps}])
     assert [len(one["items"]) for one in found] == [0, 0, 0, 2]
     assert found[-1]["items"][1]["values"] == {"consent": False, **values}

@@ -183,7 +183,7 @@ def test_arrangements_cannot_be_left_out(tmp_path: Path) -> None:
         entered = server.enter("p1").json()
         sent = whole_session(entered["session"])
         server.send(entered, *sent[:6])
-        leap = record(entered["session"], 7, 1, 2, note(), end())
+        leap = record(entered["session"], 7, 1, 3, note(), end())
         assert server.send(entered, leap).json() == {"error": "malformed"}
         gap = json.loads(json.dumps(sent[6]).replace('"trial_index": 1', '"trial_index": 7'))
         assert server.send(entered, gap).json() == {"error": "malformed"}

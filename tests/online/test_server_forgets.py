@@ -88,8 +88,8 @@ def test_withdrawal_keeps_no_trace_of_the_session(tmp_path: Path) -> None:
         server.send(entered, *whole_session(entered["session"])[:4])
         assert server.client.post("/api/withdraw", json={"code": entered["withdraw"]}).json() == {}
         assert server.enter("p1", link=link).json() == {"error": "used"}
-    state = "n, part, step, clock, choices, answered, arrangement, trials, fast, person"
-    assert rows(study, f"SELECT {state} FROM sessions") == [(0, 0, -1, 0.0, 0, 0, 0, 0, 0, None)]
+    state = "n, part, step, clock, over, answered, trials, fast, person"
+    assert rows(study, f"SELECT {state} FROM sessions") == [(0, 0, -1, 0.0, 0, 0, 0, 0, None)]
     assert rows(study, "SELECT session FROM links") == [("",)]
     assert rows(study, "SELECT * FROM ids") == []
 

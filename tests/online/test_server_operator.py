@@ -59,8 +59,8 @@ def test_who_is_where(server: Served) -> None:
     names = ("participant", "ended", "trials", "listed", "checks", "right", "fast", "part", "parts")
     found = [tuple(session[name] for name in names) for session in state["sessions"]]
     assert found == [
-        ("002", None, 2, None, 1, 0, 0, 1, 2),
-        ("001", "completed", 5, None, 1, 1, 1, 2, 2),
+        ("002", None, 2, 5, 1, 0, 0, 1, 2),
+        ("001", "completed", 5, 5, 1, 1, 1, 2, 2),
     ]
     assert "p1" not in json.dumps(state)
 

@@ -152,9 +152,9 @@ def test_forged_records_are_refused_and_logged(
 
 ARRANGED: dict[str, dict[str, Any]] = {
     "objects of others": {"items": ["a", "b", "z"]},
+    "another order": {"items": ["b", "a", "d"]},
     "an object twice": {"items": ["a", "b", "b"]},
     "fewer places": {"places": [[0.0, 0.0]]},
-    "no permutation": {"order": [0, 0, 1]},
     "an earlier trial": {"trial_index": 1},
     "a place far away": {"places": [[1e9, 0.0]] * 3},
 }
@@ -166,7 +166,7 @@ def test_forged_arrangements_are_refused(tmp_path: Path, what: str) -> None:
         entered = server.enter("p1").json()
         sent = whole_session(entered["session"])
         server.send(entered, *sent[:7])
-        forged = record(entered["session"], 8, 1, 1, arrangement(2) | ARRANGED[what])
+        forged = record(entered["session"], 8, 1, 2, arrangement(2) | ARRANGED[what])
         assert server.send(entered, forged).json() == {"error": "malformed"}
         assert server.send(entered, sent[7]).status_code == 200
 

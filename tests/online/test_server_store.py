@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 from tests.online.server_study import built_study, choice, note, record, served, whole_session
 
@@ -15,29 +14,6 @@ from twoalike.online._ids import load_key, make_key
 from twoalike.online._serve import open_store
 from twoalike.online._store import Store, fact, set_fact, store_url
 from twoalike.study import TwoalikeError
-
-
-def test_what_waits_is_written_together(tmp_path: Path) -> None:
-    store = Store(tmp_path / "records.sqlite")
-    gate = threading.Event()
-    order: list[int] = []
-    first = store.submit(lambda _: gate.wait(10) and None)
-
-    def note_down(number: int) -> None:
-        def write(connection: Connection) -> None:
-            order.append(number)
-            set_fact(connection, f"f{number}", "x")
-
-        store.submit(write)
-
-    for number in range(40):
-        note_down(number)
-    last = store.submit(lambda connection: fact(connection, "f39"))
-    gate.set()
-    assert first.result(10) is None
-    assert last.result(10) == "x"
-    assert order == list(range(40))
-    store.close()
 
 
 def test_one_that_fails_does_not_take_others_along(tmp_path: Path) -> None:

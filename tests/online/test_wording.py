@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from twoalike.online._wording import _TEXTS, for_browser, without_keys
+from twoalike.online._compile import _TEXTS, for_browser, without_keys
 from twoalike.registry import find_task, task_names
 from twoalike.tasks import OddOneOut, Protocol, for_stimuli, languages
 

@@ -1,16 +1,12 @@
 """What participants say outside the trials: every answer is kept, with the question as it was."""
 
-import multiprocessing
-from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from twoalike.record import (
-    ANSWERS,
     AskedQuestion,
     RunName,
     asked_questions,
@@ -19,7 +15,7 @@ from twoalike.record import (
     read_answers,
     store_answers,
 )
-from twoalike.study import Study, TwoalikeError
+from twoalike.study import TwoalikeError
 
 AGE = AskedQuestion("age", "How old?", "age")
 HAND = AskedQuestion("hand", "Which hand?", "choice", ("left", "right"))
@@ -160,14 +156,6 @@ def test_any_answer_to_any_question_is_read_as_it_was_written(
     assert found == question or question.text == "n/a"
 
 
-def test_nothing_asked_is_an_empty_table_and_no_file(booth: Any) -> None:
-    empty = read_answers(booth.root, "form")
-    assert isinstance(empty, pd.DataFrame)
-    assert len(empty) == 0
-    assert list(empty) == ["participant_id", "session_id", "task", *ANSWERS.names]
-    assert not booth.root.exists()
-
-
 @pytest.mark.parametrize(
     ("before", "after", "complaint"),
     [
@@ -195,35 +183,6 @@ def test_a_damaged_table_is_named_and_left(
     store(booth, "form", {AGE: 30})  # from the journal
     assert check_dataset(booth.root).problems == ()
     assert [row[-2:] for row in stored(booth, "form")] == [["hand", "left"], ["age", "30"]]
-
-
-def _store_in_a_process(folder: str, participant: str) -> None:
-    study = Study.load(Path(folder))
-    store_answers(
-        study.raw,
-        study,
-        RunName(participant, 1),
-        simulated=False,
-        measure="debrief",
-        answers={STRATEGY: participant},
-    )
-
-
-def test_participants_at_the_same_time_all_get_their_row(booth: Any) -> None:
-    names = [f"{number:03d}" for number in range(1, 3)]
-    context = multiprocessing.get_context("spawn")
-    tasks = [
-        context.Process(target=_store_in_a_process, args=(str(booth.study.root), name))
-        for name in names
-    ]
-    for task in tasks:
-        task.start()
-    for task in tasks:
-        task.join(60)
-    assert [task.exitcode for task in tasks] == [0] * 2
-    assert sorted(row[-1] for row in stored(booth, "debrief")) == names
-    people = (booth.root / "participants.tsv").read_text().splitlines()
-    assert sorted(line.split("\t")[0] for line in people[1:]) == [f"sub-{name}" for name in names]
 
 
 def test_answers_that_were_edited_are_named_and_those_that_were_lost_are_written_again(

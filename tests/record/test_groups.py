@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twoalike.record import balanced_group, group_of, group_sizes, in_group, missing_groups
-from twoalike.study import GroupsConfig, Study, TwoalikeError, load_toml
+from twoalike.study import Study, TwoalikeError
 
 NAMES = ("a", "b", "c")
 
@@ -113,20 +113,3 @@ def test_a_lost_cell_and_an_unknown_group_are_named(make_study: Callable[..., Pa
     )
     assert "row 2" in said[1]
     assert "found old" in said[1]
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ('names = ["a"]', "expected two or more groups, each named once, found 'a'"),
-        ('names = ["a", "A"]', "found 'a' twice"),
-        ('names = ["a", "b c"]', "expected letters, digits, - and _, found 'b c'"),
-        ('protocols = { a = { odd-one-out = "x" } }', "expected no group, names is empty"),
-        ('names = ["a", "b"]\nassignment = "balance"', 'did you mean "balanced"?'),
-    ],
-)
-def test_settings_that_make_no_sense_are_refused(tmp_path: Path, text: str, said: str) -> None:
-    (tmp_path / "g.toml").write_text(text)
-    with pytest.raises(TwoalikeError) as caught:
-        load_toml(tmp_path / "g.toml", GroupsConfig)
-    assert said in str(caught.value)

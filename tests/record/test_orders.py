@@ -80,19 +80,3 @@ def test_an_order_of_other_parts_is_refused(make_study: Callable[..., Path]) -> 
     with pytest.raises(TwoalikeError, match="an order of odd-one-out, multi-arrangement") as caught:
         join(Study.load(study.root), "001")
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("more", "said"),
-    [
-        ('[sitting]\ntasks = ["odd-one-out"]\n', "two or more tasks, each named once"),
-        ('[sitting]\ntasks = ["a", "a"]\n', "'a' twice"),
-        ('[[conditions]]\nname = "by shape"\n', "letters, digits, - and _, found 'by shape'"),
-        ('[[conditions]]\nname = "a"\n[[conditions]]\nname = "A"\n', "found 'a' twice"),
-        ('[[conditions]]\nname = "a"\ninstruction = {en = []}\n', "a page or more, found none"),
-    ],
-)
-def test_settings_that_make_no_sense(more: str, said: str, make_study: Callable[..., Path]) -> None:
-    with pytest.raises(TwoalikeError) as caught:
-        study_with(make_study(), more)
-    assert said in str(caught.value)

@@ -68,18 +68,6 @@ def test_a_registered_task_is_found_and_no_other_takes_its_name() -> None:
         register_task(_task("odd-one-out"))
 
 
-def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(
-        TwoalikeError, match=r"one of odd-one-out, anchored-.*Did you mean odd-one-"
-    ):
-        find_task("odd-one-uot")
-
-
-def test_names_are_small_letters_and_hyphens() -> None:
-    with pytest.raises(TwoalikeError, match="small letters and hyphens"):
-        _task("Pair Rating")
-
-
 def test_a_task_of_an_installed_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code = (
         "from twoalike.registry import Task\n"

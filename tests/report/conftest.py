@@ -6,7 +6,7 @@ The raw rows come from the real writer, the posterior is draws around the truth.
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ import pytest
 import xarray as xr
 from PIL import Image, ImageDraw
 
-from twoalike.design import random_trial_list
+from twoalike.design import TRIPLET_LISTS
 from twoalike.embedding import Posterior
 from twoalike.evaluation import Candidate
 from twoalike.features import FeatureTable
@@ -70,7 +70,8 @@ def run_session(study: Study, world: World, participant: str, manner: tuple[floa
     rng = np.random.default_rng([world.seed, int(participant)])
     observer = SimulatedObserver(world.stimuli.ids, world.embedding, *manner)
     config = DesignConfig(trials=world.trials, practice=2, catch=world.catch, repeats=4)
-    trials = random_trial_list(world.stimuli, config, rng)
+    listed = replace(study, config=study.config.model_copy(update={"design": config}))
+    trials = TRIPLET_LISTS.one(listed, world.stimuli, participant, 1)
     as_text = trials.astype(object).where(trials.notna(), "n/a").astype(str)
     plan = RunPlan(
         name=RunName(participant, 1),

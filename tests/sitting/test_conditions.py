@@ -155,19 +155,6 @@ def test_wrong_settings_are_named(study: Path, old: str, new: str, said: str) ->
     assert any(said in fault for fault in validate_study(study).faults)
 
 
-def test_a_study_of_one_task_may_have_conditions(study: Path) -> None:
-    (study / "protocols" / "multi_arrangement.toml").unlink()
-    assert validate_study(study).faults == ()
-
-
-def test_conditions_need_the_languages_of_their_own_tasks_only(study: Path) -> None:
-    edit(study / "study.toml", 'instruction = { en = ["Judge by shape."], de', "instruction = { de")
-    (study / "protocols" / "odd_one_out.toml").write_text('language = "de"\n')
-    (study / "protocols" / "use.toml").write_text('language = "en"\n')
-    edit(study / "study.toml", 'name = "shape"', 'name = "shape"\ntasks = ["odd-one-out"]')
-    assert validate_study(study).faults == ()
-
-
 @pytest.mark.parametrize(("seed", "is_small"), [("1", True), ("'0x" + "9e" * 16 + "'", False)])
 def test_only_small_seeds_of_the_study_are_warned_of(
     study: Path, tmp_path: Path, seed: str, is_small: bool

@@ -126,12 +126,6 @@ def test_breaks_and_pages_do_not_count_as_trials() -> None:
     assert state.elapsed_s == 30 + 20 + 1200
 
 
-def test_the_page_of_a_long_text_is_told() -> None:
-    detail = {"text": "consent", "page": 2, "to": 3, "pages": 9, "shown_s": 30.0, "by": "key"}
-    state = START.take(Note("page_turned", 60.0, detail), 60.0)
-    assert state.doing == "reading consent, page 3 of 9"
-
-
 def test_a_trial_after_escape_counts_from_where_it_went_on() -> None:
     state = START.take(_page("instruction", 0.0), 0.0)
     state = state.take(Note("stop_asked", 1.0), 1.0)
@@ -140,43 +134,12 @@ def test_a_trial_after_escape_counts_from_where_it_went_on() -> None:
     assert state.take(Done(1), 503.0).durations == (3.0,)
 
 
-def test_one_interrupted_trial_hardly_moves_the_expected_time() -> None:
-    state = START.take(_page("instruction", 0.0), 0.0)
-    now = 0.0
-    for number, duration in enumerate([2.0] * 9 + [300.0], start=1):
-        now += duration
-        state = state.take(Done(number), now)
-    assert state.left is not None
-    assert state.left.low_s <= 2.0 * 30 <= state.left.high_s
-    assert state.left.high_s < 3 * 60
-
-
-def test_the_mean_of_the_trials_counts_since_a_total_is_a_sum() -> None:
-    state = START.take(_page("instruction", 0.0), 0.0)
-    now = 0.0
-    for number, duration in enumerate([2.0, 2.0, 5.0] * 10, start=1):
-        now += duration
-        state = state.take(Done(number), now)
-    assert state.left is not None
-    assert state.left.low_s < 3.0 * 10 < state.left.high_s
-    assert (state.left.low_s + state.left.high_s) / 2 == pytest.approx(3.0 * 10)
-
-
 def test_before_the_first_trial_the_published_times_count() -> None:
     state = replace(START, expected=Duration(1500.0, 2400.0))
     assert "25 to 40 minutes left" in _text(state)
     assert state.tick(300.0).left == Duration(1200.0, 2100.0)
     assert state.tick(9000.0).left == Duration(0.0, 0.0)
     assert START.left is None
-
-
-def test_pages_to_come_are_part_of_the_expected_time() -> None:
-    state = replace(START, pages=Duration(40.0, 400.0), done=20, begun_with=20)
-    state = state.take(_page("resume", 1.0), 1.0)
-    for number in range(21, 31):
-        state = state.take(Done(number), 1.0 + 2 * (number - 20))
-    # Half of this sitting's twenty trials are left, and half of its pages.
-    assert state.left == Duration(20.0 + 20, 20.0 + 200)
 
 
 def test_without_a_number_of_trials_the_budget_counts() -> None:
@@ -192,16 +155,6 @@ def test_without_a_number_of_trials_the_budget_counts() -> None:
     assert "about 3 minutes left" in _text(expected)
 
 
-def test_the_share_of_an_arrangement_session_tells_the_time_left() -> None:
-    state = replace(START, n_trials=None, budget_s=3600.0)
-    state = state.take(_page("instruction", 0.0), 0.0)
-    state = state.take(Done(1, trial=Arranged(0.0)), 60.0)
-    assert state.left == Duration(0.0, 3540.0)
-    state = state.take(Done(2, trial=Arranged(0.25)), 120.0)
-    # A quarter took a minute: of four minutes two are left, or half or twice of that.
-    assert state.left == Duration(60.0, 240.0)
-
-
 def test_the_declared_rule_warns() -> None:
     strict = ExclusionConfig(catch_accuracy=1.0, missed=1)
     state = replace(START, exclusion=strict)
@@ -212,15 +165,6 @@ def test_the_declared_rule_warns() -> None:
     assert len(state.warnings) == 1
     state = state.take(Done(5, timed_out=True), 5.0)
     assert "2 trials without an answer, more than 1" in state.warnings[1]
-
-
-def test_triggers_and_the_screen_are_warned_of() -> None:
-    state = replace(START, remarks=("screen not measured: sizes are not in degrees",))
-    for number in (1, 2):
-        failed = Note("trigger_failed", 1.0, {"trigger": "response", "reason": f"reason {number}"})
-        state = state.take(failed, 1.0)
-    assert "triggers: 2 not sent, last because reason 2" in _text(state)
-    assert "screen not measured" in _text(state)
 
 
 def test_the_panel_says_what_the_operator_asks() -> None:
@@ -240,14 +184,6 @@ def test_the_panel_says_what_the_operator_asks() -> None:
         assert part in text
     ended = _text(state.take(Note("session_end", 200.0, {"reason": "stopped"}), 200.0))
     assert "stopped" in ended
-
-
-def test_an_earlier_sitting_counts() -> None:
-    state = replace(START, started=100.0, now=100.0, done=20, catch_seen=3, catch_right=3)
-    assert state.elapsed_s == 0
-    state = state.take(_page("resume", 101.0), 101.0).take(Done(21), 104.0)
-    assert state.left is not None
-    assert state.left.low_s <= 3.0 * 19 <= state.left.high_s
 
 
 def test_rows_of_an_earlier_sitting_count_as_the_trials_did() -> None:
@@ -317,12 +253,6 @@ def test_checks_of_an_earlier_arrangement_are_judged_by_their_places(
     rows = [main, *check(2, 0.1, "done"), *check(3, 0.4, "done"), *check(4, 0.1, "timeout")]
     rows += check(5, 0.1, "timeout", "false")
     assert prepared.checks_done(rows) == [True, False, True, None]
-
-
-def test_square_brackets_are_no_markup() -> None:
-    state = replace(START, participant="[bold]1", remarks=("[red]x",))
-    assert "[bold]1" in _text(state)
-    assert "[red]x" in _text(state)
 
 
 def test_no_terminal_no_output(capsys: pytest.CaptureFixture[str]) -> None:

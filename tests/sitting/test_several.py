@@ -133,21 +133,6 @@ def test_a_sitting_killed_at_any_trial_goes_on_there(
     assert answers(study, "debrief") == [("anchoredchoice", "how")]
 
 
-def test_one_task_by_itself_still_works_and_resumes_a_part(
-    study: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    dying = killed_after(6, monkeypatch)
-    with pytest.raises(Killed):
-        quiet(study)
-    dying.__exit__(None, None, None)
-    assert quiet(study, task="anchored-choice", resume=True).end_reason == "completed"
-    alone = sit(study, "902", task="odd-one-out", simulate=True, window=False)
-    assert (alone.earlier, alone.n_done) == ((), 4)
-    assert ("oddoneout", "how") in answers(study, "debrief")
-    table = (study / "data" / "raw" / "participants.tsv").read_text()
-    assert "sub-902\ttrue\tn/a" in table
-
-
 def test_esc_on_the_page_between_two_tasks_ends_the_sitting(
     study: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,14 +38,6 @@ def test_images_without_categories_have_random_similarities_if_asked_for(
     assert sit(study, "1", simulate="random", window=False).end_reason == "completed"
 
 
-def test_as_many_observers_as_participants(make_study: Callable[..., Path]) -> None:
-    study = Study.load(make_study())
-    observer = simulated_people(study, 1)["1"]
-    with pytest.raises(TwoalikeError, match="expected 2 observers, found 1"):
-        simulate(study, ["1", "2"], observer=[observer])
-    assert not study.raw.exists()
-
-
 def test_choices_without_a_session_follow_the_model() -> None:
     observer = SimulatedObserver(("a", "b", "c", "d"), np.diag([3.0, 1, 1, 1]) + 0.5)
     many = simulate_choices(observer, [("a", "b", "c")] * 4000, seed=1)

@@ -92,20 +92,6 @@ def test_the_operating_system_draws_the_seed(tmp_path: Path, images: Path) -> No
     assert json.loads(about)["seed"] is None and hex(studies[0].config.seed)[2:] not in about
 
 
-def test_a_study_of_ones_own_images(tmp_path: Path, images: Path) -> None:
-    root = tmp_path / "birds"
-    init(root, "--images", images, "--title", "Birds & fish")
-    study = Study.load(root)
-    assert study.config.title == "Birds & fish"
-    stimuli = StimulusSet.load(study.stimuli)
-    assert stimuli.ids == ("owl", "tit", "cod")
-    assert stimuli.levels == ("level_1",)
-    assert not stimuli.path("owl").is_symlink()
-    assert stimuli.path("owl").read_bytes() == (images / "bird" / "owl.png").read_bytes()
-    assert not list(root.rglob("*.txt"))
-    assert not (images / MANIFEST).exists()
-
-
 def test_doubles_and_images_beside_the_folders_are_told_of(
     tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -255,16 +241,3 @@ def test_a_study_has_a_name_that_every_system_can_hold(
     assert "expected a name of a study that every system can hold" in said
     assert said[:-1].isprintable()
     assert not (tmp_path / name).exists()
-
-
-def test_names_of_images_that_tables_cannot_hold(
-    tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name in ("fish/ta\tb.png", "fish/caf\udce9.png"):
-        bad = images / name
-        bad.write_bytes((images / "bird" / "owl.png").read_bytes())
-        said = refused(capsys, tmp_path / "new", "--images", images)
-        assert "Rename the file" in said
-        assert said[:-1].isprintable()
-        bad.unlink()
-    init(tmp_path / "new", "--images", images)

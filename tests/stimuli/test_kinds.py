@@ -96,7 +96,7 @@ def test_all_words_of_a_set_have_one_size_of_letters(tmp_path: Path) -> None:
 
 def test_arabic_is_joined_and_read_from_the_right(tmp_path: Path) -> None:
     """Letters that are joined have no gap; the tail of the last one is at the left."""
-    from twoalike.stimuli._set import Words
+    from twoalike.stimuli.lettering import Words
 
     joined, marked = (
         np.asarray(Words({"x": text}).draw("x").convert("L")) < 128 for text in ("شمس", "شَمْس")

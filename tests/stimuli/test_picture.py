@@ -1,6 +1,5 @@
 """One picture, however it is stored: what people, networks and reports see is the same."""
 
-import re
 import struct
 import zlib
 from pathlib import Path
@@ -11,22 +10,17 @@ from PIL import Image
 from tests.stimuli.odd_images import write_odd_images
 
 from twoalike.stimuli import read_picture
-from twoalike.stimuli._picture import opened, plain_picture
 from twoalike.study import TwoalikeError
 
 
 def test_one_picture_however_it_is_stored(tmp_path: Path) -> None:
-    for name, (expected, change) in write_odd_images(tmp_path).items():
-        with opened(tmp_path / name, name) as image:
-            picture, changes = plain_picture(image)
+    for name, (expected, _) in write_odd_images(tmp_path).items():
+        picture = read_picture(tmp_path / name)
         assert picture.mode == "RGB"
         pixels = np.asarray(picture).astype(int)
         rgb = expected if expected.ndim == 3 else np.stack([expected] * 3, axis=-1)
         assert pixels.shape == rgb.shape, name
         assert np.abs(pixels - rgb).max() <= 4, (name, pixels[::31, ::47], rgb[::31, ::47])
-        assert re.search(change, "; ".join(changes)), (name, changes)
-        assert bool(changes) == bool(change), (name, changes)
-        assert np.array_equal(np.asarray(read_picture(tmp_path / name)), np.asarray(picture))
 
 
 def png_of(folder: Path, side: int) -> Path:

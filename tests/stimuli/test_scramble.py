@@ -32,8 +32,3 @@ def test_a_seed_gives_one_mask(image: np.ndarray) -> None:
     one, same, other = (phase_scrambled(image, np.random.default_rng(s)) for s in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
     assert (one != other).mean() > 0.5
-
-
-def test_a_flat_image_stays_flat() -> None:
-    flat = np.full((8, 10, 3), 90, np.uint8)
-    np.testing.assert_array_equal(phase_scrambled(flat, np.random.default_rng(1)), flat)

@@ -12,7 +12,6 @@ from twoalike.study import (
     read_delimited,
     read_ids,
     read_json,
-    require_file,
     sha256_file,
     write_json,
 )
@@ -87,13 +86,6 @@ def test_any_usual_separator_is_read(tmp_path: Path, separator: str) -> None:
     assert read_delimited(path, "triplets").to_numpy().tolist() == rows
 
 
-def test_ragged_rows_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "triplets.txt"
-    path.write_text("1 2 3\n1 2 3 4 5\n")
-    with pytest.raises(TwoalikeError, match="rows do not fit"):
-        read_delimited(path, "triplets")
-
-
 def test_provenance_holds_hashes_and_no_folders(tmp_path: Path) -> None:
     source = tmp_path / "somebody" / "choices.parquet"
     source.parent.mkdir()
@@ -111,11 +103,6 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     write_json(tmp_path / "out.json", provenance("teacher") | {"schema_version": 99})
     with pytest.raises(TwoalikeError, match="Upgrade"):
         read_json(tmp_path / "out.json", "teacher")
-
-
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(TwoalikeError, match="found a folder"):
-        require_file(tmp_path, "features")
 
 
 def test_a_folder_that_cannot_be_written_to_is_named(

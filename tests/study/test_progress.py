@@ -43,12 +43,6 @@ def test_a_log_gets_a_line_every_half_minute(capsys: pytest.CaptureFixture[str])
     ]
 
 
-def test_short_work_leaves_no_line_in_a_log(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress() as bar:
-        bar.update(bar.add_task("work", total=1, status=""), advance=1)
-    assert capsys.readouterr().err == ""
-
-
 @pytest.mark.parametrize("widgets", [False, True])
 def test_it_is_silent_in_a_notebook_without_widgets(
     monkeypatch: pytest.MonkeyPatch, widgets: bool

@@ -109,15 +109,6 @@ def test_progress_counts_the_evidence_where_it_ends_the_session(
     assert len(check_progress(bars(go_through(prepare(root))[1]))) > 3
 
 
-def test_attention_checks_are_part_of_the_progress(make_study: Callable[..., Path]) -> None:
-    root = make_study(
-        design=f"{MORE}max_trials = 3\ncatch = 2\nstop_evidence = 9\nsession_minutes = 0\n"
-    )
-    shares = check_progress(bars(go_through(prepare(root))[1]))
-    assert len(shares) == 6
-    assert shares[3:] == pytest.approx([3 / 5, 4 / 5, 1])
-
-
 def test_each_trial_has_images_as_large_as_their_number_allows(
     make_study: Callable[..., Path],
 ) -> None:

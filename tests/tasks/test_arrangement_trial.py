@@ -3,8 +3,8 @@
 import math
 from typing import Any
 
-import numpy as np
 import pytest
+from tests.tasks.scripts import replay
 
 from twoalike.record import ARRANGEMENT_EVENTS as EVENTS
 from twoalike.record import ARRANGEMENTS as BEH
@@ -29,10 +29,7 @@ from twoalike.tasks.multi_arrangement import (
     ArrangementTrial,
     MultiArrangement,
     Seating,
-    draw_seats,
-    groups_apart,
     lay_out_arena,
-    replay,
 )
 
 TRIAL = ArrangementTrial(
@@ -170,15 +167,6 @@ def test_the_topmost_image_is_taken_and_stays_on_top() -> None:
     assert [image.stimulus for image in seen(activity).images] == ["a", "c", "b"]
 
 
-def test_nothing_is_lost_outside_the_window() -> None:
-    activity = begin()
-    play(activity, Shown(0.0))
-    x, y = centre(activity, "a")
-    items = play(activity, PointerPress(1.0, x, y), PointerRelease(1.4, 9000.0, -7000.0))
-    assert centre(activity, "a") == (640.0, -512.0)
-    assert [row["trial_type"] for row in rows_of(items)] == ["drag"]
-
-
 @pytest.mark.parametrize("loss", [Focus(2.0, False), PointerPress(2.0, 50.0, 60.0)])
 def test_a_lost_release_drops_the_image_where_it_is(loss: Event) -> None:
     activity = begin()
@@ -194,53 +182,6 @@ def test_a_lost_release_drops_the_image_where_it_is(loss: Event) -> None:
     (row,) = rows_of(items)
     assert (row["duration"], row["stimulus"]) == (1.0, "a")
     assert seen(activity).images[-1].rim == "inside"
-
-
-def test_a_finger_that_was_not_seen_to_lift_takes_the_next_image() -> None:
-    activity = begin(screen={"touch": True})
-    play(activity, Shown(0.0))
-    b = centre(activity, "b")
-    items = play(
-        activity,
-        PointerPress(1.0, *centre(activity, "a")),
-        PointerMove(1.5, 50.0, 60.0),
-        PointerPress(2.0, *b),
-        PointerRelease(2.5, -50.0, 60.0),
-    )
-    assert centre(activity, "a") == (50.0, 60.0) and centre(activity, "b") == (-50.0, 60.0)
-    assert [row["pointer"] for row in rows_of(items)] == ["touch", "touch"]
-
-
-def test_a_press_and_release_between_two_frames_counts() -> None:
-    activity = begin()
-    play(activity, Shown(0.0))
-    items = play(
-        activity, PointerPress(1.001, *centre(activity, "a")), PointerRelease(1.002, 20.0, 20.0)
-    )
-    assert centre(activity, "a") == (20.0, 20.0)
-    assert len(rows_of(items)) == 1
-
-
-def test_a_click_moves_nothing_and_is_no_move() -> None:
-    activity = begin()
-    play(activity, Shown(0.0))
-    place = centre(activity, "a")
-    assert not play(activity, PointerPress(1.0, *place), PointerRelease(1.1, *place))
-
-
-def test_what_comes_before_the_first_frame_is_ignored() -> None:
-    activity = begin(rules={"unplaced_allowed": 3}, timing={"minimum_s": 0})
-    place = centre(activity, "a")
-    early: list[Event] = [
-        KeyPress(0.5, "return"),
-        PointerPress(0.6, *place),
-        PointerMove(0.7, 0.0, 0.0),
-    ]
-    assert not play(activity, *early)
-    play(activity, Shown(1.0), KeyPress(0.9, "return"), PointerPress(0.95, *place))
-    play(activity, PointerMove(1.5, 0.0, 0.0))
-    assert not activity.finished
-    assert centre(activity, "a") == place
 
 
 def test_done_waits_for_all_images() -> None:
@@ -264,17 +205,6 @@ def test_done_waits_for_all_images() -> None:
     assert activity.finished
     assert result_of(items).ending.method == "mouse"
     assert not play(activity, PointerRelease(9.1, done.x, done.y), KeyPress(9.2, "return"))
-
-
-def test_images_may_stay_outside_where_the_protocol_says_so() -> None:
-    activity = begin(rules={"unplaced_allowed": 1})
-    items = play(activity, Shown(0.0))
-    for number, name in enumerate("ab"):
-        drag(activity, name, 0.1 * number, 0.0, 1.0 + number)
-    items += play(activity, KeyPress(5.0, "num_enter"))
-    rows = result_of(items).rows(rt_source="pyglet", pilot=False)
-    assert [row["inside"] for row in rows] == [True, True, False]
-    assert (rows[2]["n_moves"], rows[2]["first_move_time"]) == (0, None)
 
 
 def test_done_can_ask_for_a_second_press() -> None:
@@ -313,37 +243,6 @@ def test_starting_over_takes_two_presses() -> None:
     assert replay(rows_of(items + reset))[3] == {
         name: activity.layout.to_arena(*place) for name, place in seats.items()
     }
-
-
-def test_starting_over_is_quiet_until_there_is_something_to_undo() -> None:
-    activity = begin()
-    play(activity, Shown(0.0))
-    button = activity.layout.start_over
-    press: list[Event] = [
-        PointerPress(1.0, button.x, button.y),
-        PointerRelease(1.1, button.x, button.y),
-        KeyPress(1.2, "backspace"),
-    ]
-
-    def offered() -> tuple[bool, str]:
-        return seen(activity).buttons[1].enabled, seen(activity).buttons[1].text
-
-    quiet = (False, activity.protocol.texts.start_over)
-    assert offered() == quiet
-    assert not play(activity, *press)
-    assert offered() == quiet
-    drag(activity, "a", 0.2, 0.2, 2.0)
-    assert offered() == (True, quiet[1])
-    play(activity, KeyPress(4.0, "backspace"), KeyPress(4.5, "backspace"))
-    assert offered() == quiet
-
-
-def test_starting_over_can_be_forbidden() -> None:
-    activity = begin(rules={"start_over": False})
-    arrange(activity, 0.0)
-    assert len(seen(activity).buttons) == 1
-    play(activity, KeyPress(5.0, "backspace"), KeyPress(5.5, "backspace"))
-    assert centre(activity, "a") == pytest.approx(activity.layout.to_pixels(-0.3, 0))
 
 
 def test_an_image_is_shown_large_while_the_right_button_is_down() -> None:
@@ -441,19 +340,6 @@ def test_pointer_and_keys_do_not_move_what_the_other_holds() -> None:
     assert row["pointer"] == "mouse"
 
 
-def test_a_key_shows_the_image_that_keys_hold_large() -> None:
-    activity = begin()
-    play(activity, Shown(0.0), KeyPress(1.0, "tab"), KeyPress(2.0, "space"))
-    assert seen(activity).magnified == "b"
-    place = centre(activity, "b")
-    play(activity, Nudge(2.5, 1, 0))
-    assert centre(activity, "b") == place
-    (row,) = rows_of(play(activity, KeyPress(3.0, "space")))
-    assert (row["trial_type"], row["stimulus"], row["pointer"]) == ("inspect", "b", "keyboard")
-    play(activity, Nudge(3.5, 1, 0))
-    assert centre(activity, "b") != place
-
-
 def test_the_time_limit_ends_the_trial_as_it_is() -> None:
     activity = begin(timing={"trial_limit_s": 20.0})
     items = play(activity, Shown(1.0))
@@ -480,12 +366,6 @@ def test_the_time_limit_ends_the_trial_as_it_is() -> None:
     assert activity.finished
 
 
-def test_the_timer_can_be_off() -> None:
-    activity = begin(timing={"trial_limit_s": 20.0, "show_timer": False})
-    play(activity, Shown(1.0))
-    assert seen(activity).until is None and activity.deadline == 21.0
-
-
 def test_after_esc_the_trial_goes_on_as_it_was() -> None:
     activity = begin(timing={"trial_limit_s": 60.0})
     items = arrange(activity, 0.0)
@@ -500,14 +380,6 @@ def test_after_esc_the_trial_goes_on_as_it_was() -> None:
     result = result_of(items)
     # Raw times: the pause is in the note.
     assert (result.onset, result.ending.time) == (0.0, 106.0)
-
-
-def test_esc_before_the_first_frame_and_after_the_limit() -> None:
-    activity = begin(timing={"trial_limit_s": 20.0})
-    assert not activity.restart(3.0)
-    play(activity, Shown(4.0), Tick(30.0))
-    assert not activity.restart(31.0)
-    assert activity.finished
 
 
 def test_catch_trials_are_right_where_kinds_lie_together() -> None:
@@ -525,50 +397,6 @@ def test_catch_trials_are_right_where_kinds_lie_together() -> None:
     items = arrange(activity) + drag(activity, "b", 0.4, 0.0, 18.0)
     wrong = result_of(items + play(activity, KeyPress(20.0, "return")))
     assert wrong.correct is False
-
-
-def test_without_kinds_there_is_no_right_answer() -> None:
-    places = [(0.0, 0.0), (0.1, 0.0)]
-    assert groups_apart(places, None) is None
-    assert groups_apart(places, ("x", "x")) is None
-    assert groups_apart(places, ("x", "y")) is None
-
-
-def test_a_second_start_of_a_trial_forgets_the_first() -> None:
-    seat = {"trial_index": 1, "trial_type": "seat", "stimulus": "a", "x": 0.6, "y": 0.0}
-    start = {**seat, "trial_type": "trial_start", "stimulus": None, "x": None, "y": None}
-    rows = [start, seat, {**seat, "trial_type": "drag", "x": 0.1}, start, {**seat, "x": 0.7}]
-    assert replay(rows) == {1: {"a": (0.7, 0.0)}}
-    other = {**seat, "stimulus": "b"}
-    assert replay([start, other, start, seat]) == {1: {"a": (0.6, 0.0)}}
-    with pytest.raises(ValueError, match="no seat"):
-        replay([start, {**seat, "trial_type": "drag"}])
-
-
-def test_seats_are_drawn_at_random(rng: np.random.Generator) -> None:
-    drawn = [draw_seats(8, rng) for _ in range(200)]
-    first = np.bincount([seating.order[0] for seating in drawn], minlength=8)
-    assert first.min() > 10  # 25 expected
-    assert len({seating.rotation for seating in drawn}) > 190
-    assert draw_seats(8, np.random.default_rng(3)) == draw_seats(8, np.random.default_rng(3))
-
-
-@pytest.mark.parametrize(
-    ("items", "order", "groups"),
-    [
-        (("a",), (0,), None),
-        (("a", "a"), (0, 1), None),
-        (("a", "b"), (0, 2), None),
-        (("a", "b"), (0, 1), ("x",)),
-    ],
-)
-def test_impossible_trials_are_refused(
-    items: tuple[str, ...], order: tuple[int, ...], groups: tuple[str, ...] | None
-) -> None:
-    with pytest.raises(ValueError, match="trial 1"):
-        ArrangementTrial(
-            trial_index=1, trial_type="main", items=items, seats=Seating(order, 0.0), groups=groups
-        )
 
 
 def test_images_over_a_button_are_taken_not_the_button() -> None:

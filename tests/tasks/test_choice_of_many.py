@@ -1,50 +1,44 @@
 """Choices among many images: what a trial shows, what counts as an answer, where the images are."""
 
 from collections.abc import Sequence
-from itertools import combinations
 from typing import Any
 
-import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from twoalike.record import ALIKE_PAIRS, ODD_OF_MANY
-from twoalike.study import ScreenProfile, TwoalikeError
 from twoalike.tasks import (
     ImageRow,
     KeyPress,
     MostAlikePair,
     OddOneOfMany,
-    Page,
     PointerPress,
     Shown,
-    Tick,
     Trial,
     View,
     check_texts,
-    lay_out_grid,
+    lay_out,
 )
-from twoalike.tasks.choice_of_many import ManyActivity, PairActivity, PairTrial
-from twoalike.tasks.odd_one_out import TrialResult
+from twoalike.tasks.odd_one_out import TrialResult, TripletActivity
 
 NAMES = ("ant", "bee", "cat", "dog")
 PLACES = ("3", "1", "4", "2")
 ROW = ("bee", "dog", "ant", "cat")
 BRISK: dict[str, Any] = {"timing": {"fixation_s": 0, "minimum_rt_s": 0.2, "response_limit_s": 9}}
 PAIRS, ODD = MostAlikePair.model_validate(BRISK), OddOneOfMany.model_validate(BRISK)
-LAYOUT = lay_out_grid(PAIRS, View((1280, 1024)), 4)
+LAYOUT = lay_out(PAIRS, View((1280, 1024)), 4)
 
 
-def pairs(trial: PairTrial | None = None) -> PairActivity:
-    trial = trial or PairTrial(1, 1, "main", "s1", NAMES, PLACES)
-    activity = PairActivity(trial, PAIRS, LAYOUT)
+def pairs(trial: Trial | None = None) -> TripletActivity:
+    trial = trial or Trial(1, 1, "main", "s1", NAMES, PLACES, kind="alike_pair")
+    activity = TripletActivity(trial, PAIRS, LAYOUT)
     activity.handle(Shown(10.0))
     return activity
 
 
-def odd(kind: str = "main", expected: int | None = None) -> ManyActivity:
-    trial = Trial(1, 1, kind, "s1", NAMES, PLACES, expected=expected)
-    activity = ManyActivity(trial, ODD, LAYOUT)
+def odd(kind: str = "main", expected: int | None = None) -> TripletActivity:
+    trial = Trial(1, 1, kind, "s1", NAMES, PLACES, expected=expected, kind="odd_of_many")
+    activity = TripletActivity(trial, ODD, LAYOUT)
     activity.handle(Shown(10.0))
     return activity
 
@@ -92,16 +86,6 @@ def test_the_first_image_of_a_pair_is_framed_and_can_be_taken_back() -> None:
     assert activity.handle(KeyPress(13.1, "1")) == []  # the choice is final
 
 
-def test_a_pair_left_half_is_no_answer() -> None:
-    activity = pairs()
-    activity.handle(KeyPress(11.0, "2"))
-    row = result(activity.handle(Tick(19.1)))
-    assert row is not None
-    ALIKE_PAIRS.format_row(row)
-    assert (row["response_1"], row["first_response"], row["timed_out"]) == (None, None, True)
-    assert isinstance(activity.scene, Page)
-
-
 TIMED = {
     "timing": {
         **{"fixation_s": 0.02, "presentation_ms": 20, "minimum_rt_s": 0},
@@ -112,12 +96,12 @@ TIMED = {
 
 def test_timed_images_of_a_pair_come_in_turn_and_both_are_chosen_meanwhile_or_after() -> None:
     protocol = MostAlikePair.model_validate(TIMED)
-    trial = PairTrial(1, 1, "main", "s1", NAMES, PLACES)
-    activity = PairActivity(trial, protocol, LAYOUT, refresh_hz=100.0)
+    trial = Trial(1, 1, "main", "s1", NAMES, PLACES, kind="alike_pair")
+    activity = TripletActivity(trial, protocol, LAYOUT, refresh_hz=100.0)
     for number in range(14):
         activity.handle(Shown(number / 100))
     activity.handle(KeyPress(0.135, "1"))
-    assert (activity.decided, activity.showing) == (False, True)
+    assert activity.result is None and activity.showing
     activity.handle(Shown(0.14))
     scene = activity.scene
     assert isinstance(scene, ImageRow)
@@ -137,38 +121,11 @@ def test_a_time_limit_leaves_time_for_the_most_images() -> None:
         OddOneOfMany.model_validate({"timing": {**TIMED["timing"], "response_limit_s": 0.18}})
 
 
-def test_a_trial_that_starts_again_has_nothing_picked() -> None:
-    activity = pairs()
-    activity.handle(KeyPress(11.0, "2"))
-    activity.restart(12.0)
-    activity.handle(Shown(13.0))
-    assert activity.scene.marked == ()  # type: ignore[union-attr]
-    activity.handle(KeyPress(14.0, "2"))
-    row = result(activity.handle(KeyPress(15.0, "1")))
-    assert row is not None
-    assert (row["rt_flag"], row["n_taken_back"]) == ("interrupted", 0)
-
-
-@pytest.mark.parametrize("seed", range(30))
-def test_one_result_at_the_second_of_two_images(seed: int) -> None:
-    keys = np.random.default_rng(seed).choice(["1", "2", "3", "4", "6", "x"], size=8).tolist()
-    activity, first, expected = pairs(), "", list[int]()
-    rows = []
-    for number, key in enumerate(keys):
-        row = result(activity.handle(KeyPress(10.5 + number, key)))
-        rows += [] if row is None else [row]
-        if expected or key not in PLACES:
-            continue
-        if first and key != first:
-            expected = sorted(PLACES.index(place) + 1 for place in (first, key))
-        first = "" if key == first else key
-    found = [[row["response_1"], row["response_2"]] for row in rows]
-    assert found == ([expected] if expected else [])
-
-
 @pytest.mark.parametrize(("second", "right"), [("4", True), ("2", False)])
 def test_practice_says_whether_the_pair_was_right(second: str, right: bool) -> None:
-    easy = PairTrial(1, 1, "practice", "s1", NAMES, PLACES, expected=1, expected_with=3)
+    easy = Trial(
+        1, 1, "practice", "s1", NAMES, PLACES, expected=1, expected_with=3, kind="alike_pair"
+    )
     activity = pairs(easy)
     activity.handle(KeyPress(11.0, "3"))
     row = result(activity.handle(KeyPress(12.0, second)))
@@ -193,62 +150,8 @@ def test_practice_says_whether_the_odd_one_was_right() -> None:
     assert activity.scene == ImageRow(ROW, verdict=ODD.texts.wrong, marked=("bee",))
 
 
-@pytest.mark.parametrize("layout", ["grid", "ring"])
-@pytest.mark.parametrize("size", [(1024, 768), (1280, 1024), (1920, 1080), (1080, 1920)])
-def test_everything_fits_and_nothing_overlaps(layout: str, size: tuple[int, int]) -> None:
-    protocol = OddOneOfMany.model_validate({"images": {"layout": layout}})
-    for n in (3, 4, 5, 6):
-        found = lay_out_grid(protocol, View(size), n)
-        half, (width, height), gap = found.image / 2, size, protocol.images.gap_px
-        assert found.image >= 100
-        for place in found.places:
-            x, y = found.centre(place)
-            assert found.hit(x + half - 1, y - half + 1) == place
-            assert abs(x) + half <= width / 2
-            assert y + half < found.prompt_y
-            assert y - half > found.timer_y
-            label_top = found.label(place)[1] + found.label_room / 2
-            assert label_top < y - half
-        for one, other in combinations(found.places, 2):
-            (x, y), (to_x, to_y) = found.centre(one), found.centre(other)
-            across, down = abs(x - to_x) - found.image, abs(y - to_y) - found.image
-            assert across >= gap - 2 or down >= gap - 2
-            if across < 0:  # the label below the upper one has room above the lower one
-                assert down - 2 * found.label_room + found.text >= 0
-        assert found.prompt_y + found.prompt_room / 2 <= height / 2
-        assert found.timer_y - found.text > -height / 2
-        assert found.hit(width / 2 - 1, height / 2 - 1) is None
-
-
-def test_images_that_do_not_fit_are_refused() -> None:
-    large = MostAlikePair.model_validate({"images": {"image_px": 400, "image_fraction": 0}})
-    assert lay_out_grid(large, View((1280, 1024)), 3).image == 400
-    with pytest.raises(TwoalikeError, match="4 images of 400 px .* do not fit a window of 1280 x"):
-        lay_out_grid(large, View((1280, 1024)), 4)
-    assert check_texts(large, View((1280, 1024))) == []  # three fit
-    huge = MostAlikePair.model_validate({"images": {"image_px": 900, "image_fraction": 0}})
-    profile = ScreenProfile(size_px=(1280, 1024), width_m=0.4, distance_m=0.6)
-    assert "3 images of 900 px" in check_texts(huge, View((1280, 1024), profile))[0]
-
-
 def test_texts_that_do_not_fit_are_named() -> None:
     texts = {"labels": ["1", "2", "3", "4", "5", "a long name of a key " * 9]}
     protocol = OddOneOfMany.model_validate({"texts": texts})
     (fault,) = check_texts(protocol, View((1280, 1024)))
     assert fault.startswith("texts.labels: expected a text that fits")
-
-
-def test_keys_are_told_apart() -> None:
-    keys = [["1"], ["2"], ["3"], ["4"], ["5"], ["1"]]
-    with pytest.raises(ValueError, match="key '1' has two meanings"):
-        OddOneOfMany.model_validate({"answers": {"image_keys": keys}})
-    with pytest.raises(ValueError, match="each image needs a key"):
-        none = {"image_keys": [[]] * 6, "mouse": False}
-        MostAlikePair.model_validate({"answers": none})
-
-
-@pytest.mark.parametrize("made", [OddOneOfMany, MostAlikePair])
-def test_both_languages_have_all_texts(made: Any) -> None:
-    english, german = (made(language=language).texts for language in ("en", "de"))
-    assert set(english.model_dump()) == set(german.model_dump())
-    assert english.prompt != german.prompt

@@ -28,10 +28,10 @@ from twoalike.tasks import (
     View,
 )
 from twoalike.tasks.free_sorting import (
+    PreparedSortings,
     SortingActivity,
     SortingResult,
     lay_out_sorting,
-    sorting_text_faults,
 )
 
 NAMES = ("a", "b", "c", "d")
@@ -269,10 +269,4 @@ def test_what_does_not_fit_says_why() -> None:
         FreeSorting.model_validate({"rules": {"min_piles": 5, "max_piles": 3}})
     for language in ("en", "de"):
         protocol = FreeSorting.model_validate({"language": language, "rules": {"name_piles": True}})
-        assert list(sorting_text_faults(protocol, View((1024, 768)))) == []
-
-
-def test_both_languages_have_all_texts() -> None:
-    english, german = (FreeSorting(language=language).texts for language in ("en", "de"))
-    assert set(english.model_dump()) == set(german.model_dump())
-    assert english.prompt != german.prompt
+        assert list(PreparedSortings.text_faults(protocol, View((1024, 768)))) == []

@@ -4,13 +4,9 @@ import numpy as np
 import pytest
 
 from twoalike.stimuli.lettering import (
-    _SURE,
     LINE,
     Letters,
     broken,
-    characters,
-    pieces,
-    standard_font,
 )
 from twoalike.tasks.lettering import (
     draw_label,
@@ -18,7 +14,6 @@ from twoalike.tasks.lettering import (
     label_lines,
     label_size,
     set_text,
-    tail,
     text_height,
 )
 
@@ -54,34 +49,12 @@ def edges(text: str, width: int, *, rtl: bool) -> tuple[list[int], list[int], in
     return [int(f[0]) for f in found], [int(f[-1]) for f in found], ink.shape[1]
 
 
-def test_lines_of_english_begin_at_the_left() -> None:
-    first, last, wide = edges(ENGLISH, 500, rtl=False)
-    assert len(first) > 3
-    assert max(first) <= 4
-    assert min(last) < wide - 10
-
-
-def test_lines_of_arabic_begin_at_the_right() -> None:
-    first, last, wide = edges(ARABIC, 500, rtl=True)
-    assert len(first) > 3
-    assert min(last) >= wide - 6
-    assert max(first) > 10
-
-
 def test_lines_of_japanese_end_at_both_edges() -> None:
     first, last, wide = edges(JAPANESE, 500, rtl=False)
     assert len(first) > 3
     # Brackets and closing marks leave half of their square empty.
     assert max(first) <= 14
     assert min(last[:-1]) >= wide - 20
-
-
-def test_no_line_of_japanese_begins_or_ends_with_a_forbidden_sign() -> None:
-    for width in range(120, 500, 7):
-        lines = [line.text for line in set_text(JAPANESE, 24, width)]
-        assert "".join(lines) == JAPANESE
-        assert not [line for line in lines if line[0] in "、。」っー"]
-        assert not [line for line in lines if line[-1] == "「"]
 
 
 def test_words_stay_whole_and_addresses_break_where_they_must() -> None:
@@ -117,20 +90,3 @@ def test_a_heading_is_heavier_than_a_paragraph_in_every_script(text: str) -> Non
         return float(alpha.sum() / line.height**2)
 
     assert ink(f"# {text}") > 1.15 * ink(text)
-
-
-def test_of_a_long_answer_the_end_is_shown() -> None:
-    text = "word " * 60 + "last"
-    shown = tail(text, 20, 300)
-    assert text.endswith(shown)
-    assert 200 < Letters(text, 20).width(shown) <= 300
-
-
-def test_pieces_of_mixed_scripts() -> None:
-    assert pieces("AとBの比較") == ["A", "と", "B", "の", "比", "較"]
-    assert pieces("約30％です") == ["約", "30％", "で", "す"]
-
-
-def test_the_standard_font_has_what_is_not_looked_up() -> None:
-    for bold in (False, True):
-        assert characters(standard_font(bold=bold)) >= _SURE

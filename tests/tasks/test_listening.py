@@ -35,26 +35,22 @@ from twoalike.tasks import (
     Trial,
     View,
     lay_out,
-    places_of,
     session_duration,
     validate_study,
 )
 from twoalike.tasks._duration import listening_duration
-from twoalike.tasks._listening import sound_fault
-from twoalike.tasks.multi_arrangement import Seating, lay_out_arena
+from twoalike.tasks.multi_arrangement import ArrangementTrial, Seating, lay_out_arena
 from twoalike.tasks.multi_arrangement._arranging import ArrangementActivity
-from twoalike.tasks.multi_arrangement._trial import ArrangementTrial
 from twoalike.tasks.odd_one_out import TripletActivity
 
 LENGTHS = {"a": 1.0, "b": 2.0, "c": 0.5}
 RULES = OddOneOut.model_validate({"timing": {"fixation_s": 0}})
 LAYOUT = lay_out(RULES, View((1280, 1024)))
-PLACES = places_of(RULES, View((1280, 1024)))
 TRIAL = Trial(1, 1, "main", "t1", ("a", "b", "c"), ("left", "middle", "right"))
 
 
 def triplet(rules: OddOneOut = RULES) -> Listening:
-    return Listening(TripletActivity(TRIAL, rules, LAYOUT), rules, LENGTHS, PLACES)
+    return Listening(TripletActivity(TRIAL, rules, LAYOUT), rules, LENGTHS)
 
 
 def play(activity: Listening, *events: Event) -> list[dict[str, Any]]:
@@ -121,15 +117,6 @@ def test_a_click_plays_until_all_were_heard_then_answers() -> None:
     assert any(isinstance(item, Result) for item in items)
 
 
-def test_hearing_need_not_be_asked_for() -> None:
-    rules = RULES.model_copy(update={"sounds": RULES.sounds.model_copy(update={"heard": False})})
-    activity = triplet(rules)
-    items = [*activity.handle(Shown(0.0)), *activity.handle(KeyPress(1.0, "a"))]
-    items += activity.handle(KeyPress(1.5, "left"))
-    assert any(isinstance(item, Result) for item in items)
-    assert activity.playing is None  # the answer ends the sound
-
-
 def test_after_esc_a_sound_that_was_cut_off_is_not_heard() -> None:
     activity = triplet()
     play(activity, Shown(0.0), KeyPress(1.0, "a"))
@@ -145,7 +132,7 @@ def test_an_arrangement_is_done_only_after_all_sounds_were_heard() -> None:
         trial_index=1, trial_type="main", items=("a", "b", "c"), seats=Seating((0, 1, 2), 0.0)
     )
     inner = ArrangementActivity(trial, rules, layout)
-    activity = Listening(inner, rules, LENGTHS, ())
+    activity = Listening(inner, rules, LENGTHS)
     play(activity, Shown(0.0))
     for number, (start, (x, y)) in enumerate(
         zip((1.0, 4.0, 7.0), inner._seat_places(), strict=True)
@@ -234,24 +221,10 @@ def test_sounds_that_cannot_be_heard_are_refused_before_the_session(sounds: Stud
     assert any(expected in fault for fault in validate_study(sounds).faults)
 
 
-def test_sounds_are_not_timed_as_images_are() -> None:
-    timed = OddOneOut.model_validate({"timing": {"presentation_ms": 100}})
-    assert "presentation_ms" in sound_fault(timed)
-    assert sound_fault(RULES) == ""
-
-
-def test_trials_with_sounds_are_marked_as_others() -> None:
-    activity = triplet(OddOneOut())
-    marks = [activity.moment[1]]
-    play(activity, Shown(0.0), Tick(0.6))
-    marks.append(activity.moment[1])
-    assert marks == ["fixation_onset", "image_onset"]
-
-
 def test_without_a_device_a_person_is_refused_and_nothing_is_written(
     sounds: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from twoalike.display import _speaker
+    from twoalike.display import _devices as _speaker
 
     def none(*_: object) -> None:
         raise TwoalikeError("this computer has no sound device that works")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from tests.tasks.scripts import triplet_script
 
 from twoalike.observers import SimulatedObserver
 from twoalike.tasks import (
@@ -27,8 +28,7 @@ from twoalike.tasks import (
     lay_out,
     run_session,
 )
-from twoalike.tasks.odd_one_out import TrialResult, triplet_script
-from twoalike.tasks.odd_one_out._session import TripletHands
+from twoalike.tasks.odd_one_out import TrialResult, TripletHands
 
 IDS = ("a", "b", "c")
 TRIAL_MARKS = ["image_onset", "response", "trial_end"]
@@ -95,25 +95,6 @@ def test_images_are_marked_at_their_onset_and_answers_when_they_come() -> None:
         assert result.answer is not None
         assert time == pytest.approx(result.onset + result.answer.response_time)
     assert [time for _, time in port.sent] == sorted(time for _, time in port.sent)
-
-
-def test_a_trial_without_an_answer_has_no_mark_of_one() -> None:
-    port = Port()
-    kept = simulate(rules(timing={"response_limit_s": 0.21}), 5, port)
-    results = [item for item in kept if isinstance(item, TrialResult)]
-    n_missed = sum(result.timed_out for result in results)
-    assert n_missed > 0
-    assert port.events.count("response") == len(results) - n_missed
-    assert port.events.count("image_onset") == port.events.count("trial_end") == len(results)
-
-
-def test_a_trial_is_marked_without_fixation_and_feedback_too() -> None:
-    port = Port()
-    simulate(rules(timing={"fixation_s": 0.0, "feedback_s": 0.0}), 3, port)
-    # In one frame the onset goes first: a pulse that waits for another would come late.
-    change = ["image_onset", "trial_end", "response"]
-    first, last = ["session_start", "image_onset", "response"], ["trial_end", "session_end"]
-    assert port.events == [*first, *change * 2, *last]
 
 
 @pytest.mark.parametrize("which", ["session_start", "image_onset", "response", "session_end", ""])
@@ -186,18 +167,3 @@ def test_a_countdown_marks_nothing_and_ends_no_trial() -> None:
         ("response", 12.0),
         ("trial_end", 12.1),
     ]
-
-
-def test_a_session_that_is_stopped_is_marked_as_over() -> None:
-    port = Port()
-    clock = VirtualClock()
-    screen = NoWindow(clock)
-
-    def leave(session: Session) -> None:
-        clock.wait_until(clock.now() + 1.0)
-        screen.press_key("escape")
-
-    assert run_session(begin(rules(), 2), screen, lambda item: None, leave, Marks(port)) == (
-        "stopped"
-    )
-    assert port.events == ["session_start", "session_end"]

@@ -1,13 +1,12 @@
 """Texts of any length: what stands on which page, and how pages are turned."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from tests.display.consent import LANGUAGES, consent_text
+from tests.tasks.scripts import triplet_script
 
 from twoalike.tasks import (
     Ask,
@@ -42,7 +41,6 @@ from twoalike.tasks import (
 )
 from twoalike.tasks._protocol import Question
 from twoalike.tasks.lettering import label_size, text_height
-from twoalike.tasks.odd_one_out import triplet_script
 
 DEFAULT = OddOneOut()
 SIZES = [(1024, 768), (1920, 1080), (3840, 2160)]
@@ -93,26 +91,6 @@ def test_a_text_of_1500_words_is_whole_and_every_page_inside_its_room(
     assert layout.column <= 0.84 * size[0]
 
 
-@given(n=st.integers(1, 2500), options=st.integers(0, 6))
-@settings(deadline=None, max_examples=12)
-def test_any_length_is_shown_whole_and_in_order(n: int, options: int) -> None:
-    text = " ".join(f"w{k}" for k in range(n))
-    scenes = Page(text, "on"), Ask(text, ("a",) * options, None if options else "", turn="on")
-    layouts = lay_out_page(scenes[0], SMALL), lay_out_question(scenes[1], SMALL)
-    for layout in layouts:
-        assert layout.fits
-        assert words(layout) == text.replace(" ", "")
-        assert all(layout.parts)
-
-
-def test_a_short_text_is_large_and_on_one_page() -> None:
-    layout = lay_out_page(Page("Time for a break.", "go on"), SMALL)
-    (lines,) = layout.parts
-    assert [line.height for line in lines] == [26]
-    long = lay_out_page(Page(LONG, "go on"), SMALL)
-    assert {line.height for part in long.parts for line in part if not line.heading} == {20}
-
-
 def test_no_line_of_a_paragraph_is_left_alone() -> None:
     paragraphs = [" ".join(["likeness"] * n) for n in range(12, 90)]
     layout = lay_out_page(Page("\n\n".join(paragraphs), "on"), SMALL)
@@ -121,19 +99,6 @@ def test_no_line_of_a_paragraph_is_left_alone() -> None:
         alone_below = not after[0].first and after[1].first
         assert not alone_above
         assert not alone_below
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_long_answers_make_their_boxes_grow_and_nothing_overlaps(size: tuple[int, int]) -> None:
-    options = ("yes", "no, because " + "I would rather not say this in a few words " * 4, "maybe")
-    ask = Ask(LONG, options, None, "choose", turn="on")
-    layout = lay_out_question(ask, frame(DEFAULT.screen, size))
-    heights = [box.height for box in layout.options]
-    assert heights[1] > 1.5 * heights[0]
-    boxes = [*layout.options, layout.back]
-    for upper, lower in zip(boxes, boxes[1:], strict=False):
-        assert upper.y - upper.height / 2 > lower.y + lower.height / 2
-    assert layout.fits
 
 
 def rectangles(scene: Page | Ask, layout: TextLayout, at: Frame) -> list[Box]:
@@ -195,17 +160,6 @@ def test_nothing_covers_anything_at_any_size(size: tuple[int, int], fraction: fl
                     apart = abs(box.x - other.x) >= (box.width + other.width) / 2
                     above = abs(box.y - other.y) >= (box.height + other.height) / 2 - 0.01
                     assert apart or above, (scene, part, box, other)
-
-
-def test_answers_that_leave_no_room_for_the_text_are_noticed() -> None:
-    options = tuple("so many words that nobody reads them to their end " * 6 for _ in range(9))
-    assert not lay_out_question(Ask(LONG, options), SMALL).fits
-
-
-def test_arabic_turns_on_to_the_left() -> None:
-    latin, arabic = (lay_out_page(Page(consent_text(code), "on"), SMALL) for code in ("en", "ar"))
-    assert latin.back.x < 0 < latin.forward.x
-    assert arabic.forward.x < 0 < arabic.back.x
 
 
 # Turning.
@@ -272,16 +226,6 @@ def test_the_wheel_turns_one_page_a_flick_and_never_leaves_the_text() -> None:
     assert not page.finished
 
 
-def test_the_notches_that_follow_on_the_next_page_are_no_turn_of_it() -> None:
-    page = PageActivity("p", Page(LONG, "on"), SMALL, minimum_s=1.0)
-    feed(page, Shown(0), Scroll(1.0, -1), Shown(1.01))
-    assert page.scene.part == 1
-    assert feed(page, Scroll(1.1, -1), Shown(1.11), Scroll(1.2, -1), Shown(1.21)) == []
-    # The page has been shown since its first frame: the notches do not start its time again.
-    feed(page, KeyPress(2.05, "space"))
-    assert page.scene.part == 2
-
-
 def test_a_finger_turns_on_by_button_and_by_drawing_the_page_away() -> None:
     page = PageActivity("p", Page(LONG, "on"), SMALL)
     layout = lay_out_page(page.scene, SMALL)
@@ -334,19 +278,6 @@ def test_a_long_page_is_left_from_its_last_by_key_or_button() -> None:
         assert page.finished
 
 
-def test_a_typed_answer_is_taken_on_the_last_page_only() -> None:
-    from twoalike.tasks import Typed
-
-    asked = Question(id="why", text=LONG, kind="text", required=False)
-    page = QuestionActivity(asked, DEFAULT.texts, SMALL)
-    last = lay_out_question(page.scene, SMALL).last
-    for k in range(last):
-        feed(page, Shown(k), Typed(k + 0.1, "x"), KeyPress(k + 0.5, "return"))
-        assert not page.finished
-    feed(page, Shown(50), Typed(51, "so "), KeyPress(51, "space"), KeyPress(52, "return"))
-    assert (page.answer, page.finished) == ("so", True)
-
-
 # In a session.
 
 
@@ -375,32 +306,3 @@ def test_a_simulated_participant_reads_every_page(language: str) -> None:
         pages = [(d["page"], d["to"]) for d in turned if d["text"] == name]
         (total,) = {d["pages"] for d in turned if d["text"] == name}
         assert pages == [(k, k + 1) for k in range(1, int(str(total)))]
-
-
-@given(
-    presses=st.lists(
-        st.sampled_from(["space", "left", "1", "2", "wheel", "tick", "back"]), max_size=60
-    )
-)
-@settings(deadline=None, max_examples=30)
-def test_whatever_is_pressed_agreement_follows_the_last_page(presses: Sequence[str]) -> None:
-    asked = consent_page(minimum_s=5.0, page_s=1.0)
-    last = lay_out_question(asked.scene, SMALL).last
-    seen, time = {0}, 0.0
-    for press in presses:
-        feed(asked, Shown(time))
-        seen.add(asked.scene.part)
-        time += 0.7
-        event: Event = KeyPress(time, press)
-        if press == "wheel":
-            event = Scroll(time, -1)
-        elif press == "tick":
-            event = Tick(time)
-        elif press == "back":
-            event = Scroll(time, 1)
-        feed(asked, event)
-        if asked.finished:
-            assert seen == set(range(last + 1))
-            assert time >= 5.0
-            return
-    assert asked.chosen is None

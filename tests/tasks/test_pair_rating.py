@@ -21,17 +21,17 @@ from twoalike.tasks import (
     Scroll,
     Shown,
     Tick,
+    Trial,
     View,
 )
 from twoalike.tasks.pair_rating import (
-    PairTrial,
+    PreparedRatings,
     RatingActivity,
     RatingResult,
     lay_out_rating,
-    rating_text_faults,
 )
 
-TRIAL = PairTrial(1, 1, "main", ("a", "b"), ("right", "left"))
+TRIAL = Trial(1, 1, "main", "", ("a", "b"), ("right", "left"), kind="rating")
 QUICK = {"fixation_s": 0, "minimum_rt_s": 0.2}
 VIEW = View((1280, 1024))
 
@@ -44,7 +44,7 @@ def slider(**scale: object) -> PairRating:
     return likert(kind="slider", **scale)
 
 
-def begun(protocol: PairRating, trial: PairTrial = TRIAL) -> RatingActivity:
+def begun(protocol: PairRating, trial: Trial = TRIAL) -> RatingActivity:
     activity = RatingActivity(trial, protocol, lay_out_rating(protocol, VIEW))
     activity.handle(Shown(10.0))
     return activity
@@ -132,15 +132,6 @@ def test_a_slider_left_where_it_is_has_to_be_confirmed() -> None:
     assert made["response_method"] == "keyboard"
 
 
-def test_ends_of_the_line_hold_the_handle() -> None:
-    activity = begun(slider())
-    y = activity.layout.track.y
-    feed(activity, PointerPress(11.0, 300.0, y), PointerMove(11.1, 9000.0, y))
-    assert activity.value == 1.0
-    feed(activity, PointerRelease(11.2, -9000.0, y), Scroll(11.3, -1.0))
-    assert activity.value == 0.0
-
-
 def test_time_limit_early_presses_and_escape() -> None:
     protocol = PairRating.model_validate({"timing": {**QUICK, "response_limit_s": 5}})
     activity = begun(protocol)
@@ -163,7 +154,7 @@ def test_time_limit_early_presses_and_escape() -> None:
     ("value", "expected", "right"), [("7", "high", True), ("2", "high", False), ("4", "low", False)]
 )
 def test_a_check_is_right_in_its_half_of_the_scale(value: str, expected: str, right: bool) -> None:
-    trial = replace(TRIAL, stimuli=("a", "a"), trial_type="catch", expected=expected)
+    trial = replace(TRIAL, stimuli=("a", "a"), trial_type="catch", expected_half=expected)
     assert row(feed(begun(likert(), trial), KeyPress(11.0, value)))["correct"] is right
 
 
@@ -214,15 +205,15 @@ def test_everything_fits_and_nothing_overlaps(
     protocol = PairRating.model_validate({"language": language, "scale": {"kind": kind}})
     layout, (width, height) = lay_out_rating(protocol, View(size)), size
     half = layout.image / 2
-    assert -layout.left[0] + half <= width / 2
-    assert layout.left[1] + half < layout.prompt_y < height / 2
-    assert layout.left[1] - half > layout.track.y + layout.handle[1] / 2
+    assert -layout.centres[0][0] + half <= width / 2
+    assert layout.centres[0][1] + half < layout.prompt_y < height / 2
+    assert layout.centres[0][1] - half > layout.track.y + layout.handle[1] / 2
     assert layout.track.y > layout.words_y > -height / 2
     low, high = layout.words(protocol)
     assert low[1] < high[1]
     if layout.done is not None:
         assert layout.words_y > layout.done.y > layout.done.height / 2 - height / 2
-    assert list(rating_text_faults(protocol, View(size))) == []
+    assert list(PreparedRatings.text_faults(protocol, View(size))) == []
 
 
 def test_words_for_each_point_are_as_many_as_the_points() -> None:
@@ -234,9 +225,3 @@ def test_words_for_each_point_are_as_many_as_the_points() -> None:
         PairRating.model_validate({"texts": {"labels": words}})
     with pytest.raises(ValueError, match="key '1' has two meanings"):
         PairRating.model_validate({"answers": {"done_keys": ["1"]}})
-
-
-def test_both_languages_have_all_texts() -> None:
-    english, german = (PairRating(language=language).texts for language in ("en", "de"))
-    assert set(english.model_dump()) == set(german.model_dump())
-    assert english.prompt != german.prompt

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.tasks.scripts import triplet_script
 
 from twoalike.observers import SimulatedObserver
 from twoalike.record import TRIPLETS, AskedQuestion, RunRecord
@@ -20,7 +21,6 @@ from twoalike.tasks import (
     Keeper,
     KeyPress,
     MoreShown,
-    Note,
     NoWindow,
     OddOneOut,
     Opening,
@@ -39,8 +39,7 @@ from twoalike.tasks import (
     VirtualClock,
     lay_out,
 )
-from twoalike.tasks.odd_one_out import TrialResult, TripletActivity, triplet_script
-from twoalike.tasks.odd_one_out._session import TripletHands
+from twoalike.tasks.odd_one_out import TrialResult, TripletActivity, TripletHands
 
 PLACES = ("left", "middle", "right")
 
@@ -80,12 +79,6 @@ def order(rules: OddOneOut, kinds: str, n_done: int = 0) -> list[str]:
     return [step_name(step) for step in steps]
 
 
-def test_pages_and_trials_come_in_order() -> None:
-    assert order(protocol(break_every=2), "ppmcmm") == (
-        ["instruction", "instruction", "1", "2", "practice_end", "3", "4", "break", "5", "6", "end"]
-    )
-
-
 @pytest.mark.parametrize(
     ("n_done", "expected"),
     [
@@ -97,10 +90,6 @@ def test_pages_and_trials_come_in_order() -> None:
 )
 def test_a_resumed_session_goes_on_in_step(n_done: int, expected: list[str]) -> None:
     assert order(protocol(break_every=2), "ppmmmm", n_done) == expected
-
-
-def test_breaks_can_be_left_out() -> None:
-    assert "break" not in order(protocol(break_every=0), "m" * 200)
 
 
 def test_breaks_come_between_the_blocks_of_the_trial_list_or_after_a_number_of_trials() -> None:
@@ -177,40 +166,6 @@ def started(rules: OddOneOut, kinds: str) -> tuple[Session, float]:
     return session, turn(session, turn(session, 0.0))
 
 
-def test_a_session_gives_one_result_a_trial_in_order() -> None:
-    session, time = started(protocol(break_every=2), "mmmm")
-    results = []
-    while not session.finished:
-        if trial_under_way(session) is None:
-            time = turn(session, time)
-        else:
-            time, items = answer(session, time)
-            results += [item for item in items if isinstance(item, TrialResult)]
-    assert session.end_reason == "completed"
-    assert [result.trial.trial_index for result in results] == [1, 2, 3, 4]
-
-
-def test_a_page_cannot_be_skipped_by_a_stray_press() -> None:
-    session = begin(DEFAULT, "m")
-    before = session.scene
-    feed(session, KeyPress(0.0, "space"), Shown(1.0), KeyPress(1.5, "space"), KeyPress(9, "x"))
-    assert session.scene == before
-    feed(session, PointerPress(10.0, 0, 0))
-    assert session.scene != before
-
-
-def test_a_break_ends_at_its_limit_and_says_so() -> None:
-    session, time = started(protocol(break_every=1, break_limit_s=30), "mm")
-    time, _ = answer(session, time)
-    assert isinstance(session.scene, Page)
-    assert session.scene.progress == (1, 2)
-    assert feed(session, Shown(time), Tick(time + 29.9)) == []
-    (note,) = feed(session, Tick(time + 30))
-    assert isinstance(note, Note)
-    assert (note.event, note.detail["ended_by"]) == ("break", "limit")
-    assert trial_under_way(session) is not None
-
-
 def test_escape_asks_and_any_other_key_goes_on_with_the_same_trial() -> None:
     session, time = started(DEFAULT, "m")
     feed(session, Shown(time), Tick(time + 1), Shown(time + 1))
@@ -223,15 +178,6 @@ def test_escape_asks_and_any_other_key_goes_on_with_the_same_trial() -> None:
     (result,) = [item for item in items if isinstance(item, TrialResult)]
     assert result.flag == "interrupted"
     assert result.onset == time + 101
-
-
-def test_escape_twice_stops_and_an_open_trial_gives_no_row() -> None:
-    session, time = started(DEFAULT, "mm")
-    time, _ = answer(session, time)
-    items = feed(session, Shown(time), KeyPress(time + 1, "escape"), KeyPress(time + 1.1, "escape"))
-    assert session.end_reason == "stopped"
-    assert not [item for item in items if isinstance(item, TrialResult)]
-    assert feed(session, KeyPress(time + 9, "1")) == []
 
 
 def test_escape_during_feedback_keeps_the_choice() -> None:
@@ -451,10 +397,10 @@ class Room:
 
     def take(self, event: Event) -> None:
         activity = self.session.activity
-        was_decided = isinstance(activity, TripletActivity) and activity.decided
+        was_decided = isinstance(activity, TripletActivity) and activity.result is not None
         items = self.session.handle(event)
         results = [item for item in items if isinstance(item, TrialResult)]
-        decides = isinstance(activity, TripletActivity) and activity.decided
+        decides = isinstance(activity, TripletActivity) and activity.result is not None
         assert len(results) == int(decides and not was_decided)
         self.decided += len(results)
         for item in items:
@@ -555,31 +501,3 @@ def test_any_history_can_be_finished_without_losing_a_trial(
             room.rules.debrief.questions
         ) + (4 if room.rules.consent.ask else 0)
     assert room.session.handle(KeyPress(room.clock.now(), "1")) == []
-
-
-@settings(deadline=None)
-@given(rules=RULES, history=HISTORIES)
-def test_any_history_can_be_left_by_escape_twice(rules: OddOneOut, history: Sequence[Any]) -> None:
-    room = Room(rules)
-    room.live(history)
-    n_rows = len(room.record.rows)
-    for _ in range(2):
-        room.disturb(KeyPress(0.0, "escape"), 0.1)
-    room.check()
-    assert room.session.finished
-    assert room.session.end_reason in ("stopped", "completed", "declined", "terminated")
-    if room.session.end_reason == "completed":
-        assert len(room.record.rows) == len(KINDS)
-    # Leaving makes no row: a trial is there if it was decided, and not otherwise.
-    assert len(room.record.rows) == n_rows
-
-
-@settings(deadline=None)
-@given(rules=RULES)
-def test_an_undisturbed_session_completes(rules: OddOneOut) -> None:
-    room = Room(rules)
-    room.help(MANY)
-    room.check()
-    assert room.session.end_reason == "completed"
-    assert room.record.notes[-1] == "session_end"
-    assert len(room.record.rows) == len(KINDS)

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.tasks.scripts import triplet_script
 
 from twoalike.observers import SimulatedObserver
-from twoalike.record import Progress
 from twoalike.study import Study, TwoalikeError
 from twoalike.tasks import (
     Item,
@@ -31,10 +31,9 @@ from twoalike.tasks import (
     lay_out,
     prepare_session,
     run_session,
-    trials_from_table,
 )
 from twoalike.tasks._listed import PILOT_TRIALS
-from twoalike.tasks.odd_one_out import PreparedTriplets, TrialResult, TripletHands, triplet_script
+from twoalike.tasks.odd_one_out import PreparedTriplets, TrialResult, TripletHands
 
 IDS = tuple("abcdef")
 
@@ -111,15 +110,6 @@ def test_rows_hold_the_observers_choices_and_times() -> None:
     assert {row["response_method"] for row in kept.rows} == {"keyboard", "mouse"}
     assert all(row["dropped_frames"] is None for row in kept.rows)
     assert kept.notes.count("break") == 4
-
-
-def test_onsets_leave_room_for_fixation_response_and_feedback() -> None:
-    protocol = OddOneOut()
-    rows = simulate(protocol, make_trials(20)).rows
-    for before, after in zip(rows, rows[1:], strict=False):
-        gap = float(str(after["onset"])) - float(str(before["onset"]))
-        rest = protocol.timing.fixation_s + protocol.timing.feedback_s
-        assert gap == pytest.approx(float(str(before["response_time"])) + rest)
 
 
 def test_time_limits_and_early_presses_happen_to_observers_too() -> None:
@@ -233,19 +223,6 @@ def test_a_pilot_run_is_the_short_beginning_of_the_session(make_study: Callable[
     assert whole.sitting.root == study.raw
 
 
-def test_objects_on_pages_are_part_of_the_session(make_study: Callable[..., Path]) -> None:
-    few = "trials = 1\npractice = 0\n"
-    shown = set(prepared(Study.load(make_study(design=few))).plan.stimuli)
-    (extra, *_) = sorted({"warm0", "warm1", "cold4", "cold5"} - shown)
-    page = f'[pages]\nimages = [["{extra}"]]\n'
-    study = Study.load(make_study("example", few, page))
-    assert set(prepared(study).plan.stimuli) == shown | {extra}
-    assert prepared(study).first_images(Progress())[0] == extra
-    study = Study.load(make_study("wrong", few, page.replace(extra, "warm9")))
-    with pytest.raises(TwoalikeError, match="'warm9', which is not in the manifest"):
-        prepared(study)
-
-
 def test_preparing_refuses_what_does_not_fit(make_study: Callable[..., Path]) -> None:
     root = make_study()
     study = Study.load(root)
@@ -256,13 +233,3 @@ def test_preparing_refuses_what_does_not_fit(make_study: Callable[..., Path]) ->
     (root / "stimuli" / "warm0.png").write_bytes(b"other")
     with pytest.raises(TwoalikeError, match="warm0"):
         prepared(study)
-
-
-def test_missing_values_of_a_list_become_none(make_study: Callable[..., Path]) -> None:
-    trial = trials_from_table(listed_trials(Study.load(make_study())))[0]
-    assert (trial.expected, trial.repeat_of, trial.sampler_score, trial.condition) == (
-        None,
-        None,
-        None,
-        None,
-    )

@@ -52,17 +52,6 @@ def test_probabilities_are_the_softmax_of_dot_products(
         np.testing.assert_allclose(turned, expected[:, [2, 0, 1]], atol=1e-6)
 
 
-def test_control_has_the_same_format(world: World, control: AffineTeacher, tmp_path: Path) -> None:
-    save_teacher(tmp_path / "control", control, provenance("teacher", seed=0))
-    again = load_teacher(tmp_path / "control")
-    assert again.weight.shape == (0, 40)
-    assert again.description["method"] == "untransformed"
-    centred = world.features.values - world.features.values[:120].mean(0)
-    x = again.embed(world.features)
-    own = centred @ centred.T
-    np.testing.assert_allclose(x @ x.T, own * (x[0] @ x[0]) / own[0, 0], atol=1e-4)
-
-
 def test_features_of_another_network_are_refused(folder: Path, world: World) -> None:
     teacher = load_teacher(folder)
     table = world.features

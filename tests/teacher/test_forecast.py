@@ -84,19 +84,6 @@ def test_features_of_other_ids_teach_nothing(world: World, rng: np.random.Genera
     assert "nothing" not in str(forecast(of(world), table))
 
 
-def test_a_dozen_objects_teach_nothing(world: World) -> None:
-    ids = world.posterior.ids[:12]
-    few = FeatureTable(ids, world.features.select(ids), world.features.meta)
-    assert str(forecast(of(world), few)) == (
-        "these labels will teach nothing: 12 of 120 judged objects have features, fewer than 20"
-    )
-
-
-def test_people_who_are_noise_to_the_fit_teach_nothing(world: World) -> None:
-    found = forecast(of(world, 0.02, 0.02, 0.9, 0.95), judged(world))
-    assert "the judgments of 50% of the people for noise; likeness" in str(found)
-
-
 def test_ability_is_of_classes(rng: np.random.Generator) -> None:
     world = make_world(rng, judged=60, unseen=0)
     kinds = world.truth.argmax(axis=1)

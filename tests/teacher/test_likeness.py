@@ -12,11 +12,10 @@ from tests.teacher.conftest import World
 from tests.teacher.test_teach import run
 
 from twoalike.choice import log_choice, pair_similarities
-from twoalike.distill import label_images
 from twoalike.embedding import Posterior
 from twoalike.features import write_features
 from twoalike.judgments import choices_table, judgment_codes, read_judgments, write_judgments
-from twoalike.study import TwoalikeError, provenance, sha256_file
+from twoalike.study import provenance, sha256_file
 from twoalike.teacher import sample_triplets, teach
 
 HEED = {"experts": np.log([3.0, 3.0, 1 / 3, 1 / 3]), "novices": np.log([1 / 3, 1 / 3, 3.0, 3.0])}
@@ -135,37 +134,6 @@ def test_the_teacher_of_a_group_predicts_its_people_best(
             assert ours < theirs - 0.05
 
 
-def test_the_teacher_of_a_participant_is_fitted_to_their_choices(files: Path) -> None:
-    common = (files / "posterior.nc", "--features", files / "features.npz")
-    new = ("--choices", files / "new.parquet")
-    assert not run("teach", *common, *new, "--participant", "n2", "--out", files / "n2")
-    said = json.loads((files / "n2" / "teacher.json").read_text())
-    assert (said["participant"], said["choices_of_others"]) == ("n2", 1200)
-    assert said["label_comparison"]["n"] == n_new(files, ["n2"])
-    assert "group" not in said
-
-
-def test_the_posterior_of_a_group_is_taught_as_with_the_option(files: Path, world: World) -> None:
-    whole, new = Posterior.load(files / "posterior.nc"), files / "new.parquet"
-    view = whole.for_group("experts")
-    view.save(files / "experts.nc")
-    made = [
-        teach(source, world.features, choices=new, **options)
-        for source, options in (
-            (whole, {"group": "experts"}),
-            (view, {}),
-            (files / "experts.nc", {}),
-        )
-    ]
-    for one in made:
-        assert one.description["group"] == "experts"
-        assert one.description["choices_of_others"] == 800
-        np.testing.assert_allclose(one.embed(world.features), made[0].embed(world.features))
-    person = view.for_person("e2")
-    assert (view.likeness, person.likeness) == ({"group": "experts"}, {"participant": "e2"})
-    assert "group experts" in view._repr_html_() and whole.likeness == {}
-
-
 @pytest.mark.parametrize("named", [{"group": "experts"}, {"participant": "n1"}, {}])
 def test_choices_of_the_fit_are_recognised(files: Path, named: dict[str, str]) -> None:
     from twoalike.judgments import read_judgments
@@ -219,24 +187,3 @@ def test_similarities_are_of_the_group_or_the_participant(files: Path) -> None:
             meta = json.loads(str(written["meta"]))
         assert meta["config"][option.removeprefix("--")] == name
         assert meta["inputs"]["posterior"]["file"] == "posterior.nc"
-
-
-def test_labels_name_a_group_and_no_participant(files: Path, world: World) -> None:
-    whole = Posterior.load(files / "posterior.nc")
-    view = whole.for_person("e2")
-    for source, likeness in (
-        (teach(whole, world.features, participant="e2"), "one participant"),
-        (teach(whole, world.features, group="experts"), "the group 'experts'"),
-        (view, "one participant"),
-        (whole, None),
-    ):
-        folder = files / f"labels-of-{type(source).__name__}-{likeness}"
-        label_images(source, world.features, folder, number=50, sample="uniform")
-        text = (folder / "labels.json").read_text()
-        assert json.loads(text).get("likeness") == likeness
-        assert "e2" not in json.loads(text).values()
-
-
-def test_both_in_python_is_refused(files: Path) -> None:
-    with pytest.raises(TwoalikeError, match="found both"):
-        teach(files / "posterior.nc", group="experts", participant="e1")

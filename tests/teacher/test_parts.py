@@ -5,18 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twoalike.teacher import compare_labels, sample_triplets
+from twoalike.teacher import compare_predictions, sample_triplets
+from twoalike.teacher._fit import object_folds, predicted_without_own_fold, ridge_maps
 from twoalike.teacher._labels import (
     fit_mixture,
     log_probabilities,
-    odd_logits,
     score_choices,
-    score_soft,
-)
-from twoalike.teacher._maps import (
-    object_folds,
-    predicted_without_own_fold,
-    ridge_maps,
 )
 
 
@@ -58,48 +52,15 @@ def test_mixture_recovers_its_weights_and_never_goes_negative(rng: np.random.Gen
     assert fit_mixture(parts, against)[1] == 0
 
 
-def test_odd_logits_follow_the_item_order() -> None:
-    similarity = np.array([[9.0, 1.0, 2.0], [1.0, 9.0, 3.0], [2.0, 3.0, 9.0]])
-    logits = odd_logits(similarity, np.array([[0, 1, 2], [2, 0, 1]]))
-    np.testing.assert_array_equal(logits, [[3, 2, 1], [1, 3, 2]])
-    score = score_soft(logits, np.array([[1.0, 0, 0], [0, 0, 1.0]]))
-    assert score["accuracy"] == 0.5
-    assert score["kl"] == pytest.approx(score["log_loss"])
-
-
-class Opinions:
-    """Both kinds of labels written down."""
-
-    ids = ("a", "b", "c")
-    embedding = np.zeros((1, 3, 1), dtype=np.float32)
-
-    def __init__(self, predictive: list[float], plugin: list[float]) -> None:
-        self.table = {"predictive": predictive, "plugin": plugin}
-
-    def pair_similarity(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        return left @ right.T
-
-    def similarity(self) -> np.ndarray:
-        return np.eye(3)
-
-    def choice_probabilities(
-        self,
-        triplets: np.ndarray,
-        mode: str = "predictive",
-        *,
-        lapse: bool = False,
-        kind: str = "odd_one_out",
-    ) -> np.ndarray:
-        return np.tile(self.table[mode], (len(triplets), 1))
-
-
-def test_the_better_kind_of_labels_wins() -> None:
-    triplets, chosen = np.array([[0, 1, 2]] * 4), np.array([0, 0, 0, 1])
-    unsure, sure = [0.6, 0.2, 0.2], [0.9, 0.05, 0.05]
-    gate = compare_labels(Opinions(unsure, sure), triplets, chosen)
-    assert gate["chosen"] == "predictive"
-    assert gate["log_loss"]["plugin"] == pytest.approx(-(3 * np.log(0.9) + np.log(0.05)) / 4)
-    assert compare_labels(Opinions(sure, unsure), triplets, chosen)["chosen"] == "plugin"
+def test_the_better_kind_wins() -> None:
+    chosen = np.array([0, 0, 0, 1])
+    labels = {"unsure": [0.6, 0.2, 0.2], "sure": [0.9, 0.05, 0.05]}
+    predicted = {name: np.tile(p, (4, 1)) for name, p in labels.items()}
+    found = compare_predictions(predicted, chosen)
+    assert (found["best"], found["n"]) == ("unsure", 4)
+    assert found["log_loss"]["sure"] == pytest.approx(-(3 * np.log(0.9) + np.log(0.05)) / 4)
+    guessing = compare_predictions(predicted, chosen, lapse=0.5)
+    assert guessing["best"] == "sure"
 
 
 def test_anchored_answers_are_weighed_as_such(rng: np.random.Generator) -> None:

@@ -12,7 +12,7 @@ from twoalike.cli.app import main
 from twoalike.features import FeatureTable, write_features
 from twoalike.judgments import choices_table, write_judgments
 from twoalike.study import provenance, sha256_file
-from twoalike.teacher import AffineTeacher, load_teacher, sample_triplets, teach
+from twoalike.teacher import load_teacher, sample_triplets
 
 
 def run(verb: str, *arguments: object) -> object:
@@ -71,7 +71,7 @@ def test_new_choices_decide_which_labels_are_taught(
     gate = said["label_comparison"]
     assert gate["n"] == 600
     better = min(gate["log_loss"], key=gate["log_loss"].__getitem__)
-    assert said["labels"] == gate["chosen"] == better
+    assert said["labels"] == gate["best"] == better
     printed = capsys.readouterr().out
     assert f"predictive {gate['log_loss']['predictive']:.4f}" in printed
     assert said["inputs"]["choices"]["file"] == "new.parquet"
@@ -112,7 +112,7 @@ def test_without_features_the_posterior_teaches(
     assert "posterior of 120 judged objects, 7 draws" in capsys.readouterr().out
     said = json.loads((files / "teacher" / "teacher.json").read_text())
     assert said["kind_comparison"]["chosen"] == "posterior"
-    assert said["labels"] == said["label_comparison"]["chosen"]
+    assert said["labels"] == said["label_comparison"]["best"]
     (files / "triplets.txt").write_text("object 1,object 2,object 119\n")
     known = ("--triplets", files / "triplets.txt", "--out", files / "p.tsv")
     assert not run("predict", files / "teacher", *known)
@@ -173,16 +173,6 @@ def test_old_choices_decide_nothing(files: Path, capsys: pytest.CaptureFixture[s
     assert ours > base + 0.1
 
 
-def test_teacher_predicts_through_the_command_line(files: Path) -> None:
-    common = (files / "posterior.nc", "--features", files / "features.npz")
-    assert not run("teach", *common, "--out", files / "teacher")
-    (files / "triplets.txt").write_text("object 150,object 160,object 199\n")
-    options = ("--features", files / "features.npz", "--triplets", files / "triplets.txt")
-    assert not run("predict", files / "teacher", *options, "--out", files / "p.tsv")
-    values = np.loadtxt(files / "p.tsv", skiprows=1)
-    assert values.sum() == pytest.approx(1, abs=1e-5)
-
-
 def test_wrong_inputs_leave_nothing_behind(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     features = ("--features", files / "features.npz")
     ids, values = np.array([f"object {k}" for k in range(130)]), np.ones((130, 4), np.float32)
@@ -218,23 +208,6 @@ def test_wrong_inputs_leave_nothing_behind(files: Path, capsys: pytest.CaptureFi
         assert message in said
         assert said.count("\n") == 1
     assert not (files / "teacher").exists()
-
-
-def test_objects_in_memory_make_the_teacher_of_their_files(files: Path, world: World) -> None:
-    from twoalike.embedding import Posterior
-    from twoalike.judgments import read_judgments
-
-    posterior, choices = files / "posterior.nc", files / "new.parquet"
-    saved = teach(str(posterior), str(files / "features.npz"), choices=choices, out=files / "a")
-    made = teach(Posterior.load(posterior), world.features, choices=read_judgments(choices))
-    assert isinstance(saved, AffineTeacher) and isinstance(made, AffineTeacher)
-    np.testing.assert_array_equal(made.weight, saved.weight)
-    assert made.temperature == saved.temperature
-    assert made.description["kind_comparison"] == saved.description["kind_comparison"]
-    assert (saved.folder, made.folder) == (files / "a", None)
-    assert repr(made).startswith("<AffineTeacher: 40 features of toy to 4 dimensions, 120 objects")
-    shown = saved._repr_html_()
-    assert shown.startswith("<p>&lt;AffineTeacher") and "teacher, choices</td>" in shown
 
 
 def test_choices_of_unknown_objects_are_left_out(

@@ -67,18 +67,6 @@ def test_features_that_say_nothing_are_at_chance(
         assert score.value < 2 * of.chance or of.measure == "shift_drop"
 
 
-def test_superclasses_alone_shift_well_and_tell_no_subclass(
-    make_world: Any, rng: np.random.Generator
-) -> None:
-    world = make_world()
-    found = measured(world.features(rng, family=3.0), world.superclass, world.subclass)
-    assert one(found, "shift_new").low > 0.95
-    drop, probe = one(found, "shift_drop"), one(found, "linear_probe", "l1")
-    assert drop.low <= 0 <= drop.high
-    assert probe.low < 1 / 4 < probe.high  # the family's four species
-    assert one(found, "linear_probe").value > 0.98
-
-
 def test_subclasses_alone_are_learnt_and_shift_to_chance(
     make_world: Any, rng: np.random.Generator
 ) -> None:
@@ -180,17 +168,3 @@ def test_another_set_is_told_as_far_as_it_looks_alike(
         found = other(measured(values, world.subclass, others=(others, labels)))
         assert least <= found.models[0].value <= most
         assert found.chance == 1 / 12
-
-
-def test_another_set_may_have_other_classes(make_world: Any) -> None:
-    """Of 200 classes of ImageNet-A a classifier of 1,000 is asked among the 200."""
-    world = make_world(4, 3, 30)
-    values, labels = np.eye(12)[world.codes], np.asarray(world.subclass)
-    some = world.codes < 5
-    renamed = np.where(world.codes == 4, "unheard of", labels)
-    found = other(measured(values, labels, others=(values[some], renamed[some])))
-    assert (found.classes, len(found.left_out), found.models[0].value) == (4, 9, 1.0)
-    none = measured(values, labels, others=(values[some], ["unheard of"] * some.sum()))
-    assert "needs two classes that both sets have" in none.missing["other_set of l0"]
-    with pytest.raises(TwoalikeError, match="expected 12 features as in the first set, found 5"):
-        measured(values, labels, others=(values[:, :5], labels))

@@ -19,10 +19,9 @@ from twoalike.embedding import participants_table as participants_table
 from twoalike.embedding import similarity_table as similarity_table
 from twoalike.features import FeatureTable as FeatureTable
 from twoalike.features import read_features as read_features
+from twoalike.judgments import import_choices as import_choices
 from twoalike.judgments import import_ratings as import_ratings
-from twoalike.judgments import import_sets as import_sets
 from twoalike.judgments import import_sortings as import_sortings
-from twoalike.judgments import import_triplets as import_triplets
 from twoalike.judgments import read_judgments as read_judgments
 from twoalike.observers import SimulatedObserver as SimulatedObserver
 from twoalike.observers import simulate_choices as simulate_choices

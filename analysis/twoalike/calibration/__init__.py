@@ -8,7 +8,6 @@ everything together for ``results.json``.
 from twoalike.calibration._entropy import PUBLISHED_SPEARMAN as PUBLISHED_SPEARMAN
 from twoalike.calibration._entropy import TimesByEntropy as TimesByEntropy
 from twoalike.calibration._entropy import by_triplet as by_triplet
-from twoalike.calibration._entropy import knows_times as knows_times
 from twoalike.calibration._entropy import log_times as log_times
 from twoalike.calibration._entropy import mean_over_people as mean_over_people
 from twoalike.calibration._entropy import partial_ranks as partial_ranks

@@ -31,7 +31,7 @@ from twoalike.ceilings import (
     plug_in_entropy,
 )
 from twoalike.choice import entropy
-from twoalike.embedding import Posterior, PosteriorSource, as_posterior, predict_choices
+from twoalike.embedding import PosteriorSource, as_posterior, predict_choices
 from twoalike.evaluation import (
     Interval,
     NotMeasurable,
@@ -300,8 +300,7 @@ def times_by_uncertainty(
 
     Returns
     -------
-    ``people`` are places among ``posterior.participants``. Of a posterior that was fitted to these
-    times no trial is ``left_out``, since only choices can be.
+    ``people`` are places among ``posterior.participants``.
     """
     table = read_judgments(choices)
     posterior = as_posterior(posterior)
@@ -314,9 +313,4 @@ def times_by_uncertainty(
             expected=f"{FEWEST_PEOPLE} participants with {FEWEST} of .2 to 10 s or more",
             found=counted(int((seconds > 0).sum()), "response time"),
         )
-    return replace(found, left_out=made.left_out and not knows_times(posterior))
-
-
-def knows_times(posterior: Posterior) -> bool:
-    """Tell whether response times informed the fit."""
-    return "time_slope" in posterior.tree["posterior"].dataset
+    return replace(found, left_out=made.left_out)

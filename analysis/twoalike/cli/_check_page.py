@@ -12,12 +12,11 @@ if TYPE_CHECKING:
 
     from twoalike.embedding import (
         Comparison,
-        DistanceChecks,
+        KindChecks,
         LeaveOneOut,
         Posterior,
         PosteriorCheck,
         Predictive,
-        RatedChecks,
     )
 
 CHECKS = {
@@ -157,7 +156,7 @@ def _with_people(
     yield f"  {count or 'none'} of {len(people):,} participants stand out{more}"
 
 
-def _distances(found: "DistanceChecks", one: str, such: str) -> Iterator[Any]:
+def _distances(found: "KindChecks", one: str, such: str) -> Iterator[Any]:
     many = f"{one[:-1]}ies" if one.endswith("y") else f"{one}s"
     n = f"{found.judgments:,} {one if found.judgments == 1 else many}"
     table = _table(f"Would the model give such {such} again? {n}", *COMPARED)
@@ -176,7 +175,7 @@ def _distances(found: "DistanceChecks", one: str, such: str) -> Iterator[Any]:
         yield _curve(title, "replicated", "placed", found.calibration)
 
 
-def _rated(found: "RatedChecks", one: str, such: str) -> Iterator[Any]:
+def _rated(found: "KindChecks", one: str, such: str) -> Iterator[Any]:
     """Show checks of ratings or sortings, and how well they are predicted."""
     yield from _distances(found, one, such)
     title = "Levels of the scale, as shares of the ratings" if one == "rating" else "Piles"
@@ -185,6 +184,7 @@ def _rated(found: "RatedChecks", one: str, such: str) -> Iterator[Any]:
         table.add_row(*_row(part, part.name))
     yield table
     score = found.score
+    assert score is not None
     unit = "rating" if one == "rating" else "decision to join a pile"
     how = "from all others" if score.left_out else "by the posterior as it is"
     yield (

@@ -119,7 +119,7 @@ Modules are named, so that nothing is imported before it is needed; a verb is a 
 """
 GROUPS = {
     "online": "build serve token links fetch refit jatos static",
-    "import": "triplets sets salmon levels next meadows rdm ratings sortings transform alignet",
+    "import": "choices meadows rdm ratings sortings transform alignet",
     "export": "psychds meadows onnx",
 }
 """Verb of a group -> its commands."""
@@ -136,11 +136,8 @@ EXTRAS = {
     "huggingface_hub": "distill",
     "imageio_ffmpeg": "experiments",
     "jax": "modeling",
-    "jinja2": "analysis",
     "lightning_fabric": "distill",
-    "markupsafe": "analysis",
     "matplotlib": "analysis",
-    "mlflow": "tracking",
     "nutpie": "modeling",
     "onnx": "onnx",
     "onnxruntime": "onnx",
@@ -172,7 +169,6 @@ EXTRAS = {
     "torchvision": "distill",
     "transformers": "networks",
     "uvicorn": "online",
-    "wandb": "tracking",
 }
 """Module -> the extra that installs it; each machine of a lab needs only its part."""
 

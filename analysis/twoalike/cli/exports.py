@@ -63,8 +63,7 @@ def onnx(student: str, /, *, out: Path, images: Path | None = None) -> None:
     The file is run with onnxruntime and compared with torch before it is kept. The preparation of
     images (size, interpolation, mean, std) is stored in the file's metadata and in a JSON file
     beside it. The input "images" takes a batch of any size. The output of a student is "vector",
-    whose parts are named in the metadata, and "classes" if it has any; of another network it is
-    "features".
+    whose parts are named in the metadata; of another network it is "features".
 
     Parameters
     ----------
@@ -87,6 +86,4 @@ def onnx(student: str, /, *, out: Path, images: Path | None = None) -> None:
     size = made["preprocessing"]["input_size"][-1]
     width = made["output"]["shape"][1]
     outputs = f"vectors of {width} numbers" if "parts" in made else counted(width, "feature")
-    if "classes" in made:
-        outputs += f" and scores of {made['classes']['shape'][1]} classes"
     say(f"{out}: {outputs} of images of {size} pixels; differs from torch by {differences}")

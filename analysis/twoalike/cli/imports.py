@@ -53,117 +53,39 @@ def _show(out: Path, what: str, table: "pd.DataFrame") -> None:
         )
 
 
-def _show_choices(out: Path, table: "pd.DataFrame") -> None:
-    """Print how many choices were imported, and what is known of attention checks."""
-    _show(out, counted(int(judgments.is_scored(table).sum()), "judgment"), table)
-    if (checks := table[table["trial_type"] == "catch"])["trial_type"].size:
-        known = int(checks["correct"].notna().sum())
-        many = counted(len(checks), "attention check")
-        say(f"{many}, {known} of them with a known right answer")
-
-
-@takes("judgments:import_triplets")
-def triplets(
+@takes("judgments:import_choices")
+def choices(
     *,
-    item_columns: str = "1,2,3",
+    item_columns: str | None = None,
+    chosen_columns: str | None = None,
     votes_columns: str | None = None,
     out: Path,
     **given: Any,
 ) -> None:
-    """Import judgments (one per line) or numbers of votes from delimited text.
+    """Import choices among three to nine items, one per line, or numbers of votes.
 
     Examples
     --------
-        twoalike import triplets judgments.txt --objects ids.txt --participant-column 4 --out choices.parquet
-        twoalike import triplets judgments.csv --objects ids.txt --item-columns a,b,c --chosen-column odd --response-time-column rt --response-time-unit ms --catch-column check --out choices.parquet
-        twoalike import triplets votes.csv --objects ids.txt --votes-columns n_a,n_b,n_c --out choices.parquet
+        twoalike import choices judgments.txt --objects ids.txt --participant-column 4 --out choices.parquet
+        twoalike import choices judgments.csv --objects ids.txt --item-columns a,b,c --chosen-columns odd --response-time-column rt --response-time-unit ms --catch-column check --out choices.parquet
+        twoalike import choices votes.csv --objects ids.txt --votes-columns n_a,n_b,n_c --out choices.parquet
+        twoalike import choices ranked.csv --kind anchored --item-columns query,r1,r2,r3,r4,r5,r6,r7,r8 --chosen-columns first,second --participant-column worker --out choices.parquet
     """  # noqa: E501
     table = _read(
-        judgments.import_triplets,
+        judgments.import_choices,
         item_columns=_columns(item_columns),
+        chosen_columns=_columns(chosen_columns),
         votes_columns=_columns(votes_columns),
         out=out,
         **given,
     )
     if table.attrs["header"] is not None:
         say(f"{given['path']}: columns {', '.join(table.attrs['header'])}")
-    _show_choices(out, table)
-
-
-@takes("judgments:import_sets")
-def sets(
-    *,
-    item_columns: str | None = None,
-    chosen_columns: str | None = None,
-    out: Path,
-    **given: Any,
-) -> None:
-    """Import choices among three to nine items, such as the two of eight most like a reference.
-
-    Examples
-    --------
-        twoalike import sets choices.csv --out choices.parquet
-        twoalike import sets ranked.csv --kind anchored --item-columns query,r1,r2,r3,r4,r5,r6,r7,r8 --chosen-columns first,second --participant-column worker --out choices.parquet
-    """  # noqa: E501
-    table = _read(
-        judgments.import_sets,
-        item_columns=_columns(item_columns),
-        chosen_columns=_columns(chosen_columns),
-        out=out,
-        **given,
-    )
-    _show_choices(out, table)
-
-
-@takes("judgments:import_salmon")
-def salmon(*, out: Path, **given: Any) -> None:
-    """Import anchored judgments from Salmon's responses.csv.
-
-    Examples
-    --------
-        twoalike import salmon responses.csv --out choices.parquet
-        twoalike import salmon responses.csv --catch-label Validation --out choices.parquet
-    """
-    table = _read(judgments.import_salmon, out=out, **given)
-    _show_choices(out, table)
-
-
-@takes("judgments:import_levels")
-def levels(*, out: Path, **given: Any) -> None:
-    """Import the Levels data that were published with AligNet.
-
-    Examples
-    --------
-        twoalike import levels pruned_dataset.pkl --out levels.parquet
-    """
-    table = _read(judgments.import_levels, out=out, **given)
-    _show_choices(out, table)
-    for level, row in judgments.level_times(table).iterrows():
-        say(
-            f"{level}: {counted(int(row['judgments']), 'judgment')} of "
-            f"{counted(int(row['triplets']), 'triplet')}, median response time "
-            f"{row['median_s']:.2f} s"
-        )
-    if n := table.attrs["n_excluded"]:
-        say(f"left out: {counted(n, 'participant')} by the published rules")
-    if other := table.attrs["n_other_level"]:
-        say(
-            f"{counted(other, 'trial')} with another triplet_type than that of the WordNet ids, "
-            "which count"
-        )
-
-
-@takes("judgments:import_next")
-def next(*, out: Path, **given: Any) -> None:
-    """Import anchored judgments from the responses to NEXT's triplets (.csv), or tripletTools' tables.
-
-    Examples
-    --------
-        twoalike import next participant-responses.csv --out choices.parquet
-        twoalike import next triplets.csv --response-time-unit ms --catch-label check --skip-bad --out choices.parquet
-    """  # noqa: E501
-    table = _read(judgments.import_next, out=out, **given)
-    _show_choices(out, table)
+    _show(out, counted(int(judgments.is_scored(table).sum()), "judgment"), table)
+    if (checks := table[table["trial_type"] == "catch"])["trial_type"].size:
+        known = int(checks["correct"].notna().sum())
+        many = counted(len(checks), "attention check")
+        say(f"{many}, {known} of them with a known right answer")
 
 
 @takes("judgments:import_meadows")

@@ -267,14 +267,13 @@ def distill(
 def _show_student(student: "Student") -> None:
     """Print the scores on held-out images."""
     scores, sides = student.scores, student["both_sides"]
-    classes = ["same class"] if "same_class" in scores else []
     title = f"Agreement with the teacher on {student['held_out']['images']} held-out images"
     columns = [name for name in ("likeness", "ability", "accuracy", "kl") if name in scores]
     rows = [
         (str(name), *("" if math.isnan(x) else f"{x:.3f}" for x in score))
-        for name, score in scores[[*columns, *(["same_class"] if classes else [])]].iterrows()
+        for name, score in scores[columns].iterrows()
     ]
-    show_table(title, ("", *columns, *classes), rows)
+    show_table(title, ("", *columns), rows)
     if sides:
         how = "closed form" if not student["mix"] else f"step {student['selected_step']}"
         share = f", {student['mix']:.0%} of the way from the initial weights"

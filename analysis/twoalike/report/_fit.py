@@ -13,7 +13,6 @@ from twoalike.calibration import (
     PUBLISHED_SPEARMAN,
     Reliability,
     TimesByEntropy,
-    knows_times,
     reliability,
     times_of_choices,
 )
@@ -68,7 +67,6 @@ class FitCheck:
     log_loss: Interval
     curve: Reliability
     times: TimesByEntropy | None  # response times against the entropy predicted
-    times_fitted: bool  # whether the embedding was fitted to these times
 
     def how(self) -> str:
         """State whether the embedding was fitted to the judgments that it predicts."""
@@ -135,7 +133,6 @@ def _check_fit(inputs: Inputs, seed: int, kind: ChoiceKind) -> FitCheck | None:
             choices["response_time"].to_numpy(dtype=np.float64)[made.rows],
             made.judge,
         ),
-        times_fitted=fitted and knows_times(posterior),
     )
 
 
@@ -290,9 +287,6 @@ def _unsure_picture(fit: FitCheck, found: TimesByEntropy, noun: str) -> Picture:
     """Draw response times against predicted uncertainty."""
     correlation = span(found.spearman, _two)
     last = float(np.exp(found.time[-1].value - found.time[0].value))
-    how = fit.how()
-    if fit.times_fitted:
-        how = "The embedding was fitted to these very times: of new trials this says little."
     *levels, last_level = map(_two, PUBLISHED_SPEARMAN.values())
     numbers = pd.DataFrame([vars(time) for time in found.time], columns=["value", "low", "high"])
     numbers[["q25", "median", "q75"]] = found.quartiles
@@ -312,7 +306,7 @@ def _unsure_picture(fit: FitCheck, found: TimesByEntropy, noun: str) -> Picture:
             f"{correlation} (95 % interval over people). Above: fifths of each person's trials; "
             "dots are means over people with 95 % intervals, the band is the middle half of the "
             "trials. Below: each person, and the mean (diamond). "
-            f"{how} Single times are noisy: over triplets, with times averaged over "
+            f"{fit.how()} Single times are noisy: over triplets, with times averaged over "
             f"people, {', '.join(levels)} and {last_level} were published for the Levels data."
         ),
         numbers=numbers,

@@ -313,6 +313,7 @@ def predicted(
     tables: dict[str, Any] = {kind: source}
     checks = getattr(check(posterior, **tables, fitted=fitted, seed=seed), kind)
     score = checks.score
+    assert score is not None  # as both kinds are
     half = Z95 * score.log_loss_se
     return Figures(
         n=score.judgments,

@@ -2,7 +2,8 @@
 
 Few-shot
     Classes learnt from one or a few images of each. Logistic regression on the features is the
-    common choice (arXiv:2003.11539); the nearest class mean (arXiv:1703.05175) fits nothing.
+    common choice (arXiv:2003.11539); the nearest class mean by cosine (arXiv:1703.05175,
+    :func:`twoalike.teacher.nearest_mean`) fits nothing.
 Linear probe
     Classes learnt from many images, in folds.
 Another set
@@ -14,10 +15,10 @@ New subclasses
     of no breed it learnt from. The subclasses of every superclass are halved; the halves change
     places, so that each subclass is seen once and new once in each halving.
 
-A task depends on labels and a seed alone, so that all networks meet the same one. Features are
-centred on the training images and divided by one number, so that the mean squared length of those
-is 1: a deviation for each feature cannot be estimated from a few images, and a rotated feature
-space should score the same.
+A task depends on labels and a seed alone, so that all networks meet the same one. For logistic
+regression, features are centred on the training images and divided by one number, so that the mean
+squared length of those is 1: a deviation for each feature cannot be estimated from a few images,
+and a rotated feature space should score the same.
 """
 
 import warnings
@@ -34,6 +35,7 @@ import numpy.typing as npt
 from twoalike.choice import expected_accuracy
 from twoalike.evaluation import NotMeasurable
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted
+from twoalike.teacher import nearest_mean
 from twoalike.transfer._scores import ClassScores
 
 type Values = npt.NDArray[np.float32]
@@ -59,7 +61,7 @@ class TransferSettings:
     episodes: int = 30
     """Few-shot episodes."""
     classifier: Classifier = "logistic"
-    """Of few-shot episodes: ``logistic`` (inverse regularisation 1) or ``nearest-mean``."""
+    """Of few-shot episodes: ``logistic`` (inverse regularisation 1), or ``nearest-mean``."""
     folds: int = 5
     """Parts of the images in the linear probe."""
     halvings: int = 4
@@ -92,22 +94,27 @@ def hits(
 
     It learns from features (n, p) with classes 0..c-1, of which every one occurs, and is ``asked``
     for images (k, p). ``strength`` is the inverse regularisation of logistic regression, in which
-    each class weighs the same; None: the nearest class mean.
+    each class weighs the same; None: the nearest class mean by cosine, of as many images of each.
     """
+    if strength is None:
+        return expected_accuracy(_cosines(learnt, codes, asked), answers, _TIED)
     centre = learnt.mean(axis=0, dtype=np.float64).astype(np.float32)
     rows = learnt - centre
     scale = float(np.sqrt(np.einsum("np,np->", rows, rows, dtype=np.float64) / len(rows))) or 1.0
-    rows, others = rows / scale, (asked - centre) / scale
-    scores = _logistic(rows, codes, others, strength) if strength else _means(rows, codes, others)
+    scores = _logistic(rows / scale, codes, (asked - centre) / scale, strength)
     size = max(1.0, float(np.abs(scores).max(initial=0.0)))
     return expected_accuracy(scores / size, answers, _TIED)
 
 
-def _means(rows: Values, codes: Integers, others: Values) -> Floats:
-    """Minus half the squared distance to each class mean, but for the image's own length."""
-    member = np.eye(int(codes.max()) + 1)[codes]
-    means = (member.T @ rows) / member.sum(axis=0)[:, None]
-    return np.asarray(others @ means.T - 0.5 * (means**2).sum(axis=1))
+def _cosines(learnt: Values, codes: Integers, asked: Values) -> Floats:
+    rows, others = (_unit(x.astype(np.float64)) for x in (learnt, asked))
+    shown = np.argsort(codes, kind="stable").reshape(int(codes.max()) + 1, -1)
+    of_class = rows[shown]
+    return nearest_mean((others @ rows.T)[:, shown], of_class @ of_class.transpose(0, 2, 1))
+
+
+def _unit(x: Floats) -> Floats:
+    return np.asarray(x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-150))
 
 
 def _logistic(rows: Values, codes: Integers, others: Values, strength: float) -> Floats:
@@ -153,7 +160,6 @@ def hold_out(codes: Integers, rng: np.random.Generator) -> Booleans:
 
 
 def _class_means(scores: Floats, codes: Integers, classes: int = 0) -> Floats:
-    """Mean of the scores in each class, NaN of one without any."""
     n = np.bincount(codes, minlength=classes)
     total = np.bincount(codes, weights=scores, minlength=classes)
     return np.asarray(np.divide(total, n, out=np.full(len(n), np.nan), where=n > 0))

@@ -117,7 +117,6 @@ def _measures(
 def _measure(
     candidates: Sequence[Candidate], about: dict[str, Any], scores: Sequence[ClassScores]
 ) -> TransferMeasure:
-    """Estimate of each network, and its difference to the first one."""
     first, names = scores[0], [of.name for of in candidates]
     gains = [TransferDifference(to=names[0], **_estimate(of.minus(first))) for of in scores]
     models = [
@@ -129,7 +128,6 @@ def _measure(
 
 
 def _estimate(of: ClassScores) -> dict[str, Any]:
-    """Value and interval, and the interval over other images of the same classes."""
     same = of.same_classes()
     return {**vars(of.interval()), "same_classes": Span(same.low, same.high)}
 
@@ -168,7 +166,8 @@ def compare_transfer(
 
     settings = settings or TransferSettings()
     images = _images(candidates, ids)
-    values = [_checked(each.features.select(images, each.name), each.name) for each in candidates]
+    nearest = settings.classifier == "nearest-mean"
+    values = [_features(each, images, centred=nearest) for each in candidates]
     levels = _levels(labels, images) if labels else folder_levels(images)
     missing: dict[str, str] = {}
     other_levels: Levels = {}
@@ -199,9 +198,11 @@ def few_shot_ability(
 ) -> tuple[TransferMeasure, ...]:
     """Accuracy of the nearest class mean of one and of three images, for several networks.
 
-    Of images that all networks have features of, at the finest level of ``labels`` (as in
-    :func:`compare_transfer`) at which classes have enough images; those without a label are left
-    out.
+    The nearest is that of the largest cosine, as in distillation
+    (:func:`twoalike.teacher.nearest_mean`): of a student's vectors as they are, of the features of
+    any other network about the mean of the images. These are the images that all networks have
+    features of, at the finest level of ``labels`` (as in :func:`compare_transfer`) at which classes
+    have enough images; those without a label are left out.
     """
     from threadpoolctl import threadpool_limits
 
@@ -215,9 +216,8 @@ def few_shot_ability(
         kept = [names[row] for row in rows]
         if len(set(kept)) < 2:
             continue
-        values = [
-            each.features.select([ids[row] for row in rows], each.name) for each in candidates
-        ]
+        those = [ids[row] for row in rows]
+        values = [_features(each, those, centred=True) for each in candidates]
         tasks = few_shot(Labels({level: kept}, _ABILITY, seed, {}))
         with threadpool_limits(1):
             if found := tuple(one for task in tasks for one in _measures(candidates, values, task)):
@@ -246,19 +246,15 @@ def _folders(ids: Sequence[str]) -> Levels:
     return folder_labels([PurePosixPath(name).parts[:-1] for name in ids])
 
 
-def _checked(values: Values, name: str) -> Values:
-    """Refuse features that tell nothing."""
-    odd = int((~np.isfinite(values).all(axis=1)).sum())
-    if odd:
-        raise TwoalikeError(
-            f"{name}: NaN or infinite values in {odd} of {len(values)} rows. Compute them again."
-        )
+def _features(of: Candidate, images: Sequence[str], *, centred: bool) -> Values:
+    """Features of the images; ``centred``: of a network without an origin of its own."""
+    values = of.features.select(images, of.name)
     if len(values) > 1 and (values == values[0]).all():
         raise TwoalikeError(
-            f"{name}: all {len(values)} images have the same features. Check the network and its "
-            "preprocessing."
+            f"{of.name}: all {len(values)} images have the same features. Check the network and "
+            "its preprocessing."
         )
-    return values
+    return values - values.mean(axis=0) if centred and of.similarity == "cosine" else values
 
 
 def _images(candidates: Sequence[Candidate], ids: Sequence[str] | None) -> list[str]:
@@ -281,7 +277,6 @@ def _with_others(
     others: Sequence[Candidate],
     labels: Mapping[str, Mapping[str, str]] | None,
 ) -> tuple[list[Values], Levels]:
-    """Add the features of another set of images below, and give the labels of these."""
     by_name = {each.name: each for each in others}
     names = [each.name for each in candidates]
     if set(by_name) != set(names) or len(others) > len(by_name):
@@ -294,7 +289,7 @@ def _with_others(
     images = list(by_name[names[0]].features.ids)
     both = []
     for name, own in zip(names, values, strict=True):
-        found = _checked(by_name[name].features.select(images, name), f"{name}, other set")
+        found = _features(by_name[name], images, centred=False)
         if own.shape[1] != found.shape[1]:
             raise TwoalikeError(
                 f"{name}, other set: expected {own.shape[1]} features as in the first set, found "

@@ -1,22 +1,271 @@
-"""Sessions whose trials a posterior chooses, as a whole or block by block.
+"""Trials chosen for the information that their answers would give, and sessions made of them.
 
-A session that adapts grows: blocks that were judged stay as they are, and the next follows them.
+The score of a trial is the mutual information of its answer and the embedding, from the
+probabilities of its answers under posterior draws: the entropy of the mean prediction less the mean
+entropy. It is high where draws are sure but disagree, and zero where everybody would guess.
+
+The n best trials ask nearly the same question n times. So they are picked one by one, each for
+what is left to learn once the others are answered: deviations of the draws from their mean are
+taken as Gaussian, so that an answer shrinks the uncertainty of all other trials by an amount that
+does not depend on what the answer is.
+
+A session is chosen as a whole or block by block: blocks that were judged stay as they are, and the
+next follows them.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from twoalike.design._choices import require_trials, session_list
-from twoalike.design._coverage import chosen
-from twoalike.design._form import Sets
-from twoalike.design._informative import AnswerDraws, Candidates, adaptive_trials
-from twoalike.design._list import typed
-from twoalike.design._list_design import TRIPLET_LISTS, ListDesign
+from twoalike.choice import entropy
+from twoalike.design._choices import TRIPLET_LISTS, require_trials, session_list
+from twoalike.design._dealing import chosen
+from twoalike.design._design import ListDesign
+from twoalike.design._form import Sets, TrialForm, Used
+from twoalike.design._tables import typed
 from twoalike.stimuli import StimulusSet
-from twoalike.study import TwoalikeError
+from twoalike.study import Booleans, Floats, Integers, TwoalikeError
+
+AnswerDraws = Callable[[Sets], npt.NDArray[np.floating]]
+"""From trials, shape (n, k), to the probabilities of their answers under S draws, shape (S, n, A);
+of triplets that is ``Posterior.choice_draws``. A block of n trials wants some 2 n draws or more."""
+
+Candidates = Callable[[int, Sets, np.random.Generator], Sets]
+"""From the number of trials of a block, trials that are not to come again and a source of
+randomness to the trials to choose from, shape (n, k), in the order of their :class:`TrialForm`."""
+
+DRAWS = 300
+"""Most posterior draws whose covariance measures what answers share: bounds memory."""
+SLACK = 1.5
+"""An object is shown at most this many times as often as the average one."""
+ROWS = 2_048  # trials predicted at once: bounds memory
+CERTAIN = 1e-6  # least probability that deviations are divided by
+NOISE_FLOOR = 1e-3  # variance of an answer that draws are all sure of but split about
+
+
+TRIPLETS = TrialForm()
+"""Three objects, of which one is the odd one out."""
+
+
+@dataclass(frozen=True, eq=False)
+class AdaptiveTrials:
+    """A block of n trials, in the order to show them."""
+
+    trials: Sets
+    """Object indices, shape (n, k), in the order of the form in each row."""
+    score: Floats
+    """Expected information of each trial on its own in nats, shape (n,); NaN where random."""
+    is_random: Booleans
+    """Whether the trial was drawn at random, shape (n,)."""
+
+
+def expected_information(probabilities: npt.ArrayLike) -> Floats:
+    """Information that the answer to each trial is expected to give about the embedding.
+
+    Parameters
+    ----------
+    probabilities
+        Probabilities of the A answers under S posterior draws, shape (S, n, A): choices of the odd
+        one of a triplet, of the most alike pair of a set, levels of a rating.
+
+    Returns
+    -------
+    Entropy of the mean prediction less the mean entropy, in nats, shape (n,), in [0, log A].
+
+    References
+    ----------
+    Houlsby, Huszár, Ghahramani & Lengyel (2011), doi:10.48550/arXiv.1112.5745.
+
+    Examples
+    --------
+    >>> agreed, split = [0.8, 0.1, 0.1], [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+    >>> expected_information([[agreed, split[0]], [agreed, split[1]]]).round(3)
+    array([0.   , 0.693])
+    """
+    p = np.asarray(probabilities, dtype=np.float64)
+    draws, n, outcomes = p.shape
+    within = entropy(p.reshape(-1, outcomes)).reshape(draws, n).mean(axis=0)
+    # Rounding can leave a hair less than nothing.
+    return np.clip(entropy(p.mean(axis=0)) - within, 0.0, np.log(outcomes))
+
+
+def adaptive_trials(
+    answers: AnswerDraws,
+    m: int,
+    n: int,
+    *,
+    rng: np.random.Generator,
+    form: TrialForm = TRIPLETS,
+    random_share: float = 0.2,
+    shown: Sets | None = None,
+    candidates: int | Sets | None = None,
+) -> AdaptiveTrials:
+    """Choose a block of trials: most for their information, a share at random.
+
+    No trial comes twice, in the block or among ``shown``. No pick makes an object's number of
+    trials, those ``shown`` included, more than ``SLACK`` times the average (rounded up); where
+    nothing else is left that bound gives way by one trial at a time.
+
+    Parameters
+    ----------
+    answers
+        Gives the probability of each answer under each of S posterior draws: trials of shape
+        (n, k) in, shape (S, n, A) out. Of triplets the probability that item 1, 2, 3 is called the
+        odd one.
+    m, n
+        Numbers of objects, and of trials of the block.
+    form
+        What a trial shows: a triplet, a larger set, a reference with candidates, a pair.
+    random_share
+        Share of trials drawn at random, in [0, 1]: a fair test set for any model.
+    shown
+        Trials judged before, shape (j, k), in any order of items but for a reference.
+    candidates
+        Trials to score, shape (c, k), in the order of the form in each row; those ``shown`` are
+        passed over. Or how many, at least; drawn at random where there are more. None: as many as
+        the form says.
+    """
+    k = form.items
+    before = form.in_order(np.asarray([] if shown is None else shown, np.int64).reshape(-1, k))
+    used = {tuple(row) for row in before.tolist()}
+    left = form.count(m) - len(used)
+    if n > left:
+        raise ValueError(f"asked for {n} fresh {form.noun}, {left} are left.")
+    n_random = round(random_share * n)
+    drawn = form.draw(m, n_random, used, rng)
+    if candidates is None or isinstance(candidates, int):
+        pool = candidate_trials(m, max(candidates or form.candidates, 4 * n), used, rng, form)
+    else:
+        pool = candidates[[tuple(row) not in used for row in candidates.tolist()]]
+        if len(pool) < n - n_random:
+            raise ValueError(f"asked for {n - n_random} of {len(pool)} fresh candidates.")
+    information, deviations = _predict(answers, pool)
+    exposure = np.bincount(np.concatenate([before, drawn]).ravel(), minlength=m)
+    cap = ceil(SLACK * k * (len(before) + n) / m)
+    picks = _pick(pool, information, _Remaining(deviations), n - n_random, exposure, cap)
+    is_random = np.zeros(n, dtype=bool)
+    is_random[rng.permutation(n)[:n_random]] = True
+    trials, score = np.empty((n, k), dtype=np.int64), np.full(n, np.nan)
+    trials[is_random], trials[~is_random] = drawn, pool[picks]
+    score[~is_random] = information[picks]
+    return AdaptiveTrials(trials, score, is_random)
+
+
+def candidate_trials(
+    m: int,
+    size: int,
+    used: Used,
+    rng: np.random.Generator,
+    form: TrialForm = TRIPLETS,
+) -> Sets:
+    """Draw trials to choose from that are not in ``used``: all, or ``size`` where more are left.
+
+    Examples
+    --------
+    >>> candidate_trials(4, 100, {(0, 1, 2)}, np.random.default_rng(0)).tolist()
+    [[0, 1, 3], [0, 2, 3], [1, 2, 3]]
+    """
+    if form.count(m) - len(used) > size:
+        return form.draw(m, size, set(used), rng)
+    everything = (row for row in form.every(m) if row not in used)
+    return np.array(list(everything), dtype=np.int64).reshape(-1, form.items)
+
+
+def _predict(answers: AnswerDraws, pool: Sets) -> tuple[Floats, npt.NDArray[np.float32]]:
+    """Give expected information (n,) and whitened deviations (n, A - 1, S) of all candidates."""
+    information, deviations = [], []
+    for first in range(0, max(len(pool), 1), ROWS):
+        rows = pool[first : first + ROWS]
+        p = np.asarray(answers(rows), dtype=np.float64)
+        information.append(expected_information(p))
+        deviations.append(_whitened(p[:: ceil(len(p) / DRAWS)]))
+    return np.concatenate(information), np.concatenate(deviations)
+
+
+def _whitened(p: Floats) -> npt.NDArray[np.float32]:
+    """Deviations of the draws from their mean, (n, A - 1, S), on the scale of an answer's noise.
+
+    An answer is one of A, so it varies in A - 1 directions; in the coordinates used here the
+    covariance of an answer that the mean prediction is right about is the identity.
+    """
+    root = np.sqrt(np.maximum(p.mean(axis=0), CERTAIN))  # (n, A)
+    root /= np.linalg.norm(root, axis=1, keepdims=True)
+    x = (p - p.mean(axis=0)) / root / np.sqrt(len(p))  # orthogonal to root but for rounding
+    # The reflection that takes the last axis to `root` takes the others to its complement.
+    plane = x[..., :-1] - (x[..., -1] / (1 + root[:, -1]))[..., None] * root[:, :-1]
+    return np.ascontiguousarray(plane.transpose(1, 2, 0), dtype=np.float32)
+
+
+class _Remaining:
+    """What is left to learn from each candidate while others are picked.
+
+    Answers are taken for Gaussian, with the draws' covariance K as their prior and the rest
+    of their variance, I - K, as noise.
+    """
+
+    def __init__(self, deviations: npt.NDArray[np.float32]) -> None:
+        n, self._axes, draws = deviations.shape
+        self._rows = deviations.reshape(self._axes * n, draws)
+        self._known = np.zeros((draws, 0), dtype=np.float32)  # directions of draws answered
+        self.covariance = deviations @ deviations.transpose(0, 2, 1)  # (n, A - 1, A - 1)
+        identity = np.eye(self._axes, dtype=np.float32)
+        self._noise = identity - self.covariance
+        self._noise += NOISE_FLOOR * identity
+        self._at_first = self.gain()
+
+    def gain(self) -> Floats:
+        """Information left in each candidate's answer, nats in the Gaussian picture, (n,)."""
+        noise = np.maximum(_det(self._noise), 1e-12)
+        return np.asarray(0.5 * np.log(np.maximum(_det(self._noise + self.covariance) / noise, 1)))
+
+    def share(self) -> Floats:
+        """Share of its information that each candidate still has, (n,)."""
+        return np.asarray(self.gain() / np.maximum(self._at_first, 1e-12))
+
+    def answer(self, pick: int) -> None:
+        """Condition all candidates on an answer to this one."""
+        d = self._axes
+        mine = self._rows[d * pick : d * pick + d].T  # (S, A - 1)
+        mine = mine - self._known @ (self._known.T @ mine)
+        spread = np.linalg.cholesky(self._noise[pick] + self.covariance[pick])
+        direction = np.linalg.solve(spread, mine.T).T.astype(np.float32)
+        shared = (self._rows @ direction).reshape(-1, d, d)
+        self.covariance = self.covariance - shared @ shared.transpose(0, 2, 1)
+        self._known = np.concatenate([self._known, direction], axis=1)
+
+
+def _det(a: npt.NDArray[np.floating]) -> Floats:
+    """Compute determinants, (n, d, d) to (n,)."""
+    a = a.astype(np.float64)
+    if a.shape[1] != 2:
+        return np.asarray(np.linalg.det(a))
+    return np.asarray(a[:, 0, 0] * a[:, 1, 1] - a[:, 0, 1] * a[:, 1, 0])
+
+
+def _pick(
+    pool: Sets, information: Floats, remaining: _Remaining, n: int, exposure: Integers, cap: int
+) -> list[int]:
+    """Rows of the pool, best first, that keep each object's exposure within the cap."""
+    exposure = exposure.copy()
+    free = np.ones(len(pool), dtype=bool)
+    picks: list[int] = []
+    while len(picks) < n:
+        allowed = free & (exposure[pool] < cap).all(axis=1)
+        if not allowed.any():
+            cap += 1
+            continue
+        worth = np.where(allowed, information * remaining.share(), -np.inf)
+        pick = int(np.argmax(worth))
+        remaining.answer(pick)
+        free[pick] = False
+        exposure[pool[pick]] += 1
+        picks.append(pick)
+    return picks
 
 
 def adaptive_trial_list(

@@ -1,4 +1,4 @@
-"""Attention checks, which anyone who looks at the images gets right.
+"""Attention checks, which anyone who looks at the images gets right; whom they exclude.
 
 Odd one of k: all but one are of one category, and the odd one is of a far kind, which differs in
 the coarsest category. Where the finest categories are too small for three images or more, the
@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from twoalike.design._coverage import chosen
+from twoalike.design._dealing import chosen
 from twoalike.design._form import Used
-from twoalike.study import MISSING, Integers
+from twoalike.study import MISSING, ExclusionConfig, Floats, Integers, counted
 
 type Checks = Callable[
     [pd.DataFrame, int, Used, np.random.Generator, int], tuple[pd.DataFrame, np.ndarray]
@@ -205,3 +205,54 @@ def _needs(size: int) -> str:
     """Say what a check of the odd one needs, for messages."""
     alike = "two objects of one finest" if size == 3 else f"{size - 1} objects of one"
     return f"{alike} category and one of another coarsest category"
+
+
+def excluded(trials: pd.DataFrame, rule: ExclusionConfig) -> str | None:
+    """Give the reason why an analysis leaves a session out, by the declared rule, or None.
+
+    Parameters
+    ----------
+    trials
+        Raw table of one session of choices or ratings, as text or with types: columns
+        ``trial_type``, ``response`` (a number; ``n/a`` or missing) and ``expected_odd`` or
+        ``expected_response`` (the same), ``expected_rating`` and ``correct``, or ``response_1``,
+        ``response_2``, ``expected_1`` and ``expected_2``.
+    rule
+        Lowest accuracy in attention checks, and most trials without a response. A check without
+        a response is not answered right; one exactly at the limit is kept.
+
+    Examples
+    --------
+    >>> trials = pd.DataFrame({
+    ...     "trial_type": ["catch"] * 16,
+    ...     "expected_odd": ["1"] * 16,
+    ...     "response": ["1"] * 14 + ["2", "n/a"],
+    ... })
+    >>> excluded(trials, ExclusionConfig())
+    'attention checks: 14 of 16 right, 90 % expected'
+    >>> excluded(trials[1:], ExclusionConfig(catch_accuracy=0.8)) is None
+    True
+    """
+    given = [name for name in ("response", "response_1", "response_2") if name in trials]
+    responses = _numbers(trials, given)
+    if "expected_rating" in trials:
+        right = trials["correct"].astype(str).str.lower().to_numpy() == "true"
+    else:
+        answers = [str(name) for name in trials if str(name).startswith("expected_")]
+        right = (responses == _numbers(trials, answers)).all(axis=1)
+    checks = (trials["trial_type"] == "catch").to_numpy()
+    n_right, n_checks = int((checks & right).sum()), int(checks.sum())
+    # Compared as counts: 0.9 * 10 checks are 9 and not a little more.
+    if n_right < round(rule.catch_accuracy * n_checks, 9):
+        expected = f"{rule.catch_accuracy * 100:g} % expected"
+        return f"attention checks: {n_right} of {n_checks} right, {expected}"
+    missed = int(np.isnan(responses).any(axis=1).sum())
+    if missed > rule.missed:
+        return f"no response in {counted(missed, 'trial')}, {rule.missed} allowed"
+    return None
+
+
+def _numbers(trials: pd.DataFrame, names: Sequence[str]) -> Floats:
+    """Cells of some columns as numbers, NaN where there is none, shape (n, len(names))."""
+    columns = [pd.to_numeric(trials[name], errors="coerce").astype("float64") for name in names]
+    return np.column_stack(columns)

@@ -7,15 +7,23 @@ of its own is in its :class:`~twoalike.design.ListDesign`: the table, the questi
 
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from twoalike.design._coverage import chosen, coverage_sessions, objects_of
+from twoalike.choice import Question
+from twoalike.design._checks import (
+    alike_pair_checks,
+    anchored_checks,
+    odd_one_checks,
+    rating_checks,
+)
+from twoalike.design._dealing import chosen, coverage_sessions, objects_of
+from twoalike.design._design import ListDesign, Session, checks_before, session_rng
 from twoalike.design._form import Sets, TrialForm, Used, balanced_trials
 from twoalike.design._levels import level_practice, level_session, level_sessions, study_classes
-from twoalike.design._list import typed
 from twoalike.design._order import (
     any_places,
     balanced_places,
@@ -24,22 +32,33 @@ from twoalike.design._order import (
     order_in_blocks,
     other_places,
 )
-from twoalike.design._seeds import checks_before, session_rng
+from twoalike.design._tables import (
+    ALIKE_PAIR_LIST,
+    ANCHORED_LIST,
+    ODD_OF_MANY_LIST,
+    PAIR_LIST,
+    TRIAL_LIST,
+    typed,
+)
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Integers, Study, TwoalikeError
-
-if TYPE_CHECKING:
-    from twoalike.design._list_design import ListDesign
+from twoalike.tables import (
+    ANCHORED_CHOICE,
+    MOST_ALIKE_PAIR,
+    ODD_ONE_OF_MANY,
+    ODD_ONE_OUT,
+    PAIR_RATING,
+)
 
 
 def choice_lists(
-    design: "ListDesign",
+    design: ListDesign,
     study: Study,
     stimuli: StimulusSet,
-    sessions: Sequence[tuple[str, int]],
+    sessions: Sequence[Session],
     shared: np.random.Generator,
 ) -> list[pd.DataFrame]:
-    """Make trial lists without a posterior, as :meth:`ListDesign.make` describes."""
+    """Make trial lists without a posterior, as :attr:`ListDesign.make` describes."""
     config, seed = design.settings(study), study.config.seed
     shown = design.shown(stimuli, config)
     form, m, n = design.trial_form(config), len(shown), getattr(config, design.number)
@@ -62,8 +81,9 @@ def choice_lists(
             if config.lists_per_triplet
             else [level_session(classes, config, rng) for rng in rngs]
         )
-    else:
-        mains = [random_trials(m, n, form, rng) for rng in rngs]
+    else:  # random trials favour no hypothesis and test any model
+        n = min(n, form.count(m))
+        mains = [chosen(balanced_trials(m, n, rng, form), "random") for rng in rngs]
     return [
         session_list(
             *(design, shown, stimuli.levels, config, main, rng),
@@ -74,12 +94,7 @@ def choice_lists(
     ]
 
 
-def random_trials(m: int, n: int, form: TrialForm, rng: np.random.Generator) -> pd.DataFrame:
-    """Draw random main trials, which favour no hypothesis and test any model."""
-    return chosen(balanced_trials(m, min(n, form.count(m)), rng, form), "random")
-
-
-def require_trials(design: "ListDesign", config: Any, m: int) -> None:
+def require_trials(design: ListDesign, config: Any, m: int) -> None:
     """Refuse more trials than ``m`` objects have, and more repeats than main trials."""
     form, table, number = design.trial_form(config), design.table, design.number
     n, available = getattr(config, number), form.count(m)
@@ -96,7 +111,7 @@ def require_trials(design: "ListDesign", config: Any, m: int) -> None:
 
 
 def session_list(
-    design: "ListDesign",
+    design: ListDesign,
     shown: pd.DataFrame,
     levels: Sequence[str],
     config: Any,
@@ -159,7 +174,7 @@ def session_list(
 
 
 def _practice(
-    design: "ListDesign",
+    design: ListDesign,
     config: Any,
     m: int,
     used: Used,
@@ -185,7 +200,7 @@ def _right_places(
 
 
 def _rows(
-    design: "ListDesign",
+    design: ListDesign,
     ids: np.ndarray,
     kind: str,
     trials: pd.DataFrame,
@@ -233,7 +248,7 @@ def _in_order(
     rows: pd.DataFrame,
     n_practice: int,
     n_main: int,
-    order: Sequence[tuple[str, int]],
+    order: Sequence[Session],
     blocks: Sequence[int],
 ) -> pd.DataFrame:
     """Put practice, main, repeated and catch trials, listed one kind after another, in order."""
@@ -247,3 +262,55 @@ def _in_order(
         block_index=[1] * n_practice + [block + practice_block for block in blocks],
         repeat_of=np.array([*[None] * n_practice, *again], dtype=object),
     )
+
+
+_choices = partial(ListDesign, make=choice_lists)
+TRIPLET_LISTS = _choices(
+    label=ODD_ONE_OUT,
+    table="design",
+    form=TRIAL_LIST,
+    question=lambda config: Question("odd_one_out", 3),
+    checks=odd_one_checks,
+    prefix="t",
+)
+"""Trial lists of the odd-one-out task."""
+ANCHORED_LISTS = _choices(
+    label=ANCHORED_CHOICE,
+    table="anchored",
+    form=ANCHORED_LIST,
+    what="a trial list of anchored choices",
+    question=lambda config: Question("anchored", 3),
+    checks=anchored_checks,
+    prefix="a",
+)
+"""Trial lists of the anchored-choice task."""
+ODD_OF_MANY_LISTS = _choices(
+    label=ODD_ONE_OF_MANY,
+    table="odd_one_of_many",
+    form=ODD_OF_MANY_LIST,
+    what="a trial list of odd-one-of-many",
+    question=lambda config: Question("odd_one_out", config.n_items),
+    checks=odd_one_checks,
+    prefix="s",
+)
+"""Trial lists of the odd-one-of-many task."""
+ALIKE_PAIR_LISTS = _choices(
+    label=MOST_ALIKE_PAIR,
+    table="most_alike_pair",
+    form=ALIKE_PAIR_LIST,
+    what="a trial list of most-alike-pair",
+    question=lambda config: Question("most_alike", config.n_items),
+    checks=alike_pair_checks,
+    prefix="s",
+)
+"""Trial lists of the most-alike-pair task."""
+PAIR_LISTS = _choices(
+    label=PAIR_RATING,
+    table="pair_rating",
+    number="pairs",
+    form=PAIR_LIST,
+    what="a trial list of ratings of pairs",
+    checks=rating_checks,
+    again=True,
+)
+"""Trial lists of the pair-rating task."""

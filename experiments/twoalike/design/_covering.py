@@ -1,27 +1,42 @@
-"""Triplets that show every pair of objects, as few as there can be.
+"""Trials that show every pair of objects, as few as there can be: triplets, questions, larger sets.
 
-A triplet shows three pairs. Each object must meet the m - 1 others and a triplet shows it two
-of them, which gives a lower bound on the number of triplets (Schoenheim 1964), one more in the
-cases that Hanani found. Designs of that size exist (Fort & Hedlund 1958). What they have in
-common: the pairs to be shown, and a known handful of pairs shown once more, fall apart into
-triangles. Such a division is found by hill climbing (Stinson 1985,
+Each object must meet the m - 1 others and a set of k shows it k - 1 of them, which gives a lower
+bound on the number of sets (Schoenheim 1964), of triplets one more in the cases that Hanani found.
+Triplets reach it (Fort & Hedlund 1958): the pairs to be shown, and a known handful of pairs shown
+once more, fall apart into triangles. Such a division is found by hill climbing (Stinson 1985,
 doi:10.1016/S0304-0208(08)73128-1): a triangle of open pairs is taken, and where its third pair is
 taken already, the triangle that has it gives way.
+
+Larger sets come near it: greedy sets first; then one after the other is taken out, and items are
+exchanged between sets until the pairs it alone showed are shown again. Arrangements tie to each
+other through pairs they share, so where two groups of sets share none, a set is added that does.
 """
 
 from collections.abc import Iterator
 from itertools import combinations, pairwise, permutations
+from math import comb
 
 import numpy as np
 
-from twoalike.design._form import Triplets
+from twoalike.design._form import Sets, TrialForm, Triplets
+from twoalike.study import Booleans, Integers
 
 RESTARTS = 8
 """Climbs tried before a design a little larger is accepted; the first nearly always succeeds."""
+STEPS_PER_TRIPLET = 400
+"""Steps after which a climb is given up; the usual number is below ten."""
+EXCHANGES = 10_000
+"""Exchanges of items to try, about a second; more gain little (benchmarks/arrangement.py)."""
+TENURE = (2, 10)
+"""Steps an item stays after it was brought in: drawn from 2 to 9."""
+_TRIES = 20
+"""Times that a further covering is looked for which shares no set with those before."""
+_PAIRINGS = 200
+"""Times that the candidates of a reference are paired anew where a pair came twice."""
 
 
-def covering_bound(m: int, repeats: int = 1) -> int:
-    """Fewest triplets that show each pair of ``m`` objects ``repeats`` times or more.
+def covering_bound(m: int, repeats: int = 1, size: int = 3) -> int:
+    """Fewest sets of ``size`` that show each pair of ``m`` objects ``repeats`` times or more.
 
     References
     ----------
@@ -30,13 +45,114 @@ def covering_bound(m: int, repeats: int = 1) -> int:
 
     Examples
     --------
-    >>> [covering_bound(m) for m in (10, 20, 24, 30, 48, 100)]
-    [17, 67, 96, 150, 384, 1667]
+    >>> [covering_bound(m) for m in (10, 20, 24, 30, 48, 100)], covering_bound(100, size=8)
+    ([17, 67, 96, 150, 384, 1667], 188)
     """
-    meetings = -(-repeats * (m - 1) // 2)
-    bound = -(-m * meetings // 3)
-    exact = repeats * (m - 1) % 2 == 0
-    return bound + int(exact and repeats * m * (m - 1) // 2 % 3 == 2)
+    if size >= m:
+        return repeats
+    meetings = -(-repeats * (m - 1) // (size - 1))
+    exact = size == 3 and repeats * (m - 1) % 2 == 0
+    return -(-m * meetings // size) + int(exact and repeats * m * (m - 1) // 2 % 3 == 2)
+
+
+def fewest_trials(form: TrialForm, m: int, repeats: int = 1) -> int:
+    """Fewest trials that could show each pair of ``m`` objects so often.
+
+    Examples
+    --------
+    >>> [fewest_trials(form, 20) for form in (TrialForm(4), TrialForm(3), TrialForm(3, True))]
+    [35, 67, 95]
+    """
+    if form.anchored:  # a pair is a reference and a candidate
+        return -(-repeats * comb(m, 2) // 2)
+    return covering_bound(m, repeats, form.items)
+
+
+def covering_trials(form: TrialForm, m: int, repeats: int, rng: np.random.Generator) -> Sets:
+    """Find trials that show each pair of ``m`` objects ``repeats`` times or more.
+
+    Of questions, one of the pair is the reference, each of the two about equally often.
+
+    Returns
+    -------
+    Shape (n, k), in the order of the form in each row, in random order. Only pairs, and triplets
+    beyond m - 2 repeats, come more than once. Of sets of four and more, some may be there to tie
+    groups of trials together (see :func:`covering_sets`).
+
+    Examples
+    --------
+    >>> covering_trials(TrialForm(6), 6, 1, np.random.default_rng(0))
+    array([[0, 1, 2, 3, 4, 5]])
+    >>> covering_trials(TrialForm(3, anchored=True), 9, 1, np.random.default_rng(0)).shape
+    (18, 3)
+    """
+    if form.anchored:
+        return _covering_questions(m, repeats, rng)
+    if form.items == 2:
+        return np.tile(np.column_stack(np.triu_indices(m, 1)), (repeats, 1)).astype(np.int64)
+    if form.items == 3:
+        return covering_triplets(m, repeats, rng)
+    found: set[tuple[int, ...]] = set()
+    for _ in range(repeats):
+        coverings = (
+            {tuple(items) for items in covering_sets(m, form.items, rng)} for _ in range(_TRIES)
+        )
+        further = next((one for one in coverings if not one & found), None)
+        if further is None:
+            raise ValueError(
+                f"each pair of {m} objects cannot be shown {repeats} times in {form.noun} without "
+                "showing one twice."
+            )
+        found |= further
+    return rng.permutation(np.array(sorted(found), dtype=np.int64))
+
+
+def _covering_questions(m: int, repeats: int, rng: np.random.Generator) -> Integers:
+    """Questions that show each pair, one of them the reference, ceil(repeats m (m - 1) / 4).
+
+    Each pair is given a direction, from the reference to the candidate, so that every object is
+    the reference of about as many pairs; the candidates of a reference are then paired at random.
+    An odd number of candidates would leave one alone, so one pair is turned round between each two
+    objects that have one: at most one object needs a candidate more.
+    """
+    towards = _directed(m, repeats, rng)
+    odd = rng.permutation(np.flatnonzero(towards.sum(axis=1) % 2)).tolist()
+    for one, other in zip(odd[::2], odd[1::2], strict=False):
+        source, end = (one, other) if towards[one, other] else (other, one)
+        towards[source, end] -= 1
+        towards[end, source] += 1
+    if len(odd) % 2:
+        last = odd[-1]
+        others = np.delete(np.arange(m), last)
+        towards[last, others[np.argmin(towards[last, others] + rng.random(m - 1))]] += 1
+    parts = [_paired(reference, towards[reference], rng) for reference in range(m)]
+    return rng.permutation(np.concatenate(parts))
+
+
+def _directed(m: int, repeats: int, rng: np.random.Generator) -> Integers:
+    """How often each pair has each direction, shape (m, m): evenly, and evenly over objects."""
+    towards = np.full((m, m), repeats // 2, dtype=np.int64)
+    if repeats % 2:
+        # Round a circle, each object points to the half of them that follow it.
+        place = rng.permutation(m)
+        ahead = (place[None, :] - place[:, None]) % m
+        across = (2 * ahead == m) & (place[:, None] < m // 2)
+        towards += (2 * ahead < m) | across
+    np.fill_diagonal(towards, 0)
+    return towards
+
+
+def _paired(reference: int, counts: Integers, rng: np.random.Generator) -> Integers:
+    """Pair the candidates of a reference, no two pairs the same, shape (n, 3)."""
+    candidates = np.repeat(np.arange(len(counts)), counts)
+    for _ in range(_PAIRINGS):
+        pairs = np.sort(rng.permutation(candidates).reshape(-1, 2), axis=1)
+        if (pairs[:, 0] < pairs[:, 1]).all() and len(np.unique(pairs, axis=0)) == len(pairs):
+            return np.column_stack([np.full(len(pairs), reference), pairs])
+    raise ValueError(
+        f"pair_repeats asks for {len(candidates)} candidates of one reference among "
+        f"{len(counts) - 1} objects, which cannot be paired without asking a question twice."
+    )
 
 
 def covering_triplets(m: int, repeats: int, rng: np.random.Generator) -> Triplets:
@@ -128,10 +244,6 @@ def _show(wanting: np.ndarray, row: tuple[int, ...]) -> None:
     """Count that a triplet shows its pairs once more, in place."""
     for first, second in permutations(row, 2):
         wanting[first, second] -= 1
-
-
-STEPS_PER_TRIPLET = 400
-"""Steps after which a climb is given up; the usual number is below ten."""
 
 
 class Climb:
@@ -239,3 +351,147 @@ def _uniform(rng: np.random.Generator) -> Iterator[float]:
     """Endless uniform numbers in [0, 1); one by one they would cost ten times as much."""
     while True:
         yield from rng.random(4096).tolist()
+
+
+def covering_sets(
+    m: int, size: int, rng: np.random.Generator, *, exchanges: int = EXCHANGES
+) -> list[list[int]]:
+    """Find sets of items in which every pair is together at least once.
+
+    Parameters
+    ----------
+    size
+        Items a set, at least 4, since sets of three cannot link two groups of trials without an
+        item in common; one set of all items where there are no more.
+    exchanges
+        Exchanges of items to try, in search of fewer sets.
+
+    Returns
+    -------
+    Sets of ascending indices. Each but the first shares a pair with one before it, so that
+    all trials can be brought to one scale.
+    """
+    if size >= m:
+        return [list(range(m))]
+    member = _greedy(m, size, rng)
+    best = _linked(member, size, rng)
+    bound, left = covering_bound(m, size=size), exchanges
+    while len(member) > bound and left > 0:
+        fewer, tried = without_a_set(member, left, rng)
+        left -= tried
+        if fewer is None:
+            break
+        member = fewer
+        # A covering that shows each pair once has fewest sets, and needs most links.
+        best = min(_linked(member, size, rng), best, key=len)
+    return [np.flatnonzero(row).tolist() for row in best]
+
+
+def _greedy(m: int, size: int, rng: np.random.Generator) -> Booleans:
+    """Add sets, each with as many new pairs as greed finds; shape (sets, m): who is in which."""
+    member = []
+    new = 1.0 - np.eye(m)
+    while new.any():
+        degree = new.sum(axis=1)
+        items = [int(rng.choice(np.flatnonzero(degree == degree.max())))]
+        gain = new[items[0]].copy()
+        while len(items) < size:
+            # New pairs within the set count; those still open elsewhere break the ties.
+            score = gain + (degree + rng.random(m)) / (m * m)
+            score[items] = -1
+            items.append(int(score.argmax()))
+            gain += new[items[-1]]
+        new[np.ix_(items, items)] = 0
+        member.append(np.isin(np.arange(m), items))
+    return np.array(member)
+
+
+def _linked(member: Booleans, size: int, rng: np.random.Generator) -> Booleans:
+    """Order sets so that each shares a pair with an earlier one; add sets where none does."""
+    member = rng.permutation(member)
+    count = member.astype(np.float64)
+    shares = count @ count.T >= 2
+    waiting = np.ones(len(member), dtype=bool)
+    tied = np.zeros(len(member), dtype=bool)
+    ordered: list[Booleans] = []
+    while waiting.any():
+        ready = np.flatnonzero(waiting & tied)
+        if len(ready) or not ordered:
+            at = int(ready[0]) if len(ready) else 0
+            waiting[at] = False
+            tied |= shares[at]
+            ordered.append(member[at])
+        else:
+            before = ordered[rng.integers(len(ordered))]
+            ordered.append(_link(before, member[waiting.argmax()], size, rng))
+            tied |= count @ ordered[-1] >= 2
+    return np.array(ordered)
+
+
+def _link(before: Booleans, after: Booleans, size: int, rng: np.random.Generator) -> Booleans:
+    """Make a set of two items of each of two sets, and others at random."""
+    pairs = [rng.permutation(np.flatnonzero(row))[:2] for row in (before, after)]
+    chosen = np.unique(np.concatenate(pairs))
+    others = np.setdiff1d(np.arange(len(before)), chosen)
+    items = [*chosen, *rng.permutation(others)[: size - len(chosen)]]
+    return np.isin(np.arange(len(before)), items)
+
+
+def without_a_set(
+    member: Booleans, exchanges: int, rng: np.random.Generator
+) -> tuple[Booleans | None, int]:
+    """Take out the set that shows fewest pairs alone, and cover anew.
+
+    Tabu search: each step takes a pair that no set shows, and brings one of its items into a set
+    with the other, in place of the item that costs least; an item just brought in stays for a few
+    steps. ``member``, shape (sets, m), has which items are in which set. Returns the covering with
+    one set less, or None where none was found, and the exchanges tried.
+    """
+    counts = _together(member)
+    alone = [int((counts[np.ix_(row, row)] == 1).sum()) for row in member]
+    fewer = np.delete(member, int(np.argmin(alone)), axis=0)
+    counts = _together(fewer)
+    stays = np.zeros(fewer.shape, dtype=np.int64)
+    for step in range(exchanges):
+        missing = np.flatnonzero(counts == 0)
+        if len(missing) == 0:
+            return fewer, step
+        pair = divmod(int(rng.choice(missing)), counts.shape[1])
+        _bring_together(pair, fewer, counts, stays, step, rng)
+    return None, exchanges
+
+
+def _together(member: Booleans) -> Integers:
+    """How many sets show each pair, shape (m, m); the diagonal counts as shown twice."""
+    # Floating point, for that is what fast matrix products are made for.
+    counts = np.rint(member.T.astype(np.float64) @ member.astype(np.float64)).astype(np.int64)
+    np.fill_diagonal(counts, 2)
+    return counts
+
+
+def _bring_together(
+    pair: tuple[int, int],
+    member: Booleans,
+    counts: Integers,
+    stays: Integers,
+    step: int,
+    rng: np.random.Generator,
+) -> None:
+    """Bring the second item into the set with the first where that costs least; in place."""
+    held, new = pair
+    rows = np.flatnonzero(member[:, held])
+    items = np.nonzero(member[rows])[1].reshape(len(rows), -1)
+    lost = (counts[items[:, :, None], items[:, None, :]] == 1).sum(axis=2)
+    open_with_new = counts[new][items] == 0
+    gained = open_with_new.sum(axis=1, keepdims=True) - open_with_new
+    cost = lost - gained + 0.5 * rng.random(lost.shape)
+    cost[stays[rows[:, None], items] > step] += counts.size
+    cost[items == held] = np.inf
+    at, place = divmod(int(cost.argmin()), cost.shape[1])
+    row, out = rows[at], items[at, place]
+    rest = np.delete(items[at], place)
+    for item, change in ((out, -1), (new, 1)):
+        counts[item, rest] += change
+        counts[rest, item] += change
+    member[row, [out, new]] = False, True
+    stays[row, new] = step + rng.integers(*TENURE)

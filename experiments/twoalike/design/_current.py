@@ -12,21 +12,11 @@ from typing import Any, get_args
 
 import numpy as np
 
+from twoalike.design._design import ListDesign
 from twoalike.design._levels import study_classes
-from twoalike.design._list_design import (
-    ALIKE_PAIR_LISTS,
-    ANCHORED_LISTS,
-    ARRANGEMENT_LISTS,
-    ODD_OF_MANY_LISTS,
-    PAIR_LISTS,
-    SORTING_LISTS,
-    TRIPLET_LISTS,
-    ListDesign,
-)
-from twoalike.design._object_sets import check_set_size, for_person
-from twoalike.design._objects import in_condition
-from twoalike.design._set_list import arrangement_checks
-from twoalike.registry import find_task
+from twoalike.design._objects import check_set_size, for_person, in_condition
+from twoalike.design._sets import arrangement_checks
+from twoalike.registry import find_task, task_names
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import (
     Study,
@@ -40,10 +30,6 @@ from twoalike.study import (
 
 _FEW = 5
 """Participants that a message names one by one."""
-_LISTS = (
-    *(TRIPLET_LISTS, ANCHORED_LISTS, ODD_OF_MANY_LISTS, ALIKE_PAIR_LISTS),
-    *(ARRANGEMENT_LISTS, PAIR_LISTS, SORTING_LISTS),
-)
 
 
 def refused_tasks(study: Study, stimuli: StimulusSet, tasks: Iterable[str]) -> list[str]:
@@ -143,12 +129,19 @@ def check_list_is_current(
     )
 
 
+def _own_inputs(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep inputs that are the study's own; a posterior may be gone since it chose the triplets."""
+    return {role: it for role, it in about["inputs"].items() if role in ("stimuli", "features")}
+
+
 def _before(about: Mapping[str, Any], study: Study, lists: ListDesign) -> dict[str, Any]:
     """Seed, settings and checksums that a list was made with."""
     # A key that a later version brought had its default.
     defaults = type(lists.settings(study))().model_dump(mode="json")
+    digests = {
+        f"checksum of {entry['file']}": entry["sha256"][:8] for entry in _own_inputs(about).values()
+    }
     settings = {**defaults, **about["config"]["design"]}
-    digests = {_named(entry): entry["sha256"][:8] for entry in _own_inputs(about).values()}
     return {"seed": read_seed(about["seed"]), lists.table: settings, **digests}
 
 
@@ -157,20 +150,12 @@ def _now(about: Mapping[str, Any], study: Study, lists: ListDesign) -> dict[str,
     features = study.root / study.config.design.features
     files = {"stimuli": study.stimuli / MANIFEST, "features": features}
     digests = {
-        _named(entry): sha256_file(files[role])[:8] if files[role].is_file() else None
+        f"checksum of {entry['file']}": sha256_file(file)[:8] if file.is_file() else None
         for role, entry in _own_inputs(about).items()
+        if (file := files[role])
     }
     settings = lists.settings(study).model_dump(mode="json")
     return {"seed": study.config.seed, lists.table: settings, **digests}
-
-
-def _own_inputs(about: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep inputs that are the study's own; a posterior may be gone since it chose the triplets."""
-    return {role: it for role, it in about["inputs"].items() if role in ("stimuli", "features")}
-
-
-def _named(entry: Mapping[str, Any]) -> str:
-    return f"checksum of {entry['file']}"
 
 
 def _command(meant: Study, task: str, about: Mapping[str, Any]) -> str:
@@ -179,17 +164,19 @@ def _command(meant: Study, task: str, about: Mapping[str, Any]) -> str:
     options = made_with.get("options", {})
     who = made_with.get("participants", [made_with["participant"]])
     named = " ".join(who) if len(who) <= _FEW else f"{who[0]} ... {who[-1]} (all {len(who)} again)"
-    words = [f"twoalike design {shlex.quote(str(meant.root))}", f"`task={task}`"]
-    words.append(f"`participants={named}`")
-    if (sessions := made_with.get("sessions", made_with["session"])) > 1:
-        words.append(f"`sessions={sessions}`")
-    if "sampler" in options:
-        words.append(f"`sampler={options['sampler']}`")
-    if find_task(task).lists.is_adaptive(meant):
-        words.append("`posterior=P.nc`")
-    if "seed" in options or read_seed(about["seed"]) != meant.config.seed:
-        words.append(f"`seed={meant.config.seed}`")
-    return " ".join([*words, "`overwrite=True`"])
+    sessions = made_with.get("sessions", made_with["session"])
+    seeded = "seed" in options or read_seed(about["seed"]) != meant.config.seed
+    words = {
+        "task": task,
+        "participants": named,
+        "sessions": sessions if sessions > 1 else None,
+        "sampler": options.get("sampler"),
+        "posterior": "P.nc" if find_task(task).lists.is_adaptive(meant) else None,
+        "seed": meant.config.seed if seeded else None,
+        "overwrite": True,
+    }
+    given = [f"`{name}={word}`" for name, word in words.items() if word is not None]
+    return " ".join([f"twoalike design {shlex.quote(str(meant.root))}", *given])
 
 
 def check_categories(study: Study, stimuli: StimulusSet) -> list[str]:
@@ -198,8 +185,9 @@ def check_categories(study: Study, stimuli: StimulusSet) -> list[str]:
     Otherwise a study of images in one folder, with attention checks or the levels design, would
     pass every check and be refused when its first participant sits down.
     """
+    designs = [find_task(name).lists for name in task_names()]
     checks: list[Callable[[], object]] = [
-        *(partial(_check_kinds, lists, study, stimuli) for lists in _LISTS),
+        *(partial(_check_kinds, lists, study, stimuli) for lists in designs if lists),
         *(partial(in_condition, study, stimuli, one.name) for one in study.config.conditions),
         partial(check_set_size, study, stimuli),
     ]

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from twoalike.design._coverage import chosen, deal, objects_of
+from twoalike.design._dealing import chosen, deal, objects_of
 from twoalike.design._form import Used
 from twoalike.study import (
     MISSING,
@@ -49,20 +49,16 @@ class LevelSampler:
     """
 
     def __init__(self, classes: Integers, used: Used, rng: np.random.Generator) -> None:
-        self._classes = classes
-        self._used = used
-        self._rng = rng
-        self.exposure = np.zeros(len(classes), dtype=np.int64)
+        self._classes, self._used, self._rng = classes, used, rng
+        self._exposure = np.zeros(len(classes), dtype=np.int64)
         # Exposure with a random tie break: whoever has the lowest key comes next.
         self._key = np.where(classes >= 0, rng.random(len(classes)), np.inf)
-        sizes = np.bincount(classes[classes >= 0], minlength=1)
-        self._sizes = sizes
-        self._members = [np.flatnonzero(classes == kind) for kind in range(len(sizes))]
+        self._sizes = np.bincount(classes[classes >= 0], minlength=1)
+        self._members = [np.flatnonzero(classes == kind) for kind in range(len(self._sizes))]
 
-    def available(self) -> dict[str, int]:
+    def _available(self) -> dict[str, int]:
         """Count the triplets of each level that the classes allow."""
-        sizes = self._sizes.tolist()
-        m = sum(sizes)
+        sizes, m = self._sizes.tolist(), int(self._sizes.sum())
         within = sum(comb(size, 3) for size in sizes)
         boundary = sum(comb(size, 2) * (m - size) for size in sizes)
         between = comb(m, 3) - within - boundary
@@ -70,7 +66,6 @@ class LevelSampler:
 
     def draw(self, counts: dict[str, int]) -> pd.DataFrame:
         """Draw so many triplets of each level, in random order."""
-        available = self.available()
         rows: list[tuple[int, ...]] = []
         conditions: list[str] = []
         # The most constrained level first; the others then even out how often objects are shown.
@@ -78,22 +73,21 @@ class LevelSampler:
             for drawn in range(counts[level]):
                 row = next(self._lowest(level), None)
                 if row is None:
-                    raise ValueError(
-                        f"asked for {counts[level]} triplets {_WORDS[level]}, found {drawn} that "
-                        f"are not used yet ({available[level]} in all, {len(self._sizes)} classes)."
+                    raise TwoalikeError(
+                        f"design: asked for {counts[level]} triplets {_WORDS[level]}, found "
+                        f"{drawn} that are not used yet ({self._available()[level]} in all, "
+                        f"{len(self._sizes)} classes). Lower design.trials or change "
+                        "design.shares or the classes."
                     )
-                self._take(row)
+                self._used.add(row)
+                items = list(row)
+                self._exposure[items] += 1
+                self._key[items] = self._exposure[items] + self._rng.random(3)
                 rows.append(row)
                 conditions.append(CONDITIONS[level])
         trials = chosen(np.array(rows, dtype=np.int64).reshape(-1, 3), "levels")
         order = self._rng.permutation(len(rows))
         return trials.assign(condition=np.array(conditions, dtype=object)).iloc[order]
-
-    def _take(self, row: tuple[int, ...]) -> None:
-        self._used.add(row)
-        items = list(row)
-        self.exposure[items] += 1
-        self._key[items] = self.exposure[items] + self._rng.random(3)
 
     def _lowest(self, level: str) -> Iterator[tuple[int, ...]]:
         """Triplets not used yet, those of the least shown objects first."""
@@ -106,8 +100,7 @@ class LevelSampler:
         kinds = np.flatnonzero(self._sizes >= least)
         known = self._classes >= 0
         total = np.bincount(self._classes[known], weights=self._key[known])
-        mean = total[kinds] / self._sizes[kinds]
-        for kind in kinds[np.argsort(mean)]:
+        for kind in kinds[np.argsort(total[kinds] / self._sizes[kinds])]:
             members = self._members[kind]
             yield members[np.argsort(self._key[members])].tolist()
 
@@ -246,7 +239,7 @@ def level_session(
     classes: Integers, config: DesignConfig, rng: np.random.Generator
 ) -> pd.DataFrame:
     """Draw the main triplets of one session, in the shares that ``config`` wants."""
-    return _draw(LevelSampler(classes, set(), rng), level_counts(config.trials, config.shares))
+    return LevelSampler(classes, set(), rng).draw(level_counts(config.trials, config.shares))
 
 
 def level_practice(
@@ -255,7 +248,7 @@ def level_practice(
     """Practice triplets that are not in ``used``, equally many of each level in use."""
     in_use = {name: share > 0 for name, share in config.shares.model_dump().items()}
     equal = LevelShares(**{name: on / sum(in_use.values()) for name, on in in_use.items()})
-    return _draw(LevelSampler(classes, used, rng), level_counts(config.practice, equal))
+    return LevelSampler(classes, used, rng).draw(level_counts(config.practice, equal))
 
 
 def level_sessions(
@@ -280,7 +273,7 @@ def level_sessions(
         )
     lists = participants // groups * sessions
     counts = level_counts(config.trials, config.shares)
-    pool = _draw(LevelSampler(classes, set(), rng), {name: n * lists for name, n in counts.items()})
+    pool = LevelSampler(classes, set(), rng).draw({name: n * lists for name, n in counts.items()})
     triplets, conditions = objects_of(pool), pool["condition"].tolist()
     dealt = [deal(triplets, conditions, lists, len(classes), rng) for _ in range(groups)]
     return [
@@ -288,12 +281,3 @@ def level_sessions(
         for who in range(participants)
         for session in range(sessions)
     ]
-
-
-def _draw(sampler: LevelSampler, counts: dict[str, int]) -> pd.DataFrame:
-    try:
-        return sampler.draw(counts)
-    except ValueError as error:
-        raise TwoalikeError(
-            f"design: {error} Lower design.trials or change design.shares or the classes."
-        ) from error

@@ -6,20 +6,20 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from twoalike.design._dealing import object_sets
 from twoalike.stimuli import StimulusSet
-from twoalike.study import SAFE_SEED, Condition, Strict, Study, StudyConfig, TwoalikeError
+from twoalike.study import SAFE_SEED, Strict, Study, StudyConfig, TwoalikeError
 
 
 def shown_objects(stimuli: StimulusSet, config: Strict) -> tuple[str, ...]:
     """Objects that the settings of a task's lists leave in (``exclude``), in manifest order."""
     tables = StudyConfig.model_fields.items()
     name = next(key for key, field in tables if field.annotation is type(config))
-    exclude = config.exclude  # type: ignore[attr-defined]
-    return tuple(shown_table(stimuli, exclude, name)["id"])
+    return tuple(shown_table(stimuli, config.exclude, name)["id"])  # type: ignore[attr-defined]
 
 
 def shown_table(
-    stimuli: StimulusSet, exclude: Mapping[str, Sequence[str]], name: str = "design"
+    stimuli: StimulusSet, exclude: Mapping[str, Sequence[str]], name: str
 ) -> pd.DataFrame:
     """Rows of the manifest that ``exclude`` leaves, numbered from 0.
 
@@ -27,20 +27,8 @@ def shown_table(
     """
     table = stimuli.table
     keep = pd.Series(True, index=table.index)
-    columns = ("id", *stimuli.levels)
-    for column, values in exclude.items():
-        if column not in columns:
-            raise TwoalikeError(
-                f"{name}.exclude: no column {column!r} in the manifest of {stimuli.folder}; "
-                f"expected one of {', '.join(columns)}."
-            )
-        unknown = sorted(set(values) - set(table[column]))
-        if unknown:
-            raise TwoalikeError(
-                f"{name}.exclude: {column} {unknown[0]!r} is not in the manifest of "
-                f"{stimuli.folder}. Check the spelling."
-            )
-        keep &= ~table[column].isin(values)
+    for named in _named(stimuli, exclude, f"{name}.exclude"):
+        keep &= ~named
     shown = table[keep].reset_index(drop=True)
     if len(shown) < 3:
         raise TwoalikeError(
@@ -48,6 +36,24 @@ def shown_table(
             "trial needs three."
         )
     return shown
+
+
+def _named(
+    stimuli: StimulusSet, rules: Mapping[str, Sequence[str]], where: str
+) -> list["pd.Series[bool]"]:
+    """Which objects have one of the values, by rule: a column of the manifest and its values."""
+    table, columns = stimuli.table, ("id", *stimuli.levels)
+    for column, values in rules.items():
+        if column not in columns:
+            raise TwoalikeError(
+                where=where, expected=f"one of the columns {', '.join(columns)}", found=repr(column)
+            )
+        if unknown := sorted(set(values) - set(table[column])):
+            raise TwoalikeError(
+                f"{where}: {column} {unknown[0]!r} is not in the manifest of {stimuli.folder}. "
+                "Check the spelling."
+            )
+    return [table[column].isin(values) for column, values in rules.items()]
 
 
 def in_condition(study: Study, stimuli: StimulusSet, name: str) -> Study:
@@ -64,10 +70,38 @@ def in_condition(study: Study, stimuli: StimulusSet, name: str) -> Study:
     high = 0 if study.config.seed < SAFE_SEED else int(words[1])
     config = study.config.model_copy(update={"seed": (high << 64) + int(words[0])})
     there = replace(there, config=config)
-    return only_objects(there, stimuli, _objects_of(own, study, stimuli)) if own.objects else there
+    if not own.objects:
+        return there
+    keep = pd.Series(True, index=stimuli.table.index)
+    where = f"{study.root / 'study.toml'}: conditions, {name}, objects"
+    for named in _named(stimuli, own.objects, where):
+        keep &= named
+    return _only(there, stimuli, stimuli.table["id"][keep].tolist())
 
 
-def only_objects(study: Study, stimuli: StimulusSet, shown: Collection[str]) -> Study:
+def for_person(study: Study, stimuli: StimulusSet) -> Study:
+    """Return the study with the objects of a participant's set only."""
+    size, number = study.config.objects_per_person, study.object_set
+    if not (size and number):
+        return study
+    check_set_size(study, stimuli)
+    n = 1 << (number - 1).bit_length()  # so that the sets of many people are made a few times only
+    chosen = object_sets(len(stimuli.ids), size, n, study.config.seed)[number - 1]
+    return _only(study, stimuli, {stimuli.ids[item] for item in chosen.tolist()})
+
+
+def check_set_size(study: Study, stimuli: StimulusSet) -> None:
+    """Refuse sets that are larger than the stimuli, or too small for a trial."""
+    size, m = study.config.objects_per_person, len(stimuli.ids)
+    if size and not 3 <= size <= m:
+        raise TwoalikeError(
+            where=f"{study.root / 'study.toml'}: objects_per_person",
+            expected=f"0, or 3 to {m} (as many as there are stimuli)",
+            found=str(size),
+        )
+
+
+def _only(study: Study, stimuli: StimulusSet, shown: Collection[str]) -> Study:
     """Return the study with all objects but those ``shown`` excluded, from any task's design."""
     hidden = [name for name in stimuli.ids if name not in shown]
     updates = {}
@@ -79,22 +113,3 @@ def only_objects(study: Study, stimuli: StimulusSet, shown: Collection[str]) -> 
             exclude = {**left_out, "id": ids} if ids else left_out
             updates[key] = table.model_copy(update={"exclude": exclude})
     return replace(study, config=study.config.model_copy(update=updates))
-
-
-def _objects_of(condition: Condition, study: Study, stimuli: StimulusSet) -> list[str]:
-    table = stimuli.table
-    keep = pd.Series(True, index=table.index)
-    where = f"{study.root / 'study.toml'}: conditions, {condition.name}, objects"
-    for column, values in condition.objects.items():
-        columns = ("id", *stimuli.levels)
-        if column not in columns:
-            raise TwoalikeError(
-                where=where, expected=f"one of the columns {', '.join(columns)}", found=repr(column)
-            )
-        if unknown := sorted(set(values) - set(table[column])):
-            raise TwoalikeError(
-                f"{where}: {column} {unknown[0]!r} is not in the manifest of {stimuli.folder}. "
-                "Check the spelling."
-            )
-        keep &= table[column].isin(values)
-    return table["id"][keep].tolist()

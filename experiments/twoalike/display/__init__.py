@@ -1,5 +1,15 @@
 """The one place that knows PsychoPy: window, drawing, input. Imported only where one is shown."""
 
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from twoalike.display._calibrate import measure_screen as measure_screen
+from twoalike.display._calibrate import verdict as verdict
+from twoalike.display._devices import DeviceSpeaker as DeviceSpeaker
+from twoalike.display._devices import SilentSpeaker as SilentSpeaker
+from twoalike.display._devices import Speaker as Speaker
+from twoalike.display._devices import TriggerPort as TriggerPort
+from twoalike.display._devices import open_scanner as open_scanner
+from twoalike.display._devices import open_triggers as open_triggers
+from twoalike.display._open import SharedWindow as SharedWindow
+from twoalike.display._open import require_screen as require_screen
+from twoalike.display._open import virtual_display as virtual_display
+from twoalike.display._window import WindowScreen as WindowScreen
+from twoalike.display._window import open_window as open_window

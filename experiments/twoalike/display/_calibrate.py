@@ -18,15 +18,16 @@ from twoalike.display._open import (
     require_screen,
 )
 from twoalike.display._open import virtual_display as start_display
-from twoalike.display._window import key_name
+from twoalike.display._window import InputQueue
 from twoalike.study import ScreenProfile, TwoalikeError, load_profile, save_profile
+from twoalike.tasks import Event, KeyPress, Nudge, Scroll, Stop
 
 CARD_M = (0.0856, 0.05398)
 """Width and height of bank and identity cards in metres (ISO/IEC 7810, ID-1)."""
 CORNER_M = 0.00318
 """Radius of their corners in metres."""
-_STEPS = {"left": -1, "right": 1, "down": -10, "up": 10}
-"""Pixels that a key makes the card wider; one pixel is a third of a millimetre at most."""
+_TEN = 10
+"""Pixels that an upward arrow makes the card wider; one is a third of a millimetre at most."""
 _NOTCH = 2
 """Pixels that a notch of the mouse wheel makes the card wider."""
 _SMALLEST = 40
@@ -38,8 +39,10 @@ class CardMatch:
 
     Examples
     --------
-    >>> match = CardMatch(320, 1000).press("up").press("right").scroll(-1)
-    >>> match.width_px, match.press("return").fits
+    >>> match = CardMatch(320, 1000)
+    >>> for event in (Nudge(1.0, 0, 1), Nudge(2.0, 1, 0), Scroll(3.0, -1), KeyPress(4.0, "return")):
+    ...     match = match.take(event)
+    >>> match.width_px, match.fits
     (329, True)
     """
 
@@ -57,17 +60,18 @@ class CardMatch:
         """Whether there is nothing more to do."""
         return self.fits or self.left
 
-    def press(self, key: str) -> "CardMatch":
-        """Take a key: arrows scale, return and space accept, escape leaves."""
-        if key in {"return", "num_enter", "space"}:
-            return replace(self, fits=True)
-        if key == "escape":
-            return replace(self, left=True)
-        return self._wider(_STEPS.get(key, 0))
-
-    def scroll(self, notches: float) -> "CardMatch":
-        """Take the mouse wheel; forwards makes the card larger."""
-        return self._wider(round(_NOTCH * notches))
+    def take(self, event: Event) -> "CardMatch":
+        """Take an event: arrows and the wheel scale, return and space accept, escape leaves."""
+        match event:
+            case KeyPress(key="return" | "num_enter" | "space"):
+                return replace(self, fits=True)
+            case KeyPress(key="escape") | Stop():
+                return replace(self, left=True)
+            case Nudge(dx=dx, dy=dy):
+                return self._wider(dx + _TEN * dy)
+            case Scroll(notches=notches):
+                return self._wider(round(_NOTCH * notches))
+        return self
 
     def _wider(self, pixels: int) -> "CardMatch":
         width = max(_SMALLEST, min(self.largest_px, self.width_px + pixels))
@@ -187,21 +191,11 @@ _FRAMES_TEXT = "Measuring the screen ...\n\nPlease do not touch the computer."
 
 
 class _Window:
-    """A PsychoPy window for measuring, with the presses it heard."""
+    """A PsychoPy window for measuring, with the events it heard."""
 
     def __init__(self, window: Any, screen_size: tuple[int, int]) -> None:
-        import pyglet
-
         self.window, self._screen_size = window, screen_size
-        self._heard: list[str | float] = []
-        self._key = pyglet.window.key
-        window.winHandle.push_handlers(
-            on_key_press=self._on_key,
-            # Comes again while a key is held, unlike a key press.
-            on_text_motion=self._on_arrow,
-            on_mouse_scroll=self._on_scroll,
-            on_close=self._on_close,
-        )
+        self.heard = InputQueue(window.winHandle, time.monotonic).take
 
     @property
     def size(self) -> tuple[int, int]:
@@ -214,12 +208,6 @@ class _Window:
         """Pixels of the whole screen in the same unit, also where the desktop has another."""
         scale = self.size[0] / self.window.winHandle.get_size()[0]
         return round(self._screen_size[0] * scale), round(self._screen_size[1] * scale)
-
-    def heard(self) -> list[str | float]:
-        """Keys by name and notches of the wheel since the last call."""
-        self.window.winHandle.dispatch_events()
-        heard, self._heard = self._heard, []
-        return heard
 
     def text(self, text: str, height: float) -> Any:
         """Text in the upper part of the window."""
@@ -235,21 +223,6 @@ class _Window:
             units="pix",
         )
 
-    def _on_key(self, symbol: int, _modifiers: int) -> None:
-        name = key_name(self._key.symbol_string(symbol))
-        if name not in {"left", "right", "up", "down"}:
-            self._heard.append(name)
-
-    def _on_arrow(self, motion: int) -> None:
-        self._heard.append(key_name(self._key.symbol_string(motion)))
-
-    def _on_scroll(self, _x: int, _y: int, _across: float, notches: float) -> None:
-        self._heard.append(float(notches))
-
-    def _on_close(self) -> bool:
-        self._heard.append("escape")
-        return True
-
 
 @contextmanager
 def _open(profile: ScreenProfile, *, windowed: bool) -> Iterator[_Window]:
@@ -263,12 +236,11 @@ def _open(profile: ScreenProfile, *, windowed: bool) -> Iterator[_Window]:
 
 
 def _match_card(opened: _Window, start_px: int) -> CardMatch:
-    """Let a person bring the drawn card to the size of a real one."""
     from psychopy import visual
 
     width, height = opened.size
     match = CardMatch(start_px, int(min(0.9 * width, 0.5 * height * CARD_M[0] / CARD_M[1])))
-    match = match.scroll(0)  # into the range that fits
+    match = match.take(Scroll(0.0, 0))  # into the range that fits
     corner = (-match.largest_px // 2, -int(0.45 * height))
     text = opened.text(_CARD_TEXT, 0.026 * height)
     card, drawn = None, 0
@@ -286,9 +258,8 @@ def _match_card(opened: _Window, start_px: int) -> CardMatch:
         text.draw()
         opened.window.flip()
         time.sleep(_REST_S)
-        for step in opened.heard():
-            if not match.over:
-                match = match.press(step) if isinstance(step, str) else match.scroll(step)
+        for event in opened.heard():
+            match = match if match.over else match.take(event)
     return match
 
 

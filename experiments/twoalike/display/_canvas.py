@@ -37,24 +37,7 @@ MOST_BYTES = 2 * 2**30
 
 
 class FilmStimulus:
-    """A film that is drawn like an image.
-
-    Each time that it appears, it begins with its first frame.
-
-    Parameters
-    ----------
-    film
-        Decoded at the largest size that is shown.
-    make
-        Makes an image stimulus of a picture.
-
-    Attributes
-    ----------
-    full_size
-        Width and height in pixels, as last asked for.
-    pos, size
-        Where it is drawn next, and how large.
-    """
+    """A film that is drawn like an image, and begins anew each time that it appears."""
 
     def __init__(self, film: Film, make: Callable[[Image.Image], Any]) -> None:
         self._film = film

@@ -1,11 +1,12 @@
 """From scenes to pixels."""
 
+import hashlib
 import math
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 
 from twoalike.display._canvas import MOST_IMAGES, Canvas
-from twoalike.display._placed import ArenaPainter, PilesPainter
+from twoalike.stimuli.lettering import LINE, Letters, right_to_left
 from twoalike.tasks import (
     Arena,
     Ask,
@@ -13,7 +14,6 @@ from twoalike.tasks import (
     Countdown,
     Fixation,
     FreeSorting,
-    GridLayout,
     GridProtocol,
     ImageRow,
     ImagesProtocol,
@@ -21,15 +21,18 @@ from twoalike.tasks import (
     MultiArrangement,
     Page,
     PairRating,
+    Pile,
     Piles,
+    Placed,
     Protocol,
+    PushButton,
     Rating,
     Scene,
     TextLayout,
     View,
     box_fill,
     caret_place,
-    lay_out_images,
+    lay_out,
     lay_out_page,
     lay_out_question,
     line_starts,
@@ -37,8 +40,9 @@ from twoalike.tasks import (
     readable_on,
     shown_lines,
 )
-from twoalike.tasks.lettering import LINE, Letters, label_size, right_to_left, tail
-from twoalike.tasks.odd_one_out import Choosing
+from twoalike.tasks.free_sorting import NAME_LINES
+from twoalike.tasks.lettering import label_size, tail
+from twoalike.tasks.multi_arrangement import PlacedImages, arena_lines
 from twoalike.tasks.pair_rating import lay_out_rating
 
 
@@ -53,7 +57,7 @@ class RatingPainter:
     def draw(self, rating: Rating, now: float) -> None:
         """Draw ``rating`` as it looks at time ``now``."""
         canvas, layout = self._canvas, self._layout
-        for name, centre in zip(rating.images, (layout.left, layout.right), strict=True):
+        for name, centre in zip(rating.images, layout.centres, strict=True):
             wide, high = canvas.image(name, layout.image, *centre)
             if name in rating.marked:
                 thick = 2 * canvas.thick
@@ -105,6 +109,140 @@ class RatingPainter:
             canvas.label(number, 0, layout.words_y)
 
 
+_EDGES = 256
+_RIM, _THIN_RIM = 3, 2
+_BAR = 0.3
+"""Share of the window's width that timer and progress take."""
+
+
+class _PlacedPainter:
+    """Draws images that are taken and put somewhere, and what is around them."""
+
+    def __init__(self, canvas: Canvas, settings: PlacedImages) -> None:
+        self._canvas, self._settings = canvas, settings
+        self._fill = box_fill(canvas.screen) if settings.fill == "theme" else settings.fill
+
+    def _draw_over(self, scene: Arena | Piles, now: float, prompt: str) -> None:
+        """Draw all but the places where images are put."""
+        canvas = self._canvas
+        lines, bar = arena_lines(canvas.frame), _BAR * canvas.frame.size[0]
+        for button in scene.buttons:
+            self._draw_button(button)
+        bare = [placed.stimulus for placed in scene.images if canvas.needs_number(placed.stimulus)]
+        numbers = {name: n for n, name in enumerate(sorted(bare, key=_mixed), start=1)}
+        for placed in scene.images:  # above the buttons: an image under one could not be taken
+            self._draw_image(placed)
+            if placed.stimulus in numbers:
+                number, low = str(numbers[placed.stimulus]), placed.y - 0.36 * placed.size
+                canvas.label(number, placed.x, low, scale=0.8)
+        canvas.label(prompt, 0, lines.prompt)
+        canvas.label(scene.counter, 0, lines.counter)
+        canvas.timer(scene.until, now, lines.timer, bar)
+        if scene.magnified is not None:
+            self._draw_magnified(scene.magnified, round(scene.magnified_size))
+
+    def _draw_image(self, placed: Placed) -> None:
+        # One texture serves both sizes: made for the larger, which is the one looked at.
+        side = round(placed.size * (1 if placed.rim == "held" else self._settings.held_scale))
+        wide, high = self._canvas.image(
+            placed.stimulus, side, placed.x, placed.y, shown=placed.size
+        )
+        colour, thick = {
+            "inside": (self._settings.rim, _THIN_RIM),
+            "outside": (self._settings.outside_rim, _RIM),
+            "held": (self._settings.held_rim, _RIM),
+            "playing": (self._canvas.screen.accent, 2 * _RIM),
+        }[placed.rim]
+        size = (wide + thick, high + thick)
+        self._canvas.box(placed.x, placed.y, *size, line=colour, thick=thick)
+
+    def _draw_button(self, button: PushButton) -> None:
+        canvas, screen = self._canvas, self._canvas.screen
+        fill, ink, line = canvas.faint, screen.foreground, None
+        if button.enabled and button.name == "done":
+            fill, ink = screen.accent, "#ffffff"
+        elif button.enabled:  # outlined, so that only the button of every trial stands out
+            fill, line = box_fill(screen), canvas.rim
+        size = (button.width, button.height)
+        canvas.box(button.x, button.y, *size, fill=fill, line=line, thick=canvas.thick)
+        ink = readable_on(fill, ink)
+        canvas.label(button.text, button.x, button.y, colour=ink, width=button.width)
+
+    def _draw_magnified(self, name: str, side: int) -> None:
+        canvas = self._canvas
+        canvas.box(0, 0, side + 24, side + 24, fill=self._fill, line=canvas.faint)
+        canvas.image(name, side, 0, 0)
+
+
+def _mixed(name: str) -> bytes:
+    """Order of numbers that tells nothing of the manifest's."""
+    return hashlib.sha256(name.encode()).digest()
+
+
+class ArenaPainter(_PlacedPainter):
+    """Draws arenas."""
+
+    def __init__(self, canvas: Canvas, protocol: MultiArrangement) -> None:
+        super().__init__(canvas, protocol.arena)
+        self._circle = canvas.visual.Circle(
+            canvas.window,
+            edges=_EDGES,
+            units="pix",
+            lineWidth=2,
+            fillColor=self._fill,
+            lineColor=protocol.arena.line,
+        )
+
+    def draw(self, arena: Arena, now: float) -> None:
+        """Draw ``arena`` as it looks at time ``now``."""
+        canvas = self._canvas
+        self._circle.pos, self._circle.radius = arena.centre, arena.radius
+        self._circle.draw()
+        if arena.progress is not None:
+            bar = _BAR * canvas.frame.size[0]
+            canvas.bar(arena.progress, arena_lines(canvas.frame).progress, bar)
+        self._draw_over(arena, now, arena.prompt)
+
+
+class PilesPainter(_PlacedPainter):
+    """Draws piles and the images that are to be sorted into them."""
+
+    def __init__(self, canvas: Canvas, protocol: FreeSorting) -> None:
+        super().__init__(canvas, protocol.piles)
+        self._line = protocol.piles.line
+
+    def draw(self, piles: Piles, now: float) -> None:
+        """Draw ``piles`` as they look at time ``now``."""
+        canvas = self._canvas
+        tray = piles.tray
+        canvas.box(tray.x, tray.y, tray.width, tray.height, line=canvas.faint, thick=canvas.thick)
+        for pile in piles.piles:
+            self._draw_pile(pile)
+        asks = piles.entry is not None
+        self._draw_over(piles, now, "" if asks else piles.prompt)
+        if piles.entry is not None:
+            self._draw_entry(piles.prompt, piles.entry, tray)
+
+    def _draw_pile(self, pile: Pile) -> None:
+        canvas, target = self._canvas, pile.rim == "target"
+        line = canvas.screen.accent if target else self._line
+        thick = canvas.thick * (2 if target else 1)
+        canvas.box(pile.x, pile.y, pile.width, pile.height, fill=self._fill, line=line, thick=thick)
+        if pile.name:
+            text, room = canvas.frame.text, pile.width - canvas.frame.text
+            shown = tail(pile.name, text, room)
+            canvas.label(shown, pile.x, pile.y + pile.height / 2 - 0.8 * text, width=room)
+
+    def _draw_entry(self, prompt: str, entry: str, tray: Pile) -> None:
+        """Ask for a name where images lay, which are all in piles by then."""
+        canvas, text = self._canvas, self._canvas.frame.text
+        room = tray.width - text
+        canvas.label(prompt, tray.x, tray.y + NAME_LINES * text, width=room)
+        fill, line = box_fill(canvas.screen), canvas.screen.accent
+        canvas.box(tray.x, tray.y, room, 2.4 * text, fill=fill, line=line, thick=canvas.thick)
+        canvas.label(tail(f"{entry}|", text, room - text), tray.x, tray.y, width=room)
+
+
 _ARROWS = ("\N{LEFTWARDS ARROW}", "\N{RIGHTWARDS ARROW}")
 
 
@@ -113,12 +251,13 @@ class Painter:
 
     def __init__(self, canvas: Canvas, protocol: Protocol, view: View) -> None:
         self._canvas = canvas
-        self._lay_out: Callable[[int], Layout | GridLayout] | None = None
+        self._lay_out: Callable[[int], Layout] | None = None
         self._rating: RatingPainter | None = None
         self._placed: ArenaPainter | PilesPainter | None = None
-        self._scrambles = isinstance(protocol, Choosing) and protocol.timing.mask == "scrambled"
+        timing = getattr(protocol, "timing", None)
+        self._scrambles = getattr(timing, "mask", "none") == "scrambled"
         if isinstance(protocol, ImagesProtocol | GridProtocol):
-            self._lay_out = cache(partial(lay_out_images, protocol, view))
+            self._lay_out = cache(partial(lay_out, protocol, view))
         elif isinstance(protocol, PairRating):
             self._rating = RatingPainter(canvas, protocol, view)
         elif isinstance(protocol, MultiArrangement):
@@ -197,7 +336,7 @@ class Painter:
                 assert isinstance(self._placed, PilesPainter)
                 self._placed.draw(scene, now)
 
-    def _draw_row(self, row: ImageRow, layout: Layout | GridLayout, now: float) -> None:
+    def _draw_row(self, row: ImageRow, layout: Layout, now: float) -> None:
         canvas, labels = self._canvas, row.labels or ("",) * len(row.images)
         for place, name, label in zip(layout.places, row.images, labels, strict=True):
             if name is not None:
@@ -209,7 +348,7 @@ class Painter:
         canvas.label(row.verdict or row.prompt, 0, layout.prompt_y, scale=1.3)
         canvas.timer(row.until, now, layout.timer_y)
 
-    def _draw_frame(self, name: str, layout: Layout | GridLayout, place: str) -> None:
+    def _draw_frame(self, name: str, layout: Layout, place: str) -> None:
         """Draw a frame as two boxes behind an image: thick lines would leave the corners open."""
         canvas, thick = self._canvas, max(4, self._canvas.frame.text // 4)
         wide, high = canvas.load(name, layout.image).full_size
@@ -240,7 +379,6 @@ class Painter:
             self._button(_ARROWS[not layout.rtl], layout.forward)
 
     def _draw_part(self, layout: TextLayout, part: int) -> None:
-        """Draw one page of a text; if there are several, also its number and the buttons."""
         canvas = self._canvas
         edge = layout.column / 2 if layout.rtl else -layout.column / 2
         canvas.text(layout.parts[part], edge, layout.tops[part], rtl=layout.rtl)
@@ -276,7 +414,6 @@ class Painter:
         canvas.label(ask.footer, 0, layout.footer_y)
 
     def _draw_options(self, labels: Sequence[str], layout: TextLayout) -> None:
-        """Draw the boxes of the options, with their numbers below one another."""
         canvas, text = self._canvas, self._canvas.frame.text
         widths = [
             label_size(label, text, box.width - text)[0]

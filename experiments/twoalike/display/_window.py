@@ -157,20 +157,8 @@ RRID = "RRID:SCR_006571"
 class WindowScreen(PlayableScreen):
     """A PsychoPy window as a screen for sessions.
 
-    Parameters
-    ----------
-    window
-        The PsychoPy window.
-    painter
-        Draws into it.
-    clock
-        A virtual clock for simulated participants; None takes PsychoPy's.
-    start
-        Time of the run at which a real clock starts, s.
-    frame_s
-        Duration of a frame of the screen; None if not known.
-    paced
-        Whether frames wait for the computer's clock, since there is no screen to wait for.
+    The clock is virtual for simulated participants, PsychoPy's without one, and starts at
+    ``start``. ``paced`` frames wait for the computer's clock, since there is no screen to wait for.
     """
 
     def __init__(
@@ -238,49 +226,29 @@ class WindowScreen(PlayableScreen):
         self._window.flip()
         return image
 
-    def press_key(self, key: str) -> None:
-        """Press a key, by name, the way the system would report it."""
+    def play(self, event: Event) -> None:
+        """Let an event happen the way the system would report it."""
         import pyglet
 
-        name = f"_{key}" if key.isdigit() else key.upper()
-        symbol = getattr(pyglet.window.key, name)
-        self._window.winHandle.dispatch_event("on_key_press", symbol, 0)
-        self._window.winHandle.dispatch_event("on_key_release", symbol, 0)
-
-    def nudge(self, dx: int, dy: int) -> None:
-        """Press an arrow key, by its direction; y up."""
-        import pyglet
-
-        side, up = {-1: "LEFT", 1: "RIGHT"}, {-1: "DOWN", 1: "UP"}
-        motion = getattr(pyglet.window.key, f"MOTION_{side[dx] if dx else up[dy]}")
-        self._window.winHandle.dispatch_event("on_text_motion", motion)
-
-    def type_text(self, text: str) -> None:
-        """Enter text, the way the system would report it."""
-        self._window.winHandle.dispatch_event("on_text", text)
-
-    def pointer_press(self, x: float, y: float, button: Button = "left") -> None:
-        """Press a button at a point, pixels from the centre, y up."""
-        self._dispatch("on_mouse_press", x, y, self._code(button), 0)
-
-    def pointer_move(self, x: float, y: float) -> None:
-        """Move the pointer to a point."""
-        self._dispatch("on_mouse_motion", x, y, 0, 0)
-
-    def pointer_release(self, x: float, y: float, button: Button = "left") -> None:
-        """Let a button go at a point."""
-        self._dispatch("on_mouse_release", x, y, self._code(button), 0)
-
-    def _dispatch(self, event: str, x: float, y: float, *details: int) -> None:
+        key, mouse = pyglet.window.key, pyglet.window.mouse
+        tell = self._window.winHandle.dispatch_event
         width, height = self.size
-        place = (round(x + width / 2), round(y + height / 2))
-        self._window.winHandle.dispatch_event(event, *place, *details)
-
-    def _code(self, button: Button) -> int:
-        import pyglet
-
-        mouse = pyglet.window.mouse
-        return int(mouse.LEFT if button == "left" else mouse.RIGHT)
+        match event:
+            case KeyPress(key=name):
+                symbol = getattr(key, f"_{name}" if name.isdigit() else name.upper())
+                tell("on_key_press", symbol, 0)
+                tell("on_key_release", symbol, 0)
+            case Nudge(dx=dx, dy=dy):
+                side, up = {-1: "LEFT", 1: "RIGHT"}, {-1: "DOWN", 1: "UP"}
+                tell("on_text_motion", getattr(key, f"MOTION_{side[dx] if dx else up[dy]}"))
+            case Typed(text=text):
+                tell("on_text", text)
+            case PointerMove(x=x, y=y):
+                tell("on_mouse_motion", round(x + width / 2), round(y + height / 2), 0, 0)
+            case PointerPress(x=x, y=y, button=button) | PointerRelease(x=x, y=y, button=button):
+                name = "on_mouse_press" if isinstance(event, PointerPress) else "on_mouse_release"
+                code = mouse.LEFT if button == "left" else mouse.RIGHT
+                tell(name, round(x + width / 2), round(y + height / 2), code, 0)
 
 
 class Pacer:

@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from twoalike.exchange._columns import SEED, Column
-from twoalike.exchange._dataset import dump_json, load_json, split_table
+from twoalike.exchange._dataset import SEED, Column, dump_json, load_json, split_table
 from twoalike.exchange._private import FIRST_YEAR
 from twoalike.record import OLDEST_AGE
 from twoalike.study import MISSING, TwoalikeError, inert_cell

@@ -19,8 +19,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 
-from twoalike.exchange._columns import SEED, numeric_columns, own_columns
-from twoalike.exchange._dataset import read_texts
+from twoalike.exchange._dataset import SEED, numeric_columns, own_columns, read_texts
 from twoalike.record import RawProblem
 
 FIRST_YEAR = 1925

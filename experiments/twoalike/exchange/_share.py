@@ -21,10 +21,13 @@ from twoalike.exchange._anonymous import (
     sorted_by_code,
     table_cells,
 )
-from twoalike.exchange._columns import KEYS, Column, Publication, declared_kinds
 from twoalike.exchange._dataset import (
+    KEYS,
+    Column,
+    Publication,
     answers_as_tables,
     check_new_folder,
+    declared_kinds,
     load_json,
     read_texts,
     split_table,

@@ -1,9 +1,13 @@
-"""Simulated arrangements: a space flattened to two dimensions and placed with a shaky hand.
+"""Simulated arranging, sorting and rating of similarities that are seen through noise.
 
 A person lays out few images at a time in the plane, so the layout is a two-dimensional picture
 of distances that need more dimensions, and no two placements are alike. Distances come from the
 observer's similarities, d_ij = sqrt(s_ii + s_jj - 2 s_ij); metric multidimensional scaling by
-majorisation gives the plane; Gaussian noise stands for the hand.
+majorisation gives the plane; Gaussian noise stands for the hand. A rating is the rank of a pair's
+similarity among all pairs. In sorting, a person puts together what is alike and stops where piles
+would become too unlike: average linkage on noisy similarities, cut at a random number of piles,
+does the same. Both are by the dot product by which the observer chooses: by distance, objects that
+have little of anything would be alike.
 
 References
 ----------
@@ -13,6 +17,7 @@ Kriegeskorte & Mur (2012), doi:10.3389/fpsyg.2012.00245: the same model of place
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -24,7 +29,7 @@ from twoalike.design import (
     pair_evidence,
 )
 from twoalike.observers._observer import SimulatedObserver
-from twoalike.study import ArrangementConfig, Floats
+from twoalike.study import ArrangementConfig, Floats, Integers
 
 _FILLED = 0.45
 """Radius of the layout before noise, arena diameters: it fills .9 of the arena."""
@@ -116,8 +121,6 @@ def flatten(distances: Floats, rng: np.random.Generator) -> Floats:
 def _middle(points: Floats) -> Floats:
     """Centre of the smallest circle around the points, by steps towards the furthest one.
 
-    References
-    ----------
     Badoiu & Clarkson (2003).
     """
     centre = points.mean(axis=0)
@@ -253,3 +256,85 @@ def arranged_sessions(
             minutes=spent_s / 60,
             reason=planned.reason,
         )
+
+
+_UNCERTAIN = 0.7
+"""Entropy, in nats, that stands for the difficulty of a rating in the model of response times."""
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedRater:
+    """An observer at a scale, who uses its whole length evenly."""
+
+    observer: SimulatedObserver
+    """Whose similarities are rated, with logistic noise of the width ``temperature`` and guesses
+    in a share ``lapse`` of the trials."""
+
+    @cached_property
+    def _ranked(self) -> Floats:
+        embedding = self.observer.embedding
+        return np.sort((embedding @ embedding.T)[np.triu_indices(len(embedding), 1)])
+
+    def rate(self, pair: Sequence[str], rng: np.random.Generator) -> tuple[float, float]:
+        """Rate how alike two objects are.
+
+        Returns
+        -------
+        Place on the scale, from 0 (nothing in common) to 1, and the response time in s. Two
+        identical images are at 1.
+        """
+        one, other = self.observer.rows(pair)
+        embedding, guess = self.observer.embedding, rng.random() < self.observer.lapse
+        seen = embedding[one] @ embedding[other] + rng.logistic(scale=self.observer.temperature)
+        place = float(np.searchsorted(self._ranked, seen) / len(self._ranked))
+        if guess:
+            place = float(rng.random())
+        elif one == other:
+            place = 1.0
+        return place, self.observer.response_times.sample(_UNCERTAIN, rng)
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedSorter:
+    """An observer at the piles."""
+
+    observer: SimulatedObserver
+    """Whose similarities are sorted, blurred by ``placement_noise`` relative to their range."""
+    times: PlacementTimes = field(default_factory=PlacementTimes)
+    """How long a move takes."""
+
+    def sort(
+        self, items: Sequence[str], n_piles: tuple[int, int], rng: np.random.Generator
+    ) -> Integers:
+        """Sort items into piles: the same generator gives the same piles.
+
+        Parameters
+        ----------
+        n_piles
+            Fewest and most piles allowed.
+
+        Returns
+        -------
+        Pile of each item, from 0, shape (n,).
+        """
+        from scipy.cluster.hierarchy import average, fcluster
+
+        n, observer = len(items), self.observer
+        embedding = observer.embedding[observer.rows(items)]
+        pairs = np.triu_indices(n, 1)
+        similarity = (embedding @ embedding.T)[pairs]
+        blur = observer.placement_noise * np.ptp(similarity) * rng.standard_normal(len(similarity))
+        unlike = similarity.max() - similarity + blur
+        fewest, most = min(n_piles[0], n), min(n_piles[1], n)
+        wanted = round(float(np.sqrt(n) * np.exp(0.25 * rng.standard_normal())))
+        wanted = min(max(wanted, fewest), most)
+        tree = average(unlike - unlike.min())
+        piles = fcluster(tree, wanted, criterion="maxclust").astype(np.int64) - 1
+        # Ties in the tree may leave fewer piles than wanted; one image apart makes one more.
+        while len(np.unique(piles)) < fewest:
+            crowd = np.flatnonzero(piles == np.bincount(piles).argmax())
+            piles[crowd[-1]] = piles.max() + 1
+        for item in np.flatnonzero(rng.random(n) < observer.lapse):
+            if (piles == piles[item]).sum() > 1:
+                piles[item] = rng.integers(piles.max() + 1)
+        return piles

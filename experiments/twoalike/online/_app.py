@@ -28,27 +28,40 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from twoalike.online._built import BuiltStudy, PartShape, Refusal, check_record
-from twoalike.online._checks import CheckCounts
+from twoalike.online._built import BuiltStudy, PartShape, Refusal, check_record, is_known
 from twoalike.online._ids import Key, hashed
 from twoalike.online._limits import USUAL, Buckets, Limits, without_refused_connections
-from twoalike.online._operator import archive_chunks, operator_state, payments
 from twoalike.online._places import (
     ACCEPTING,
     LOOK_S,
     Entrant,
+    archive_chunks,
     enter,
     expire,
     find_session,
     finish,
     free,
+    operator_state,
     outcome,
+    payments,
     resume_point,
     withdraw,
 )
-from twoalike.online._records import MOST_BYTES, Batch, Name, Reason, Sent
-from twoalike.online._session_blocks import Asked, SessionBlocks
-from twoalike.online._store import Append, Job, Store, fact, set_fact, stored_blocks
+from twoalike.online._records import (
+    MOST_BYTES,
+    Accepting,
+    Asked,
+    Batch,
+    Entry,
+    Finish,
+    Freed,
+    Reason,
+    Record,
+    Sent,
+    Withdrawal,
+)
+from twoalike.online._session_blocks import SessionBlocks
+from twoalike.online._store import Job, Store, append, fact, set_fact, stored_blocks
 
 _LOG = logging.getLogger("twoalike.online")
 _OPERATOR_PAGE = Path(__file__).parent / "page" / "operator"
@@ -95,40 +108,6 @@ _HEADERS = {
 type _ExternalId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.@:-]{1,100}$")]
 _EXTERNAL_ID: TypeAdapter[str] = TypeAdapter(_ExternalId)
 _BATCH: TypeAdapter[Any] = TypeAdapter(Batch)
-
-
-class Entry(Sent):
-    """Request to take part; ``external`` are the parameters of the page's address."""
-
-    external: dict[Name, Annotated[str, Field(max_length=200)]] = Field(
-        default_factory=dict, max_length=20
-    )
-    link: Annotated[str, Field(max_length=100)] | None = None
-    token: Annotated[str, Field(max_length=200)] | None = None
-
-
-class Finish(Sent):
-    """How a session ended."""
-
-    reason: Reason
-
-
-class Withdrawal(Sent):
-    """The code that a participant was given."""
-
-    code: Annotated[str, Field(max_length=100)]
-
-
-class Accepting(Sent):
-    """Whether new people may take part."""
-
-    on: bool
-
-
-class Freed(Sent):
-    """The session that an operator ends."""
-
-    session: Name
 
 
 type _Handler = Callable[["_Server", Request], Awaitable[Response]]
@@ -235,7 +214,6 @@ class _Server:
         self.addresses = Buckets(limits.address_burst, limits.address_per_s)
         self.sessions = Buckets(limits.session_burst, limits.session_per_s)
         self._blocks = SessionBlocks(built, store)
-        self.checks = CheckCounts(built)
         self._shapes: dict[str, tuple[PartShape, ...]] = {}
         self._participants: dict[str, str] = {}
         """Participant by session, which never changes."""
@@ -244,7 +222,7 @@ class _Server:
         self._files = {name for name in names if not name.startswith(("people/", "."))}
         self._static = StaticFiles(directory=built.site)
 
-    async def _written(self, task: Append | Job) -> Any:
+    async def _written(self, task: Job) -> Any:
         return await asyncio.wrap_future(self.store.submit(task))
 
     async def _read[T](self, read: Callable[[Connection], T]) -> T:
@@ -283,11 +261,11 @@ class _Server:
         def read(connection: Connection) -> tuple[PartShape, ...]:
             if session not in self._participants:
                 self._participants[session] = find_session(connection, session)["participant"]
-            blocks = stored_blocks(connection, session) if self.built.is_adaptive else ()
+            blocks = stored_blocks(connection, session) if self.built.chooses else ()
             return self.built.parts(self._participants[session], blocks)
 
         shapes = await self._read(read)
-        if not self.built.is_adaptive:  # else blocks are added while the session runs
+        if not self.built.chooses:  # else blocks are added while the session runs
             self._shapes[session] = shapes
         return shapes
 
@@ -326,7 +304,7 @@ class _Server:
         """Answer for a person who has entered; also prepares the checks of their records."""
         with self.store.reading() as connection:
             parts = self.built.parts(row["participant"], stored_blocks(connection, row["name"]))
-            resume = resume_point(connection, row, parts)
+            resume = resume_point(row, parts)
         answer = {**self._secrets(row), "acknowledged": row["n"], "resume": resume}
         # As it is in the file: reading and writing it again would take long.
         person = (self.built.site / "people" / f"{row['participant']}.json").read_bytes()
@@ -359,11 +337,27 @@ class _Server:
             raise Refusal("forbidden", "a record of another session")
         if any(record.protocol != self.built.session.hash for record in batch):
             raise Refusal("changed", "a record of another build of the study")
-        parts = await self._parts(session)
-        checked = tuple(check_record(record, parts) for record in batch)
-        stored = await self._written(Append(session, checked))
+        stored = await self._append(session, sorted(batch, key=lambda record: record.n))
         acknowledged = [record.n for record in batch if record.n <= stored]
         return JSONResponse({"acknowledged": acknowledged, "stored": stored})
+
+    async def _append(self, session: str, records: list[Record]) -> int:
+        """Check and store records; return the number of the last one that is stored.
+
+        A store that was restored from a backup may lack arrangements that were chosen since. The
+        answers before them, which come again as well, choose them again.
+        """
+        parts = await self._parts(session)
+        known = [is_known(record, parts) for record in records]
+        if all(known) or not self.built.chooses:
+            checked = tuple(check_record(record, parts) for record in records)
+            return int(await self._written(lambda one: append(one, session, checked)))
+        n = known.index(False)
+        if n:
+            await self._append(session, records[:n])
+        if not await run_in_threadpool(self._blocks.again, session, records[n].part):
+            raise Refusal("malformed", "no such step")
+        return await self._append(session, records[n:])
 
     @_answering
     async def block(self, request: Request) -> Response:
@@ -410,7 +404,7 @@ class _Server:
         """Show the operator who is where."""
         await self._operator(request)
         await asyncio.wrap_future(self._expire())
-        state = await self._read(lambda c: operator_state(c, self.built, self.checks))
+        state = await self._read(lambda c: operator_state(c, self.built))
         return JSONResponse(state)
 
     @_answering

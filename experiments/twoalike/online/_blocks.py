@@ -1,13 +1,13 @@
-"""Blocks of trials that the server chooses while a session runs, by the latest snapshot.
+"""Blocks of trials that the server chooses while a session runs, by the answers so far.
 
-A block is chosen once, when its session reaches it, and stored. Nothing is fitted here, so that no
-participant waits for a fit; before the first snapshot, triplets are random. A block depends only on
-study, snapshot, participant and its number.
+A block is chosen once, when its session reaches it, and stored. Of choices it depends only on
+study, latest snapshot, participant and its number. Nothing is fitted here, so that no participant
+waits for a fit; before the first snapshot, triplets are random. Of arrangements it is the trial
+that the window would show next, so that the same answers give the same block again.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -16,33 +16,57 @@ from pydantic import Field
 
 from twoalike.design import (
     TRIAL_LIST,
-    TRIPLET_LISTS,
+    ArrangementEnd,
     checks_before,
     participant_number,
     shown_objects,
     with_adaptive_block,
 )
-from twoalike.online._records import Name, Sent, Sha256
-from twoalike.online._session import BlockStep, ChoiceTrial, Part, Step, TrialStep
-from twoalike.online._snapshots import CutOff, Snapshot, latest_snapshot, snapshot_folder
-from twoalike.record import RunName
+from twoalike.online import _records as sent
+from twoalike.online._records import (
+    Arrangement,
+    ArrangementStep,
+    BlockStep,
+    ChoiceTrial,
+    Name,
+    PageStep,
+    Part,
+    Sent,
+    Sha256,
+    Step,
+    TrialStep,
+)
+from twoalike.online._snapshots import CutOff, Snapshot
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, TwoalikeError
-from twoalike.tables import ODD_ONE_OUT, parse_text, typed
+from twoalike.tables import parse_text, typed
 from twoalike.tasks import (
     Note,
     OddOneOut,
+    PageActivity,
     Prepared,
     PreparedTriplets,
     Trial,
     as_text,
     count_judged,
+    frame,
     page_before,
     prepared_trials,
     trials_from_table,
 )
+from twoalike.tasks.multi_arrangement import (
+    ArrangementResult,
+    ArrangementTrial,
+    Ending,
+    Handling,
+    PreparedArrangements,
+    pages_between,
+    submitted,
+)
 from twoalike.tasks.odd_one_out import Choosing
 
+ROOMY_PX = (4096, 4096)
+"""A window in which everything fits: steps do not depend on it."""
 _DECIMALS = 6
 """Of scores, as the column ``sampler_score`` has them."""
 
@@ -62,10 +86,14 @@ class Block(Sent):
     session: Name
     part: Annotated[int, Field(ge=0, le=100)]
     block: Annotated[int, Field(ge=1)]
-    snapshot: Chooser | None
+    snapshot: Chooser | None = None
     """None: chosen at random, since there was no snapshot yet."""
-    rows: tuple[dict[str, str], ...]
+    rows: tuple[dict[str, str], ...] = ()
     """Rows of the trial list, by column, as text."""
+    arranged: ArrangementTrial | None = None
+    """The trial, of arrangements; None after the last one."""
+    ended: dict[str, str | float] | None = None
+    """After the last one: why there is no further main trial, as the log has it."""
     steps: tuple[Step, ...]
     """Pages and trials that take the place of the :class:`BlockStep`."""
 
@@ -102,10 +130,15 @@ def block_table(blocks: Sequence[Block]) -> pd.DataFrame:
 def spliced(steps: Sequence[Step], blocks: Sequence[Block]) -> tuple[Step, ...]:
     """Replace block steps by the steps of chosen blocks; the others remain."""
     made = {one.block: one.steps for one in blocks}
-    parts = (
-        made.get(step.block, (step,)) if isinstance(step, BlockStep) else (step,) for step in steps
-    )
-    return tuple(step for part in parts for step in part)
+    found: list[Step] = []
+    left = list(reversed(steps))
+    while left:
+        step = left.pop()
+        if isinstance(step, BlockStep) and step.block in made:
+            left += reversed(made[step.block])
+        else:
+            found.append(step)
+    return tuple(found)
 
 
 def as_chosen(
@@ -116,15 +149,16 @@ def as_chosen(
     for number, (one, part) in enumerate(zip(prepared, parts, strict=True)):
         if not any(isinstance(step, BlockStep) for step in part.steps):
             continue
-        assert isinstance(one, PreparedTriplets)
         own = [block for block in blocks if block.part == number]
+        pages[number] = part.model_copy(update={"steps": spliced(part.steps, own)})
+        if not isinstance(one, PreparedTriplets):
+            continue
         sitting = replace(one.sitting, study=study)
         made = prepared_trials(
             PreparedTriplets, sitting, one.protocol, one.stimuli, block_table(own)
         )
         plan = replace(made.plan, n_trials=study.config.design.n_listed)
         sessions[number] = replace(made, settled=one.settled, plan=plan)
-        pages[number] = part.model_copy(update={"steps": spliced(part.steps, own)})
     return sessions, pages
 
 
@@ -172,65 +206,46 @@ def next_block(
     return table
 
 
-class NextBlocks:
-    """Chooses the blocks of a study's sessions; may be called from several threads."""
+def next_arrangement_block(
+    prepared: Prepared,
+    before: Sequence[Block],
+    results: Sequence[sent.ArrangementResult],
+    key: Mapping[str, Any],
+) -> Block:
+    """Choose the next arrangement by all those that are over, as the window's script does."""
+    assert isinstance(prepared, PreparedArrangements)
+    trials = [block.arranged for block in before if block.arranged is not None]
+    done = [submitted(arranged(*one)) for one in zip(trials, results, strict=True)]
+    arranging = replace(prepared.arranging, done=done)
+    planned = arranging.following()
+    if planned is None:
+        end = arranging.end()
+        return Block(**key, ended=end_detail(end), steps=())
+    assert not isinstance(planned, ArrangementEnd)
+    trial, protocol = arranging.trial(planned), prepared.protocol
+    pages: list[Step] = []
+    if done:
+        roomy = frame(protocol.screen, ROOMY_PX)
+        shown = pages_between(protocol, roomy, arranging, done[-1].trial_type, trial)
+        pages = [page_step(page) for page in shown if isinstance(page, PageActivity)]
+    following = BlockStep(block=key["block"] + 1, task="multi-arrangement")
+    steps = (*pages, ArrangementStep(trial=arrangement(trial)), following)
+    return Block(**key, arranged=trial, steps=steps)
 
-    def __init__(self, study: Study | str | Path) -> None:
-        self._study = study if isinstance(study, Study) else Study.load(study)
-        check_adaptive(self._study)
-        self._stimuli = StimulusSet.load(self._study.stimuli, verify=False)
-        self._latest: Snapshot | None = None
 
-    def next(
-        self,
-        step: BlockStep,
-        *,
-        session: str,
-        participant: str,
-        number: int,
-        part: int,
-        before: Sequence[Block],
-        protocol: Mapping[str, Any],
-    ) -> Block:
-        """Choose a block of a session, for the server to store and to show.
+def end_detail(end: ArrangementEnd | None) -> dict[str, str | float] | None:
+    """Return what the log has of the end of the main trials."""
+    if end is None:
+        return None
+    return {"reason": end.reason, "min_evidence": end.min_evidence, "share": end.progress}
 
-        ``session`` is the name of the online session, ``number`` that of the participant's; the
-        stored blocks of this part come ``before``, and the block replaces ``step``.
-        """
-        self._latest = snapshot = latest_snapshot(snapshot_folder(self._study), self._latest)
-        listed = block_table(before) if before else None
-        table = next_block(
-            self._study,
-            self._stimuli,
-            snapshot,
-            participant,
-            number,
-            step.block,
-            listed,
-            earlier=self._earlier(participant, number),
-        )
-        total = self._study.config.design.n_judged
-        n_before = 0 if listed is None else len(listed)
-        return Block(
-            session=session,
-            part=part,
-            block=step.block,
-            snapshot=None if snapshot is None else _chooser(snapshot),
-            rows=_rows(table.iloc[n_before:]),
-            steps=_steps(step, table, n_before, total, OddOneOut.model_validate(dict(protocol))),
-        )
 
-    def _earlier(self, participant: str, number: int) -> list[pd.DataFrame]:
-        """Read the lists of the person's earlier sessions that are in the study."""
-        found = []
-        for session in range(1, number):
-            name = RunName(participant, session, ODD_ONE_OUT, 1)
-            designed = self._study.trial_list(ODD_ONE_OUT, participant, session)
-            for path in (designed, name.trials(self._study.raw)):
-                if path.exists():
-                    found.append(TRIPLET_LISTS.read(path, self._stimuli.ids))
-                    break
-        return found
+def arranged(trial: ArrangementTrial, item: sent.ArrangementResult) -> ArrangementResult:
+    """Return the result of a trial as the window has it, from what the page sent."""
+    values = item.model_dump(exclude={"kind", "trial_index", "items", "planned_onset"})
+    handling = tuple(Handling(**one) for one in values.pop("handling"))
+    ending = Ending(**values.pop("ending"))
+    return ArrangementResult(trial=trial, handling=handling, ending=ending, **values)
 
 
 def check_adaptive(study: Study) -> None:
@@ -251,9 +266,25 @@ def check_adaptive(study: Study) -> None:
         )
 
 
-def _chooser(snapshot: Snapshot) -> Chooser:
-    return Chooser(
-        number=snapshot.number, posterior=snapshot.posterior, **snapshot.cut_off.model_dump()
+def block_of_choices(
+    step: BlockStep,
+    snapshot: Snapshot | None,
+    table: pd.DataFrame,
+    first: int,
+    total: int,
+    protocol: OddOneOut,
+    key: Mapping[str, Any],
+) -> Block:
+    """Make a block of the last rows of a list; ``first`` is the number of its first, from 0."""
+    chooser = None
+    if snapshot is not None:
+        known: Any = {"number": snapshot.number, "posterior": snapshot.posterior}
+        chooser = Chooser(**known, **snapshot.cut_off.model_dump())
+    return Block(
+        **key,
+        snapshot=chooser,
+        rows=_rows(table.iloc[first:]),
+        steps=_steps(step, table, first, total, protocol),
     )
 
 
@@ -265,7 +296,7 @@ def _rows(table: pd.DataFrame) -> tuple[dict[str, str], ...]:
 def _steps(
     step: BlockStep, table: pd.DataFrame, first: int, total: int, protocol: OddOneOut
 ) -> tuple[Step, ...]:
-    """Pages and trials of a block; ``first`` is the number of its first trial, from 0."""
+    """Pages and trials of a block."""
     trials = trials_from_table(table)
     steps: list[Step] = []
     for number in range(first, len(trials)):
@@ -292,4 +323,31 @@ def choice_trial(trial: Trial, protocol: Choosing) -> ChoiceTrial:
         positions=trial.positions,
         expected=trial.expected if is_practice and protocol.practice.feedback else None,
         anchored=trial.anchored,
+    )
+
+
+def arrangement(trial: ArrangementTrial) -> Arrangement:
+    """Return what the page needs of an arrangement; checks look like main trials."""
+    return Arrangement(
+        trial_index=trial.trial_index,
+        items=trial.items,
+        order=trial.seats.order,
+        rotation=trial.seats.rotation,
+        progress=trial.progress,
+    )
+
+
+def page_step(activity: PageActivity) -> PageStep:
+    """Return a page of text as a step."""
+    page = activity.scene
+    return PageStep(
+        name=activity.name,
+        text=page.text,
+        footer=page.footer,
+        progress=page.progress,
+        caption=page.caption,
+        images=page.images,
+        minimum_s=activity.minimum_s,
+        limit_s=activity.limit_s,
+        keys=tuple(sorted(activity.keys)),
     )

@@ -5,9 +5,10 @@ exist, a place that was not shown, a list of the wrong length. This is checked h
 store. Or it may not follow from the records before it; :mod:`twoalike.online._store` checks that.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,24 +18,24 @@ from twoalike.online._records import (
     MOST_BYTES,
     Answers,
     ArrangementResult,
+    ArrangementStep,
+    BlockStep,
     ChoiceResult,
     Ending,
     Item,
-    Record,
-    end_of,
-)
-from twoalike.online._session import (
-    ArrangementsStep,
-    BlockStep,
     OnlineSession,
     Part,
     Person,
     QuestionStep,
+    Record,
     Step,
     TrialStep,
+    end_of,
 )
 from twoalike.online._site import OnlineStudy, read_built
 from twoalike.study import Study
+from twoalike.tables import choice_columns
+from twoalike.tasks import PreparedTriplets
 
 
 class Refusal(Exception):
@@ -49,21 +50,23 @@ class StepShape(NamedTuple):
     """What a record of a step may contain."""
 
     kind: str
-    """``page``, ``question``, ``trial`` or ``arrangements``."""
+    """``page``, ``question``, ``trial`` or ``arrangement``."""
     before: int = 0
-    """Trials of choices in the part before it; all of them have been answered by then."""
+    """Trials in the part before it; all of them have been answered by then."""
     measure: str = ""
     trial_index: int = 0
-    answers: frozenset[str] = frozenset()
-    """Places that may be chosen."""
-    ids: frozenset[str] = frozenset()
+    shown: tuple[str, ...] = ()
+    """Places that may be chosen, or objects to be arranged."""
+    right: str = ""
+    """Place of the right answer, of an attention check; the page does not have it."""
 
 
 class PartShape(NamedTuple):
-    """Steps of a part, and how many of them are trials of choices."""
+    """Steps of a part, up to trials that are not chosen yet, and how many of them are trials."""
 
     steps: tuple[StepShape, ...]
-    n_trials: int
+    n_trials: int | None
+    """None while trials are to be chosen."""
 
 
 class Checked(NamedTuple):
@@ -77,26 +80,22 @@ class Checked(NamedTuple):
     time: float
     """Last time in it, s of the part's clock."""
     before: int
-    """Trials of choices in the part before its step."""
-    choices: int
-    """Trials of choices in it, 0 or 1."""
-    arrangement: int | None
-    """``trial_index`` of an arrangement."""
+    """Trials in the part before its step."""
+    trials: int
+    """Trials in it, 0 or 1."""
     answers: bool
     """Whether it contains the answer to a trial or a question, which a step has once."""
     fast: bool
-    trial: int | None
-    """``trial_index`` of a choice."""
-    position: str | None
-    """Place that was chosen."""
+    checks: int
+    """Attention checks among the choices in it, 0 or 1."""
+    right: int
+    """Those with the right answer."""
     end: str | None
     """How the part ended, in its last record."""
     last: bool
     """Whether the part is the last one."""
-    n_trials: int
-    """Trials of choices in the whole part."""
-    arranges: bool
-    """Whether the part has arrangements."""
+    n_trials: int | None
+    """Trials in the whole part; None while some are to be chosen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,14 +138,22 @@ class BuiltStudy:
 
     @property
     def is_adaptive(self) -> bool:
-        """Whether trials are chosen while a session runs."""
+        """Whether choices are chosen while a session runs."""
         return is_adaptive(self.study)
 
-    def n_trials(self, part: Part) -> int:
-        """Count the trials of choices in a part, those not chosen yet too."""
-        if any(isinstance(step, BlockStep) for step in part.steps):
-            return self.study.config.design.n_listed
-        return sum(isinstance(step, TrialStep) for step in part.steps)
+    @cached_property
+    def chooses(self) -> bool:
+        """Whether any trials are chosen while a session runs."""
+        parts = self.person(self.session.participants[0]).parts
+        return any(isinstance(step, BlockStep) for part in parts for step in part.steps)
+
+    def n_trials(self, part: Part) -> int | None:
+        """Count the trials in a part, choices not chosen yet too; None if the answers decide."""
+        blocks = [step for step in part.steps if isinstance(step, BlockStep)]
+        if blocks:
+            open_ended = blocks[0].task == "multi-arrangement"
+            return None if open_ended else self.study.config.design.n_listed
+        return sum(isinstance(step, TrialStep | ArrangementStep) for step in part.steps)
 
     def parts(self, participant: str, blocks: tuple[str, ...] = ()) -> tuple[PartShape, ...]:
         """Return what each part of a participant allows.
@@ -159,43 +166,64 @@ class BuiltStudy:
 @lru_cache(maxsize=2_000)
 def _parts(built: BuiltStudy, participant: str, bodies: tuple[str, ...]) -> tuple[PartShape, ...]:
     chosen = [Block.model_validate_json(body) for body in bodies]
+    right = _right_of_blocks(chosen) if built.is_adaptive else _right_answers(built, participant)
     shapes = []
     for number, part in enumerate(built.person(participant).parts):
-        blocks = [block for block in chosen if block.part == number]
-        steps = tuple(_shapes(spliced(part.steps, blocks)))
-        shapes.append(PartShape(steps, built.n_trials(part)))
+        steps = spliced(part.steps, [block for block in chosen if block.part == number])
+        known = [step for step in takewhile(lambda one: not isinstance(one, BlockStep), steps)]
+        found, before = [], 0
+        for step in known:
+            shape = _shape(step, before)
+            found.append(shape._replace(right=right.get((number, shape.trial_index), "")))
+            before += isinstance(step, TrialStep | ArrangementStep)
+        shapes.append(PartShape(tuple(found), before if len(known) == len(steps) else None))
     return tuple(shapes)
 
 
-def _shapes(steps: Iterable[Step]) -> Iterator[StepShape]:
-    before = 0
-    for step in steps:
-        if isinstance(step, BlockStep):  # those behind it are numbered once it is chosen
-            return
-        yield _shape(step, before)
-        before += isinstance(step, TrialStep)
+@lru_cache(maxsize=2_000)
+def _right_answers(built: BuiltStudy, participant: str) -> dict[tuple[int, int], str]:
+    """Places of the right answers to attention checks, by part and trial."""
+    return {
+        (number, trial.trial_index): trial.positions[trial.expected - 1]
+        for number, prepared in enumerate(built.page.prepared(participant))
+        if isinstance(prepared, PreparedTriplets)
+        for trial in prepared.trials
+        if trial.trial_type == "catch" and trial.expected is not None
+    }
+
+
+def _right_of_blocks(blocks: Sequence[Block]) -> dict[tuple[int, int], str]:
+    """Places of the right answers, of an adaptive design."""
+    return {
+        (block.part, int(row["trial_index"])): row[f"position_{row[choice_columns(row)[1]]}"]
+        for block in blocks
+        for row in block.rows
+        if row["trial_type"] == "catch" and row[choice_columns(row)[1]].isdecimal()
+    }
 
 
 def _shape(step: Step, before: int) -> StepShape:
     match step:
         case TrialStep(trial=trial):
-            return StepShape(
-                "trial",
-                before,
-                trial_index=trial.trial_index,
-                answers=frozenset(trial.positions[trial.anchored :]),
-            )
-        case ArrangementsStep():
-            return StepShape("arrangements", before, ids=frozenset(step.ids))
+            shown = trial.positions[trial.anchored :]
+            return StepShape("trial", before, trial_index=trial.trial_index, shown=shown)
+        case ArrangementStep(trial=arranged):
+            index, shown = arranged.trial_index, arranged.items
+            return StepShape("arrangement", before, trial_index=index, shown=shown)
         case QuestionStep():
             return StepShape("question", before, measure=step.measure)
         case _:
             return StepShape("page", before)
 
 
+def is_known(record: Record, parts: tuple[PartShape, ...]) -> bool:
+    """Whether the participant was given the step of a record."""
+    return record.part < len(parts) and record.step < len(parts[record.part].steps)
+
+
 def check_record(record: Record, parts: tuple[PartShape, ...]) -> Checked:
     """Check a record against what the participant was given."""
-    if record.part >= len(parts) or record.step >= len(parts[record.part].steps):
+    if not is_known(record, parts):
         raise Refusal("malformed", "no such step")
     part = parts[record.part]
     step = part.steps[record.step]
@@ -209,8 +237,7 @@ def check_record(record: Record, parts: tuple[PartShape, ...]) -> Checked:
     body = record.model_dump_json()
     if len(body) > MOST_BYTES:
         raise Refusal("too_large", "record")
-    result = results[0] if results else None
-    choice = result if isinstance(result, ChoiceResult) else None
+    choice = next((one for one in results if isinstance(one, ChoiceResult)), None)
     answer = None if choice is None else choice.answer
     return Checked(
         n=record.n,
@@ -219,16 +246,14 @@ def check_record(record: Record, parts: tuple[PartShape, ...]) -> Checked:
         body=body,
         time=max(map(end_of, record.items), default=0.0),
         before=step.before,
-        choices=int(choice is not None),
-        arrangement=result.trial_index if isinstance(result, ArrangementResult) else None,
-        answers=choice is not None or any(isinstance(item, Answers) for item in record.items),
+        trials=len(results),
+        answers=bool(results) or any(isinstance(item, Answers) for item in record.items),
         fast=choice is not None and choice.flag == "fast",
-        trial=None if choice is None else choice.trial_index,
-        position=None if answer is None else answer.position,
+        checks=int(choice is not None and bool(step.right)),
+        right=int(answer is not None and answer.position == step.right),
         end=endings[0].reason if endings else None,
         last=record.part == len(parts) - 1,
         n_trials=part.n_trials,
-        arranges=any(one.kind == "arrangements" for one in part.steps),
     )
 
 
@@ -240,22 +265,14 @@ def _check_order(items: tuple[Item, ...]) -> None:
 def _check_results(results: list[ChoiceResult | ArrangementResult], step: StepShape) -> None:
     if len(results) > 1:
         raise Refusal("malformed", "two results")
-    match results:
-        case [ChoiceResult() as result]:
-            if step.kind != "trial" or result.trial_index != step.trial_index:
-                raise Refusal("malformed", "the result of another trial")
-            if result.answer is not None and result.answer.position not in step.answers:
-                raise Refusal("malformed", "a place that was not shown")
-        case [ArrangementResult() as result]:
-            if step.kind != "arrangements":
-                raise Refusal("malformed", "an arrangement in another step")
-            _check_arrangement(result, step.ids)
-
-
-def _check_arrangement(result: ArrangementResult, ids: frozenset[str]) -> None:
-    n = len(result.items)
-    if len(set(result.items)) < n or not ids.issuperset(result.items):
-        raise Refusal("malformed", "objects that are not the participant's")
-    lists = (result.places, result.inside, result.seat_angles, result.handling, result.order)
-    if any(len(one) != n for one in lists) or sorted(result.order) != list(range(n)):
-        raise Refusal("malformed", "lists that do not fit the objects")
+    for result in results:
+        kind = "trial" if isinstance(result, ChoiceResult) else "arrangement"
+        if (step.kind, step.trial_index) != (kind, result.trial_index):
+            raise Refusal("malformed", "the result of another trial")
+        if isinstance(result, ArrangementResult):
+            n, shown = len(step.shown), result.items
+            lists = (result.places, result.inside, result.seat_angles, result.handling)
+            if shown != step.shown or any(len(one) != n for one in lists):
+                raise Refusal("malformed", "places of other objects")
+        elif result.answer is not None and result.answer.position not in step.shown:
+            raise Refusal("malformed", "a place that was not shown")

@@ -7,14 +7,17 @@ attention checks, and which trials are attention checks or repeats.
 
 import hashlib
 import json
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from twoalike.design import adaptive_blocks, study_with
-from twoalike.online._blocks import choice_trial
-from twoalike.online._session import (
-    ArrangementsStep,
+from twoalike.online._blocks import ROOMY_PX, arrangement, choice_trial, page_step
+from twoalike.online._records import (
+    ArrangementStep,
     BlockStep,
     PageStep,
     Part,
@@ -23,7 +26,6 @@ from twoalike.online._session import (
     Step,
     TrialStep,
 )
-from twoalike.online._wording import for_browser
 from twoalike.record import Progress
 from twoalike.registry import Task, find_task, task_names
 from twoalike.study import DesignConfig, ScreenProfile, Study, TwoalikeError
@@ -47,12 +49,17 @@ from twoalike.tasks import (
     text_page,
     with_block_questions,
 )
-from twoalike.tasks.multi_arrangement import PreparedArrangements
+from twoalike.tasks.multi_arrangement import (
+    ArrangementActivity,
+    ArrangementResult,
+    ArrangementTrial,
+    Ending,
+    Handling,
+    PreparedArrangements,
+)
 from twoalike.tasks.odd_one_out import Choosing, TripletActivity, answer_keys
-from twoalike.tasks.screens import pause_page
 
-ROOMY = View((4096, 4096), ScreenProfile(width_m=0.5, distance_m=0.5, size_px=(4096, 4096)))
-"""A window in which everything fits: steps do not depend on it."""
+ROOMY = View(ROOMY_PX, ScreenProfile(width_m=0.5, distance_m=0.5, size_px=ROOMY_PX))
 
 
 def prepare_person(
@@ -137,7 +144,7 @@ def _part(prepared: Prepared, *, adaptive: bool) -> Part:
         protocol=protocol_key(protocol),
         task=task.name,
         steps=tuple(task.page(prepared, ROOMY)),
-        resume=_page(text_page("resume", protocol.texts.resume, protocol, pages, keys=keys)),
+        resume=page_step(text_page("resume", protocol.texts.resume, protocol, pages, keys=keys)),
     )
 
 
@@ -191,28 +198,16 @@ def choice_steps(prepared: Prepared, view: View) -> Iterator[Step]:
 
 
 def arrangement_steps(prepared: Prepared, view: View) -> Iterator[Step]:
-    """Yield the steps of a multi-arrangement session: its trials are one step."""
+    """Yield the steps of a multi-arrangement session; trials that answers decide are blocks."""
     assert isinstance(prepared, PreparedArrangements)
-    protocol, arranging = prepared.protocol, prepared.arranging
-    texts, pages = protocol.texts, frame(protocol.screen, view.size)
+    config = prepared.arranging.config
+    if config.scheduler != "lift_weakest" and not config.session_minutes:
+        yield from choice_steps(prepared, view)
+        return
+    protocol, pages = prepared.protocol, frame(prepared.protocol.screen, view.size)
     opening = prepared.opening(Progress())
     yield from _steps(before_trials(protocol, pages, opening, frozenset()), prepared)
-    yield ArrangementsStep(
-        config=arranging.config.model_dump(mode="json"),
-        ids=arranging.ids,
-        listed=tuple(
-            {
-                "trial_type": trial.trial_type,
-                "stimuli": list(trial.stimuli),
-                "scheduler": trial.scheduler,
-            }
-            for trial in arranging.listed
-        ),
-        seed=str(arranging.seed),
-        earlier=tuple({"places": trial.places} for trial in arranging.earlier),
-        practice_end=_page(text_page("practice_end", texts.practice_end, protocol, pages)),
-        pause=_page(pause_page(protocol, pages, 0, None)),
-    )
+    yield BlockStep(block=1, task="multi-arrangement")
     yield from _steps(after_trials(protocol, pages), prepared)
 
 
@@ -221,7 +216,7 @@ def _steps(script: Iterator[Activity | Item], prepared: Prepared) -> Iterator[St
     for given in script:
         match given:
             case PageActivity():
-                yield _page(given)
+                yield page_step(given)
             case QuestionActivity(measure="consent"):
                 given.chosen = 0  # so that the script goes on
                 consent = given
@@ -232,20 +227,24 @@ def _steps(script: Iterator[Activity | Item], prepared: Prepared) -> Iterator[St
                 yield _consent(consent, values, prepared)
             case TripletActivity():
                 yield TrialStep(trial=choice_trial(given.trial, given.protocol))
+            case ArrangementActivity(trial=trial):
+                given.result = _nothing_arranged(trial)
+                yield ArrangementStep(trial=arrangement(trial))
 
 
-def _page(activity: PageActivity) -> PageStep:
-    page = activity.scene
-    return PageStep(
-        name=activity.name,
-        text=page.text,
-        footer=page.footer,
-        progress=page.progress,
-        caption=page.caption,
-        images=page.images,
-        minimum_s=activity.minimum_s,
-        limit_s=activity.limit_s,
-        keys=tuple(sorted(activity.keys)),
+def _nothing_arranged(trial: ArrangementTrial) -> ArrangementResult:
+    """Make the result with which the script goes on to the next trial of a list."""
+    n = len(trial.items)
+    return ArrangementResult(
+        trial=trial,
+        onset=0.0,
+        places=((1.0, 0.0),) * n,
+        inside=(False,) * n,
+        seat_angles=(0.0,) * n,
+        handling=(Handling(),) * n,
+        ending=Ending(0.0, "timeout", "none"),
+        radius_px=1.0,
+        item_px=1.0,
     )
 
 
@@ -272,7 +271,7 @@ def _consent(
     protocol = prepared.protocol
     pages = frame(protocol.screen, ROOMY.size)
     stored = {name: str(value) for name, value in values.items() if name != "consent"}
-    declined = _page(text_page("declined", protocol.texts.declined, protocol, pages))
+    declined = page_step(text_page("declined", protocol.texts.declined, protocol, pages))
     return _question(activity, values=stored, declined=declined)
 
 
@@ -280,3 +279,40 @@ def as_json(person: Person) -> bytes:
     """Write a person's file as compact UTF-8 JSON, always in the same way."""
     content = person.model_dump(mode="json")
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+_TEXTS = files("twoalike.online") / "texts"
+
+
+def for_browser[P: Protocol](protocol: P) -> P:
+    """Protocol with the sentences of the shipped texts that are different in a browser."""
+    sentences = _sentences(protocol.language)
+
+    def worded(text: str) -> str:
+        for lab, (browser, _) in sentences.items():
+            text = text.replace(lab, browser)
+        return text
+
+    values = protocol.model_dump()
+    texts: dict[str, Any] = {
+        name: worded(text) if isinstance(text, str) else [worded(one) for one in text]
+        for name, text in values["texts"].items()
+    }
+    return type(protocol).model_validate(values | {"texts": texts})
+
+
+def without_keys(language: str) -> dict[str, str]:
+    """Sentences of the shipped texts in a browser, and what they are where there are no keys."""
+    found = dict(_sentences(language).values())
+    return {browser: touch for browser, touch in found.items() if browser != touch}
+
+
+@cache
+def _sentences(language: str) -> dict[str, tuple[str, str]]:
+    """Sentences of the lab, each with those of a browser with and without keys.
+
+    There are none in a language that is not shipped.
+    """
+    file = _TEXTS / f"sentences.{language}.toml"
+    found = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
+    return {lab: (own, own) if isinstance(own, str) else tuple(own) for lab, own in found.items()}

@@ -4,15 +4,10 @@ A marker beside the raw data names the session that they were written from, with
 records. A session that has one is compared and left as it is.
 """
 
-import gc
-import multiprocessing
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, fields
+from contextlib import suppress
+from dataclasses import dataclass, field
 from hashlib import sha256
-from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +20,13 @@ from twoalike.online._archive import (
     ReadSession,
     SessionLine,
     read_archive,
+    source_lines,
 )
 from twoalike.online._blocks import as_chosen
-from twoalike.online._compile import as_json, compile_person, is_adaptive
-from twoalike.online._items import DRAWN
-from twoalike.online._moving import delete_session, finish_moves, fresh_staging, move_in
-from twoalike.online._replay import KIND, Written, marker, replay_session
-from twoalike.online._session import Part
+from twoalike.online._compile import as_json, compile_person
+from twoalike.online._erase import delete_session, finish_moves, fresh_staging, move_in
+from twoalike.online._replay import DRAWN, KIND, Written, marker, replay_session
 from twoalike.online._site import OnlineStudy, read_built
-from twoalike.online._sources import source_lines
 from twoalike.record import erased_marks, is_erased, read_notes, remember_erased
 from twoalike.stimuli import stimuli_held
 from twoalike.study import (
@@ -51,25 +44,25 @@ _TABLES = ("_beh.tsv", "_events.tsv", "_answers.tsv")
 """Files of a session that nothing changes after it was written."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Fetched:
     """What a fetch found and wrote."""
 
-    written: tuple[Written, ...]
+    written: list[Written] = field(default_factory=list)
     """Sessions that became raw data."""
-    n_unchanged: int
+    n_unchanged: int = 0
     """Sessions that were there, and are the same."""
-    n_open: int
+    n_open: int = 0
     """Sessions that are not over."""
-    n_empty: int
+    n_empty: int = 0
     """Sessions in which nothing was answered, or whose code went to somebody else."""
-    problems: tuple[str, ...]
+    problems: list[str] = field(default_factory=list)
     """Why sessions were not written, one line each."""
-    notes: tuple[str, ...]
+    notes: list[str] = field(default_factory=list)
     """What else there is to know, one line each."""
-    withdrawn: tuple[Path, ...]
+    withdrawn: list[Path] = field(default_factory=list)
     """Files of people who have withdrawn since they were fetched."""
-    n_withdrawn: int
+    n_withdrawn: int = 0
     """Sessions that were withdrawn, fetched before or not; ``notes`` names them."""
 
     @property
@@ -152,7 +145,7 @@ def fetch(
         job = _Job(built, unfinished, delete_withdrawn)
         job.sort(lines)
         job.write()
-    return job.fetched()
+    return job.found
 
 
 @dataclass
@@ -187,29 +180,16 @@ class _Job:
     unfinished: bool
     delete: bool
     todo: list[tuple[ArchivedSession, _Marker | None]] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    written: list[Written] = field(default_factory=list)
-    withdrawn: list[Path] = field(default_factory=list)
-    n_unchanged: int = 0
-    n_open: int = 0
-    n_empty: int = 0
-    n_withdrawn: int = 0
+    found: Fetched = field(default_factory=Fetched)
 
     def __post_init__(self) -> None:
         self.raw = self.built.study.raw
         self.markers = _markers(self.raw)
 
-    def fetched(self) -> Fetched:
-        """Give the outcome."""
-        found = {one.name: getattr(self, one.name) for one in fields(Fetched)}
-        lists = {name: tuple(value) for name, value in found.items() if isinstance(value, list)}
-        return Fetched(**{**found, **lists})
-
     def sort(self, lines: Iterator[tuple[Origin, str | bytes]]) -> None:
         """Decide for each session of an archive what is to be done."""
         archive = read_archive(lines)
-        self.problems += archive.problems
+        self.found.problems += archive.problems
         marks, n_erased = erased_marks(self.built.study), 0
         by_code: dict[str, list[tuple[ArchivedSession, SessionLine]]] = {}
         for one in archive.sessions.values():
@@ -220,20 +200,22 @@ class _Job:
                     self._withdraw(one)
                     continue
             except TwoalikeError as error:
-                self.problems.append(str(error))
+                self.found.problems.append(str(error))
                 continue
             names = [head.participant] if head.participant is not None else []
             names += [one.session] if one.session not in self.markers else []
             if any(is_erased(name, marks) for name in names):
                 n_erased += 1
             elif head.participant is None:
-                self.n_empty += 1
+                self.found.n_empty += 1
             elif head.ended is None and not self.unfinished:
-                self.n_open += 1
+                self.found.n_open += 1
             else:
                 by_code.setdefault(head.participant, []).append((one, head))
         if n_erased:
-            self.notes.append(f"left out: {counted(n_erased, 'session')} of people who were erased")
+            self.found.notes.append(
+                f"left out: {counted(n_erased, 'session')} of people who were erased"
+            )
         for code, sessions in by_code.items():
             if (chosen := self._one_of(code, sessions)) is not None:
                 self._decide(*chosen)
@@ -260,11 +242,11 @@ class _Job:
         first, *others = ranked
         if _kept_the_code(others[0][0]) >= (1, 0):
             names = " and ".join(one.session for one, _ in ranked)
-            self.problems.append(f"participant {code}: two sessions have answers: {names}")
+            self.found.problems.append(f"participant {code}: two sessions have answers: {names}")
             return None
         for one, head in others:
             how = head.ended or "not over"
-            self.notes.append(
+            self.found.notes.append(
                 f"session {one.session}: {how}, without a trial; its code {code} went to session "
                 f"{first[0].session}"
             )
@@ -273,18 +255,18 @@ class _Job:
     def _decide(self, archived: ArchivedSession, head: SessionLine) -> None:
         """Compare a session with what was written of it, or plan to write it."""
         if not archived.has_records:
-            self.n_empty += 1
+            self.found.n_empty += 1
             return
         mark = self.markers.get(archived.session)
         try:
             if mark is not None and self._is_unchanged(archived.read(), mark):
-                self.n_unchanged += 1
+                self.found.n_unchanged += 1
                 return
             if mark is None:
                 mark = self._owner(head)
             self.todo.append((archived, mark))
         except TwoalikeError as error:
-            self.problems.append(str(error))
+            self.found.problems.append(str(error))
 
     def _is_unchanged(self, read: ReadSession, mark: _Marker) -> bool:
         """Whether a written session is what the archive has; False if the archive has more."""
@@ -330,11 +312,11 @@ class _Job:
         mark = self.markers.get(archived.session)
         if mark is not None and OURS not in archived.origins:
             _check_records(archived.read(), mark)  # only the person knows what was fetched
-        self.n_withdrawn += 1
-        self.notes.append(f"session {archived.session}: withdrawn")
+        self.found.n_withdrawn += 1
+        self.found.notes.append(f"session {archived.session}: withdrawn")
         if mark is None:
             return
-        self.withdrawn += [self.raw / name for name in mark.files]
+        self.found.withdrawn += [self.raw / name for name in mark.files]
         if self.delete:
             remember_erased(self.built.study, [str(mark.content["session"])])
             with readable_by(self.built.study.config.data.access):
@@ -348,20 +330,20 @@ class _Job:
         folder = fresh_staging(study)
         moves: list[tuple[Path, str]] = []
         replaced: list[str] = []
-        roots = [folder / f"{number:06d}" for number in range(len(self.todo))]
-        sessions = [archived for archived, _ in self.todo]
         with progress() as bar:
             work = bar.add_task("sessions", total=len(self.todo), status="")
-            staged = stage_sessions(self.built, sessions, roots)
-            for one, root, (_, mark) in zip(staged, roots, self.todo, strict=True):
-                if isinstance(one, str):
-                    self.problems.append(one.replace(f"{root}/", ""))
+            for number, (archived, mark) in enumerate(self.todo):
+                root = folder / f"{number:06d}"
+                try:
+                    made = _stage(self.built, archived, root)
+                except TwoalikeError as error:
+                    self.found.problems.append(str(error).replace(f"{root}/", ""))
                 else:
-                    self.written.append(one)
-                    moves += [(root / name, name) for name in one.files]
+                    self.found.written.append(made)
+                    moves += [(root / name, name) for name in made.files]
                     replaced += () if mark is None else mark.files
                 bar.update(work, advance=1)
-        people = [one.participant for one in self.written]
+        people = [one.participant for one in self.found.written]
         if moves:
             move_in(study, self.built.studies, moves, people, replaced)
 
@@ -396,62 +378,14 @@ def _digest(path: Path) -> str:
     return sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
-_FEWEST = 50
-"""Sessions from which on several processes are worth their start."""
-_TOGETHER = 5
-"""Sessions that a process takes at a time."""
-
-
-def stage_sessions(
-    built: OnlineStudy, sessions: Sequence[ArchivedSession], roots: Sequence[Path]
-) -> Iterator[Written | str]:
-    """Make the raw data of sessions, each in a data set of its own; yield what, or why not.
-
-    All processors are used, as sessions do not depend on each other.
-    """
-    n_processes = min(os.cpu_count() or 1, len(sessions) // _TOGETHER)
-    if len(sessions) < _FEWEST or n_processes < 2:
-        yield from map(_stage, repeat(built), sessions, roots)
-        return
-    with ProcessPoolExecutor(
-        n_processes,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_begin,
-        initargs=(built.study.root,),
-    ) as pool:
-        yield from pool.map(_stage_there, sessions, roots, chunksize=_TOGETHER)
-
-
-_there: list[OnlineStudy] = []
-"""The study, in a process that makes raw data."""
-_held = ExitStack()
-
-
-def _begin(root: Path) -> None:
-    _held.enter_context(stimuli_held())
-    _there.append(read_built(root))
-    # What is loaded by now stays, and sessions leave few cycles: collections are rarely worth it.
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
-
-
-def _stage_there(archived: ArchivedSession, root: Path) -> Written | str:
-    return _stage(_there[0], archived, root)
-
-
-def _stage(built: OnlineStudy, archived: ArchivedSession, root: Path) -> Written | str:
+def _stage(built: OnlineStudy, archived: ArchivedSession, root: Path) -> Written:
     """Make the raw data of one session, if the study still shows what its page was built from."""
-    try:
-        read = archived.read()
-        code = str(read.head.participant)
-        prepared, person = built.prepared(code), built.person(code)
-        now = as_json(compile_person(built.studies[code], prepared))
-        if now != (built.folder / "people" / f"{code}.json").read_bytes():
-            raise archived.fault("the study shows something else now than the page that was built")
-        parts: Sequence[Part] = person.parts
-        if is_adaptive(built.study):
-            prepared, parts = as_chosen(prepared, parts, built.studies[code], read.blocks)
-        with readable_by(built.study.config.data.access):
-            return replay_session(read, prepared, parts, root, built.session.version)
-    except TwoalikeError as error:
-        return str(error)
+    read = archived.read()
+    code = str(read.head.participant)
+    prepared, person = built.prepared(code), built.person(code)
+    now = as_json(compile_person(built.studies[code], prepared))
+    if now != (built.folder / "people" / f"{code}.json").read_bytes():
+        raise archived.fault("the study shows something else now than the page that was built")
+    prepared, parts = as_chosen(prepared, person.parts, built.studies[code], read.blocks)
+    with readable_by(built.study.config.data.access):
+        return replay_session(read, prepared, parts, root, built.session.version)

@@ -12,8 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from twoalike.online._compile import is_adaptive
-from twoalike.online._session import OnlineSession
+from twoalike.online._records import BlockStep, OnlineSession
 from twoalike.online._site import OnlineStudy, check_built
 from twoalike.study import (
     Study,
@@ -55,14 +54,20 @@ def with_transport(page: str, transport: str, script: str = "") -> str:
 def built_alone(study: Study | str | Path) -> OnlineStudy:
     """Open a built study that needs no server of ours."""
     built = check_built(study)
-    if is_adaptive(built.study):
-        raise TwoalikeError(
-            where=f"{built.study.root / 'study.toml'}: design.sampler",
-            expected="one that lists the trials beforehand, as nothing chooses them there",
-            found="adaptive",
-            remedy="Serve the study with: twoalike online serve",
-        )
-    return built
+    parts = built.person(built.session.participants[0]).parts
+    blocks = [step for part in parts for step in part.steps if isinstance(step, BlockStep)]
+    if not blocks:
+        return built
+    place, found, remedy = "design.sampler", "adaptive", ""
+    if blocks[0].task == "multi-arrangement":
+        place, found = "arrangement", "arrangements that are chosen by the answers"
+        remedy = ', or set scheduler = "covering" (or "full") and session_minutes = 0'
+    raise TwoalikeError(
+        where=f"{built.study.root / 'study.toml'}: {place}",
+        expected="trials that are listed beforehand, as nothing chooses them there",
+        found=found,
+        remedy=f"Serve the study with: twoalike online serve{remedy}",
+    )
 
 
 def page_files(built: OnlineStudy, changed: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:

@@ -1,15 +1,17 @@
-"""Allocation of participants' codes, from entry to the end of a session, expiry or withdrawal.
+"""Sessions on the server: who has which code, how sessions end, and what the operator sees of them.
 
-Each function runs within a transaction of the store's writer, so that two people never get the same
-code, however many server processes there are.
+Each function that writes runs within a transaction of the store's writer, so that two people never
+get the same code, however many server processes there are.
 """
 
-import json
+import csv
+import io
 import secrets
 import time
-from collections import Counter
-from collections.abc import Collection, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -36,12 +38,13 @@ from twoalike.online._store import (
     LINKS,
     RECORDS,
     SESSIONS,
+    archive,
     fact,
     lost,
     over,
     set_fact,
 )
-from twoalike.study import OnlineConfig
+from twoalike.study import OnlineConfig, inert_cell
 
 _WITHDRAWN = ""
 """In place of the session of a link whose session was withdrawn or erased."""
@@ -295,8 +298,8 @@ def withdraw(connection: Connection, code: str) -> str:
         update(SESSIONS)
         .where(SESSIONS.c.name == name)
         .values(ended="withdrawn", ended_at=time.time(), last=row["entered"], person=None)
-        .values(n=0, part=0, step=-1, clock=0.0, choices=0, answered=0, arrangement=0)
-        .values(part_end=None, done=0, trials=0, fast=0)
+        .values(n=0, part=0, step=-1, clock=0.0, over=0, answered=0)
+        .values(part_end=None, done=0, trials=0, fast=0, checks=0, right=0)
         .values(held=row["held"] if row["trials"] else None)
     )
     return name
@@ -348,32 +351,124 @@ def add_links(connection: Connection, links: list[str], key: Key) -> None:
     connection.execute(insert(LINKS), [{"link": one} for one in sorted(map(key.link, links))])
 
 
-def resume_point(
-    connection: Connection, row: Mapping[str, Any], parts: tuple[PartShape, ...]
-) -> dict[str, Any] | None:
-    """Where a session goes on: part, step, time, and arrangements so far; None for a new one."""
+def resume_point(row: Mapping[str, Any], parts: tuple[PartShape, ...]) -> dict[str, Any] | None:
+    """Where a session goes on: part, step and time; None for a new one."""
     if row["n"] == 0:
         return None
     part, step = row["part"], row["step"]
     if row["part_end"] is not None:
-        return {"part": part + 1, "step": 0, "time": 0.0, "trials": []}
-    kind = parts[part].steps[step].kind
-    if kind == "page" or (kind in ("trial", "question") and row["answered"]):
+        return {"part": part + 1, "step": 0, "time": 0.0}
+    if parts[part].steps[step].kind == "page" or row["answered"]:
         step += 1
+    return {"part": part, "step": step, "time": row["clock"]}
+
+
+_RANGE, _FEWEST = 15, 5
+"""Minutes of the shortest range in the list of payments, and people who share one at least."""
+_CHUNK = 200
+"""Lines of the archive that are sent together."""
+
+
+def operator_state(connection: Connection, built: BuiltStudy) -> dict[str, Any]:
+    """Return what the operator's page shows; no ids. Times are s since 1970, by the server."""
+    visit = built.session.session
+    query = select(SESSIONS).where(SESSIONS.c.visit == visit).order_by(SESSIONS.c.entered.desc())
+    rows = connection.execute(query).mappings().all()
+    held = {row["held"] for row in rows}
+    links = connection.scalars(select(LINKS.c.session)).all()
     return {
-        "part": part,
-        "step": step,
-        "time": row["clock"],
-        "trials": _arrangements(connection, row),
+        "study": built.session.study,
+        "now": time.time(),
+        "accepting": fact(connection, ACCEPTING) != "no",
+        "most": built.study.config.online.most or None,
+        "codes": len(built.session.participants),
+        "free": sum(who not in held for who in built.session.participants)
+        - len(erased_codes(connection)),
+        "people": count_people(connection, visit),
+        "links": len(links),
+        "links_used": sum(session is not None for session in links),
+        "sessions": [_session(dict(row), built) for row in rows],
     }
 
 
-def _arrangements(connection: Connection, row: Mapping[str, Any]) -> list[Any]:
-    query = (
-        select(RECORDS.c.body)
-        .where(RECORDS.c.session == row["name"], RECORDS.c.part == row["part"])
-        .where(RECORDS.c.arrangement.is_not(None))
-        .order_by(RECORDS.c.n)
+def _session(row: dict[str, Any], built: BuiltStudy) -> dict[str, Any]:
+    """State of a session: participant, times, trials done and listed, checks, fast answers."""
+    names = (
+        *("name", "participant", "entered", "last", "ended", "ended_at"),
+        *("trials", "fast", "checks", "right"),
     )
-    items = (item for body in connection.scalars(query) for item in json.loads(body)["items"])
-    return [item for item in items if item["kind"] == "arrangement"]
+    listed, parts = _listed_trials(built, row["participant"])
+    return {
+        **{name: row[name] for name in names},
+        "returned": row["held"] is None,
+        "part": row["part"] + 1,
+        "parts": parts,
+        "listed": listed,  # None: the number of trials depends on the answers
+    }
+
+
+@lru_cache(maxsize=10_000)
+def _listed_trials(built: BuiltStudy, participant: str) -> tuple[int | None, int]:
+    if participant not in built.session.participants:  # an earlier build had this code
+        return None, 0
+    counts = [built.n_trials(part) for part in built.person(participant).parts]
+    known = [n for n in counts if n is not None]
+    return sum(known) if len(known) == len(counts) else None, len(counts)
+
+
+_PAYMENT = ("status", "minutes")
+
+
+def payments(connection: Connection, key: Key) -> str:
+    """Return the people to be paid as CSV: ids, how their session ended, a range of minutes.
+
+    What it shows of a session is also seen in the raw data. So it shows little: rows are in the
+    order of the ids, and at least five people with the same end share a range of minutes.
+    Sessions without ids are left out, and parts of an address with the name of another column.
+    """
+    query = select(SESSIONS, IDS.c.closed).join(IDS, IDS.c.session == SESSIONS.c.name)
+    minutes: dict[str, dict[str, float]] = defaultdict(dict)
+    people: list[tuple[dict[str, str], str, str]] = []
+    for row in connection.execute(query).mappings():
+        status = row["ended"] or "under way"
+        minutes[status][row["name"]] = ((row["ended_at"] or row["last"]) - row["entered"]) / 60
+        people.append((key.open(row["closed"]), status, row["name"]))
+    people.sort(key=lambda one: sorted(one[0].items()))
+    ranges = {status: _shared_ranges(found) for status, found in minutes.items()}
+    names = sorted({name for ids, _, _ in people for name in ids if name.lower() not in _PAYMENT})
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow([inert_cell(name) for name in [*names, *_PAYMENT]])
+    for ids, status, session in people:
+        cells = [*(ids.get(name, "") for name in names), status, ranges[status][session]]
+        table.writerow([inert_cell(cell) for cell in cells])
+    return text.getvalue()
+
+
+def _shared_ranges(minutes: Mapping[str, float]) -> dict[str, str]:
+    """Range of minutes by session, such as ``15-30``; empty if fewer than five share any."""
+    quarters: dict[int, list[str]] = defaultdict(list)
+    for session, length in minutes.items():
+        quarters[int(length // _RANGE)].append(session)
+    ranges = dict.fromkeys(minutes, "")
+    waiting: list[str] = []
+    first, left = 0, len(minutes)
+    for quarter, sessions in sorted(quarters.items()):
+        first = first if waiting else quarter
+        waiting += sessions
+        left -= len(sessions)
+        if len(waiting) >= _FEWEST and (left >= _FEWEST or not left):
+            ranges |= dict.fromkeys(waiting, f"{_RANGE * first}-{_RANGE * (quarter + 1)}")
+            waiting = []
+    return ranges
+
+
+def archive_chunks(connection: Connection) -> Iterator[str]:
+    """Yield the archive in pieces of some hundred lines."""
+    lines: list[str] = []
+    for line in archive(connection):
+        lines.append(line)
+        if len(lines) == _CHUNK:
+            yield "\n".join(lines) + "\n"
+            lines.clear()
+    yield "".join(f"{line}\n" for line in lines)

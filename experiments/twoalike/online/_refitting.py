@@ -76,7 +76,8 @@ def read_choices(lines: Iterable[str | bytes], study: Study) -> StoredChoices:
             case "session":
                 session.participant = one["participant"] or session.participant
             case "block":
-                session.blocks[one["part"]].append(Block.model_validate_json(line))
+                if one["rows"]:
+                    session.blocks[one["part"]].append(Block.model_validate_json(line))
             case _:
                 n_records += 1
                 for item in one["items"]:

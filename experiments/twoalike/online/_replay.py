@@ -1,30 +1,284 @@
 """Replays the records of a session into raw data, by the code that writes sessions in the lab.
 
-Each opening of the page is a segment of the manifest, as a resume in the lab. The raw data are
-made in a data set of their own; :mod:`twoalike.online._fetch` puts them into the study.
+Each record becomes the items of a window's session: notes, events, answers, results. What was shown
+comes from the trial list, or from the blocks that the server chose; a record states only what was
+answered, and all else in it must agree with that. Each opening of the page is a segment of the
+manifest, as a resume in the lab. The raw data are made in a data set of their own;
+:mod:`twoalike.online._fetch` puts them into the study.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from twoalike.design import ListedArrangement, PlannedArrangement
 from twoalike.online import _records as sent
 from twoalike.online._archive import Ended, ReadSession
-from twoalike.online._blocks import Block
-from twoalike.online._items import PartItems
-from twoalike.online._session import Part, QuestionStep
+from twoalike.online._blocks import Block, arranged, end_detail
+from twoalike.online._records import ArrangementStep, BlockStep, Part, QuestionStep, TrialStep
 from twoalike.record import (
+    OLDEST_AGE,
+    TRIAL_SHOWN,
     Apparatus,
+    AskedQuestion,
     RunName,
     check_by_rules,
     open_run,
     register_participants,
 )
+from twoalike.registry import find_task
 from twoalike.study import TwoalikeError, provenance, sha256_file, sync_together, write_json
-from twoalike.tasks import Keeper, Prepared
+from twoalike.tables import Table
+from twoalike.tasks import (
+    EventRow,
+    Item,
+    Keeper,
+    Note,
+    Prepared,
+    PreparedTriplets,
+    QuestionAnswers,
+    Sitting,
+    Trial,
+)
+from twoalike.tasks.multi_arrangement import ArrangementResult, PreparedArrangements, submitted
+from twoalike.tasks.odd_one_out import Answer, TrialResult
+from twoalike.tasks.screens import consent_text_hash
+
+DRAWN = "drawn"
+"""Event of the log: by how many s a trial's first frame missed the one it was planned for."""
+_OURS = frozenset({DRAWN, "arranged", "block"})
+"""Events of notes that are made here: a page that sends them is forged."""
+_TAKEN = frozenset({"self", "event", "time_s", "n", "at", "what", "chain"})
+"""Names that details of a note cannot have."""
+_ROUNDING_S = 2e-4
+
+
+@dataclass
+class PartItems:
+    """Turns the records of one part into items of a window's session, in order.
+
+    Every method raises ``ValueError`` with the reason if a record cannot be true.
+    """
+
+    prepared: Prepared
+    part: Part
+    chosen: Sequence[Block]
+    """Blocks that a server chose, in order."""
+
+    def __post_init__(self) -> None:
+        self.n_done = 0  # trials that are over
+        self.time = 0.0  # latest time of a note so far, s of the part
+        self.errors: list[float] = []  # of the trials' first frames to those planned, s
+        self._end = 0.0  # of the last arrangement, s
+        self._trials: dict[int, Trial] = {}
+        if isinstance(self.prepared, PreparedTriplets):
+            self._trials = {trial.trial_index: trial for trial in self.prepared.trials}
+        if isinstance(self.prepared, PreparedArrangements):
+            self._arranging = replace(self.prepared.arranging, done=[])
+        self._events: Table | None = find_task(self.prepared.plan.name.task).events
+
+    def of(self, item: sent.Item, step: int) -> Iterator[Item]:
+        """Items of a window's session that an item of a record gives; a segment gives none."""
+        match item:
+            case sent.Note():
+                yield self._note(item)
+            case sent.EventRow():
+                yield self._event(item, step)
+            case sent.Answers():
+                yield self._answers(item, step)
+            case sent.ChoiceResult():
+                result = self._choice(item, step)
+                firsts = (block for block in self.chosen if block.rows)
+                for block in firsts:
+                    if int(block.rows[0]["trial_index"]) == item.trial_index:
+                        yield block.note(self.time)
+                yield self._drawn(item.onset, item.planned_onset)
+                yield result
+            case sent.ArrangementResult():
+                placed = self._arranged(item, step)
+                yield self._drawn(item.onset, item.planned_onset)
+                yield placed
+                yield from self._after_arrangements(step)
+
+    def pass_time(self, time: float) -> None:
+        """Check that time has not gone back."""
+        if time < self.time - _ROUNDING_S:
+            raise ValueError(f"{time:.4f} s lies before {self.time:.4f} s, which came earlier")
+        self.time = max(self.time, time)
+
+    def _note(self, item: sent.Note) -> Note:
+        if item.event in _OURS or _TAKEN & item.detail.keys():
+            raise ValueError(f"a page cannot send the event {item.event!r} with these details")
+        self.pass_time(item.time)
+        if item.event == TRIAL_SHOWN and item.detail != {"trial_index": self.n_done + 1}:
+            raise ValueError(f"trial {item.detail.get('trial_index')} shown, not {self.n_done + 1}")
+        return Note(item.event, item.time, dict(item.detail))
+
+    def _drawn(self, onset: float, planned: float) -> Note:
+        """Note how far the first frame was from the one planned; keep it for the summary."""
+        self.errors.append(onset - planned)
+        error = round(onset - planned, 6)
+        return Note(DRAWN, self.time, {"trial_index": self.n_done, "error_s": error})
+
+    def _event(self, item: sent.EventRow, step: int) -> EventRow:
+        """Row of the table of events; numbers of JSON become those of its columns."""
+        if self._events is None:
+            raise ValueError("this task has no table of events")
+        numbers = {one.name for one in self._events.columns if one.kind == "number"}
+        values = {
+            name: float(value) if name in numbers and type(value) is int else value
+            for name, value in item.values.items()
+        }
+        if values.get("trial_index") != self.n_done + 1:
+            raise ValueError(
+                f"an event of trial {values.get('trial_index')}, not {self.n_done + 1}"
+            )
+        place = self._step(step)
+        shown = place.trial.items if isinstance(place, ArrangementStep) else ()
+        if values.get("stimulus") is not None and values["stimulus"] not in shown:
+            raise ValueError(f"an event of {values['stimulus']!r}, which the trial does not show")
+        return EventRow(values)
+
+    def _answers(self, item: sent.Answers, step: int) -> QuestionAnswers:
+        if item.measure == "consent":
+            return self._consent(item)
+        place = self._step(step)
+        if not isinstance(place, QuestionStep) or set(item.values) != {place.id}:
+            raise ValueError(f"answers to {', '.join(item.values)} in step {step}")
+        asked = self.prepared.asked(item.measure, item.values)
+        for name, value in item.values.items():
+            if name not in asked:
+                raise ValueError(f"an answer to {name!r}, which the protocol does not ask")
+            if value is not None and not _answers_to(asked[name], value):
+                raise ValueError(f"an answer to {name!r} that the page does not take")
+        return QuestionAnswers(item.measure, dict(item.values))
+
+    def _consent(self, item: sent.Answers) -> QuestionAnswers:
+        protocol = self.prepared.protocol
+        shown: Mapping[str, object] = {
+            "consent": item.values.get("consent"),
+            "consent_version": protocol.consent.version,
+            "consent_sha256": consent_text_hash(protocol.texts),
+            "consent_language": protocol.language,
+        }
+        if item.values != shown or type(shown["consent"]) is not bool:
+            raise ValueError("consent to another text than the protocol's")
+        return QuestionAnswers("consent", shown)
+
+    def _step(self, step: int) -> object:
+        if step >= len(self.part.steps):
+            raise ValueError(f"step {step}, but the part has {len(self.part.steps)}")
+        return self.part.steps[step]
+
+    def _start_trial(self, index: int) -> None:
+        if index != self.n_done + 1:
+            raise ValueError(f"trial {index} follows trial {self.n_done}")
+        self.n_done = index
+
+    def _choice(self, item: sent.ChoiceResult, step: int) -> TrialResult:
+        index, place = item.trial_index, self._step(step)
+        listed = isinstance(place, TrialStep) and place.trial.trial_index == index
+        trial = self._trials.get(index)
+        if trial is None or not listed:
+            raise ValueError(f"trial {index} is not in step {step} of the trial list")
+        assert isinstance(self.prepared, PreparedTriplets)
+        self._start_trial(index)
+        protocol, answer = self.prepared.protocol, None
+        if item.answer is not None:
+            answer = Answer(**dict(item.answer))
+            _check_choice(answer, trial, self.prepared)
+        elif not protocol.timing.response_limit_s:
+            raise ValueError(f"trial {index} has no answer, and there is no time limit")
+        flag = "interrupted" if item.flag == "interrupted" else self._flag(answer)
+        return TrialResult(trial, item.onset, answer, item.early, item.dropped, flag)
+
+    def _flag(self, answer: Answer | None) -> str | None:
+        assert isinstance(self.prepared, PreparedTriplets)
+        timing = self.prepared.protocol.timing
+        if answer is None:
+            return None
+        if answer.response_time < timing.flag_fast_s:
+            return "fast"
+        return "slow" if answer.response_time > timing.flag_slow_s else None
+
+    def _arranged(self, item: sent.ArrangementResult, step: int) -> ArrangementResult:
+        index, place = item.trial_index, self._step(step)
+        if not isinstance(place, ArrangementStep) or place.trial.trial_index != index:
+            raise ValueError(f"trial {index} is not in step {step}")
+        self._start_trial(index)
+        trials = (block.arranged for block in self.chosen)
+        trial = next((one for one in trials if one and one.trial_index == index), None)
+        if trial is None:
+            planned = self._arranging.following()
+            assert isinstance(planned, ListedArrangement | PlannedArrangement)
+            trial = self._arranging.trial(planned)
+        if item.items != trial.items:
+            raise ValueError(
+                f"trial {index} shows {', '.join(item.items)}, not {', '.join(trial.items)}"
+            )
+        _check_arranged(item, self.prepared)
+        self._end = item.ending.time
+        result = arranged(trial, item)
+        self._arranging.done.append(submitted(result))
+        return result
+
+    def _after_arrangements(self, step: int) -> Iterator[Note]:
+        """Note after the last arrangement why the main trials are over."""
+        if any(isinstance(one, ArrangementStep | BlockStep) for one in self.part.steps[step + 1 :]):
+            return
+        last = self.chosen[-1] if self.chosen else None
+        detail = end_detail(self._arranging.end()) if last is None else last.ended
+        if detail:
+            yield Note("arranged", self._end, detail)
+
+
+def _answers_to(asked: AskedQuestion, value: object) -> bool:
+    match asked.kind:
+        case "choice":
+            return value in asked.options
+        case "choices":
+            several = isinstance(value, tuple) and len(set(value)) == len(value) > 0
+            return several and all(one in asked.options for one in value)  # type: ignore[attr-defined]
+        case "age":
+            return type(value) is int and 0 <= value <= OLDEST_AGE
+        case "number":
+            return type(value) is int and abs(value) < 10**9
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _check_choice(answer: Answer, trial: Trial, prepared: PreparedTriplets) -> None:
+    """Check what no rule of the raw table does; those are checked once it is written."""
+    answers, timing = prepared.protocol.answers, prepared.protocol.timing
+    where = f"trial {trial.trial_index}"
+    if answer.position not in trial.positions or answer.position not in answers.places:
+        raise ValueError(f"{where} was answered at {answer.position!r}, where nothing is")
+    by_key = answer.method == "keyboard"
+    if by_key and (answer.key is None or answers.position(answer.key) != answer.position):
+        raise ValueError(f"{where}: the key {answer.key!r} does not choose {answer.position!r}")
+    if not by_key and (answer.key is not None or not answers.mouse):
+        raise ValueError(f"{where}: answered by {answer.method}, which the protocol does not allow")
+    if answer.response_time < timing.minimum_rt_s - _ROUNDING_S:
+        raise ValueError(f"{where}: answered before answers count ({answer.response_time} s)")
+
+
+def _check_arranged(item: sent.ArrangementResult, prepared: Prepared) -> None:
+    where, n = f"trial {item.trial_index}", len(item.items)
+    if {len(each) for each in (item.places, item.inside, item.seat_angles, item.handling)} != {n}:
+        raise ValueError(f"{where} has {n} images, and more or fewer places")
+    ending, protocol = item.ending, prepared.protocol.model_dump()
+    if ending.time < item.onset:
+        raise ValueError(f"{where} ended before it began")
+    outside = n - sum(item.inside)
+    if ending.reason == "done" and outside > protocol["rules"]["unplaced_allowed"]:
+        raise ValueError(f"{where} is done, but {outside} images are outside")
+    if (ending.reason == "timeout") != (ending.method == "none"):
+        raise ValueError(f"{where} ended by {ending.reason} and {ending.method}")
+    if ending.reason == "timeout" and not protocol["timing"]["trial_limit_s"]:
+        raise ValueError(f"{where} ran out of time, and there is no time limit")
+
 
 KIND = "online_session"
 """Kind of the file that says which session of a browser was written."""
@@ -71,139 +325,89 @@ def replay_session(
     """Write the raw data of a session into a new data set at ``root``.
 
     ``prepared`` and ``parts`` are what the participant was to do, as the window and as the page
-    have it.
+    have it. What is written is checked by the rules of its task: what a page sends may be forged.
     """
-    replay = _Replay(read, prepared, parts, root, page_version)
+    head, sitting = read.head, prepared[0].sitting
+    runs: list[_PartRun] = []
+    order = [record.part for record in read.records]
     with sync_together():
-        replay.run()
-        _check_written(read, prepared, root)
-        files = replay.mark()
-    return Written(
-        read.head.session,
-        prepared[0].sitting.participant,
-        read.head.ended,
-        replay.n_trials,
-        tuple(error for one in replay.items for error in one.errors),
-        files,
-    )
-
-
-def _check_written(read: ReadSession, prepared: Sequence[Prepared], root: Path) -> None:
-    """Check the raw data by the rules of their tasks: what a page sends may be forged."""
-    for one in prepared:
-        path = one.plan.name.rows(root)
-        if path.exists() and (found := check_by_rules(root, path)):
-            where = f"{path.name}, row {found[0].row}" if found[0].row else path.name
-            raise _fault(read, f"{where}: {found[0].message}")
+        register_participants(
+            root, sitting.study, {sitting.participant: sitting.study}, simulated=False
+        )
+        if order != sorted(order) or (order and order[-1] >= len(parts)):
+            raise _fault(read, "records of parts are mixed, or of a part that is not there")
+        for number, (one, part) in enumerate(zip(prepared, parts, strict=True)):
+            if number in order and any(run.ended != "completed" for run in runs):
+                raise _fault(read, f"part {number} begins before the one before has ended")
+            blocks = [block for block in read.blocks if block.part == number]
+            before = sum(run.time for run in runs)
+            runs.append(_PartRun(one, part, blocks, read, root, page_version, before))
+            runs[-1].write([record for record in read.records if record.part == number])
+        if head.ended == "completed" and any(run.ended != "completed" for run in runs):
+            raise _fault(read, "is completed, but its last records are missing")
+        for path in (one.plan.name.rows(root) for one in prepared):
+            if path.exists() and (found := check_by_rules(root, path)):
+                where = f"{path.name}, row {found[0].row}" if found[0].row else path.name
+                raise _fault(read, f"{where}: {found[0].message}")
+        n_trials = sum(run.n_done for run in runs)
+        files = _mark(read, root, sitting, n_trials)
+    errors = tuple(error for run in runs for error in run.errors)
+    return Written(head.session, sitting.participant, head.ended, n_trials, errors, files)
 
 
 def _fault(read: ReadSession, problem: str) -> TwoalikeError:
     return TwoalikeError(problem, where=f"session {read.head.session}")
 
 
-@dataclass
-class _Replay:
-    """A session being written, part by part."""
-
-    read: ReadSession
-    prepared: Sequence[Prepared]
-    parts: Sequence[Part]
-    root: Path
-    page_version: str
-    items: list[PartItems] = field(default_factory=list)
-    n_trials: int = 0
-    _before: float = 0.0
-    """Time of the parts that are over, s."""
-
-    def run(self) -> None:
-        """Write all parts; check that a completed session has all of them."""
-        head, records = self.read.head, self.read.records
-        study, code = self.prepared[0].sitting.study, self.prepared[0].sitting.participant
-        register_participants(self.root, study, {code: study}, simulated=False)
-        reasons: list[str | None] = []
-        for number, (prepared, part) in enumerate(zip(self.prepared, self.parts, strict=True)):
-            own = [record for record in records if record.part == number]
-            if own and (None in reasons or any(one != "completed" for one in reasons)):
-                raise _fault(self.read, f"part {number} begins before the one before has ended")
-            reasons.append(self._part(prepared, part, own))
-        stray = next((one for one in records if one.part >= len(self.parts)), None)
-        if stray is not None:
-            raise _fault(self.read, f"record {stray.n} is of part {stray.part}, which is not there")
-        order = [record.part for record in records]
-        if order != sorted(order):
-            raise _fault(self.read, "records of different parts are mixed")
-        if head.ended == "completed" and any(reason != "completed" for reason in reasons):
-            raise _fault(self.read, "is completed, but its last records are missing")
-
-    def _part(self, prepared: Prepared, part: Part, records: Sequence[sent.Record]) -> str | None:
-        """Write one part; return how it ended, None if it did not."""
-        items = PartItems(prepared, part, chosen=self._chosen(len(self.items)))
-        self.items.append(items)
-        if not records:
-            return None
-        run = _Run(self, prepared, items, _asks_consent(part))
-        with run.stack:
-            for record in records:
-                try:
-                    run.take(record)
-                except ValueError as error:
-                    raise _fault(self.read, f"record {record.n}: {error}") from error
-            ended = run.ended
-            run.close(ended or (LEFT if self.read.head.ended is None else self.read.head.ended))
-        self.n_trials += items.n_done
-        self._before += items.time
-        return ended
-
-    def _chosen(self, number: int) -> dict[int, Block]:
-        """Blocks of a part by their first trial."""
-        own = (block for block in self.read.blocks if block.part == number)
-        return {int(block.rows[0]["trial_index"]): block for block in own}
-
-    def at(self, time: float) -> str | None:
-        """Date and time of a moment of the part under way; None if the entry's is not known."""
-        if self.read.head.entered is None:
-            return None
-        entered = datetime.fromisoformat(self.read.head.entered)
-        return (entered + timedelta(seconds=self._before + time)).isoformat(timespec="seconds")
-
-    def mark(self) -> tuple[str, ...]:
-        """Write which session this is; return the paths of all its files, this one last."""
-        head, sitting = self.read.head, self.prepared[0].sitting
-        made = [path for path in sorted(self.root.glob("s*/**/*")) if path.is_file()]
-        files = [path.relative_to(self.root).as_posix() for path in made]
-        path = marker(self.root, sitting.participant, sitting.session)
-        content = {
-            **provenance(KIND),
-            **head.model_dump(exclude={"kind"}),
-            "n_records": len(self.read.records),
-            "records_sha256": self.read.sha256,
-            "n_trials": self.n_trials,
-            "files": {name: sha256_file(self.root / name) for name in files},
-        }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, content)
-        return (*files, path.relative_to(self.root).as_posix())
-
-
-def _asks_consent(part: Part) -> bool:
-    return any(isinstance(one, QuestionStep) and one.measure == "consent" for one in part.steps)
+def _mark(read: ReadSession, root: Path, sitting: Sitting, n_trials: int) -> tuple[str, ...]:
+    """Write which session this is; return the paths of all its files, this one last."""
+    made = [path for path in sorted(root.glob("s*/**/*")) if path.is_file()]
+    files = [path.relative_to(root).as_posix() for path in made]
+    path = marker(root, sitting.participant, sitting.session)
+    content = {
+        **provenance(KIND),
+        **read.head.model_dump(exclude={"kind"}),
+        "n_records": len(read.records),
+        "records_sha256": read.sha256,
+        "n_trials": n_trials,
+        "files": {name: sha256_file(root / name) for name in files},
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, content)
+    return (*files, path.relative_to(root).as_posix())
 
 
 @dataclass
-class _Run:
+class _PartRun(PartItems):
     """One part being written: its run, opened anew for each opening of the page."""
 
-    replay: _Replay
-    prepared: Prepared
-    items: PartItems
-    consent_first: bool
-    stack: ExitStack = field(default_factory=ExitStack)
+    read: ReadSession
+    root: Path
+    page_version: str
+    before: float
+    """Time of the parts that are over, s."""
     keeper: Keeper | None = None
     ended: str | None = None
-    _resumed: bool = False
+    """How the part ended."""
 
-    def take(self, record: sent.Record) -> None:
-        """Write one record."""
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._stack = ExitStack()
+        self._resumed = False
+        steps = self.part.steps
+        self._consent_first = any(getattr(one, "measure", "") == "consent" for one in steps)
+
+    def write(self, records: Sequence[sent.Record]) -> None:
+        """Write all records of the part."""
+        with self._stack:
+            for record in records:
+                try:
+                    self._take(record)
+                except ValueError as error:
+                    raise _fault(self.read, f"record {record.n}: {error}") from error
+            self._close(self.ended or self.read.head.ended or LEFT)
+
+    def _take(self, record: sent.Record) -> None:
         for item in record.items:
             if self.ended is not None:
                 raise ValueError("comes after the end of its part")
@@ -211,39 +415,46 @@ class _Run:
                 self._open(item)
             if self.keeper is None:
                 raise ValueError("the part does not begin with what shows it (a segment)")
-            for kept in self.items.of(item, record.step):
+            for kept in self.of(item, record.step):
                 self.keeper(kept)
             if isinstance(item, sent.Ending):
-                self.items.pass_time(item.time)
+                self.pass_time(item.time)
                 self.ended = item.reason
 
     def _open(self, segment: sent.Segment) -> None:
         """Begin a segment: the page was opened, or opened again."""
-        self.items.pass_time(segment.time)
+        self.pass_time(segment.time)
         begun = self.keeper is not None and self.keeper.record.started
         self._resumed = self._resumed or self.keeper is not None
-        self.close(LEFT)
-        self.consent_first = self.consent_first and not begun
+        self._close(LEFT)
+        self._consent_first = self._consent_first and not begun
         prepared = self.prepared
         run = open_run(
-            *(self.replay.root, prepared.sitting.study, prepared.plan),
-            apparatus_of(segment.device, self.replay.page_version),
+            *(self.root, prepared.sitting.study, prepared.plan),
+            apparatus_of(segment.device, self.page_version),
             *(prepared.instructions, prepared.inputs, _displaced),
-            now=lambda: None if self._resumed else self.replay.at(self.items.time),
+            now=lambda: None if self._resumed else self._now(),
         )
         self.keeper = Keeper(
-            record=self.stack.enter_context(run),
+            record=self._stack.enter_context(run),
             asked=prepared.asked,
-            consent_first=self.consent_first,
+            consent_first=self._consent_first,
             rt_source="browser",
             pilot=prepared.sitting.pilot,
         )
 
-    def close(self, reason: str) -> None:
+    def _now(self) -> str | None:
+        """Date and time of the moment under way; None if the entry's is not known."""
+        if self.read.head.entered is None:
+            return None
+        entered = datetime.fromisoformat(self.read.head.entered)
+        return (entered + timedelta(seconds=self.before + self.time)).isoformat(timespec="seconds")
+
+    def _close(self, reason: str) -> None:
         """End the segment under way."""
         if self.keeper is not None:
             self.keeper.record.end(reason)
-        self.stack.close()
+        self._stack.close()
 
 
 def _displaced(line: str) -> None:

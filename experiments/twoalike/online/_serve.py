@@ -12,18 +12,13 @@ from twoalike.online._built import BuiltStudy
 from twoalike.online._ids import Key, hashed, load_key, make_key
 from twoalike.online._limits import BACKLOG, USUAL, Limits, limited_protocol
 from twoalike.online._places import add_links
-from twoalike.online._site import online_folder
-from twoalike.online._store import FILE, Store, fact, set_fact
+from twoalike.online._site import default_store, online_folder
+from twoalike.online._store import Store, fact, set_fact
 from twoalike.study import Study, TwoalikeError, hold_lock, sync_folder, writing
 
 _KEY = "key"
 """Fact by which a store knows the key it was written with."""
 _LOCAL = ("127.0.0.1", "::1", "localhost")
-
-
-def default_store(study: str | Path) -> Path:
-    """SQLite file that the records of a study go to unless another store is named."""
-    return online_folder(study) / FILE
 
 
 def open_store(study: str | Path, store: str | None = None) -> tuple[Store, Key]:

@@ -3,7 +3,9 @@
 import io
 import json
 import os
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -14,9 +16,14 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from twoalike.design import shown_objects
-from twoalike.online._compile import as_json, compile_person, is_adaptive, prepare_person
-from twoalike.online._session import ImageFile, OnlineSession, PageTexts, Person
-from twoalike.online._wording import without_keys
+from twoalike.online._compile import (
+    as_json,
+    compile_person,
+    is_adaptive,
+    prepare_person,
+    without_keys,
+)
+from twoalike.online._records import ImageFile, OnlineSession, PageTexts, Person
 from twoalike.record import balanced_cohort, participant_label
 from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet, shown_as_it_is, stimuli_held
@@ -398,15 +405,17 @@ def has_data(study: Study, code: str, session: int) -> bool:
 
 def _entered(study: Study) -> set[str]:
     """Codes of the people whose records the server of the study holds in its usual place."""
-    if not online_folder(study.root).is_dir():
-        return set()
-    from twoalike.online._serve import default_store
-    from twoalike.online._store import read_store
-
     store = default_store(study.root)
-    lines = map(json.loads, read_store(store)) if store.is_file() else ()
-    sessions = (line for line in lines if line.get("kind") == "session")
-    return {line["participant"] for line in sessions if line["participant"] is not None}
+    if not store.is_file():
+        return set()
+    with closing(sqlite3.connect(store)) as there:
+        held = there.execute("SELECT held FROM sessions WHERE held IS NOT NULL")
+        return {code for (code,) in held}
+
+
+def default_store(study: str | Path) -> Path:
+    """SQLite file that the records of a study go to unless another store is named."""
+    return online_folder(study) / "records.sqlite"
 
 
 def online_folder(study: str | Path) -> Path:
@@ -472,8 +481,8 @@ def _fits(prepared: Prepared, size: tuple[int, int]) -> bool:
         side = prepared.image_size(view)
     except TwoalikeError:
         return False
-    faults = find_task(prepared.plan.name.task).text_faults
-    found = faults(prepared.protocol, view) if faults else ()
+    made = find_task(prepared.plan.name.task).session
+    found = made.text_faults(prepared.protocol, view) if made else ()
     return side >= _FEWEST_PX and all(key == _OF_SOUNDS for key, _ in found)
 
 

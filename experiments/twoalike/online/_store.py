@@ -22,7 +22,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,6 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    bindparam,
     create_engine,
     event,
     insert,
@@ -51,7 +49,6 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from twoalike.online._built import Checked, Refusal
 from twoalike.study import TwoalikeError, shortened
 
-FILE = "records.sqlite"
 _LOG = logging.getLogger("twoalike.online")
 _PATIENCE_S = 30
 """How long a transaction waits for another process that writes to the same SQLite file."""
@@ -82,14 +79,15 @@ SESSIONS = Table(
     Column("part", Integer, nullable=False, default=0),
     Column("step", Integer, nullable=False, default=-1),
     Column("clock", Float, nullable=False, default=0.0),  # s of the part's clock
-    Column("choices", Integer, nullable=False, default=0),  # in the part
+    Column("over", Integer, nullable=False, default=0),  # trials of the part
     Column("answered", Integer, nullable=False, default=0),  # whether the step has its answer
-    Column("arrangement", Integer, nullable=False, default=0),  # last one in the part
     Column("part_end", Text),
     Column("done", Integer, nullable=False, default=0),  # the last part was completed
     # Counts for the operator:
     Column("trials", Integer, nullable=False, default=0),
     Column("fast", Integer, nullable=False, default=0),
+    Column("checks", Integer, nullable=False, default=0),
+    Column("right", Integer, nullable=False, default=0),
     UniqueConstraint("visit", "held"),
 )
 RECORDS = Table(
@@ -98,9 +96,6 @@ RECORDS = Table(
     Column("session", Text, primary_key=True),
     Column("n", Integer, primary_key=True),
     Column("part", Integer, nullable=False),
-    Column("arrangement", Integer),
-    Column("trial", Integer),  # of a choice, and the place that was chosen
-    Column("position", Text),
     Column("body", Text, nullable=False),
 )
 BLOCKS = Table(
@@ -127,24 +122,11 @@ LINKS = Table(
 FACTS = Table(
     "facts", METADATA, Column("name", Text, primary_key=True), Column("value", Text, nullable=False)
 )
-_STATE = (
-    *("n", "part", "step", "clock", "choices"),
-    *("answered", "arrangement", "part_end", "done"),
-)
-_COUNTS = ("trials", "fast")
-
-
-@dataclass(frozen=True)
-class Append:
-    """Records of a session that are to be stored, in the order of their numbers."""
-
-    session: str
-    records: tuple[Checked, ...]
 
 
 type Job = Callable[[Connection], Any]
 """Writes and returns the answer; raises :class:`Refusal` to write nothing."""
-type _Task = tuple[Append | Job, Future[Any]]
+type _Task = tuple[Job, Future[Any]]
 
 
 class Store:
@@ -171,13 +153,10 @@ class Store:
         self._thread = threading.Thread(target=self._write, name="twoalike-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, task: Append | Job) -> Future[Any]:
-        """Hand a task to the writer; the answer comes when it is on the disk.
-
-        That of an :class:`Append` is the number of the last record that is stored.
-        """
+    def submit(self, job: Job) -> Future[Any]:
+        """Hand a job to the writer; the answer comes when it is on the disk."""
         future: Future[Any] = Future()
-        self._queue.put((task, future))
+        self._queue.put((job, future))
         return future
 
     @contextmanager
@@ -249,7 +228,7 @@ class Store:
         """Write a group in one transaction, and answer once it is on the disk."""
         try:
             with self._writing() as connection:
-                answers = _answers(connection, [task for task, _ in group])
+                answers = _answers(connection, [job for job, _ in group])
         except Exception as error:
             if len(group) > 1:  # whichever of them is at fault, the others are written
                 for one in group:
@@ -265,90 +244,43 @@ class Store:
                 future.set_result(answer)
 
 
-def _answers(connection: Connection, tasks: Sequence[Append | Job]) -> list[Any]:
-    appends = [task for task in tasks if isinstance(task, Append)]
-    appended = iter(_append(connection, appends))
+def _answers(connection: Connection, jobs: Sequence[Job]) -> list[Any]:
     answers: list[Any] = []
-    for task in tasks:
-        if isinstance(task, Append):
-            answers.append(next(appended))
-            continue
+    for job in jobs:
         try:
             with connection.begin_nested():
-                answers.append(task(connection))
+                answers.append(job(connection))
         except Refusal as refusal:
             answers.append(refusal)
     return answers
 
 
-def _append(connection: Connection, appends: Sequence[Append]) -> list[int | Refusal]:
-    """Store records of many sessions; gives the last stored number or the refusal of each."""
-    if not appends:
-        return []
-    names = sorted({append.session for append in appends})
-    rows = connection.execute(select(SESSIONS).where(SESSIONS.c.name.in_(names))).mappings()
-    states = {row["name"]: dict(row) for row in rows}
-    stored = _stored_bodies(connection, appends, states)
-    answers: list[int | Refusal] = []
-    new: list[dict[str, Any]] = []
-    for append in appends:
-        state = states.get(append.session)
-        try:
-            if state is None:
-                raise lost()
-            added, after = _added(append, state, stored)
-        except Refusal as refusal:
-            answers.append(refusal)
-            continue
-        states[append.session] = after
-        stored |= {(append.session, one.n): one.body for one in added}
-        new += [_record_row(append.session, one) for one in added]
-        answers.append(after["n"])
-    if new:
-        connection.execute(insert(RECORDS), new)
-        now = time.time()
-        changed = sorted({row["session"] for row in new})
-        connection.execute(
-            update(SESSIONS).where(SESSIONS.c.name == bindparam("key")),
-            [
-                {"key": name, "last": now} | {c: states[name][c] for c in (*_STATE, *_COUNTS)}
-                for name in changed
-            ],
-        )
-    return answers
-
-
-def _stored_bodies(
-    connection: Connection, appends: Sequence[Append], states: Mapping[str, Mapping[str, Any]]
-) -> dict[tuple[str, int], str]:
-    """Read stored records that come again, by session and number; few requests send any."""
-    found: dict[tuple[str, int], str] = {}
-    for append in appends:
-        known = states.get(append.session, {"n": 0})["n"]
-        again = [one.n for one in append.records if one.n <= known]
-        if again:
-            query = select(RECORDS.c.n, RECORDS.c.body).where(
-                RECORDS.c.session == append.session, RECORDS.c.n.in_(again)
-            )
-            found |= {(append.session, row.n): row.body for row in connection.execute(query)}
-    return found
-
-
-def _added(
-    append: Append, state: Mapping[str, Any], stored: Mapping[tuple[str, int], str]
-) -> tuple[list[Checked], dict[str, Any]]:
-    """Return the records that are new and next, and the state of the session after them."""
-    added, after = [], dict(state)
-    for record in sorted(append.records, key=lambda one: one.n):
-        if record.n <= state["n"]:
-            if stored.get((append.session, record.n)) != record.body:
+def append(connection: Connection, session: str, records: Sequence[Checked]) -> int:
+    """Store records of a session; returns the number of the last one that is stored."""
+    row = connection.execute(select(SESSIONS).where(SESSIONS.c.name == session)).mappings().first()
+    if row is None:
+        raise lost()
+    here = RECORDS.c.session == session
+    again = [one.n for one in records if one.n <= row["n"]]
+    query = select(RECORDS.c.n, RECORDS.c.body).where(here, RECORDS.c.n.in_(again))
+    stored = {one.n: one.body for one in connection.execute(query)} if again else {}
+    added, state = [], dict(row)
+    for record in sorted(records, key=lambda one: one.n):
+        if record.n <= row["n"]:
+            if stored.get(record.n) != record.body:
                 raise Refusal("changed", "a record that differs from the stored one")
-        elif record.n == after["n"] + 1:
-            if after["ended"] is not None:
-                raise over(after["ended"])
-            after |= _following(after, record)
-            added.append(record)
-    return added, after
+        elif record.n == state["n"] + 1:
+            if row["ended"] is not None:
+                raise over(row["ended"])
+            state |= _following(state, record)
+            added.append({"session": session, "n": record.n, "part": record.part})
+            added[-1]["body"] = record.body
+    if added:
+        connection.execute(insert(RECORDS), added)
+        changed = {name: value for name, value in state.items() if value != row[name]}
+        own = update(SESSIONS).where(SESSIONS.c.name == session)
+        connection.execute(own.values(**changed, last=time.time()))
+    return int(state["n"])
 
 
 def lost() -> Refusal:
@@ -372,40 +304,24 @@ def _following(state: Mapping[str, Any], record: Checked) -> dict[str, Any]:
         raise Refusal("malformed", "a step that was answered before")
     if not same and (record.part != state["part"] + 1 or state["part_end"] != "completed"):
         raise Refusal("malformed", "a part before its turn")
-    choices = state["choices"] if same else 0
-    arrangement = state["arrangement"] if same else 0
-    if not again and choices != record.before:
+    trials = state["over"] if same else 0
+    if not again and trials != record.before:
         raise Refusal("malformed", "trials were left out")
-    if record.end == "completed" and choices + record.choices != record.n_trials:
+    if record.end == "completed" and trials + record.trials != record.n_trials:
         raise Refusal("malformed", "an end before the last trial")
-    if record.arrangement is not None and record.arrangement != arrangement + 1:
-        raise Refusal("malformed", "an arrangement that does not follow the one before")
-    if record.end == "completed" and record.arranges and not (record.arrangement or arrangement):
-        raise Refusal("malformed", "an end before the first arrangement")
     return {
         "n": record.n,
         "part": record.part,
         "step": record.step,
         "clock": max(record.time, state["clock"] if same else 0.0),
-        "choices": choices + record.choices,
+        "over": trials + record.trials,
         "answered": int(record.answers or (again and bool(state["answered"]))),
-        "arrangement": record.arrangement or arrangement,
         "part_end": record.end,
         "done": int(record.last and record.end == "completed"),
-        "trials": state["trials"] + record.choices + (record.arrangement is not None),
+        "trials": state["trials"] + record.trials,
         "fast": state["fast"] + record.fast,
-    }
-
-
-def _record_row(session: str, record: Checked) -> dict[str, Any]:
-    return {
-        "session": session,
-        "n": record.n,
-        "part": record.part,
-        "arrangement": record.arrangement,
-        "trial": record.trial,
-        "position": record.position,
-        "body": record.body,
+        "checks": state["checks"] + record.checks,
+        "right": state["right"] + record.right,
     }
 
 
@@ -506,6 +422,12 @@ def stored_blocks(connection: Connection, session: str) -> tuple[str, ...]:
     """Read the blocks that were chosen for a session, by part and number, as JSON."""
     query = select(BLOCKS.c.body).where(BLOCKS.c.session == session)
     return tuple(connection.scalars(query.order_by(BLOCKS.c.part, BLOCKS.c.block)))
+
+
+def stored_records(connection: Connection, session: str, part: int) -> tuple[str, ...]:
+    """Read the records of a part of a session, in order, as JSON."""
+    query = select(RECORDS.c.body).where(RECORDS.c.session == session, RECORDS.c.part == part)
+    return tuple(connection.scalars(query.order_by(RECORDS.c.n)))
 
 
 def read_store(store: str | Path) -> Iterator[str]:

@@ -3,6 +3,27 @@
 What ``twoalike init`` and ``twoalike design`` do, as functions.
 """
 
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from twoalike.planning._adaptive import choice_draws as choice_draws
+from twoalike.planning._adaptive import rating_draws as rating_draws
+from twoalike.planning._adaptive import read_choice_draws as read_choice_draws
+from twoalike.planning._adaptive import read_rating_draws as read_rating_draws
+from twoalike.planning._describe import DescriptionPage as DescriptionPage
+from twoalike.planning._describe import describe_study as describe_study
+from twoalike.planning._lists import write_lists as write_lists
+from twoalike.planning._refit import NextBlocks as NextBlocks
+from twoalike.planning._refit import prepare_alike_pairs as prepare_alike_pairs
+from twoalike.planning._refit import prepare_anchored as prepare_anchored
+from twoalike.planning._refit import prepare_odd_of_many as prepare_odd_of_many
+from twoalike.planning._refit import prepare_ratings as prepare_ratings
+from twoalike.planning._refit import prepare_triplets as prepare_triplets
+from twoalike.planning._refit import refit as refit
+from twoalike.planning._study import CreatedStudy as CreatedStudy
+from twoalike.planning._study import StudyTemplate as StudyTemplate
+from twoalike.planning._study import create_study as create_study
+from twoalike.planning._study import study_template as study_template
+from twoalike.planning._study import study_templates as study_templates
+from twoalike.planning._summary import ListSummary as ListSummary
+from twoalike.planning._summary import TrialList as TrialList
+from twoalike.planning._summary import TrialLists as TrialLists
+from twoalike.planning._summary import first_session_duration as first_session_duration
+from twoalike.planning._summary import summarize_design as summarize_design

@@ -2,15 +2,18 @@
 
 What participants see and do and for how long, what they are asked, what is stored, who sees it and
 how it is shared. The page states only what the settings and the program determine, and lists what
-the applicants have to add.
+the applicants have to add. It is one template, ``texts/describe.md.jinja``, with the words of
+each language in a file beside it.
 """
 
+import html
 import json
 import math
+import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -18,12 +21,11 @@ from typing import Any, Literal, get_args
 
 import pandas as pd
 
-from twoalike.planning._page import Block, DescriptionPage, items, quote, text
 from twoalike.planning._summary import first_session
 from twoalike.record import Progress, find_runs
 from twoalike.registry import Task, find_task, task_names
 from twoalike.stimuli import StimulusSet
-from twoalike.study import OnlineConfig, Study, TwoalikeError
+from twoalike.study import OnlineConfig, Study, TwoalikeError, atomic_path
 from twoalike.tasks import (
     Duration,
     PresentationTiming,
@@ -40,10 +42,61 @@ from twoalike.tasks import (
 type Place = Literal["lab", "server", "jatos", "datapipe", "static"]
 """Where people take part: in a window, or in a browser, whose answers go to one of four places."""
 
+_TEXTS = files("twoalike.planning") / "texts"
 _MEASURES = ("form", "blocks", "debrief")
 """Questions besides the trials."""
 _NOBODY = "000"
 """Code of the participant whose session is described where a task has no trial lists."""
+_STYLE = """
+body { font: 10.5pt/1.4 "Liberation Sans", Arial, sans-serif; color: #1a1a1a; max-width: 46em;
+  margin: 2em auto; padding: 0 1em; }
+h1 { font-size: 1.5em; margin-bottom: .2em; } h2 { font-size: 1.1em; margin: 1.1em 0 .3em; }
+p, ul { margin: .3em 0; } ul { padding-left: 1.3em; } h1 + p { color: #595959; }
+blockquote { margin: .4em 0; padding: .1em .9em; border-left: 3px solid #b3b3b3; }
+code { font-size: .9em; overflow-wrap: anywhere; }
+@page { size: A4; margin: 12mm 16mm; }
+@media print { body { margin: 0; max-width: none; font-size: 8.5pt; line-height: 1.25; }
+  h2 { break-after: avoid; margin-top: .7em; } h2:last-of-type { break-before: page; } }
+"""
+
+
+@dataclass(frozen=True)
+class DescriptionPage:
+    """Description of a study; printing it shows the Markdown, a notebook the HTML."""
+
+    title: str
+    language: str
+    """``en`` or ``de``."""
+    markdown: str
+    """The page as Markdown."""
+
+    @property
+    def html(self) -> str:
+        """The page as one HTML file, which word processors open and browsers print."""
+        from markdown_it import MarkdownIt
+
+        body = MarkdownIt("commonmark", {"html": False}).render(self.markdown)
+        return (
+            f'<!doctype html>\n<html lang="{self.language}">\n<head>\n<meta charset="utf-8">\n'
+            f"<title>{html.escape(self.title)}</title>\n<style>{_STYLE}</style>\n</head>\n"
+            f"<body>\n{body}</body>\n</html>\n"
+        )
+
+    def save(self, path: str | Path) -> Path:
+        """Write the page to a file, in the format that the ending of its name says."""
+        path = Path(path)
+        if path.suffix not in (".md", ".html"):
+            raise TwoalikeError(where=path, expected="a file .md or .html", found=path.name)
+        with atomic_path(path) as temporary:
+            content = self.html if path.suffix == ".html" else self.markdown
+            temporary.write_text(content, encoding="utf-8")
+        return path
+
+    def __str__(self) -> str:
+        return self.markdown
+
+    def _repr_html_(self) -> str:
+        return self.html
 
 
 @dataclass(frozen=True)
@@ -59,6 +112,59 @@ class _Session:
     duration: Duration
     most: tuple[int, float] = (0, 0.0)
     """Most trials, and minutes after which none begins, where the answers decide; 0: no limit."""
+
+    @cached_property
+    def kinds(self) -> dict[str, int]:
+        """Trials of the list by type."""
+        if self.table is None:
+            return {}
+        trials = self.table.drop_duplicates("trial_index")
+        return {str(kind): int(n) for kind, n in trials["trial_type"].value_counts().items()}
+
+    def lines(self, words: Mapping[str, Any]) -> Iterator[str]:
+        """Trials, times, breaks and duration, a sentence each."""
+        said = words["procedure"]
+        yield self._trials(words)
+        yield from _timing(self.protocol, words)
+        yield self._breaks(words)
+        practice = getattr(self.protocol, "practice", None)
+        if getattr(practice, "feedback", False) and self._has_answers():
+            yield said["feedback"]
+        low, high = round(self.duration.low_s / 60), math.ceil(self.duration.high_s / 60)
+        takes = words["about" if low == high else "range" if low else "upto"]
+        yield said["duration"].format(duration=takes.format(low=low, high=high))
+
+    def _has_answers(self) -> bool:
+        """Whether a practice trial of the list has a right answer."""
+        if self.table is None:
+            return False
+        practice = self.table[self.table["trial_type"] == "practice"]
+        return bool(practice.filter(like="expected_").notna().to_numpy().any())
+
+    def _trials(self, words: Mapping[str, Any]) -> str:
+        said, shown = words["procedure"], ("practice", "catch", "repeat")
+        parts = [said[kind].format(n=self.kinds[kind]) for kind in shown if kind in self.kinds]
+        named = "".join(parts)
+        if len(parts) > 1:
+            named = words["list"].format(most=", ".join(parts[:-1]), last=parts[-1])
+        if self.n_trials is not None:
+            among = said["among"].format(parts=named) if parts else ""
+            return str(said["trials"].format(n=self.n_trials, parts=among))
+        fixed = said["fixed_trials"].format(parts=named) if parts else ""
+        limits = zip(("most_trials", "most_minutes"), self.most, strict=True)
+        most = "".join(said[key].format(n=limit) for key, limit in limits if limit)
+        return str(said["open_trials"].format(fixed=fixed, most=most))
+
+    def _breaks(self, words: Mapping[str, Any]) -> str:
+        said, breaks, n = words["procedure"], self.protocol.breaks, 0
+        most = words["fixed"].format(limit=breaks.break_limit_s)
+        limit = said["break_limit"].format(limit=most) if breaks.break_limit_s else ""
+        if breaks.break_every:
+            return str(said["breaks_every"].format(n=breaks.break_every, limit=limit))
+        if self.table is not None and "block_index" in self.table:
+            judged = self.table["trial_type"] != "practice"
+            n = self.table.loc[judged, "block_index"].nunique() - 1
+        return str(said["breaks_blocks"].format(n=n, limit=limit) if n > 0 else said["no_breaks"])
 
 
 def describe_study(
@@ -95,28 +201,51 @@ def describe_study(
     where = _place(opened, place)
     sessions = [_session(opened, stimuli, name) for name in tasks or _used_tasks(opened)]
     words = _words(_language(language, sessions))
-    heads = words["headings"]
-    sections = {
-        heads["procedure"]: [
-            *_setting(opened, stimuli, where, words),
-            *_procedure(sessions, words),
-        ],
-        heads["asked"]: _asked(sessions, words),
-        heads["consent"]: _consent(opened, sessions, where, words),
-        heads["stop"]: [items(_stop(opened, where, words))],
-        heads["stored"]: _stored(opened, sessions, where, words),
-        heads["access"]: _access(opened, sessions, where, words),
-        heads["open"]: [
-            items([*words["open"]["items"], *words["open"]["services"].get(where, ())])
-        ],
-        heads["shown"]: _shown(opened, sessions, words),
-    }
-    return DescriptionPage(
-        title=words["heading"].format(title=opened.config.title),
-        language=words["language"],
-        made=words["made"].format(version=version("twoalike")),
-        sections={head: tuple(blocks) for head, blocks in sections.items()},
+    title = words["heading"].format(title=opened.config.title)
+    consents: dict[tuple[str, float] | None, list[str]] = {}
+    asking = _asking(opened, sessions)
+    for one in asking:
+        consent = one.protocol.consent
+        form = (consent.version, consent.minimum_s) if consent.ask else None
+        consents.setdefault(form, []).append(one.task.name)
+    shown = [one.protocol.texts for one in asking if one.protocol.consent.ask]
+    measures = [getattr(one.protocol, name) for one in sessions for name in _MEASURES]
+    markdown = _template().render(
+        title=title,
+        version=version("twoalike"),
+        w=words,
+        config=opened.config,
+        group=opened.group,
+        stimuli=stimuli,
+        kinds=dict.fromkeys(words["procedure"]["kinds"][stimuli.kind(n)] for n in stimuli.ids),
+        place=where,
+        sessions=sessions,
+        asked=_asked(sessions, words),
+        own_words=any(q.kind in ("text", "long_text") for one in measures for q in one.questions),
+        consents=consents,
+        consent_pages=dict.fromkeys((page.consent, page.agree, page.decline) for page in shown),
+        is_example=any(not page.consent.strip() or _is_example(page.consent) for page in shown),
     )
+    return DescriptionPage(
+        title, words["language"], re.sub(r"\n{3,}", "\n\n", markdown).strip() + "\n"
+    )
+
+
+@cache
+def _template() -> Any:
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    environment.filters["f"] = str.format
+    environment.filters["code"] = "`{}`".format
+    environment.filters["quote"] = _quoted
+    return environment.from_string((_TEXTS / "describe.md.jinja").read_text(encoding="utf-8"))
+
+
+def _quoted(pages: Iterable[str]) -> str:
+    """Quote pages that participants read; an empty line begins a paragraph."""
+    parts = (part for page in pages for part in re.split(r"\n\s*\n", page.strip()))
+    return "\n>\n".join("> " + " ".join(part.split()) for part in parts if part.strip())
 
 
 def _page_file(study: Study) -> Path:
@@ -162,8 +291,8 @@ def _used_tasks(study: Study) -> Sequence[str]:
 
 @cache
 def _words(language: str) -> dict[str, Any]:
-    source = files("twoalike.planning") / "texts" / f"describe.{language}.toml"
-    return {"language": language, **tomllib.loads(source.read_text(encoding="utf-8"))}
+    source = (_TEXTS / f"describe.{language}.toml").read_text(encoding="utf-8")
+    return {"language": language, **tomllib.loads(source)}
 
 
 def _language(language: str | None, sessions: Sequence[_Session]) -> str:
@@ -208,83 +337,6 @@ def _own_list(study: Study, stimuli: StimulusSet, task: Task) -> pd.DataFrame:
     return table
 
 
-def _setting(
-    study: Study, stimuli: StimulusSet, place: Place, words: Mapping[str, Any]
-) -> Iterator[Block]:
-    """Stimuli, tasks of a sitting, conditions, and groups of people."""
-    said, groups = words["procedure"], study.config.groups
-    kinds = dict.fromkeys(said["kinds"][stimuli.kind(name)] for name in stimuli.ids)
-    levels, each = ", ".join(stimuli.levels), study.config.objects_per_person
-    yield text(
-        said["stimuli"].format(
-            n=len(stimuli.ids),
-            folder=study.config.stimuli,
-            kinds=", ".join(kinds),
-            screen=said["screens"]["lab" if place == "lab" else "online"],
-            each=said["each"].format(n=each) if each else "",
-            categories=said["categories"].format(names=levels) if levels else "",
-        )
-    )
-    if len(study.config.sitting.tasks) > 1:
-        yield text(said["sitting"].format(how=said["orders"][study.config.sitting.order]))
-    if conditions := [one.name for one in study.config.conditions]:
-        order = said["orders"][study.config.sitting.condition_order]
-        yield text(said["conditions"].format(names=_and(conditions, words), how=order))
-    if groups.names:
-        how = said[groups.assignment]
-        names = _and(groups.names, words)
-        key = "group" if study.group else "groups"
-        yield text(said[key].format(group=study.group, n=len(groups.names), names=names, how=how))
-
-
-def _procedure(sessions: Sequence[_Session], words: Mapping[str, Any]) -> Iterator[Block]:
-    """Describe the session of each task, and how long it takes."""
-    said = words["procedure"]
-    for one in sessions:
-        name, protocol = one.task.name, one.protocol
-        what = words["tasks"].get(name, one.task.description)
-        yield text(said["task"].format(task=name, what=what))
-        lines = [_trials(one, words), *_timing(protocol, words), _breaks(one, words)]
-        practice = getattr(protocol, "practice", None)
-        checks = _kinds(one).get("practice", 0) and getattr(practice, "feedback", False)
-        if checks and _has_answers(one):
-            lines.append(said["feedback"])
-        lines.append(said["duration"].format(duration=_duration(one.duration, words)))
-        yield items(lines)
-
-
-def _has_answers(one: _Session) -> bool:
-    """Whether a practice trial of the list has a right answer."""
-    assert one.table is not None
-    practice = one.table[one.table["trial_type"] == "practice"]
-    right = [name for name in practice if str(name).startswith("expected_")]
-    return bool(right) and bool(practice[right].notna().to_numpy().any())
-
-
-def _kinds(one: _Session) -> dict[str, int]:
-    if one.table is None:
-        return {}
-    trials = one.table.drop_duplicates("trial_index")
-    return {str(kind): int(n) for kind, n in trials["trial_type"].value_counts().items()}
-
-
-def _trials(one: _Session, words: Mapping[str, Any]) -> str:
-    said, kinds = words["procedure"], _kinds(one)
-    parts = [
-        said[kind].format(n=kinds[kind])
-        for kind in ("practice", "catch", "repeat")
-        if kind in kinds
-    ]
-    named = _and(parts, words) if parts else ""
-    if one.n_trials is not None:
-        among = said["among"].format(parts=named) if parts else ""
-        return str(said["trials"].format(n=one.n_trials, parts=among))
-    fixed = said["fixed_trials"].format(parts=named) if parts else ""
-    limits = zip(("most_trials", "most_minutes"), one.most, strict=True)
-    most = "".join(said[key].format(n=limit) for key, limit in limits if limit)
-    return str(said["open_trials"].format(fixed=fixed, most=most))
-
-
 def _timing(protocol: Protocol, words: Mapping[str, Any]) -> Iterator[str]:
     """Limits of a trial that the protocol sets."""
     said, timing = words["procedure"], getattr(protocol, "timing", None)
@@ -298,39 +350,17 @@ def _timing(protocol: Protocol, words: Mapping[str, Any]) -> Iterator[str]:
         yield said["answer_limit"].format(limit=most) if limit else said["no_limit"]
 
 
-def _breaks(one: _Session, words: Mapping[str, Any]) -> str:
-    said, breaks = words["procedure"], one.protocol.breaks
-    most = words["fixed"].format(limit=breaks.break_limit_s)
-    limit = said["break_limit"].format(limit=most) if breaks.break_limit_s else ""
-    if breaks.break_every:
-        return str(said["breaks_every"].format(n=breaks.break_every, limit=limit))
-    n = 0
-    if one.table is not None and "block_index" in one.table:
-        judged = one.table["trial_type"] != "practice"
-        n = one.table.loc[judged, "block_index"].nunique() - 1
-    return str(said["breaks_blocks"].format(n=n, limit=limit) if n > 0 else said["no_breaks"])
-
-
-def _duration(duration: Duration, words: Mapping[str, Any]) -> str:
-    """Duration in whole minutes, in the language of the page."""
-    low, high = round(duration.low_s / 60), math.ceil(duration.high_s / 60)
-    key = "about" if low == high else "range" if low else "upto"
-    return str(words[key].format(low=low, high=high))
-
-
-def _asked(sessions: Sequence[_Session], words: Mapping[str, Any]) -> Iterator[Block]:
-    """Questions besides the trials, each once."""
-    said, any_asked = words["asked"], False
-    for measure in _MEASURES:
-        asked = [
-            question for one in sessions for question in getattr(one.protocol, measure).questions
+def _asked(sessions: Sequence[_Session], words: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Questions besides the trials, each once, by when they are asked."""
+    asked = {
+        measure: [
+            _question(question, words)
+            for one in sessions
+            for question in getattr(one.protocol, measure).questions
         ]
-        if asked:
-            any_asked = True
-            yield text(said[measure])
-            yield items(dict.fromkeys(_question(question, words) for question in asked))
-    if not any_asked:
-        yield text(said["none"])
+        for measure in _MEASURES
+    }
+    return {measure: list(dict.fromkeys(lines)) for measure, lines in asked.items() if lines}
 
 
 def _question(question: Any, words: Mapping[str, Any]) -> str:
@@ -351,112 +381,5 @@ def _asking(study: Study, sessions: Sequence[_Session]) -> list[_Session]:
     return asking[:1] if sitting.order == "fixed" else asking
 
 
-def _consent(
-    study: Study, sessions: Sequence[_Session], place: Place, words: Mapping[str, Any]
-) -> Iterator[Block]:
-    said = words["consent"]
-    kept = [said["group"]] if study.config.groups.names else []
-    kept += [said["ids"]] if place == "server" else []
-    tasks: dict[str, list[str]] = {}
-    for one in _asking(study, sessions):
-        consent = one.protocol.consent
-        form = {"version": consent.version, "minimum": consent.minimum_s, "kept": "".join(kept)}
-        line = said["asked"].format(**form) if consent.ask else said["not_asked"]
-        tasks.setdefault(line, []).append(one.task.name)
-    for line, names in tasks.items():
-        yield text(line if len(tasks) == 1 else f"**{_and(names, words)}:** {line}")
-    shown = [one.protocol.texts.consent for one in sessions if one.protocol.consent.ask]
-    if any(not page.strip() or _is_example(page) for page in shown):
-        yield text(said["placeholder"])
-
-
 def _is_example(page: str) -> bool:
     return any(remark in " ".join(page.split()) for remark in consent_remarks())
-
-
-def _stop(study: Study, place: Place, words: Mapping[str, Any]) -> Iterator[str]:
-    """How people stop, and what becomes of their data if they want that."""
-    said = words["stop"]
-    yield said["leave"]["lab" if place == "lab" else "online"]
-    hours = study.config.online.return_hours
-    yield said["kept"].get(place, said["kept"]["host"]).format(hours=hours)
-    if place != "lab":
-        yield said["code" if place == "server" else "no_code"]
-    yield said["erased"]
-    yield said["published"]
-
-
-def _stored(
-    study: Study, sessions: Sequence[_Session], place: Place, words: Mapping[str, Any]
-) -> Iterator[Block]:
-    said, lines = words["stored"], []
-    online = study.config.online
-    yield text(f"{said['place'][place]} {said['files']}")
-    yield text(said["code" if place == "lab" else "online_code"])
-    if place != "lab":
-        named = {"parameter": online.id_parameter, "hours": online.return_hours}
-        ids = said["ids"][online.entry if place == "server" else place].format(**named)
-        yield text(f"**{said['ids_head']}** {ids}" + (said["payment"] if place == "server" else ""))
-        yield text(said["browser"][place])
-        if online.completion_url:
-            host = online.completion_url.split("/")[2]
-            yield text(said["completion"].format(host=host))
-    yield text(said["retention"] + (said["key"] if place == "server" else ""))
-    for one in sessions:
-        events = said["events"] if one.task.events is not None else ""
-        lines.append(said["rows"].format(task=one.task.name) + events)
-    lines.append(said["session"].format(screen=said["lab_screen" if place == "lab" else "device"]))
-    measures = [getattr(one.protocol, name) for one in sessions for name in _MEASURES]
-    asked = [question for measure in measures for question in measure.questions]
-    if asked or any(one.protocol.consent.ask for one in sessions):
-        own = any(question.kind in ("text", "long_text") for question in asked)
-        lines.append(said["answers"] + (f" {said['own_words']}" if own else ""))
-    for kind in dict.fromkeys(one.protocol.triggers.kind for one in sessions):
-        if kind != "none":
-            lines.append(said["marks_lsl" if kind == "lsl" else "marks"].format(kind=kind))
-    yield items(lines)
-    yield text(said["not_stored"] + (said["limits"] if place == "server" else ""))
-
-
-def _access(
-    study: Study, sessions: Sequence[_Session], place: Place, words: Mapping[str, Any]
-) -> Iterator[Block]:
-    said, config = words["access"], study.config
-    who = "members" if config.data.access == "group" else config.data.access
-    encryption = said["encryption"].get(place, said["encryption"]["other"])
-    yield text(f"{said[who]} {encryption}")
-    named = _and([f"`{name}`" for name in config.share.columns], words)
-    more = said["columns"].format(columns=named) if named else said["no_columns"]
-    yield text(f"{said['share'].format(license=config.license)} {more}")
-    if any(one.task.unusable is not None for one in sessions):
-        rule = config.exclusion
-        any_checks = any("catch" in _kinds(one) for one in sessions)
-        checks = said["checks"].format(share=100 * rule.catch_accuracy) if any_checks else ""
-        yield text(said["exclusion"].format(checks=checks, missed=rule.missed))
-
-
-def _shown(study: Study, sessions: Sequence[_Session], words: Mapping[str, Any]) -> Iterator[Block]:
-    """Consent and instruction as participants read them, and the columns of raw tables."""
-    said = words["shown"]
-    consents = dict.fromkeys(
-        (one.protocol.texts.consent, one.protocol.texts.agree, one.protocol.texts.decline)
-        for one in _asking(study, sessions)
-        if one.protocol.consent.ask
-    )
-    for consent, agree, decline in consents:
-        yield text(f"**{said['consent']}**")
-        yield quote([consent, said["answers"].format(agree=agree, decline=decline)])
-    for one in sessions:
-        yield text(f"**{said['instruction'].format(task=one.task.name)}**")
-        yield quote(one.protocol.texts.instruction)
-    for one in sessions:
-        yield text(f"**{said['columns'].format(task=one.task.name)}**")
-        tables = [one.task.trials, *([one.task.events] if one.task.events is not None else [])]
-        yield items(", ".join(f"`{name}`" for name in table.names) for table in tables)
-
-
-def _and(parts: Sequence[str], words: Mapping[str, Any]) -> str:
-    """Join parts by commas and an "and"; empty without any."""
-    if len(parts) < 2:
-        return "".join(parts)
-    return str(words["list"].format(most=", ".join(parts[:-1]), last=parts[-1]))

@@ -1,9 +1,9 @@
 """The trial lists of a study's sessions: designed together, written all or none."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -16,64 +16,12 @@ from twoalike.design import (
     write_list,
 )
 from twoalike.planning._adaptive import AdaptiveDesign
+from twoalike.planning._summary import TrialList, TrialLists
 from twoalike.record import RunName, check_codes, first_free, own_set, participant_label, taken_sets
 from twoalike.registry import Task, find_task
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import Study, TwoalikeError, progress, provenance, read_json, written_seed
 from twoalike.tasks import protocol_or_default
-
-if TYPE_CHECKING:
-    from twoalike.planning._summary import ListSummary
-
-type ListState = Literal["written", "unchanged", "begun", "removed", "empty", "checked"]
-
-
-@dataclass(frozen=True)
-class TrialList:
-    """The trial list of one session."""
-
-    participant: str
-    session: int
-    path: Path
-    """Its file."""
-    table: pd.DataFrame
-    """One row a trial, or an item of a trial."""
-    description: dict[str, Any]
-    """What is written beside it: how it was made, of which files."""
-    state: ListState = "written"
-    """``written``; ``unchanged``: the same list was there; ``begun``: the list there is kept, since
-    its session has begun; ``empty``: nothing of the session is fixed, so it has no file;
-    ``removed``: nor has it any more; ``checked``: the study's own list is sound."""
-    condition: str = ""
-    """Condition within the session; empty in a study without conditions."""
-    object_set: int = 0
-    """Number of the participant's set of objects; 0 where everybody sees all."""
-    grows: bool = False
-    """Whether a list there that is the beginning of this one may be replaced."""
-
-    def extends(self, there: pd.DataFrame) -> bool:
-        """Whether this list only adds trials to the one that is there."""
-        return self.grows and there.equals(self.table.iloc[: len(there)])
-
-
-@dataclass(frozen=True)
-class TrialLists:
-    """Trial lists that were designed in one call."""
-
-    study: Study
-    """The study, with the seed and the sampler of the call."""
-    task: str
-    """Name of the task."""
-    objects: tuple[str, ...]
-    """Ids of the objects that the design may show."""
-    lists: tuple[TrialList, ...]
-    """One a participant and session."""
-
-    def summary(self) -> "ListSummary":
-        """Coverage, exposure, balance and expected duration of the sessions."""
-        from twoalike.planning._summary import summarize_lists
-
-        return summarize_lists(self)
 
 
 def write_lists(

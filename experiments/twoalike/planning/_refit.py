@@ -39,7 +39,6 @@ from twoalike.tasks import (
     as_text,
     prepare_listed,
 )
-from twoalike.tasks.choice_of_many import PreparedMany
 from twoalike.tasks.pair_rating import PreparedRatings
 
 _FIT: Any = {"quick": True, "engine": "nuts", "draws": 100, "chains": 2}
@@ -72,9 +71,9 @@ prepare_triplets = partial(_prepared, name=ODD_ONE_OUT, made=PreparedTriplets)
 """Prepare an odd-one-out session; an adaptive one gets its later blocks while it runs."""
 prepare_anchored = partial(_prepared, name=ANCHORED_CHOICE, made=PreparedTriplets)
 """Prepare an anchored-choice session, as :func:`prepare_triplets`."""
-prepare_odd_of_many = partial(_prepared, name=ODD_ONE_OF_MANY, made=PreparedMany)
+prepare_odd_of_many = partial(_prepared, name=ODD_ONE_OF_MANY, made=PreparedTriplets)
 """Prepare an odd-one-of-many session, as :func:`prepare_triplets`."""
-prepare_alike_pairs = partial(_prepared, name=MOST_ALIKE_PAIR, made=PreparedMany)
+prepare_alike_pairs = partial(_prepared, name=MOST_ALIKE_PAIR, made=PreparedTriplets)
 """Prepare a most-alike-pair session, as :func:`prepare_triplets`."""
 prepare_ratings = partial(_prepared, name=PAIR_RATING, made=PreparedRatings)
 """Prepare a pair-rating session, as :func:`prepare_triplets`."""

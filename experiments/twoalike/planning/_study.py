@@ -23,8 +23,7 @@ from twoalike.stimuli import (
     BACKGROUND,
     MANIFEST,
     StimulusSet,
-    copy_images,
-    copy_media,
+    copy_files,
     draw_creatures,
     draw_familiar,
     escaped,
@@ -304,7 +303,7 @@ def _fill(
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Put the stimuli into ``target``; return their source, and remarks."""
     if source == "images" and path is not None:
-        copied = copy_images(path, target, background=background)
+        copied = copy_files(path, target, background=background)
         converted = [asdict(one) for one in copied.converted]
         about = {"source": "images", "background": background, "converted": converted}
         return about, tuple(copied.remarks())
@@ -312,7 +311,7 @@ def _fill(
         write_words(path, target)
         return {"source": "words"}, ()
     if path is not None:
-        copied = copy_media(path, target, source.removesuffix("s"))
+        copied = copy_files(path, target, source.removesuffix("s"))
         return {"source": source}, tuple(copied.remarks())
     if source == "familiar":
         draw_familiar(target, background=background)

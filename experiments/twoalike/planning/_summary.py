@@ -1,25 +1,26 @@
-"""What trial lists will show, in a table: coverage, exposure, balance; and how long they take.
+"""Trial lists, and what they will show, in a table: coverage, exposure, balance, duration.
 
 Where the sets of arrangements are chosen during the session, the list holds little of it: then a
 simulated participant does them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from twoalike.design import (
-    DesignSummary,
     ListDesign,
+    TrialForm,
+    fewest_trials,
     for_person,
     object_sets,
     set_counts,
     shown_objects,
-    summarize_design,
 )
 from twoalike.observers import (
     SECONDS_PER_NEW_PLACEMENT,
@@ -30,11 +31,60 @@ from twoalike.observers import (
     arranged_sessions,
     hierarchical_embedding,
 )
-from twoalike.planning._lists import TrialList, TrialLists
 from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet
-from twoalike.study import Study, load_profile, progress
+from twoalike.study import Integers, Study, TwoalikeError, load_profile, progress
+from twoalike.tables import MANY_PLACES, MANY_STIMULI, POSITIONS, TRIAL_TYPES
 from twoalike.tasks import Duration, frames_line, protocol_or_default, session_duration
+
+type ListState = Literal["written", "unchanged", "begun", "removed", "empty", "checked"]
+
+
+@dataclass(frozen=True)
+class TrialList:
+    """The trial list of one session."""
+
+    participant: str
+    session: int
+    path: Path
+    """Its file."""
+    table: pd.DataFrame
+    """One row a trial, or an item of a trial."""
+    description: dict[str, Any]
+    """What is written beside it: how it was made, of which files."""
+    state: ListState = "written"
+    """``written``; ``unchanged``: the same list was there; ``begun``: the list there is kept, since
+    its session has begun; ``empty``: nothing of the session is fixed, so it has no file;
+    ``removed``: nor has it any more; ``checked``: the study's own list is sound."""
+    condition: str = ""
+    """Condition within the session; empty in a study without conditions."""
+    object_set: int = 0
+    """Number of the participant's set of objects; 0 where everybody sees all."""
+    grows: bool = False
+    """Whether a list there that is the beginning of this one may be replaced."""
+
+    def extends(self, there: pd.DataFrame) -> bool:
+        """Whether this list only adds trials to the one that is there."""
+        return self.grows and there.equals(self.table.iloc[: len(there)])
+
+
+@dataclass(frozen=True)
+class TrialLists:
+    """Trial lists that were designed in one call."""
+
+    study: Study
+    """The study, with the seed and the sampler of the call."""
+    task: str
+    """Name of the task."""
+    objects: tuple[str, ...]
+    """Ids of the objects that the design may show."""
+    lists: tuple[TrialList, ...]
+    """One a participant and session."""
+
+    def summary(self) -> "ListSummary":
+        """Coverage, exposure, balance and expected duration of the sessions."""
+        return summarize_lists(self)
+
 
 DURATION_NOTE = (
     "Practice counts for trials, placements and duration only. The duration holds for four people "
@@ -47,6 +97,8 @@ MOST_SESSIONS = 4
 """Sessions of the simulated participant, at most."""
 LONGEST_MIN = 120.0
 """Length of a session that nothing limits, in the estimate: evidence on large sets takes days."""
+_ANSWERS = ("expected_odd", "expected_response", "expected_1", "expected_2")
+"""Columns that name an image as the right answer."""
 _DIMENSIONS = 5
 """Of the random dissimilarities where there are no categories."""
 
@@ -78,75 +130,155 @@ def summarize_lists(made: TrialLists) -> ListSummary:
     if len(made.lists) > 1 and listed:
         tables = [item.table for item in made.lists]
         columns[f"all {len(tables)}"] = summarize_design(tables, made.objects)
-    kind = find_task(made.task).judgments
-    figures = list(columns.values())
-    rows = (
-        _choice_rows(figures, many="n_items" in made.lists[0].table)
-        if kind == "choices"
-        else _set_figures(figures, arena=kind == "arrangements")
-    )
+    whole = list(columns.values())[-1]  # has every row that one of the lists has
+    rows = {name: [own.get(name, "0") for own in columns.values()] for name in whole}
     chosen = scheduler or f"sampler {settings.sampler}"
-    if kind == "choices" and settings.sampler == "list":
-        chosen = f"your lists ({', '.join(figures[-1].samplers)})"
-    return _summary(made, columns, rows, _durations(made, listed), chosen)
-
-
-def _set_figures(figures: Sequence[DesignSummary], *, arena: bool) -> dict[str, list[str]]:
-    """Rows of lists of sets, or of pairs to rate; some say something of arrangements only."""
-    rows = {
-        "trials": [str(s.trials) for s in figures],
-        "images a trial": [span(s.items_min, s.items_max) for s in figures],
-        "pairs shown together": [f"{s.pairs_shown:.1%}" for s in figures],
-        "trials a pair, fewest / median": [f"{s.pair_min} / {s.pair_median:g}" for s in figures],
-        "trials an object": [span(s.exposure_min, s.exposure_max) for s in figures],
-    }
-    if arena:
-        rows["groups without a common scale"] = [str(s.scale_groups) for s in figures]
-        rows["placements"] = [str(s.placements) for s in figures]
-    return rows
-
-
-def _choice_rows(figures: Sequence[DesignSummary], *, many: bool) -> dict[str, list[str]]:
-    sets, sides = ("sets", "at each place") if many else ("triplets", "left / middle / right")
-    rows = {"trials": [str(s.trials) for s in figures]}
-    for kind in ("practice", "main", "catch", "repeat"):
-        if any(kind in s.kinds for s in figures):
-            rows[f"  {kind}"] = [str(s.kinds.get(kind, 0)) for s in figures]
-    rows |= {
-        f"different {sets}": [str(s.triplets) for s in figures],
-        "  needed to show every pair": [str(s.bound) for s in figures],
-        "pairs shown": [f"{s.pairs_shown:.1%}" for s in figures],
-        "trials a pair, fewest / median": [f"{s.pair_min} / {s.pair_median:g}" for s in figures],
-        "trials an object": [span(s.exposure_min, s.exposure_max) for s in figures],
-        "places of an object, largest difference": [str(s.place_spread) for s in figures],
-    }
-    for name in sorted({name for s in figures for name in s.conditions}):
-        rows[f"share {name}"] = [f"{s.conditions.get(name, 0):.1%}" for s in figures]
-    for name in sorted({name for s in figures for name in s.samplers}):
-        rows[f"chosen by {name}"] = [str(s.samplers.get(name, 0)) for s in figures]
-    if any(sum(s.catch_sides) for s in figures):
-        counts = [" / ".join(map(str, s.catch_sides)) for s in figures]
-        rows[f"checks with the right answer {sides}"] = counts
-    return rows
-
-
-def _summary(
-    made: TrialLists,
-    columns: Mapping[str, object],
-    rows: dict[str, list[str]],
-    durations: Sequence[Duration],
-    design: str,
-) -> ListSummary:
+    if chosen == "sampler list":
+        samplers = [name.removeprefix("chosen by ") for name in whole if "chosen by" in name]
+        chosen = f"your lists ({', '.join(samplers)})"
     if made.study.config.objects_per_person:
         rows |= _set_rows(made, len(columns))
-    times = list(map(str, durations))
+    times = list(map(str, _durations(made, listed)))
     rows[DURATION] = times + [""] * (len(columns) - len(times))
-    title = f"Design: {_objects(made)}, {design}"
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=list(columns))
     protocol = protocol_or_default(made.study, find_task(made.task).protocol)
     frames = frames_line(protocol, load_profile())
     note = f"{DURATION_NOTE} Timing: {frames}." if frames else DURATION_NOTE
+    return _summary(f"Design: {_objects(made)}, {chosen}", rows, list(columns), note)
+
+
+def _summary(
+    title: str, rows: dict[str, list[str]], columns: Sequence[str], note: str
+) -> ListSummary:
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=list(columns))
     return ListSummary(title, table, note)
+
+
+def summarize_design(tables: Sequence[pd.DataFrame], ids: Sequence[str]) -> dict[str, str]:
+    """Figures of trial lists taken together, by name; practice counts for trials and placements.
+
+    Parameters
+    ----------
+    tables
+        Trial lists of any task: one row a trial, or an item of a trial.
+    ids
+        Objects of the design, m of them; those never shown count as such.
+    """
+    from scipy.sparse import csr_array, triu
+
+    whole = pd.concat([table.assign(list=k) for k, table in enumerate(tables)], ignore_index=True)
+    long = _one_a_row(whole)
+    judged = long[long["trial_type"] != "practice"]
+    if judged.empty:
+        raise TwoalikeError("summary: expected trials that are not practice, found none.")
+    item = pd.Index(ids).get_indexer(pd.Index(judged["stimulus"]))
+    trial = judged.groupby(["list", "trial_index"], sort=False).ngroup().to_numpy()
+    shape, ones = (trial.max() + 1, len(ids)), np.ones(len(trial), dtype=np.int64)
+    member = csr_array((ones, (trial, item)), shape=shape)
+    # Of anchored choices only pairs with the reference count.
+    anchored = "expected_response" in whole
+    first = (judged["number"] == 1).to_numpy() & anchored
+    reference = csr_array((ones[first], (trial[first], item[first])), shape=shape)
+    pairs = reference.T @ (member - reference) if anchored else member.T @ member
+    counts = triu(pairs + pairs.T if anchored else pairs, k=1).data
+    sizes = long.groupby(["list", "trial_index"]).size()
+    form, exposure = TrialForm(int(sizes.max()), anchored), member.sum(axis=0)
+    sets = {
+        (*row[:1], *sorted(row[1:])) if anchored else tuple(sorted(row))
+        for row in judged.groupby(trial)["stimulus"].agg(list)
+    }
+    rows = whole.drop_duplicates(["list", "trial_index"])
+    kinds = _counts(rows["trial_type"], TRIAL_TYPES)
+    found = {"trials": str(len(sizes)), **{f"  {kind}": str(n) for kind, n in kinds.items()}}
+    found |= {"images a trial": span(int(sizes.min()), form.items)} if form.items != 3 else {}
+    if "block_index" in whole:
+        found[f"different {form.noun if form.items < 4 else 'sets'}"] = str(len(sets))
+        found["  needed to show every pair"] = str(fewest_trials(form, len(ids)))
+    found |= _pair_rows(counts, len(ids))
+    found["trials an object"] = span(int(exposure.min()), int(exposure.max()))
+    main = rows[rows["trial_type"] == "main"]
+    return found | _place_rows(judged, rows) | _origin_rows(main, long)
+
+
+def _one_a_row(table: pd.DataFrame) -> pd.DataFrame:
+    """List with a row an item of a trial: ``number`` of the object in the trial, and ``place``."""
+    names = [name for name in MANY_STIMULI if name in table]
+    if not names:
+        return table.assign(number=0)
+    keys = table[["list", "trial_index", "trial_type"]]
+    parts = [
+        keys.assign(number=k, stimulus=table[name], place=table[f"position_{k}"])
+        for k, name in enumerate(names, start=1)
+    ]
+    long = pd.concat(parts).dropna(subset="stimulus")
+    return long.sort_values(["list", "trial_index", "number"], ignore_index=True)
+
+
+def _counts(values: "pd.Series[str]", names: Iterable[str]) -> dict[str, int]:
+    return {name: count for name in names if (count := int((values == name).sum()))}
+
+
+def _pair_rows(counts: Integers, m: int) -> dict[str, str]:
+    """How often pairs are shown; ``counts`` are of those that are: there may be millions."""
+    n_pairs = m * (m - 1) // 2
+    counts, never = np.sort(counts), n_pairs - len(counts)
+    fewest, low, high = (
+        int(counts[rank - never]) if rank >= never else 0
+        for rank in (0, (n_pairs - 1) // 2, n_pairs // 2)
+    )
+    return {
+        "pairs shown": f"{len(counts) / n_pairs:.1%}",
+        "trials a pair, fewest / median": f"{fewest} / {(low + high) / 2:g}",
+    }
+
+
+def _place_rows(judged: pd.DataFrame, rows: pd.DataFrame) -> dict[str, str]:
+    """How evenly objects, and right answers of checks, are at all places."""
+    if "place" not in judged:
+        return {}
+    table = pd.crosstab(judged["stimulus"], judged["place"]).to_numpy()
+    spread = int(np.ptp(table, axis=1).max()) if table.shape[1] > 1 else 0
+    found = {"places of an object, largest difference": str(spread)}
+    answers = [name for name in _ANSWERS if name in rows]
+    at = [
+        row[MANY_PLACES[int(row[answer]) - 1]]
+        for row in rows[rows["trial_type"] == "catch"].to_dict("records")
+        for answer in answers
+    ]
+    if at:
+        numbered = "n_items" in rows
+        places = range(1, int(rows["n_items"].max()) + 1) if numbered else POSITIONS
+        where = "at each place" if numbered else " / ".join(POSITIONS)
+        counts = " / ".join(str(at.count(place)) for place in places)
+        found[f"checks with the right answer {where}"] = counts
+    return found
+
+
+def _origin_rows(main: pd.DataFrame, long: pd.DataFrame) -> dict[str, str]:
+    """How main trials were chosen; of arrangements, what their scales and their length hang on."""
+    conditions = main.get("condition", pd.Series(dtype=str)).dropna()
+    shares = conditions.value_counts(normalize=True).sort_index()
+    found = {f"share {name}": f"{share:.1%}" for name, share in shares.items()}
+    chosen = main["scheduler" if "scheduler" in main else "sampler"]
+    counts = _counts(chosen, sorted(chosen.unique()))
+    found |= {f"chosen by {name}": str(n) for name, n in counts.items()}
+    if "scheduler" in main:
+        groups = max(_scale_groups(own) for _, own in long.groupby("list"))
+        found |= {"groups without a common scale": str(groups), "placements": str(len(long))}
+    return found
+
+
+def _scale_groups(long: pd.DataFrame) -> int:
+    """Count the groups of main trials of a list that no common pair ties.
+
+    Every arrangement has its own scale: 1 is ideal, 0 where there are no main trials.
+    """
+    from scipy.sparse.csgraph import connected_components
+
+    main = long[long["trial_type"] == "main"]
+    if main.empty:
+        return 0
+    member = pd.crosstab(main["trial_index"], main["stimulus"]).to_numpy()
+    return int(connected_components(member @ member.T >= 2, directed=False)[0])
 
 
 def _set_rows(made: TrialLists, n_columns: int) -> dict[str, list[str]]:
@@ -242,8 +374,7 @@ def _estimate(made: TrialLists) -> ListSummary:
     )
     if study.object_set:
         rows |= _set_rows(made, len(sessions))
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-    return ListSummary(f"Estimate: {_objects(made)}, {config.scheduler}", table, note)
+    return _summary(f"Estimate: {_objects(made)}, {config.scheduler}", rows, columns, note)
 
 
 def _simulated(study: Study, stimuli: StimulusSet, made: TrialLists) -> list[ArrangedSession]:

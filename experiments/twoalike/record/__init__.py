@@ -1,8 +1,77 @@
-"""Raw data: a BIDS data set that is valid at every moment and loses no finished trial.
+"""Raw data: a BIDS data set that is valid at every moment and loses no finished trial."""
 
-Names are imported on first use (``__init__.pyi`` lists them).
-"""
-
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from twoalike.record._answers import AskedQuestion as AskedQuestion
+from twoalike.record._answers import answered_questions as answered_questions
+from twoalike.record._answers import asked_questions as asked_questions
+from twoalike.record._answers import read_answers as read_answers
+from twoalike.record._assigned import balanced_cohort as balanced_cohort
+from twoalike.record._assigned import balanced_group as balanced_group
+from twoalike.record._assigned import balanced_orders as balanced_orders
+from twoalike.record._assigned import describe_groups as describe_groups
+from twoalike.record._assigned import first_free as first_free
+from twoalike.record._assigned import group_of as group_of
+from twoalike.record._assigned import group_sizes as group_sizes
+from twoalike.record._assigned import in_group as in_group
+from twoalike.record._assigned import missing_groups as missing_groups
+from twoalike.record._assigned import own_set as own_set
+from twoalike.record._assigned import rarest_order as rarest_order
+from twoalike.record._assigned import taken_sets as taken_sets
+from twoalike.record._check import Checked as Checked
+from twoalike.record._check import check_bids as check_bids
+from twoalike.record._check import check_by_rules as check_by_rules
+from twoalike.record._check import check_dataset as check_dataset
+from twoalike.record._check import check_folder as check_folder
+from twoalike.record._check import check_raw as check_raw
+from twoalike.record._check import check_run_files as check_run_files
+from twoalike.record._check import require_sound as require_sound
+from twoalike.record._choice_tables import ALIKE_PAIRS as ALIKE_PAIRS
+from twoalike.record._choice_tables import ANCHORED as ANCHORED
+from twoalike.record._choice_tables import ODD_OF_MANY as ODD_OF_MANY
+from twoalike.record._choice_tables import OFF as OFF
+from twoalike.record._choice_tables import RATINGS as RATINGS
+from twoalike.record._choice_tables import SCANNER_COLUMNS as SCANNER_COLUMNS
+from twoalike.record._choice_tables import TRIPLETS as TRIPLETS
+from twoalike.record._choice_tables import rating_is_right as rating_is_right
+from twoalike.record._choice_tables import timed_columns as timed_columns
+from twoalike.record._dataset import RunName as RunName
+from twoalike.record._dataset import check_codes as check_codes
+from twoalike.record._dataset import check_codes_apart as check_codes_apart
+from twoalike.record._dataset import erased_marks as erased_marks
+from twoalike.record._dataset import exposed_data as exposed_data
+from twoalike.record._dataset import find_runs as find_runs
+from twoalike.record._dataset import is_erased as is_erased
+from twoalike.record._dataset import participant_label as participant_label
+from twoalike.record._dataset import register_participants as register_participants
+from twoalike.record._dataset import remember_erased as remember_erased
+from twoalike.record._journal import read_journal as read_journal
+from twoalike.record._journal import read_notes as read_notes
+from twoalike.record._manifest import Apparatus as Apparatus
+from twoalike.record._manifest import RunPlan as RunPlan
+from twoalike.record._manifest import read_manifest as read_manifest
+from twoalike.record._people import missing_files as missing_files
+from twoalike.record._people import unreadable_texts as unreadable_texts
+from twoalike.record._rows import RawProblem as RawProblem
+from twoalike.record._rows import RawRun as RawRun
+from twoalike.record._rows import read_events as read_events
+from twoalike.record._rows import read_run as read_run
+from twoalike.record._rows import whole_rows as whole_rows
+from twoalike.record._run import RunRecord as RunRecord
+from twoalike.record._run import check_run as check_run
+from twoalike.record._run import hold_participant as hold_participant
+from twoalike.record._run import open_run as open_run
+from twoalike.record._run import store_answers as store_answers
+from twoalike.record._run import write_left_out as write_left_out
+from twoalike.record._tables import ANSWERS as ANSWERS
+from twoalike.record._tables import ARRANGEMENT_EVENTS as ARRANGEMENT_EVENTS
+from twoalike.record._tables import ARRANGEMENTS as ARRANGEMENTS
+from twoalike.record._tables import CONDITION_ORDER as CONDITION_ORDER
+from twoalike.record._tables import GROUP as GROUP
+from twoalike.record._tables import OLDEST_AGE as OLDEST_AGE
+from twoalike.record._tables import PARTICIPANTS as PARTICIPANTS
+from twoalike.record._tables import SORTING_EVENTS as SORTING_EVENTS
+from twoalike.record._tables import SORTINGS as SORTINGS
+from twoalike.record._tables import TASK_ORDER as TASK_ORDER
+from twoalike.record._views import TRIAL_SHOWN as TRIAL_SHOWN
+from twoalike.record._views import Progress as Progress
+from twoalike.record._views import begun_runs as begun_runs
+from twoalike.record._views import run_progress as run_progress

@@ -18,14 +18,13 @@ import pandas as pd
 
 from twoalike.record._dataset import RunName
 from twoalike.record._journal import read_journal
-from twoalike.record._read import RawProblem
+from twoalike.record._rows import RawProblem
 from twoalike.record._tables import ANSWERS, parse_options
 from twoalike.study import MISSING
 from twoalike.tables import check_text, read_tsv
 
 _WHERE = ("participant_id", "session_id", "task")
 _QUESTION = ("measure", "question", "text", "kind", "options")
-_AGE_REMARK = " (ages above 89 are stored as 89)"
 
 
 def _one_line(text: str) -> str:

@@ -16,20 +16,19 @@ import pandas as pd
 
 from twoalike.record._answers import lost_journals
 from twoalike.record._dataset import RunName, find_runs
-from twoalike.record._groups import check_group_cells
 from twoalike.record._journal import Lines, not_as_written, read_journal
 from twoalike.record._manifest import read_manifest
 from twoalike.record._people import (
     absent_sessions,
     check_copies,
+    check_manifests,
     check_people,
-    check_pilot,
-    check_simulated,
     missing_files,
     without_sessions,
 )
-from twoalike.record._read import (
+from twoalike.record._rows import (
     RawProblem,
+    check_rows,
     parse_cells,
     problem_of,
     read_events,
@@ -171,8 +170,7 @@ def check_by_rules(root: Path, path: Path) -> list[RawProblem]:
         shown = _rows_of(read_tsv(name.trials(root), what, task.trial_list.names))
     if task.events is not None:
         events = read_events(root, name)
-    if task.check_rows is not None:
-        problems += task.check_rows(path, rows, manifest, shown, events)
+    problems += check_rows(path, rows, task, manifest, shown, events)
     return problems
 
 
@@ -267,9 +265,7 @@ def check_dataset(
         *lost_journals(root, participant),
         *(check_people(root) if participant == "*" else ()),
         *check_copies(runs),
-        *check_simulated(root, runs),
-        *check_group_cells(root, runs),
-        *(check_pilot(root, runs, pilot) if pilot is not None else ()),
+        *check_manifests(root, runs, pilot),
     ]
     clean = [path for path in runs if not found[path]]
     n_trials = sum(_n_trials(root, path) for path in clean)

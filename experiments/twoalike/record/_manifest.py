@@ -6,7 +6,7 @@ end of each part of the run, and how many lines the journal had, with the chain 
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from itertools import zip_longest
 from pathlib import Path
@@ -132,20 +132,13 @@ def utc_now() -> str:
 
 def planned(plan: RunPlan, inputs: Mapping[str, Path]) -> dict[str, Any]:
     """Part of the manifest that is known before the run begins."""
+    shown = ("pilot", "simulated", "group", "condition", "object_set", "n_trials")
     return {
         **provenance(KIND, seed=plan.seed, inputs=inputs, config=plan.protocol),
-        "participant": plan.name.participant,
-        "session": plan.name.session,
-        "task": plan.name.task,
-        "run": plan.name.run,
-        "pilot": plan.pilot,
-        "simulated": plan.simulated,
+        **asdict(plan.name),
+        **{name: getattr(plan, name) for name in shown},
         "observer": dict(plan.observer) if plan.observer is not None else None,
-        "group": plan.group,
-        "condition": plan.condition,
-        "object_set": plan.object_set,
         "orders": {name: list(order) for name, order in plan.orders.items()},
-        "n_trials": plan.n_trials,
         "design": dict(plan.design),
         "stimuli": dict(plan.stimuli),
     }

@@ -13,9 +13,10 @@ import pandas as pd
 from twoalike.record._answers import read_answers
 from twoalike.record._dataset import RunName
 from twoalike.record._manifest import read_manifest
-from twoalike.record._read import RawProblem
+from twoalike.record._rows import RawProblem
+from twoalike.record._tables import GROUP
 from twoalike.record._views import run_progress
-from twoalike.study import TwoalikeError, counted
+from twoalike.study import MISSING, TwoalikeError, counted
 from twoalike.tables import read_tsv
 
 
@@ -125,35 +126,33 @@ def declined(root: Path, code: str) -> bool:
     return bool(consents) and "true" not in consents
 
 
-def check_simulated(root: Path, runs: Iterable[Path]) -> Iterator[RawProblem]:
-    """Find participants whom the list calls people and a manifest simulated, or the reverse."""
+def check_manifests(root: Path, runs: Iterable[Path], pilot: bool | None) -> Iterator[RawProblem]:
+    """Find runs whose manifest contradicts the list of participants, or the data set it is in.
+
+    ``pilot`` says whether that should hold pilot data; None where this is unknown.
+    """
     path, table = root / "participants.tsv", people_listed(root)
-    if table is None or "simulated" not in table:
-        return
-    listed = dict(zip(table["participant_id"], table["simulated"], strict=True))
+    people = [] if table is None else table.to_dict("records")
+    listed = {row["participant_id"]: (number, row) for number, row in enumerate(people, start=1)}
     for run in runs:
         name = RunName.parse(run)
         try:
-            simulated = str(read_manifest(name.manifest(root))["simulated"]).lower()
+            manifest = read_manifest(name.manifest(root))
         except TwoalikeError:  # reported by the check of the run
             continue
         code = f"sub-{name.participant}"
-        if listed.get(code) in ("true", "false") and listed[code] != simulated:
-            message = f"{code} is {listed[code]}, the manifest of {run.name} says {simulated}"
-            number = list(table["participant_id"]).index(code) + 1
-            yield RawProblem(path, message, number, "simulated")
-
-
-def check_pilot(root: Path, runs: Iterable[Path], pilot: bool) -> Iterator[RawProblem]:
-    """Find pilot runs among the data of the study, and runs of the study among pilot data."""
-    for path in runs:
-        try:
-            found = read_manifest(RunName.parse(path).manifest(root)).get("pilot")
-        except TwoalikeError:  # reported by the check of the run
-            continue
-        if found is not None and found != pilot:
-            kind = ("a session of the study", "a pilot session")[bool(found)]
-            yield RawProblem(path, f"is {kind}: move it and its sourcedata out of {root.name}")
+        number, row = listed.get(code, (0, {}))
+        simulated, kind = str(manifest["simulated"]).lower(), row.get("simulated")
+        said = {GROUP.name: (row.get(GROUP.name, MISSING), manifest.get("group"))}
+        if kind in ("true", "false"):
+            said["simulated"] = (kind, simulated)
+        for column, (cell, value) in said.items():
+            if number and value is not None and cell != value:
+                message = f"{code} is {cell}, the manifest of {run.name} says {value}"
+                yield RawProblem(path, message, number, column)
+        if pilot is not None and manifest.get("pilot") not in (None, pilot):
+            what = "a session of the study" if pilot else "a pilot session"
+            yield RawProblem(run, f"is {what}: move it and its sourcedata out of {root.name}")
 
 
 def check_copies(runs: Iterable[Path]) -> Iterator[RawProblem]:

@@ -1,8 +1,4 @@
-"""The raw tables of the built-in tasks, and the lists beside them, declared as tables.
-
-Writer, reader, sidecar and the column dictionary of ``data/README.md`` all come from here. BIDS
-validators enforce what a sidecar says, so a value that the writer knows and the sidecar does not
-would make the data set invalid.
+"""The raw tables of arranging and sorting, the list of participants, and the table of answers.
 
 Positions of arrangements are in arena units: the centre of the arena is the origin, its diameter
 is 1, y points up. They and the times are raw; distances and dissimilarities are derived later.
@@ -13,28 +9,17 @@ from dataclasses import replace
 
 import pandas as pd
 
-from twoalike.design import ANCHORED_LIST, ARRANGEMENT_LIST, TRIAL_LIST
-from twoalike.record._timed_columns import SCANNER_COLUMNS, timed_columns
+from twoalike.design import ARRANGEMENT_LIST, SORTING_LIST
+from twoalike.record._choice_tables import BROWSER_TIME, PILOT, TRIAL, WINDOW_TIME, seconds
 from twoalike.study import TwoalikeError, parse_json
-from twoalike.tables import PARTICIPANT_ID, PLACES, SEEN_BEFORE, STIMULI, Column, Fault, Table
+from twoalike.tables import PARTICIPANT_ID, SEEN_BEFORE, Column, Fault, Table
 
 OLDEST_AGE = 89
 """Higher ages are stored as this, since a very high age can identify a person (BIDS)."""
 
-_TRIAL = TRIAL_LIST["trial_index"]
-_PILOT = Column("pilot", "boolean", "Whether this was a pilot or dry run.")
-_WINDOW_TIME = "time at which the window received the event; rounded up to a screen frame"
-_BROWSER_TIME = (
-    "time at which the browser received the event, by its clock; onsets are animation frames"
-)
-
 
 def _coordinate(name: str, description: str, missing: str = "") -> Column:
     return Column(name, "number", description, units="arena diameters", decimals=6, missing=missing)
-
-
-def _seconds(name: str, description: str, missing: str = "") -> Column:
-    return Column(name, "number", description, units="s", minimum=0, missing=missing)
 
 
 def _evidence(name: str, which: str) -> Column:
@@ -48,141 +33,10 @@ def _evidence(name: str, which: str) -> Column:
     )
 
 
-TRIPLETS = Table(
-    "beh",
-    (
-        _TRIAL,
-        TRIAL_LIST["block_index"],
-        TRIAL_LIST["trial_type"],
-        TRIAL_LIST["triplet_id"],
-        *(TRIAL_LIST[name] for name in (*STIMULI, *PLACES)),
-        Column(
-            "response",
-            "integer",
-            "The object chosen as the odd one: 1, 2, 3 for stimulus_1, _2, _3.",
-            levels=TRIAL_LIST["expected_odd"].levels,
-            missing="no choice before the time limit",
-        ),
-        Column(
-            "odd_stimulus",
-            "string",
-            "Id of the chosen object, a check on response.",
-            missing="no choice",
-        ),
-        Column(
-            "response_position",
-            "string",
-            "Where the chosen object stood.",
-            levels=TRIAL_LIST[PLACES[0]].levels,
-            missing="no choice",
-        ),
-        Column(
-            "response_key",
-            "string",
-            "Name of the key pressed.",
-            missing="no key (mouse, or no choice)",
-        ),
-        Column(
-            "response_method",
-            "string",
-            "How the choice was given.",
-            levels={
-                "keyboard": "a key",
-                "mouse": "a click on the image",
-                "touch": "a touch on the image",
-                "none": "no choice",
-            },
-        ),
-        _seconds(
-            "response_time",
-            "From the first frame that showed the triplet to the choice.",
-            "no choice",
-        ),
-        Column(
-            "rt_source",
-            "string",
-            "Where the response time comes from.",
-            levels={
-                "pyglet": _WINDOW_TIME,
-                "browser": _BROWSER_TIME,
-                "simulated": "response-time model of a simulated observer, not a person",
-            },
-        ),
-        Column(
-            "rt_flag",
-            "string",
-            "Why to look at the response time with care; no trial is ever deleted.",
-            levels={
-                "fast": "shorter than the protocol's flag_fast_s",
-                "slow": "longer than the protocol's flag_slow_s",
-                "interrupted": "the trial was shown a second time after Esc",
-            },
-            missing="nothing to remark",
-        ),
-        _seconds(
-            "onset",
-            "First frame that showed the triplet, since the start of the run; after a resume the "
-            "time goes on from the last trial recorded before.",
-        ),
-        Column("timed_out", "boolean", "Whether the time limit passed without a choice."),
-        Column(
-            "n_early_presses",
-            "integer",
-            "Presses that came before the shortest time allowed and were ignored.",
-            minimum=0,
-        ),
-        Column(
-            "dropped_frames",
-            "integer",
-            "Screen frames that came late while the triplet was shown; where its presentation is "
-            "timed, from its first frame to the last one of images and masks.",
-            minimum=0,
-            missing="refresh rate of the screen not known",
-        ),
-        TRIAL_LIST["expected_odd"],
-        Column(
-            "correct",
-            "boolean",
-            "Whether response is expected_odd.",
-            missing="no right answer, or no choice",
-        ),
-        *(TRIAL_LIST[name] for name in ("repeat_of", "sampler", "sampler_score", "condition")),
-        *timed_columns(),
-        *SCANNER_COLUMNS,
-        _PILOT,
-        SEEN_BEFORE,
-    ),
-)
-"""``*_task-oddoneout_*_beh.tsv``: one row a trial shown to its end."""
-
-_OF_ANCHORED = {
-    "response": replace(
-        TRIPLETS["response"],
-        description="The candidate chosen as more like the reference: 2, 3 for stimulus_2, _3.",
-        levels=ANCHORED_LIST["expected_response"].levels,
-    ),
-    "odd_stimulus": replace(TRIPLETS["odd_stimulus"], name="chosen_stimulus"),
-    "response_position": replace(
-        TRIPLETS["response_position"],
-        levels={place: ANCHORED_LIST[PLACES[0]].levels[place] for place in ("left", "right")},
-    ),
-    "expected_odd": ANCHORED_LIST["expected_response"],
-    "correct": replace(TRIPLETS["correct"], description="Whether response is expected_response."),
-}
-ANCHORED = replace(
-    TRIPLETS,
-    columns=tuple(
-        _OF_ANCHORED.get(column.name)
-        or (ANCHORED_LIST[column.name] if column.name in ANCHORED_LIST.names else column)
-        for column in TRIPLETS.columns
-    ),
-)
-"""``*_task-anchoredchoice_*_beh.tsv``: one row a trial shown to its end."""
-
 ARRANGEMENTS = Table(
     "beh",
     (
-        _TRIAL,
+        TRIAL,
         ARRANGEMENT_LIST["trial_type"],
         Column("n_items", "integer", "Images of the trial: rows it has.", minimum=2),
         ARRANGEMENT_LIST["stimulus"],
@@ -203,17 +57,17 @@ ARRANGEMENTS = Table(
             minimum=0,
         ),
         Column("n_moves", "integer", "Times the image was dragged.", minimum=0),
-        _seconds(
+        seconds(
             "first_move_time", "Start of the first drag, since the trial's onset.", "never moved"
         ),
-        _seconds("last_move_time", "End of the last drag, since the trial's onset.", "never moved"),
+        seconds("last_move_time", "End of the last drag, since the trial's onset.", "never moved"),
         Column("n_inspections", "integer", "Times the image was looked at large.", minimum=0),
-        _seconds(
+        seconds(
             "onset",
             "First frame that showed the trial, since the start of the run; after a resume the "
             "time goes on from the last event recorded before. The same in all rows of a trial.",
         ),
-        _seconds(
+        seconds(
             "response_time",
             "From the onset to the end of the trial. The same in all rows of a trial.",
         ),
@@ -242,8 +96,8 @@ ARRANGEMENTS = Table(
             "string",
             "Where the times come from.",
             levels={
-                "pyglet": _WINDOW_TIME,
-                "browser": _BROWSER_TIME,
+                "pyglet": WINDOW_TIME,
+                "browser": BROWSER_TIME,
                 "simulated": "a simulated observer, not a person",
             },
         ),
@@ -254,7 +108,7 @@ ARRANGEMENTS = Table(
         Column(
             "item_size_px", "number", "Side of the square each image was fitted into.", units="px"
         ),
-        _PILOT,
+        PILOT,
         SEEN_BEFORE,
     ),
 )
@@ -263,8 +117,8 @@ ARRANGEMENTS = Table(
 ARRANGEMENT_EVENTS = Table(
     "events",
     (
-        _seconds("onset", "When it began, since the start of the run."),
-        _seconds("duration", "How long it took: of a drag, how long the button was down."),
+        seconds("onset", "When it began, since the start of the run."),
+        seconds("duration", "How long it took: of a drag, how long the button was down."),
         Column(
             "trial_type",
             "string",
@@ -278,7 +132,7 @@ ARRANGEMENT_EVENTS = Table(
                 "done": "the trial ended",
             },
         ),
-        _TRIAL,
+        TRIAL,
         Column("stimulus", "string", "Id of the object it happened to.", missing="to all of them"),
         _coordinate("x_start", "Where the image was before.", "not a drag"),
         _coordinate("y_start", "Where the image was before.", "not a drag"),
@@ -300,6 +154,104 @@ ARRANGEMENT_EVENTS = Table(
     ),
 )
 """``*_task-multiarrangement_*_events.tsv``: replays every trial."""
+
+_LEFT_OUT = "not in a pile: the time limit passed"
+SORTINGS = Table(
+    "beh",
+    (
+        *(SORTING_LIST[name] for name in ("trial_index", "trial_type")),
+        ARRANGEMENTS["n_items"],
+        SORTING_LIST["stimulus"],
+        Column(
+            "pile",
+            "integer",
+            "Pile of the image at the end; piles are numbered from 1 in the order in which their "
+            "places were first used.",
+            minimum=1,
+            missing=_LEFT_OUT,
+        ),
+        Column(
+            "pile_name",
+            "string",
+            "Name that the participant gave the pile.",
+            missing="none was given or asked for, or left out of a published copy",
+            own_words=True,
+        ),
+        Column(
+            "place",
+            "integer",
+            "Place of the pile on the screen, counted from 1 in the order of reading.",
+            minimum=1,
+            missing=_LEFT_OUT,
+        ),
+        replace(ARRANGEMENTS["n_moves"], description="Times the image was put somewhere else."),
+        replace(
+            ARRANGEMENTS["first_move_time"],
+            description="Start of the first move, since the trial's onset.",
+        ),
+        replace(
+            ARRANGEMENTS["last_move_time"],
+            description="End of the last move, since the trial's onset.",
+        ),
+        *(ARRANGEMENTS[name] for name in ("n_inspections", "onset")),
+        replace(
+            ARRANGEMENTS["response_time"],
+            description="From the onset to the end of the sorting; names of piles come after it. "
+            "The same in all rows of a trial.",
+        ),
+        replace(
+            ARRANGEMENTS["end_reason"],
+            levels={
+                "done": "the participant said so, all images in piles",
+                "timeout": "the time limit passed",
+            },
+        ),
+        *(ARRANGEMENTS[name] for name in ("end_method", "rt_source")),
+        *(SORTING_LIST[name] for name in ("repeat_of", "sampler")),
+        Column("item_size_px", "number", "Largest side of an image in the trial.", units="px"),
+        PILOT,
+        SEEN_BEFORE,
+    ),
+)
+"""``*_task-freesorting_*_beh.tsv``: one row an image of a trial."""
+
+_NO_PLACE = "among the images not sorted, or no move"
+SORTING_EVENTS = Table(
+    "events",
+    (
+        ARRANGEMENT_EVENTS["onset"],
+        ARRANGEMENT_EVENTS["duration"],
+        replace(
+            ARRANGEMENT_EVENTS["trial_type"],
+            levels={
+                "trial_start": "the trial was shown; a second one of the same trial starts it anew",
+                "drag": "an image was taken, moved and let go in another place",
+                "inspect": "an image was looked at large",
+                "reset": "all images went back to those not sorted",
+                "done": "the sorting ended",
+                "name": "a pile was given a name",
+            },
+        ),
+        ARRANGEMENT_EVENTS["trial_index"],
+        ARRANGEMENT_EVENTS["stimulus"],
+        Column(
+            "place_start",
+            "integer",
+            "Place of the pile where the image was before.",
+            minimum=1,
+            missing=_NO_PLACE,
+        ),
+        Column(
+            "place",
+            "integer",
+            "Place of the pile where the image was then, or that was named.",
+            minimum=1,
+            missing=_NO_PLACE,
+        ),
+        ARRANGEMENT_EVENTS["pointer"],
+    ),
+)
+"""``*_task-freesorting_*_events.tsv``: replays every trial."""
 
 PARTICIPANTS = Table(
     "participants",

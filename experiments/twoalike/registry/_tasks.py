@@ -67,19 +67,14 @@ class Task:
     """Raw table of what happens within trials, with ``onset`` and ``duration``."""
     trial_list: Part[Any] = Part(required=False)
     """Table of its trial lists, where one is kept with each session."""
-    check_rows: Part[Callable[..., Any] | None] = Part(required=False)
-    """``(path, rows, manifest, shown, events)``: yields the task's own problems of a session's
-    rows, as :func:`twoalike.record.check_listed_rows` does."""
     protocol: Part[type[Any]] = Part()
     """Model of its protocol, a :class:`twoalike.tasks.Protocol`."""
     prepare: Part[Callable[[Any], Any]] = Part()
     """From a :class:`twoalike.tasks.Sitting` to a :class:`twoalike.tasks.Prepared`: trials, script
     and simulated hands of one session."""
-    text_faults: Part[Callable[[Any, Any], Any] | None] = Part(required=False)
-    """``(protocol, view)``: keys of texts of its trials that do not fit a window, with reasons."""
-    times: Part[Callable[..., Any] | None] = Part(required=False)
-    """``(protocol, study, stimuli, table, simulated)``: time for the trials of a list, and for the
-    pages around them (:class:`twoalike.tasks.Times`)."""
+    session: Part[Any] = Part(required=False)
+    """Class of its prepared sessions, which knows before there is one how long a list takes
+    (``listed_times``) and which texts of its trials do not fit a window (``text_faults``)."""
     lists: Part[Any] = Part(required=False)
     """How its trial lists are made, read and written, a :class:`twoalike.design.ListDesign`."""
     read_raw: Part[Callable[..., Any]] = Part()
@@ -125,12 +120,10 @@ BUILT_IN = (
         protocol_key="protocol",
         trials="twoalike.record:TRIPLETS",
         trial_list="twoalike.design:TRIAL_LIST",
-        check_rows="twoalike.record:check_triplet_rows",
         protocol="twoalike.tasks:OddOneOut",
         prepare="twoalike.planning:prepare_triplets",
         lists="twoalike.design:TRIPLET_LISTS",
-        text_faults="twoalike.tasks.odd_one_out:triplet_text_faults",
-        times="twoalike.tasks.odd_one_out:triplet_list_times",
+        session="twoalike.tasks:PreparedTriplets",
         read_raw="twoalike.judgments:read_raw",
         unusable="twoalike.design:excluded",
         section="twoalike.report:triplet_section",
@@ -143,12 +136,10 @@ BUILT_IN = (
         judgments="choices",
         trials="twoalike.record:ANCHORED",
         trial_list="twoalike.design:ANCHORED_LIST",
-        check_rows="twoalike.record:check_triplet_rows",
         protocol="twoalike.tasks:AnchoredChoice",
         prepare="twoalike.planning:prepare_anchored",
         lists="twoalike.design:ANCHORED_LISTS",
-        text_faults="twoalike.tasks.odd_one_out:triplet_text_faults",
-        times="twoalike.tasks.odd_one_out:triplet_list_times",
+        session="twoalike.tasks:PreparedTriplets",
         read_raw="twoalike.judgments:read_raw_anchored",
         unusable="twoalike.design:excluded",
         section="twoalike.report:anchored_section",
@@ -161,12 +152,10 @@ BUILT_IN = (
         judgments="choices",
         trials="twoalike.record:ODD_OF_MANY",
         trial_list="twoalike.design:ODD_OF_MANY_LIST",
-        check_rows="twoalike.record:check_many_rows",
         protocol="twoalike.tasks:OddOneOfMany",
         prepare="twoalike.planning:prepare_odd_of_many",
         lists="twoalike.design:ODD_OF_MANY_LISTS",
-        text_faults="twoalike.tasks.choice_of_many:many_text_faults",
-        times="twoalike.tasks.choice_of_many:many_times",
+        session="twoalike.tasks:PreparedTriplets",
         read_raw="twoalike.judgments:read_raw_odd_of_many",
         unusable="twoalike.design:excluded",
         section="twoalike.report:odd_of_many_section",
@@ -177,14 +166,12 @@ BUILT_IN = (
         judgments="choices",
         trials="twoalike.record:ALIKE_PAIRS",
         trial_list="twoalike.design:ALIKE_PAIR_LIST",
-        check_rows="twoalike.record:check_many_rows",
         protocol="twoalike.tasks:MostAlikePair",
         prepare="twoalike.planning:prepare_alike_pairs",
         lists="twoalike.design:ALIKE_PAIR_LISTS",
-        text_faults="twoalike.tasks.choice_of_many:many_text_faults",
-        times="twoalike.tasks.choice_of_many:many_times",
+        session="twoalike.tasks:PreparedTriplets",
         read_raw="twoalike.judgments:read_raw_alike_pairs",
-        unusable="twoalike.design:excluded_pairs",
+        unusable="twoalike.design:excluded",
         section="twoalike.report:alike_pair_section",
     ),
     Task(
@@ -195,12 +182,10 @@ BUILT_IN = (
         protocol_key="arrangement_protocol",
         trials="twoalike.record:ARRANGEMENTS",
         events="twoalike.record:ARRANGEMENT_EVENTS",
-        check_rows="twoalike.record:check_arrangement_rows",
         protocol="twoalike.tasks:MultiArrangement",
         prepare="twoalike.tasks:prepare_arrangements",
         lists="twoalike.design:ARRANGEMENT_LISTS",
-        text_faults="twoalike.tasks.multi_arrangement:arena_text_faults",
-        times="twoalike.tasks.multi_arrangement:listed_arrangement_times",
+        session="twoalike.tasks:PreparedArrangements",
         read_raw="twoalike.judgments:read_raw_arrangements",
         section="twoalike.report:arrangement_section",
         page="twoalike.online:arrangement_steps",
@@ -211,12 +196,10 @@ BUILT_IN = (
         judgments="ratings",
         trials="twoalike.record:RATINGS",
         trial_list="twoalike.design:PAIR_LIST",
-        check_rows="twoalike.record:check_rating_rows",
         protocol="twoalike.tasks:PairRating",
         prepare="twoalike.planning:prepare_ratings",
         lists="twoalike.design:PAIR_LISTS",
-        text_faults="twoalike.tasks.pair_rating:rating_text_faults",
-        times="twoalike.tasks.pair_rating:listed_rating_times",
+        session="twoalike.tasks:PreparedRatings",
         read_raw="twoalike.judgments:read_raw_ratings",
         unusable="twoalike.design:excluded",
         section="twoalike.report:rating_section",
@@ -228,12 +211,10 @@ BUILT_IN = (
         trials="twoalike.record:SORTINGS",
         events="twoalike.record:SORTING_EVENTS",
         trial_list="twoalike.design:SORTING_LIST",
-        check_rows="twoalike.record:check_sorting_rows",
         protocol="twoalike.tasks:FreeSorting",
         prepare="twoalike.tasks:prepare_sortings",
         lists="twoalike.design:SORTING_LISTS",
-        text_faults="twoalike.tasks.free_sorting:sorting_text_faults",
-        times="twoalike.tasks.free_sorting:listed_sorting_times",
+        session="twoalike.tasks:PreparedSortings",
         read_raw="twoalike.judgments:read_raw_sortings",
         section="twoalike.report:sorting_section",
     ),

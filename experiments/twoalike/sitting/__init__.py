@@ -1,5 +1,8 @@
 """A participant, real or simulated, sits down: one session from the first check to the last row."""
 
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from twoalike.sitting._operator import OperatorState as OperatorState
+from twoalike.sitting._operator import OperatorView as OperatorView
+from twoalike.sitting._operator import render as render
+from twoalike.sitting._part import Outcome as Outcome
+from twoalike.sitting._sit import simulate as simulate
+from twoalike.sitting._sit import sit as sit

@@ -19,8 +19,7 @@ from twoalike.record import (
     whole_rows,
 )
 from twoalike.registry import find_task
-from twoalike.sitting._operator import OperatorState
-from twoalike.sitting._terminal import OperatorView
+from twoalike.sitting._operator import OperatorState, OperatorView
 from twoalike.study import TwoalikeError, load_profile
 from twoalike.tasks import (
     Event,
@@ -42,7 +41,6 @@ from twoalike.tasks import (
     with_sounds,
     write_tones,
 )
-from twoalike.tasks.odd_one_out import Choosing
 
 if TYPE_CHECKING:
     from twoalike.display import SharedWindow, Speaker
@@ -180,11 +178,10 @@ class Part:
             check_readable(later.prepared, view, begun=later.progress.begun)
 
     def _session(self, view: View) -> Session:
-        """Make the session: pages and trials, with questions between blocks and sounds."""
         prepared, protocol = self.prepared, self.prepared.protocol
         script = with_block_questions(prepared, view, self.progress)
         if self.sounds:
-            script = with_sounds(script, protocol, self.sounds, view)
+            script = with_sounds(script, protocol, self.sounds)
         key = None if prepared.scanner is None else prepared.scanner.key
         return Session(script, protocol.texts.stop, getting_ready(protocol), key)
 
@@ -231,7 +228,7 @@ class Part:
             return None
         prepared = self.prepared
         files = {name: prepared.stimuli.path(name) for name in self.sounds}
-        if isinstance(prepared.protocol, Choosing) and prepared.protocol.practice.tones:
+        if getattr(getattr(prepared.protocol, "practice", None), "tones", False):
             folder = stack.enter_context(TemporaryDirectory(prefix="twoalike-"))
             files |= write_tones(Path(folder))
         if not files:
@@ -258,7 +255,6 @@ class Part:
     def _open_scanner(
         self, screen: PlayableScreen, stack: ExitStack, warn: Callable[[str], None]
     ) -> Callable[[], Sequence[Event]]:
-        """Open the port of a scanner's trigger, if the protocol has one."""
         scanner = self.prepared.scanner
         if scanner is None or not scanner.port or self.clock is not None:
             return tuple
@@ -276,7 +272,6 @@ class Part:
         return Marks(lambda event, time: port.send(getattr(triggers.codes, event), event, time))
 
     def _operator_state(self) -> OperatorState:
-        """State of the operator's view at the start."""
         prepared, progress = self.prepared, self.progress
         sitting, plan = prepared.sitting, prepared.plan
         now = time.monotonic()

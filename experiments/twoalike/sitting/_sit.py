@@ -1,11 +1,10 @@
-"""One sitting: a participant, real or simulated, in front of a screen, and the record of it."""
+"""Sittings: a participant, real or simulated, in front of a screen, and the record of it."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,11 +23,9 @@ from twoalike.record import (
 )
 from twoalike.sitting._part import How, Outcome, Part, outcome_of
 from twoalike.stimuli import StimulusSet
-from twoalike.study import Study, TwoalikeError, check_seed
+from twoalike.study import Study, TwoalikeError, check_seed, counted
+from twoalike.study import progress as progress_bar
 from twoalike.tasks import Prepared, Sitting, check_parts, check_sitting, prepare_parts
-
-if TYPE_CHECKING:
-    pass
 
 _DEFAULT_LAPSE = 0.02
 
@@ -197,7 +194,6 @@ def _ready(prepared: Sequence[Prepared], how: How) -> "list[Part | Outcome]":
 
 
 def _is_over(prepared: Prepared) -> bool:
-    """Whether a part was run to its end."""
     root, name = prepared.sitting.root, prepared.plan.name
     if not name.rows(root).exists():
         return False
@@ -205,7 +201,6 @@ def _is_over(prepared: Prepared) -> bool:
 
 
 def _check_data(sitting: Sitting, how: How, *, begun: bool) -> None:
-    """Check the participant's data, and show remarks on them at the start of a session."""
     checked = check_dataset(sitting.root, participant=sitting.participant, pilot=sitting.pilot)
     if begun:  # known to the person who resumes it
         checked = replace(checked, remarks=())
@@ -260,3 +255,88 @@ def _observer(
         else hierarchical_embedding(stimuli, rng)
     )
     return SimulatedObserver(stimuli.ids, embedding, lapse=_DEFAULT_LAPSE)
+
+
+type Observers = (
+    SimulatedObserver
+    | str
+    | Path
+    | Sequence[SimulatedObserver | str | Path]
+    | Mapping[str, SimulatedObserver]
+    | None
+)
+
+
+def simulate(
+    study: Study | str | Path,
+    participants: Sequence[str] | int,
+    *,
+    task: str | None = None,
+    session: int = 1,
+    group: str | Mapping[str, str] | None = None,
+    observer: Observers = None,
+    seed: int | None = None,
+    pilot: bool = False,
+    resume: bool = False,
+) -> list[Outcome]:
+    """Let simulated participants sit down one after the other, without a window and its time.
+
+    Parameters
+    ----------
+    study
+        The study, or its folder.
+    participants
+        Their codes; a number n means the codes 1 to n.
+    task, session, seed, pilot, resume
+        As for :func:`sit`.
+    group
+        Group of all of them, or of each by their code, where the operator assigns groups.
+    observer
+        Who answers: one for all, or one for each participant, by their code or in order, as
+        observers or their files (.npz); None makes one from the stimuli's categories.
+
+    Returns
+    -------
+    How each sitting ended; an interrupted one is the last.
+    """
+    codes = (
+        [str(n) for n in range(1, participants + 1)]
+        if isinstance(participants, int)
+        else [*participants]
+    )
+    if isinstance(observer, Mapping):
+        known = set(codes) <= observer.keys()
+        observer = [observer[code] for code in codes] if known else list(observer.values())
+    if observer is None or isinstance(observer, str | Path | SimulatedObserver):
+        observers = [observer] * len(codes)
+    else:
+        observers = list(observer)
+    if len(observers) != len(codes):
+        raise TwoalikeError(
+            where="`observer=...`",
+            expected=counted(len(codes), "observer"),
+            found=str(len(observers)),
+        )
+    outcomes: list[Outcome] = []
+    with progress_bar() as bar:
+        step = bar.add_task("sessions", total=len(codes), status="")
+        for code, answers in zip(codes, observers, strict=True):
+            outcomes.append(
+                sit(
+                    study,
+                    code,
+                    task=task,
+                    session=session,
+                    group=group.get(code) if isinstance(group, Mapping) else group,
+                    resume=resume,
+                    pilot=pilot,
+                    simulate=True if answers is None else answers,
+                    window=False,
+                    seed=seed,
+                    panel=False,
+                )
+            )
+            bar.update(step, advance=1)
+            if outcomes[-1].end_reason not in ("completed", "declined"):
+                break
+    return outcomes

@@ -9,11 +9,14 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from twoalike.stimuli._familiar import ATTRIBUTION
-from twoalike.stimuli._listing import files_below, image_table, media_table, word_table
-from twoalike.stimuli._manifest import MANIFEST, SUFFIXES, stimuli_of
-from twoalike.stimuli._names import escaped
+from twoalike.stimuli._manifest import MANIFEST, SUFFIXES, escaped, stimuli_of
 from twoalike.stimuli._picture import BACKGROUND, check_still, opened, plain_picture
-from twoalike.stimuli._set import StimulusSet
+from twoalike.stimuli._set import (
+    StimulusSet,
+    files_below,
+    image_table,
+    word_table,
+)
 from twoalike.study import MISSING, counted, sha256_file
 
 _QUALITY = 95
@@ -42,8 +45,8 @@ _SAVE = {
 
 
 @dataclass(frozen=True)
-class CopiedImages:
-    """What :func:`copy_images` or :func:`copy_media` made."""
+class CopiedFiles:
+    """What :func:`copy_files` made."""
 
     stimuli: StimulusSet
     """The set."""
@@ -71,64 +74,28 @@ class CopiedImages:
         return remarks
 
 
-def copy_images(
-    source: str | Path, target: str | Path, *, background: str = BACKGROUND
-) -> CopiedImages:
-    """Copy the images of ``source`` with their folders, and write or copy their manifest.
-
-    A manifest may list words, sounds and films as well. Sounds and films are copied as they are.
+def copy_files(
+    source: str | Path, target: str | Path, kind: str = "image", *, background: str = BACKGROUND
+) -> CopiedFiles:
+    """Copy the images, sounds or films of ``source`` with their folders, and their manifest.
 
     Images that other programs could show differently (turned by EXIF, with transparency, 16 bits,
     CMYK or a colour profile) become plain files: 8-bit sRGB, upright, opaque; JPEGs stay JPEGs,
-    the others become PNGs.
-
-    Parameters
-    ----------
-    source, target
-        Folder of images, and the folder to make.
-    background
-        Colour under transparent parts.
-    """
-    source, target = Path(source), Path(target)
-    listed = (source / MANIFEST).is_file()
-    # Checked where the person has them, so that complaints name those files.
-    table = StimulusSet.load(source).table if listed else image_table(source)
-    return _copied(source, target, table, background, listed=listed)
-
-
-def copy_media(source: str | Path, target: str | Path, kind: str) -> CopiedImages:
-    """Copy the sounds or the films of ``source`` with their folders, and write their manifest.
+    the others become PNGs. Sounds and films are copied as they are.
 
     Parameters
     ----------
     source, target
         Folder of files, and the folder to make.
     kind
-        ``sound`` or ``film``. A manifest in ``source`` says itself what its objects are.
+        ``image``, ``sound`` or ``film``. A manifest in ``source`` says itself what its objects are.
+    background
+        Colour under transparent parts.
     """
     source, target = Path(source), Path(target)
     listed = (source / MANIFEST).is_file()
-    table = StimulusSet.load(source).table if listed else media_table(source, kind)
-    return _copied(source, target, table, BACKGROUND, listed=listed, kind=kind)
-
-
-def write_words(file: str | Path, target: str | Path) -> StimulusSet:
-    """Write the manifest of a list of words into a new folder."""
-    table = word_table(file)
-    Path(target).mkdir(parents=True)
-    return StimulusSet.write(target, table)
-
-
-def _copied(
-    source: Path,
-    target: Path,
-    table: pd.DataFrame,
-    background: str,
-    *,
-    listed: bool,
-    kind: str = "image",
-) -> CopiedImages:
-    """Copy the files of a manifest, and write or copy it."""
+    # Checked where the person has them, so that complaints name those files.
+    table = StimulusSet.load(source).table if listed else image_table(source, kind)
     target.mkdir(parents=True, exist_ok=True)
     taken = {file.lower() for file in table["file"]}
     files, converted = [], []
@@ -153,7 +120,14 @@ def _copied(
         ]
         stimuli = StimulusSet.write(target, table.assign(file=files, sha256=new))
     left_out = _left_out(source, table, converted)
-    return CopiedImages(stimuli, tuple(converted), left_out, kind)
+    return CopiedFiles(stimuli, tuple(converted), left_out, kind)
+
+
+def write_words(file: str | Path, target: str | Path) -> StimulusSet:
+    """Write the manifest of a list of words into a new folder."""
+    table = word_table(file)
+    Path(target).mkdir(parents=True)
+    return StimulusSet.write(target, table)
 
 
 def _copy(

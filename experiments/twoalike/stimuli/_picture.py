@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image, ImageChops, ImageCms, UnidentifiedImageError
 
-from twoalike.stimuli._films import film_stills
+from twoalike.stimuli._media import film_stills
 from twoalike.study import Integers, TwoalikeError, shortened, visible
 
 BACKGROUND = "#ffffff"

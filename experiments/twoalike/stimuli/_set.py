@@ -1,128 +1,50 @@
 """The stimulus set: which objects there are, what they look like, and their categories.
 
-The manifest ``stimuli.tsv`` is the one list of objects in a study.
-
-A study is collected on one computer, copied to another and published from a third. Names that not
-all systems, tables and terminals can hold, or that some cannot distinguish, are refused when a set
-is made.
+The manifest ``stimuli.tsv`` is the one list of objects in a study. It is made from folders of
+images, sounds or films, or from a list of words.
 """
 
-import unicodedata
+import os
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Self
 
 import pandas as pd
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from twoalike.stimuli._listing import check_unique, image_table, list_files
 from twoalike.stimuli._manifest import (
     COLUMNS,
+    FEWEST,
     MANIFEST,
+    SUFFIXES,
     Stimulus,
+    check_names,
+    check_portable,
     check_rows,
     check_stimulus,
+    composed,
     own_columns,
     stimuli_of,
     text_digest,
 )
-from twoalike.stimuli._names import check_portable, composed
-from twoalike.stimuli._picture import read_picture
-from twoalike.stimuli._sounds import draw_speaker, sound_length
-from twoalike.stimuli.lettering import (
-    LINE,
-    Letters,
-    ShapedLetters,
-    broken,
-    is_shaped,
-    pieces,
-    right_to_left,
-    shape,
-    visual_order,
+from twoalike.stimuli._media import check_sound, count_frames, draw_speaker, sound_length
+from twoalike.stimuli._picture import is_still, opened, plain_picture, read_picture
+from twoalike.stimuli.lettering import Words
+from twoalike.study import (
+    MISSING,
+    TwoalikeError,
+    counted,
+    folder_labels,
+    read_text,
+    sha256_file,
 )
-from twoalike.study import MISSING, TwoalikeError, counted, sha256_file
 from twoalike.tables import read_tsv, write_tsv
-
-SIDE = 768
-"""Width of the picture of a word in pixels, and its largest height."""
-_ROOM = 0.9
-"""Share of the picture that the letters may take."""
-_LARGEST, _SMALLEST = SIDE // 4, 24
-"""Heights of the letters in pixels: of a set of short words, and where long texts are cut."""
-
-
-class Words:
-    """Draws the words of a set in one size of letters, as large as the longest allows.
-
-    A word is drawn when it is needed, in the colours of the screen; the manifest keeps the text.
-
-    Parameters
-    ----------
-    texts
-        Text by object.
-
-    Examples
-    --------
-    >>> words = Words({"cat": "cat", "big": "thunderstorm"})
-    >>> words.draw("cat").size == words.draw("big").size
-    True
-    """
-
-    def __init__(self, texts: dict[str, str]) -> None:
-        self._texts = {
-            name: unicodedata.normalize("NFC", text.strip()) for name, text in texts.items()
-        }
-        self.height = min(map(self._largest, self._texts), default=_LARGEST)
-        """Height of the letters in pixels."""
-        n_lines = max((len(self._lines(name)) for name in self._texts), default=1)
-        step = LINE * self.height
-        self._size = (SIDE, min(SIDE, round((n_lines * step + step / 2) / 2) * 2))
-
-    def draw(self, name: str, *, ink: str = "#000000", paper: str = "#ffffff") -> Image.Image:
-        """Picture of a word, mode RGB; all words of the set have the same size in pixels."""
-        image = Image.new("RGB", self._size, paper)
-        draw = ImageDraw.Draw(image)
-        letters, lines = self._letters(name, self.height), self._lines(name)
-        rtl, step = right_to_left(self._texts[name]), LINE * self.height
-        y = (self._size[1] - step * (len(lines) - 1)) / 2
-        for line in lines:
-            ordered = line if isinstance(letters, ShapedLetters) else visual_order(line, rtl=rtl)
-            letters.draw(draw, ordered, (SIDE - letters.width(line)) / 2, y, ink)
-            y += step
-        return image
-
-    def _letters(self, name: str, height: int) -> Letters | ShapedLetters:
-        text, of = self._texts[name], f"of the word {self._texts[name]!r} (object {name!r})"
-        if is_shaped(text):
-            return ShapedLetters(text, height, of)
-        return Letters(text, height, of=of)
-
-    def _lines(self, name: str, height: int | None = None) -> list[str]:
-        letters = self._letters(name, height or self.height)
-        text = self._texts[name]
-        text = text if isinstance(letters, ShapedLetters) else shape(text)
-        return broken(text, letters, _ROOM * SIDE)
-
-    def _largest(self, name: str) -> int:
-        """Largest height at which a word keeps its parts whole and fits the square."""
-        low, high = _SMALLEST, _LARGEST
-        while low < high:
-            middle = (low + high + 1) // 2
-            low, high = (middle, high) if self._fits(name, middle) else (low, middle - 1)
-        return low
-
-    def _fits(self, name: str, height: int) -> bool:
-        letters, text = self._letters(name, height), self._texts[name]
-        text = text if isinstance(letters, ShapedLetters) else shape(text)
-        parts: Iterable[str] = (piece.rstrip() for piece in pieces(text))
-        if any(letters.width(part) > _ROOM * SIDE for part in parts):
-            return False
-        return len(self._lines(name, height)) * LINE * height <= _ROOM * SIDE
 
 
 @dataclass(frozen=True, eq=False)
@@ -342,3 +264,152 @@ def _check_for_networks(stimuli: StimulusSet) -> None:
             remedy="For words and sounds give features of your own as a table (.npz, .npy, "
             ".parquet or .h5, with their ids), which teach and evaluate take as well.",
         )
+
+
+def list_files(folder: Path, kind: str = "image") -> list[Path]:
+    """Files of a kind below ``folder``, by their relative paths; hidden ones are left out.
+
+    Links are followed, but for those to a folder that they are in.
+    """
+    if not folder.is_dir():
+        raise TwoalikeError(f"{folder}: expected a folder of {kind}s, found none. Check the path.")
+    names = (name for name in files_below(str(folder)) if _ending(name) in SUFFIXES[kind])
+    found = sorted(names)
+    if not found:
+        raise TwoalikeError(
+            f"{folder}: expected {kind}s ({', '.join(sorted(SUFFIXES[kind]))}), found none."
+        )
+    check_names(folder, found)
+    return [folder / name for name in found]
+
+
+def _ending(name: str) -> str:
+    return os.path.splitext(name)[1].lower()
+
+
+def files_below(
+    folder: str, prefix: str = "", above: frozenset[str] = frozenset()
+) -> Iterator[str]:
+    """Relative paths, with ``/``, of the files below a folder, but for hidden ones."""
+    real = os.path.realpath(folder)
+    if real in above:
+        return
+    try:
+        with os.scandir(folder) as entries:
+            shown = [entry for entry in entries if not entry.name.startswith(".")]
+    except OSError as error:
+        raise TwoalikeError(
+            f"{folder}: cannot be read ({error.strerror}). Ask its owner for the right to."
+        ) from error
+    for entry in shown:
+        # A link may lead nowhere, or to itself.
+        is_link = entry.is_symlink()
+        if os.path.isdir(entry) if is_link else entry.is_dir():
+            yield from files_below(entry.path, f"{prefix}{entry.name}/", above | {real})
+        elif os.path.isfile(entry) if is_link else entry.is_file():
+            yield prefix + entry.name
+
+
+def check_unique(folder: Path, ids: Sequence[str], files: Sequence[Path]) -> None:
+    """Check that no two files share an id."""
+    taken: dict[str, Path] = {}
+    for name, file in zip(ids, files, strict=True):
+        if (first := taken.setdefault(name, file)) is not file:
+            raise TwoalikeError(
+                f"{folder}: {first.name} and {file.name} would share the id {name!r}. "
+                "Rename one of them."
+            )
+
+
+def image_table(folder: str | Path, kind: str = "image") -> pd.DataFrame:
+    """Make the manifest of a folder of images, sounds or films, and check every file.
+
+    Images of several frames (animations, pages) are left out.
+
+    Parameters
+    ----------
+    kind
+        ``image``, ``sound`` or ``film``.
+    """
+    folder = Path(folder)
+    files = list_files(folder, kind)
+    if kind == "image":
+        files = [file for file in files if _is_readable_still(file)]
+    for file in files:
+        if kind == "sound":
+            check_sound(file, str(file), decode=True)
+        elif kind == "film":
+            count_frames(file, str(file))
+    if len(files) < FEWEST:
+        raise TwoalikeError(
+            f"{folder}: expected at least {FEWEST} {kind}s (one triplet), found {len(files)}."
+        )
+    relative = [PurePosixPath(file.relative_to(folder).as_posix()) for file in files]
+    check_portable(folder, map(str, relative))
+    ids = _make_ids(relative)
+    check_unique(folder, ids, files)
+    table = pd.DataFrame({"id": ids, "file": [str(name) for name in relative]})
+    table["sha256"] = [sha256_file(file) for file in files]
+    if kind != "image":
+        table["kind"], table["text"] = kind, MISSING
+    for level, labels in folder_labels([name.parts[:-1] for name in relative]).items():
+        table[level] = labels
+    check_rows(folder / MANIFEST, table)
+    return table
+
+
+def word_table(file: str | Path) -> pd.DataFrame:
+    """Make the manifest of a list of words.
+
+    Parameters
+    ----------
+    file
+        Text in UTF-8 with one word or phrase on a line; after it, separated by tabs, its
+        categories from coarse to fine, ``n/a`` where there is none.
+    """
+    file = Path(file)
+    if not file.is_file():
+        raise TwoalikeError(f"{file}: expected a text file of words, found none. Check the path.")
+    rows = [
+        [composed(" ".join(cell.split())) for cell in line.split("\t")]
+        for line in read_text(file).split("\n")
+        if line.strip()
+    ]
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(rows[0]) or "" in row:
+            raise TwoalikeError(
+                where=f"{file}, word {number}",
+                expected=f"a word and {len(rows[0]) - 1} categories, as in the first line",
+                found=" | ".join(row),
+                remedy=f"Tabs separate them; write {MISSING} for none.",
+            )
+    ids = [re.sub(r"[\s,;]+", "_", row[0]).lstrip("#") for row in rows]
+    if twice := next((name for name in ids if ids.count(name) > 1), None):
+        raise TwoalikeError(f"{file}: two words would share the id {twice!r}. Remove one.")
+    table = pd.DataFrame({"id": ids, "file": MISSING}, dtype=str)
+    table["sha256"] = [text_digest(row[0]) for row in rows]
+    table["kind"], table["text"] = "word", [row[0] for row in rows]
+    for level in range(1, len(rows[0]) if rows else 1):
+        table[f"level_{level}"] = [row[level] for row in rows]
+    check_rows(file, table)
+    return table
+
+
+def _is_readable_still(file: Path) -> bool:
+    """Read every pixel of an image; False for one of several frames."""
+    with opened(file, str(file)) as image:
+        if not is_still(image):
+            return False
+        plain_picture(image)
+    return True
+
+
+def _make_ids(files: Sequence[PurePosixPath]) -> list[str]:
+    files = [PurePosixPath(composed(str(file))) for file in files]
+    stems = pd.Series([file.stem for file in files])
+    unique = ~stems.duplicated(keep=False)
+    names = [
+        stem if alone else "-".join(file.with_suffix("").parts)
+        for stem, alone, file in zip(stems, unique, files, strict=True)
+    ]
+    return [re.sub(r"[\s,;]+", "_", name).lstrip("#") for name in names]

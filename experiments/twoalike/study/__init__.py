@@ -1,9 +1,100 @@
 """The ground all stages stand on: a study's folder and settings, files, errors, provenance.
 
-Nothing here knows about tasks, models or networks. Names are imported on first use
-(``__init__.pyi`` lists them).
+Nothing here knows about tasks, models or networks.
 """
 
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from twoalike.study._config import Condition as Condition
+from twoalike.study._config import ExclusionConfig as ExclusionConfig
+from twoalike.study._config import GroupsConfig as GroupsConfig
+from twoalike.study._config import OnlineConfig as OnlineConfig
+from twoalike.study._config import SittingConfig as SittingConfig
+from twoalike.study._config import StudyConfig as StudyConfig
+from twoalike.study._errors import TwoalikeError as TwoalikeError
+from twoalike.study._foreign import DAMAGED as DAMAGED
+from twoalike.study._foreign import DAMAGED_HDF5 as DAMAGED_HDF5
+from twoalike.study._foreign import PROVENANCE as PROVENANCE
+from twoalike.study._foreign import Booleans as Booleans
+from twoalike.study._foreign import Floats as Floats
+from twoalike.study._foreign import Integers as Integers
+from twoalike.study._foreign import array_bytes as array_bytes
+from twoalike.study._foreign import array_header as array_header
+from twoalike.study._foreign import check_hdf5 as check_hdf5
+from twoalike.study._foreign import check_unfolded as check_unfolded
+from twoalike.study._foreign import load_arrays as load_arrays
+from twoalike.study._foreign import load_mat as load_mat
+from twoalike.study._foreign import load_parquet as load_parquet
+from twoalike.study._foreign import mat_bytes as mat_bytes
+from twoalike.study._lists import PLAN_STEP as PLAN_STEP
+from twoalike.study._lists import AnchoredConfig as AnchoredConfig
+from twoalike.study._lists import ArrangementConfig as ArrangementConfig
+from twoalike.study._lists import DesignConfig as DesignConfig
+from twoalike.study._lists import FreeSortingConfig as FreeSortingConfig
+from twoalike.study._lists import LevelShares as LevelShares
+from twoalike.study._lists import ManyConfig as ManyConfig
+from twoalike.study._lists import MostAlikePairConfig as MostAlikePairConfig
+from twoalike.study._lists import OddOneOfManyConfig as OddOneOfManyConfig
+from twoalike.study._lists import PairRatingConfig as PairRatingConfig
+from twoalike.study._outputs import Access as Access
+from twoalike.study._outputs import atomic_directory as atomic_directory
+from twoalike.study._outputs import atomic_path as atomic_path
+from twoalike.study._outputs import check_output as check_output
+from twoalike.study._outputs import check_replaceable as check_replaceable
+from twoalike.study._outputs import find_leftovers as find_leftovers
+from twoalike.study._outputs import hold_lock as hold_lock
+from twoalike.study._outputs import hold_output as hold_output
+from twoalike.study._outputs import is_first_process as is_first_process
+from twoalike.study._outputs import readable_by as readable_by
+from twoalike.study._outputs import readable_by_others as readable_by_others
+from twoalike.study._outputs import sync_file as sync_file
+from twoalike.study._outputs import sync_folder as sync_folder
+from twoalike.study._outputs import sync_together as sync_together
+from twoalike.study._outputs import sync_tree as sync_tree
+from twoalike.study._outputs import syncing_together as syncing_together
+from twoalike.study._outputs import usual_permissions as usual_permissions
+from twoalike.study._outputs import write_json as write_json
+from twoalike.study._outputs import writing as writing
+from twoalike.study._profile import ScreenProfile as ScreenProfile
+from twoalike.study._profile import load_profile as load_profile
+from twoalike.study._profile import profile_path as profile_path
+from twoalike.study._profile import save_profile as save_profile
+from twoalike.study._provenance import SAFE_SEED as SAFE_SEED
+from twoalike.study._provenance import check_seed as check_seed
+from twoalike.study._provenance import claim_parts as claim_parts
+from twoalike.study._provenance import draw_seed as draw_seed
+from twoalike.study._provenance import own_version as own_version
+from twoalike.study._provenance import part_of as part_of
+from twoalike.study._provenance import provenance as provenance
+from twoalike.study._provenance import read_json as read_json
+from twoalike.study._provenance import read_seed as read_seed
+from twoalike.study._provenance import whole_parts as whole_parts
+from twoalike.study._provenance import written_seed as written_seed
+from twoalike.study._reading import parse_json as parse_json
+from twoalike.study._reading import parse_json_table as parse_json_table
+from twoalike.study._reading import read_delimited as read_delimited
+from twoalike.study._reading import read_ids as read_ids
+from twoalike.study._reading import read_text as read_text
+from twoalike.study._reading import require_file as require_file
+from twoalike.study._reading import sha256_file as sha256_file
+from twoalike.study._settings import Content as Content
+from twoalike.study._settings import FiniteNumber as FiniteNumber
+from twoalike.study._settings import Settings as Settings
+from twoalike.study._settings import Strict as Strict
+from twoalike.study._settings import WholeNumber as WholeNumber
+from twoalike.study._settings import check_content as check_content
+from twoalike.study._settings import check_settings as check_settings
+from twoalike.study._settings import describe_changes as describe_changes
+from twoalike.study._settings import flattened as flattened
+from twoalike.study._settings import load_toml as load_toml
+from twoalike.study._settings import plain_words as plain_words
+from twoalike.study._settings import render_toml as render_toml
+from twoalike.study._study import Study as Study
+from twoalike.study._words import MISSING as MISSING
+from twoalike.study._words import counted as counted
+from twoalike.study._words import folder_labels as folder_labels
+from twoalike.study._words import how_to_install as how_to_install
+from twoalike.study._words import inert_cell as inert_cell
+from twoalike.study._words import shortened as shortened
+from twoalike.study._words import visible as visible
+from twoalike.study._work import Interrupt as Interrupt
+from twoalike.study._work import held_interrupt as held_interrupt
+from twoalike.study._work import progress as progress

@@ -6,7 +6,6 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from twoalike.study._access import Access
 from twoalike.study._lists import (
     AnchoredConfig,
     ArrangementConfig,
@@ -16,6 +15,7 @@ from twoalike.study._lists import (
     OddOneOfManyConfig,
     PairRatingConfig,
 )
+from twoalike.study._outputs import Access
 from twoalike.study._provenance import Seed
 from twoalike.study._settings import Strict
 

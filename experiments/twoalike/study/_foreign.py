@@ -238,3 +238,8 @@ def mat_bytes(content: Mapping[str, Any], *, compressed: bool = False) -> bytes:
     savemat(file, dict(content), do_compression=compressed)
     # scipy writes the time of day and the system into the header.
     return _MAT_HEADER.ljust(_MAT_HEADER_BYTES) + file.getvalue()[_MAT_HEADER_BYTES:]
+
+
+type Floats = npt.NDArray[np.floating[Any]]
+type Integers = npt.NDArray[np.integer[Any]]
+type Booleans = npt.NDArray[np.bool_]

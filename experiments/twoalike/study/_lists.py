@@ -10,13 +10,6 @@ from twoalike.study._settings import Strict
 
 PLAN_STEP = re.compile(r"(main|catch|repeat) ([1-9][0-9]*)|break")
 """A step of a plan: trials of one kind, or a break."""
-PRACTICE: int = Field(default=4, ge=0, description="practice trials before the main ones")
-PRACTICE_CHECKS: int = Field(
-    default=0,
-    ge=0,
-    description="practice trials before those with a right answer, chosen like attention checks; "
-    "feedback says whether the answer was right (practice.feedback of the protocol)",
-)
 EXCLUDE: dict[str, list[str]] = Field(
     default_factory=dict,
     description="objects never shown, by manifest column: {species = ['kora'], id = ['x1']}",
@@ -73,7 +66,38 @@ class LevelShares(Strict):
         return self
 
 
-class DesignConfig(Listed):
+class ChoiceListConfig(Listed):
+    """What one session of a task of choices shows."""
+
+    sampler: Literal["random", "coverage", "adaptive", "list"] = Field(
+        default="random",
+        description="how trials are chosen. random; coverage: every pair of objects, in few "
+        "trials; adaptive: where the posterior expects to learn most; list: your own lists in "
+        "design/",
+    )
+    trials: int = Field(default=120, ge=1, description="main trials a session")
+    practice: int = Field(default=4, ge=0, description="practice trials before the main ones")
+    practice_checks: int = Field(
+        default=0,
+        ge=0,
+        description="practice trials before those with a right answer, chosen like attention "
+        "checks; feedback says whether the answer was right (practice.feedback of the protocol)",
+    )
+    catch: int = Field(default=0, ge=0, description="attention checks spread over the session")
+    repeats: int = Field(
+        default=0, ge=0, description="main trials shown a second time, every image at another place"
+    )
+    trials_per_block: int = Field(
+        default=60,
+        ge=1,
+        description="trials of a block, about five minutes; a break comes between two blocks",
+    )
+    pair_repeats: int = PAIR_REPEATS
+    random_share: float = RANDOM_SHARE
+    exclude: dict[str, list[str]] = EXCLUDE
+
+
+class DesignConfig(ChoiceListConfig):
     """Which triplets one session of the odd-one-out task shows."""
 
     sampler: Literal["random", "coverage", "levels", "adaptive", "list"] = Field(
@@ -83,9 +107,6 @@ class DesignConfig(Listed):
         "adaptive: where the posterior expects to learn most; list: your own lists in design/",
     )
     trials: int = Field(default=300, ge=1, description="main trials a session")
-    practice: int = PRACTICE
-    practice_checks: int = PRACTICE_CHECKS
-    catch: int = Field(default=0, ge=0, description="attention checks spread over the session")
     catch_sides: list[Annotated[int, Field(ge=0)]] = Field(
         default_factory=list,
         description="attention checks with the odd one left, middle, right, summing to catch; "
@@ -94,17 +115,11 @@ class DesignConfig(Listed):
     repeats: int = Field(
         default=0, ge=0, description="main trials shown a second time, for reliability"
     )
-    trials_per_block: int = Field(
-        default=60,
-        ge=1,
-        description="trials of a block, about five minutes; a break comes between two blocks",
-    )
     plan: list[str] = Field(
         default_factory=list,
         description="order of the session after practice, such as ['main 50', 'catch 2', "
         "'break', 'main 50']; empty: blocks of trials_per_block, checks and repeats spread out",
     )
-    pair_repeats: int = PAIR_REPEATS
     level: str = Field(
         default="",
         description="levels: column of the manifest that names the class; empty: the finest one "
@@ -124,8 +139,6 @@ class DesignConfig(Listed):
         description="levels: participants who judge each triplet, so that agreement can be "
         "measured; all of them are designed together. 0: each session draws its own triplets",
     )
-    random_share: float = RANDOM_SHARE
-    exclude: dict[str, list[str]] = EXCLUDE
     shares: LevelShares = Field(
         default=LevelShares(), description="levels: shares of the three levels"
     )
@@ -150,30 +163,6 @@ class DesignConfig(Listed):
             if plan and key in info.data and planned != info.data[key]:
                 raise ValueError(f"has {planned} {kind} trials, but {key} is {info.data[key]}")
         return plan
-
-
-class ChoiceListConfig(Listed):
-    """What one session of a task of choices shows."""
-
-    sampler: Literal["random", "coverage", "adaptive", "list"] = Field(
-        default="random",
-        description="how trials are chosen. random; coverage: every pair of objects, in few "
-        "trials; adaptive: where the posterior expects to learn most; list: your own lists in "
-        "design/",
-    )
-    trials: int = Field(default=120, ge=1, description="main trials a session")
-    practice: int = PRACTICE
-    practice_checks: int = PRACTICE_CHECKS
-    catch: int = Field(default=0, ge=0, description="attention checks spread over the session")
-    repeats: int = Field(
-        default=0, ge=0, description="main trials shown a second time, every image at another place"
-    )
-    trials_per_block: int = Field(
-        default=60, ge=1, description="trials of a block; a break comes between two blocks"
-    )
-    pair_repeats: int = PAIR_REPEATS
-    random_share: float = RANDOM_SHARE
-    exclude: dict[str, list[str]] = EXCLUDE
 
 
 class AnchoredConfig(ChoiceListConfig):

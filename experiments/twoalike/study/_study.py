@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from twoalike.study._access import check_readable
 from twoalike.study._config import Condition, StudyConfig
 from twoalike.study._errors import TwoalikeError
+from twoalike.study._outputs import check_readable
 from twoalike.study._settings import load_toml
 
 _TASK = re.compile(r"_task-([^_]+)_")

@@ -260,26 +260,31 @@ class PushButton:
     enabled: bool = True
 
 
-@dataclass(frozen=True)
-class Arena:
-    """A circular arena with images on and around it."""
+@dataclass(frozen=True, kw_only=True)
+class PlacedScene:
+    """Images that are taken and put somewhere, with what is around them."""
 
-    centre: tuple[float, float]
-    radius: float
-    """``centre``, ``radius``: Of the circle, pixels from the centre of the window, y up."""
     images: tuple[Placed, ...]
     """From the lowest to the topmost."""
     buttons: tuple[PushButton, ...] = ()
     prompt: str = ""
     counter: str = ""
-    """``prompt``, ``counter``: Lines above and below the arena: what to do, how many images are
-    left."""
+    """``prompt``, ``counter``: Lines above and below: what to do, how many images are left."""
     until: Timer | None = None
     """When the trial is cut off; None where it is not, or not shown."""
     magnified: str | None = None
     """Object shown large on top of all; None for none."""
     magnified_size: float = 0.0
     """Side of its square, pixels."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arena(PlacedScene):
+    """A circular arena with images on and around it."""
+
+    centre: tuple[float, float]
+    radius: float
+    """``centre``, ``radius``: Of the circle, pixels from the centre of the window, y up."""
     progress: float | None = None
     """Share of the session that is over, in [0, 1]; None shows no bar."""
 
@@ -288,7 +293,7 @@ class Arena:
 class Rating:
     """Two images above a scale; the task's layout says where everything is."""
 
-    images: tuple[str, str]
+    images: tuple[str, ...]
     """Object ids at left and right."""
     marked: tuple[str, ...] = ()
     """Objects shown in a frame: a sound that is played."""
@@ -318,25 +323,13 @@ class Pile:
     """``plain``, or ``target`` (a held image would go here, or its name is being asked)."""
 
 
-@dataclass(frozen=True)
-class Piles:
+@dataclass(frozen=True, kw_only=True)
+class Piles(PlacedScene):
     """Images to be sorted beside the places of piles."""
 
     tray: Pile
     """Where images lie that are not sorted."""
     piles: tuple[Pile, ...]
-    images: tuple[Placed, ...]
-    """From the lowest to the topmost."""
-    buttons: tuple[PushButton, ...] = ()
-    prompt: str = ""
-    counter: str = ""
-    """``prompt``, ``counter``: Lines above and below: what to do, how many images are left."""
-    until: Timer | None = None
-    """When the trial is cut off; None where it is not, or not shown."""
-    magnified: str | None = None
-    """Object shown large on top of all; None for none."""
-    magnified_size: float = 0.0
-    """Side of its square, pixels."""
     entry: str | None = None
     """Name of a pile typed so far; None where none is asked."""
 
@@ -424,22 +417,6 @@ class Result(Protocol):
 
     def rows(self, *, rt_source: str, pilot: bool) -> Sequence[Mapping[str, Any]]:
         """Rows of the raw table, written together or not at all."""
-
-
-class OfListedTrial:
-    """A result's number and type, which are those of its trial."""
-
-    trial: Any
-
-    @property
-    def trial_index(self) -> int:
-        """Number of the trial in the run, from 1."""
-        return int(self.trial.trial_index)
-
-    @property
-    def trial_type(self) -> str:
-        """Why it was shown."""
-        return str(self.trial.trial_type)
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,6 @@ class Duration:
         return Duration(self.low_s + other.low_s, self.high_s + other.high_s)
 
     def times(self, low: float, high: float | None = None) -> "Duration":
-        """Repeated ``low`` to ``high`` times; exactly ``low`` times without ``high``."""
         return Duration(self.low_s * low, self.high_s * (low if high is None else high))
 
     def capped(self, low_s: float, high_s: float) -> "Duration":
@@ -87,6 +86,10 @@ class Times:
 def paced(mean_s: float) -> Duration:
     """Range over people of something that takes ``mean_s`` on average."""
     return Duration(mean_s / PACE, mean_s * PACE)
+
+
+BETWEEN = Duration(0.0, 0.3)
+"""To keep an answer and fetch the next images."""
 
 
 def _words(text: str) -> float:
@@ -172,7 +175,7 @@ def session_duration(
         Simulation of arrangement trials that are chosen during the session, if there is one.
     """
     found = find_task(task)
-    if found.times is None:
+    if found.session is None:
         raise TwoalikeError(f"the task {found.name} does not say how long its trials take")
     protocol: Protocol = protocol_or_default(study, found.protocol)
     first = session == 1
@@ -181,5 +184,5 @@ def session_duration(
         consent=first and protocol.consent.ask,
         form=protocol.form.questions if first else (),
     )
-    times: Times = found.times(protocol, study, stimuli, table, simulated)
+    times: Times = found.session.listed_times(protocol, study, stimuli, table, simulated)
     return opening + times.trials + listening_duration(protocol, stimuli, table) + times.pages

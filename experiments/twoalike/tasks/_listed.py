@@ -1,15 +1,20 @@
 """A session of listed trials, of any task: their order with pages between, how long, from files.
 
-Trials are those of a list, and those that are chosen while the session runs.
+Trials are those of a list, and those that are chosen while the session runs. Questions may come
+between blocks: a block ends with a break, the last one with the last trial, and what was answered
+is on the disk, so a resumed session asks first what the block before left open.
 """
 
+from abc import abstractmethod
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, Literal, Protocol
 
 import pandas as pd
 
-from twoalike.record import Progress
+from twoalike.record import Progress, answered_questions
 from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
@@ -31,44 +36,29 @@ from twoalike.tasks._prepare import (
     session_inputs,
 )
 from twoalike.tasks._protocol import Protocol as PageProtocol
+from twoalike.tasks._session import Script
+from twoalike.tasks._trial import trials_from_table
 from twoalike.tasks.screens import (
     Frame,
     Opening,
+    QuestionActivity,
     Scanner,
     ScannerActivity,
+    View,
     WaitActivity,
     after_trials,
+    ask_questions,
     before_trials,
+    frame,
     pause_page,
     text_page,
 )
 
 _FIT = Duration(5.0, 90.0)
 """Between the blocks of an adaptive session (docs/explanation/adaptive.md)."""
-NO_SCANNER = Scanner()
 
 
-class InBlock(Protocol):
-    """A listed trial of any task."""
-
-    @property
-    def trial_type(self) -> str:
-        """Why it is shown."""
-
-    @property
-    def block_index(self) -> int:
-        """Block that it belongs to."""
-
-
-class OfStimuli(InBlock, Protocol):
-    """A listed trial that names its objects as ``stimuli``."""
-
-    @property
-    def stimuli(self) -> Sequence[str]:
-        """Objects that it shows."""
-
-
-class MoreTrials[T: InBlock](Protocol):
+class MoreTrials(Protocol):
     """Where the trials come from that are chosen while the session runs."""
 
     @property
@@ -93,14 +83,14 @@ class MoreTrials[T: InBlock](Protocol):
     def ready(self) -> bool:
         """Whether the next block is there."""
 
-    def take(self) -> tuple[Sequence[T], Item]:
+    def take(self) -> tuple[Sequence[Any], Item]:
         """Give the next block, and the item that records it."""
 
     def close(self) -> None:
         """End what is still under way."""
 
 
-def count_judged(trials: Sequence[InBlock]) -> int:
+def count_judged(trials: Sequence[Any]) -> int:
     """Trials that are not practice."""
     return sum(trial.trial_type != "practice" for trial in trials)
 
@@ -115,14 +105,11 @@ def ends_block(done: int, size: int, total: int | None) -> bool:
 
 
 def page_before(
-    protocol: PageProtocol, trials: Sequence[InBlock], number: int, total: int
+    protocol: PageProtocol, trials: Sequence[Any], number: int, total: int
 ) -> Literal["practice_end", "break"] | None:
     """Page between trial ``number`` of a session, counted from 0, and the one before it.
 
-    Parameters
-    ----------
-    total
-        Trials of the session, practice not counted; ``trials`` may be its beginning.
+    ``total``: trials of the session, practice not counted; ``trials`` may be its beginning.
     """
     before, trial = trials[number - 1], trials[number]
     if before.trial_type == "practice":
@@ -137,25 +124,8 @@ def page_before(
     return None if last and 2 * (total - done) < size else "break"
 
 
-def _between(
-    protocol: PageProtocol,
-    frame: Frame,
-    trials: Sequence[InBlock],
-    number: int,
-    total: int,
-    keys: frozenset[str],
-) -> Iterator[Activity]:
-    """Pages before trial ``number`` of a session, counted from 0."""
-    texts = protocol.texts
-    match page_before(protocol, trials, number, total):
-        case "practice_end":
-            yield text_page("practice_end", texts.practice_end, protocol, frame, keys=keys)
-        case "break":
-            yield pause_page(protocol, frame, count_judged(trials[:number]), total)
-
-
 def pages_duration(
-    protocol: PageProtocol, trials: Sequence[InBlock], *, n_done: int = 0, n_fits: int = 0
+    protocol: PageProtocol, trials: Sequence[Any], *, n_done: int = 0, n_fits: int = 0
 ) -> Duration:
     """Time for all pages after the instruction; ``n_fits`` blocks are chosen in later breaks."""
     texts, ready = protocol.texts, Duration(protocol.breaks.ready_s, protocol.breaks.ready_s)
@@ -171,17 +141,17 @@ def pages_duration(
     return sum(pages, Duration())
 
 
-def listed_script[T: InBlock](
+def listed_script(
     protocol: PageProtocol,
     frame: Frame,
-    trials: Sequence[T],
+    trials: Sequence[Any],
     opening: Opening,
-    show: Callable[[T, float | None], Activity],
+    show: Callable[[Any, float | None], Activity],
     *,
     keys: frozenset[str] = frozenset(),
     n_done: int = 0,
-    more: MoreTrials[T] | None = None,
-    scanner: Scanner = NO_SCANNER,
+    more: MoreTrials | None = None,
+    scanner: Scanner | None = None,
 ) -> Generator[Activity | Item, None, str]:
     """Activities of a session whose trials are listed; ends as ``completed`` or ``declined``.
 
@@ -199,29 +169,32 @@ def listed_script[T: InBlock](
     return "completed"
 
 
-def _trials[T: InBlock](
+def _trials(
     protocol: PageProtocol,
     frame: Frame,
-    trials: Sequence[T],
-    show: Callable[[T, float | None], Activity],
+    trials: Sequence[Any],
+    show: Callable[[Any, float | None], Activity],
     keys: frozenset[str],
     n_done: int,
-    more: MoreTrials[T] | None,
-    scanner: Scanner,
+    more: MoreTrials | None,
+    scanner: Scanner | None,
 ) -> Iterator[Activity | Item]:
-    """All trials that are left, with the pages between them."""
     texts = protocol.texts
     known, number = list(trials), n_done
     total = more.total if more is not None else count_judged(known)
     trigger: float | None = None
-    due = scanner.start != "none"
+    start = "none" if scanner is None else scanner.start
+    due = start != "none"
     while True:
         for trial in known[number:]:
             if number > n_done:
-                yield from _between(protocol, frame, known, number, total, keys)
                 page = page_before(protocol, known, number, total)
-                due |= scanner.start == "block" and page == "break"
-            if due and trial.trial_type != "practice":
+                if page == "practice_end":
+                    yield text_page(page, texts.practice_end, protocol, frame, keys=keys)
+                elif page == "break":
+                    yield pause_page(protocol, frame, count_judged(known[:number]), total)
+                    due |= start == "block"
+            if due and scanner is not None and trial.trial_type != "practice":
                 waiting = ScannerActivity(texts.scanner, scanner.key)
                 yield waiting
                 trigger, due = waiting.time, False
@@ -237,7 +210,7 @@ def _trials[T: InBlock](
         yield item
         known += following
         n_done = number  # the break before the new block has been
-        due |= scanner.start == "block"
+        due |= start == "block"
 
 
 PILOT_TRIALS = 12
@@ -245,42 +218,106 @@ PILOT_TRIALS = 12
 
 
 @dataclass(frozen=True, kw_only=True)
-class PreparedTrials[T: OfStimuli](Prepared):
+class PreparedTrials[T](Prepared):
     """A session of listed trials that can start; more may be chosen while it runs."""
 
     trials: tuple[T, ...]
     """Trials known before the session."""
-    more: MoreTrials[T] | None = None
+    more: MoreTrials | None = None
     """Where later blocks come from; None where ``trials`` are all."""
-    read: ClassVar[Callable[..., tuple[Any, ...]]]
+    read: ClassVar[Callable[..., tuple[Any, ...]]] = staticmethod(trials_from_table)
     """Makes trials of a list."""
-    times_of: ClassVar[Callable[..., Times]]
-    """``(protocol, trials, n_done=, further=, per_block=)``: time for trials, and for the pages."""
+    pilot_trials: ClassVar[int] = PILOT_TRIALS
 
     @classmethod
     def find_given(cls, study: Study, protocol: Any, shown: set[str], most: int) -> Any:
         """Masks of the objects ``shown``, ``most`` in a trial; None in a task that has none."""
         return None
 
+    @classmethod
+    def objects_of(cls, trial: Any) -> Sequence[str]:
+        """Objects that a trial shows."""
+        shown: Sequence[str] = trial.stimuli
+        return shown
+
+    @abstractmethod
+    def activity(self, trial: T, layout: Any, view: View, trigger: float | None) -> Activity:
+        """Make what a trial shows; ``trigger``: time of the scanner's, if it came before."""
+
+    @classmethod
+    def trials_duration(cls, protocol: Any, trials: Sequence[Any]) -> Duration:
+        """Time for trials; None among them for one that is not chosen yet."""
+        raise NotImplementedError
+
+    @property
+    def page_keys(self) -> frozenset[str]:
+        """Keys that turn pages as well."""
+        return frozenset()
+
     def images_ahead(self, progress: Progress) -> list[str]:
         """Objects in the order of the trials."""
-        return [name for trial in self.trials[progress.n_done :] for name in trial.stimuli]
+        left = self.trials[progress.n_done :]
+        return [name for trial in left for name in self.objects_of(trial)]
+
+    @property
+    def most_shown(self) -> int:
+        """Objects of the trial with the most of them."""
+        return max((len(self.objects_of(one)) for one in self.trials), default=len(STIMULI))
+
+    def script(self, view: View, progress: Progress) -> Script:
+        """Pages, trials, breaks."""
+        protocol = self.protocol
+        lay_out = cache(lambda n: type(self).lay_out(protocol, view, n))
+        return listed_script(
+            protocol,
+            frame(protocol.screen, view.size),
+            self.trials,
+            self.opening(progress),
+            lambda one, time: self.activity(one, lay_out(len(self.objects_of(one))), view, time),
+            keys=self.page_keys,
+            n_done=progress.n_done,
+            more=self.more,
+            scanner=self.scanner,
+        )
+
+    @classmethod
+    def times_of(
+        cls,
+        protocol: Any,
+        trials: Sequence[T],
+        *,
+        n_done: int = 0,
+        further: int = 0,
+        per_block: int = 1,
+    ) -> Times:
+        """Time for the trials of a session that has ``n_done`` behind it, and for its pages.
+
+        ``further`` trials are chosen during the session, in blocks of ``per_block``.
+        """
+        time = cls.trials_duration(protocol, [*trials[n_done:], *[None] * further])
+        n_fits = -(-further // per_block)
+        return Times(time, pages_duration(protocol, trials, n_done=n_done, n_fits=n_fits))
 
     def times(self, progress: Progress) -> Times:
         """Time left after the instruction."""
         more = self.more
-        return type(self).times_of(
+        return self.times_of(
             *(self.protocol, self.trials),
             n_done=progress.n_done,
             further=0 if more is None else more.total - count_judged(self.trials),
             per_block=1 if more is None else more.per_block,
         )
 
-
-def pilot_part(table: pd.DataFrame) -> pd.DataFrame:
-    """Cut a trial list short: the practice, and the first trials that need none left out."""
-    main = (table["trial_type"] != "practice").cumsum()
-    return table[main <= PILOT_TRIALS].reset_index(drop=True)
+    @classmethod
+    def listed_times(
+        cls, protocol: Any, study: Study, stimuli: StimulusSet, table: pd.DataFrame, _: object
+    ) -> Times:
+        """Time for the trials of a list, and those that an adaptive session adds to it."""
+        trials, settings = cls.read(table), find_task(protocol.task).lists.settings(study)
+        if getattr(settings, "sampler", "") != "adaptive":
+            return cls.times_of(protocol, trials)
+        further = max(0, int(settings.n_judged) - count_judged(trials))
+        return cls.times_of(protocol, trials, further=further, per_block=settings.trials_per_block)
 
 
 def prepare_listed[P: PreparedTrials[Any]](
@@ -289,20 +326,12 @@ def prepare_listed[P: PreparedTrials[Any]](
     task: str,
     *,
     table: pd.DataFrame | None = None,
-    more: MoreTrials[Any] | None = None,
+    more: MoreTrials | None = None,
 ) -> P:
-    """Read and check protocol, stimuli and trial list of a session.
+    """Read and check protocol, stimuli and trial list of a session, which becomes one of ``made``.
 
-    Parameters
-    ----------
-    made
-        What the session becomes.
-    task
-        Name of the task, or its BIDS label.
-    table
-        Trial list to use instead of the study's.
-    more
-        Where later blocks come from, in a session that adapts.
+    ``table`` is used instead of the study's list; ``more`` gives later blocks of a session that
+    adapts.
     """
     protocol, stimuli, table = load_listed(sitting, find_task(task).protocol, table)
     return prepared_trials(made, sitting, protocol, stimuli, table, more)
@@ -314,18 +343,21 @@ def prepared_trials[P: PreparedTrials[Any]](
     protocol: PageProtocol,
     stimuli: StimulusSet,
     table: pd.DataFrame,
-    more: MoreTrials[Any] | None = None,
+    more: MoreTrials | None = None,
 ) -> P:
     """Put a session together, and check what it shows; a pilot run shows the list's beginning."""
     study = sitting.study
     if sitting.pilot:
-        table = pilot_part(table)
+        judged = table.loc[table["trial_type"] != "practice", "trial_index"].unique()
+        if len(judged) > made.pilot_trials:
+            last = judged[made.pilot_trials - 1]
+            table = table[table["trial_index"] <= last].reset_index(drop=True)
     trials = made.read(table)
-    shown = {name for trial in trials for name in trial.stimuli}
+    shown = {name for trial in trials for name in made.objects_of(trial)}
     if more is not None:
         shown |= more.objects
     check_objects(sitting, protocol, stimuli, shown)
-    most = max((len(trial.stimuli) for trial in trials), default=len(STIMULI))
+    most = max((len(made.objects_of(trial)) for trial in trials), default=len(STIMULI))
     given = made.find_given(study, protocol, shown, most)
     plan = run_plan(
         sitting,
@@ -333,7 +365,7 @@ def prepared_trials[P: PreparedTrials[Any]](
         stimuli,
         shown=shown,
         trials=table,
-        n_trials=len(table) if more is None else more.n_trials,
+        n_trials=len(trials) if more is None else more.n_trials,
         design=None if given is None else given.settings,
     )
     return made(
@@ -348,18 +380,78 @@ def prepared_trials[P: PreparedTrials[Any]](
     )
 
 
-def listed_times(
-    protocol: PageProtocol,
-    study: Study,
-    stimuli: StimulusSet,
-    table: pd.DataFrame,
-    simulated: object = None,
-    *,
-    made: type[PreparedTrials[Any]],
-) -> Times:
-    """Time for the trials of a list, and those that an adaptive session adds to it."""
-    trials, settings = made.read(table), find_task(protocol.task).lists.settings(study)
-    further = 0
-    if settings.sampler == "adaptive":
-        further = max(0, int(settings.n_judged) - count_judged(trials))
-    return made.times_of(protocol, trials, further=further, per_block=settings.trials_per_block)
+def with_block_questions(prepared: Prepared, view: View, progress: Progress) -> Script:
+    """Return the script of a session with the questions that its protocol has between blocks."""
+    script = prepared.script(view, progress)
+    if not prepared.protocol.blocks.questions:
+        return script
+    return _asking(script, prepared, view, progress)
+
+
+def _asking(script: Script, prepared: Prepared, view: View, progress: Progress) -> Script:
+    protocol, pages = prepared.protocol, frame(prepared.protocol.screen, view.size)
+    root, name = prepared.sitting.root, prepared.plan.name
+    answered = answered_questions(root, name) if progress.begun else set[str]()
+
+    def ask(block: int) -> Iterator[Activity | Item]:
+        questions = [one for one in protocol.blocks.after(block) if one.id not in answered]
+        yield from ask_questions("blocks", questions, protocol, pages)
+        answered.update(one.id for one in questions)
+
+    over, within = blocks_over(prepared, progress)
+    began = progress.n_done > 0
+    try:
+        while True:
+            try:
+                step = next(script)
+            except StopIteration as end:
+                return str(end.value)
+            kind = _kind(step)
+            if kind == "trial":
+                if over and not within:
+                    yield from ask(over)
+                began = within = True
+            elif began and kind in ("break", "after") and (within or over):
+                over, within = over + within, False
+                yield from ask(over)
+            yield step
+    finally:
+        script.close()
+
+
+def _kind(step: Activity | Item) -> str:
+    """``trial``, ``break``, ``after`` (what comes after the last trial), or empty."""
+    if isinstance(step, QuestionActivity):
+        return "after" if step.measure == "debrief" else ""
+    if not isinstance(step, Activity):
+        return ""
+    return {"trial": "trial", "break": "break", "end": "after"}.get(step.name, "")
+
+
+def blocks_over(prepared: Prepared, progress: Progress) -> tuple[int, bool]:
+    """Count the blocks that the trials done complete; whether another has begun.
+
+    Blocks are counted as the breaks between them: every so many trials of the protocol, or else the
+    blocks of the trial list; a short last one is a part of the one before.
+    """
+    listed, n_trials = prepared.plan.trials, prepared.plan.n_trials
+    if listed is None:
+        judged, n_practice = pd.DataFrame(), 0
+    else:
+        first = listed.drop_duplicates("trial_index")
+        judged = first[first["trial_type"] != "practice"]
+        n_practice = len(first) - len(judged)
+    done = max(0, progress.n_done - n_practice)
+    total = None if n_trials is None else n_trials - n_practice
+    if every := prepared.protocol.breaks.break_every:
+        over = done // every
+        over -= over > 0 and not ends_block(over * every, every, total)
+        return over, done > over * every
+    if not done or "block_index" not in judged:
+        return 0, done > 0
+    order = judged["block_index"].tolist()
+    *before, last = Counter(order).items()
+    if before and len(order) == total and 2 * last[1] < before[-1][1]:
+        order = [before[-1][0] if block == last[0] else block for block in order]
+    goes_on = order[done - 1 : done] == order[done : done + 1]
+    return len(set(order[:done])) - goes_on, goes_on

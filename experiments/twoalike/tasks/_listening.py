@@ -7,11 +7,15 @@ protocol asks for that. A sound ends when its duration has passed, so that a sim
 needs no device.
 """
 
+import wave
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from twoalike.record import TRIAL_SHOWN
-from twoalike.tables import POSITIONS
 from twoalike.tasks._activity import (
     Activity,
     Arena,
@@ -33,8 +37,6 @@ from twoalike.tasks._activity import (
 )
 from twoalike.tasks._protocol import Moment, Protocol
 from twoalike.tasks._session import Script, moment_of
-from twoalike.tasks.pair_rating import PairRating, lay_out_rating
-from twoalike.tasks.screens import GridLayout, ImagesProtocol, View, lay_out
 
 SOUND_PLAYED = "sound_played"
 """Event of the log: a sound was played, to its end or not."""
@@ -56,37 +58,14 @@ class Tile:
         return max(abs(x - self.x), abs(y - self.y)) <= self.side / 2
 
 
-type Places = tuple[tuple[float, float, float], ...]
-"""Centre and side of each image of a scene, in pixels; empty where the scene itself says."""
-
-
-def places_of(protocol: Protocol, view: View) -> Places:
-    """Places of images side by side, in the order of a scene's ``images``."""
-    match protocol:
-        case ImagesProtocol():
-            row = lay_out(protocol, view)
-            return tuple((*row.centre(place), row.image) for place in POSITIONS)
-        case PairRating():
-            pair = lay_out_rating(protocol, view)
-            return tuple((*centre, pair.image) for centre in (pair.left, pair.right))
-        case _:
-            return ()
-
-
-def _grid_places(trial: Activity) -> Places:
-    """Places of images on a grid or in a ring, whose number differs between trials; or none."""
-    layout = getattr(trial, "layout", None)
-    if not isinstance(layout, GridLayout):
-        return ()
-    return tuple((*centre, layout.image) for centre in layout.centres)
-
-
-def tiles_of(scene: Scene, places: Places) -> tuple[Tile, ...]:
+def tiles_of(scene: Scene, layout: Any) -> tuple[Tile, ...]:
     """Objects that a scene shows for an answer, the topmost first; none in other scenes."""
     match scene:
         case ImageRow(images=images) | Rating(images=images) if scene.prompt:
-            shown = zip(images, places, strict=True)
-            return tuple(Tile(name, *place) for name, place in shown if name is not None)
+            shown = zip(images, layout.centres, strict=True)
+            return tuple(
+                Tile(name, x, y, layout.image) for name, (x, y) in shown if name is not None
+            )
         # Also while one is shown large: keys still answer.
         case Arena(images=images) | Piles(images=images):
             return tuple(
@@ -98,34 +77,16 @@ def tiles_of(scene: Scene, places: Places) -> tuple[Tile, ...]:
 
 
 class Listening:
-    """A trial with sounds.
+    """A trial with sounds, by their ``lengths`` in s.
 
-    Parameters
-    ----------
-    trial
-        The trial itself.
-    protocol
-        Its settings of sounds and texts.
-    lengths
-        Duration of each sound in s, by object id.
-    places
-        Those of images side by side; empty in tasks that have none.
-
-    Attributes
-    ----------
-    playing
-        The sound that is played; None for silence.
-    heard
-        Sounds that were heard to their end.
+    ``playing`` is the sound that is played, ``heard`` are those that were heard to their end.
     """
 
     name = "trial"
 
-    def __init__(
-        self, trial: Activity, protocol: Protocol, lengths: Mapping[str, float], places: Places
-    ) -> None:
+    def __init__(self, trial: Activity, protocol: Protocol, lengths: Mapping[str, float]) -> None:
         self.trial = trial
-        self._protocol, self._lengths, self._places = protocol, lengths, places
+        self._protocol, self._lengths = protocol, lengths
         self._pointed: str | None = None
         self._index: object = None
         self.playing: Playing | None = None
@@ -134,7 +95,7 @@ class Listening:
     @property
     def tiles(self) -> tuple[Tile, ...]:
         """Sounds that are shown now, the topmost first."""
-        shown = tiles_of(self.trial.scene, self._places)
+        shown = tiles_of(self.trial.scene, getattr(self.trial, "layout", None))
         return tuple(tile for tile in shown if tile.name in self._lengths)
 
     @property
@@ -146,7 +107,6 @@ class Listening:
 
     @property
     def finished(self) -> bool:
-        """Whether the trial is over."""
         return self.trial.finished
 
     @property
@@ -156,13 +116,11 @@ class Listening:
 
     @property
     def deadline(self) -> float | None:
-        """Time of the next change that comes by itself, s; None if there is none."""
         ends = [self.trial.deadline, self.playing.until if self.playing else None]
         return min((end for end in ends if end is not None), default=None)
 
     @property
     def scene(self) -> Scene:
-        """The trial's scene; a frame is around the sound that is played."""
         scene, waits = self.trial.scene, bool(self.to_hear)
         name = self.playing.name if self.playing else ""
         match scene:
@@ -187,7 +145,6 @@ class Listening:
                 return scene
 
     def handle(self, event: Event) -> Sequence[Item]:
-        """Play what the event asks for; give it to the trial unless it answers too early."""
         items = self._end(event.time)
         if not self._plays(event, items) and not self._too_early(event):
             before = self._held
@@ -204,13 +161,11 @@ class Listening:
 
     @property
     def sounding(self) -> Playing | None:
-        """The sound that is heard: of an object, or a tone after an answer in practice."""
         if self.playing is None and isinstance(self.trial, Sounding):
             return self.trial.sounding
         return self.playing
 
     def restart(self, time: float) -> Sequence[Item]:
-        """Go on after Esc, in silence."""
         items: list[Item] = []
         if self.playing is not None:  # Esc has cut it off, at a time that is not known here
             self._note(self.playing, time, None, items)
@@ -279,7 +234,6 @@ class Listening:
         self.playing = Playing(name, time, time + self._lengths[name], by)
 
     def _end(self, time: float) -> list[Item]:
-        """Take that a sound has come to its end."""
         items: list[Item] = []
         if self.playing is not None and time >= self.playing.until:
             self.heard.add(self.playing.name)
@@ -337,26 +291,46 @@ def sound_fault(protocol: Protocol) -> str:
     return ""
 
 
-def with_sounds(
-    script: Script, protocol: Protocol, lengths: Mapping[str, float], view: View
-) -> Script:
+def with_sounds(script: Script, protocol: Protocol, lengths: Mapping[str, float]) -> Script:
     """Let the trials of a script play their sounds; everything else passes through.
 
-    Parameters
-    ----------
-    lengths
-        Duration of each sound in s, by object id.
-    view
-        The window.
+    ``lengths``: duration of each sound in s, by object id.
     """
-    places = places_of(protocol, view)
     try:
         while True:
             step = next(script)
             if isinstance(step, Activity) and step.name == Listening.name:
-                step = Listening(step, protocol, lengths, _grid_places(step) or places)
+                step = Listening(step, protocol, lengths)
             yield step
     except StopIteration as end:
         return str(end.value)
     finally:
         script.close()
+
+
+RIGHT_TONE, WRONG_TONE = "tone/right", "tone/wrong"
+"""Names of the tones after answers in practice; no object has a name with a slash."""
+TONE_S = 0.2
+_HERTZ = {RIGHT_TONE: 880.0, WRONG_TONE: 220.0}
+_RATE, _RAMP_S = 44_100, 0.01
+
+
+def feedback_tone(right: bool, time: float) -> Playing:
+    """Tone that an answer gets, from a time on."""
+    return Playing(RIGHT_TONE if right else WRONG_TONE, time, time + TONE_S, "feedback")
+
+
+def write_tones(folder: Path) -> dict[str, Path]:
+    """Write the tones, sines with soft ends, as WAV files into a folder; the file of each."""
+    times = np.arange(round(TONE_S * _RATE)) / _RATE
+    ramp = np.clip(np.minimum(times, times[::-1]) / _RAMP_S, 0.0, 1.0)
+    files = {}
+    for name, hertz in _HERTZ.items():
+        files[name] = folder / f"{name.replace('/', '_')}.wav"
+        samples = 0.5 * ramp * np.sin(2 * np.pi * hertz * times)
+        with wave.open(str(files[name]), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(_RATE)
+            file.writeframes((32_767 * samples).astype("<i2").tobytes())
+    return files

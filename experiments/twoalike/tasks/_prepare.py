@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -30,6 +30,8 @@ from twoalike.record import (
 from twoalike.registry import find_task, task_names
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import MISSING, Study, TwoalikeError
+from twoalike.tables import STIMULI
+from twoalike.tasks._activity import Page
 from twoalike.tasks._duration import (
     Duration,
     Times,
@@ -39,18 +41,27 @@ from twoalike.tasks._duration import (
     paced,
 )
 from twoalike.tasks._listening import sound_fault
-from twoalike.tasks._presentation import FrameCount
+from twoalike.tasks._presentation import FrameCount, frame_counts, timing_of
 from twoalike.tasks._protocol import Protocol, Question, consent_remarks
-from twoalike.tasks._protocol_file import load_protocol, protocol_place
+from twoalike.tasks._protocol_file import (
+    check_contrast,
+    check_texts,
+    load_protocol,
+    protocol_place,
+)
 from twoalike.tasks._session import Script
 from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock
 from twoalike.tasks.screens import (
-    ImagesProtocol,
+    Frame,
     Opening,
+    Room,
     Scanner,
     View,
     consent_text_hash,
+    frame,
     lay_out,
+    room_faults,
+    single_page_faults,
 )
 
 _LIST = re.compile(
@@ -144,7 +155,6 @@ def check_lists(study: Study) -> list[str]:
 
 
 def _study_of_run(study: Study, stimuli: StimulusSet, run: str | None) -> Study:
-    """Study as a participant does it in the condition of a run."""
     study = for_person(study, stimuli)
     names = [condition.name for condition in study.config.conditions]
     if run is None or not 0 < int(run) <= len(names):
@@ -162,6 +172,8 @@ class Prepared(ABC):
     plan: RunPlan
     inputs: Mapping[str, Path]
     """Files it was made from, by role."""
+    lay_out: ClassVar[Callable[..., Any]] = staticmethod(lay_out)
+    """``(protocol, view, n)``: geometry of a trial of ``n`` images."""
     hands_of: ClassVar[Callable[..., Hands]]
     """``(observer, screen, clock, seed)``: hands that do the trials as an observer would."""
     settled: Opening | None = None
@@ -181,16 +193,20 @@ class Prepared(ABC):
     @property
     def is_timed(self) -> bool:
         """Whether images are shown for a fixed number of frames."""
-        return False
+        return timing_of(self.protocol) is not None
 
     def frame_counts(self, refresh_hz: float | None) -> Mapping[str, FrameCount]:
         """Durations of a timed presentation in whole frames of a screen; none without one."""
-        return {}
+        timing = timing_of(self.protocol)
+        if timing is None:
+            return {}
+        return frame_counts(timing, refresh_hz, preview=self.sitting.pilot)
 
     @property
     def scanner(self) -> Scanner | None:
         """Whose trigger the session waits for; None for none."""
-        return None
+        found = getattr(self.protocol, "scanner", None)
+        return found if isinstance(found, Scanner) and found.start != "none" else None
 
     @property
     def masks(self) -> Mapping[str, Path]:
@@ -230,11 +246,51 @@ class Prepared(ABC):
         """Objects of the trials left, in order of appearance where it is known."""
         return self.plan.stimuli
 
+    @property
+    def most_shown(self) -> int:
+        """Objects of the trial with the most of them."""
+        return len(STIMULI)
+
     def image_size(self, view: View) -> int:
         """Side of the square that images are fitted into."""
-        if not isinstance(self.protocol, ImagesProtocol):
-            raise NotImplementedError(f"{type(self).__name__} shows no rows: define image_size")
-        return lay_out(self.protocol, view).image
+        return int(type(self).lay_out(self.protocol, view, self.most_shown).image)
+
+    @classmethod
+    def numbers_shown(cls, protocol: Any) -> Sequence[int]:
+        """Images of a trial that its texts are measured beside: the first number that fits."""
+        return (1,)
+
+    @classmethod
+    def rooms(cls, protocol: Any, layout: Any, pages: Frame) -> Iterator[Room]:
+        """Places of the texts of a trial."""
+        yield from ()
+
+    @classmethod
+    def single_pages(cls, protocol: Any) -> Iterator[tuple[str, Page]]:
+        """Texts that must fit on one page, by key."""
+        yield "texts.time_out", Page(protocol.texts.time_out, protocol.texts.go_on)
+
+    @classmethod
+    def text_faults(cls, protocol: Any, view: View) -> Iterator[tuple[str, str]]:
+        """Yield the key of each text of a trial that does not fit a window, with the reason.
+
+        Images that do not fit have no key, and those of which the protocol says the size are passed
+        over on a screen that was not measured: they may be meant for a larger one.
+        """
+        layout, fault = None, ""
+        for n in cls.numbers_shown(protocol):
+            try:
+                layout = cls.lay_out(protocol, view, n)
+                break
+            except TwoalikeError as error:
+                fault = str(error)
+        if layout is None:
+            if view.profile.measured or not hasattr(protocol, "images"):
+                yield "", fault
+            return
+        pages = frame(protocol.screen, view.size)
+        yield from room_faults(cls.rooms(protocol, layout, pages), pages)
+        yield from single_page_faults(cls.single_pages(protocol), pages)
 
     def sound_lengths(self) -> dict[str, float]:
         """Durations of the sounds of the session in s, by object id."""
@@ -305,7 +361,6 @@ class Prepared(ABC):
         )
 
     def _consented(self, before: int | None = None) -> bool:
-        """Whether the participant has agreed to this very text before."""
         if before == 1:
             return False
         table = read_answers(self.sitting.root, "consent", self.sitting.participant, before)
@@ -318,10 +373,7 @@ class Prepared(ABC):
     def asked(self, measure: str, names: Iterable[str] = ()) -> Mapping[str, AskedQuestion]:
         """Questions of ``consent``, ``form``, ``blocks`` or ``debrief`` as asked, by id.
 
-        Parameters
-        ----------
-        names
-            Ids that are wanted: those between blocks name the block.
+        ``names`` are those wanted: ids between blocks name the block.
         """
         if measure == "consent":
             return {question.id: question for question in _CONSENT}
@@ -359,15 +411,7 @@ def run_plan(
     n_trials: int | None,
     design: Mapping[str, Any] | None = None,
 ) -> RunPlan:
-    """Describe a session for its record.
-
-    Parameters
-    ----------
-    shown
-        Objects that may be shown.
-    trials
-        Trial list, of any types; stored as text.
-    """
+    """Describe a session for its record; ``shown`` are the objects that may be shown."""
     hashes = dict(zip(stimuli.table["id"], stimuli.table["sha256"], strict=True))
     names = set(shown) | {name for page in protocol.pages.images for name in page}
     observer, study = sitting.observer, sitting.study
@@ -433,3 +477,17 @@ def prepare_session(task: str, sitting: Sitting) -> Prepared:
     prepared = find_task(task).prepare(sitting)
     assert isinstance(prepared, Prepared)
     return prepared
+
+
+def check_readable(prepared: Prepared, view: View, *, begun: bool) -> list[str]:
+    """Check that a session's texts fit its window; give warnings, also of colours too much alike.
+
+    Of a session that was ``begun`` the protocol can no longer be changed: there, a text that does
+    not fit is only a warning.
+    """
+    faults = check_texts(prepared.protocol, view)
+    where = protocol_place(prepared.sitting.study, prepared.plan.name.task)
+    if faults and not (begun or view.preview):
+        more = f" {len(faults) - 1} more: twoalike validate names them." if len(faults) > 1 else ""
+        raise TwoalikeError(f"{where}: {faults[0]}{more}")
+    return [f"{where}: {line}" for line in (*faults, *check_contrast(prepared.protocol))]

@@ -14,8 +14,9 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from twoalike.record import OFF
-from twoalike.study import Strict, TwoalikeError
+from twoalike.study import ScreenProfile, TwoalikeError
 from twoalike.tasks._activity import Shown
+from twoalike.tasks._protocol import Protocol, TrialTiming
 
 type Kind = Literal["fixation", "image", "interval", "mask"]
 
@@ -23,12 +24,9 @@ _TOLERANCE = 0.05
 """Share of a frame that a duration may fall short of one: 16 ms is a frame of 60 Hz."""
 
 
-class PresentationTiming(Strict):
+class PresentationTiming(TrialTiming):
     """When images appear, for how long, and what follows them."""
 
-    fixation_s: float = Field(
-        default=0.5, ge=0, description="cross before each triplet, in seconds"
-    )
     presentation_ms: float = Field(
         default=0.0,
         ge=0,
@@ -190,6 +188,34 @@ def frame_counts(
     return counts
 
 
+def frames_line(protocol: Protocol, profile: ScreenProfile) -> str:
+    """Say how a protocol's durations are converted to frames; empty where nothing is timed.
+
+    Examples
+    --------
+    >>> from twoalike.tasks import OddOneOut
+    >>> timed = OddOneOut.model_validate({"timing": {"presentation_ms": 50}})
+    >>> frames_line(timed, ScreenProfile(refresh_hz=60.0))
+    'fixation_s: 500 ms are 30 frames of 60 Hz, 500.0 ms; presentation_ms: 50 ms are 3 frames of \
+60 Hz, 50.0 ms'
+    """
+    timing = timing_of(protocol)
+    if timing is None:
+        return ""
+    if not profile.refresh_hz:
+        return (
+            "images are shown for whole frames, but the refresh rate of this computer's screen is "
+            "not known; measure it with: twoalike screen"
+        )
+    return "; ".join(map(str, frame_counts(timing, profile.refresh_hz).values()))
+
+
+def timing_of(protocol: Protocol) -> PresentationTiming | None:
+    """Find the times of a protocol whose images are shown for a fixed time; None for others."""
+    timing = getattr(protocol, "timing", None)
+    return timing if isinstance(timing, PresentationTiming) and timing.timed else None
+
+
 @dataclass(frozen=True)
 class Step:
     """Something that is shown for a number of frames."""
@@ -227,21 +253,15 @@ class Span:
 class Presentation:
     """Steps under way: takes each frame shown, and says what the next one shows.
 
-    Attributes
-    ----------
-    late
-        Frames that came late since the first image.
+    ``late``: frames that came late since the first image.
 
     Examples
     --------
     >>> shown = Presentation([Step("fixation", (), 1), Step("image", (0,), 2)], 0.01)
-    >>> for time in (0.0, 0.01, 0.02):
+    >>> for time in (0.0, 0.01, 0.02, 0.03):
     ...     shown.take(Shown(time))
-    >>> shown.step is None, shown.over
-    (True, False)
-    >>> shown.take(Shown(0.03))
-    >>> shown.over, shown.flag
-    (True, None)
+    >>> shown.step is None, shown.over, shown.flag
+    (True, True, None)
     """
 
     def __init__(self, steps: Sequence[Step], frame_s: float) -> None:

@@ -4,7 +4,8 @@ import difflib
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from copy import copy
 from functools import cache
 from importlib.resources import files
 from string import ascii_lowercase, digits
@@ -70,6 +71,22 @@ def check_key(name: str) -> str:
 def check_keys(names: tuple[str, ...]) -> tuple[str, ...]:
     """Return our names of the keys, each once, in their order."""
     return tuple(dict.fromkeys(map(check_key, names)))
+
+
+def check_each_once(keys: Iterable[str], *, why: str = "escape stops the session") -> None:
+    """Refuse keys of answers of which one has two meanings."""
+    counts = Counter(["escape", *keys])
+    if twice := [key for key, count in counts.items() if count > 1]:
+        raise ValueError(f"key {twice[0]!r} has two meanings ({why})")
+
+
+def check_format(name: str, text: str, **values: int) -> None:
+    """Refuse a text in which a number is to stand that there is none of."""
+    try:
+        text.format(**values)
+    except (KeyError, IndexError, ValueError) as error:
+        known = " and ".join(f"{{{value}}}" for value in values)
+        raise ValueError(f"{name} knows {known} only") from error
 
 
 type Code = Annotated[int, Field(ge=0, le=255)]
@@ -179,6 +196,26 @@ def shipped_texts(task: str, language: str) -> dict[str, Any]:
     return {**preset_texts("common", language), **own}
 
 
+def task_field(name: str) -> Any:
+    """Field of a protocol that says whose it is."""
+    return Field(default=name, description="the task that this protocol is for")
+
+
+def texts_field(model: type[BaseModel], task: str) -> Any:
+    """Field of a protocol that holds what the participant reads."""
+    return Field(
+        default_factory=lambda: model(**shipped_texts(task, "en")),
+        description="What the participant reads: UTF-8, any language.",
+    )
+
+
+def changed(model: type[BaseModel], name: str, default: object) -> Any:
+    """Field of a model with another default, for a model that inherits from it."""
+    field = copy(model.model_fields[name])
+    field.default = default
+    return field
+
+
 def preset_texts(name: str, language: str) -> dict[str, Any]:
     """Texts of one file: ``common`` or a task."""
     return _read(f"{name}.{language}.toml")
@@ -279,6 +316,38 @@ class Breaks(Strict):
         description="countdown in seconds before each trial that follows a page: after the "
         "instruction, the practice, a break, and Esc; 0: none",
     )
+
+
+class TrialTiming(Strict):
+    """How long the parts of a trial last that is answered by a press."""
+
+    fixation_s: float = Field(default=0.5, ge=0, description="cross before each trial, in seconds")
+    minimum_rt_s: float = Field(
+        default=0.2,
+        ge=0,
+        description="presses before this are ignored and counted: nobody sees the images faster",
+    )
+    response_limit_s: float = Field(
+        default=0.0, ge=0, description="longest time for an answer; 0: no limit"
+    )
+    show_timer: bool = Field(
+        default=True, description="whether the time left is shown, where there is a limit"
+    )
+    feedback_s: float = Field(
+        default=0.4, ge=0, description="after an answer only what was chosen stays, this long"
+    )
+    flag_fast_s: float = Field(
+        default=0.5, ge=0, description="answers faster than this are flagged, never deleted"
+    )
+    flag_slow_s: float = Field(
+        default=10.0, gt=0, description="answers slower than this are flagged, never deleted"
+    )
+
+    @model_validator(mode="after")
+    def _limit_leaves_time(self) -> Self:
+        if 0 < self.response_limit_s <= self.minimum_rt_s:
+            raise ValueError("response_limit_s must be longer than minimum_rt_s, or 0")
+        return self
 
 
 class Sounds(Strict):
@@ -452,11 +521,7 @@ class PageTexts(Strict):
         counts = dict.fromkeys(("done", "total"), 1)
         known = {"progress": counts, "next_part": counts, "needs_number": {"low": 0, "high": 1}}
         for name, values in known.items():
-            try:
-                getattr(self, name).format(**values)
-            except (KeyError, IndexError, ValueError) as error:
-                listed = " and ".join(f"{{{value}}}" for value in values)
-                raise ValueError(f"{name} knows {listed} only") from error
+            check_format(name, getattr(self, name), **values)
         return self
 
 
@@ -505,7 +570,6 @@ class Protocol(Strict):
     @model_validator(mode="before")
     @classmethod
     def _fill_texts(cls, values: Any) -> Any:
-        """Put the shipped texts below those given."""
         if not isinstance(values, Mapping):
             return values
         given = values.get("texts", {})

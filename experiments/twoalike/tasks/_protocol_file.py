@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twoalike.registry import Task, find_task, task_names
 from twoalike.study import (
@@ -19,9 +19,6 @@ from twoalike.study import (
 )
 from twoalike.tasks._protocol import Protocol, Screen, preset_texts
 from twoalike.tasks.screens import View, frame, page_faults
-
-if TYPE_CHECKING:
-    from twoalike.tasks._prepare import Prepared
 
 
 def protocols() -> dict[str, type[Protocol]]:
@@ -88,7 +85,6 @@ def protocol_place(study: Study, label: str) -> str:
 
 
 def _instructed[P: Protocol](study: Study, protocol: P) -> P:
-    """Protocol with the instruction of the study's condition."""
     own, texts = study.own_condition, protocol.texts
     if own is None or not own.instruction:
         return protocol
@@ -158,7 +154,6 @@ def _has_condition(study: Study, task: Task) -> bool:
 
 
 def _at_default(study: Study, task: Task) -> bool:
-    """Whether the study keeps the protocol at its default place."""
     key = task.protocol_key
     return not key or bool(getattr(study.config, key) == StudyConfig.model_fields[key].default)
 
@@ -319,18 +314,12 @@ SCREENS = (
 
 def _faults(protocol: Protocol, view: View) -> Iterator[tuple[str, str]]:
     yield from page_faults(protocol, frame(protocol.screen, view.size))
-    if (of_trials := find_task(protocol.task).text_faults) is not None:
-        yield from of_trials(protocol, view)
+    if (session := find_task(protocol.task).session) is not None:
+        yield from session.text_faults(protocol, view)
 
 
 def check_texts(protocol: Protocol, view: View) -> list[str]:
-    """List the texts that do not fit a window, or cannot be drawn, one line each.
-
-    Parameters
-    ----------
-    view
-        The window; its profile is needed where images have their size in degrees.
-    """
+    """List the texts that do not fit a window, or cannot be drawn, one line each."""
     width, height = view.size
     return [
         f"{key}: expected a text that fits a screen of {width} x {height} px, but {why}. Make it "
@@ -383,24 +372,3 @@ def _reading_faults(
     here = check_texts(protocol, View(profile.size_px, profile))
     keys = {line.partition(":")[0] for line in here}
     return problems + here, [line for line in small if line.partition(":")[0] not in keys]
-
-
-def check_readable(prepared: "Prepared", view: View, *, begun: bool) -> list[str]:
-    """Check that a session's texts fit its window.
-
-    Parameters
-    ----------
-    begun
-        Whether the session was begun before: its protocol can no longer be changed, so a text that
-        does not fit is only a warning.
-
-    Returns
-    -------
-    Warnings, one line each, also of colours that differ too little.
-    """
-    faults = check_texts(prepared.protocol, view)
-    where = protocol_place(prepared.sitting.study, prepared.plan.name.task)
-    if faults and not (begun or view.preview):
-        more = f" {len(faults) - 1} more: twoalike validate names them." if len(faults) > 1 else ""
-        raise TwoalikeError(f"{where}: {faults[0]}{more}")
-    return [f"{where}: {line}" for line in (*faults, *check_contrast(prepared.protocol))]

@@ -44,38 +44,11 @@ type Script = Generator[Activity | Item, None, EndReason]
 class Session:
     """A session under way: events in, scene out; results and notes as they arise.
 
-    Parameters
-    ----------
-    script
-        What is shown, in order. It goes on when an activity is finished, so it may look at
-        the outcome of those before.
-    stop_text
-        Page after Esc.
-    ready
-        Makes the countdown before each trial that does not follow another one, and before one
-        that Esc has interrupted; None for no countdown.
-    pulse_key
-        Key that a scanner presses again and again; on the page after Esc it means nothing.
-
-    Attributes
-    ----------
-    asking
-        Whether the page after Esc is shown.
-    left
-        Whether Esc, a signal or the window's closing ended it, be it on the last page.
-
-    Examples
-    --------
-    >>> from twoalike.tasks import Frame, PageActivity, Shown
-    >>> def script():
-    ...     yield PageActivity("end", Page("Thank you!"), Frame((1280, 800), 21))
-    ...     return "completed"
-    >>> session = Session(script(), "Stop here?")
-    >>> events = [Shown(0.0), KeyPress(1.5, "space")]
-    >>> [item.event for event in events for item in session.handle(event)]
-    ['end', 'session_end']
-    >>> session.end_reason
-    'completed'
+    The script goes on when an activity is finished, so it may look at the outcome of those before.
+    ``ready`` makes the countdown before each trial that does not follow another one, and before one
+    that Esc has interrupted. ``pulse_key``, which a scanner presses again and again, means nothing
+    on the page after Esc, which is shown while ``asking``. It was ``left`` if Esc, a signal or the
+    window's closing ended it, be it on the last page.
     """
 
     def __init__(
@@ -141,7 +114,6 @@ class Session:
         return items
 
     def _advance(self, time: float) -> list[Item]:
-        """Move on to the next activity if the one shown has finished."""
         items: list[Item] = []
         if self._before is not None and self._before.finished:
             self._before = None
@@ -151,12 +123,10 @@ class Session:
         return items
 
     def _return(self, time: float) -> Sequence[Item]:
-        """Restart the activity that Esc has interrupted, if there is one."""
         left, self._left = self._left, False
         return self._activity.restart(time) if left and self._activity is not None else []
 
     def _go_on(self, time: float) -> None:
-        """Take the script's next activity, and the items on the way there."""
         while True:
             try:
                 step = next(self._script)
@@ -235,13 +205,7 @@ def moment_of(activity: Activity, scene: Scene) -> tuple[object, Moment | None]:
 
 
 class Marks:
-    """Watches a session and sends a mark at each event; what fails is noted, never raised.
-
-    Parameters
-    ----------
-    send
-        Sends one mark.
-    """
+    """Watches a session and sends a mark at each event; what fails is noted, never raised."""
 
     def __init__(self, send: SendMark) -> None:
         self._send = send
@@ -322,9 +286,7 @@ class Screen(Protocol):
 def catch_signals() -> Iterator[Callable[[float], list[Event]]]:
     """Turn the signals that end a process into an orderly stop while the block runs.
 
-    Yields
-    ------
-    Function of the time that gives a Stop event once a signal has come, else nothing.
+    Gives a function of the time: a Stop event once a signal has come, else nothing.
     """
     caught: list[str] = []
 
@@ -349,23 +311,12 @@ def run_session(
     marks: Marks | None = None,
     pulses: Callable[[], Sequence[Event]] = tuple,
 ) -> EndReason:
-    """Run a session to its end.
+    """Run a session to its end, and say how it ended.
 
-    A result is kept right after the next frame, so that neither the frame waits for the disk
-    nor the next trial begins before the row is safe; it is kept also if the screen fails.
-
-    Parameters
-    ----------
-    act
-        Called after each frame: a simulated participant, who presses keys or waits.
-    marks
-        Sends triggers; None for none.
-    pulses
-        Gives the triggers that came from another machine since the last call.
-
-    Returns
-    -------
-    How the session ended.
+    A result is kept right after the next frame, so that neither the frame waits for the disk nor
+    the next trial begins before the row is safe; it is kept also if the screen fails. ``act`` is
+    called after each frame, as by a simulated participant; ``pulses`` gives the triggers that came
+    from another machine since the last call.
     """
     pending: list[Item] = []
 
@@ -401,16 +352,10 @@ def run_session(
 
 @dataclass
 class Keeper:
-    """Takes each item of a session.
+    """Takes each item of a session; a run starts with the first one that belongs into it.
 
-    Parameters
-    ----------
-    record
-        The run, which starts with the first item that belongs into it.
-    asked
-        ``(measure, values)``: the questions that answers are to, by id.
-    consent_first
-        Whether the run must wait for consent.
+    ``asked`` gives the questions that answers are to, by id; ``consent_first``: the run must wait
+    for consent.
     """
 
     record: RunRecord

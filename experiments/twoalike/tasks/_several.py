@@ -18,15 +18,10 @@ from twoalike.tasks._protocol_file import protocol_or_default, study_tasks
 
 
 def prepare_parts(sitting: Sitting, task: str | None = None) -> list[Prepared]:
-    """Prepare all parts of a sitting, in their order.
+    """Prepare all parts of a sitting, in their order, with the study as the participant does it.
 
-    Parameters
-    ----------
-    sitting
-        With the study as the participant does it.
-    task
-        Name of the only task; None: the tasks of the sitting, or the only task of the study, or
-        odd-one-out.
+    ``task`` is the only one; None: the tasks of the sitting, or the only task of the study, or
+    odd-one-out.
     """
     study, prepared = sitting.study, list[Prepared]()
     stimuli: StimulusSet | None = None
@@ -116,7 +111,6 @@ def consent_differs(study: Study) -> list[str]:
 
 
 def _together(measure: str, protocols: Sequence[Protocol]) -> tuple[Question, ...]:
-    """Questions of all parts, each once."""
     found: dict[str, tuple[Question, AskedQuestion, str]] = {}
     for protocol in protocols:
         for question in getattr(protocol, measure).questions:

@@ -40,22 +40,10 @@ _ROUNDING = 1e-6
 
 
 class VirtualClock:
-    """A clock that moves only when it is moved.
+    """A clock that moves only when it is moved, in s of the run.
 
-    Parameters
-    ----------
-    start
-        First time, s.
-    speed
-        Seconds of the run a second of the wall; None passes over all waiting.
-    refresh_hz
-        Frames a second that its screens show; None shows them whenever they are drawn.
-
-    Examples
-    --------
-    >>> clock = VirtualClock(1.0, refresh_hz=50.0)
-    >>> [round(clock.next_frame(), 3) for _ in range(3)]
-    [1.02, 1.04, 1.06]
+    ``speed``: seconds of the run a second of the wall; None passes over all waiting.
+    ``refresh_hz``: frames a second that its screens show; None shows them whenever they are drawn.
     """
 
     def __init__(
@@ -82,25 +70,34 @@ class VirtualClock:
 
 
 class PlayableScreen(Screen, Protocol):
-    """A screen whose keys and mouse a program can use."""
+    """A screen whose keys and mouse a program can use, as the system would report it."""
+
+    def play(self, event: Event) -> None:
+        """Let an event happen; points are pixels from the centre, y up."""
 
     def press_key(self, key: str) -> None:
         """Press and release a key, by name."""
+        self.play(KeyPress(self.now(), key))
 
     def nudge(self, dx: int, dy: int) -> None:
         """Press an arrow key, by its direction; y up."""
+        self.play(Nudge(self.now(), dx, dy))
 
     def type_text(self, text: str) -> None:
         """Enter text."""
+        self.play(Typed(self.now(), text))
 
     def pointer_press(self, x: float, y: float, button: Button = "left") -> None:
-        """Press a button at a point, pixels from the centre, y up."""
+        """Press a button at a point."""
+        self.play(PointerPress(self.now(), x, y, button))
 
     def pointer_move(self, x: float, y: float) -> None:
         """Move the pointer to a point."""
+        self.play(PointerMove(self.now(), x, y))
 
     def pointer_release(self, x: float, y: float, button: Button = "left") -> None:
         """Let a button go at a point."""
+        self.play(PointerRelease(self.now(), x, y, button))
 
     def click(self, x: float, y: float) -> None:
         """Press and release the left button at a point."""
@@ -109,15 +106,7 @@ class PlayableScreen(Screen, Protocol):
 
 
 class NoWindow(PlayableScreen):
-    """A screen that shows nothing: for simulated participants and tests.
-
-    Parameters
-    ----------
-    clock
-        Where its times come from.
-    size
-        Pixels it pretends to have.
-    """
+    """A screen of ``size`` pixels that shows nothing: for simulated participants and tests."""
 
     def __init__(self, clock: VirtualClock, size: tuple[int, int] = (1280, 1024)) -> None:
         self._clock, self._size = clock, size
@@ -125,45 +114,20 @@ class NoWindow(PlayableScreen):
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
         return self._size
 
     def now(self) -> float:
-        """Time of the run, s."""
         return self._clock.now()
 
     def show(self, scene: Scene) -> Shown:
-        """Show nothing, at once."""
         return Shown(self._clock.next_frame(), None if self._clock.refresh_hz is None else 0)
 
     def events(self) -> Sequence[Event]:
-        """Presses since the last call."""
         events, self._events = self._events, []
         return events
 
-    def press_key(self, key: str) -> None:
-        """Press a key, by name."""
-        self._events.append(KeyPress(self._clock.now(), key))
-
-    def nudge(self, dx: int, dy: int) -> None:
-        """Press an arrow key, by its direction."""
-        self._events.append(Nudge(self._clock.now(), dx, dy))
-
-    def type_text(self, text: str) -> None:
-        """Enter text."""
-        self._events.append(Typed(self._clock.now(), text))
-
-    def pointer_press(self, x: float, y: float, button: Button = "left") -> None:
-        """Press a button at a point."""
-        self._events.append(PointerPress(self._clock.now(), x, y, button))
-
-    def pointer_move(self, x: float, y: float) -> None:
-        """Move the pointer to a point."""
-        self._events.append(PointerMove(self._clock.now(), x, y))
-
-    def pointer_release(self, x: float, y: float, button: Button = "left") -> None:
-        """Let a button go at a point."""
-        self._events.append(PointerRelease(self._clock.now(), x, y, button))
+    def play(self, event: Event) -> None:
+        self._events.append(event)
 
 
 _READING_S = 2.0
@@ -190,11 +154,6 @@ class SeededHands[O]:
 
     What they do in a trial depends on the seed and the trial alone, so a session that was killed
     and resumed has the same answers as one that was not.
-
-    Parameters
-    ----------
-    seed
-        Words of the seed; the trial's number is added to them.
     """
 
     def __init__(
@@ -204,7 +163,6 @@ class SeededHands[O]:
         self._seed = tuple(seed)
 
     def _rng(self, *words: int) -> np.random.Generator:
-        """Source of randomness of a trial, by further words of the seed."""
         return np.random.default_rng([*self._seed, *words])
 
 
@@ -214,6 +172,24 @@ def read_on(
     """Read a page, and turn it."""
     clock.wait_until(clock.now() + max(_READING_S, minimum_s))
     screen.press_key(key)
+
+
+def drag(
+    screen: PlayableScreen,
+    clock: VirtualClock,
+    points: Sequence[tuple[float, float]],
+    duration_s: float,
+) -> None:
+    """Press at the first point, move evenly through the others, release at the last.
+
+    Takes ``duration_s`` of the clock.
+    """
+    begin = clock.now()
+    screen.pointer_press(*points[0])
+    for number, point in enumerate(points[1:], start=1):
+        clock.wait_until(begin + duration_s * number / (len(points) - 1))
+        screen.pointer_move(*point)
+    screen.pointer_release(*points[-1])
 
 
 class SimulatedParticipant:
@@ -255,7 +231,6 @@ class SimulatedParticipant:
             self._hands.act(activity)
 
     def _listen(self, activity: Listening) -> None:
-        """Hear what must be heard, one sound after the other; then do the trial."""
         if activity.playing is not None and activity.to_hear:
             self._clock.wait_until(activity.playing.until)
         elif activity.to_hear:

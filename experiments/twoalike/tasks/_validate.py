@@ -28,14 +28,17 @@ from twoalike.study import (
     load_profile,
     progress,
 )
+from twoalike.tables import STIMULI
 from twoalike.tasks._listening import sound_fault
 from twoalike.tasks._prepare import Prepared, Sitting, check_lists
+from twoalike.tasks._presentation import frames_line
 from twoalike.tasks._protocol_file import (
     SCREENS,
     can_measure_texts,
     check_parts,
     check_protocol,
     check_texts,
+    each_protocol,
     each_variant,
     load_protocol,
     protocol_place,
@@ -44,7 +47,7 @@ from twoalike.tasks._protocol_file import (
     study_tasks,
 )
 from twoalike.tasks._several import consent_differs, prepare_parts, sitting_faults
-from twoalike.tasks._timing_check import timing_faults
+from twoalike.tasks.odd_one_out import Choosing, given_masks
 from twoalike.tasks.screens import View
 
 _MOST = 10
@@ -154,9 +157,8 @@ def validate_study(study: Study | str | Path) -> StudyCheck:
 
 
 def _check_settings(study: Study, stimuli: StimulusSet) -> tuple[list[str], list[str]]:
-    """Problems of protocols, settings, trial lists and images, and remarks on them."""
     unreadable, remarks = reading_faults(study)
-    untimed, frames = timing_faults(study, stimuli)
+    untimed, frames = _check_timing(study, stimuli)
     unreadable, remarks = [*unreadable, *untimed], [*remarks, *frames]
     faults = check_parts(study)
     if not faults:
@@ -179,14 +181,30 @@ def _check_settings(study: Study, stimuli: StimulusSet) -> tuple[list[str], list
     ]
 
 
+def _check_timing(study: Study, stimuli: StimulusSet) -> tuple[list[str], list[str]]:
+    """List what is wrong with timed presentation and its masks, and what it comes to in frames."""
+    problems: list[str] = []
+    remarks: list[str] = []
+    for name, own, protocol in each_protocol(study):
+        task = find_task(name)
+        where = protocol_place(own, task.label)
+        try:
+            line = frames_line(protocol, load_profile())
+            if isinstance(protocol, Choosing):
+                n = getattr(task.lists.settings(own), "n_items", len(STIMULI))
+                given_masks(own, protocol, frozenset(stimuli.ids), n)
+        except TwoalikeError as error:
+            problems.append(f"{where}: {error}")
+            continue
+        remarks += [f"{where}: {line}"] if line else []
+    return problems, remarks
+
+
 def _check_screens(study: Study) -> tuple[list[str], list[str]]:
     """Try the first session of each task on this computer's screen, if known, and on common ones.
 
-    A session that cannot be prepared is passed over: its lists are made later, or it is refused.
-
-    Returns
-    -------
-    Problems on this computer's screen, and remarks on the common ones, a line per protocol.
+    Gives problems here, and remarks on common screens. A session that cannot be prepared is passed
+    over: its lists are made later, or it is refused.
     """
     profile, problems, remarks = load_profile(), dict[str, str](), dict[str, str]()
     for own in (study, *map(study.for_group, study.config.groups.protocols)):
@@ -210,7 +228,6 @@ def _check_screens(study: Study) -> tuple[list[str], list[str]]:
 
 
 def _misfit(prepared: Prepared, view: View) -> str:
-    """Say why a session is refused in a window; empty if it is not."""
     try:
         prepared.image_size(view)
     except TwoalikeError as error:

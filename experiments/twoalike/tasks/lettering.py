@@ -12,7 +12,6 @@ from twoalike.stimuli.lettering import (
     broken,
     fonts_for,
     is_wide,
-    pieces,
     right_to_left,
     shape,
     visual_order,
@@ -197,20 +196,3 @@ def tail(text: str, height: int, width: float) -> str:
 def even(length: float) -> int:
     """Even number of pixels, so that image and screen pixels coincide around the centre."""
     return max(2, round(length / 2 + 1) * 2)
-
-
-__all__ = [
-    "LINE",
-    "Letters",
-    "Line",
-    "can_draw",
-    "check_characters",
-    "draw_label",
-    "draw_text",
-    "label_size",
-    "pieces",
-    "right_to_left",
-    "set_text",
-    "tail",
-    "text_height",
-]

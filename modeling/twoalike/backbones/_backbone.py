@@ -1,4 +1,4 @@
-"""A network that turns images into pooled features, with what belongs to it.
+"""A network that turns images into pooled features, or a vector, with what belongs to it.
 
 Features of a vision transformer may be the tokens of one of its blocks, pooled. The last blocks
 serve what a network was trained for, so an earlier one may hold features that are closer to
@@ -11,14 +11,15 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch import nn
 
 from twoalike.backbones._preprocessing import Preprocessing
-from twoalike.backbones._weights import create_network, weights_sha256
-from twoalike.features import Parts
+from twoalike.backbones._weights import create_network, read_weights, weights_sha256
+from twoalike.features import AlignedVector, Parts
 from twoalike.study import TwoalikeError
 
 Pool = Literal["mean", "first"]
@@ -50,35 +51,14 @@ class Pooled(Wrapped):
 
     def __init__(self, network: nn.Module, pool: Pool = "mean") -> None:
         super().__init__()
-        if not callable(getattr(network, "forward_features", None)):
-            raise TwoalikeError(
-                where=type(network).__name__,
-                expected="a network with a method forward_features",
-                found="none",
-                remedy="Add one, or wrap a module that pools in a Backbone itself.",
-            )
         self.network, self.pool = network, pool
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Pooled features, shape (n, p), of images (n, 3, h, w)."""
-        features: Any = self.network.forward_features(images)  # type: ignore[operator]
-        n = images.shape[0]
-        if torch.is_tensor(features) and features.ndim and features.shape[0] == n:
-            if features.ndim == 2:
-                return features
-            if features.ndim == 3:
-                return features[:, 0] if self.pool == "first" else features.mean(dim=1)
-            if features.ndim == 4 and self.pool == "mean":
-                return features.mean(dim=(2, 3))
-        shapes = f"({n}, features), ({n}, tokens, features)"
-        maps = f", or ({n}, features, rows, columns)" if self.pool == "mean" else ""
-        is_tensor = torch.is_tensor(features)
-        raise TwoalikeError(
-            where=f"{type(self.network).__name__}.forward_features",
-            expected=f"{shapes}{maps}",
-            found=tuple(features.shape) if is_tensor else f"a {type(features).__name__}",
-            remedy="Let it return one of these.",
-        )
+        features: torch.Tensor = self.network.forward_features(images)  # type: ignore[operator]
+        if features.ndim == 3:
+            return features[:, 0] if self.pool == "first" else features.mean(dim=1)
+        return features.mean(dim=(2, 3)) if features.ndim == 4 else features
 
 
 class Layered(nn.Module):
@@ -113,9 +93,6 @@ class Backbone:
         Licence of the weights where it is known, for the model card.
     origin
         Repository of the weights on a hub where it is known, for the model card.
-    classifier
-        What the module gives, (n, p), to class scores (n, c): the network's own last layer, where
-        it was asked for.
     parts
         Columns of a student's vector by the name of the part; empty for any other network.
     similarity
@@ -133,7 +110,6 @@ class Backbone:
     architecture: str | None = None
     licence: str | None = None
     origin: str | None = None
-    classifier: nn.Linear | None = None
     parts: Parts = field(default_factory=dict)
     similarity: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -148,12 +124,10 @@ class Backbone:
         name: str = "module",
         pool: Pool = "mean",
         licence: str | None = None,
-        classifier: nn.Linear | None = None,
     ) -> "Backbone":
         """Wrap any network with ``forward_features``, as :class:`Pooled` pools these.
 
-        ``name`` is for files and messages, ``classifier`` the network's layer from pooled features
-        to classes, if these are to be kept.
+        ``name`` is for files and messages.
 
         Examples
         --------
@@ -167,7 +141,7 @@ class Backbone:
         16
         """
         module = Pooled(network, pool)
-        backbone = cls(name, module, preprocessing, licence=licence, classifier=classifier)
+        backbone = cls(name, module, preprocessing, licence=licence)
         backbone.n_features  # noqa: B018  refuses what does not pool, now and not in training
         return backbone
 
@@ -256,7 +230,6 @@ class Backbone:
 
 
 def _takes(module: nn.Module, size: int) -> bool:
-    """Whether a module takes images of a size."""
     training, device = module.training, next(module.parameters()).device
     module.eval()
     try:
@@ -279,12 +252,11 @@ def choose_tokens(backbone: Backbone, pool: TokenPool | None, block: int | None)
         return backbone
     network: Any = backbone.network
     n = _n_blocks(backbone)
-    layers = (backbone.classifier, network.get_classifier())
-    if backbone.parts or any(isinstance(layer, nn.Linear) for layer in layers):
+    if backbone.parts or isinstance(network.get_classifier(), nn.Linear):
         raise TwoalikeError(
-            "its classifier, or the layer of its vector, takes the features that it has",
+            "the layer of its vector, or its classifier, takes the features that it has",
             where=backbone.name,
-            remedy="Leave `pool=...` and `block=...` out, or the classifier.",
+            remedy="Leave `pool=...` and `block=...` out.",
         )
     if block is not None and not -n <= block < n:
         raise TwoalikeError(
@@ -354,7 +326,6 @@ def _fitting_options(backbone: Backbone, asked: Mapping[str, Any]) -> dict[str, 
 
 
 def _check_features(cut: Any, pool: TokenPool, backbone: Backbone) -> None:
-    """Compare the features with the tokens that leave the last block."""
     outputs: list[torch.Tensor] = []
     hook = cut.blocks[-1].register_forward_hook(lambda *call: outputs.append(call[-1]))
     images = torch.randn(
@@ -368,8 +339,7 @@ def _check_features(cut: Any, pool: TokenPool, backbone: Backbone) -> None:
         pooled = tokens[:, 0] if pool == "cls" else tokens[:, first:].mean(dim=1)
         expected = getattr(cut, "fc_norm", nn.Identity())(pooled)
     hook.remove()
-    unit = max(1.0, float(expected.abs().max()))
-    if features.shape != expected.shape or (features - expected).abs().max() > _SAME * unit:
+    if not _are_same(features, expected):
         raise _not_its_tokens(backbone)
 
 
@@ -379,3 +349,84 @@ def _not_its_tokens(backbone: Backbone) -> TwoalikeError:
         where=backbone.name,
         remedy="Leave `pool=...` and `block=...` out.",
     )
+
+
+def with_vector(backbone: Backbone, vector: AlignedVector) -> Backbone:
+    """Put the layer of a vector on a network, which then gives the vector of q numbers.
+
+    timm's own classifier is that layer where timm has one linear layer there, so that plain timm
+    gives the vector. Of any other network the layer is in a file of its own.
+    """
+    tensors = {"weight": vector.weight, "bias": vector.bias}
+    layer = _linear({name: torch.from_numpy(values) for name, values in tensors.items()})
+    module = _as_classifier(backbone, layer) or Layered(backbone.module, layer)
+    return replace(backbone, module=module.eval(), parts=vector.parts, similarity="raw-cosine")
+
+
+def without_vector(backbone: Backbone) -> Backbone:
+    """Take the layer of the vector off a student: the network alone."""
+    if not backbone.parts:
+        return backbone
+    if isinstance(backbone.module, Layered):
+        module = backbone.module.module
+    else:
+        module = copy.deepcopy(backbone.module)
+        module.reset_classifier(0)  # type: ignore[operator]
+    return replace(backbone, module=module, parts={}, similarity=None)
+
+
+def _as_classifier(backbone: Backbone, layer: nn.Linear) -> nn.Module | None:
+    """Build timm's network with this layer as its classifier; None if timm has no such place."""
+    if backbone.architecture is None:
+        return None
+    with torch.random.fork_rng(devices=[]):
+        whole = create_network(
+            backbone.architecture, num_classes=layer.out_features, **backbone.options
+        )
+    own = {f"{classifier_name(whole)}.{key}": value for key, value in layer.state_dict().items()}
+    state = {**backbone.module.state_dict(), **own}
+    wanted = {name: tensor.shape for name, tensor in whole.state_dict().items()}
+    if wanted != {name: tensor.shape for name, tensor in state.items()}:
+        return None
+    whole.load_state_dict(state)
+    images = torch.randn(
+        2, *backbone.preprocessing.shape, generator=torch.Generator().manual_seed(0)
+    )
+    with torch.no_grad():
+        expected, found = layer(backbone.module.eval()(images)), whole.eval()(images)
+    return whole if _are_same(found, expected) else None
+
+
+def _are_same(found: torch.Tensor, expected: torch.Tensor) -> bool:
+    unit = max(1.0, float(expected.abs().max()))
+    return found.shape == expected.shape and bool((found - expected).abs().max() <= _SAME * unit)
+
+
+def classifier_name(network: Any) -> str | None:
+    """Name of a timm network's classifier among its modules; None if it is not one module."""
+    layer = network.get_classifier()
+    return next((name for name, module in network.named_modules() if module is layer), None)
+
+
+def read_layer(path: Path, outputs: Any, inputs: Any) -> nn.Linear:
+    """Read a linear layer of a student's folder."""
+    state = read_weights(path)
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    if shapes != {"weight": (outputs, inputs), "bias": (outputs,)}:
+        raise TwoalikeError(
+            where=path,
+            expected=f"weight of shape ({outputs}, {inputs}) and bias of shape ({outputs},)",
+            found=shapes,
+            remedy="Copy the whole folder again, or distil anew.",
+        )
+    return _linear(state)
+
+
+def _linear(state: Mapping[str, torch.Tensor]) -> nn.Linear:
+    """Build a frozen linear layer of these weights, of its own memory."""
+    classes, features = state["weight"].shape
+    # Without memory at first: drawing weights would use up random numbers of others.
+    layer = nn.Linear(features, classes, bias="bias" in state, device="meta")
+    copies = {key: value.detach().clone() for key, value in state.items()}
+    layer.load_state_dict(copies, assign=True)
+    return layer.requires_grad_(False)

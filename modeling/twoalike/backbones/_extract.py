@@ -214,7 +214,6 @@ def _together(items: list[tuple[int, list[torch.Tensor], str]]) -> tuple[Any, ..
 
 
 def _collected(backbone: Backbone, n: int, parts: list[_Part]) -> Rows:
-    """Features of a group of n images, from those of its batches."""
     indices = [index for some, _, _ in parts for index in some]
     unreadable = [pair for _, _, some in parts for pair in some]
     if not indices:
@@ -388,7 +387,6 @@ def _share(part: str | None) -> tuple[int, int]:
 
 
 def _describe_source(network: Backbone, seed: int | None) -> dict[str, Any]:
-    """Describe the network that features come from; ``seed`` is that of random weights."""
     own: dict[str, Any] = {"judged": network.judged} if network.judged else {}
     if network.parts:
         own |= {"similarity": network.similarity, "parts": dict(network.parts)}
@@ -426,7 +424,6 @@ def _network(
 def _table(
     network: Backbone, images: Collection, rows: Rows, source: dict[str, Any]
 ) -> FeatureTable:
-    """Table of some images; the ids of those that were left out are noted."""
     ids = tuple(images.ids[index] for index in rows.indices.tolist())
     names = [images.ids[index] for index in rows.unreadable]
     left_out = {"unreadable": names} if names else {}

@@ -1,24 +1,26 @@
 """Networks by name, and students by folder.
 
-Networks are loaded without their own classifier, the linear layer that turns features into classes.
-Where it is asked for, it comes from the same weights, and its scores are compared with those of the
-whole network.
+Networks are loaded without their own classifier, the layer that turns features into classes.
 """
 
 import difflib
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from twoalike.backbones import CLASSIFIER, CONFIG, VECTOR, WEIGHTS
-from twoalike.backbones._backbone import Backbone, Layered, TokenPool, choose_tokens
+from twoalike.backbones import CONFIG, VECTOR, WEIGHTS
+from twoalike.backbones._backbone import (
+    Backbone,
+    Layered,
+    TokenPool,
+    choose_tokens,
+    read_layer,
+)
 from twoalike.backbones._preprocessing import Preprocessing
-from twoalike.backbones._vector import classifier_name, gives_layer, linear_layer, read_layer
 from twoalike.backbones._weights import (
     FOREIGN,
     LITE0,
@@ -30,7 +32,6 @@ from twoalike.backbones._weights import (
     lite0_weights,
     options_of,
     read_weights,
-    weights_sha256,
 )
 from twoalike.features import read_parts
 from twoalike.study import TwoalikeError, read_json, shortened
@@ -49,7 +50,6 @@ def load_backbone(
     untrained: bool = False,
     size: int | None = None,
     seed: int = 0,
-    classifier: bool = False,
     pool: TokenPool | None = None,
     block: int | None = None,
 ) -> Backbone:
@@ -70,8 +70,6 @@ def load_backbone(
         Width and height of the input in pixels, if not the network's own.
     seed
         Seed of random weights.
-    classifier
-        Bring the network's own classifier along; a student that kept it always does.
     pool
         Of one of timm's vision transformers: features are the class token (``cls``) or the mean of
         the patch tokens (``mean``). None: as timm pools.
@@ -104,29 +102,22 @@ def load_backbone(
 
         backbone = load_by_library(text, weights, untrained, size, seed)
     elif text == LITE0 and weights is None and not untrained:
-        backbone = _load_lite0(classifier)
+        backbone = _load_lite0()
     else:
-        backbone = _load_timm(text, weights, untrained, seed, classifier)
-    if classifier and backbone.classifier is None:
-        raise no_classifier(text)
+        backbone = _load_timm(text, weights, untrained, seed)
     backbone.module.eval()
     return choose_tokens(backbone.resized(size), pool, block)
 
 
-def _load_lite0(classifier: bool) -> Backbone:
+def _load_lite0() -> Backbone:
     module = create_network(LITE0_ARCHITECTURE, num_classes=1000)
     module.load_state_dict(lite0_weights(module.state_dict()))
-    layer = linear_layer(module.get_classifier().state_dict()) if classifier else None
     module.reset_classifier(0)
     # Trained with ImageNet's mean and deviation, unlike timm's own weights for the architecture.
-    return Backbone(
-        LITE0, module, Preprocessing(), LITE0_ARCHITECTURE, "Apache-2.0", classifier=layer
-    )
+    return Backbone(LITE0, module, Preprocessing(), LITE0_ARCHITECTURE, "Apache-2.0")
 
 
-def _load_timm(
-    name: str, weights: Path | None, untrained: bool, seed: int, classifier: bool
-) -> Backbone:
+def _load_timm(name: str, weights: Path | None, untrained: bool, seed: int) -> Backbone:
     architecture = LITE0_ARCHITECTURE if name == LITE0 else name
     _check_name(architecture)
     with torch.random.fork_rng(devices=[]):
@@ -140,7 +131,7 @@ def _load_timm(
     if weights is not None:
         fill(module, read_weights(weights), str(weights), name)
         config |= _hub_settings(weights)
-    backbone = Backbone(
+    return Backbone(
         name,
         module,
         Preprocessing() if name == LITE0 else Preprocessing.from_timm(config),
@@ -148,26 +139,6 @@ def _load_timm(
         None if untrained else config.get("license"),
         None if untrained or weights is not None else config.get("hf_hub_id"),
     )
-    # Random weights have no classes that anybody would miss.
-    if not classifier or untrained:
-        return backbone
-    with torch.random.fork_rng(devices=[]):
-        whole = _whole_network(backbone, architecture, weights)
-    layer = own_classifier(whole, module, name, backbone.preprocessing.shape)
-    return replace(backbone, classifier=layer)
-
-
-def _whole_network(backbone: Backbone, architecture: str, weights: Path | None) -> nn.Module:
-    """Load the same weights with all their classes."""
-    if weights is None:
-        return _create_pretrained(backbone.name, architecture, num_classes=None)
-    state = read_weights(weights)
-    last = state.get(f"{classifier_name(backbone.module)}.weight")
-    if last is None:
-        raise no_classifier(str(weights))
-    whole: nn.Module = create_network(architecture, num_classes=len(last))
-    fill(whole, state, str(weights), backbone.name)
-    return whole
 
 
 def _hub_settings(weights: Path) -> dict[str, Any]:
@@ -234,12 +205,6 @@ def _load_student(folder: Path) -> Backbone:
             where=folder / CONFIG,
             remedy=_COPY_AGAIN,
         ) from error
-    width, kept, classifier = config["num_classes"], config.get("classifier"), None
-    if kept is not None:
-        described = kept if isinstance(kept, dict) else {}
-        classifier = read_layer(folder / CLASSIFIER, described.get("classes"), width)
-        if weights_sha256(classifier) != described.get("sha256"):
-            raise _other_weights(folder, CLASSIFIER)
     backbone = Backbone(
         folder.name,
         module,
@@ -247,24 +212,19 @@ def _load_student(folder: Path) -> Backbone:
         config["architecture"],
         settings.get("license"),
         config.get("origin"),
-        classifier,
-        read_parts(config["parts"], width, folder / CONFIG),
+        read_parts(config["parts"], config["num_classes"], folder / CONFIG),
         config.get("similarity"),
         config.get("model_args", {}),
         (config.get("teacher") or {}).get("judged"),
     )
     if backbone.weights_sha256 != config.get("weights_sha256"):
-        within = not isinstance(module, Layered)
-        raise _other_weights(folder, WEIGHTS if within else f"{WEIGHTS} or {VECTOR}")
+        files = f"{WEIGHTS} or {VECTOR}" if isinstance(module, Layered) else WEIGHTS
+        raise TwoalikeError(
+            f"{files} holds other weights than those that {CONFIG} describes",
+            where=folder,
+            remedy=_COPY_AGAIN,
+        )
     return backbone
-
-
-def _other_weights(folder: Path, name: str) -> TwoalikeError:
-    return TwoalikeError(
-        f"{name} holds other weights than those that {CONFIG} describes",
-        where=folder,
-        remedy=_COPY_AGAIN,
-    )
 
 
 def rebuild(config: Mapping[str, Any], weights: Path, vector: Path) -> nn.Module:
@@ -333,33 +293,3 @@ def rebuild(config: Mapping[str, Any], weights: Path, vector: Path) -> nn.Module
 def _layered(module: nn.Module, config: Mapping[str, Any], vector: Path) -> nn.Module:
     layer = read_layer(vector, config["num_classes"], config["num_features"])
     return Layered(module, layer).eval()
-
-
-def own_classifier(whole: Any, module: nn.Module, name: str, shape: tuple[int, ...]) -> nn.Linear:
-    """Take the classifier, features (n, p) to scores (n, c), of a network used without it.
-
-    ``whole`` maps images of a shape to class scores (n, c), as timm builds it; ``module`` is the
-    same network without it, images to features. It must be one linear layer on these.
-    """
-    layer = whole.get_classifier()
-    if not isinstance(layer, nn.Linear):
-        raise no_classifier(name, layer)
-    if not gives_layer(whole, module, layer, shape):
-        raise TwoalikeError(
-            where=name,
-            expected="a classifier that is one linear layer on the features",
-            found="more between the two",
-            remedy="Choose another network, or leave keep_classifier out.",
-        )
-    return linear_layer(layer.state_dict())
-
-
-def no_classifier(name: str, found: object = None) -> TwoalikeError:
-    """Error of a network without a linear classifier."""
-    missing = found is None or isinstance(found, nn.Identity)
-    return TwoalikeError(
-        where=name,
-        expected="the network's own classifier, one linear layer",
-        found="none" if missing else type(found).__name__,
-        remedy="Take a network and weights that have one, or leave keep_classifier out.",
-    )

@@ -12,15 +12,15 @@ import numpy as np
 from PIL import Image
 
 from twoalike.collections._collection import Collection, Store, checked_ids
-from twoalike.collections._tables import (
+from twoalike.collections._packed import (
     ID_COLUMNS,
     SPLITS,
     STATE,
     open_arrow,
     open_parquet,
+    open_tars,
     split_folders,
 )
-from twoalike.collections._tar import open_tars
 from twoalike.stimuli import MANIFEST, SUFFIXES, find_images, read_frames, read_picture
 from twoalike.study import TwoalikeError, shortened
 
@@ -197,7 +197,6 @@ def _of_paths(paths: Sequence[Path], root: Path | None = None) -> Collection:
 
 
 def _of_rows(images: Any) -> Collection:
-    """Rows of a dataset of Hugging Face."""
     names = list(images.column_names)
     found = [name for name in names if type(images.features[name]).__name__ == "Image"]
     if len(found) != 1:

@@ -1,16 +1,14 @@
-from ._alignet import import_alignet as import_alignet
 from ._config import DistillConfig as DistillConfig
 from ._config import load_recipe as load_recipe
 from ._export import Student as Student
 from ._export import export_onnx as export_onnx
 from ._labels import LabelTable as LabelTable
+from ._labels import import_alignet as import_alignet
 from ._labels import read_labels as read_labels
 from ._losses import TRIPLET_LOSSES as TRIPLET_LOSSES
 from ._losses import choice_logs as choice_logs
-from ._losses import class_divergence as class_divergence
 from ._losses import image_similarity as image_similarity
 from ._losses import neighbour_divergence as neighbour_divergence
-from ._losses import relational_loss as relational_loss
 from ._losses import triplet_loss as triplet_loss
 from ._run import distill as distill
 from ._sampled import LabelConfig as LabelConfig

@@ -21,7 +21,7 @@ import torch
 from safetensors.torch import save_file
 
 from twoalike.distill._config import DistillConfig
-from twoalike.distill._student import StudentNetwork
+from twoalike.distill._update import StudentNetwork
 from twoalike.study import (
     DAMAGED,
     TwoalikeError,
@@ -32,7 +32,8 @@ from twoalike.study import (
     usual_permissions,
 )
 
-type Weights = dict[str, torch.Tensor]
+LOG = "training.jsonl"
+"""In the student's folder: a record per step, and the scores after some."""
 
 
 class DamagedCheckpointError(TwoalikeError):
@@ -50,14 +51,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A run after a step; its tensors are unsharded and on the CPU in every process."""
+    """A run after a step."""
 
     progress: Progress
     fingerprint: dict[str, Any]
     log: list[dict[str, Any]]
-    weights: Weights
+    weights: dict[str, torch.Tensor]
     optimizer: dict[str, Any]
-    average: Weights | None = None
 
 
 def checkpoints_of(out: Path) -> Path:
@@ -85,8 +85,8 @@ def find_checkpoints(folder: Path) -> list[Path]:
 def nothing_left(out: Path) -> Iterator[None]:
     """Remove what a run made if it fails before its first checkpoint.
 
-    Features and positions that it computed stay, since they may have taken hours and are used by
-    the next attempt. A run with checkpoints keeps everything, and says so if its error does not.
+    Features that it computed stay, since they may have taken hours and are used by the next
+    attempt. A run with checkpoints keeps everything, and says so if its error does not.
     """
     beside = checkpoints_of(out)
     missing = [one for one in (out, beside, *out.absolute().parents) if not one.exists()]
@@ -102,7 +102,7 @@ def nothing_left(out: Path) -> Iterator[None]:
                         file=sys.stderr,
                     )
             else:
-                computed = {*beside.glob("*features*"), *beside.glob("teacher_positions*")}
+                computed = {*beside.glob("*features*")}
                 made = {*out.glob("*"), *beside.glob("*")} - before - computed
                 _remove(made, missing)
         raise
@@ -169,7 +169,6 @@ def read_checkpoint(
         raise _damaged(path, error) from error
     if fingerprint is not None:
         _compare(path, made.fingerprint, fingerprint)
-    # Names instead of the state dict: a sharded student holds only parts of its weights.
     if odd := made.weights.keys() ^ student.state_dict().keys():
         raise _damaged(path, f"{min(odd)} is missing, or not of this network")
     return made

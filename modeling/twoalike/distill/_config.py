@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from twoalike.study import Strict, TwoalikeError, load_toml, plain_words
 
-Objective = Literal["kl", "jsd", "hard", "relational"]
+Objective = Literal["kl", "jsd", "hard"]
 """What is learnt from the teacher; the losses are in :mod:`twoalike.distill._losses`."""
 Similarity = Literal["dot", "raw-dot", "cosine"]
 
@@ -40,8 +40,7 @@ class DistillConfig(Strict):
     objective: Objective = Field(
         default="kl",
         description="kl, jsd: divergence from the teacher's choice probabilities; hard: "
-        "cross-entropy with its likeliest odd one; relational: correlation of the similarity "
-        "matrices, which needs a teacher",
+        "cross-entropy with its likeliest odd one",
     )
     average: Literal["teacher", "predictive", "plugin", "draw"] = Field(
         default="teacher",
@@ -122,26 +121,9 @@ class DistillConfig(Strict):
         description="weight of the KL divergence of each image's neighbours, by the features, from "
         "the initial ones",
     )
-    keep_classifier: float = Field(
-        default=0.0,
-        ge=0,
-        description="weight of the KL divergence of class probabilities, by the network's own "
-        "classifier, from the initial ones; if above 0, the student keeps the classifier",
-    )
-    ema: float = Field(
-        default=0.0,
-        ge=0,
-        lt=1,
-        description="decay per step of the moving average of weights, which is then scored and "
-        "saved; 0: no average",
-    )
     clip: float = Field(default=1.0, ge=0, description="largest norm of the gradient; 0: no limit")
     precision: Literal["32", "bf16"] = Field(
         default="32", description="of the network; similarities and loss are always float32"
-    )
-    parallel: Literal["ddp", "fsdp"] = Field(
-        default="ddp",
-        description="each of several processes has the whole network (ddp) or a share (fsdp)",
     )
     channels_last: bool = Field(
         default=True, description="memory layout in which convolutions are faster"
@@ -154,13 +136,9 @@ class DistillConfig(Strict):
         description="keep only the inputs of blocks during the forward pass and compute the rest "
         "again in the backward pass: less memory for activations, about a third more time",
     )
-    logger: Literal["tensorboard", "wandb", "mlflow"] | None = Field(
-        default=None,
-        description="where the numbers of training.jsonl also go: event files in tensorboard/, "
-        "Weights & Biases, MLflow",
-    )
     tensorboard: bool = Field(
-        default=False, description="the same as logger = 'tensorboard', beside another logger"
+        default=False,
+        description="write the numbers of training.jsonl also as event files, in tensorboard/",
     )
     flip: bool = Field(
         default=False, description="mirror images at random, if left and right do not matter"
@@ -186,19 +164,13 @@ class DistillConfig(Strict):
 
     @model_validator(mode="after")
     def _settings_fit_together(self) -> "DistillConfig":
-        if self.objective == "relational" and self.sampling != "uniform":
-            raise ValueError(
-                "objective = 'relational' compares whole matrices, and sampling = "
-                f"{self.sampling!r} chooses triplets; leave sampling out"
-            )
         if self.head_width is not None and self.head not in {"linear", "dense"}:
             raise ValueError(
                 f"head_width is that of head = 'linear' or 'dense', and head is {self.head!r}"
             )
-        if self.train == "probe" and (self.head != "none" or self.keep_classifier):
+        if self.train == "probe" and self.head != "none":
             raise ValueError(
-                "train = 'probe' is the closed form, which trains nothing: leave head and "
-                "keep_classifier out"
+                "train = 'probe' is the closed form, which trains nothing: leave head out"
             )
         return self
 

@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 
 from twoalike.backbones import Preprocessing
 from twoalike.distill._sources import ImageSet
-from twoalike.distill._student import StudentNetwork
+from twoalike.distill._update import StudentNetwork
 from twoalike.features import AlignedVector
 from twoalike.study import Floats, Integers
 from twoalike.teacher import (

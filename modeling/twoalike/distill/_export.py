@@ -3,9 +3,8 @@
 The written student is read back and compared with the trained network, image by image: merging
 adapters, writing the layer of the vector as the classifier and the file itself must not change the
 vectors. Its model card (templates/card.md) begins with the metadata of Hugging Face. An ONNX file
-takes float32 batches of any size and returns vectors (of a network that is no student, features)
-and, for a student that kept its classifier, class scores. It is run and compared with torch before
-it is renamed into place.
+takes float32 batches of any size and returns vectors (of a network that is no student, features).
+It is run and compared with torch before it is renamed into place.
 """
 
 import json
@@ -20,7 +19,6 @@ import torch
 from torch import nn
 
 from twoalike.backbones import (
-    CLASSIFIER,
     CONFIG,
     VECTOR,
     WEIGHTS,
@@ -30,22 +28,19 @@ from twoalike.backbones import (
     classifier_name,
     extract_features,
     load_backbone,
-    read_layer,
     read_weights,
     rebuild,
-    weights_sha256,
     with_vector,
 )
 from twoalike.collections import Collection, as_collection
-from twoalike.distill._checkpoint import as_lines, plain_state, save_tensors
-from twoalike.distill._student import StudentNetwork
+from twoalike.distill._checkpoint import LOG, as_lines, plain_state, save_tensors
 from twoalike.distill._trainable import TOLERANCE, difference, trained_network
+from twoalike.distill._update import StudentNetwork
 from twoalike.features import FeatureTable
 from twoalike.study import (
     TwoalikeError,
     atomic_path,
     check_output,
-    how_to_install,
     provenance,
     read_json,
     write_json,
@@ -167,12 +162,6 @@ def write_student(
         with torch.no_grad():
             again = _read_back(config, exported, paths)(inputs)
             found = difference(again.numpy(), student.vector(features.numpy()))
-            if backbone.classifier is not None:
-                layer = read_layer(
-                    paths[CLASSIFIER], backbone.classifier.out_features, again.shape[1]
-                )
-                scores = layer(again).numpy()
-                found = max(found, difference(scores, backbone.classifier(features).numpy()))
         if found > TOLERANCE:
             raise TwoalikeError(
                 f"read back, the output differs from the trained network's by {found:.1g}",
@@ -185,12 +174,9 @@ def write_student(
 
 
 def _states(exported: Backbone) -> dict[str, dict[str, torch.Tensor]]:
-    """Tensors of each file; those of the network first."""
     modules = {WEIGHTS: exported.network}
     if isinstance(exported.module, Layered):
         modules[VECTOR] = exported.module.layer
-    if exported.classifier is not None:
-        modules[CLASSIFIER] = exported.classifier
     return {name: plain_state(module) for name, module in modules.items()}
 
 
@@ -207,9 +193,8 @@ def _read_back(
 
 
 def _write_beside(folder: Path, config: Mapping[str, Any], log: list[dict[str, Any]]) -> None:
-    """Write everything except the weights."""
     write_json(folder / CONFIG, dict(config))
-    with atomic_path(folder / "training.jsonl") as temporary:
+    with atomic_path(folder / LOG) as temporary:
         temporary.write_text(as_lines(log), encoding="utf-8")
     with atomic_path(folder / "README.md") as temporary:
         temporary.write_text(model_card(folder.name, config), encoding="utf-8")
@@ -222,7 +207,6 @@ def _config(
     origin: Mapping[str, Any],
     summary: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Content of config.json: timm's keys for a model, and ours."""
     assert student.vector is not None
     settings, width = backbone.preprocessing.as_timm(), len(student.vector.bias)
     settings |= {"license": backbone.licence} if backbone.licence else {}
@@ -234,11 +218,8 @@ def _config(
     if backbone.is_fixed and backbone.architecture is not None:
         # timm builds the network for another size otherwise, and interpolates its positions.
         settings["fixed_input_size"] = True
-    kept, described = exported.classifier, {}
-    if isinstance(backbone.module, Wrapped):
-        described = backbone.module.description
     return {
-        **described,
+        **(backbone.module.description if isinstance(backbone.module, Wrapped) else {}),
         **origin,
         "architecture": backbone.architecture,
         "num_classes": width,
@@ -257,9 +238,6 @@ def _config(
         "similarity": exported.similarity,
         "temperature": student.temperature,
         "vector": {"file": None if within else VECTOR, **student.vector.description},
-        "classifier": None
-        if kept is None
-        else {"classes": kept.out_features, "sha256": weights_sha256(kept)},
         **summary,
     }
 
@@ -290,11 +268,8 @@ def model_card(name: str, config: Mapping[str, Any]) -> str:
     )
 
 
-INPUT, CLASSES = "images", "classes"
-"""Names of the input, shape (batch, 3, size, size), and, if there is a classifier, of its scores
-before the softmax (batch, c)."""
-LARGEST = 2**31 - 2**20
-"""Bytes of weights: a protobuf file is limited to two GiB."""
+INPUT = "images"
+"""Name of the input, shape (batch, 3, size, size)."""
 BATCHES = (1, 2, 5)
 """Sizes of random batches to compare, not only the size used in the export."""
 COMPARED = 32
@@ -311,8 +286,7 @@ def export_onnx(
     Parameters
     ----------
     network
-        A student or any other network, or an argument of :func:`twoalike.backbones.load_backbone`;
-        with its classifier, if it has one.
+        A student or any other network, or an argument of :func:`twoalike.backbones.load_backbone`.
     out
         File (.onnx); the description is written beside it (.json).
     images
@@ -321,27 +295,20 @@ def export_onnx(
 
     Returns
     -------
-    The description: ``preprocessing``, names and shapes of input, output (``vector`` of a student,
-    with its ``parts``, or ``features``) and any ``classes``, and under ``check`` the largest
-    differences from torch (``random`` and, if given, ``images``).
+    The description: ``preprocessing``, names and shapes of input and output (``vector`` of a
+    student, with its ``parts``, or ``features``), and under ``check`` the largest differences from
+    torch (``random`` and, if given, ``images``).
     """
     out = Path(out)
     if out.suffix != ".onnx":
         raise TwoalikeError(where=out, expected="a file .onnx", remedy="Use that extension.")
     for path in (out, out.with_suffix(".json")):
         check_output(path)
-    _check_packages()
     backbone = network if isinstance(network, Backbone) else load_backbone(network)
     seen = None if images is None else as_collection(images)
-    module = _Outputs(backbone).cpu().float().eval()
-    weights = sum(t.numel() * t.element_size() for t in module.state_dict().values())
-    if weights > LARGEST:
-        raise TwoalikeError(
-            f"its weights take {weights / 2**30:.1f} GiB; an ONNX file holds at most 2",
-            where=backbone.name,
-            remedy="Use the safetensors file.",
-        )
-    model = _onnx_model(backbone, module)
+    backbone.module.cpu().float().eval()
+    output = "vector" if backbone.parts else "features"
+    model = _onnx_model(backbone, output)
     named = {"parts": dict(backbone.parts), "similarity": backbone.similarity}
     description = provenance("onnx") | {
         "backbone": backbone.name,
@@ -351,57 +318,27 @@ def export_onnx(
         **(named if backbone.parts else {}),
         "colour": "RGB, values from 0 to 1, less the mean, divided by std",
         "input": {"name": INPUT, "shape": ["batch", *backbone.preprocessing.shape]},
-        "output": {"name": module.names[0], "shape": ["batch", backbone.n_features]},
+        "output": {"name": output, "shape": ["batch", backbone.n_features]},
         "licence": backbone.licence,
     }
-    if backbone.classifier is not None:
-        shape = ["batch", backbone.classifier.out_features]
-        description[CLASSES] = {"name": CLASSES, "shape": shape}
     for key, value in description.items():
         text = value if isinstance(value, str) else json.dumps(value)
         model.metadata_props.add(key=key, value=text)
     with atomic_path(out) as temporary:
         temporary.write_bytes(model.SerializeToString())
-        description["check"] = _onnx_differences(backbone, module, temporary, seen)
+        description["check"] = _onnx_differences(backbone, temporary, seen)
         write_json(out.with_suffix(".json"), description)
     return description
 
 
-class _Outputs(nn.Module):
-    """All outputs of the file: the vector or features, and scores of classes."""
-
-    def __init__(self, backbone: Backbone) -> None:
-        super().__init__()
-        self.module, self.classifier = backbone.module, backbone.classifier
-        self.names = ["vector" if backbone.parts else "features"]
-        self.names += [] if self.classifier is None else [CLASSES]
-
-    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        output = self.module(images)
-        return (output,) if self.classifier is None else (output, self.classifier(output))
-
-
-def _check_packages() -> None:
-    """Name the extra to install if the exporter or the runtime of its files is missing."""
-    try:
-        import onnx  # noqa: F401
-        import onnxruntime  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise TwoalikeError(
-            f"ONNX needs the package {error.name!r}", remedy=how_to_install("onnx")
-        ) from error
-
-
-def _onnx_model(backbone: Backbone, module: _Outputs) -> Any:
-    """Convert the network to ONNX, as a protobuf."""
+def _onnx_model(backbone: Backbone, output: str) -> Any:
     example = torch.zeros(2, *backbone.preprocessing.shape)
     try:
         program = torch.onnx.export(
-            module,
+            backbone.module,
             (example,),
             input_names=[INPUT],
-            output_names=module.names,
+            output_names=[output],
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             dynamo=True,
             verbose=False,
@@ -418,9 +355,8 @@ def _onnx_model(backbone: Backbone, module: _Outputs) -> Any:
 
 
 def _onnx_differences(
-    backbone: Backbone, module: _Outputs, path: Path, images: Collection | None
+    backbone: Backbone, path: Path, images: Collection | None
 ) -> dict[str, float]:
-    """Largest differences of the file's outputs from torch's, by kind of input."""
     from onnxruntime import InferenceSession, SessionOptions
 
     options = SessionOptions()
@@ -438,9 +374,9 @@ def _onnx_differences(
         differences = []
         for batch in inputs:
             with torch.no_grad():
-                expected = [output.numpy() for output in module(batch)]
-            given = session.run(module.names, {INPUT: batch.numpy()})
-            differences += [difference(*pair) for pair in zip(given, expected, strict=True)]
+                expected = backbone.module(batch).numpy()
+            (given,) = session.run(None, {INPUT: batch.numpy()})
+            differences.append(difference(given, expected))
         found[kind] = max(differences)
         if found[kind] > TOLERANCE:
             raise TwoalikeError(

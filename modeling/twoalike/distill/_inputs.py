@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from twoalike.backbones import (
     WEIGHTS,
     Backbone,
+    Preprocessing,
     TokenPool,
     choose_tokens,
     load_backbone,
@@ -17,15 +16,12 @@ from twoalike.backbones import (
     without_vector,
 )
 from twoalike.collections import Collection
-from twoalike.distill._alignet import alignet_preprocessing
-from twoalike.distill._checkpoint import checkpoints_of, find_checkpoints
+from twoalike.distill._checkpoint import LOG, checkpoints_of, find_checkpoints
 from twoalike.distill._config import DistillConfig
 from twoalike.distill._labels import PLAN
-from twoalike.distill._metrics import FILE
-from twoalike.distill._student import with_kept_classifier
 from twoalike.distill._trainable import feature_source
 from twoalike.features import FeatureTable, read_features, write_features
-from twoalike.study import TwoalikeError, counted, read_ids, read_json, sha256_file
+from twoalike.study import TwoalikeError, read_ids, read_json, sha256_file
 from twoalike.tables import LabelSource
 from twoalike.teacher import Teacher, likeness_of, load_teacher
 
@@ -53,12 +49,6 @@ class Guidance:
                 "labelled triplets score a student of `labels=...` only; a teacher labels the "
                 "held-out images itself",
                 where="`validation=...`",
-            )
-        if self.labels is not None and config.objective == "relational":
-            raise TwoalikeError(
-                "objective = 'relational' compares similarity matrices, which labelled triplets do "
-                "not contain",
-                remedy="Give `teacher=...`, or use 'kl', 'jsd' or 'hard'.",
             )
         if self.labels is not None and config.sampling != "uniform":
             raise TwoalikeError(
@@ -109,8 +99,19 @@ class Guidance:
         control: str | Path | None,
     ) -> "Guidance":
         """Read the teacher, and features of the images by its network."""
+        if isinstance(teacher, str | Path):
+            teacher = load_teacher(teacher, any_kind=True)
+        if teacher is not None and teacher.folder is None:  # it has no hash to refer to
+            raise TwoalikeError(
+                where="`teacher=...`",
+                expected="a teacher that was saved in a folder",
+                found="one that was not",
+                remedy="Teach with `out=...`.",
+            )
+        if isinstance(features, str | Path):
+            features = read_features(Path(features), None if objects is None else Path(objects))
         folders = [None if path is None else Path(path) for path in (labels, validation, control)]
-        return cls(_loaded(teacher), _table(features, objects), *folders)
+        return cls(teacher, features, *folders)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,39 +126,6 @@ class Given:
     out: Path
     device: str
     classes: LabelSource | None
-
-
-def _loaded(teacher: str | Path | Teacher | None) -> Teacher | None:
-    """Read the teacher from its folder; one without a folder has no hash to refer to."""
-    if teacher is None or isinstance(teacher, str | Path):
-        return None if teacher is None else load_teacher(teacher, any_kind=True)
-    if teacher.folder is None:
-        raise TwoalikeError(
-            where="`teacher=...`",
-            expected="a teacher that was saved in a folder",
-            found="one that was not",
-            remedy="Teach with `out=...`.",
-        )
-    return teacher
-
-
-def _table(
-    features: FeatureTable | str | Path | None, objects: str | Path | None
-) -> FeatureTable | None:
-    """Read features, whose numbers are checked then, or check and take those of a table."""
-    if isinstance(features, str | Path):
-        return read_features(Path(features), None if objects is None else Path(objects))
-    if features is not None and isinstance(features.values, np.ndarray):
-        wrong = np.flatnonzero(~np.isfinite(features.values).all(axis=1))
-        if len(wrong):
-            first = features.ids[wrong[0]]
-            raise TwoalikeError(
-                where="`features=...`",
-                expected="finite numbers",
-                found=f"others for {counted(len(wrong), 'object')}, first {first!r}",
-                remedy="Compute them again.",
-            )
-    return features
 
 
 def claim_folder(out: Path, resume: bool) -> bool:
@@ -178,7 +146,7 @@ def claim_folder(out: Path, resume: bool) -> bool:
     if resume:
         return True
     beside = checkpoints_of(out)
-    if find_checkpoints(beside) or (out / FILE).is_file():
+    if find_checkpoints(beside) or (out / LOG).is_file():
         raise TwoalikeError(
             "there is an unfinished run",
             where=out,
@@ -210,6 +178,15 @@ def chosen_images(images: Collection, only: str | Path | Sequence[str] | None) -
     return images.only([row for row, name in enumerate(images.ids) if name in kept])
 
 
+def alignet_preprocessing(size: int = 224) -> Preprocessing:
+    """Prepare images as AligNet's students are trained: the whole image, pixels from 0 to 1.
+
+    Its resize is OpenCV's ``INTER_CUBIC``, without antialiasing; ours differs by one level of 256
+    at most (docs/explanation/alignet.md).
+    """
+    return Preprocessing(size=size, mean=(0.0,) * 3, std=(1.0,) * 3, antialias=False)
+
+
 def starting_network(
     student: str | Path | Backbone,
     config: DistillConfig,
@@ -218,17 +195,12 @@ def starting_network(
     pool: TokenPool | None,
     block: int | None,
 ) -> Backbone:
-    """Load the network to train, at its training size, and its classifier if kept."""
+    """Load the network to train, at its training size."""
     if not isinstance(student, Backbone):
         student = load_backbone(
-            student,
-            weights=weights,
-            untrained=untrained,
-            size=config.size,
-            seed=config.seed,
-            classifier=config.keep_classifier > 0,
+            student, weights=weights, untrained=untrained, size=config.size, seed=config.seed
         )
-    sized = with_kept_classifier(without_vector(student).resized(config.size), config)
+    sized = without_vector(student).resized(config.size)
     if config.preprocessing == "alignet":
         sized = replace(sized, preprocessing=alignet_preprocessing(sized.preprocessing.size))
     return choose_tokens(sized, pool, block)

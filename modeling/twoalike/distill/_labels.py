@@ -12,24 +12,42 @@ p_1..3     float32                       probability that item 1, 2, 3 is called
 
 The key ``twoalike`` of its metadata holds ``labels.json`` and the shard's number, so that a shard
 is self-describing.
+
+AligNet's archives of triplets become such folders. They hold ``filenames`` (n, 3), ``similarities``
+(n, 3) of the pairs (0,1), (0,2), (1,2) and ``indices`` (n, 3), which number the same images
+(Muttenthaler et al., doi:10.1038/s41586-025-09631-6; the format is described in the repository
+google-deepmind/alignet). Labels are the softmax of the similarities. The odd image follows from the
+largest similarity: rows are documented to end with the odd image, but the documented order of the
+similarities does not guarantee that. Arrays are read in blocks of rows, so that memory is that of
+one shard and the images' names, for any number of rows.
 """
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
+from twoalike.choice import log_choice
+from twoalike.features import StoredRows, stored_rows
 from twoalike.study import (
     PROVENANCE,
     Integers,
     TwoalikeError,
+    atomic_directory,
     atomic_path,
+    check_replaceable,
     load_parquet,
+    progress,
+    provenance,
+    require_file,
     whole_parts,
+    write_json,
 )
 
 PLAN = "labels.json"
@@ -99,7 +117,6 @@ def read_labels(folder: str | Path) -> LabelTable:
 def _read_shard(
     path: Path, places: dict[str, int]
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-    """Triplets and probabilities of a shard; new ids are added to the index."""
     import pyarrow as pa
 
     content = load_parquet(
@@ -108,25 +125,20 @@ def _read_shard(
         dictionaries=ITEMS,
         remedy="Remove it and repeat the command that made it.",
     )
-    absent = [name for name in (*ITEMS, *CHANCES) if name not in content.column_names]
-    if absent:
-        raise TwoalikeError(where=path, expected=f"a column {absent[0]}", found="none of that name")
     of = pa.types
     for names, fits, expected in (
         (ITEMS, (of.is_dictionary, of.is_integer), "image ids"),
         (CHANCES, (of.is_floating, of.is_integer), "probabilities"),
     ):
         for name in names:
-            if not any(fit(content[name].type) for fit in fits):
+            column = content[name] if name in content.column_names else None
+            if column is None or column.null_count or not any(fit(column.type) for fit in fits):
                 raise TwoalikeError(
                     where=path,
-                    expected=f"{expected} in column {name}",
-                    found=content[name].type,
+                    expected=f"{expected} in column {name}, without gaps",
+                    found="no such column" if column is None else column.type,
                     remedy="Make the labels again.",
                 )
-    gaps = [name for name in (*ITEMS, *CHANCES) if content[name].null_count]
-    if gaps:
-        raise TwoalikeError(f"column {gaps[0]} has missing values; labels have none", where=path)
     triplets = np.empty((len(content), 3), np.int32)
     for place, item in enumerate(ITEMS):
         codes = content[item].combine_chunks()
@@ -140,7 +152,6 @@ def _read_shard(
 
 
 def _check(path: Path, triplets: npt.NDArray[np.int32], chances: npt.NDArray[np.float32]) -> None:
-    """Refuse rows that are not labelled triplets, naming the first."""
     first, second, third = triplets.T
     same = (first == second) | (first == third) | (second == third)
     fair = (chances >= 0).all(axis=1) & (np.abs(chances.sum(axis=1) - 1) <= UNEVEN)
@@ -157,3 +168,175 @@ def _check(path: Path, triplets: npt.NDArray[np.int32], chances: npt.NDArray[np.
                 found=found,
                 remedy=f"{int(wrong.sum())} such rows in all; make the labels again.",
             )
+
+
+SHARD = 200_000
+"""Triplets per file, and per block of reading."""
+KINDS = {"filenames": "US", "similarities": "f", "indices": "iu"}
+"""Arrays, and the kinds of numpy types allowed for each."""
+
+
+def import_alignet(
+    path: str | Path,
+    out: str | Path,
+    *,
+    temperature: float = 1.0,
+    shard: int = SHARD,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Write AligNet's triplets as a folder of labels, all or nothing.
+
+    An image's id is the name of its file without the extension, as in a folder of images. The order
+    of rows, and of the images in a row, is that of the archive.
+
+    Parameters
+    ----------
+    path
+        Archive (.npz), compressed or not; ``indices`` may be missing.
+    out
+        Folder to make; replaced if it holds labels and ``overwrite`` is on.
+    temperature
+        Divisor of the similarities, above 0; 1 in AligNet.
+    shard
+        Triplets per file.
+
+    Returns
+    -------
+    The content of labels.json: ``triplets``, ``images``, and under ``checked`` the number of rows
+    whose odd image is not the last (``odd_not_last``) or whose largest similarities are equal
+    (``tied``), and whether ``indices`` were checked.
+    """
+    path, out = Path(path), Path(out)
+    check_replaceable(out, PLAN, overwrite=overwrite)
+    if not (np.isfinite(temperature) and temperature > 0):
+        raise TwoalikeError(
+            where="`temperature=...`", expected="a number above 0", found=f"{temperature:g}"
+        )
+    members = _members(path)
+    n = len(members["filenames"])
+    plan = provenance("labels", inputs={"archive": path}, config={"temperature": temperature})
+    plan |= {"triplets": n, "shards": -(-n // shard)}
+    names = _Names(path)
+    odd_not_last = tied = 0
+    # Close an archive that is refused half-way at once, not when its readers are collected.
+    with ExitStack() as readers, atomic_directory(out) as folder, progress() as bar:
+        task = bar.add_task("labels", total=plan["shards"], status="")
+        parts = [readers.enter_context(closing(of.blocks(shard))) for of in members.values()]
+        for number, block in enumerate(zip(*parts, strict=True)):
+            rows = dict(zip(members, block, strict=True))
+            start = number * shard
+            ids, triplets = names.take(rows["filenames"], rows.get("indices"), start)
+            pairs = _similarities(path, rows["similarities"], start)
+            write_shard(folder, number, ids, triplets, _chances(pairs, temperature), plan)
+            odd_not_last += int((2 - pairs.argmax(axis=1) != 2).sum())
+            tied += int(((pairs == pairs.max(axis=1, keepdims=True)).sum(axis=1) > 1).sum())
+            bar.update(task, advance=1)
+        images = names.finish()
+        checked = {"odd_not_last": odd_not_last, "tied": tied, "indices": "indices" in members}
+        content = {**plan, "images": images, "checked": checked}
+        write_json(folder / PLAN, content)
+    return content
+
+
+def _members(path: Path) -> dict[str, StoredRows]:
+    require_file(path, "AligNet's triplets (.npz)")
+    found = {str(name): rows for name, rows in stored_rows(path).items()}
+    needed = [name for name in KINDS if name in found or name != "indices"]
+    if any(name not in found for name in needed):
+        raise TwoalikeError(
+            where=path,
+            expected="arrays filenames, similarities and indices of shape (n, 3)",
+            found=", ".join(found) or "none",
+            remedy="Save them as plain strings and numbers, which are no pickles.",
+        )
+    members = {name: found[name] for name in needed}
+    n = len(members["filenames"])
+    for name, member in members.items():
+        if member.dtype.kind not in KINDS[name] or member.shape != (n, 3) or n == 0:
+            content = "strings" if name == "filenames" else "numbers"
+            raise TwoalikeError(
+                where=path,
+                expected=f"{name} of shape ({n or 'n'}, 3), {content}",
+                found=f"{member.dtype} of shape {member.shape}",
+            )
+    return members
+
+
+class _Names:
+    """The images read so far, and the check that each index always has the same name."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.by_index: dict[int, str] = {}
+        self.by_id: dict[str, str] = {}
+
+    def take(
+        self, filenames: npt.NDArray[Any], indices: npt.NDArray[Any] | None, start: int
+    ) -> tuple[list[str], npt.NDArray[np.int64]]:
+        """Ids of a block's images, and its triplets as indices into them, shape (n, 3)."""
+        files = np.char.decode(filenames, "utf-8") if filenames.dtype.kind == "S" else filenames
+        codes, names = pd.factorize(files.reshape(-1).astype(object))
+        triplets = np.asarray(codes, dtype=np.int64).reshape(files.shape)
+        first, second, third = triplets.T
+        twice = np.flatnonzero((first == second) | (first == third) | (second == third))
+        if len(twice):
+            raise TwoalikeError(
+                f"row {start + twice[0] + 1} has an image twice ({', '.join(files[twice[0]])})",
+                where=self.path,
+                remedy="A triplet has three different images.",
+            )
+        if indices is not None:
+            others, numbers = pd.factorize(indices.reshape(-1))
+            known = [self.by_index.setdefault(*pair) for pair in zip(numbers, names, strict=False)]
+            if (codes != others).any() or known != list(names):
+                raise self._disagreement()
+        ids = [_id(name) for name in names]
+        for one, name in zip(ids, names, strict=True):
+            other = self.by_id.setdefault(one, name)
+            if other != name:
+                raise TwoalikeError(
+                    f"{min(name, other)!r} and {max(name, other)!r} would share the id {one!r}",
+                    where=self.path,
+                    remedy="Rename one of them.",
+                )
+        return ids, triplets
+
+    def finish(self) -> int:
+        """Count the images after all rows have been read."""
+        if self.by_index and len(self.by_index) != len(self.by_id):
+            raise self._disagreement()
+        return len(self.by_id)
+
+    def _disagreement(self) -> TwoalikeError:
+        return TwoalikeError(
+            "indices and filenames disagree, so similarities may belong to other images",
+            where=self.path,
+            remedy="Get the file again.",
+        )
+
+
+def _id(filename: str) -> str:
+    """Remove the extension, as for ids in a folder of images."""
+    stem, _, ending = filename.rpartition(".")
+    return stem if stem and not stem.endswith("/") and "/" not in ending else filename
+
+
+def _similarities(
+    path: Path, values: npt.NDArray[np.floating], start: int
+) -> npt.NDArray[np.float64]:
+    pairs = values.astype(np.float64)
+    wrong = np.flatnonzero(~np.isfinite(pairs).all(axis=1))
+    if len(wrong):
+        raise TwoalikeError(
+            where=f"{path}: row {start + wrong[0] + 1}",
+            expected="finite similarities",
+            found=pairs[wrong[0]].tolist(),
+        )
+    return pairs
+
+
+def _chances(pairs: npt.NDArray[np.float64], temperature: float) -> npt.NDArray[np.float32]:
+    """Probability that image 1, 2, 3 is the odd one, shape (n, 3)."""
+    first, second, third = (pairs / temperature).T
+    logs = np.stack(log_choice((first, second, third)), axis=1)
+    return np.exp(logs).astype(np.float32)

@@ -26,7 +26,6 @@ from twoalike.distill._evidence import (
     both_sides,
 )
 from twoalike.distill._labels import LabelTable
-from twoalike.distill._prepared import PreparedImages
 from twoalike.distill._sources import (
     HELD_OUT,
     TRIPLETS,
@@ -36,9 +35,10 @@ from twoalike.distill._sources import (
     Inputs,
     LabelSource,
     Opinion,
+    PreparedImages,
     Source,
 )
-from twoalike.distill._student import Base, StudentNetwork
+from twoalike.distill._update import StudentNetwork
 from twoalike.features import AlignedVector
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError, read_json
 from twoalike.teacher import FEW_GROUPS, odd_logits, score_soft
@@ -57,9 +57,6 @@ FEWEST = 24
 """With fewer judged images a map into the human space is fitted to all images."""
 LEAST_TRIPLETS = 100
 """Fewest listed triplets to score on: fewer would say next to nothing."""
-ENOUGH_TRIPLETS, MANY_LABELS = 1000, 100_000
-"""Fewest triplets to score on where there are that many labels: the standard error of an accuracy
-is then .016 at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,41 +67,31 @@ class Agreement:
     labels: npt.NDArray[np.float64]  # the teacher's choice probabilities, (n, 3)
     triplets: Integers  # indices into the images, (n, 3)
 
-    def _logits(self, student: StudentNetwork, batch: int) -> tuple[Floats, torch.Tensor]:
-        """Logits before the temperature, shape (n, 3), and features before any head."""
+    def _logits(self, student: StudentNetwork, batch: int) -> Floats:
+        """Logits before the temperature, shape (n, 3)."""
         rows = torch.split(torch.arange(len(self.images)), batch)
         outputs = [student.output_of(self.images.stacked(r.tolist())) for r in rows]
         similarity = student.similarity_of(torch.cat([output.features for output in outputs]))
-        unmapped = torch.cat([output.unmapped for output in outputs])
-        return odd_logits(similarity.numpy(), self.triplets), unmapped
+        return odd_logits(similarity.numpy(), self.triplets)
 
     def score(
-        self,
-        student: StudentNetwork,
-        batch: int,
-        *,
-        rescale: bool = False,
-        base: Base | None = None,
+        self, student: StudentNetwork, batch: int, *, rescale: bool = False
     ) -> dict[str, float]:
         """Accuracy on choices drawn from the teacher (ties 1/k) and KL from the teacher, nats.
 
-        ``rescale`` uses the best temperature instead of the student's own. If ``base`` has a
-        classifier, ``same_class`` is the share of images whose most probable class is unchanged.
-        FloatingPointError if the student's similarities are not finite.
+        ``rescale`` uses the best temperature instead of the student's own. FloatingPointError if
+        the student's similarities are not finite.
         """
-        logits, unmapped = self._logits(student, batch)
+        logits = self._logits(student, batch)
         if not np.isfinite(logits).all():
             raise FloatingPointError("its similarities are not finite")
         temperature = best_temperature(logits, self.labels) if rescale else student.temperature
         score = score_soft(logits / temperature, self.labels)
-        found = {"accuracy": score["accuracy"], "kl": score["kl"]}
-        if base is not None and base.classifier is not None:
-            found["same_class"] = base.same_class(unmapped, self.images, batch)
-        return found
+        return {"accuracy": score["accuracy"], "kl": score["kl"]}
 
     def settle_temperature(self, student: StudentNetwork, batch: int) -> None:
         """Set the temperature at which the untrained student agrees best with the teacher."""
-        student.settle(best_temperature(self._logits(student, batch)[0], self.labels))
+        student.settle(best_temperature(self._logits(student, batch), self.labels))
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,19 +180,17 @@ def image_lesson(
     crops: Inputs | None = None,
     world: int = 1,
     rank: int = 0,
-    folder: Path | None = None,
 ) -> Lesson:
     """All triplets of each batch of images, labelled by a teacher.
 
-    ``folder`` is where the processes of a machine share prepared images; ``crops`` make an input
-    of a crop of an image, where there are no classes.
+    ``crops`` make an input of a crop of an image, where there are no classes.
     """
     kept, aside = division.kept, division.aside
     stream = BatchStream(len(kept), config.batch, config.seed, world, rank)
     learnt = opinion.only(kept)
     few = np.arange(min(PROBE, len(kept)))
     order = [images.rows[aside], images.rows[kept[few]], images.rows[kept]]
-    store = PreparedImages(order, inputs.shape, folder)
+    store = PreparedImages(order, inputs.shape)
     prepared = partial(ImageSet, inputs=inputs, seed=config.seed, store=store)
     return Lesson(
         prepared(images.only(kept), flip=config.flip),
@@ -272,13 +257,12 @@ def label_lesson(
     unreadable: Sequence[str] = (),
     world: int = 1,
     rank: int = 0,
-    folder: Path | None = None,
 ) -> Lesson:
     """Triplets with given labels; images in none of them are ignored.
 
     The student is scored on the triplets of ``validation``, or, if that is None, on those of
     ``labels`` whose images are all held out. Triplets of an image that is ``unreadable`` are left
-    out. ``folder`` is where the processes of a machine share prepared images.
+    out.
     """
     triplets, probabilities = _readable(images, unreadable, labels, "labels")
     if validation is None:
@@ -289,8 +273,8 @@ def label_lesson(
     is_out = np.zeros(len(images), bool)
     is_out[aside] = True
     learnt, all_out = ~is_out[triplets].any(axis=1), is_out[tested].all(axis=1)
-    n_listed = len(triplets) if validation is None else None
-    _check_division(config, len(aside), learnt, int(all_out.sum()), n_listed)
+    n_tested, listed = int(all_out.sum()), validation is None
+    _check_division(config, len(aside), learnt, n_tested, listed=listed)
     own_triplets = triplets if learnt.all() else triplets[learnt]
     # By counting: to sort 30 million rows would take many times their memory.
     used = np.flatnonzero(np.bincount(own_triplets.ravel(), minlength=len(images)))
@@ -300,7 +284,7 @@ def label_lesson(
     stream = BatchStream(len(rows), config.batch, config.seed, world, rank, of="labelled triplets")
     few = slice(0, PROBE)
     order = [images.rows[aside], images.rows[np.unique(own_triplets[few])], images.rows[used]]
-    store = PreparedImages(order, inputs.shape, folder)
+    store = PreparedImages(order, inputs.shape)
     prepared = partial(ImageSet, inputs=inputs, seed=config.seed, store=store)
 
     def scored(rows: Integers, probabilities: npt.NDArray[np.float32]) -> Agreement:
@@ -316,12 +300,6 @@ def label_lesson(
         scored(tested[all_out], chances[all_out]) if len(aside) else None,
         dropped=int((~learnt).sum() - (all_out.sum() if validation is None else 0)),
     )
-
-
-def _divided(seed: int, n: int, n_out: int) -> tuple[Integers, Integers]:
-    """Training rows and held-out rows, each in order."""
-    order = np.random.default_rng([seed, HELD_OUT]).permutation(n)
-    return np.sort(order[n_out:]), np.sort(order[:n_out])
 
 
 def _readable(
@@ -341,55 +319,37 @@ def _readable(
 
 
 def _set_aside(config: DistillConfig, triplets: Integers) -> Integers:
-    """Choose which images of the triplets are held out.
+    """Choose which images of the triplets are held out: those of random triplets.
 
-    Random images first. Where there are many images, hardly a triplet has three of them: of 10
-    million triplets of a million images, 4000 random images hold less than one. The images of
-    random triplets are then held out instead.
+    Of 10 million triplets of a million images, 4000 images at random would hold less than one.
     """
-    shown = np.flatnonzero(np.bincount(triplets.ravel()))
-    n_out = min(round(config.held_out * len(shown)), MOST_VALIDATION)
-    at_random = shown[_divided(config.seed, len(shown), n_out)[1]]
-    if n_out < 3 or _n_within(triplets, at_random) >= _fewest(len(triplets)):
-        return at_random
-    rng = np.random.default_rng([config.seed, HELD_OUT])
-    some = rng.permutation(len(triplets))[:n_out]
-    images = triplets[some].ravel()
-    _, first = np.unique(images, return_index=True)
-    # Triplets in turn, as long as their images are not too many.
-    last = np.sort(first)[n_out] // 3 if len(first) > n_out else len(some)
-    of_triplets = np.unique(images[: 3 * last])
-    return max(at_random, of_triplets, key=lambda rows: _n_within(triplets, rows))
+    shown = np.count_nonzero(np.bincount(triplets.ravel()))
+    n_out = min(round(config.held_out * shown), MOST_VALIDATION)
+    order = np.random.default_rng([config.seed, HELD_OUT]).permutation(len(triplets))[:n_out]
+    return _first_images(triplets[order], n_out)
 
 
-def _n_within(triplets: Integers, rows: Integers) -> int:
-    """Count triplets whose three images are among these."""
-    is_in = np.zeros(int(triplets.max()) + 1, bool)
-    is_in[rows] = True
-    return int(is_in[triplets].all(axis=1).sum())
-
-
-def _fewest(n_labels: int) -> int:
-    """Fewest triplets to score on, of so many labels."""
-    return ENOUGH_TRIPLETS if n_labels >= MANY_LABELS else LEAST_TRIPLETS
+def _first_images(triplets: Integers, most: int = MOST_VALIDATION) -> Integers:
+    """Images of the first triplets, up to a number, in order."""
+    _, first = np.unique(triplets, return_index=True)
+    return np.sort(triplets.ravel()[np.sort(first)[:most]])
 
 
 def _check_division(
-    config: DistillConfig, n_aside: int, learnt: Booleans, n_tested: int, n_listed: int | None
+    config: DistillConfig, n_aside: int, learnt: Booleans, n_tested: int, *, listed: bool
 ) -> None:
     """Refuse held-out images that leave too few triplets to score on, or none for training.
 
-    ``n_listed`` is the number of triplets that they are taken from; None: there are others for it.
+    ``listed``: whether those to score on are taken from the labels, and not from others.
     """
-    fewest = LEAST_TRIPLETS if n_listed is None else _fewest(n_listed)
-    if n_aside and n_tested < fewest:
+    if (n_aside or (listed and config.held_out)) and n_tested < LEAST_TRIPLETS:
         raise TwoalikeError(
             f"{n_aside} held-out images leave {n_tested} labelled triplets to score on; at least "
-            f"{fewest:,} are needed",
-            remedy="Give more triplets in `validation=...`, or leave it out."
-            if n_listed is None
-            else f"Give `validation=...`, raise held_out in the recipe (it is "
-            f"{config.held_out:g}), or set it to 0.",
+            f"{LEAST_TRIPLETS} are needed",
+            remedy="Give `validation=...`, raise held_out in the recipe (it is "
+            f"{config.held_out:g}), or set it to 0."
+            if listed
+            else "Give more triplets in `validation=...`, or leave it out.",
         )
     if not learnt.any():
         raise TwoalikeError(
@@ -397,16 +357,6 @@ def _check_division(
             "images, so none is left for training",
             remedy="Validate on triplets of fewer images.",
         )
-
-
-def _first_images(triplets: Integers) -> Integers:
-    """Images of the first triplets, up to the number that is scored on."""
-    _, first = np.unique(triplets, return_index=True)
-    n_triplets = len(triplets)
-    if len(first) > MOST_VALIDATION:
-        # Position of the first image beyond that number; its triplet is the first to be left out.
-        n_triplets = int(np.sort(first)[MOST_VALIDATION] // 3)
-    return np.unique(triplets[:n_triplets])
 
 
 def check_control(

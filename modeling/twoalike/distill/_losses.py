@@ -7,10 +7,9 @@ computed in float32, outside autocast: errors of dot products in bfloat16 reach 
 ``kl``          KL divergence of the student's choice probabilities from the teacher's
 ``jsd``         Jensen-Shannon divergence of the two, bounded by ln 2
 ``hard``        cross-entropy with the teacher's most probable odd one, ignoring uncertainty
-``relational``  1 minus the correlation of the two similarity matrices
 ==============  ===================================================================
 
-The first three are those of AligNet (doi:10.1038/s41586-025-09631-6), computed from log-softmax so
+They are those of AligNet (doi:10.1038/s41586-025-09631-6), computed from log-softmax so
 that large differences between similarities leave gradients finite.
 """
 
@@ -22,10 +21,6 @@ from torch.nn import functional
 
 from twoalike.choice import log_choice, pair_similarities
 from twoalike.distill._config import Objective, Similarity
-
-CLASS_TEMPERATURE = 2.0
-"""Of class probabilities to be preserved: the choice of Li and Hoiem, who use the weight 1 and,
-unlike Hinton et al., do not multiply the term by the square of the temperature."""
 
 NEIGHBOUR_TEMPERATURE = 0.1
 """Of cosines, as in gLocal."""
@@ -99,22 +94,6 @@ def triplet_loss(
     return TRIPLET_LOSSES[objective](student, teacher).mean()
 
 
-def relational_loss(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
-    """1 minus Pearson's correlation of two similarity matrices off their diagonals.
-
-    It does not depend on the scale or the zero of the student's similarities: as in relational
-    distillation (Park et al., CVPR 2019), only the teacher's geometry is learnt.
-
-    Parameters
-    ----------
-    student, teacher
-        Symmetric, shape (B, B), float32.
-    """
-    row, column = torch.triu_indices(len(student), len(student), offset=1, device=student.device)
-    ours, theirs = (m[row, column] - m[row, column].mean() for m in (student, teacher))
-    return 1 - functional.cosine_similarity(ours, theirs, dim=0)
-
-
 def neighbour_divergence(features: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
     """KL divergence of each image's neighbours in a batch from the previous ones, in nats.
 
@@ -139,32 +118,6 @@ def _neighbours(x: torch.Tensor) -> torch.Tensor:
     itself = torch.eye(len(x), dtype=torch.bool, device=x.device)
     cosine = (unit @ unit.T / NEIGHBOUR_TEMPERATURE).masked_fill(itself, -1e4)
     return functional.log_softmax(cosine, dim=1)
-
-
-def class_divergence(scores: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
-    """KL divergence of a network's class probabilities from the previous ones, in nats.
-
-    Both are taken at temperature 2, which gives improbable classes more weight: learning without
-    forgetting (Li & Hoiem 2017, doi:10.1109/TPAMI.2017.2773081, whose cross-entropy differs by the
-    entropy of the previous probabilities, a constant).
-
-    Parameters
-    ----------
-    scores, before
-        Current and previous logits of the same images, shape (B, c), of any precision.
-
-    Examples
-    --------
-    >>> scores = torch.tensor([[4.0, 0.0], [0.0, 0.0]])
-    >>> class_divergence(scores, scores).item()
-    0.0
-    """
-    with torch.autocast(scores.device.type, enabled=False):
-        ours, theirs = (
-            functional.log_softmax(values.float() / CLASS_TEMPERATURE, dim=1)
-            for values in (scores, before)
-        )
-        return functional.kl_div(ours, theirs, reduction="batchmean", log_target=True)
 
 
 def _divergence(teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:
@@ -196,5 +149,5 @@ TRIPLET_LOSSES: Mapping[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor
 }
 """Objectives of triplets by name: functions of the student's log-probabilities and the teacher's
 probabilities, both (n, 3), that return a loss by triplet, (n,)."""
-UNCALIBRATED = ("hard", "relational")
-"""Objectives that teach no temperature, or one far too confident: it is fitted afterwards."""
+UNCALIBRATED = ("hard",)
+"""Objectives that teach a temperature far too confident: it is fitted afterwards."""

@@ -1,6 +1,7 @@
 """Distillation, from files to a student's folder."""
 
-import sys
+import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,15 +10,14 @@ from typing import Any
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
 
-from twoalike.backbones import Backbone, TokenPool, weights_sha256, without_unreadable
+from twoalike.backbones import Backbone, TokenPool, without_unreadable
 from twoalike.collections import Collection, as_collection
-from twoalike.distill._activations import frozen_part, restore
 from twoalike.distill._checkpoint import checkpoints_of, nothing_left
 from twoalike.distill._config import DistillConfig, load_recipe
 from twoalike.distill._evidence import Cropped, Found, both_sides, ceiling, plain_vector
 from twoalike.distill._export import Student, write_student
-from twoalike.distill._fabric import expect_dropped_layers, make_fabric
 from twoalike.distill._inputs import (
     Given,
     Guidance,
@@ -36,11 +36,10 @@ from twoalike.distill._lesson import (
     image_lesson,
     label_lesson,
 )
-from twoalike.distill._loop import ClosedForm, Trainer, enough_memory
-from twoalike.distill._prepared import machine_folder
+from twoalike.distill._loop import ClosedForm, Trainer
 from twoalike.distill._sources import HEAD, Inputs, Opinion, seed_of
-from twoalike.distill._student import StudentNetwork, dense_head, identity_head
-from twoalike.distill._trainable import TRIALS, find_idle, prepare_training
+from twoalike.distill._trainable import frozen_part, prepare_training, restore
+from twoalike.distill._update import StudentNetwork, dense_head, identity_head
 from twoalike.features import AlignedVector, FeatureTable, join_parts
 from twoalike.study import TwoalikeError, hold_output, provenance
 from twoalike.tables import LabelSource, classes_of
@@ -143,7 +142,7 @@ def distill(
                 unreadable: tuple[str, ...] = ()
                 seen = chosen_images(as_collection(images), only)
                 backbone = starting_network(student, config, weights, untrained, pool, block)
-                fabric = make_fabric(device, config.precision, config.parallel)
+                fabric = make_fabric(device, config.precision)
                 if skip_unreadable:
                     share = fabric.global_rank, fabric.world_size
                     seen, unreadable = without_unreadable(seen, config.workers, *share)
@@ -153,50 +152,82 @@ def distill(
 
 
 def _distil(given: Given, fabric: Fabric, resume: bool) -> None:
-    """Go from the inputs to the student's folder."""
     config, backbone, initial = given.config, given.backbone, given.backbone.weights_sha256
     trained = prepare_training(backbone, config)
-    with machine_folder(fabric, config.workers) as folder:
-        with fabric.rank_zero_first():
-            lesson, module = _lesson(given, trained, fabric, folder)
-            origin = given.guidance.origin
-        if (control := given.guidance.control) is not None:
-            check_control(control, config, given.images, lesson, origin["sha256"])
-        network = _network(given, module, lesson, fabric.device)
-        start = _find_start(config, network, lesson)
-        if config.train == "probe":
-            log = [{"step": 0, "held_out": start.held_out["start"]}] if start.closed else []
-            made = Made(network, 0, 0.0, log, {"learnt": 0})
-        else:
-            fingerprint = {
-                "config": config.model_dump(mode="json"),
-                "teacher": origin["sha256"],
-                "student": initial,
-                "images": given.images.digest,
-                "processes": fabric.world_size,
-                "classifier": weights_sha256(backbone.classifier) if backbone.classifier else None,
-                **backbone.tokens,
-            }
-            made = _train(given, fabric, network, lesson, start, fingerprint, resume)
-        if fabric.is_global_zero:
-            made.student.to(fabric.device)
-            vector, scores = _final_vector(given, made, lesson, start)
-            _write(
-                given, made, lesson, vector, {"initial_sha256": initial, "teacher": origin} | scores
-            )
-        fabric.barrier()
+    with fabric.rank_zero_first():
+        lesson, module = _lesson(given, trained, fabric)
+        origin = given.guidance.origin
+    if (control := given.guidance.control) is not None:
+        check_control(control, config, given.images, lesson, origin["sha256"])
+    network = _network(given, module, lesson, fabric.device)
+    start = _find_start(config, network, lesson)
+    if config.train == "probe":
+        log = [{"step": 0, "held_out": start.held_out["start"]}] if start.closed else []
+        made = Made(network, 0, 0.0, log, 0)
+    else:
+        fingerprint = {
+            "config": config.model_dump(mode="json"),
+            "teacher": origin["sha256"],
+            "student": initial,
+            "images": given.images.digest,
+            "processes": fabric.world_size,
+            **backbone.tokens,
+        }
+        trainer = Trainer(fabric, network, lesson, config, given.out, fingerprint, start.closed)
+        if resume:
+            trainer.resume()
+        trainer.run()
+        named = network.named_parameters()
+        learnt = sum(
+            p.numel() for name, p in named if p.requires_grad and name != "log_temperature"
+        )
+        made = Made(*trainer.finish(), trainer.log, learnt)
+    if fabric.is_global_zero:
+        vector, scores = _final_vector(given, made, lesson, start)
+        known = {"initial_sha256": initial, "teacher": origin}
+        _write(given, made, lesson, vector, known | scores)
+    fabric.barrier()
+
+
+def make_fabric(device: str, precision: str) -> Fabric:
+    """Make the Fabric of this process: alone, or one of those started by torchrun or SLURM."""
+    world = int(os.environ.get("WORLD_SIZE", os.environ.get("SLURM_NTASKS", "1")))
+    together = int(os.environ.get("LOCAL_WORLD_SIZE", os.environ.get("SLURM_NTASKS_PER_NODE", "1")))
+    if world > 1 and not os.environ.keys() & {"WORLD_SIZE", "SLURM_NTASKS_PER_NODE"}:
+        raise TwoalikeError(
+            where="SLURM",
+            expected="--ntasks-per-node, which says where each process is",
+            found=f"--ntasks={world} alone",
+            remedy="Give --nodes and --ntasks-per-node instead.",
+        )
+    accelerator, _, number = device.partition(":")
+    if accelerator == "auto":
+        accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+    if accelerator == "cuda" and not torch.cuda.is_available():
+        raise TwoalikeError(
+            "torch finds no CUDA GPU", where="`device=cuda`", remedy="Use `device=cpu`."
+        )
+    with warnings.catch_warnings():
+        if world == 1:  # started by hand on a login node, where srun exists but is not needed
+            warnings.filterwarnings("ignore", message="The `srun` command is available")
+        fabric = Fabric(
+            accelerator=accelerator,
+            devices=[int(number)] if number else together,
+            num_nodes=max(world // together, 1),
+            precision="bf16-mixed" if precision == "bf16" else "32-true",
+            # Networks may hold weights without a gradient, and leave out layers at random.
+            strategy="auto" if world == 1 else DDPStrategy(find_unused_parameters=True),
+        )
+        fabric.launch()
+    return fabric
 
 
 def _lesson(
-    given: Given, module: torch.nn.Module, fabric: Fabric, folder: Path | None
+    given: Given, module: torch.nn.Module, fabric: Fabric
 ) -> tuple[Lesson, torch.nn.Module]:
     """Learn from all triplets of each batch, or from listed ones; and the module that does."""
     config, seen, backbone, guidance = given.config, given.images, given.backbone, given.guidance
-    place: dict[str, Any] = {
-        "world": fabric.world_size,
-        "rank": fabric.global_rank,
-        "folder": folder,
-    }
+    place: dict[str, Any] = {"world": fabric.world_size, "rank": fabric.global_rank}
     if (teacher := guidance.teacher) is None:
         assert guidance.labels is not None
         table = read_labels(guidance.labels)
@@ -213,7 +244,7 @@ def _lesson(
     if features is None and teacher.needs_features:
         features = teacher_features(given, teacher, same)
     average = teacher.description.get("labels") if config.average == "teacher" else config.average
-    opinion = Opinion.of(teacher, seen.ids, features, average or "predictive", beside)
+    opinion = Opinion.of(teacher, seen.ids, features, average or "predictive")
     inputs: Inputs = backbone.preprocessing
     place["crops"] = Cropped.of(backbone.preprocessing)
     if divided is not None:
@@ -224,7 +255,6 @@ def _lesson(
 def _network(
     given: Given, module: torch.nn.Module, lesson: Lesson, device: torch.device
 ) -> StudentNetwork:
-    """Assemble the network to train, at the temperature that fits it best at the start."""
     config, p = given.config, given.backbone.n_features
     seed = seed_of(config.seed, HEAD)
     head = None
@@ -236,7 +266,7 @@ def _network(
         module, head, similarity=config.similarity, temperature=config.temperature or 1.0
     ).to(device)
     # Before anything is computed: another memory layout changes the last bits.
-    if config.channels_last and config.parallel == "ddp":  # fsdp shards plain layouts only
+    if config.channels_last:
         network.to(memory_format=torch.channels_last)
     if config.temperature is None:
         lesson.probe.settle_temperature(network, config.batch)
@@ -255,7 +285,6 @@ class Start:
 
 
 def _find_start(config: DistillConfig, network: StudentNetwork, lesson: Lesson) -> "Start":
-    """Find the closed form, and score it and the network itself."""
     sides = lesson.sides
     if sides is None:
         if lesson.agreement is None:
@@ -283,62 +312,7 @@ class Made:
     step: int
     mix: float
     log: list[dict[str, Any]]
-    summary: dict[str, Any]
-
-
-def _train(
-    given: Given,
-    fabric: Fabric,
-    network: StudentNetwork,
-    lesson: Lesson,
-    start: Start,
-    fingerprint: dict[str, Any],
-    resume: bool,
-) -> Made:
-    """Take all steps, and the weights that held-out images prefer."""
-    idle = _leave_idle(given, network, lesson, fabric)
-    learnt = sum(
-        weights.numel()
-        for name, weights in network.named_parameters()
-        if weights.requires_grad and name != "log_temperature"
-    )
-    kept = given.backbone.classifier
-    trainer = Trainer(
-        fabric, network, lesson, given.config, given.out, fingerprint, kept, start.closed
-    )
-    if resume:
-        trainer.resume()
-    trainer.run()
-    trained, step, mix = trainer.finish()
-    summary = {"learnt": learnt} | ({"idle": idle} if idle else {})
-    return Made(trained, step, mix, trainer.log, summary)
-
-
-def _leave_idle(given: Given, network: StudentNetwork, lesson: Lesson, fabric: Fabric) -> list[str]:
-    """Exclude weights from training that never get a gradient, and return their names."""
-    inputs = torch.zeros(2, *lesson.images.inputs.shape, device=fabric.device)
-    sharded = given.config.parallel == "fsdp"
-    with enough_memory(given.config, 1):
-        idle, dropped, random = find_idle(network, inputs, TRIALS if sharded else 1)
-    for name in idle:
-        network.get_parameter(name).requires_grad_(False)
-    if sharded and dropped and random:
-        raise TwoalikeError(
-            where="parallel = 'fsdp'",
-            expected="a network that uses the same layers in every process",
-            found=f"{given.backbone.name}, which leaves out layers at random in training",
-            remedy="Use 'ddp', or build the network without.",
-        )
-    if dropped or random:
-        expect_dropped_layers(fabric)
-    if idle and fabric.is_global_zero:
-        few = ", ".join(idle[:4]) + (", ..." if len(idle) > 4 else "")
-        print(  # noqa: T201
-            f"{given.backbone.name}: {len(idle)} of its weight tensors ({few}) do not affect "
-            "its features and stay as they are.",
-            file=sys.stderr,
-        )
-    return [name.removeprefix("backbone.") for name in idle]
+    learnt: int  # weights that were trained
 
 
 def _final_vector(
@@ -359,9 +333,6 @@ def _final_vector(
             tested = settings.fit(found.evidence())
             score = found.score(tested)
             held_out["student"] = score.as_dict()
-            for name, step in (("start", 0), ("student", made.step)):
-                kept = "same_class" in by_step.get(step, {})
-                held_out[name] |= {"same_class": by_step[step]["same_class"]} if kept else {}
             if config.temperature is None:
                 student.settle(score.temperature)
             rows += both_sides("student", found, tested)
@@ -385,7 +356,6 @@ def _final_vector(
 def _write(
     given: Given, made: Made, lesson: Lesson, vector: AlignedVector, scores: dict[str, Any]
 ) -> None:
-    """Describe the student, and write its folder."""
     config, student = given.config, made.student
     unreadable = {"unreadable": list(given.unreadable)} if given.unreadable else {}
     summary = {
@@ -399,7 +369,7 @@ def _write(
             "held_out_sha256": lesson.held_out_sha256,
             **unreadable,
         },
-        **made.summary,
+        "learnt": made.learnt,
     }
     student.backbone, student.vector = restore(student.backbone), vector
     settings, files = config.model_dump(mode="json"), given.guidance.files

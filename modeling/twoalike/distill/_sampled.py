@@ -120,7 +120,6 @@ class TripletStream:
         self._pools = lru_cache(maxsize=1)(self._deal)
 
     def _check(self) -> None:
-        """Refuse clusters to which the rule cannot be applied."""
         n, sizes, least = int(self._size.sum()), self._size, LEAST[self.rule]
         faults = {
             "at least 3 images": (n < 3, n),
@@ -183,7 +182,6 @@ class TripletStream:
     def _of_pool(
         self, number: int, pool: int, images: Integers, part: Integers
     ) -> npt.NDArray[np.int64]:
-        """All triplets of a pool, shape (k, 3)."""
         rng = self._rng(number, pool)
         starts = np.flatnonzero(np.diff(part, prepend=-1))
         sizes = np.diff(starts, append=len(part))
@@ -385,10 +383,9 @@ class _Labeller:
         """Probability that item 1, 2, 3 is the odd one, shape (n, 3)."""
         if not isinstance(self.by, AffineTeacher):
             return np.asarray(self.by.choice_probabilities(triplets), np.float32)
-        rows, places = np.unique(triplets, return_inverse=True)
-        ids = tuple(self.images.ids[row] for row in rows)
-        x = self.by.embed(FeatureTable(ids, self.images.values[rows], self.images.meta))
-        return matrix_probabilities(x @ x.T, places.reshape(-1, 3), self.by.temperature)
+        images, places = self.images.shown(triplets)
+        x = self.by.embed(images)
+        return matrix_probabilities(x @ x.T, places, self.by.temperature)
 
 
 def _labeller(source: "str | Path | Posterior | AffineTeacher", table: FeatureTable) -> _Labeller:

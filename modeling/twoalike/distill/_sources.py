@@ -5,14 +5,14 @@ function of seed, number and process alone: no state is stored, so a stopped run
 and each of several processes knows its share without communication.
 """
 
-import hashlib
-from collections.abc import Iterator, Sequence
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import comb
-from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +21,8 @@ from torch.utils.data import Dataset
 
 from twoalike.collections import Collection
 from twoalike.distill._losses import choice_logs
-from twoalike.distill._prepared import PreparedImages
 from twoalike.features import FeatureTable
-from twoalike.study import Booleans, Floats, Integers, TwoalikeError, atomic_path, counted
+from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted
 from twoalike.teacher import AffineTeacher, Teacher
 
 Average = Literal["predictive", "plugin", "draw"]
@@ -32,8 +31,8 @@ Sampling = Literal["uniform", "scales"]
 """Of a batch's triplets: any three images, or neighbours at all scales."""
 AT_ONCE = 2**20
 """Triplets of all draws whose probabilities are computed together, in some 50 MB."""
-LEAST_SHARED = 2**28
-"""Bytes of positions from which they are shared: fewer are faster in each process's memory."""
+CACHE_BYTES = 2 * 1024**3
+"""Most memory for prepared images, or activations, of the processes of one machine."""
 ORDER, TRIPLETS, NOISE, FLIP, HELD_OUT, _, DRAW, HEAD = range(8)
 """Purposes of randomness, each with its own numbers; one is that of labels to be made."""
 
@@ -150,8 +149,7 @@ class Opinion:
     which images people's judgments themselves are known. Where ``positions`` are those of a map for
     all images alike, ``judgments`` (n, d) are the positions of judged images that label triplets of
     these alone: what a map says of a triplet shrinks with what it cannot know, so the two kinds of
-    positions do not mix within one. Positions may be mapped from a file that all processes share,
-    so :meth:`only` does not copy them.
+    positions do not mix within one.
     """
 
     def __init__(
@@ -178,24 +176,17 @@ class Opinion:
         ids: Sequence[str],
         features: FeatureTable | None,
         average: Average,
-        folder: Path,
     ) -> "Opinion":
-        """Take a teacher's similarities of images, and people's own where these are known.
-
-        Positions of a large collection are in a file in ``folder``.
-        """
+        """Take a teacher's similarities of images, and people's own where these are known."""
         judged = np.isin(ids, teacher.known_ids)
-        if not isinstance(teacher, AffineTeacher) or features is None:
+        if not isinstance(teacher, AffineTeacher) or teacher.known is None:
             return cls(teacher.positions(ids, features), average, judged)
-        if teacher.known is None:
-            return cls(_positions(teacher, ids, features, folder), average, judged)
         row_of = {name: row for row, name in enumerate(teacher.known_ids)}
         judgments = np.zeros((len(ids), teacher.known.shape[1]), np.float32)
         known = teacher.known / np.sqrt(np.float32(teacher.temperature))
         judgments[judged] = known[[row_of[name] for name in ids if name in row_of]]
         everywhere = replace(teacher, known_ids=(), known=None)
-        positions = _positions(everywhere, ids, features, folder)
-        return cls(positions, average, judged, judgments)
+        return cls(everywhere.positions(ids, features), average, judged, judgments)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -267,34 +258,6 @@ class Opinion:
         return scale_triplets(own[:, None] + own - 2 * similarity, most, rng)
 
 
-def _positions(
-    teacher: AffineTeacher, ids: Sequence[str], features: FeatureTable, folder: Path
-) -> npt.NDArray[np.float32]:
-    """Positions of n objects, shape (1, n, D); large ones are in a file that processes share.
-
-    Eight processes with the positions of 1.28 million images in 1,201 dimensions would hold 46 GiB;
-    mapped, a machine has them once, in the operating system's cache.
-    """
-    shape = (1, len(ids), teacher.width)
-    if 4 * shape[1] * shape[2] < LEAST_SHARED:
-        return teacher.positions(ids, features)
-    numbers = (teacher.scale, teacher.identity, teacher.temperature, teacher.known is None)
-    origin = [features.digest, teacher.description["arrays_sha256"], repr(numbers), *ids]
-    digest = hashlib.sha256("\n".join(origin).encode()).hexdigest()
-    path = folder / f"teacher_positions-{digest[:16]}.npy"
-    if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        with atomic_path(path) as temporary:
-            made, start = np.lib.format.open_memmap(temporary, "w+", np.float32, shape), 0
-            for block in teacher.position_blocks(ids, features):
-                made[0, start : start + len(block)] = block
-                start += len(block)
-            made.flush()
-    # Changes would stay with this process; torch refuses arrays that cannot be changed.
-    positions: npt.NDArray[np.float32] = np.load(path, mmap_mode="c", allow_pickle=False)
-    return positions
-
-
 class ImageSource:
     """Batches of images with all their triplets, or ``most`` of them, labelled by a teacher."""
 
@@ -316,10 +279,6 @@ class ImageSource:
         rng, own = self._rng(TRIPLETS, number), self._rng(DRAW, number)
         triplets = self.opinion.triplets(images, self.most, device, rng, self.sampling)
         return triplets, self.opinion.probabilities(images, triplets, device, own)
-
-    def similarity(self, number: int, images: torch.Tensor, device: torch.device) -> torch.Tensor:
-        """Return the teacher's similarities of a batch, shape (B, B)."""
-        return self.opinion.similarity(images, device, self._rng(DRAW, number)).mean(dim=0)
 
     def _rng(self, purpose: int, number: int) -> np.random.Generator:
         return np.random.default_rng([self.stream.seed, purpose, number, self.stream.rank])
@@ -350,7 +309,6 @@ class LabelSource:
         )
 
     def _images(self, number: int) -> Integers:
-        """Images of a batch, each once, in order."""
         return np.unique(self.triplets[self.stream.indices(number)])
 
 
@@ -369,6 +327,34 @@ class Inputs(Protocol):
     def read(self, images: Collection, index: int) -> torch.Tensor:
         """Input of that shape, float32."""
         ...
+
+
+class PreparedImages:
+    """Inputs of a network by row of a collection, float32, each made when it is first asked for.
+
+    ``rows`` are the rows of the collection, most important first, of which as many are kept as fit;
+    rows may recur. Processes that load images for this one keep none.
+    """
+
+    def __init__(self, rows: Sequence[Integers], shape: tuple[int, ...]) -> None:
+        every = np.concatenate(list(rows))
+        _, first = np.unique(every, return_index=True)
+        together = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        most = CACHE_BYTES // together // (4 * math.prod(shape))
+        self.kept = set(every[np.sort(first)[:most]].tolist())
+        self.made: dict[int, torch.Tensor] = {}
+
+    def get(self, row: int, make: Callable[[], torch.Tensor]) -> torch.Tensor:
+        """Input of a row."""
+        if row not in self.made:
+            image = make()
+            if row not in self.kept:
+                return image
+            self.made[row] = image
+        return self.made[row]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"kept": set(), "made": {}}
 
 
 class ImageSet(Dataset[tuple[int, torch.Tensor]]):

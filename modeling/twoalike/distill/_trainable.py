@@ -13,36 +13,45 @@ Adapters: a layer's weights W become W + B A, where A has few rows and B as few 
 (arXiv:2106.09685). A is random and B zero at first, so the initial network is unchanged. Decay to
 the initial weights pulls B to zero and thus the sum to W. The adapters are those of peft.
 
-Idle weights: some networks hold weights that do not take part in their features, such as a
-classifier, a pooler or the scale of a comparison with texts. Processes that train together would
-wait for ever for their gradients, so they are found once, by a backward pass, and left alone.
-
 Checkpointing: the activations within a block are dropped and computed again in the backward pass
-(Chen et al. 2016, arXiv:1604.06174). The noise of layers such as dropout is repeated, so that the
-gradient is the same.
+(Chen et al. 2016, arXiv:1604.06174).
+
+Activations of the frozen part are computed once: a run looks at each image tens of times, and the
+blocks that are not trained give the same each time. Where the first trained block is one module
+with one input, and the inputs of all images fit into memory, the network runs from there: what
+comes before the block passes its input on, and the block takes the stored activation instead.
+Whether that gives the same features is tried on the first images; networks of another form read
+their images at every step.
 """
 
 import re
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from functools import partial
-from random import getstate
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
-from torch.utils.checkpoint import checkpoint
 
-from twoalike.backbones import Backbone
+from twoalike.backbones import Backbone, pooled_features
+from twoalike.collections import Collection
 from twoalike.distill._config import DistillConfig
-from twoalike.distill._fabric import lists_of_blocks
-from twoalike.study import Floats, TwoalikeError, how_to_install, shortened
+from twoalike.distill._evidence import Cropped
+from twoalike.distill._sources import CACHE_BYTES
+from twoalike.features import FeatureTable, read_features, write_features
+from twoalike.study import Floats, TwoalikeError, atomic_path
 
 TOLERANCE = 1e-5
 """Largest difference of an exported network from the trained one."""
 TRIAL = 0.02
 """Standard deviation of B when testing whether adapters can be merged into the weights."""
+_ENDINGS = ("_features.npz", "_activations.npy")
+TRIED = 3
+"""Images on which the end of a network alone is compared with the whole."""
 
 
 def difference(found: Floats, expected: Floats) -> float:
@@ -71,7 +80,7 @@ def prepare_training(backbone: Backbone, config: DistillConfig) -> nn.Module:
     module = backbone.module
     module.requires_grad_(config.train in {"full", "lora"})
     if config.checkpointing and config.train != "probe":
-        compute_twice(module, backbone.network)
+        compute_twice(backbone.network)
     if config.train == "lora":
         size = backbone.preprocessing.size
         return add_adapters(module, config.lora_rank, config.lora_targets, size, config.seed)
@@ -91,8 +100,7 @@ def prepare_training(backbone: Backbone, config: DistillConfig) -> nn.Module:
 
 
 def trained_network(module: nn.Module) -> nn.Module:
-    """Remove what was needed for training only: adapters are merged into the weights."""
-    computed_once(module)
+    """Merge adapters into the weights."""
     if callable(merged := getattr(module, "merge_and_unload", None)):
         module = merged()  # layers get back their original names
     return module.requires_grad_(True)
@@ -123,7 +131,6 @@ def _blocks(network: nn.Module) -> list[list[nn.Parameter]]:
 
 
 def _timm_groups(network: nn.Module) -> list[list[str]]:
-    """Names of parameters by block, of timm's networks; empty for any other network."""
     if not callable(matcher := getattr(network, "group_matcher", None)):
         return []
     from timm.models import group_parameters
@@ -169,7 +176,8 @@ def add_adapters(
     ``targets`` are endings of layers' names; if empty, all linear layers and ungrouped convolutions
     except the first, which sees pixels, get adapters.
     """
-    peft = _peft()
+    import peft
+
     # A pattern instead of a list, whose names would also match the endings of other names.
     pattern = "|".join(re.escape(name) for name in _adapted_layers(_layers(module, size), targets))
     settings = peft.LoraConfig(r=rank, lora_alpha=rank, target_modules=pattern)
@@ -178,16 +186,6 @@ def add_adapters(
         adapted: nn.Module = peft.get_peft_model(module, settings)
     _try_merging(adapted, size)
     return adapted
-
-
-def _peft() -> Any:
-    try:
-        import peft
-    except ModuleNotFoundError as error:
-        raise TwoalikeError(
-            f"train = 'lora' needs the package {error.name!r}", remedy=how_to_install("lora")
-        ) from error
-    return peft
 
 
 def _layers(module: nn.Module, size: int) -> list[str]:
@@ -214,7 +212,6 @@ def _layers(module: nn.Module, size: int) -> list[str]:
 
 
 def _adapted_layers(names: Sequence[str], targets: Sequence[str]) -> list[str]:
-    """Layers with one of these endings, or all except the first."""
     with_ending = {
         target: [name for name in names if f".{name}".endswith(f".{target}")] for target in targets
     }
@@ -274,111 +271,251 @@ def feature_source(backbone: Backbone, digest: str) -> dict[str, Any]:
     }
 
 
-TRIALS = 8
-"""Backward passes that look for layers dropped at random."""
-
-
-def find_idle(
-    student: nn.Module, inputs: torch.Tensor, trials: int = 1
-) -> tuple[list[str], bool, bool]:
-    """Find trainable parameters that get no gradient; the student is unchanged afterwards.
-
-    It maps ``inputs`` (n, c, h, w), any on its device, to an output with ``features``, ``trials``
-    times in training mode and once in evaluation mode.
-
-    Returns
-    -------
-    Names of parameters that get none; whether others get one in some passes only; and whether
-    training draws random numbers, as it does where layers are left out at random.
-    """
-    learnt = {name: p for name, p in student.named_parameters() if p.requires_grad}
-    training, random, counts = student.training, False, dict.fromkeys(learnt, 0)
-    devices = [inputs.device] if inputs.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        for trial in range(trials + 1):
-            torch.manual_seed(trial)
-            before = _generators(devices)
-            output = student.train(trial > 0)(inputs)
-            random |= before != _generators(devices)
-            loss = output.features.float().square().sum() + output.temperature.sum()
-            gradients = torch.autograd.grad(loss, list(learnt.values()), allow_unused=True)
-            for name, gradient in zip(learnt, gradients, strict=True):
-                counts[name] += gradient is not None
-    student.train(training)
-    idle = [name for name, count in counts.items() if not count]
-    return idle, any(0 < count <= trials for count in counts.values()), random
-
-
-def _generators(devices: list[torch.device]) -> list[Any]:
-    """States of all generators that a layer may draw from."""
-    states = [torch.get_rng_state(), *map(torch.cuda.get_rng_state, devices)]
-    return [getstate(), *(state.tolist() for state in states)]
-
-
-def compute_twice(module: nn.Module, network: nn.Module) -> None:
-    """Let a network keep the inputs of its blocks only, by its own means where it has some.
-
-    It is of timm, transformers, OpenCLIP or any other; ``module`` pools its features.
-    """
-    if callable(own := getattr(network, "gradient_checkpointing_enable", None)):
-        if getattr(network, "supports_gradient_checkpointing", True):
-            own(gradient_checkpointing_kwargs={"use_reentrant": False})
-            return
-    elif callable(own := getattr(network, "set_grad_checkpointing", None)):
-        try:
-            own(True)
-        except AssertionError:  # by which timm says that this network has none
-            pass
-        else:
-            return
-    blocks = lists_of_blocks(module)
-    if not blocks:
+def compute_twice(network: nn.Module) -> None:
+    """Let a network of timm or transformers keep the inputs of its blocks only."""
+    if getattr(network, "supports_gradient_checkpointing", False):
+        options = {"use_reentrant": False}
+        network.gradient_checkpointing_enable(gradient_checkpointing_kwargs=options)  # type: ignore[operator]
+        return
+    try:
+        network.set_grad_checkpointing(True)  # type: ignore[operator]
+    except (AttributeError, AssertionError) as error:  # the latter is timm's own
         raise TwoalikeError(
             where="checkpointing = true",
-            expected="a network with a list of blocks (nn.Sequential or nn.ModuleList)",
-            found=f"none in {type(network).__name__}",
+            expected="a network that can compute its blocks twice",
+            found=type(network).__name__,
             remedy="Leave it out, and lower `batch=...` or raise accumulate.",
-        )
-    for block in blocks:
-        # Of a function and a method, so that a copy of the network calls its own block.
-        block.forward = partial(_recomputed, block.forward)
-
-
-def computed_once(module: nn.Module) -> None:
-    """Undo :func:`compute_twice` where it changed blocks."""
-    for block in module.modules():
-        if isinstance(block.__dict__.get("forward"), partial):
-            del block.forward
-
-
-def _recomputed(forward: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    if not torch.is_grad_enabled():
-        return forward(*args, **options)
-    return checkpoint(forward, *args, use_reentrant=False, **options)
-
-
-def compile_training(student: nn.Module, device: torch.device) -> None:
-    """Compile a student's forward and backward pass in place; names of weights stay.
-
-    Shapes are those of the batch that is seen, so that the code, and with it the last bit of a
-    result, does not depend on which shapes were seen before, by a run or one that resumed.
-    """
-    try:
-        torch.compile(_trial)(torch.ones(4, device=device))
-    except Exception as error:  # each backend has errors of its own
-        reason = shortened(error.__cause__ or error, 160)
-        raise TwoalikeError(
-            f"torch cannot compile for {device.type} here ({reason})",
-            where="compile = true",
-            remedy="Install a C++ compiler (on GPUs also Triton), or leave it out.",
         ) from error
-    finally:
-        torch.compiler.reset()
-    # Of torch's own look at tensors where compiled code begins anew, which is of no consequence.
-    message = "The .grad attribute of a Tensor that is not a leaf"
-    warnings.filterwarnings("ignore", message=message, category=UserWarning)
-    student.compile(dynamic=False)
 
 
-def _trial(values: torch.Tensor) -> torch.Tensor:
-    return values.sin() + 1
+class _Held:
+    """The activation that the first trained block takes instead of its input."""
+
+    value: torch.Tensor
+
+
+class LateNetwork(nn.Module):
+    """A network from its first trained block on: activations (n, ...) to features (n, p).
+
+    The blocks are those of ``module``. Modules ``passed`` give on what they get; the others before
+    the block see blank images of ``size``.
+    """
+
+    def __init__(
+        self, module: nn.Module, block: nn.Module, passed: list[nn.Module], size: int
+    ) -> None:
+        super().__init__()
+        self.module, self._held, self._size = module, _Held(), size
+        for skipped in passed:
+            skipped.forward = _passed_on
+        # Of a function and a method, so that a copy of the network calls its own block.
+        block.forward = partial(_instead, self._held, block.forward)
+
+    def forward(self, activations: torch.Tensor) -> torch.Tensor:
+        """Features, shape (n, p), of stored activations (n, ...)."""
+        self._held.value = activations
+        blank = activations.new_zeros(1, 1, 1, 1).expand(len(activations), 3, *2 * (self._size,))
+        return torch.as_tensor(self.module(blank))
+
+
+def _passed_on(first: Any, *_: Any, **__: Any) -> Any:
+    return first
+
+
+def _instead(held: _Held, forward: Callable[..., Any], *_: Any, **__: Any) -> Any:
+    return forward(held.value)
+
+
+def restore(module: nn.Module) -> nn.Module:
+    """Undo the changes of :class:`LateNetwork`, and return the whole network."""
+    whole = module.module if isinstance(module, LateNetwork) else module
+    for part in whole.modules():
+        own = part.__dict__.get("forward")
+        if own is _passed_on or (isinstance(own, partial) and own.func is _instead):
+            del part.forward
+    return whole
+
+
+class Activations:
+    """Activations of the images of a collection, which the end of a network takes as its input."""
+
+    def __init__(self, images: Collection, values: npt.NDArray[np.float32]) -> None:
+        self.place = np.zeros(int(images.rows.max()) + 1, np.int64)
+        self.place[images.rows] = np.arange(len(images))
+        self.values = values
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of an input."""
+        return self.values.shape[1:]
+
+    def read(self, images: Collection, index: int) -> torch.Tensor:
+        """Input of an image."""
+        return torch.from_numpy(self.values[self.place[images.rows[index]]])
+
+
+def frozen_part(
+    backbone: Backbone,
+    config: DistillConfig,
+    collections: tuple[Collection, Collection | None],
+    folder: Path,
+    device: str,
+) -> tuple[nn.Module, Activations, Activations | None] | None:
+    """Divide a network that was prepared for training, and compute what its frozen part makes.
+
+    ``collections`` are all images, and those of which crops are needed as well. Activations are
+    kept in ``folder``, and so are the features that the same pass makes. None where the network
+    does not divide so, where images change from step to step, or where there are too many.
+    """
+    backbone.n_features  # noqa: B018  by blank images, which the end of the network cannot take
+    plain = not (config.flip or config.compile or config.checkpointing)
+    how = device, config.workers
+    if config.train == "probe":
+        return nn.Flatten(), *_of_both(backbone, collections, folder, how)
+    if config.train != "last" or not plain:
+        return None
+    images, _ = collections
+    some = range(min(TRIED, len(images)))
+    examples = torch.stack([backbone.preprocessing.read(images, row) for row in some])
+    backbone.module.eval()
+    found = _first_trained(backbone.module, examples)
+    if found is None or 4 * len(images) * found.inputs[0].numel() > CACHE_BYTES:
+        return None
+    inputs = _of_both(backbone, collections, folder, how, found.block)
+    late = found.late(examples)  # changes the network
+    return None if late is None else (late, *inputs)
+
+
+def _of_both(
+    backbone: Backbone,
+    collections: tuple[Collection, Collection | None],
+    folder: Path,
+    how: tuple[str, int],
+    block: nn.Module | None = None,
+) -> tuple[Activations, Activations | None]:
+    """Take inputs of a block, or else features, of the images and of their crops."""
+    images, cropped = collections
+    of_crops = replace(backbone, preprocessing=Cropped.of(backbone.preprocessing))
+    crops = None
+    if cropped is not None:
+        crops = Activations(cropped, _read(of_crops, cropped, folder / "crop", how, block))
+    return Activations(images, _read(backbone, images, folder / "student", how, block)), crops
+
+
+@dataclass(frozen=True)
+class _Division:
+    """The first trained block of a network, and what runs before it."""
+
+    module: nn.Module
+    block: nn.Module
+    beside: list[nn.Module]  # modules that end before it, those within others left out
+    siblings: list[nn.Module]  # those of them in the same container
+    inputs: torch.Tensor  # of the block, for some images
+    features: torch.Tensor  # of the whole network
+
+    def late(self, examples: torch.Tensor) -> LateNetwork | None:
+        """Build the end of the network, in the first way that gives the same features."""
+        for passed, size in ((self.beside, 1), (self.siblings, examples.shape[-1])):
+            late = LateNetwork(self.module, self.block, passed, size)
+            try:
+                with torch.no_grad():
+                    again = late(self.inputs)
+            except (RuntimeError, ValueError, TypeError, AssertionError, IndexError):
+                again = torch.empty(0)  # what is between the modules needs more than blank images
+            if difference(again.numpy(), self.features.numpy()) <= TOLERANCE:
+                return late
+            restore(late)
+        return None
+
+
+def _first_trained(module: nn.Module, examples: torch.Tensor) -> _Division | None:
+    """Find the block with which training begins, by a forward pass of some images."""
+    begun: list[str] = []
+    ended: list[tuple[int, str]] = []  # with how many had begun by then
+    inputs: dict[str, Any] = {}
+    names = dict(module.named_modules())
+
+    def begin(name: str, _: nn.Module, args: tuple[Any, ...], options: dict[str, Any]) -> None:
+        single = len(args) == 1 and not options and torch.is_tensor(args[0])
+        inputs[name] = args[0] if single and name not in begun else None
+        begun.append(name)
+
+    def end(name: str, *_: Any) -> None:
+        ended.append((len(begun), name))
+
+    hooks = [
+        hook
+        for name, part in names.items()
+        for hook in (
+            part.register_forward_pre_hook(partial(begin, name), with_kwargs=True),
+            part.register_forward_hook(partial(end, name)),
+        )
+    ]
+    with torch.no_grad():
+        features = torch.as_tensor(module(examples))
+    for hook in hooks:
+        hook.remove()
+    trained = (
+        place
+        for place, name in enumerate(begun)
+        if any(p.requires_grad for p in names[name].parameters(recurse=False))
+    )
+    first = next(trained, 0)
+    # Up to the outermost module that begins with it: nothing frozen lies between their beginnings.
+    while first and begun[first].startswith(f"{begun[first - 1]}.") and begun[first - 1]:
+        first -= 1
+    name = begun[first] if begun else ""
+    if not name or inputs[name] is None:
+        return None
+    before = {other for count, other in ended if count <= first}
+    outer = {other for other in before if not any(other.startswith(f"{o}.") for o in before)}
+    parent = name.rpartition(".")[0]
+    beside = [names[other] for other in names if other in outer]
+    siblings = [
+        names[other] for other in names if other in outer and other.rpartition(".")[0] == parent
+    ]
+    return _Division(module, names[name], beside, siblings, inputs[name], features)
+
+
+def _read(
+    backbone: Backbone,
+    images: Collection,
+    start: Path,
+    how: tuple[str, int],
+    block: nn.Module | None,
+) -> npt.NDArray[np.float32]:
+    table, stored = (start.with_name(start.name + end) for end in _ENDINGS)
+    is_there = table.is_file() and read_features(table).meta["listing_sha256"] == images.digest
+    if not (is_there and (block is None or stored.is_file())):
+        device, workers = how
+        with nullcontext() if block is None else _keeping(block, len(images), stored):
+            values = pooled_features(backbone, images, device=device, workers=workers)
+        meta = feature_source(backbone, images.digest)
+        write_features(table, FeatureTable(tuple(images.ids), values, meta))
+    if block is None:
+        return np.asarray(read_features(table).values)
+    # Changes would stay with this process; torch refuses arrays that cannot be changed.
+    activations: npt.NDArray[np.float32] = np.load(stored, mmap_mode="c", allow_pickle=False)
+    return activations
+
+
+@contextmanager
+def _keeping(block: nn.Module, n: int, file: Path) -> Iterator[None]:
+    """Write the inputs of a block for n images, which pass through it meanwhile."""
+    made: list[npt.NDArray[np.float32]] = []
+    done = 0
+
+    def keep(_: nn.Module, args: tuple[torch.Tensor, ...]) -> None:
+        nonlocal done
+        batch = args[0].float().cpu().numpy()
+        if not made:
+            shape = (n, *batch.shape[1:])
+            made.append(np.lib.format.open_memmap(temporary, "w+", np.float32, shape))
+        made[0][done : done + len(batch)] = batch
+        done += len(batch)
+
+    with atomic_path(file) as temporary:
+        hook = block.register_forward_pre_hook(keep)
+        yield
+        hook.remove()
+        made.clear()  # what was mapped is written

@@ -1,22 +1,137 @@
-"""One step of training: from batches to a loss, new weights and their moving average."""
+"""The network that is trained, and one step of its training: batches, loss, new weights."""
 
+import copy
 import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple, cast
 
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.wrappers import _FabricOptimizer
-from torch.optim.swa_utils import get_ema_multi_avg_fn
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from twoalike.distill._config import DistillConfig
-from twoalike.distill._fabric import part_like, whole
-from twoalike.distill._losses import choice_logs, relational_loss, triplet_loss
-from twoalike.distill._metrics import Record
-from twoalike.distill._sources import NOISE, ImageSource, LabelSource, Source, seed_of
-from twoalike.distill._student import Base, StudentNetwork
-from twoalike.distill._trainable import compile_training
+from twoalike.distill._config import DistillConfig, Similarity
+from twoalike.distill._losses import (
+    choice_logs,
+    image_similarity,
+    neighbour_divergence,
+    triplet_loss,
+)
+from twoalike.distill._sources import NOISE, LabelSource, Source, seed_of
+from twoalike.features import AlignedVector
+
+type Record = dict[str, Any]
+"""One line of training.jsonl: a step, or the scores after a step."""
+CUT_SD = 0.87962566103423978
+"""Standard deviation of a standard normal distribution that is cut off at 2 and -2."""
+
+
+class Output(NamedTuple):
+    """A student's output for images."""
+
+    features: torch.Tensor  # features whose similarities are trained, (n, q)
+    temperature: torch.Tensor  # of the choices, (1,)
+    unmapped: torch.Tensor  # features before the head, (n, p); the same if there is no head
+
+
+def identity_head(p: int, *, bias: bool, width: int | None = None, seed: int = 0) -> nn.Linear:
+    """Map of p features that starts as the identity.
+
+    With another ``width`` it starts at random, drawn from ``seed``, such that on average dot
+    products divided by the number of features do not change.
+    """
+    head = nn.Linear(p, width or p, bias=bias)
+    if width in {None, p}:
+        nn.init.eye_(head.weight)
+    else:
+        rng = torch.Generator().manual_seed(seed)
+        nn.init.normal_(head.weight, std=p**-0.5, generator=rng)
+    if bias:
+        nn.init.zeros_(head.bias)
+    return head
+
+
+def dense_head(p: int, width: int | None = None, seed: int = 0) -> nn.Linear:
+    """Linear map of p features with a bias, as flax's ``Dense`` starts it; AligNet's triplet head.
+
+    Weights are drawn from ``seed``: a normal distribution cut off at two standard deviations, of
+    variance 1/p (``lecun_normal``). The bias is zero.
+    """
+    head = nn.Linear(p, width or p)
+    sd = p**-0.5 / CUT_SD
+    rng = torch.Generator().manual_seed(seed)
+    nn.init.trunc_normal_(head.weight, std=sd, a=-2 * sd, b=2 * sd, generator=rng)
+    nn.init.zeros_(head.bias)
+    return head
+
+
+class StudentNetwork(nn.Module):
+    """Maps images to features, and holds the temperature of the choices by their similarities.
+
+    The backbone maps images (n, 3, h, w) to p pooled features, and the head, if there is one, maps
+    these to the features whose similarities are trained.
+    """
+
+    vector: AlignedVector | None = None  # what the written student gives, once it is trained
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        head: nn.Linear | None = None,
+        *,
+        similarity: Similarity = "dot",
+        temperature: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.similarity: Similarity = similarity
+        self.head = head
+        self.vector: AlignedVector | None = None  # fitted after training
+        self.log_temperature = nn.Parameter(torch.tensor([float(temperature)]).log())
+
+    @property
+    def temperature(self) -> float:
+        """Temperature of the choices."""
+        return float(self.log_temperature.detach().exp())
+
+    @torch.no_grad()
+    def settle(self, temperature: float) -> None:
+        """Set the temperature of the choices."""
+        self.log_temperature.fill_(math.log(temperature))
+
+    def forward(self, images: torch.Tensor) -> Output:
+        """Features, through the head and before it, and the temperature."""
+        unmapped = self.backbone(images)
+        features = unmapped if self.head is None else self.head(unmapped)
+        return Output(features, self.log_temperature.exp(), unmapped)
+
+    def train(self, mode: bool = True) -> "StudentNetwork":
+        """Train with frozen batch normalisation: small batches would distort its statistics."""
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, _BatchNorm):
+                module.eval()
+        return self
+
+    @torch.no_grad()
+    def output_of(self, images: torch.Tensor) -> Output:
+        """Output for prepared images, float32, on the CPU."""
+        training = self.training
+        self.eval()
+        # Compiled code is for training: here shapes vary, and each would be compiled.
+        compiled = self._compiled_call_impl is not None
+        with torch.compiler.set_stance("force_eager") if compiled else nullcontext():
+            made = self(images.to(self.log_temperature.device))
+        output = Output(*(x.float().cpu() for x in made))
+        self.train(training)
+        return output
+
+    def similarity_of(self, features: torch.Tensor) -> torch.Tensor:
+        """Similarities (n, n) of features, in float32."""
+        return image_similarity(features, self.similarity)
 
 
 class AdamToInit(torch.optim.Adam):
@@ -71,55 +186,13 @@ def learning_rate(step: int, steps: int, warmup: float, *, from_zero: bool = Fal
     return 0.5 * (1 + math.cos(math.pi * (step - rising) / (steps - rising)))
 
 
-class WeightAverage:
-    """Exponential moving average of a module's trained weights, starting from the current ones.
-
-    ``decay`` is the share of the average that is kept per step. Early on it is (1 + steps) /
-    (10 + steps) if that is less, since the initial weights would otherwise count too much. Only
-    the weights are copied: torch's ``AveragedModel`` and timm's ``ModelEmaV3`` copy the module,
-    which is impossible for a sharded one.
-    """
-
-    def __init__(self, module: torch.nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.parameters = {
-            name: parameter
-            for name, parameter in module.named_parameters()
-            if parameter.requires_grad
-        }
-        self.values = {name: p.detach().clone() for name, p in self.parameters.items()}
-
-    def update(self, steps: int) -> None:
-        """Include the weights after this many steps."""
-        keep = min(self.decay, (1 + steps) / (10 + steps))
-        average = get_ema_multi_avg_fn(keep)  # type: ignore[no-untyped-call]
-        weights = [parameter.detach() for parameter in self.parameters.values()]
-        average(list(self.values.values()), weights, steps)
-
-    @torch.no_grad()
-    def load(self, values: dict[str, torch.Tensor]) -> None:
-        """Continue from the average of a checkpoint."""
-        for name, value in self.values.items():
-            value.copy_(part_like(values[name], value))
-
-    def in_place(self) -> AbstractContextManager[None]:
-        """Load the average into the module while the block runs."""
-        return _with_values({self.parameters[name]: x for name, x in self.values.items()})
-
-
-def mixed(optimizer: AdamToInit, share: float) -> AbstractContextManager[None]:
-    """Put weights that share of the way from the initial ones to the present in place."""
-    initial = optimizer.initial.items()
-    return _with_values({p: torch.lerp(start, p.detach(), share) for p, start in initial})
-
-
 @contextmanager
-def _with_values(values: dict[torch.nn.Parameter, torch.Tensor]) -> Iterator[None]:
-    """Give weights other values, taken out of ``values``, while the block runs."""
-    kept = {parameter: parameter.detach().clone() for parameter in values}
+def mixed(optimizer: AdamToInit, share: float) -> Iterator[None]:
+    """Put weights that share of the way from the initial ones to the present in place."""
+    kept = {parameter: parameter.detach().clone() for parameter in optimizer.initial}
     try:
-        for parameter in kept:
-            parameter.data.copy_(values.pop(parameter))  # no third copy while images are scored
+        for parameter, start in optimizer.initial.items():
+            parameter.data.copy_(torch.lerp(start, kept[parameter], share))
         yield
     finally:
         for parameter, value in kept.items():
@@ -149,8 +222,7 @@ class Taken(NamedTuple):
 class Update:
     """The student, set up for the processes of a launched Fabric, with its optimiser.
 
-    The student has its initial weights and temperature. ``base`` is the initial network, if the
-    loss has a term that compares the student with it.
+    The student has its initial weights and temperature.
     """
 
     def __init__(
@@ -159,16 +231,19 @@ class Update:
         student: StudentNetwork,
         source: Source,
         config: DistillConfig,
-        base: Base | None = None,
     ) -> None:
         self.fabric, self.student, self.source, self.config = fabric, student, source, config
-        self.base = base
-        learns_temperature = config.objective != "relational" and config.temperature_rate > 0
-        student.log_temperature.requires_grad_(learns_temperature)
+        if config.preserve:  # what the neighbourhoods of the initial network were
+            self.base = copy.deepcopy(student.backbone).eval().requires_grad_(False)
+        student.log_temperature.requires_grad_(config.temperature_rate > 0)
         if config.compile:
-            compile_training(student, fabric.device)
+            # Of torch's own look at tensors where compiled code begins anew: of no consequence.
+            message = "The .grad attribute of a Tensor that is not a leaf"
+            warnings.filterwarnings("ignore", message=message, category=UserWarning)
+            # For the shapes of each batch: the last bit of a result must not depend on which
+            # shapes were seen before, by a run or one that resumed.
+            student.compile(dynamic=False)
         self.network = fabric.setup_module(student)
-        # After sharding: the initial weights are kept in the same parts.
         self.optimizer = AdamToInit(_groups(student, config), config.rate, config.decay_to_init)
         self.stepper = cast(_FabricOptimizer, fabric.setup_optimizers(self.optimizer))
 
@@ -202,12 +277,11 @@ class Update:
         norm = torch.nn.utils.get_total_norm([p.grad for p in learnt if p.grad is not None])
         if self.config.clip:
             torch.nn.utils.clip_grads_with_norm_(learnt, self.config.clip, norm)
-        return torch.as_tensor(whole(norm))
+        return torch.as_tensor(norm)
 
     def _loss(
         self, indices: torch.Tensor, images: torch.Tensor, number: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Loss of one batch, and its temperature."""
         config, source, device = self.config, self.source, self.fabric.device
         inputs = images.to(device)
         if config.channels_last and inputs.ndim == 4:
@@ -217,15 +291,13 @@ class Update:
             torch._dynamo.maybe_mark_dynamic(inputs, 0)
         output = self.network(inputs)
         similarity = self.student.similarity_of(output.features)
-        if config.objective == "relational":
-            assert isinstance(source, ImageSource)
-            loss = relational_loss(similarity, source.similarity(number, indices, device))
-        else:
-            triplets, labels = source.labels(number, indices, device)
-            logs = choice_logs(similarity, triplets, output.temperature)
-            loss = triplet_loss(config.objective, logs, labels)
-        if self.base is not None:
-            loss = loss + self.base.terms(inputs, output)
+        triplets, labels = source.labels(number, indices, device)
+        logs = choice_logs(similarity, triplets, output.temperature)
+        loss = triplet_loss(config.objective, logs, labels)
+        if config.preserve:
+            with torch.no_grad():
+                before = self.base(inputs)
+            loss = loss + config.preserve * neighbour_divergence(output.unmapped, before)
         return loss, output.temperature
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.choice import log_choice, pair_similarities, random_triplets
-from twoalike.embedding._follow import Comparison, DistanceChecks
+from twoalike.embedding._follow import Comparison, KindChecks
 from twoalike.embedding._loo import LeaveOneOut
 from twoalike.embedding._model import Data
 from twoalike.embedding._parts import find_kernel
@@ -263,78 +263,55 @@ ENOUGH_ESS = 100  # effective draws; with fewer, the ends of an interval are rou
 MANY_HIGH_K = 0.01  # share of judgments whose leave-one-out estimate cannot be trusted
 MOST_NAMES = 5
 UNLIKELY = 0.01  # p-value of a predictive check, on either side
-MEANING = {
-    ("agreement", True): (
-        "Judgments follow the draws more closely than the model would have them again",
-        "the draws are too sure of what they were fitted to.",
+_CLOSELY = "more closely", "less closely"
+_OFTEN = "more often", "less often"
+_EXPECTS, _AGAIN = "than the model expects", "than the model would have them again"
+_TOO_SURE = "the draws are too sure of what they were fitted to."
+_MISSES = "the embedding misses structure that they have."
+MEANING: Mapping[str, tuple[str, tuple[str, str], str, str, str]] = {
+    "agreement": (
+        *("Judgments follow the draws", _CLOSELY, _AGAIN),
+        *(_TOO_SURE, "it misses something of the task."),
     ),
-    ("agreement", False): (
-        "Judgments follow the draws less closely than the model would have them again",
-        "it misses something of the task.",
-    ),
-    ("consistency", True): (
-        "People repeat their own answers more often than the model expects",
+    "consistency": (
+        *("People repeat their own answers", _OFTEN, _EXPECTS),
         "they remember, or hold views of their own, so that repeats tell less than they count.",
-    ),
-    ("consistency", False): (
-        "People repeat their own answers less often than the model expects",
         "their views or their care change in the course of the study.",
     ),
-    ("consensus", True): (
-        "Two people give the same answer more often than the model expects",
+    "consensus": (
+        *("Two people give the same answer", _OFTEN, _EXPECTS),
         "the embedding misses structure that people share.",
-    ),
-    ("consensus", False): (
-        "Two people give the same answer less often than the model expects",
         "people differ in what they find alike, which one embedding cannot show.",
     ),
-    ("arrangements", True): (
-        "Layouts keep the embedding's distances better than the model would have them again",
+    "arrangements": (
+        *("Layouts keep the embedding's distances", ("better", "less well"), _AGAIN),
         "people place by distance, which a random view of the objects keeps less well, so that "
         "the model learns less from layouts than they tell.",
-    ),
-    ("arrangements", False): (
-        "Layouts keep the embedding's distances less well than the model would have them again",
         "people place by something that the embedding misses, or at random. Look at who stands "
         "out.",
     ),
-    ("dissimilarities", True): (
-        "Dissimilarities follow the embedding more closely than the model would have them again",
-        "the draws are too sure of what they were fitted to.",
+    "dissimilarities": (
+        *("Dissimilarities follow the embedding", _CLOSELY, _AGAIN),
+        *(_TOO_SURE, _MISSES),
     ),
-    ("dissimilarities", False): (
-        "Dissimilarities follow the embedding less closely than the model would have them again",
-        "the embedding misses structure that they have.",
-    ),
-    ("ratings", True): (
-        "Ratings follow the embedding more closely than the model would have them again",
-        "the draws are too sure of what they were fitted to.",
-    ),
-    ("ratings", False): (
-        "Ratings follow the embedding less closely than the model would have them again",
-        "the embedding misses structure that they have.",
-    ),
-    ("sortings", True): (
-        "Piles follow the embedding more closely than the model would have them again",
+    "ratings": (*("Ratings follow the embedding", _CLOSELY, _AGAIN), *(_TOO_SURE, _MISSES)),
+    "sortings": (
+        *("Piles follow the embedding", _CLOSELY, _AGAIN),
         "people compare all objects at once, where the model takes them one by one, so that it "
         "learns less from piles than they tell.",
-    ),
-    ("sortings", False): (
-        "Piles follow the embedding less closely than the model would have them again",
         "people sort by something that the embedding misses, or at random. Look at who stands out.",
     ),
 }
-"""What an unlikely check says: its name, whether more was observed -> finding, meaning."""
-CORRELATIONS = ("arrangements", "dissimilarities", "ratings", "sortings")
-"""Checks that are no share of cases."""
-MISFITS = {name: False for name in ("agreement", *CORRELATIONS)} | {"consensus": True}
-"""Checks that more dimensions may mend, by whether more was observed."""
-APART = {
-    "arrangements": "place objects less by likeness than the model would have them again",
-    "dissimilarities": "follow the embedding less closely than the model would have them again",
-    "ratings": "rate pairs less by likeness than the model would have them again",
-    "sortings": "sort objects less by likeness than the model would have them again",
+"""What an unlikely check says: whose, how much more or less, than what; what more and less mean."""
+ACTS = {
+    "arrangements": "place objects less by likeness",
+    "dissimilarities": "follow the embedding less closely",
+    "ratings": "rate pairs less by likeness",
+    "sortings": "sort objects less by likeness",
 }
+"""What those do who stand out, by the checks that are correlations and no shares of cases."""
+MISFITS = {name: False for name in ("agreement", *ACTS)} | {"consensus": True}
+"""Checks that more dimensions may mend, by whether more was observed."""
 
 
 SPARE_SHARE = 0.01
@@ -353,7 +330,7 @@ def advise(
     state: Mapping[str, Any],
     predictive: Predictive | None = None,
     loo: LeaveOneOut | None = None,
-    distances: Sequence[DistanceChecks] = (),
+    distances: Sequence[KindChecks] = (),
     *,
     spare: bool = False,
 ) -> list[str]:
@@ -435,11 +412,12 @@ def _on_fits(state: Mapping[str, Any]) -> str:
 def _on_check(check: Comparison, *, spare: bool) -> str:
     """Say what an unlikely check means; nothing of a check that is not in MEANING."""
     more = check.observed > check.expected
-    words = MEANING.get((check.name, more))
-    if words is None or check.two_sided >= UNLIKELY:
+    if check.name not in MEANING or check.two_sided >= UNLIKELY:
         return ""
-    finding, meaning = words
-    if check.name in CORRELATIONS:
+    whose, how, than, *meanings = MEANING[check.name]
+    finding = f"{whose} {how[0] if more else how[1]} {than}"
+    meaning = meanings[0] if more else meanings[1]
+    if check.name in ACTS:
         figures = f"r {check.observed:.2f} against {check.expected:.2f}"
     else:
         figures = f"{check.observed:.1%} against {check.expected:.1%}"
@@ -447,17 +425,17 @@ def _on_check(check: Comparison, *, spare: bool) -> str:
     return f"{finding} ({figures}): {meaning}{cure}"
 
 
-def _on_people(found: DistanceChecks) -> str:
+def _on_people(found: KindChecks) -> str:
     """Say who stands out."""
     if not found.outstanding:
         return ""
     return (
-        f"{_names(found.outstanding)} {APART[found.follow.name]}: at random, or by something of "
-        "their own. Look at their trials; a fit without them tells what they change."
+        f"{_names(found.outstanding)} {ACTS[found.follow.name]} {_AGAIN}: at random, or by "
+        "something of their own. Look at their trials; a fit without them tells what they change."
     )
 
 
-def _on_noise(found: DistanceChecks) -> str:
+def _on_noise(found: KindChecks) -> str:
     """Say who places at random, as far as their noise tells."""
     if not found.at_random:
         return ""

@@ -7,26 +7,19 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from math import isfinite
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from twoalike.embedding._advice import (
-    advise,
-    has_spare,
-    link_warnings,
-    with_chains,
-)
-from twoalike.embedding._export import check_ending
-from twoalike.embedding._follow import DistanceChecks, RatedChecks
-from twoalike.embedding._judged import as_table, given_tables, is_own, labels_of, thinned
-from twoalike.embedding._kind import Checked
+from twoalike.embedding._advice import advise, has_spare, link_warnings, with_chains
+from twoalike.embedding._choices import Choices
+from twoalike.embedding._follow import KindChecks, follow
+from twoalike.embedding._judged import as_table, given_tables, is_own, some_draws
 from twoalike.embedding._loo import LEAST_DRAWS, LeaveOneOut
 from twoalike.embedding._model import KINDS
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
-from twoalike.embedding._predictive import ChoiceChecks, Predictive, calibration_gap
+from twoalike.embedding._predictive import Predictive, calibration_gap, check_choices
+from twoalike.embedding._similarity import check_ending
 from twoalike.judgments import JudgmentKind, JudgmentTable, read_judgments
 from twoalike.study import (
-    Floats,
-    Integers,
     Study,
     TwoalikeError,
     check_output,
@@ -78,10 +71,10 @@ class PosteriorCheck:
     predictive: Predictive | None = None
     loo: LeaveOneOut | None = None
     guessing: dict[str, float] | None = None
-    arrangements: DistanceChecks | None = None
-    dissimilarities: DistanceChecks | None = None
-    ratings: RatedChecks | None = None
-    sortings: RatedChecks | None = None
+    arrangements: KindChecks | None = None
+    dissimilarities: KindChecks | None = None
+    ratings: KindChecks | None = None
+    sortings: KindChecks | None = None
     held_out: dict[str, Any] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
@@ -137,7 +130,7 @@ class PosteriorCheck:
                 **self.held_out
             )
         for name, rated in (("rating", self.ratings), ("decision on piles", self.sortings)):
-            if rated is not None:
+            if rated is not None and rated.score is not None:
                 loss = f"{rated.score.log_loss:.4f} ± {rated.score.log_loss_se:.4f}"
                 facts[f"log-loss of a {name}"] = f"{loss}, of guesses {rated.score.guessing:.4f}"
         if (loo := self.loo) is not None:
@@ -243,29 +236,32 @@ def _checked(
     posterior: Posterior, tables: _Tables, fitted: bool | None, seed: int
 ) -> PosteriorCheck:
     convergence = _convergence(posterior, seed)
-    which = _some_draws(posterior, MOST_DRAWS)
-    found: dict[JudgmentKind, Any] = {}
-    remarks, own_choices = [], False
-    for kind in KINDS:
-        if (source := tables.get(kind)) is None:
-            continue
+    known: dict[str, Any] = {}
+    remarks, missing, own_choices = [], [], False
+    for kind, source in tables.items():
         table = as_table(source) if kind == "choices" else read_judgments(source, kind)
         own, remark = is_own(posterior, source, table, kind, fitted)
-        some = which if kind == "choices" else _some_draws(posterior, MOST_REPLICATED)
-        found[kind] = KINDS[kind].check(table, Checked(posterior, some, seed, own))
         remarks.append(remark)
-        own_choices |= own and kind == "choices"
-    choices: ChoiceChecks | None = found.pop("choices", None)
+        if kind == "choices":
+            some, own_choices = some_draws(posterior, MOST_DRAWS), own
+            choices = Choices.known_to(posterior, table)
+            known |= vars(check_choices(posterior, choices, some, seed, fitted=own))
+        else:
+            some = some_draws(posterior, MOST_REPLICATED)
+            judged = KINDS[kind].replicated(posterior, table, seed, len(some))
+            known[kind] = follow(judged, some, seed, fitted=own)
     missing = [_needs(kind) for kind in _fitted_kinds(posterior) if kind not in tables]
-    if choices is not None and not own_choices:
+    if "choices" in tables and not own_choices:
         missing.append("Leave-one-out needs the judgments of the fit, these are others.")
-    elif choices is not None and choices.loo is None:
-        missing.append(f"Leave-one-out needs {LEAST_DRAWS} draws or more, found {len(which)}.")
-    known: dict[str, Any] = {} if choices is None else dict(vars(choices))
+    elif "choices" in tables and known["loo"] is None:
+        n = len(some_draws(posterior, MOST_DRAWS))
+        missing.append(f"Leave-one-out needs {LEAST_DRAWS} draws or more, found {n}.")
     engine, links = str(posterior.attrs.get("engine")), posterior.attrs.get("links", {})
     spare = has_spare(posterior.attrs.get("dimensions", {}))
-    checks = known.get("predictive"), known.get("loo"), list(found.values())
-    advice = advise(engine, convergence, *checks, spare=spare)
+    others = [known[kind] for kind in KINDS if kind in known]
+    advice = advise(
+        engine, convergence, known.get("predictive"), known.get("loo"), others, spare=spare
+    )
     return PosteriorCheck(
         converged=convergence.get("converged"),
         convergence=convergence,
@@ -274,13 +270,7 @@ def _checked(
         held_out=posterior.attrs.get("held_out", {}),
         remarks=[remark for remark in remarks if remark],
         **known,
-        **cast("dict[str, Any]", found),
     )
-
-
-def _some_draws(posterior: Posterior, most: int) -> Integers:
-    sizes = posterior.tree["posterior"].sizes
-    return thinned(sizes["chain"], sizes["draw"], most)
 
 
 def _needs(kind: JudgmentKind) -> str:
@@ -293,25 +283,17 @@ def _fitted_kinds(posterior: Posterior) -> list[JudgmentKind]:
     """Kinds of judgments of the fit; choices also where the file does not tell."""
     known: Any = posterior.tree.children.get("constant_data", {})
     told = "constant_data" not in posterior.tree.children or "judgments" in known
-    return [k for k in KINDS if (told if k == "choices" else labels_of(posterior, KINDS[k].axis))]
+    return [k for k in KINDS if (told if k == "choices" else posterior.labels(KINDS[k].axis))]
 
 
 def _convergence(posterior: Posterior, seed: int) -> dict[str, Any]:
     """Figures that the fit stored, and those of the chains in the file."""
-    stored = dict(posterior.attrs.get("convergence", {}))
-    stats: dict[str, Floats] = {}
-    if "sample_stats" in posterior.tree.children:
-        group = posterior.tree["sample_stats"].dataset
-        stats = {
-            name: group[name].values
-            for name in ("logp", "step_size", "diverging")
-            if name in group and group[name].dims == ("chain", "draw")
-        }
-    attrs = posterior.attrs
+    tree, attrs = posterior.tree, posterior.attrs
+    group = tree["sample_stats"].dataset if "sample_stats" in tree.children else {}
     return with_chains(
-        stored,
-        posterior.tree["posterior"].dataset["embedding"].values,
-        stats,
+        dict(attrs.get("convergence", {})),
+        tree["posterior"].dataset["embedding"].values,
+        {name: group[name].values for name in ("logp", "step_size", "diverging") if name in group},
         engine=str(attrs.get("engine")),
         seed=seed,
         similarity=str(attrs.get("similarity", "dot")),

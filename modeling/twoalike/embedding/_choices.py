@@ -8,25 +8,21 @@ are the same in all questions: only what is asked differs.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from types import ModuleType
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import Question, log_choice
-from twoalike.embedding._kind import Checked, Counts, Group, Kind, Unknown
-from twoalike.embedding._times import Clocks, add_clocks
+from twoalike.embedding._judged import Draw, none_known
+from twoalike.embedding._kind import Counts, Group, Kind, Unknown
+from twoalike.embedding._parts import ROWS, Kernel
+from twoalike.embedding._posterior import Posterior
 from twoalike.judgments import participant_index, set_choices
 from twoalike.study import Floats, Integers, TwoalikeError
 from twoalike.tables import JUDGED
-
-if TYPE_CHECKING:
-    from types import ModuleType
-
-    from twoalike.embedding._parts import Kernel
-    from twoalike.embedding._posterior import Posterior
-    from twoalike.embedding._predictive import ChoiceChecks
 
 GIVEN = (0,)
 """The answer that was given, among those of a question, once it is put first."""
@@ -39,8 +35,7 @@ class ChoiceGroup(Group):
     """All n choices that answer one question.
 
     ``shown`` (n, k) are object indices in the order shown, ``answer`` (n,) is an answer of the
-    question, ``judge`` (n,) the participant, ``rows`` (n,) places in the table; ``times`` (n,)
-    response times in s, where they are to inform the embedding, NaN if unknown.
+    question, ``judge`` (n,) the participant, ``rows`` (n,) places in the table.
     """
 
     question: Question
@@ -48,7 +43,6 @@ class ChoiceGroup(Group):
     answer: Integers
     judge: Integers
     rows: Integers
-    times: Floats | None = None
 
     @cached_property
     def items(self) -> Integers:  # type: ignore[override]
@@ -57,17 +51,13 @@ class ChoiceGroup(Group):
 
     @property
     def arrays(self) -> tuple[npt.NDArray[Any], ...]:
-        """Items, times if there are any, and judges."""
-        times = () if self.times is None else (self.times,)
-        return self.items, *times, self.judge
+        """Items and judges."""
+        return self.items, self.judge
 
     def take(self, rows: Any) -> "ChoiceGroup":
         """Take some of the choices: a slice, a mask or positions."""
-        shown, answer, judge, places = (
-            part[rows] for part in (self.shown, self.answer, self.judge, self.rows)
-        )
-        times = None if self.times is None else self.times[rows]
-        return ChoiceGroup(self.question, shown, answer, judge, places, times)
+        parts = (self.shown, self.answer, self.judge, self.rows)
+        return ChoiceGroup(self.question, *(part[rows] for part in parts))
 
     def whole(self, m: int, n: int | None = None) -> bool:
         """Whether similarities of all m objects cost less than those of the pairs in n choices."""
@@ -81,13 +71,6 @@ class Choices(Kind[ChoiceGroup]):
 
     kind = "choices"
     axis = "participant"
-    stored = {
-        **dict.fromkeys(("temperature", "lapse"), ("participant",)),
-        **dict.fromkeys(("temperature_spread", "lapse_location", "lapse_spread"), ()),
-        **dict.fromkeys(("temperature_slope", "lapse_slope"), ("covariate",)),
-        **dict.fromkeys(("time_location", "time_slope", "time_noise"), ("participant",)),
-        "time_share": (),
-    }
 
     @classmethod
     def from_table(
@@ -131,10 +114,8 @@ class Choices(Kind[ChoiceGroup]):
         )
 
     @classmethod
-    def known_to(cls, posterior: "Posterior", table: pd.DataFrame) -> Self:
+    def known_to(cls, posterior: Posterior, table: pd.DataFrame) -> Self:
         """Index choices into a posterior's objects and participants; refuse if none is known."""
-        from twoalike.embedding._judged import none_known
-
         found = cls.from_table(table, posterior.ids, posterior.participants)
         if not found.groups:
             raise none_known(posterior, "judgments", len(table), posterior.participants)
@@ -196,19 +177,6 @@ class Choices(Kind[ChoiceGroup]):
         """Leave out choices among more than three items."""
         return replace(self, groups=tuple(g for g in self.groups if g.question.items == 3))
 
-    @property
-    def timed(self) -> bool:
-        """Whether response times are to inform the embedding."""
-        return any(group.times is not None for group in self.groups)
-
-    def with_times(self, seconds: Floats) -> Self:
-        """Add the response times of the rows of the table, NaN if unknown."""
-        return replace(self, groups=tuple(replace(g, times=seconds[g.rows]) for g in self.groups))
-
-    def without_times(self) -> Self:
-        """Leave the response times out."""
-        return replace(self, groups=tuple(replace(g, times=None) for g in self.groups))
-
     def counts(self, participants: Sequence[str]) -> Counts:
         """Count the choices of each participant, and how often each object was shown."""
         return {
@@ -216,47 +184,27 @@ class Choices(Kind[ChoiceGroup]):
             "shown": ("object", self.seen()),
         }
 
-    def unknowns(self, unknown: Unknown) -> Clocks | None:
-        """Add how times come about, if there are any; people are those of the fit."""
-        if not self.timed:
-            return None
-        times = [group.times for group in self.groups if group.times is not None]
-        return add_clocks(np.concatenate(times), self.judge, len(unknown.participants))
+    def unknowns(self, unknown: Unknown) -> None:
+        """Add nothing: temperatures and lapses are those of all participants."""
 
     def log_likelihood(
-        self, unknown: Unknown, own: Clocks | None, group: ChoiceGroup, arrays: Any, n: int
+        self, unknown: Unknown, own: None, group: ChoiceGroup, arrays: Any, n: int
     ) -> Any:
-        """Give that of each answer, with its time if there are clocks."""
+        """Give that of each answer."""
         import pytensor.tensor as pt
 
-        items, *times, judge = arrays
+        whole = unknown.log_weight is None and group.whole(len(self.ids), n)
         return choice_log_likelihood(
             unknown.x,
             unknown.temperature,
             unknown.lapse,
-            (items, judge),
+            arrays,
             group.question,
             unknown.kernel,
             pt,
-            whole=unknown.log_weight is None and group.whole(len(self.ids), n),
+            whole=whole,
             log_weight=unknown.log_weight,
-            clocks=own,
-            times=times[0] if times else None,
         )
-
-    @classmethod
-    def evidence(cls, posterior: "Posterior", table: pd.DataFrame) -> dict[str, float]:
-        """Log Bayes factor of each person's answers being guesses, not by the embedding."""
-        from twoalike.embedding._careless import guesses
-
-        return guesses(posterior, cls.known_to(posterior, table))
-
-    @classmethod
-    def check(cls, table: pd.DataFrame, of: Checked) -> "ChoiceChecks":
-        """Compare answers with replicates, and predict each from the others."""
-        from twoalike.embedding._predictive import check_choices
-
-        return check_choices(of, cls.known_to(of.posterior, table))
 
 
 def _joined(parts: Sequence[Integers]) -> Integers:
@@ -269,20 +217,18 @@ def choice_log_likelihood(
     lapse: Any,
     batch: tuple[Any, Any],
     question: Question,
-    kernel: "Kernel",
-    xp: "ModuleType",
+    kernel: Kernel,
+    xp: ModuleType,
     *,
     whole: bool = False,
     log_weight: Any = None,
-    clocks: Clocks | None = None,
-    times: Any = None,
 ) -> Any:
-    """Log-probability of each answer, and of its time if there are clocks, shape (n,).
+    """Log-probability of each answer, shape (n,).
 
     ``x`` (m, d) is the embedding, temperature and lapse are of every participant, (P,), ``batch``
     has items (n, k), the answer given first, and judges (n,). With ``whole`` similarities are taken
     from the matrix of all objects, which is cheaper where these are few; ``log_weight`` (P, d), if
-    participants weigh the dimensions, excludes it. ``times`` (n,) are in s.
+    participants weigh the dimensions, excludes it.
     """
     items, judge = batch
     matrix = None
@@ -290,12 +236,35 @@ def choice_log_likelihood(
         matrix = kernel.gram((x**2).sum(axis=1)[:, None], xp.dot(x, x.T), xp)
     roots = None if log_weight is None else xp.exp(log_weight / 2)[judge]
     pairs = kernel.pairs(x, items, question.pairs, matrix=matrix, roots=roots, xp=xp)
-    noise = temperature[judge]
-    (logs,) = log_choice(pairs, noise, lapse[judge], question=question, answers=GIVEN, xp=xp)
-    if clocks is None or times is None:
-        return logs
-    odds = [score / noise for score in question.scores(pairs)]
-    return logs + clocks.log_density(odds, times, judge, xp)
+    noise, guess = temperature[judge], lapse[judge]
+    (logs,) = log_choice(pairs, noise, guess, question=question, answers=GIVEN, xp=xp)
+    return logs
+
+
+def answer_probabilities(draw: Draw, group: ChoiceGroup) -> Floats:
+    """Probability of each answer under one draw, with the judge's own temperature and lapse.
+
+    Shape (n, A), rows sum to one.
+    """
+    p = np.empty((group.size, len(group.question.answers)))
+    step = max(3 * ROWS // len(group.question.pairs), 1)
+    for start in range(0, group.size, step):
+        rows = slice(start, start + step)
+        judge = group.judge[rows]
+        pairs = draw.pairs(group.shown[rows], judge, group.question)
+        noise, guess = draw.temperature[judge], draw.lapse[judge]
+        p[rows] = np.exp(log_choice(pairs, noise, guess, question=group.question)).T
+    return np.asarray(p / p.sum(axis=1, keepdims=True))
+
+
+def given_answers(draw: Draw, choices: Choices) -> Floats:
+    """Probability of the answer that was given to each choice, shape (n,)."""
+    return np.concatenate(
+        [
+            answer_probabilities(draw, group)[np.arange(group.size), group.answer]
+            for group in choices.groups
+        ]
+    )
 
 
 def used_choices(choices: pd.DataFrame) -> pd.DataFrame:

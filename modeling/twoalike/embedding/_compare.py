@@ -5,7 +5,7 @@ the scale of either space.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,22 +14,18 @@ import pandas as pd
 from twoalike.choice import expected_accuracy, guessing, log_loss
 from twoalike.embedding._choices import Choices
 from twoalike.embedding._draws import unit_columns
-from twoalike.embedding._export import check_ending
-from twoalike.embedding._intervals import central_interval, select_objects
 from twoalike.embedding._judged import as_table, is_own
-from twoalike.embedding._posterior import TIED, PosteriorSource, as_posterior
+from twoalike.embedding._posterior import TIED, Posterior, PosteriorSource, as_posterior
+from twoalike.embedding._similarity import central_interval, check_ending, select_objects
 from twoalike.judgments import ITEMS, MORE_ITEMS, JudgmentTable, participant_index
 from twoalike.study import Floats, Integers, TwoalikeError, progress, provenance, write_json
 from twoalike.tables import JUDGED
-
-if TYPE_CHECKING:
-    from twoalike.embedding._posterior import Posterior
 
 type Observers = Literal["own", "new"]
 
 
 def judgment_scores(
-    posterior: "Posterior", table: pd.DataFrame, observers: Observers = "own"
+    posterior: Posterior, table: pd.DataFrame, observers: Observers = "own"
 ) -> tuple[Floats, Floats]:
     """Log-loss in nats and accuracy (ties broken at random) of each choice, shape (n,) each."""
     choices = Choices.from_table(table, posterior.ids)
@@ -116,8 +112,8 @@ def compare(
 
 
 def compare_predictions(
-    first: "Posterior",
-    second: "Posterior",
+    first: Posterior,
+    second: Posterior,
     choices: pd.DataFrame,
     *,
     observers: Observers = "own",
@@ -162,7 +158,7 @@ DRAWS = 100
 """Draws of each posterior that are compared: enough for the ends of an interval."""
 
 
-def shared_objects(first: "Posterior", second: "Posterior") -> tuple[str, ...]:
+def shared_objects(first: Posterior, second: Posterior) -> tuple[str, ...]:
     """Objects that both posteriors know, in the order of the first; refuse fewer than three."""
     known = set(second.ids)
     shared = tuple(name for name in first.ids if name in known)
@@ -174,9 +170,7 @@ def shared_objects(first: "Posterior", second: "Posterior") -> tuple[str, ...]:
     return shared
 
 
-def compare_similarity(
-    first: "Posterior", second: "Posterior", level: float = 0.9
-) -> dict[str, Any]:
+def compare_similarity(first: Posterior, second: Posterior, level: float = 0.9) -> dict[str, Any]:
     """Correlate the similarities of the shared objects, and their dimensions.
 
     The correlation of a draw of one with a draw of the other is below that of the mean matrices,
@@ -222,8 +216,8 @@ def _spread(draws: Floats) -> Floats:
 
 
 def _draw_correlations(
-    first: "Posterior",
-    second: "Posterior",
+    first: Posterior,
+    second: Posterior,
     draws: list[Floats],
     upper: tuple[Integers, Integers],
 ) -> tuple[Floats, tuple[Floats, Floats]]:

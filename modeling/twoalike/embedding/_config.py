@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
+from twoalike.embedding._parts import find_prior
 from twoalike.study import (
     DAMAGED,
     Settings,
@@ -26,6 +27,12 @@ from twoalike.study import (
 
 Whole = Annotated[int | None, BeforeValidator(lambda value: None if value == "auto" else value)]
 """A number, or ``auto``, which is stored as None."""
+
+
+def _known_prior(name: str) -> str:
+    if name != "auto":
+        find_prior(name)
+    return name
 
 
 class FitConfig(Settings):
@@ -42,21 +49,17 @@ class FitConfig(Settings):
         "alike; auto: dot, unless a pilot shows that distances clearly predict held-out judgments "
         "better",
     )
-    prior: Literal["auto", "spike-and-slab", "softplus", "gaussian"] = Field(
+    prior: Annotated[str, AfterValidator(_known_prior)] = Field(
         default="auto",
-        description="of the coordinates; auto: gaussian for distances, softplus with features or "
-        "for vi, otherwise spike-and-slab",
+        description="of the coordinates: spike-and-slab, softplus, gaussian, or module:name of a "
+        "Prior of your own; auto: gaussian for distances, softplus with features or for vi, "
+        "otherwise spike-and-slab",
     )
     people: Literal["noise", "weights"] = Field(
         default="noise",
         description="how people differ. noise: in temperature and lapse rate; weights: also in how "
         "they weigh the dimensions. If left out, noise, and a pilot tests whether weights would "
         "help",
-    )
-    response_times: bool = Field(
-        default=False,
-        description="let response times inform the embedding, if a pilot shows that they clearly "
-        "improve the prediction of held-out choices",
     )
     dimensions: Whole = Field(
         default=None,

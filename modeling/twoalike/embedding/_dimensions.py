@@ -19,15 +19,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import guessing
-from twoalike.embedding._choices import Choices
+from twoalike.embedding._choices import Choices, given_answers
 from twoalike.embedding._draws import importance, spread, unit_columns
 from twoalike.embedding._judged import (
     Draw,
     as_table,
     draws_of,
-    given_answers,
     is_own,
-    thinned,
+    some_draws,
 )
 from twoalike.embedding._loo import LEAST_DRAWS, left_out_weights, separate_fits, subset_rows
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
@@ -213,8 +212,7 @@ def dimension_curve(
     table = as_table(choices)
     fitted, remark = is_own(posterior, choices, table, fitted=fitted)
     judged = Choices.known_to(posterior, table)
-    sizes = posterior.tree["posterior"].sizes
-    which = thinned(sizes["chain"], sizes["draw"], MOST_DRAWS)
+    which, chains = some_draws(posterior, MOST_DRAWS), posterior.tree["posterior"].sizes["chain"]
     if fitted and len(which) < LEAST_DRAWS:
         raise TwoalikeError(
             f"leave-one-out needs {LEAST_DRAWS} draws or more, found {len(which)}. Fit with more "
@@ -222,7 +220,7 @@ def dimension_curve(
         )
     some = judged.take(subset_rows(len(judged), len(which), seed))
     weights = (
-        _left_out_weights(posterior, some, which, sizes["chain"])
+        _left_out_weights(posterior, some, which, chains)
         if fitted
         else np.broadcast_to(1 / len(which), (len(some), len(which)))
     )

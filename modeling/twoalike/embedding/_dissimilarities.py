@@ -28,29 +28,25 @@ are those of whoever gave it: the model of INDSCAL with errors.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.embedding._kind import (
-    Checked,
-    Counts,
-    Group,
-    Kind,
-    Unknown,
-    in_size_groups,
-    pooled_noise,
-    pooled_variables,
+from twoalike.embedding._follow import (
+    Replicated,
+    correlations,
+    known_rows,
+    seen_pairs,
+    standardised,
 )
+from twoalike.embedding._judged import none_known
+from twoalike.embedding._kind import Counts, Group, Kind, Unknown, in_size_groups, pooled_noise
 from twoalike.embedding._parts import find_kernel
+from twoalike.embedding._posterior import Posterior
 from twoalike.judgments import PairSource, pair_sources, person_of
 from twoalike.study import Floats, Integers
-
-if TYPE_CHECKING:
-    from twoalike.embedding._follow import DistanceChecks
-    from twoalike.embedding._posterior import Posterior
 
 TYPICAL_OBJECT, TYPICAL_PAIR = 0.5, 1.0  # noises, in standard deviations of the similarities
 LEAST_PAIR = 0.1
@@ -103,10 +99,6 @@ class Dissimilarities(Kind[PairGroup]):
 
     kind = "dissimilarities"
     axis = "source"
-    stored = {
-        **pooled_variables("object_noise", "object_noise", "source"),
-        **pooled_variables("pair_noise", "pair_noise", "source"),
-    }
 
     sources: tuple[str, ...]
 
@@ -167,9 +159,32 @@ class Dissimilarities(Kind[PairGroup]):
             yield source.participant, -source.dissimilarity, source.pairs, telling
 
     @classmethod
-    def check(cls, table: pd.DataFrame, of: Checked) -> "DistanceChecks":
-        """Compare how closely dissimilarities follow the embedding with replicates."""
-        return check_pairs(of, JudgedPairs.of(of.posterior, table))
+    def replicated(
+        cls, posterior: Posterior, table: pd.DataFrame, seed: int, draws: int
+    ) -> "JudgedPairs":
+        """Index dissimilarities into a posterior's objects and sources."""
+        names, items = posterior.labels("source"), ("item_a", "item_b")
+        known, left_out = known_rows(posterior, table, items, "source", cls.kind)
+        sources = pair_sources(known, posterior.ids)[0]
+        found = [source for source in sources if source.label in names]
+        if not found:
+            raise none_known(posterior, cls.kind, len(table), names)
+        counts = [len(source.pairs) for source in found]
+        of = np.repeat([names.index(source.label) for source in found], counts)
+        who, source = np.unique(of, return_inverse=True)
+        cases = np.bincount(of, minlength=len(names))
+        return JudgedPairs(
+            posterior=posterior,
+            names=names,
+            who=who,
+            weight=cases[who],
+            cases=cases,
+            left_out=left_out + len(known) - len(of),
+            given=np.concatenate([source.dissimilarity for source in found]),
+            n_pairs=len(of),
+            pairs=np.concatenate([source.pairs for source in found]),
+            source=source,
+        )
 
 
 def _n_objects(source: PairSource) -> int:
@@ -279,43 +294,6 @@ def _of_unit_variance(s: Any, judged: Any) -> Any:
     return judged * apart / pt.sqrt(variance + 1e-10)  # of an embedding of one point: all 0
 
 
-@dataclass(frozen=True, eq=False)
-class JudgedPairs:
-    """Dissimilarities of P pairs of objects, (P, 2), and whose each is among ``names``, (P,)."""
-
-    pairs: Integers
-    values: Floats
-    source: Integers
-    names: tuple[str, ...]
-    left_out: int
-
-    @classmethod
-    def of(cls, posterior: "Posterior", dissimilarities: pd.DataFrame) -> "JudgedPairs":
-        """Index dissimilarities into a posterior's objects and sources; refuse if none is known."""
-        from twoalike.embedding._judged import labels_of, none_known
-
-        names = labels_of(posterior, "source")
-        n, place = len(dissimilarities), {name: row for row, name in enumerate(names)}
-        people = set(map(person_of, names))
-        known = dissimilarities["participant"].isin({*names, *people})
-        for item in ("item_a", "item_b"):
-            known &= dissimilarities[item].isin(posterior.ids)
-        table = dissimilarities[known]
-        sources = pair_sources(table, posterior.ids)[0] if len(table) else []
-        found = [source for source in sources if source.label in place]
-        if not found:
-            raise none_known(posterior, "dissimilarities", n, names)
-        counts = [len(source.pairs) for source in found]
-        strange = sum(len(source.pairs) for source in sources if source.label not in place)
-        return cls(
-            pairs=np.concatenate([source.pairs for source in found]),
-            values=np.concatenate([source.dissimilarity for source in found]),
-            source=np.repeat([place[source.label] for source in found], counts),
-            names=names,
-            left_out=n - len(table) + strange,
-        )
-
-
 def replicated_dissimilarities(
     similarity: Floats,
     object_noise: Floats,
@@ -337,34 +315,28 @@ def replicated_dissimilarities(
     return np.asarray((errors - similarity) / np.sqrt(1 + 2 * v**2 + w**2))
 
 
-def check_pairs(of: Checked, known: JudgedPairs) -> "DistanceChecks":
-    """Compare how closely dissimilarities follow the embedding with replicates."""
-    from twoalike.embedding._follow import (
-        Follow,
-        correlations,
-        places_among,
-        rounds,
-        standardised,
-    )
-    from twoalike.embedding._judged import drawn
+@dataclass(frozen=True, eq=False, kw_only=True)
+class JudgedPairs(Replicated):
+    """Dissimilarities of P pairs of objects, (P, 2); ``source`` (P,) is whose of ``who``."""
 
-    posterior, rng = of.posterior, np.random.default_rng([of.seed, 4])
-    object_noise, pair_noise = (drawn(posterior, name) for name in ("object_noise", "pair_noise"))
-    first, second = known.pairs.T
-    names, source = np.unique(known.source, return_inverse=True)
-    cases = np.bincount(known.source, minlength=len(known.names))
-    follow = Follow("dissimilarities", known.names, names, cases[names])
-    judges = places_among(posterior, [person_of(name) for name in known.names])
-    for draw, times in rounds(of.which, len(source), "dissimilarities"):
-        x = posterior.embedding[draw].astype(np.float64)
-        left, right = x[first], x[second]
-        if posterior.weights is not None:
-            roots = posterior.weights.roots_of(draw, judges)[known.source]
-            left, right = left * roots, right * roots
-        s = standardised(posterior.kernel.rows(left, right).astype(np.float64), source)
-        r = correlations(-s, known.values, source)
-        noises = object_noise[draw, names], pair_noise[draw, names]
-        for _ in range(times):
-            again = replicated_dissimilarities(s, *noises, known.pairs, source, rng)
-            follow.add(r, correlations(-s, again, source))
-    return follow.result(cases, len(source), known.left_out)
+    kind = "dissimilarities"
+    stream = 4
+
+    pairs: Integers
+    source: Integers
+
+    def under(self, draw: int) -> tuple[Floats, list[Floats]]:
+        """Standardised similarities, (P,), and both noises of the sources."""
+        people = [person_of(self.names[place]) for place in self.who]
+        s = seen_pairs(self.posterior, draw, self.pairs, people, self.source)
+        noises = (self.posterior.drawn(name) for name in ("object_noise", "pair_noise"))
+        return standardised(s, self.source), [noise[draw, self.who] for noise in noises]
+
+    def statistics(self, expected: Any, judged: Floats) -> tuple[Floats, Floats]:
+        """Correlate with negative similarities."""
+        return correlations(-expected[0], judged, self.source), np.zeros(0)
+
+    def again(self, expected: Any, rng: np.random.Generator) -> Floats:
+        """Draw both kinds of errors."""
+        s, (of_objects, of_pairs) = expected
+        return replicated_dissimilarities(s, of_objects, of_pairs, self.pairs, self.source, rng)

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.embedding._model import LOG_PRIOR, PER_DIMENSION, STORED, Data
-from twoalike.embedding._observers import COVARIATES
-from twoalike.embedding._posterior_file import flat_attrs, labelled_statistics
-from twoalike.embedding._weights import GROUP_OF
+from twoalike.embedding._model import LOG_PRIOR, STORED, Data, Stored
+from twoalike.embedding._posterior_file import (
+    COVARIATES,
+    GROUP_OF,
+    flat_attrs,
+    labelled_statistics,
+)
 from twoalike.study import Floats, Integers
 
 if TYPE_CHECKING:
@@ -96,27 +99,27 @@ EMPTY = 0.002
 type Draws = dict[str, Floats]
 
 
-def order_draws(draws: Draws, similarity: str, *, drop: bool) -> Draws:
+def order_draws(draws: Draws, similarity: str, *, drop: bool, stored: Stored = STORED) -> Draws:
     """Align all quantities that have dimensions, sort these by importance, drop empty ones.
 
     Distances know no axes: there every draw is turned onto the others and onto the principal
     axes of their mean, and what else is counted by dimension loses its meaning and is left out.
     """
+    by_dimension = {name for name, axes in stored.items() if axes[-1:] == ("dimension",)}
     if similarity == "distance" and "log_weight" in draws:
-        aligned = _align(mirror_draws(draws))
+        aligned = _align(mirror_draws(draws), by_dimension)
         share = spread(aligned["embedding"])
     elif similarity == "distance":
-        kept = {name: value for name, value in draws.items() if name not in PER_DIMENSION}
+        kept = {name: value for name, value in draws.items() if name not in by_dimension}
         aligned = kept | {"embedding": rotate_draws(draws["embedding"])}
         share = spread(aligned["embedding"])
     else:
-        aligned = _align(draws)
+        aligned = _align(draws, by_dimension)
         share = importance(aligned["embedding"])
     order = np.argsort(-share)
     keep = order[share[order] >= EMPTY] if drop else order
     left = {
-        name: value[..., keep] if name in PER_DIMENSION else value
-        for name, value in aligned.items()
+        name: value[..., keep] if name in by_dimension else value for name, value in aligned.items()
     }
     return _gauged(left, similarity, len(order)) if "log_weight" in draws else left
 
@@ -157,7 +160,7 @@ def _gauged(draws: Draws, similarity: str, fitted: int) -> Draws:
     return draws | changed | {"temperature_spread": scale.astype(np.float32)}
 
 
-def _align(draws: Draws) -> Draws:
+def _align(draws: Draws, by_dimension: set[str]) -> Draws:
     x = draws["embedding"]
     if x.shape[0] == 1:
         return draws
@@ -166,7 +169,7 @@ def _align(draws: Draws) -> Draws:
         name: np.take_along_axis(
             value, orders.reshape(*orders.shape[:2], *(1,) * (value.ndim - 3), d), axis=-1
         )
-        if name in PER_DIMENSION
+        if name in by_dimension
         else value
         for name, value in draws.items()
     }
@@ -178,6 +181,7 @@ def pack_tree(
     stats: dict[str, Floats],
     attrs: dict[str, Any],
     codes: Integers | None = None,
+    stored: Stored = STORED,
 ) -> "xr.DataTree":
     """Put draws and statistics into ArviZ's groups.
 
@@ -188,7 +192,7 @@ def pack_tree(
 
     variables = {
         name: (("chain", "draw", *axes), draws[name])
-        for name, axes in STORED.items()
+        for name, axes in stored.items()
         if name in draws
     }
     chains, n_draws = draws["embedding"].shape[:2]

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from twoalike.choice import ChoiceKind, expected_accuracy, odd_item
 from twoalike.embedding._config import FitConfig
@@ -36,18 +37,14 @@ def as_triplets(x: npt.ArrayLike) -> npt.NDArray[Any]:
         raise InputError(
             f"X: expected triplets of shape (n, 3), found {found}shape {values.shape}."
         )
-    if values.dtype.kind == "O":
-        if not all(isinstance(value, str) for value in values.flat):
-            raise InputError("X: expected indices or ids, found objects that are neither.")
+    if values.dtype.kind == "O" and all(isinstance(value, str) for value in values.flat):
         values = values.astype(np.str_)
-    if values.dtype.kind == "f":
-        if not np.isfinite(values).all():
-            raise InputError("X: expected whole numbers or ids of objects, found NaN or inf.")
-        if (values != np.floor(values)).any():
-            raise InputError("X: expected whole numbers or ids of objects, found fractions.")
+    if values.dtype.kind == "f" and (np.isfinite(values) & (values == np.floor(values))).all():
         values = values.astype(np.int64)
     if values.dtype.kind not in "iuU":
-        raise InputError(f"X: expected whole numbers or ids of objects, found {values.dtype}.")
+        raise InputError(
+            "X: expected whole numbers or ids of objects, found others, fractions, NaN or inf."
+        )
     same = (values == np.roll(values, 1, axis=1)).any(axis=1)
     if same.any():
         raise InputError(f"X: row {int(same.argmax())} holds an object twice.")
@@ -58,13 +55,9 @@ def as_indices(labels: npt.NDArray[Any], ids: Sequence[str]) -> Integers:
     """Rows of the objects in the embedding, shape (n, 3)."""
     if labels.dtype.kind != "U":
         found = labels.astype(np.int64)
-        bad = (found < 0) | (found >= len(ids))
     else:
-        place = {name: row for row, name in enumerate(ids)}
-        names, inverse = np.unique(labels, return_inverse=True)
-        rows = np.array([place.get(str(name), -1) for name in names], dtype=np.int64)
-        found = rows[inverse].reshape(labels.shape)
-        bad = found < 0
+        found = pd.Index(ids).get_indexer(pd.Index(labels.ravel())).reshape(labels.shape)
+    bad = (found < 0) | (found >= len(ids))
     if bad.any():
         row, column = np.argwhere(bad)[0]
         raise InputError(
@@ -109,24 +102,6 @@ def as_answers(y: npt.ArrayLike | None, n: int, kind: ChoiceKind = "odd_one_out"
     return values.astype(np.int64)
 
 
-def as_participants(labels: Sequence[str] | npt.NDArray[Any], n: int) -> list[str]:
-    """Who judged, n labels."""
-    values = np.asarray(labels)
-    if values.shape != (n,):
-        raise InputError(f"participants: expected {n} labels, found shape {values.shape}.")
-    return [str(value) for value in values]
-
-
-def as_features(values: npt.ArrayLike, ids: tuple[str, ...]) -> FeatureTable:
-    """Features of the objects, shape (m, p)."""
-    table = np.asarray(values, dtype=np.float32)
-    if table.ndim != 2 or len(table) != len(ids) or not np.isfinite(table).all():
-        raise InputError(
-            f"features: expected finite numbers of shape ({len(ids)}, p), found {table.shape}."
-        )
-    return FeatureTable(ids, table)
-
-
 class OddOneOutEmbedding:
     """Bayesian embedding of objects from odd-one-out or anchored choices.
 
@@ -141,7 +116,7 @@ class OddOneOutEmbedding:
     engine
         ``nuts`` samples, ``vi`` approximates, ``auto`` chooses by size.
     prior
-        ``spike-and-slab``, ``softplus`` or ``auto``.
+        ``spike-and-slab``, ``softplus``, ``auto``, or one of your own, ``module:name``.
     features
         Features of the objects, shape (m, p), for a prior mean that is a learnt map of them.
     random_state
@@ -185,7 +160,7 @@ class OddOneOutEmbedding:
         *,
         objects: Sequence[str] | int | None = None,
         engine: Literal["auto", "nuts", "vi"] = "auto",
-        prior: Literal["auto", "spike-and-slab", "softplus"] = "auto",
+        prior: str = "auto",
         features: npt.ArrayLike | None = None,
         random_state: int = 0,
         kind: ChoiceKind = "odd_one_out",
@@ -271,9 +246,16 @@ class OddOneOutEmbedding:
         columns: dict[str, Any] = {f"item_{k + 1}": triplets[:, k] for k in range(3)}
         columns |= {"chosen": chosen + 1, "kind": [kind] * len(triplets)}
         if participants is not None:
-            columns["participant"] = as_participants(participants, len(triplets))
-        config = self._config()
-        table = None if self.features is None else as_features(self.features, ids)
+            columns["participant"] = list(map(str, participants))
+        config, table = self._config(), None
+        if self.features is not None:
+            values = np.asarray(self.features, dtype=np.float32)
+            if values.ndim != 2 or len(values) != len(ids) or not np.isfinite(values).all():
+                raise InputError(
+                    f"features: expected finite numbers of shape ({len(ids)}, p), found "
+                    f"{values.shape}."
+                )
+            table = FeatureTable(ids, values)
         choices = choices_table(columns, ids)
         self.posterior_ = fit_embedding(choices, features=table, config=config)
         self.embedding_ = self.posterior_.embedding.mean(axis=0)
@@ -301,9 +283,8 @@ class OddOneOutEmbedding:
         triplets = as_indices(as_triplets(X), self.objects_)
         who = None
         if participants is not None:
-            place = {name: row for row, name in enumerate(self.posterior_.participants)}
-            names = as_participants(participants, len(triplets))
-            who = np.array([place.get(name, -1) for name in names], dtype=np.int64)
+            known = pd.Index(self.posterior_.participants)
+            who = known.get_indexer(pd.Index(list(map(str, participants))))
         return self.posterior_.choice_probabilities(
             triplets, lapse=True, participants=who, kind=self._kind()
         )

@@ -1,4 +1,4 @@
-"""From judgments to a posterior: read them, fit, align, judge, save."""
+"""From judgments to a posterior: read them, fit, align, judge, save; and the model, opened."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -14,20 +14,22 @@ import pandas as pd
 
 from twoalike.choice import TRIPLET, guessing
 from twoalike.embedding._advice import describe_links, optimiser_convergence, with_chains
-from twoalike.embedding._careless import without_careless
-from twoalike.embedding._choices import Choices, used_choices
+from twoalike.embedding._choices import Choices, given_answers, used_choices
 from twoalike.embedding._config import Checkpoint, FitConfig, fit_settings, remove_checkpoint
 from twoalike.embedding._draws import importance, order_draws, pack_tree, spread
 from twoalike.embedding._form import (
+    FEWEST,
+    Pilot,
     allowed_similarities,
     choose_prior,
     default_dimensions,
     reduce_features,
     resolve_form,
+    run_pilot,
 )
-from twoalike.embedding._judged import draws_of, given_answers
-from twoalike.embedding._model import Data, Form
-from twoalike.embedding._observer_draws import draw_observers
+from twoalike.embedding._judged import draws_of, given_tables
+from twoalike.embedding._model import KINDS, Data, Form, Observers
+from twoalike.embedding._participants import without_careless
 from twoalike.embedding._people import (
     Covariates,
     Groups,
@@ -35,11 +37,9 @@ from twoalike.embedding._people import (
     read_covariates,
     read_groups,
 )
-from twoalike.embedding._pilot import FEWEST, Pilot, run_pilot
+from twoalike.embedding._people_draws import draw_people
 from twoalike.embedding._posterior import Posterior, plan_lines
 from twoalike.embedding._posterior_file import SCHEMA_VERSION, flat_attrs
-from twoalike.embedding._times import response_times
-from twoalike.embedding._weight_draws import draw_weights
 from twoalike.features import FeatureTable, read_features
 from twoalike.judgments import (
     JudgmentKind,
@@ -56,6 +56,12 @@ from twoalike.study import (
     held_interrupt,
     provenance,
 )
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+type GroupOf = Mapping[str, str] | str | Path | None
+type CovariatesOf = Mapping[str, Mapping[str, float]] | str | Path | None
 
 HOLDOUT = 0.02
 HOLDOUT_JUDGMENTS = 20_000  # from so many on, holding some out has no measurable cost
@@ -137,46 +143,39 @@ def fit(
     The posterior; it is saved if there is a file to write.
     """
     config = fit_settings(config, settings)
-    tables: dict[JudgmentKind, JudgmentTable | None] = {
-        "choices": None if isinstance(study_or_choices, Study) else study_or_choices,
-        "arrangements": arrangements,
-        "dissimilarities": dissimilarities,
-        "ratings": ratings,
-        "sortings": sortings,
-    }
-    study = _study(study_or_choices, {**tables, "choices": None})
+    others = given_tables(
+        arrangements=arrangements,
+        dissimilarities=dissimilarities,
+        ratings=ratings,
+        sortings=sortings,
+    )
+    study = _study(study_or_choices, others)
     if study is None and condition is not None:
         raise TwoalikeError("`condition=...`: goes with a study; tables name no conditions.")
     if out is None and study is not None:
         out = study.posterior
         out = out if condition is None else out.with_stem(f"{out.stem}_{condition}")
     part = None if out is None else _checked_output(Path(out)).with_suffix(".part.npz")
-    if study is not None:
-        collect = partial(
-            collect_judgments,
-            study,
-            allow_problems=allow_problems,
-            announce=announce,
-            condition=condition,
-        )
-        written = collect()
-        tables = {kind: written.get(kind) for kind in tables}
-    inputs: dict[str, Path] = {
-        role: Path(one) for role, one in tables.items() if isinstance(one, str | Path)
-    }
+    tables: Mapping[JudgmentKind, JudgmentTable]
+    if study is None:
+        choices = cast("JudgmentTable | None", study_or_choices)
+        tables = given_tables(choices=choices, **cast("dict[str, Any]", others))
+    else:
+        how: dict[str, Any] = {"allow_problems": allow_problems, "condition": condition}
+        collect = partial(collect_judgments, study, announce=announce, **how)
+        tables = cast("Mapping[JudgmentKind, JudgmentTable]", collect())
+    people: dict[str, Any] = {"groups": groups, "covariates": covariates}
+    named: dict[Any, Any] = {**tables, "features": features, **people}
+    inputs = {role: Path(one) for role, one in named.items() if isinstance(one, str | Path)}
+    inputs = {role: one for role, one in inputs.items() if role not in people or one.is_file()}
     if isinstance(features, str | Path):
-        inputs["features"] = Path(features)
+        features = read_features(Path(features), None if objects is None else Path(objects))
     if isinstance(groups, str | Path):
-        if Path(groups).is_file():
-            inputs["groups"] = Path(groups)
-        groups = read_groups(groups, study)
+        people["groups"] = read_groups(groups, study)
     if isinstance(covariates, str | Path):
-        if Path(covariates).is_file():
-            inputs["covariates"] = Path(covariates)
-        covariates = read_covariates(covariates, study)
-    known: dict[str, Any] = {"features": _read_features(features, objects), "groups": groups}
-    known["announce"] = announce
-    fitted = partial(_fitted, tables, inputs, config, **known, covariates=covariates)
+        people["covariates"] = read_covariates(covariates, study)
+    known: dict[str, Any] = {"features": features, "announce": announce, **people}
+    fitted = partial(_fitted, tables, inputs, config, **known)
     limit = None if study is None else study.config.exclusion.careless
     if study is None or limit is None:
         posterior = fitted(checkpoint=part)
@@ -190,21 +189,21 @@ def fit(
 
 
 def _fitted(
-    tables: Mapping[JudgmentKind, JudgmentTable | None],
+    tables: Mapping[JudgmentKind, JudgmentTable],
     inputs: Mapping[str, Path],
     config: FitConfig,
     **known: Any,
 ) -> Posterior:
     """Read the tables and fit them; ``known`` are further arguments of :func:`fit_embedding`."""
-    read = {kind: read_judgments(one, kind) for kind, one in tables.items() if one is not None}
+    read: dict[str, Any] = {kind: read_judgments(one, kind) for kind, one in tables.items()}
     source = provenance(
         "posterior", seed=config.seed, inputs=dict(inputs), config=config.model_dump()
     )
-    return fit_embedding(**cast("dict[str, Any]", read), config=config, source=source, **known)
+    return fit_embedding(**read, config=config, source=source, **known)
 
 
 def _study(
-    source: Study | JudgmentTable | None, others: Mapping[JudgmentKind, JudgmentTable | None]
+    source: Study | JudgmentTable | None, others: Mapping[JudgmentKind, JudgmentTable]
 ) -> Study | None:
     """Open the study, if the source names a folder; a name without an ending is taken for one."""
     if not isinstance(source, Study | str | Path):
@@ -212,11 +211,11 @@ def _study(
     path = source.root if isinstance(source, Study) else Path(source)
     if not path.is_dir() and (path.suffix or path.is_file()):
         return None
-    if given := [kind for kind, table in others.items() if table is not None]:
+    if others:
         raise TwoalikeError(
             expected="a study or tables of judgments",
             found="both",
-            remedy=f"Leave `{given[0]}=...` out: a study has its own.",
+            remedy=f"Leave `{next(iter(others))}=...` out: a study has its own.",
         )
     return Study.load(path)
 
@@ -228,21 +227,9 @@ def _checked_output(out: Path) -> Path:
     return out
 
 
-def _read_features(
-    features: FeatureTable | str | Path | None, objects: str | Path | None
-) -> FeatureTable | None:
-    if not isinstance(features, str | Path):
-        return features
-    return read_features(Path(features), None if objects is None else Path(objects))
-
-
 def fit_embedding(
     choices: pd.DataFrame | None = None,
     *,
-    arrangements: pd.DataFrame | None = None,
-    dissimilarities: pd.DataFrame | None = None,
-    ratings: pd.DataFrame | None = None,
-    sortings: pd.DataFrame | None = None,
     features: FeatureTable | None = None,
     groups: Mapping[str, str] | None = None,
     covariates: Mapping[str, Mapping[str, float]] | None = None,
@@ -250,6 +237,7 @@ def fit_embedding(
     source: dict[str, Any] | None = None,
     checkpoint: Path | None = None,
     announce: Callable[[str], object] | None = None,
+    **others: pd.DataFrame | None,
 ) -> Posterior:
     """Fit the Bayesian embedding to tables that are read already, as :func:`fit` does.
 
@@ -259,8 +247,6 @@ def fit_embedding(
         Table of judgments (see :mod:`twoalike.judgments`); practice and catch trials are left out.
         None: other judgments only; they say nothing of the scale of the embedding, so how decided
         choices are is then left to the prior.
-    arrangements, dissimilarities, ratings, sortings
-        Tables of multi-arrangement trials, of RDMs, of rated pairs, and of objects in piles.
     features
         Features of every object, for a prior mean that is a linear map of them.
     groups
@@ -275,6 +261,8 @@ def fit_embedding(
         the posterior is saved.
     announce
         Receives, before the fit, what a pilot found and advises, the engine, and the time.
+    others
+        Tables of other judgments: ``arrangements``, ``dissimilarities``, ``ratings``, ``sortings``.
 
     Returns
     -------
@@ -282,19 +270,10 @@ def fit_embedding(
     engine was used and why, and whether it converged.
     """
     config = config or FitConfig()
-    tables = given(
-        choices=choices,
-        arrangements=arrangements,
-        dissimilarities=dissimilarities,
-        ratings=ratings,
-        sortings=sortings,
-    )
-    data = with_times(Data.from_tables(tables), choices, config)
-    data = with_people(data, groups, covariates, config)
+    tables = given(choices=choices, **others)
+    data = with_people(Data.from_tables(tables), groups, covariates, config)
     table = None if features is None else reduce_features(features.select(data.ids))
     tried = _tried(data, table, config)
-    if data.choices.timed and (tried is None or not tried.keeps_times):
-        data = data.with_choices(data.choices.without_times())
     form, engine, why = resolve_form(data, table, config, tried)
     plan: dict[str, Any] = {"engine": engine, "engine_reason": why, "device": device()}
     plan |= {} if tried is None else {"pilot": tried.described()}
@@ -304,20 +283,21 @@ def fit_embedding(
     fitted, held = _hold_out(data, engine, config)
     part = None if checkpoint is None else Checkpoint(checkpoint, _fingerprint(data, form, config))
     draws, stats = _run(engine, fitted, held, form, config, part)
-    draws = order_draws(draws, form.similarity, drop=config.dimensions is None)
+    drop, stored = config.dimensions is None, form.stored
+    draws = order_draws(draws, form.similarity, drop=drop, stored=stored)
     asked = {f"{g.question.kind}_{g.question.items}": g.size for g in data.choices.groups}
     attrs = {
         **_described(engine, form, config, draws["embedding"], stats),
         **plan,
         **({"questions": {"choices": asked}} if asked else {}),
-        "links": describe_links(data) | {"arranged": _arranged(dissimilarities)},
+        "links": describe_links(data) | {"arranged": _arranged(tables.get("dissimilarities"))},
         **({} if data.covariates is None else {"covariates": data.covariates.described()}),
         "provenance": source
         or provenance("posterior", seed=config.seed, config=config.model_dump()),
     }
     used = [used_choices(one) if kind == "choices" else one for kind, one in tables.items()]
     codes = np.unique(np.concatenate([judgment_codes(one) for one in used]))
-    posterior = Posterior(pack_tree(data, draws, stats, attrs, codes))
+    posterior = Posterior(pack_tree(data, draws, stats, attrs, codes, stored))
     if held is not None:
         posterior.tree.attrs |= flat_attrs({"held_out": _score(posterior, held.choices)})
     return posterior
@@ -325,35 +305,19 @@ def fit_embedding(
 
 def given(**tables: pd.DataFrame | None) -> dict[JudgmentKind, pd.DataFrame]:
     """Tables that there are; refuse none, and choices that tell nothing."""
-    found = {cast("JudgmentKind", kind): one for kind, one in tables.items() if one is not None}
+    found = cast("dict[JudgmentKind, pd.DataFrame]", given_tables(**tables))
     if not found:
-        *kinds, last = tables
+        *kinds, last = KINDS
         raise TwoalikeError(f"expected {', '.join(kinds)} or {last} to fit, found none of them.")
     if "choices" in found:
         used_choices(found["choices"])
     return found
 
 
-def with_times(data: Data, choices: pd.DataFrame | None, config: FitConfig) -> Data:
-    """Add response times of choices where the settings ask for them, for a pilot to try."""
-    if not config.response_times:
-        return data
-    n = len(data.choices)
-    if choices is None or config.quick or n < FEWEST:
-        raise TwoalikeError(
-            where="`response_times=...`",
-            expected=f"a pilot on {FEWEST} choices, which tries them",
-            found="`quick=...`" if config.quick else f"{n} choices",
-            remedy="Leave one of them out." if config.quick else "Leave it out.",
-        )
-    times = response_times(choices)
-    return data.with_choices(data.choices.with_times(times))
-
-
 def with_people(
     data: Data,
-    groups: Mapping[str, str] | str | Path | None,
-    covariates: Mapping[str, Mapping[str, float]] | str | Path | None,
+    groups: GroupOf,
+    covariates: CovariatesOf,
     config: FitConfig,
 ) -> Data:
     """Add groups and covariates of the participants, read from their files if these are given.
@@ -383,7 +347,7 @@ def _arranged(dissimilarities: pd.DataFrame | None) -> int:
 def _tried(data: Data, table: Floats | None, config: FitConfig) -> Pilot | None:
     """Run a pilot where something is left open and the judgments can tell."""
     similarities = allowed_similarities(config)
-    is_open = len(similarities) > 1 or config.dimensions is None or data.choices.timed
+    is_open = len(similarities) > 1 or config.dimensions is None
     if config.quick or not is_open or len(data.choices) < FEWEST:
         return None
     d = config.dimensions or default_dimensions(data)
@@ -491,5 +455,70 @@ def _run(
             data, form, config=config, held=held, checkpoint=checkpoint, between=give_way
         )
     rng = np.random.default_rng([config.seed, 3])
-    draws = draw_observers(data, draws, form.similarity, rng)
-    return draw_weights(data, draws, form.similarity, rng), stats
+    return draw_people(data, draws, form.similarity, rng), stats
+
+
+def build_model(
+    choices: JudgmentTable | None = None,
+    /,
+    *,
+    arrangements: JudgmentTable | None = None,
+    dissimilarities: JudgmentTable | None = None,
+    ratings: JudgmentTable | None = None,
+    sortings: JudgmentTable | None = None,
+    features: FeatureTable | str | Path | None = None,
+    groups: GroupOf = None,
+    covariates: CovariatesOf = None,
+    observers: Observers | None = None,
+    config: FitConfig | None = None,
+    **settings: Any,
+) -> "pm.Model":
+    """Build the PyMC model that :func:`fit` samples, to extend and to sample with PyMC itself.
+
+    ``embedding`` (object, dimension), ``temperature`` and ``lapse`` (participant) are its
+    deterministic variables; the likelihood of each group of judgments of each kind is a potential,
+    such as ``choices_0`` of one question. It samples with ``pymc.sample``; ``do`` and further terms
+    in its context work as in any model.
+
+    Parameters
+    ----------
+    choices
+        A Parquet file, or a frame of pandas or polars; practice and catch trials are left out.
+    arrangements, dissimilarities, ratings, sortings
+        Files or frames, with choices or alone.
+    features
+        Features of every object, or their file, for a prior mean that is a map of them.
+    groups
+        Group of each participant, or a file, for weights of the dimensions (``people="weights"``).
+    covariates
+        Covariates of each participant by name, or their file.
+    observers
+        Called in the open model with the participants' labels in the order of its coordinate;
+        adds variables and returns temperature (> 0) and lapse (0 to 1) of each, shape (P,) both.
+        None: partially pooled ones, as in ``fit``.
+    config, settings
+        A :class:`FitConfig`, or its fields by name; ``similarity``, ``prior``, ``dimensions``,
+        ``people`` and ``engine`` (on which a prior of ``auto`` depends) count.
+
+    Returns
+    -------
+    The model; its initial point is finite.
+    """
+    config = fit_settings(config, settings)
+    named: dict[str, Any] = {
+        "choices": choices,
+        "arrangements": arrangements,
+        "dissimilarities": dissimilarities,
+        "ratings": ratings,
+        "sortings": sortings,
+    }
+    tables = given(**{kind: read_judgments(t, kind) for kind, t in given_tables(**named).items()})
+    data = with_people(Data.from_tables(tables), groups, covariates, config)
+    if isinstance(features, str | Path):
+        features = read_features(Path(features))
+    reduced = None if features is None else reduce_features(features.select(data.ids))
+    form, *_ = resolve_form(data, reduced, config)
+    model, x, temperature, lapse = form.unobserved(data, observers)
+    with model:
+        form.add_judgments(data, x, (temperature, lapse))
+    return model

@@ -1,21 +1,23 @@
-"""Judgments as a posterior sees them, and the probability of every answer under one draw.
+"""Judgments as a posterior sees them: known or not, fitted or not, under one draw after the other.
 
 Judgments by people, or of objects, that a posterior does not know are left out and counted; a
-table with no others is refused. Probabilities are computed draw by draw, so that no array of the
+table with no others is refused. What is computed is computed draw by draw, so that no array of the
 size draws x judgments is needed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.choice import Question, log_choice
-from twoalike.embedding._parts import ROWS
+from twoalike.choice import Question
+from twoalike.embedding._parts import Kernel
+from twoalike.embedding._posterior import Posterior
+from twoalike.embedding._posterior_file import OTHER_AXES
 from twoalike.judgments import (
     ITEMS,
     JudgmentKind,
@@ -27,13 +29,6 @@ from twoalike.judgments import (
     trial_numbers,
 )
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted, sha256_file
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from twoalike.embedding._choices import ChoiceGroup, Choices
-    from twoalike.embedding._parts import Kernel
-    from twoalike.embedding._posterior import Posterior
 
 
 @dataclass(frozen=True)
@@ -47,7 +42,7 @@ class Draw:
     embedding: Floats
     temperature: Floats
     lapse: Floats
-    kernel: "Kernel"
+    kernel: Kernel
     matrix: npt.NDArray[Any] | None = None
     roots: Floats | None = None
 
@@ -59,14 +54,16 @@ class Draw:
         return self.kernel.pairs(self.embedding, items, question.pairs, matrix=self.matrix)
 
 
-def thinned(chains: int, draws: int, most: int) -> Integers:
+def some_draws(posterior: Posterior, most: int) -> Integers:
     """Positions of about ``most`` draws among all: of each chain equally many, evenly spaced."""
+    sizes = posterior.tree["posterior"].sizes
+    chains, draws = sizes["chain"], sizes["draw"]
     each = min(draws, max(most // chains, 1))
     places = np.linspace(0, draws - 1, each).round().astype(np.int64)
     return np.asarray((np.arange(chains)[:, None] * draws + places).ravel())
 
 
-def draws_of(posterior: "Posterior", which: Integers, n_pairs: int) -> "Iterator[Draw]":
+def draws_of(posterior: Posterior, which: Integers, n_pairs: int) -> Iterator[Draw]:
     """Draws at some positions among all, one after the other, for so many pairs of objects each."""
     kernel, x = posterior.kernel, posterior.embedding
     temperature, lapse, weights = posterior.temperature, posterior.lapse, posterior.weights
@@ -76,50 +73,12 @@ def draws_of(posterior: "Posterior", which: Integers, n_pairs: int) -> "Iterator
         yield Draw(x[place], temperature[place], lapse[place], kernel, matrix, roots)
 
 
-def answer_probabilities(draw: Draw, group: "ChoiceGroup") -> Floats:
-    """Probability of each answer under one draw, with the judge's own temperature and lapse.
-
-    Shape (n, A), rows sum to one.
-    """
-    p = np.empty((group.size, len(group.question.answers)))
-    step = max(3 * ROWS // len(group.question.pairs), 1)
-    for start in range(0, group.size, step):
-        rows = slice(start, start + step)
-        judge = group.judge[rows]
-        pairs = draw.pairs(group.shown[rows], judge, group.question)
-        noise, guess = draw.temperature[judge], draw.lapse[judge]
-        p[rows] = np.exp(log_choice(pairs, noise, guess, question=group.question)).T
-    return np.asarray(p / p.sum(axis=1, keepdims=True))
-
-
-def given_answers(draw: Draw, choices: "Choices") -> Floats:
-    """Probability of the answer that was given to each choice, shape (n,)."""
-    return np.concatenate(
-        [
-            answer_probabilities(draw, group)[np.arange(group.size), group.answer]
-            for group in choices.groups
-        ]
-    )
-
-
 def given_tables(**tables: JudgmentTable | None) -> dict[JudgmentKind, JudgmentTable]:
     """Leave out the kinds of judgments of which there is no table."""
     return {cast("JudgmentKind", kind): one for kind, one in tables.items() if one is not None}
 
 
-def labels_of(posterior: "Posterior", axis: str) -> tuple[str, ...]:
-    """Labels of an axis of the draws; none where the fit had nothing of the kind."""
-    group = posterior.tree["posterior"].dataset
-    return tuple(map(str, group[axis].values)) if axis in group.coords else ()
-
-
-def drawn(posterior: "Posterior", name: str) -> Floats:
-    """All draws of a variable, shape (S, ...)."""
-    values = posterior.tree["posterior"].dataset[name].values
-    return np.asarray(values.reshape(-1, *values.shape[2:]), dtype=np.float64)
-
-
-def none_known(posterior: "Posterior", kind: str, n: int, people: Sequence[str]) -> TwoalikeError:
+def none_known(posterior: Posterior, kind: str, n: int, people: Sequence[str]) -> TwoalikeError:
     """Error for judgments of people or of objects that a posterior does not know, all of them."""
     there = f"{counted(len(people), 'participant')} who gave some, {len(posterior.ids)} objects"
     return TwoalikeError(
@@ -129,7 +88,7 @@ def none_known(posterior: "Posterior", kind: str, n: int, people: Sequence[str])
 
 
 def seen_judgments(
-    posterior: "Posterior", table: pd.DataFrame, role: str = "choices", file: Path | None = None
+    posterior: Posterior, table: pd.DataFrame, role: str = "choices", file: Path | None = None
 ) -> Booleans | None:
     """Which judgments of a table a posterior was fitted to, (n,); None if it does not record any.
 
@@ -144,7 +103,7 @@ def seen_judgments(
 
 
 def fitted_on(
-    posterior: "Posterior", table: pd.DataFrame, role: str = "choices", file: Path | None = None
+    posterior: Posterior, table: pd.DataFrame, role: str = "choices", file: Path | None = None
 ) -> tuple[bool, str]:
     """Whether all judgments by participants of a fit were fitted to; a sentence where not."""
     seen = seen_judgments(posterior, table, role, file)
@@ -153,11 +112,7 @@ def fitted_on(
             f"The posterior does not record the {role} that it was fitted to: these are predicted, "
             "as new ones would be."
         )
-    from twoalike.embedding._model import KINDS
-
-    others = {
-        person_of(name) for kind in KINDS.values() for name in labels_of(posterior, kind.axis)
-    }
+    others = {person_of(name) for axis in OTHER_AXES for name in posterior.labels(axis)}
     known = table["participant"].isin({*posterior.participants, *others}).to_numpy()
     if "trial_type" in table:
         known = known & is_scored(table)
@@ -174,7 +129,7 @@ def fitted_on(
 
 
 def is_own(
-    posterior: "Posterior",
+    posterior: Posterior,
     source: JudgmentTable,
     table: pd.DataFrame,
     role: str = "choices",

@@ -1,27 +1,26 @@
 """What a kind of judgment is to a fit: one object that brings all of its stages.
 
-Choices, arrangements, dissimilarities, ratings and sortings are kinds. A fit, its file, its checks
-and its tables of people go over :data:`twoalike.embedding._model.KINDS` and name none: a kind reads
-its table, brings its likelihood and simulation for the open PyMC model, says which of its variables
-a posterior keeps and on which axes, what it tells of each object, how much of it a variational step
-sees, and checks a posterior against judgments.
+Choices, arrangements, dissimilarities, ratings and sortings are kinds. A fit, its checks and its
+tables of people go over :data:`twoalike.embedding._model.KINDS` and name none: a kind reads its
+table, brings its likelihood for the open PyMC model, says what it tells of each object, how much of
+it a variational step sees, how alike it says that objects are, and how a posterior would give the
+same judgments again (:class:`twoalike.embedding._follow.Replicated`).
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from twoalike.embedding._follow import Replicated
 from twoalike.embedding._parts import Kernel, find_kernel
+from twoalike.embedding._posterior import Posterior
 from twoalike.judgments import JudgmentKind
 from twoalike.study import Floats, Integers
-
-if TYPE_CHECKING:
-    from twoalike.embedding._posterior import Posterior
 
 GROUP_GROWTH = 1.5  # largest size of a group over its smallest: bounds what padding costs
 
@@ -114,10 +113,6 @@ class Kind[G: Group](ABC):
     kind: ClassVar[JudgmentKind]
     axis: ClassVar[str]
     """Axis of the draws that those who gave the judgments have."""
-    stored: ClassVar[Mapping[str, tuple[str, ...]]]
-    """Variables that a posterior keeps, with their axes beside chain and draw."""
-    needed: ClassVar[tuple[str, ...]] = ()
-    """Those of them without which a file cannot be used."""
     at_once: ClassVar[int] = 50_000
     """Entries that a variational step sees, or all."""
 
@@ -195,30 +190,14 @@ class Kind[G: Group](ABC):
         raise NotImplementedError
 
     @classmethod
-    def evidence(cls, posterior: "Posterior", table: pd.DataFrame) -> dict[str, float]:
-        """Log Bayes factor of each person's judgments following nothing, not the embedding."""
-        from twoalike.embedding._careless import not_following
+    def replicated(
+        cls, posterior: Posterior, table: pd.DataFrame, seed: int, draws: int
+    ) -> Replicated:
+        """Index judgments into a posterior's objects and people, to be replicated by ``draws``.
 
-        return not_following(posterior, cls.compared(table, posterior.ids))
-
-    @classmethod
-    @abstractmethod
-    def check(cls, table: pd.DataFrame, of: "Checked") -> Any:
-        """Check a posterior against judgments."""
-
-
-@dataclass(frozen=True)
-class Checked:
-    """A posterior to be checked, at the draws ``which`` among all of all chains.
-
-    ``fitted``: whether the judgments are those of the fit, each of which is then left out to be
-    predicted.
-    """
-
-    posterior: "Posterior"
-    which: Integers
-    seed: int
-    fitted: bool
+        The seed is of the subset that is scored where there are many; refuse if none is known.
+        """
+        raise NotImplementedError
 
 
 def in_size_groups[T](things: Iterable[T], size: Callable[[T], int]) -> list[list[T]]:
@@ -246,8 +225,3 @@ def pooled_noise(
     spread = pm.HalfNormal(f"{symbol}_spread", 0.5)
     offset = pm.Normal(f"{symbol}_offset", 0.0, 1.0, dims=dims)
     return pm.Deterministic(name, least + pm.math.exp(location + spread * offset), dims=dims)
-
-
-def pooled_variables(name: str, symbol: str, axis: str) -> dict[str, tuple[str, ...]]:
-    """Variables of :func:`pooled_noise` that a posterior keeps."""
-    return {name: (axis,), f"{symbol}_location": (), f"{symbol}_spread": ()}

@@ -26,30 +26,27 @@ positions of a Gaussian process latent variable model.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from twoalike.embedding._follow import BINS, Replicated, correlations, means_of, roots_of
+from twoalike.embedding._judged import none_known
 from twoalike.embedding._kind import (
-    Checked,
     Counts,
     Kind,
     PaddedGroup,
     Unknown,
     in_size_groups,
     pooled_noise,
-    pooled_variables,
 )
+from twoalike.embedding._posterior import Posterior
 from twoalike.judgments import Arrangement, trial_numbers, trials_of
 from twoalike.study import Floats, Integers, TwoalikeError
 from twoalike.tables import JUDGED
-
-if TYPE_CHECKING:
-    from twoalike.embedding._follow import DistanceChecks
-    from twoalike.embedding._posterior import Posterior
 
 FEWEST = 3  # two objects have no shape
 TYPICAL_NOISE = 0.3  # sd of the noise, as a share of the embedding's
@@ -76,7 +73,6 @@ class Layouts(Kind[LayoutGroup]):
 
     kind = "arrangements"
     axis = "arranger"
-    stored = pooled_variables("arrangement_noise", "arrangement", "arranger")
     at_once = 200  # trials
 
     @classmethod
@@ -134,9 +130,25 @@ class Layouts(Kind[LayoutGroup]):
                 yield trial.participant, near, trial.items[pairs], 2.0 * (k - 1) - 1
 
     @classmethod
-    def check(cls, table: pd.DataFrame, of: Checked) -> "DistanceChecks":
-        """Compare layouts' distances with those of replicated ones."""
-        return check_layouts(of, PlacedTrials.of(of.posterior, table))
+    def replicated(
+        cls, posterior: Posterior, table: pd.DataFrame, seed: int, draws: int
+    ) -> "PlacedTrials":
+        """Index main and repeated trials into a posterior's objects and arrangers."""
+        names = posterior.labels("arranger")
+        used = table[table["trial_type"].isin(JUDGED)]
+        if used.empty:
+            raise TwoalikeError(
+                "expected arrangements of main or repeated trials, found none among "
+                f"{len(table)} placements."
+            )
+        number = trial_numbers(used)
+        known = used["item"].isin(posterior.ids) & used["participant"].isin(names)
+        strange = np.isin(number, number[~known.to_numpy()])
+        if strange.all():
+            raise none_known(posterior, "arrangements", len(np.unique(number)), names)
+        layouts = cls.from_table(used[~strange], posterior.ids)
+        left_out = len(np.unique(number[strange])) + layouts.left_out
+        return PlacedTrials.of(posterior, layouts, names, left_out)
 
 
 def _has_shape(trial: Arrangement) -> bool:
@@ -224,55 +236,6 @@ def _factor(matrices: Any, right: Any) -> tuple[Any, Any]:
     return 2 * pt.log(pt.diagonal(root, axis1=1, axis2=2)).sum(axis=1), half
 
 
-@dataclass(frozen=True, eq=False)
-class PlacedTrials:
-    """Layouts of T trials, K placements in all, P pairs of objects within a trial.
-
-    ``items`` and ``trial`` (K,) are object and trial of each placement, ``places`` (K, 2) centred
-    and of norm 1 a trial, ``pairs`` (P, 2) two placements of one trial, ``arranger`` (T,) an index
-    among ``names``. Trials of unknown people or objects, or without a shape, are ``left_out``.
-    """
-
-    items: Integers
-    places: Floats
-    trial: Integers
-    pairs: Integers
-    arranger: Integers
-    names: tuple[str, ...]
-    left_out: int
-
-    @classmethod
-    def of(cls, posterior: "Posterior", arrangements: pd.DataFrame) -> "PlacedTrials":
-        """Index main and repeated trials into a posterior's objects and arrangers, if any."""
-        from twoalike.embedding._judged import labels_of, none_known
-
-        names = labels_of(posterior, "arranger")
-        table = arrangements[arrangements["trial_type"].isin(JUDGED)]
-        if table.empty:
-            raise TwoalikeError(
-                "expected arrangements of main or repeated trials, found none among "
-                f"{len(arrangements)} placements."
-            )
-        number = trial_numbers(table)
-        known = table["item"].isin(posterior.ids) & table["participant"].isin(names)
-        strange = np.isin(number, number[~known.to_numpy()])
-        if strange.all():
-            raise none_known(posterior, "arrangements", len(np.unique(number)), names)
-        layouts = Layouts.from_table(table[~strange], posterior.ids)
-        grouped = [(group, group.shown > 0) for group in layouts.groups]
-        size = np.concatenate([there.sum(axis=1) for _, there in grouped])
-        arranger = np.concatenate([group.arranger for group in layouts.groups])
-        return cls(
-            items=np.concatenate([group.items[there] for group, there in grouped]),
-            places=np.concatenate([group.places[there] for group, there in grouped]),
-            trial=np.repeat(np.arange(len(size)), size),
-            pairs=_pairs_within(size),
-            arranger=pd.Index(names).get_indexer(pd.Index(layouts.people))[arranger],
-            names=names,
-            left_out=len(np.unique(number[strange])) + layouts.left_out,
-        )
-
-
 def _pairs_within(size: Integers) -> Integers:
     """All pairs of placements in each trial, of trials that follow each other, (P, 2)."""
     starts = np.cumsum(size) - size
@@ -307,65 +270,91 @@ def replicated_layouts(
     return np.asarray(places + sd[trial][:, None] * rng.standard_normal((len(items), 2)))
 
 
-def check_layouts(of: Checked, known: PlacedTrials) -> "DistanceChecks":
-    """Compare layouts' distances with those of replicated ones."""
-    from twoalike.embedding._follow import (
-        BINS,
-        Follow,
-        ReplicateTally,
-        correlations,
-        means_of,
-        places_among,
-        rounds,
-    )
-    from twoalike.embedding._judged import drawn
+class _View(NamedTuple):
+    """What a draw expects: the embedding, by what each arranger weighs it, noise, distances."""
 
-    posterior, rng = of.posterior, np.random.default_rng([of.seed, 3])
-    noise = drawn(posterior, "arrangement_noise")
-    within, n_trials = known.trial[known.pairs[:, 0]], len(known.arranger)
-    observed = _relative(_distances(known.places, known.pairs), within)
-    follow = Follow("arrangements", known.names, known.arranger, np.bincount(known.trial))
-    tenths = ReplicateTally([f"{10 * k} to {10 * (k + 1)} %" for k in range(BINS)])
-    rank, judges = np.empty(len(within), dtype=np.int64), places_among(posterior, known.names)
-    for draw, times in rounds(of.which, len(within), "arrangements"):
-        x, roots = posterior.embedding[draw], None
-        seen = x[known.items]
-        if posterior.weights is not None:
-            roots = posterior.weights.roots_of(draw, judges)[known.arranger]
-            seen = seen * roots[known.trial]
-        wanted = _relative(_distances(seen, known.pairs), within)
+    x: Floats
+    roots: Floats  # of whoever arranged, (T, D)
+    noise: Floats  # (T,)
+    wanted: Floats  # distances of pairs as shares of their trial's mean, (P,)
+    tenth: Integers  # of each pair among all by that, (P,)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PlacedTrials(Replicated):
+    """Layouts of T trials, K placements in all, P pairs of objects within a trial.
+
+    ``items`` and ``trial`` (K,) are object and trial of each placement, ``given`` (K, 2) places
+    centred and of norm 1 a trial, ``pairs`` (P, 2) two placements of one trial.
+    """
+
+    kind = "arrangements"
+    stream = 3
+
+    items: Integers
+    trial: Integers
+    pairs: Integers
+
+    @classmethod
+    def of(
+        cls, posterior: Posterior, layouts: Layouts, names: tuple[str, ...], left_out: int
+    ) -> Self:
+        """Lay the trials of layouts one after the other; ``names`` are the posterior's."""
+        grouped = [(group, group.shown > 0) for group in layouts.groups]
+        size = np.concatenate([there.sum(axis=1) for _, there in grouped])
+        arranger = np.concatenate([group.arranger for group in layouts.groups])
+        who = pd.Index(names).get_indexer(pd.Index(layouts.people))[arranger]
+        pairs = _pairs_within(size)
+        return cls(
+            posterior=posterior,
+            names=names,
+            who=who,
+            weight=size,
+            cases=np.bincount(who, minlength=len(names)),
+            left_out=left_out,
+            given=np.concatenate([group.places[there] for group, there in grouped]),
+            n_pairs=len(pairs),
+            bins=[f"{10 * k} to {10 * (k + 1)} %" for k in range(BINS)],
+            bin_cases=np.bincount(np.arange(len(pairs)) * BINS // len(pairs), minlength=BINS),
+            items=np.concatenate([group.items[there] for group, there in grouped]),
+            trial=np.repeat(np.arange(len(size)), size),
+            pairs=pairs,
+        )
+
+    def under(self, draw: int) -> _View:
+        """Distances as whoever arranged sees them."""
+        x, roots = self.posterior.embedding[draw], roots_of(self.posterior, draw, self.names)
+        own = roots[self.who]
+        wanted = self._relative(x[self.items] * own[self.trial])
+        rank = np.empty(len(wanted), dtype=np.int64)
         rank[np.argsort(wanted, kind="stable")] = np.arange(len(rank))
-        tenth = rank * BINS // len(rank)
-        r, shown = correlations(wanted, observed, within), means_of(observed, tenth, BINS)
-        own = noise[draw, known.arranger]
-        for _ in range(times):
-            places = replicated_layouts(x, own, known.items, known.trial, rng, roots)
-            again = _relative(_distances(places, known.pairs), within)
-            follow.add(r, correlations(wanted, again, within))
-            tenths.add(shown, means_of(again, tenth, BINS))
-    cases = np.bincount(np.arange(len(rank)) * BINS // len(rank), minlength=BINS)
-    trials = np.bincount(known.arranger, minlength=len(known.names))
-    return replace(
-        follow.result(trials, n_trials, known.left_out),
-        at_random=_at_random(known.names, noise, trials),
-        calibration=tenths.comparisons(cases),
-    )
+        noise = self.posterior.drawn("arrangement_noise")[draw, self.who]
+        return _View(x, own, noise, wanted, rank * BINS // len(rank))
 
+    def statistics(self, expected: _View, judged: Floats) -> tuple[Floats, Floats]:
+        """Correlate distances, and average them by tenths of the expected ones."""
+        found = self._relative(judged)
+        r = correlations(expected.wanted, found, self.trial[self.pairs[:, 0]])
+        return r, means_of(found, expected.tenth, BINS)
 
-def _at_random(names: Sequence[str], noise: Floats, trials: Integers) -> list[str]:
-    """Name those with trials whose noise, shape (S, people), is surely above 1."""
-    sure = ((noise > 1).mean(axis=0) >= SURE) & (trials > 0)
-    order = np.argsort(-noise.mean(axis=0), kind="stable")
-    return [names[place] for place in order if sure[place]]
+    def again(self, expected: _View, rng: np.random.Generator) -> Floats:
+        """Draw a random view for each trial."""
+        own = (self.items, self.trial, rng, expected.roots)
+        return replicated_layouts(expected.x, expected.noise, *own)
+
+    def at_random(self) -> list[str]:
+        """Name those with trials whose noise is surely above 1."""
+        noise = self.posterior.drawn("arrangement_noise")
+        sure = ((noise > 1).mean(axis=0) >= SURE) & (self.cases > 0)
+        order = np.argsort(-noise.mean(axis=0), kind="stable")
+        return [self.names[place] for place in order if sure[place]]
+
+    def _relative(self, places: npt.NDArray[Any]) -> Floats:
+        """Distances of pairs as shares of their trial's mean; 0 where all are 0."""
+        distances, trial = _distances(places, self.pairs), self.trial[self.pairs[:, 0]]
+        return np.asarray(distances / np.maximum(means_of(distances, trial, 0), 1e-12)[trial])
 
 
 def _distances(places: npt.NDArray[Any], pairs: Integers) -> Floats:
     gaps = places[pairs[:, 0]].astype(np.float64) - places[pairs[:, 1]]
     return np.asarray(np.sqrt((gaps**2).sum(axis=1)))
-
-
-def _relative(distances: Floats, trial: Integers) -> Floats:
-    """Distances as shares of their trial's mean; 0 where all are 0."""
-    from twoalike.embedding._follow import means_of
-
-    return np.asarray(distances / np.maximum(means_of(distances, trial, 0), 1e-12)[trial])

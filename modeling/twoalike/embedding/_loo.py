@@ -22,10 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from twoalike.choice import expected_accuracy
-from twoalike.embedding._judged import answer_probabilities, as_table, draws_of, thinned
-from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
-from twoalike.judgments import JudgmentTable
-from twoalike.study import Floats, Integers, TwoalikeError
+from twoalike.embedding._posterior import Posterior
+from twoalike.study import Floats, Integers
 
 LEAST_DRAWS = 25  # fewer, and the tail that is smoothed would be shorter than five draws
 SUBSET = 20_000
@@ -208,72 +206,3 @@ def leave_one_out(
         k_high=float((shape > limit).mean()),
         k_max=float(shape.max()),
     )
-
-
-MOST_DRAWS = 400
-"""About as many as a fit has by default."""
-MOST_JUDGMENTS = 10_000
-"""Weights take half a millisecond per judgment; this many give the accuracy to 1 %."""
-
-
-@dataclass(frozen=True)
-class PredictedChoices:
-    """Choices among three items, all or a random subset, and probabilities of their answers.
-
-    ``rows`` (n,) are their places in the table, ``items`` (n, 3) objects and ``judge`` (n,)
-    participants of the posterior, ``chosen`` (n,) the position of the chosen item; ``unknown``
-    choices are by people, or of objects, that the posterior does not contain, ``in_sets`` those
-    among more items; ``probabilities`` (n, 3) of each item being chosen are from the other
-    judgments only if ``left_out``; ``k_high`` is then the share whose prediction is unreliable
-    (Pareto's k), else 0.
-    """
-
-    rows: Integers
-    items: Integers
-    judge: Integers
-    chosen: Integers
-    unknown: int
-    probabilities: Floats
-    left_out: bool
-    k_high: float
-    in_sets: int = 0
-
-
-def predict_choices(
-    posterior: PosteriorSource, choices: JudgmentTable, *, fitted: bool = True, seed: int = 0
-) -> PredictedChoices:
-    """Predict triplets, each with its participant's own noise and from the other judgments.
-
-    With ``fitted=False`` they are others than those of the fit, and nothing is left out; nor is it
-    with fewer than ``LEAST_DRAWS`` draws. Practice and catch trials are left out; the seed is of
-    the subset that is predicted if there are many judgments.
-    """
-    from twoalike.embedding._choices import Choices
-
-    posterior = as_posterior(posterior)
-    judged = Choices.known_to(posterior, as_table(choices))
-    known, judged = len(judged), judged.only_triplets()
-    if not judged.groups:
-        raise TwoalikeError(expected="choices among three items", found=f"{known} among more")
-    sizes = posterior.tree["posterior"].sizes
-    which = thinned(sizes["chain"], sizes["draw"], MOST_DRAWS)
-    some = judged.take(subset_rows(len(judged), len(which), seed, MOST_JUDGMENTS))
-    answers = np.zeros((len(which), len(some), 3), dtype=np.float32)
-    for place, draw in enumerate(draws_of(posterior, which, 3 * len(judged))):
-        for group, here in zip(some.groups, some.slices, strict=True):
-            p = answer_probabilities(draw, group)
-            answers[place, here, 3 - p.shape[1] :] = p  # a reference is never chosen
-    ahead = np.concatenate([np.full(g.size, int(g.question.anchored)) for g in some.groups])
-    chosen = some.answer + ahead
-    left_out, k_high = fitted and len(which) >= LEAST_DRAWS, 0.0
-    if left_out:
-        fits = separate_fits(posterior, len(which))
-        predicted, k = predict_left_out(answers, chosen, sizes["chain"], fits)
-        k_high = float((k > trusted_k(len(which) // fits)).mean())
-    else:
-        predicted = answers.mean(axis=0, dtype=np.float64)
-    order = np.argsort(some.rows)
-    items = np.concatenate([group.shown for group in some.groups])
-    rows, shown, judge, answer = (part[order] for part in (some.rows, items, some.judge, chosen))
-    more = predicted[order], left_out, k_high, known - len(judged)
-    return PredictedChoices(rows, shown, judge, answer, judged.left_out, *more)

@@ -16,8 +16,9 @@ from twoalike.embedding._choices import Choices
 from twoalike.embedding._dissimilarities import Dissimilarities
 from twoalike.embedding._kind import Group, Kind, Unknown
 from twoalike.embedding._layouts import Layouts
-from twoalike.embedding._parts import PRIORS
+from twoalike.embedding._parts import find_prior
 from twoalike.embedding._people import SLOPE, Covariates, Groups, add_weights
+from twoalike.embedding._posterior_file import VARIABLES
 from twoalike.embedding._ratings import Ratings
 from twoalike.embedding._sortings import Sortings
 from twoalike.judgments import JudgmentKind
@@ -154,22 +155,9 @@ def cheaper_whole(m: int, n: int) -> bool:
     return m**2 < 30 * n
 
 
-PER_DIMENSION = {
-    "embedding": ("object", "dimension"),
-    **dict.fromkeys(("slab_weight", "slab_scale", "location"), ("dimension",)),
-    **dict.fromkeys(("residual_scale", "feature_strength"), ("dimension",)),
-    "feature_weights": ("component", "dimension"),
-    "log_weight": ("participant", "dimension"),
-    "group_log_weight": ("group", "dimension"),
-    "weight_slope": ("covariate", "dimension"),
-}
-"""Quantities whose last axis is the dimension, and their axes beside chain and draw."""
-STORED: Mapping[str, tuple[str, ...]] = {
-    **PER_DIMENSION,
-    **dict.fromkeys(("feature_decay", "weight_spread", "weight_group_spread"), ()),
-    **{name: axes for kind in KINDS.values() for name, axes in kind.stored.items()},
-}
-"""Quantities of a draw that the posterior keeps, and their axes."""
+type Stored = Mapping[str, tuple[str, ...]]
+STORED: Stored = {name: variable.axes for name, variable in VARIABLES.items()}
+"""Quantities of a draw that a posterior keeps whatever the prior, and their axes."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +172,12 @@ class Form:
     similarity: str = "dot"
     features: Floats | None = None
     weights: bool = False
+
+    @property
+    def stored(self) -> Stored:
+        """Quantities of a draw that the posterior keeps, and their axes."""
+        of_prior = find_prior(self.prior).stored
+        return {**STORED, **{name: tuple(axes.split()) for name, axes in of_prior.items()}}
 
     def model(
         self,
@@ -248,7 +242,7 @@ class Form:
             coords["covariate"] = list(data.covariates.names)
         observers = observers or partial(pooled_observers, covariates=data.covariates)
         with pm.Model(coords=coords) as model:
-            x = PRIORS[self.prior].add(len(data.ids), self.dimensions, self.features)
+            x = find_prior(self.prior).add(len(data.ids), self.dimensions, self.features)
             if self.weights:
                 add_weights(data.people, data.covariates)
             return model, x, *observers(data.participants)
@@ -256,11 +250,11 @@ class Form:
     def start(self, m: int, rng: np.random.Generator) -> dict[str, Floats]:
         """Where a fit to m objects starts, by name of the model's variables."""
         p = 0 if self.features is None else self.features.shape[1]
-        return PRIORS[self.prior].start(m, self.dimensions, p, rng)
+        return find_prior(self.prior).start(m, self.dimensions, p, rng)
 
     def start_at(self, x: Floats) -> dict[str, Floats]:
         """Where a fit starts whose embedding is x, (m, d), at first."""
-        return PRIORS[self.prior].start_at(x, self.features)
+        return find_prior(self.prior).start_at(x, self.features)
 
 
 LOG_PRIOR = "log_prior_"

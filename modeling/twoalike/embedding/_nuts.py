@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.embedding._config import Checkpoint, FitConfig
-from twoalike.embedding._model import STORED, Data, Form, prior_terms
+from twoalike.embedding._model import Data, Form, prior_terms
 from twoalike.study import Floats, progress
 
 STATISTICS = ("logp", "energy", "step_size", "diverging", "depth", "n_steps")
@@ -54,7 +54,7 @@ def fit_nuts(
             samplers = _begin(model, form, config, set(range(n_chains)) - set(chains))
             for number, sampler in samplers.items():
                 bar.update(task, status=f"{len(chains)} of {n_chains} chains done")
-                chains[number] = _chain(sampler.wait(), log_priors)
+                chains[number] = _chain(sampler.wait(), form, log_priors)
                 bar.update(task, completed=total * len(chains) // n_chains)
                 if checkpoint is not None and len(chains) < n_chains:
                     checkpoint.save(_as_arrays(chains))
@@ -92,7 +92,7 @@ def _begin(model: Any, form: Form, config: FitConfig, numbers: set[int]) -> dict
         backend="jax",
         gradient_backend="jax",
         initial_points=start,  # and jitter, by the chain's seed
-        var_names=[v.name for v in model.unobserved_RVs if v.name in STORED],
+        var_names=[v.name for v in model.unobserved_RVs if v.name in form.stored],
     )
     return {
         number: nutpie.sample(
@@ -111,11 +111,13 @@ def _begin(model: Any, form: Form, config: FitConfig, numbers: set[int]) -> dict
     }
 
 
-def _chain(tree: Any, log_priors: Callable[[Floats], Chain]) -> Chain:
+def _chain(tree: Any, form: Form, log_priors: Callable[[Floats], Chain]) -> Chain:
     """Take what is kept of a sampled chain."""
     posterior, stats = tree["posterior"].dataset, tree["sample_stats"].dataset
     draws = {
-        name: posterior[name].values[0].astype(np.float32) for name in STORED if name in posterior
+        name: posterior[name].values[0].astype(np.float32)
+        for name in form.stored
+        if name in posterior
     }
     statistics = {
         f"{_STATISTIC}{name}": np.asarray(stats[name].values[0], dtype=float)

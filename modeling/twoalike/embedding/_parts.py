@@ -7,10 +7,12 @@ The model and everything that turns coordinates into similarities after a fit as
 
 Two priors are for dot products: coordinates are non-negative, and what matters of one is whether it
 is there and how large it is. The Gaussian one is for distances, which know no origin and no axes.
+Priors of other modules are named as ``module:name``.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -159,7 +161,7 @@ class Prior:
         Adds its variables to the open PyMC model, from m objects, d dimensions and features,
         and gives the ``embedding``, shape (m, d). With principal components of features, (m, p),
         the prior mean is a linear map of them, whose strength is learnt a dimension, so that
-        features that are unrelated to a dimension leave it alone; not for ``spike-and-slab``.
+        features that are unrelated to a dimension leave it alone.
     start
         Where a fit starts, by name of the variable, from m, d, the number of features and a
         generator; variables that are left out start where PyMC has them. Coordinates are small: a
@@ -169,11 +171,21 @@ class Prior:
     start_at
         The start whose embedding is x, (m, d), with features or None; variables that are left out
         start where PyMC has them.
+    similarity
+        The one it is for: ``dot``, of coordinates that are not negative, or ``distance``.
+    with_features
+        Whether it takes features.
+    stored
+        Variables that a posterior keeps beside the embedding, and their axes, such as
+        ``dimension`` or ``component dimension``; the dimension is the last one.
     """
 
     add: Callable[[int, int, Features], Any]
     start: Callable[[int, int, int, np.random.Generator], Start]
     start_at: Callable[[Floats, Features], Start]
+    similarity: str = "dot"
+    with_features: bool = False
+    stored: Mapping[str, str] = field(default_factory=dict)
 
 
 def spike_and_slab(m: int, d: int, features: Features = None) -> Any:
@@ -320,9 +332,46 @@ def _latent_at(latent: Floats, features: Features) -> Start:
     return {"residual": latent / scale, "residual_scale": scale, **found}
 
 
+_LATENT = {
+    **dict.fromkeys(("residual_scale", "feature_strength"), "dimension"),
+    "feature_weights": "component dimension",
+    "feature_decay": "",
+}
 PRIORS: Mapping[str, Prior] = {
-    "spike-and-slab": Prior(spike_and_slab, _start_slab, _slab_at),
-    "softplus": Prior(_softplus, _start_around(-0.5), _softplus_at),
-    "gaussian": Prior(_gaussian, _start_around(0.0), _latent_at),
+    "spike-and-slab": Prior(
+        spike_and_slab,
+        _start_slab,
+        _slab_at,
+        stored=dict.fromkeys(("slab_weight", "slab_scale"), "dimension"),
+    ),
+    "softplus": Prior(
+        _softplus,
+        _start_around(-0.5),
+        _softplus_at,
+        with_features=True,
+        stored={"location": "dimension", **_LATENT},
+    ),
+    "gaussian": Prior(
+        _gaussian, _start_around(0.0), _latent_at, "distance", with_features=True, stored=_LATENT
+    ),
 }
 """By the name that settings and posteriors have."""
+
+
+def find_prior(name: str) -> Prior:
+    """Look up a prior by its name, or import one of another module, ``module:name``."""
+    if name in PRIORS:
+        return PRIORS[name]
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(import_module(module), attribute) if attribute else None
+    except (ImportError, AttributeError, ValueError):
+        found = None
+    if not isinstance(found, Prior):
+        raise TwoalikeError(
+            where=f"`prior={name}`",
+            expected=f"auto, {', '.join(PRIORS)}, or module:name of a Prior that can be imported",
+            found=repr(name),
+            remedy="See the how-to on priors.",
+        )
+    return found

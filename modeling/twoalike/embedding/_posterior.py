@@ -9,22 +9,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.choice import ANCHORED, TRIPLET, ChoiceKind, Question
-from twoalike.embedding._observers import Observers
-from twoalike.embedding._parts import ROWS, Kernel, find_kernel
-from twoalike.embedding._posterior_file import read_tree, tree_attrs, write_tree
-from twoalike.embedding._weights import (
-    GROUP_OF,
+from twoalike.choice import ANCHORED, OPTIONS, TRIPLET, ChoiceKind, Question, SetKind
+from twoalike.embedding._observers import (
     LIKENESS,
+    Observers,
     Weights,
     view_of_group,
     view_of_person,
     weighted_answers,
+)
+from twoalike.embedding._parts import ROWS, Kernel, find_kernel
+from twoalike.embedding._posterior_file import (
+    GROUP_OF,
+    read_tree,
+    stacked,
+    tree_attrs,
+    write_tree,
 )
 from twoalike.study import Floats, Integers, TwoalikeError, counted, visible
 
@@ -121,12 +126,12 @@ class Posterior:
     @property
     def ids(self) -> tuple[str, ...]:
         """Object ids, in the order of the embedding's rows."""
-        return tuple(map(str, self.tree["posterior"].dataset["object"].values))
+        return self.labels("object")
 
     @property
     def participants(self) -> tuple[str, ...]:
         """Participants, in the order of ``temperature`` and ``lapse``."""
-        return tuple(map(str, self.tree["posterior"].dataset["participant"].values))
+        return self.labels("participant")
 
     @property
     def judged(self) -> Integers | None:
@@ -139,24 +144,29 @@ class Posterior:
         """Model, engine, convergence and provenance."""
         return tree_attrs(self.tree)
 
-    def _draws(self, name: str) -> npt.NDArray[Any]:
-        values = self.tree["posterior"].dataset[name].values  # chain x draw x ...
-        return np.asarray(values.reshape(-1, *values.shape[2:]))
+    def drawn(self, name: str) -> Floats:
+        """All draws of a variable, shape (S, ...)."""
+        return np.asarray(stacked(self.tree["posterior"].dataset, name))
+
+    def labels(self, axis: str) -> tuple[str, ...]:
+        """Labels of an axis of the draws; none where the fit had nothing of the kind."""
+        coords = self.tree["posterior"].dataset.coords
+        return tuple(map(str, coords[axis].values)) if axis in coords else ()
 
     @cached_property
     def embedding(self) -> Floats:
         """All draws of all chains, shape (S, m, D), float32."""
-        return self._draws("embedding").astype(np.float32)
+        return np.asarray(stacked(self.tree["posterior"].dataset, "embedding", np.float32))
 
     @property
     def temperature(self) -> Floats:
         """Temperature of each participant, shape (S, P); their geometric mean is 1."""
-        return self._draws("temperature").astype(np.float64)
+        return self.drawn("temperature")
 
     @property
     def lapse(self) -> Floats:
         """Lapse rate of each participant, shape (S, P)."""
-        return self._draws("lapse").astype(np.float64)
+        return self.drawn("lapse")
 
     @cached_property
     def observers(self) -> Observers:
@@ -171,10 +181,7 @@ class Posterior:
     @property
     def group_of(self) -> dict[str, str]:
         """Group of each participant; empty where there are no groups."""
-        coords = self.tree["posterior"].dataset.coords
-        if GROUP_OF not in coords:
-            return {}
-        return dict(zip(self.participants, map(str, coords[GROUP_OF].values), strict=True))
+        return dict(zip(self.participants, self.labels(GROUP_OF), strict=False))
 
     @property
     def likeness(self) -> dict[str, str]:
@@ -352,6 +359,31 @@ QUESTIONS: Mapping[ChoiceKind, Question] = {"odd_one_out": TRIPLET, "anchored": 
 """What is asked about a triplet, by the kind of choice."""
 
 
+def fitted_kinds(posterior: Posterior) -> list[ChoiceKind]:
+    """Kinds of the triplets that a posterior was fitted to, odd-one-out ones where not recorded."""
+    asked = _asked(posterior)
+    kinds: list[ChoiceKind] = [kind for kind in OPTIONS if f"{kind}_3" in asked]
+    return kinds or ["odd_one_out"]
+
+
+def _asked(posterior: Posterior) -> dict[str, int]:
+    """How many choices of the fit answer each question, such as ``anchored_3``."""
+    return dict(posterior.attrs.get("questions", {}).get("choices", {}))
+
+
+def usual_question(
+    posterior: Posterior, kind: SetKind | None = None, items: int | None = None
+) -> Question:
+    """Question that most choices of the fit answer, of this kind and number of items where named.
+
+    Without such choices, or a record of them, the odd one of three items.
+    """
+    of = [(n, name[:-2], int(name[-1])) for name, n in _asked(posterior).items()]
+    of = [one for one in of if one[1] == (kind or one[1]) and one[2] == (items or one[2])]
+    _, what, k = max(of, default=(0, kind or fitted_kinds(posterior)[0], items or 3))
+    return Question(cast("SetKind", what), k)
+
+
 def _by_item(p: Floats) -> Floats:
     """Probabilities of items 1, 2, 3: 0 of a reference, which is no answer."""
     return p if p.shape[-1] == 3 else np.concatenate([np.zeros_like(p[..., :1]), p], axis=-1)
@@ -411,8 +443,6 @@ def plan_lines(attrs: Mapping[str, Any]) -> list[str]:
                 "note: weights of the dimensions by person predict held-out judgments better by "
                 f"{tried['gain']:.4f} ± {tried['gain_se']:.4f} nats: fit with `people=weights`"
             )
-        if "response_times" in pilot:
-            said.append(_times_line(pilot["response_times"]))
     if "engine_reason" in attrs:
         on = f" (on a {attrs['device']})" if "device" in attrs else ""
         said.append(f"engine {attrs['engine']}: {attrs['engine_reason']}{on}")
@@ -435,11 +465,3 @@ def _tried_line(pilot: Mapping[str, Any]) -> str:
                 f"on {pilot['judgments']:,} held-out judgments"
             )
     return said
-
-
-def _times_line(tried: Mapping[str, Any]) -> str:
-    """Say whether response times are used, and why."""
-    said = f"response times are {'used' if tried['kept'] else 'not used'}: with them held-out "
-    way = "better" if tried["gain"] > 0 else "worse"
-    said += f"choices are predicted {way} by {abs(tried['gain']):.4f} ± {tried['gain_se']:.4f} nats"
-    return said if tried["kept"] or tried["gain"] <= 0 else f"{said}, too little to be sure"

@@ -1,16 +1,18 @@
-"""The file of a posterior: ArviZ's groups in netCDF-4, written all or nothing and read strictly."""
+"""The file of a posterior: ArviZ's groups in netCDF-4, written all or nothing and read strictly.
+
+:data:`VARIABLES` says what the group ``posterior`` may hold; a prior of somebody else may add more.
+"""
 
 import json
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
-from twoalike.embedding._model import KINDS
-from twoalike.embedding._weights import GROUP_OF
 from twoalike.study import (
     DAMAGED_HDF5,
     Content,
@@ -29,18 +31,73 @@ if TYPE_CHECKING:
     import xarray as xr
 
 SCHEMA_VERSION = 1
-JSON_ATTRS = (
-    "provenance",
-    "convergence",
-    "dimensions",
-    "held_out",
-    "links",
-    "pilot",
-    "excluded",
-    "covariates",
-    "questions",
-)
-"""Attributes that hold JSON: netCDF knows no nested ones."""
+GROUP_OF = "participant_group"
+"""Coordinate of a posterior: the group of each participant."""
+COVARIATES = "participant_covariates"
+"""Coordinate of a posterior: the covariates of each participant, standardised over all."""
+OTHER_AXES = ("arranger", "source", "rater", "sorter")
+"""Axes of those who gave other judgments than choices."""
+ROUNDING = 1e-6
+"""By which single precision may exceed a bound."""
+
+type Possible = Literal["", "from 0 to 1", "above 0", "of at least 0", "in ascending order"]
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A quantity of each draw: axes beside chain and draw, and which values are possible.
+
+    It is needed where the file has ``beside``, an axis or another variable.
+    """
+
+    axes: tuple[str, ...]
+    possible: Possible = ""
+    beside: str = ""
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """All axes."""
+        return ("chain", "draw", *self.axes)
+
+
+def _each(axes: str, *names: str, beside: str = "", possible: Possible = "") -> dict[str, Variable]:
+    return dict.fromkeys(names, Variable(tuple(axes.split()), possible, beside))
+
+
+def _pooled(symbol: str, noise: str, axis: str) -> dict[str, Variable]:
+    """Give the noise of those who gave a kind of judgments, and what it is pooled by."""
+    return {
+        **_each(axis, noise, beside=axis, possible="above 0"),
+        **_each("", f"{symbol}_location"),
+        **_each("", f"{symbol}_spread", possible="of at least 0"),
+    }
+
+
+VARIABLES: Mapping[str, Variable] = {
+    **_each("object dimension", "embedding", beside="always"),
+    **_each("participant", "temperature", beside="always", possible="above 0"),
+    **_each("participant", "lapse", beside="always", possible="from 0 to 1"),
+    **_each("", "temperature_spread", "lapse_spread", possible="of at least 0"),
+    **_each("", "lapse_location"),
+    **_each("covariate", "temperature_slope", "lapse_slope"),
+    **_each("participant dimension", "log_weight", beside="log_weight"),
+    **_each("", "weight_spread", beside="log_weight", possible="of at least 0"),
+    **_each("group dimension", "group_log_weight", beside="group_log_weight"),
+    **_each("", "weight_group_spread", possible="of at least 0"),
+    **_each("covariate dimension", "weight_slope"),
+    **_pooled("arrangement", "arrangement_noise", "arranger"),
+    **_pooled("object_noise", "object_noise", "source"),
+    **_pooled("pair_noise", "pair_noise", "source"),
+    **_pooled("rating", "rating_noise", "rater"),
+    **_each("rater", "rating_origin", beside="rater"),
+    **_each("rater", "rating_unit", beside="rater", possible="of at least 0"),
+    # NaN where a scale has fewer thresholds than another.
+    **_each("rater threshold", "rating_threshold", beside="rater", possible="in ascending order"),
+    **_pooled("sorting", "sorting_noise", "sorter"),
+    **_each("sorter", "sorting_origin", "sorting_threshold", beside="sorter"),
+    **_each("sorter", "sorting_unit", beside="sorter", possible="of at least 0"),
+}
+"""What the group ``posterior`` may hold."""
 
 
 class InputFile(Content):
@@ -93,28 +150,21 @@ class Questions(Content):
     choices: dict[Annotated[str, Field(pattern="^[a-z_]+_[3-9]$")], WholeNumber]
 
 
-_ATTRS: dict[str, type[Content]] = {
+JSON_ATTRS: Mapping[str, type[Content]] = {
     "provenance": Provenance,
     "convergence": Convergence,
     "links": Links,
     "excluded": Excluded,
     "questions": Questions,
+    **dict.fromkeys(("dimensions", "held_out", "pilot", "covariates"), Content),
 }
-NEEDED = {
-    "embedding": ("chain", "draw", "object", "dimension"),
-    "temperature": ("chain", "draw", "participant"),
-    "lapse": ("chain", "draw", "participant"),
-}
-OF_WEIGHTS = {
-    "log_weight": ("chain", "draw", "participant", "dimension"),
-    "weight_spread": ("chain", "draw"),
-}
-"""Needed as well, where people weigh the dimensions."""
-ROUNDING = 1e-6
-"""By which single precision may exceed a bound."""
-MAY_LACK = ("rating_threshold",)
-"""NaN where a scale has fewer thresholds than another."""
-OF_GROUPS = {"group_log_weight": ("chain", "draw", "group", "dimension")}
+"""Attributes that hold JSON, since netCDF knows no nested ones, and what is read again of each."""
+
+
+def stacked(group: "xr.Dataset", name: str, dtype: Any = np.float64) -> Any:
+    """All draws of a variable, (S, ...), of chain after chain."""
+    values = group[name].values  # chain x draw x ...
+    return np.asarray(values.reshape(-1, *values.shape[2:]), dtype=dtype)
 
 
 def tree_attrs(tree: "xr.DataTree") -> dict[str, Any]:
@@ -171,9 +221,13 @@ def read_tree(path: Path) -> "xr.DataTree":
             f"{path}: cannot be read as a posterior, the file is damaged or of another kind "
             f"({shortened(error)}). Fit it again."
         ) from error
-    _check(path, tree)
-    if "sample_stats" in tree.children:  # of older files, without labels
-        tree["sample_stats"] = labelled_statistics(tree["sample_stats"].to_dataset())
+    found = tree["posterior"].dataset if "posterior" in tree.children else xr.Dataset()
+    _check_variables(path, found)
+    _check_labels(path, found, tree)
+    _check_attributes(path, tree)
+    for name, variable in VARIABLES.items():
+        if name in found:
+            _check_values(path, name, found[name].values, variable.possible)
     return tree
 
 
@@ -186,54 +240,27 @@ def labelled_statistics(stats: "xr.Dataset") -> "xr.Dataset":
     return labelled
 
 
-def _check(path: Path, tree: "xr.DataTree") -> None:
-    import xarray as xr
-
-    found = tree["posterior"].dataset if "posterior" in tree.children else xr.Dataset()
-    needed, labels = dict(NEEDED), ["object", "participant"]
-    if "log_weight" in found:
-        needed |= OF_WEIGHTS
-    if "group_log_weight" in found:
-        needed |= OF_GROUPS
-        labels += ["group", GROUP_OF]
-    for kind in KINDS.values():
-        if kind.axis in found.coords:
-            needed |= {name: ("chain", "draw", *kind.stored[name]) for name in kind.needed}
-    for name, dims in needed.items():
-        if name not in found or found[name].dims != dims:
-            what = f"dimensions {found[name].dims}" if name in found else "no such variable"
-            raise TwoalikeError(
-                f"{path}: expected a posterior with {name!r} ({' x '.join(dims)}) in group "
-                f"'posterior', found {what}. Make one with: twoalike fit"
-            )
-    for name in labels:
+def _check_variables(path: Path, found: "xr.Dataset") -> None:
+    for name, variable in VARIABLES.items():
+        there = {"always", *found.coords, *found}
+        if variable.beside not in there or (name in found and found[name].dims == variable.dims):
+            continue
+        what = f"dimensions {found[name].dims}" if name in found else "no such variable"
+        raise TwoalikeError(
+            f"{path}: expected a posterior with {name!r} ({' x '.join(variable.dims)}) in group "
+            f"'posterior', found {what}. Make one with: twoalike fit"
+        )
+    groups = ["group", GROUP_OF] if "group_log_weight" in found else []
+    for name in ["object", "participant", *groups]:
         if name not in found.coords:
             raise TwoalikeError(
                 f"{path}: expected the labels {name!r} as a coordinate, found none. "
                 "Make one with: twoalike fit"
             )
-    _check_labels(path, tree)
-    _check_attributes(path, tree)
-    version = tree.attrs.get("schema_version", SCHEMA_VERSION)
-    if version > SCHEMA_VERSION:
-        raise TwoalikeError(
-            f"{path}: written with schema {version}, this twoalike reads up to {SCHEMA_VERSION}. "
-            "Upgrade twoalike."
-        )
-    for name in {**needed, **{str(other): () for other in found if _least(str(other))}}:
-        values = found[name].values
-        strange = np.isinf if name in MAY_LACK else _not_finite
-        if values.dtype.kind not in "fiu" or not values.size or strange(values).any():
-            what = "NaN or infinite values" if values.dtype.kind == "f" else str(values.dtype)
-            raise TwoalikeError(
-                f"{path}: the {name} holds {what if values.size else 'nothing'}. Fit it again."
-            )
-        _check_range(path, name, values)
 
 
-def _check_labels(path: Path, tree: "xr.DataTree") -> None:
+def _check_labels(path: Path, found: "xr.Dataset", tree: "xr.DataTree") -> None:
     """Refuse an object or person listed twice, and counts of others than in the draws."""
-    found = tree["posterior"].dataset
     known = tree["constant_data"].dataset.coords if "constant_data" in tree.children else {}
     for axis in ("object", "participant"):
         labels = [str(name) for name in found[axis].values]
@@ -250,48 +277,43 @@ def _check_labels(path: Path, tree: "xr.DataTree") -> None:
             )
 
 
-def _least(name: str) -> str:
-    """Say what is possible of a quantity, in words; empty where every number is."""
-    if name == "lapse":
-        return "from 0 to 1"
-    if name == "temperature" or name.endswith("_noise"):
-        return "above 0"
-    return "of at least 0" if name.endswith(("_spread", "_scale", "_unit")) else ""
-
-
-def _check_range(path: Path, name: str, values: Any) -> None:
+def _check_values(path: Path, name: str, values: Any, possible: Possible) -> None:
     """Refuse values that no fit has."""
-    least, low, high = _least(name), np.nanmin(values), np.nanmax(values)
-    if (least and low < 0) or (least == "above 0" and low == 0):
-        raise TwoalikeError(f"{path}: expected {name} {least}, found {low:g}. Fit it again.")
-    if name == "lapse" and high > 1 + ROUNDING:
-        raise TwoalikeError(f"{path}: expected {name} {least}, found {high:g}. Fit it again.")
-    if name == "rating_threshold" and (np.diff(values) < 0).any():
-        raise TwoalikeError(f"{path}: expected {name} in ascending order. Fit it again.")
-
-
-def _not_finite(values: Any) -> Any:
-    return ~np.isfinite(values)
-
-
-def _is_nan(value: Any) -> bool:
-    """Whether it is no number, as R-hat of a few draws."""
-    return isinstance(value, float) and np.isnan(value)
+    is_number = values.dtype.kind in "fiu" and values.size
+    ascending = possible == "in ascending order"
+    if not is_number or np.isinf(values).any() or (np.isnan(values).any() and not ascending):
+        what = "NaN or infinite values" if values.dtype.kind == "f" else str(values.dtype)
+        raise TwoalikeError(
+            f"{path}: the {name} holds {what if values.size else 'nothing'}. Fit it again."
+        )
+    if ascending and (np.diff(values) < 0).any():
+        raise TwoalikeError(f"{path}: expected {name} {possible}. Fit it again.")
+    low, high = np.nanmin(values), np.nanmax(values)
+    if possible and not ascending and (low < 0 or (possible == "above 0" and low == 0)):
+        raise TwoalikeError(f"{path}: expected {name} {possible}, found {low:g}. Fit it again.")
+    if possible == "from 0 to 1" and high > 1 + ROUNDING:
+        raise TwoalikeError(f"{path}: expected {name} {possible}, found {high:g}. Fit it again.")
 
 
 def _check_attributes(path: Path, tree: "xr.DataTree") -> None:
-    """Check that the attributes are what :func:`tree_attrs` and the version's check expect."""
-    for name in JSON_ATTRS:
+    """Check that the attributes are what :func:`tree_attrs` expects, of a version that is known."""
+    for name, content in JSON_ATTRS.items():
         if not isinstance(tree.attrs.get(name, ""), str):
             raise TwoalikeError(f"{path}: attribute {name} is damaged. Fit it again.")
         where = f"{path}: attribute {name}"
         if name in tree.attrs:
             found = parse_json(tree.attrs[name], where, "Fit it again.")
-            if name == "convergence" and isinstance(found, dict):
-                found = {key: value for key, value in found.items() if not _is_nan(value)}
-            check_content(found, _ATTRS.get(name, Content), where, "Fit it again.")
-    if not isinstance(tree.attrs.get("schema_version", SCHEMA_VERSION), int | np.integer):
+            if name == "convergence" and isinstance(found, dict):  # R-hat of few draws is NaN
+                found = {key: value for key, value in found.items() if value == value}  # noqa: PLR0124
+            check_content(found, content, where, "Fit it again.")
+    version = tree.attrs.get("schema_version", SCHEMA_VERSION)
+    if not isinstance(version, int | np.integer):
         raise TwoalikeError(
             f"{path}: expected schema_version as a whole number, found "
-            f"{shortened(tree.attrs['schema_version'], 40)!r}. Fit it again."
+            f"{shortened(version, 40)!r}. Fit it again."
+        )
+    if version > SCHEMA_VERSION:
+        raise TwoalikeError(
+            f"{path}: written with schema {version}, this twoalike reads up to {SCHEMA_VERSION}. "
+            "Upgrade twoalike."
         )

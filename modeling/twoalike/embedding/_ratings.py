@@ -28,26 +28,20 @@ object once and for all pairs would have intervals that are too narrow.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from types import ModuleType
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
-from twoalike.embedding._kind import (
-    Checked,
-    Counts,
-    Group,
-    Kind,
-    Unknown,
-    pooled_noise,
-    pooled_variables,
-)
+from twoalike.embedding._follow import Replicated, correlations, known_rows, seen_pairs
+from twoalike.embedding._judged import none_known
+from twoalike.embedding._kind import Counts, Group, Kind, Unknown, pooled_noise
+from twoalike.embedding._loo import subset_rows
 from twoalike.embedding._parts import find_kernel
+from twoalike.embedding._posterior import Posterior
 from twoalike.judgments import RatingSource, person_of, rating_sources
 from twoalike.study import Floats, Integers
-
-if TYPE_CHECKING:
-    from twoalike.embedding._follow import Comparison, RatedChecks
 
 RATING_LEVELS = 10
 """Levels that a slider is cut into: ten that are equally likely keep 99 % of the information on a
@@ -86,12 +80,6 @@ class Ratings(Kind[RatingGroup]):
 
     kind = "ratings"
     axis = "rater"
-    stored = {
-        **pooled_variables("rating_noise", "rating", "rater"),
-        "rating_threshold": ("rater", "threshold"),
-        **dict.fromkeys(("rating_origin", "rating_unit"), ("rater",)),
-    }
-    needed = ("rating_noise", "rating_origin", "rating_unit", "rating_threshold")
 
     raters: tuple[str, ...]
     levels: Integers
@@ -162,9 +150,43 @@ class Ratings(Kind[RatingGroup]):
             yield source.participant, source.rating, source.pairs, float(len(source.rating))
 
     @classmethod
-    def check(cls, table: pd.DataFrame, of: Checked) -> "RatedChecks":
-        """Compare ratings with replicates, and predict each from the others."""
-        return check_ratings(table, of)
+    def replicated(
+        cls, posterior: Posterior, table: pd.DataFrame, seed: int, draws: int
+    ) -> "RatedPairs":
+        """Index ratings into a posterior's objects and raters."""
+        known, left_out = known_rows(posterior, table, ("item_a", "item_b"), "rater", cls.kind)
+        data, names = cls.from_table(known, posterior.ids), posterior.labels("rater")
+        (group,) = data.groups
+        own = pd.Index(names).get_indexer(pd.Index(data.raters))
+        some = np.flatnonzero(own[group.rater] >= 0)
+        if not len(some):
+            raise none_known(posterior, cls.kind, len(table), names)
+        items, low, high, rater = (array[some] for array in group.arrays)
+        who, index = np.unique(own[rater], return_inverse=True)
+        cases = np.bincount(own[rater], minlength=len(names))
+        kept = subset_rows(len(some), draws, seed)
+        scales, bins, bin_cases = _levels(data, rater)
+        return RatedPairs(
+            posterior=posterior,
+            names=names,
+            who=who,
+            weight=cases[who],
+            cases=cases,
+            left_out=left_out + len(group.rater) - len(some),
+            given=(low, high),
+            n_pairs=len(some),
+            bins=bins,
+            bin_cases=bin_cases,
+            sizes=np.ones(len(kept)),
+            total=len(some),
+            guess=float(np.log(data.levels[rater] / (high - low)).mean()),
+            items=items,
+            rater=own[rater],
+            index=index,
+            scale=scales,
+            middle=_middles(rater, low, high, data)[rater],
+            kept=kept,
+        )
 
 
 def reference_pairs(pairs: Integers) -> Integers:
@@ -291,8 +313,13 @@ def rating_log_likelihood(
     s = _standardised(x, items, rater, similarity, reference, log_weight)
     upper = (thresholds[rater, high] - s) / noise[rater]
     lower = (thresholds[rater, low] - s) / noise[rater]
-    width = pt.clip(upper - lower, 1e-6, 50.0)
-    return pt.log(-pt.expm1(-width)) - _softplus(-upper) - _softplus(lower)
+    return log_between(lower, upper, pt)
+
+
+def log_between(lower: Any, upper: Any, xp: ModuleType) -> Any:
+    """Log-probability of a logistic variable between two bounds, for numpy or PyTensor."""
+    width = xp.clip(upper - lower, 1e-6, 50.0)
+    return xp.log(-xp.expm1(-width)) - _softplus(-upper, xp) - _softplus(lower, xp)
 
 
 def _standardised(
@@ -315,61 +342,9 @@ def _standardised(
     return (s - origin) / unit
 
 
-def _softplus(v: Any) -> Any:
+def _softplus(v: Any, xp: ModuleType) -> Any:
     """log(1 + exp(v)), whose gradient is a number far from 0 too."""
-    import pytensor.tensor as pt
-
-    return pt.maximum(v, 0.0) + pt.softplus(pt.clip(-pt.abs(v), -80.0, 0.0))
-
-
-def check_ratings(table: pd.DataFrame, of: Checked) -> "RatedChecks":
-    """Compare ratings with replicates, and predict each from the others."""
-    from twoalike.embedding._follow import (
-        Follow,
-        RatedChecks,
-        Seen,
-        correlations,
-        known_rows,
-        rounds,
-        scored,
-    )
-    from twoalike.embedding._judged import drawn, labels_of
-    from twoalike.embedding._loo import subset_rows
-
-    posterior, which, seed = of.posterior, of.which, of.seed
-    names = labels_of(posterior, "rater")
-    known, left_out = known_rows(posterior, table, ("item_a", "item_b"), names, "ratings")
-    data = Ratings.from_table(known, posterior.ids)
-    (group,) = data.groups
-    own = pd.Index(names).get_indexer(pd.Index(data.raters))
-    some = np.flatnonzero(own[group.rater] >= 0)
-    items, low, high, rater = (array[some] for array in group.arrays)
-    levels, who = data.levels[rater], own[rater]
-    seen = Seen(posterior, "rating", list(map(person_of, names)))
-    threshold = drawn(posterior, "rating_threshold")
-    middle = _middles(rater, low, high, data)
-    rng = np.random.default_rng([seed, 5])
-    kept = subset_rows(len(some), len(which), seed)
-    logs = np.empty((len(which), len(kept)))
-    bars = _Levels(data, rater, low, high)
-    found, index = np.unique(who, return_inverse=True)
-    cases = np.bincount(who, minlength=len(names))
-    follow = Follow("ratings", names, found, cases[found])
-    observed = (low + high - 1) / 2
-    for number, (draw, times) in enumerate(rounds(which, len(who), "ratings")):
-        s, scale = seen.pairs(draw, items, who), seen.noise[draw, who]
-        r = correlations(s, observed, index)
-        ends = np.pad(threshold[draw, who], ((0, 0), (1, 1)), constant_values=np.nan)
-        for _ in range(times):
-            felt = s + scale * rng.logistic(size=len(s))
-            level = (threshold[draw, who] < felt[:, None]).sum(axis=1)  # of missing ones: false
-            follow.add(r, correlations(s, middle[rater, level], index))
-            bars.add(level)
-        logs[number] = _log_between(ends[kept], low[kept], high[kept], s[kept], scale[kept])
-    guess = np.log(levels / (high - low))
-    score = scored(posterior, logs, np.ones(len(kept)), len(some), float(guess.mean()), of.fitted)
-    plain = follow.result(cases, len(some), left_out + len(group.rater) - len(some))
-    return RatedChecks(**vars(plain) | {"calibration": bars.comparisons()}, score=score)
+    return xp.maximum(v, 0.0) + xp.log1p(xp.exp(xp.clip(-xp.abs(v), -80.0, 0.0)))
 
 
 def _middles(rater: Integers, low: Integers, high: Integers, data: Ratings) -> Floats:
@@ -380,48 +355,74 @@ def _middles(rater: Integers, low: Integers, high: Integers, data: Ratings) -> F
     return table
 
 
-class _Levels:
-    """Share of each level of each scale, in data and replicates."""
+def _levels(data: Ratings, rater: Integers) -> tuple[Integers, list[str], Integers]:
+    """Place of the first level of each rating's scale among those of all, (n,); names and cases."""
+    n_scales, most = int(data.scale.max()) + 1, int(data.levels.max())
+    points = [int(data.levels[data.scale == number][0]) for number in range(n_scales)]
+    names = [
+        f"{level + 1} of {points[scale]}" for scale in range(n_scales) for level in range(most)
+    ]
+    there = np.concatenate([np.arange(most) < each for each in points])
+    sizes = np.repeat(np.bincount(data.scale[rater], minlength=n_scales), most)
+    return data.scale[rater] * most, names, sizes * there
 
-    def __init__(self, data: Ratings, rater: Integers, low: Integers, high: Integers) -> None:
-        n_scales, most = int(data.scale.max()) + 1, int(data.levels.max())
-        points = [int(data.levels[data.scale == number][0]) for number in range(n_scales)]
-        names = [
-            f"{level + 1} of {points[scale]}" for scale in range(n_scales) for level in range(most)
-        ]
-        from twoalike.embedding._follow import ReplicateTally
 
-        self._tally = ReplicateTally(names)
-        self._first = data.scale[rater] * most
-        self._sizes = np.repeat(np.bincount(data.scale[rater], minlength=n_scales), most)
-        self._there = np.concatenate([np.arange(most) < each for each in points])
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RatedPairs(Replicated):
+    """n ratings of pairs: ``given`` are the thresholds below and above each, (n,) both.
+
+    ``items`` (n, 2) are objects, ``rater`` (n,) places among the names and ``index`` (n,) among
+    ``who``; ``scale`` (n,) is the first bin of each rating's scale, ``middle`` (n, K) what an
+    answer in each level counts as, ``kept`` (k,) which ratings are scored.
+    """
+
+    kind = "ratings"
+    stream = 5
+
+    items: Integers
+    rater: Integers
+    index: Integers
+    scale: Integers
+    middle: Floats
+    kept: Integers
+
+    def under(self, draw: int) -> tuple[Floats, Floats, Floats]:
+        """Similarities in the units of their raters, noise, and thresholds with both ends."""
+        people, who = list(map(person_of, self.names)), self.rater
+        origin, unit, noise, threshold = (
+            self.posterior.drawn(f"rating_{name}")[draw, who]
+            for name in ("origin", "unit", "noise", "threshold")
+        )
+        s = seen_pairs(self.posterior, draw, self.items, people, who)
+        lowest = np.full((len(who), 1), -FAR)
+        ends = np.concatenate([lowest, np.nan_to_num(threshold, nan=FAR), -lowest], axis=1)
+        return (s - origin) / unit, noise, ends
+
+    def statistics(self, expected: Any, judged: Any) -> tuple[Floats, Floats]:
+        """Correlate ratings with similarity, and give the share of each level of each scale."""
+        low, high = judged
+        middle = self.middle[np.arange(len(low)), low]
+        r = correlations(expected[0], middle, self.index)
         # An answer that spans several levels is a part of each.
         width = np.repeat(high - low, high - low)
         rows = np.repeat(np.arange(len(low)), high - low)
         within = np.arange(len(rows)) - np.repeat(np.cumsum(high - low) - (high - low), high - low)
-        self._observed = self._shares(self._first[rows] + low[rows] + within, 1 / width)
+        counts = np.bincount(
+            self.scale[rows] + low[rows] + within, 1 / width, minlength=len(self.bins)
+        )
+        return r, counts / np.maximum(self.bin_cases, 1)
 
-    def _shares(self, place: Integers, weight: Floats | None = None) -> Floats:
-        counts = np.bincount(place, weight, minlength=len(self._sizes))
-        return np.asarray(counts / np.maximum(self._sizes, 1))
+    def again(self, expected: Any, rng: np.random.Generator) -> Any:
+        """Draw the level of each rating."""
+        s, noise, ends = expected
+        felt = s + noise * rng.logistic(size=len(s))
+        level = (ends[:, 1:-1] < felt[:, None]).sum(axis=1)
+        return level, level + 1
 
-    def add(self, level: Integers) -> None:
-        """Add one replicate: the level of each rating, from 0."""
-        self._tally.add(self._observed, self._shares(self._first + level))
-
-    def comparisons(self) -> "list[Comparison]":
-        """Compare, once all replicates are in."""
-        return self._tally.comparisons(self._sizes * self._there)
-
-
-def _log_between(
-    threshold: Floats, low: Integers, high: Integers, s: Floats, scale: Floats
-) -> Floats:
-    """Log-probability of each rating: as in :mod:`twoalike.embedding._ratings`, (n,)."""
-    from scipy.special import expit
-
-    rows, levels = np.arange(len(s)), np.isfinite(threshold).sum(axis=1) + 1
-    upper = (threshold[rows, high] - s) / scale
-    lower = (threshold[rows, low] - s) / scale
-    upper, lower = np.where(high == levels, np.inf, upper), np.where(low == 0, -np.inf, lower)
-    return np.asarray(np.log(np.maximum(expit(upper) - expit(lower), 1e-30)))
+    def log_probability(self, expected: Any) -> Floats:
+        """Of the ratings that are scored."""
+        rows, (low, high) = self.kept, self.given
+        s, noise, ends = (part[rows] for part in expected)
+        place = np.arange(len(rows))
+        lower, upper = ((ends[place, side[rows]] - s) / noise for side in (low, high))
+        return np.asarray(log_between(lower, upper, np))

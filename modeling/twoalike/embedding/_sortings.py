@@ -26,28 +26,26 @@ trial, always the same. The mean over several orders gives no better intervals.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from types import ModuleType
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
+from twoalike.embedding._follow import Replicated, correlations, known_rows, seen_pairs
 from twoalike.embedding._kind import (
-    Checked,
     Counts,
     Kind,
     PaddedGroup,
     Unknown,
     in_size_groups,
     pooled_noise,
-    pooled_variables,
 )
 from twoalike.embedding._parts import find_kernel
+from twoalike.embedding._posterior import Posterior
 from twoalike.embedding._ratings import add_units, reference_pairs, units_of
 from twoalike.judgments import Sorting, sortings_of
 from twoalike.study import Floats, Integers, TwoalikeError
-
-if TYPE_CHECKING:
-    from twoalike.embedding._follow import RatedChecks
 
 TYPICAL_NOISE = 0.5
 """In standard deviations of the similarities."""
@@ -81,11 +79,6 @@ class Sortings(Kind[SortingGroup]):
 
     kind = "sortings"
     axis = "sorter"
-    stored = {
-        **pooled_variables("sorting_noise", "sorting", "sorter"),
-        **{f"sorting_{name}": ("sorter",) for name in ("threshold", "origin", "unit")},
-    }
-    needed = ("sorting_noise", "sorting_threshold", "sorting_origin", "sorting_unit")
 
     reference: Integers
 
@@ -157,9 +150,33 @@ class Sortings(Kind[SortingGroup]):
                 yield trial.participant, same, trial.items[pairs], float(len(trial.items) - 1)
 
     @classmethod
-    def check(cls, table: pd.DataFrame, of: Checked) -> "RatedChecks":
-        """Compare piles with replicates, and predict each trial from the others."""
-        return check_sortings(table, of)
+    def replicated(
+        cls, posterior: Posterior, table: pd.DataFrame, seed: int, draws: int
+    ) -> "SortedTrials":
+        """Index trials into a posterior's objects and sorters."""
+        known, left_out = known_rows(posterior, table, ("item",), "sorter", cls.kind)
+        data, names = cls.from_table(known, posterior.ids), posterior.labels("sorter")
+        own = pd.Index(names).get_indexer(pd.Index(data.people))
+        groups = data.groups
+        sizes = np.concatenate([group.shown.sum(axis=1) for group in groups]) - 1
+        who = np.concatenate([own[group.sorter] for group in groups])
+        return SortedTrials(
+            posterior=posterior,
+            names=names,
+            who=who,
+            weight=sizes,
+            cases=np.bincount(who, minlength=len(names)),
+            left_out=left_out + data.left_out,
+            given=[np.where(group.shown > 0, group.pile, -1) for group in groups],
+            n_pairs=sum(group.entries for group in groups),
+            bins=("piles a trial", "largest pile", "objects alone"),
+            bin_cases=np.full(3, len(who)),
+            sizes=sizes,
+            total=int(sizes.sum()),
+            guess=sum(_log_guess(group) for group in groups) / float(sizes.sum()),
+            groups=groups,
+            sorters=[own[group.sorter] for group in groups],
+        )
 
 
 def _padded(trials: Sequence[Sorting], sorters: Mapping[str, int], seed: int) -> SortingGroup:
@@ -199,21 +216,30 @@ def decision_log_likelihood(
     shown, pile = pt.as_tensor(shown), pt.as_tensor(pile)
     s = trial_similarities(x, items, sorter, similarity, reference, log_weight)
     scale, least = noise[sorter][:, None, None], threshold[sorter][:, None, None]
-    member = pt.eq(pile[:, :, None], np.arange(size)) * shown[:, :, None]
-    before = members_known(size) * shown[:, :, None] * shown[:, None, :]
-    count = pt.matmul(before, member)
-    mean = pt.matmul(before * s, member) / pt.maximum(count, 1.0)
+    return log_decisions((s, least, scale), pile, shown, size, pt)
+
+
+def log_decisions(seen: Any, pile: Any, shown: Any, size: int, xp: ModuleType) -> Any:
+    """Log-probability of each object's pile given those before, (T, k), for numpy or PyTensor.
+
+    ``seen`` are similarities within each trial (T, k, k), threshold and noise of who sorted it.
+    """
+    s, least, scale = seen
+    member = xp.equal(pile[:, :, None], np.arange(size)) * shown[:, :, None]
+    count = known_before(shown, size, xp) @ member
+    mean = (known_before(shown, size, xp) * s) @ member / xp.maximum(count, 1.0)
     # In units of the option of a new pile, whose exponential is then 1.
-    gain = pt.where(count > 0, (mean - least) / scale, _NEVER)
-    top = pt.maximum(gain.max(axis=2), 0.0)
-    norm = top + pt.log(pt.exp(gain - top[:, :, None]).sum(axis=2) + pt.exp(-top))
-    joined = (pt.where(count > 0, gain, 0.0) * member).sum(axis=2)
+    gain = xp.where(count > 0, (mean - least) / scale, _NEVER)
+    top = xp.maximum(gain.max(axis=2), 0.0)
+    norm = top + xp.log(xp.exp(gain - top[:, :, None]).sum(axis=2) + xp.exp(-top))
+    joined = (xp.where(count > 0, gain, 0.0) * member).sum(axis=2)
     return (joined - norm) * shown
 
 
-def members_known(size: int) -> Floats:
+def known_before(shown: Any, size: int, xp: ModuleType) -> Any:
     """Whose piles the decision on each object (row) knows: those of the objects before it."""
-    return np.tril(np.ones((size, size), dtype=np.float32), -1)
+    before = np.tril(np.ones((size, size), dtype=np.float32), -1)
+    return before * shown[:, :, None] * shown[:, None, :]
 
 
 def trial_similarities(
@@ -256,118 +282,66 @@ def draw_piles(gain: Floats, shown: Floats, rng: np.random.Generator) -> Integer
     return np.where(there, member.argmax(axis=2), -1)
 
 
-def check_sortings(table: pd.DataFrame, of: Checked) -> "RatedChecks":
-    """Compare piles with replicates, and predict each trial from the others."""
-    from twoalike.embedding._follow import (
-        Follow,
-        RatedChecks,
-        ReplicateTally,
-        Seen,
-        known_rows,
-        rounds,
-        scored,
-    )
-    from twoalike.embedding._judged import drawn, labels_of
+def _log_guess(group: SortingGroup) -> float:
+    """Negative log-probability of all trials if each option of a decision is equally likely."""
+    member = (group.pile[:, :, None] == np.arange(group.pile.shape[1])) * group.shown[:, :, None]
+    count = known_before(group.shown, group.pile.shape[1], np) @ member
+    return float((np.log1p((count > 0).sum(axis=2)) * group.shown).sum())
 
-    posterior, which, seed = of.posterior, of.which, of.seed
-    names = labels_of(posterior, "sorter")
-    known, left_out = known_rows(posterior, table, ("item",), names, "sortings")
-    data = Sortings.from_table(known, posterior.ids)
-    own = pd.Index(names).get_indexer(pd.Index(data.people))
-    groups = [SortedTrials(group, own[group.sorter]) for group in data.groups]
-    seen = Seen(posterior, "sorting", names)
-    threshold = drawn(posterior, "sorting_threshold")
-    rng = np.random.default_rng([seed, 6])
-    who = np.concatenate([group.who for group in groups])
-    size = np.concatenate([group.size - 1 for group in groups])
-    follow = Follow("sortings", names, who, size)
-    piles = ReplicateTally(("piles a trial", "largest pile", "objects alone"))
-    observed = [group.summary(group.pile) for group in groups]
-    logs = np.empty((len(which), len(who)))
-    n_pairs = sum(group.pile.shape[1] * group.pile.size for group in groups)
-    for number, (draw, times) in enumerate(rounds(which, n_pairs, "sortings")):
-        s = [seen.trials(draw, group.group.items, group.who) for group in groups]
-        gain = [
-            (each - threshold[draw, group.who][:, None, None])
-            / seen.noise[draw, group.who][:, None, None]
-            for each, group in zip(s, groups, strict=True)
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SortedTrials(Replicated):
+    """Sortings in groups of about one size; ``given`` are piles, (T, k), -1 where padded."""
+
+    kind = "sortings"
+    stream = 6
+
+    groups: tuple[SortingGroup, ...]
+    sorters: list[Integers]
+
+    def under(self, draw: int) -> list[tuple[Floats, Floats, Floats]]:
+        """Similarities within each trial, (T, k, k), threshold and noise of who sorted it."""
+        found = []
+        for group, who in zip(self.groups, self.sorters, strict=True):
+            (trials, k), items = group.items.shape, group.items
+            both = np.stack(np.broadcast_arrays(items[:, :, None], items[:, None, :]), -1)
+            flat = both.reshape(-1, 2), self.names, np.repeat(who, k * k)
+            s = seen_pairs(self.posterior, draw, *flat).reshape(trials, k, k)
+            origin, unit, threshold, noise = (
+                self.posterior.drawn(f"sorting_{name}")[draw, who][:, None, None]
+                for name in ("origin", "unit", "threshold", "noise")
+            )
+            found.append(((s - origin) / unit, threshold, noise))
+        return found
+
+    def statistics(self, expected: Any, judged: Any) -> tuple[Floats, Floats]:
+        """Correlate similarity with sharing a pile in each trial; count piles, their sizes."""
+        r, summaries = [], []
+        for group, (s, *_), pile in zip(self.groups, expected, judged, strict=True):
+            shown = group.shown > 0
+            both = np.triu(shown[:, :, None] & shown[:, None, :], 1)
+            trial, first, second = np.nonzero(both)
+            same = (pile[trial, first] == pile[trial, second]).astype(np.float64)
+            r.append(correlations(s[trial, first, second], same, trial))
+            counts, size = _sizes_of(pile), shown.sum(axis=1)
+            largest, alone = counts.max(axis=1) / size, (counts == 1).sum(axis=1) / size
+            summaries.append(np.stack([(counts > 0).sum(axis=1), largest, alone]))
+        return np.concatenate(r), np.concatenate(summaries, axis=1).mean(axis=1)
+
+    def again(self, expected: Any, rng: np.random.Generator) -> list[Integers]:
+        """Draw the piles of every trial."""
+        pairs = zip(self.groups, expected, strict=True)
+        return [draw_piles((s - least) / scale, of.shown, rng) for of, (s, least, scale) in pairs]
+
+    def log_probability(self, expected: Any) -> Floats:
+        """Of the piles of each trial."""
+        logs = [
+            log_decisions(seen, group.pile, group.shown, group.pile.shape[1], np).sum(axis=1)
+            for group, seen in zip(self.groups, expected, strict=True)
         ]
-        r = _together(groups, s, [group.pile for group in groups])
-        logs[number] = np.concatenate(
-            [group.log_probability(each) for each, group in zip(gain, groups, strict=True)]
-        )
-        for _ in range(times):
-            again = [group.replicate(each, rng) for each, group in zip(gain, groups, strict=True)]
-            follow.add(r, _together(groups, s, again))
-            summary = [group.summary(pile) for group, pile in zip(groups, again, strict=True)]
-            piles.add(_mean_of(observed), _mean_of(summary))
-    trials = np.bincount(who, minlength=len(names))
-    guess = sum(group.log_guess() for group in groups) / size.sum()
-    score = scored(
-        posterior, logs, size.astype(np.float64), int(size.sum()), float(guess), of.fitted
-    )
-    plain = follow.result(trials, len(who), left_out + data.left_out)
-    comparisons = piles.comparisons(np.full(3, len(who)))
-    return RatedChecks(**vars(plain) | {"calibration": comparisons}, score=score)
+        return np.concatenate(logs)
 
 
-def _mean_of(parts: Sequence[Floats]) -> Floats:
-    return np.asarray(np.concatenate(parts, axis=1).mean(axis=1))
-
-
-def _together(
-    groups: "Sequence[SortedTrials]", s: Sequence[Floats], piles: Sequence[Integers]
-) -> Floats:
-    """Correlation over a trial's pairs of similarity with being in one pile, of every trial."""
-    from twoalike.embedding._follow import correlations
-
-    found = []
-    for group, each, pile in zip(groups, s, piles, strict=True):
-        trial, first, second = group.pairs
-        same = (pile[trial, first] == pile[trial, second]).astype(np.float64)
-        found.append(correlations(each[trial, first, second], same, trial))
-    return np.concatenate(found)
-
-
-class SortedTrials:
-    """Trials of about one size: T trials of up to k objects, by ``who`` among the posterior's."""
-
-    def __init__(self, group: SortingGroup, who: Integers) -> None:
-        self.group, self.who = group, who
-        self.shown = group.shown > 0
-        self.pile = np.where(self.shown, group.pile, -1)
-        self.size = self.shown.sum(axis=1)
-        both = np.triu(self.shown[:, :, None] & self.shown[:, None, :], 1)
-        self.pairs: Any = np.nonzero(both)
-
-    def _options(self, gain: Floats, member: Floats) -> tuple[Floats, Floats]:
-        """Gain of each pile over a new one for each object, (T, k, k), and its members so far."""
-        before = members_known(gain.shape[1]) * (self.shown[:, :, None] & self.shown[:, None, :])
-        count = before @ member
-        mean = (before * gain) @ member / np.maximum(count, 1)
-        return np.where(count > 0, mean, _NEVER), count
-
-    def log_probability(self, gain: Floats) -> Floats:
-        """Of the piles of each trial, (T,): as in :mod:`twoalike.embedding._sortings`."""
-        k = gain.shape[1]
-        member = (self.pile[:, :, None] == np.arange(k)).astype(np.float64)
-        options, count = self._options(gain, member)
-        norm = np.logaddexp(0.0, np.logaddexp.reduce(options, axis=2))
-        joined = (np.where(count > 0, options, 0.0) * member).sum(axis=2)
-        return np.asarray(((joined - norm) * self.shown).sum(axis=1))
-
-    def log_guess(self) -> float:
-        """Negative log-probability of all trials if each option of a decision is equally likely."""
-        member = (self.pile[:, :, None] == np.arange(self.pile.shape[1])).astype(np.float64)
-        _, count = self._options(np.zeros((*self.pile.shape, self.pile.shape[1])), member)
-        return float((np.log1p((count > 0).sum(axis=2)) * self.shown).sum())
-
-    def replicate(self, gain: Floats, rng: np.random.Generator) -> Integers:
-        """Draw piles, (T, k), numbered from 0; -1 where padded."""
-        return draw_piles(gain, self.group.shown, rng)
-
-    def summary(self, pile: Integers) -> Floats:
-        """Count piles; shares of the objects in the largest, and alone in theirs, (3, T)."""
-        counts = (pile[:, :, None] == np.arange(pile.shape[1])).sum(axis=1)
-        largest, alone = counts.max(axis=1) / self.size, (counts == 1).sum(axis=1) / self.size
-        return np.stack([(counts > 0).sum(axis=1), largest, alone])
+def _sizes_of(pile: Integers) -> Integers:
+    """Objects in each pile of each trial, (T, k)."""
+    return np.asarray((pile[:, :, None] == np.arange(pile.shape[1])).sum(axis=1))

@@ -12,6 +12,9 @@ The coordinates of one object are correlated, all else is independent: what an o
 tell is mostly about combinations of its coordinates, and an approximation that keeps these apart
 is too narrow and drops dimensions. A step sees all judgments wherever the similarities of all
 pairs of objects cost less than those of the judged triplets do; then only the draw is random.
+
+JAX differentiates the parts of the log-density: PyTensor's own gradient of the row gather is
+several times slower.
 """
 
 import warnings
@@ -25,18 +28,85 @@ import numpy.typing as npt
 
 from twoalike.embedding._choices import Choices, choice_log_likelihood
 from twoalike.embedding._config import Checkpoint, FitConfig
-from twoalike.embedding._density import Density, jax_density
-from twoalike.embedding._model import Data, Form, cheaper_whole
+from twoalike.embedding._model import Data, Form, cheaper_whole, prior_terms
 from twoalike.embedding._parts import find_kernel
 from twoalike.embedding._spectrum import starts_near, tells
 from twoalike.study import Booleans, Floats, TwoalikeError, progress
 
 FITS = 4
 CHUNK = 50  # steps in one compiled loop
-OBSERVERS = ("lapse", "log_temperature", "temperature", "weight", "time")
+OBSERVERS = ("lapse", "log_temperature", "temperature", "weight")
 RATES = ((1_000, 0.01), (20_000, 0.03), (np.inf, 0.06))
 """Fewer judgments than -> peak learning rate. From a hundred thousand judgments on .06 is better
 than .03; with a hundred judgments of more objects than that, some fits diverge at .03."""
+
+
+@dataclass(frozen=True)
+class Density:
+    """The model in JAX.
+
+    ``names`` are the unconstrained variables, in the order in which every function takes them;
+    ``starts`` values to start from, one dictionary a fit. ``prior`` and ``groups`` are
+    log-densities: of the variables, with the transformations' Jacobians; of batches of judgments,
+    one a group. ``quantities`` gives what is stored of a draw, named by ``outputs``.
+    """
+
+    names: tuple[str, ...]
+    starts: tuple[dict[str, Floats], ...]
+    prior: Callable[..., Any]
+    groups: Callable[..., Any]
+    quantities: Callable[..., Any]
+    outputs: tuple[str, ...]
+
+
+def _stand_in(array: npt.NDArray[Any]) -> Any:
+    """Symbol for a batch of an array's rows: axes of length 1 stay so, others may be any."""
+    import pytensor.tensor as pt
+
+    return pt.tensor(dtype=array.dtype, shape=tuple(1 if n == 1 else None for n in array.shape))
+
+
+def jax_density(
+    data: Data,
+    form: Form,
+    starts: Sequence[dict[str, Floats]],
+    sizes: Sequence[int] | None = None,
+) -> Density:
+    """Turn the model into single-precision JAX functions, with each fit's start by variable.
+
+    ``sizes`` are those of the batches of each of ``data.groups``.
+    """
+    import pytensor
+    from pymc.sampling.jax import get_jaxified_graph
+
+    with pytensor.config.change_flags(floatX="float32"):
+        groups = [tuple(map(_stand_in, group.arrays)) for group in data.groups]
+        model = form.model(data, groups, sizes)
+        values = model.value_vars
+        wanted = [v for v in model.unobserved_value_vars if v.name in form.stored]
+        prior_names, priors = prior_terms(model)
+        return Density(
+            names=tuple(v.name for v in values),
+            starts=tuple(_unconstrained(model, start) for start in starts),
+            prior=get_jaxified_graph(inputs=values, outputs=[model.logp(vars=model.free_RVs)]),
+            groups=get_jaxified_graph(
+                inputs=[*values, *(array for group in groups for array in group)],
+                outputs=[model.logp(vars=[potential]) for potential in model.potentials],
+            ),
+            quantities=get_jaxified_graph(inputs=values, outputs=[*wanted, *priors]),
+            outputs=(*(v.name for v in wanted), *prior_names),
+        )
+
+
+def _unconstrained(model: Any, near: dict[str, Floats]) -> dict[str, Floats]:
+    """Complete a start by PyMC's own, and give it by name of the unconstrained variable."""
+    start = model.initial_point()
+    for name, value in near.items():
+        variable = model[name]
+        transform = model.rvs_to_transforms[variable]
+        symbol = model.rvs_to_values[variable].name
+        start[symbol] = value if transform is None else transform.forward(value).eval()
+    return {v.name: np.asarray(start[v.name], dtype=np.float32) for v in model.value_vars}
 
 
 COORDINATES = ("residual", "unit")
@@ -289,8 +359,8 @@ def _held_out_loss(family: Family, form: Form, held: Data) -> Callable[[Any, Any
     import jax
     import jax.numpy as jnp
 
-    choices = held.choices.without_times()
-    groups = columns_of(held.with_choices(choices))
+    choices = held.choices
+    groups = columns_of(held)
     density, kernel = family.density, find_kernel(form.similarity)
     place = {name: number for number, name in enumerate(density.outputs)}
 

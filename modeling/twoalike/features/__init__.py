@@ -4,22 +4,20 @@ Features that others keep in Parquet or HDF5 are read as well.
 """
 
 from twoalike.features._formats import read_features
-from twoalike.features._mapped import ROWS, MappedRows
+from twoalike.features._stored import ROWS, MappedRows, StoredRows, stored_rows
 from twoalike.features._table import (
+    FEATURES,
+    HUMAN,
     PLAN,
+    AlignedVector,
     FeatureTable,
+    Parts,
     Rows,
     check_features_path,
     feature_shard,
-    write_features,
-)
-from twoalike.features._vector import (
-    FEATURES,
-    HUMAN,
-    AlignedVector,
-    Parts,
     join_parts,
     read_parts,
+    write_features,
 )
 
 __all__ = [
@@ -32,10 +30,12 @@ __all__ = [
     "MappedRows",
     "Parts",
     "Rows",
+    "StoredRows",
     "check_features_path",
     "feature_shard",
     "join_parts",
     "read_features",
     "read_parts",
+    "stored_rows",
     "write_features",
 ]

@@ -21,9 +21,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.features._mapped import MappedRows, StoredRows, find_rows
-from twoalike.features._table import PLAN, FeatureTable, Rows, feature_shard
-from twoalike.features._vector import read_parts
+from twoalike.features._stored import MappedRows, StoredRows, stored_rows
+from twoalike.features._table import PLAN, FeatureTable, Rows, feature_shard, read_parts
 from twoalike.study import (
     DAMAGED_HDF5,
     TwoalikeError,
@@ -104,7 +103,6 @@ def _table(path: Path, ids: Sequence[str], values: Content, meta: dict[str, Any]
 
 
 def _from_shards(folder: Path) -> FeatureTable:
-    """All shards of a folder, one below the other, memory-mapped."""
     paths, plan = whole_parts(folder, PLAN, "features", feature_shard)
     ids: list[str] = []
     values: list[Content] = []
@@ -136,16 +134,19 @@ def _from_numpy(path: Path, smallest: int) -> tuple[list[str] | None, Content, d
 
     Features that take ``smallest`` bytes or more are mapped, if they can be.
     """
-    mapped: dict[str, MappedRows] = {}
-    rows = find_rows(path)
-    if rows is not None and array_bytes(rows.shape, rows.dtype) >= smallest:
-        if rows.crc is None:  # the only array of a .npy
-            return None, MappedRows([rows]), {}
-        mapped["features"] = MappedRows([rows])
-    loaded = load_arrays(path, "features", leave_out=mapped)
+    mapped = {
+        name: MappedRows([rows])
+        for name, rows in stored_rows(path).items()
+        if name in (None, "features") and rows.offset is not None
+        if rows.dtype.kind in "fiu" and 0 not in rows.shape
+        if array_bytes(rows.shape, rows.dtype) >= smallest
+    }
+    if None in mapped:
+        return None, mapped[None], {}
+    loaded = load_arrays(path, "features", leave_out={name for name in mapped if name})
     if not isinstance(loaded, dict):
         return None, loaded, {}
-    found: dict[str, Any] = loaded | mapped
+    found: dict[Any, Any] = loaded | mapped
     if {"ids", "features"} - found.keys():
         raise TwoalikeError(
             where=path,
@@ -203,10 +204,10 @@ def _from_parquet(path: Path, *, named: bool) -> Named:
     ids = None if key is None else _parquet_ids(path, table.column(key), key)
     left_out = {name for name in table.column_names if name.startswith(INDEX)} | {key}
     columns = [name for name in table.column_names if name not in left_out]
-    lists = [name for name in columns if _is(table.schema.field(name).type, *_LISTS)]
-    if lists and len(columns) == 1:
-        return ids, _from_lists(path, table.column(lists[0]), lists[0])
-    for name in columns:
+    if len(columns) == 1 and _is(table.schema.field(columns[0]).type, *_LISTS):
+        return ids, _from_lists(path, table.column(columns[0]), columns[0])
+    values = np.empty((len(table), len(columns)), dtype=np.float32)
+    for place, name in enumerate(columns):
         kind = table.schema.field(name).type
         if not _is(kind, *_NUMBERS):
             raise TwoalikeError(
@@ -215,9 +216,7 @@ def _from_parquet(path: Path, *, named: bool) -> Named:
                 found=f"column {name!r} of {kind}",
                 remedy="Leave it out.",
             )
-    values = np.empty((len(table), len(columns)), dtype=np.float32)
-    with np.errstate(over="ignore"):  # what is too large for float32 is refused as infinite
-        for place, name in enumerate(columns):
+        with np.errstate(over="ignore"):  # what is too large for float32 is refused as infinite
             values[:, place] = table.column(name).to_numpy()
     return ids, values
 
@@ -226,10 +225,8 @@ def _id_column(path: Path, table: Any, named: bool) -> str | None:
     """Name of the column of ids; None if there is none and ``named`` does not ask for one."""
     found = [name for name in ID_NAMES if name in table.column_names]
     strings = found or [field.name for field in table.schema if _is(field.type, *_STRINGS)]
-    if len(strings) == 1:
-        return strings[0]
-    if not strings and not named:
-        return None
+    if len(strings) == 1 or not (strings or named):
+        return strings[0] if strings else None
     other = "" if strings else ", or give the ids as `objects=...`"
     raise TwoalikeError(
         where=path,
@@ -240,35 +237,22 @@ def _id_column(path: Path, table: Any, named: bool) -> str | None:
 
 
 def _parquet_ids(path: Path, column: Any, name: str) -> list[str]:
-    if not _is(column.type, *_STRINGS, "integer"):
-        expected = f"object ids as strings in column {name!r}"
-        raise TwoalikeError(where=path, expected=expected, found=column.type)
     ids = column.to_pylist()
-    if None in ids:
-        raise TwoalikeError(
-            where=f"{path}, row {ids.index(None) + 1}, column {name!r}",
-            expected="an object id",
-            found="none",
-            remedy="Fill it, or leave the row out.",
-        )
+    if not _is(column.type, *_STRINGS, "integer") or None in ids:
+        gap = f"none in row {ids.index(None) + 1}" if None in ids else column.type
+        expected = f"object ids as strings in column {name!r}"
+        raise TwoalikeError(where=path, expected=expected, found=gap)
     return [str(one) for one in ids]
 
 
 def _from_lists(path: Path, column: Any, name: str) -> npt.NDArray[Any]:
-    """Features from a column of lists, shape (m, p)."""
     import pyarrow.compute as pc
 
-    if not _is(column.type.value_type, *_NUMBERS):
-        raise TwoalikeError(where=path, expected=f"lists of numbers in {name!r}", found=column.type)
     lengths = pc.list_value_length(column).fill_null(-1).to_numpy()
-    odd = np.flatnonzero((lengths != lengths[:1]) | (lengths < 0))
-    if len(odd):
-        row = odd[0]
-        raise TwoalikeError(
-            where=f"{path}, row {row + 1}, column {name!r}",
-            expected="a list" if row == 0 else f"{lengths[0]} numbers as in row 1",
-            found="none" if lengths[row] < 0 else f"{lengths[row]} numbers",
-        )
+    if not _is(column.type.value_type, *_NUMBERS) or len(set(lengths.tolist())) > 1:
+        expected = f"lists of as many numbers in each row of {name!r}"
+        found = f"{column.type} of {lengths.min()} to {lengths.max()}"
+        raise TwoalikeError(where=path, expected=expected, found=found)
     flat = [np.asarray(chunk.flatten().to_numpy(zero_copy_only=False)) for chunk in column.chunks]
     values = np.concatenate(flat) if flat else np.empty(0, dtype=np.float32)
     return values.reshape(len(lengths), -1 if len(values) else 0)

@@ -3,11 +3,24 @@
 A task is done when its output exists, which appears whole or not at all. So any process may be
 killed at any time, and the same call continues with what is missing, here or on the cluster. What
 a task makes depends on its arguments and seeds alone, not on where or in which order tasks run.
+
+Jobs are submitted by submitit and followed by their files. ``jobs.json`` in their folder holds the
+number of each task's job, so that a later call waits for jobs that are still queued instead of
+submitting them again. Whether a job is queued is asked of ``squeue``, which every cluster has;
+accounting (``sacct``), which some lack, only says why a job ended. Should a task ever run twice, it
+makes the same output twice.
 """
 
+import contextlib
+import io
 import json
+import os
+import pickle
+import shutil
+import subprocess
+import time
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +32,27 @@ from twoalike.study import (
     Strict,
     TwoalikeError,
     check_settings,
+    counted,
+    hold_lock,
     load_toml,
+    parse_json_table,
     progress,
+    read_text,
+    shortened,
+    write_json,
 )
 
+RECORD = "jobs.json"
+GRACE_S = 60.0
+"""How long files of a job that has ended may take to appear: NFS clients look up names that they
+did not find only once a minute."""
+_SHORTEST_S, _LONGEST_S = 0.5, 30.0
+"""Pauses between two looks at the queue; they grow with the time that was waited."""
+_REMEDIES = {
+    "TIMEOUT": "Ask for more minutes.",
+    "OUT_OF_MEMORY": "Ask for more memory_gb.",
+    "CANCELLED": "",
+}
 RESUMES = "what is done is kept, the same command goes on"
 _TEXTS = ("partition", "account", "options.")
 """Names, or their beginnings, whose value is text even if it is a number."""
@@ -151,8 +181,6 @@ def run_tasks(
         raise TwoalikeError(where=f"`tasks={twice}`", expected="outputs with different names")
     missing = [task for task in tasks if not task.output.exists()]
     if slurm is not None and missing:
-        from twoalike.jobs._slurm import run_array
-
         folder = Path(folder) if folder is not None else missing[0].output.parent / "slurm"
         run_array(missing, slurm, folder, title, n_done=len(tasks) - len(missing))
         return
@@ -173,3 +201,208 @@ def check_made(task: Task) -> None:
     """Check that a task has made its output."""
     if not task.output.exists():
         raise TwoalikeError(where=f"task {task.name}", expected=task.output, found="no such output")
+
+
+def run_array(
+    tasks: Sequence[Task], config: SlurmConfig, folder: Path, title: str, *, n_done: int
+) -> None:
+    """Submit the tasks that have no queued job, and wait until all have ended."""
+    busy = f"{folder}: another process waits for jobs in this folder. Wait for it, or stop it."
+    with hold_lock(folder / ".lock", busy):
+        jobs = _submit_missing(tasks, config, folder)
+        try:
+            failed = _follow(tasks, jobs, folder, title, n_done)
+        except KeyboardInterrupt as interrupt:
+            numbers = " ".join(sorted({job.split("_")[0] for job in jobs.values()}))
+            raise KeyboardInterrupt(
+                f"the jobs go on, and the same command waits for them; scancel {numbers} ends them"
+            ) from interrupt
+        if failed:
+            raise _error(failed, jobs, folder)
+        _remove_sent(folder)
+
+
+def _submit_missing(tasks: Sequence[Task], config: SlurmConfig, folder: Path) -> dict[str, str]:
+    for command in ("sbatch", "srun", "squeue"):
+        if shutil.which(command) is None:
+            raise TwoalikeError(
+                where="`slurm=...`",
+                expected=f"SLURM's command {command}",
+                found="none",
+                remedy="Run this on a machine of the cluster that submits jobs.",
+            )
+    record = folder / RECORD
+    jobs = parse_json_table(read_text(record), record) if record.is_file() else {}
+    queue = _queue()
+
+    def is_open(task: Task) -> bool:
+        job = jobs.get(task.name)  # one that has left a result may be in the queue for a while
+        return job in queue and not _paths(folder, job).result_pickle.exists()
+
+    new = [task for task in tasks if not (is_open(task) or task.output.exists())]
+    if new:
+        numbers = _submit(new, config, folder)
+        jobs |= {task.name: number for task, number in zip(new, numbers, strict=True)}
+        write_json(record, jobs)
+    return {task.name: jobs.get(task.name, "") for task in tasks}
+
+
+def _submit(tasks: Sequence[Task], config: SlurmConfig, folder: Path) -> list[str]:
+    submitit = _submitit()
+    said = io.StringIO()
+    try:
+        executor = submitit.SlurmExecutor(folder)
+        executor.update_parameters(**_parameters(config, tasks[0].output.parent.name))
+        with contextlib.redirect_stderr(said):  # of sbatch, which the error holds as well
+            jobs = executor.map_array(work, tasks)
+    except submitit.core.utils.FailedJobError as error:
+        raise TwoalikeError(where="sbatch", found=shortened(error)) from error
+    except submitit.core.utils.FailedSubmissionError as error:
+        raise TwoalikeError(
+            where="sbatch", expected="the number of a job", found=shortened(error)
+        ) from error
+    return [job.job_id for job in jobs]
+
+
+def _parameters(config: SlurmConfig, name: str) -> dict[str, Any]:
+    asked = {
+        "job_name": f"twoalike-{name}",
+        "partition": config.partition,
+        "account": config.account,
+        "time": config.minutes,
+        "mem": f"{round(1024 * config.memory_gb)}M",
+        "cpus_per_task": config.cpus,
+        "gpus_per_node": config.gpus or None,
+        "array_parallelism": config.at_once,
+        "setup": list(config.setup) or None,
+        "additional_parameters": dict(config.options) or None,
+        "stderr_to_stdout": True,  # one log
+        # srun would give each step one core on recent versions, and a job is one process anyway.
+        "use_srun": False,
+    }
+    given = {key: value for key, value in asked.items() if value is not None}
+    return given | {"wckey": None}  # submitit's own, which a cluster may not know
+
+
+def work(task: Task) -> str:
+    """Run a task in its job; gives what the user can put right, if it fails for that."""
+    try:
+        task.make(task.output)
+        check_made(task)
+    except TwoalikeError as error:
+        return str(error)
+    return ""
+
+
+def _follow(
+    tasks: Sequence[Task], jobs: Mapping[str, str], folder: Path, title: str, n_done: int
+) -> dict[str, str]:
+    """Wait until all tasks have ended; gives the reasons of those that failed, by name."""
+    waiting = {task.name: task for task in tasks}
+    failed: dict[str, str] = {}
+    gone: dict[str, float] = {}  # since when a job is neither queued nor has left a file
+    start = time.monotonic()
+    with progress() as bar:
+        shown = bar.add_task(title, total=n_done + len(tasks), status="")
+        while True:
+            queue: dict[str, str] | None = None
+            try:
+                queue = _queue()
+            except TwoalikeError:
+                pass  # its controller may be away for minutes
+            for name, task in list(waiting.items()):
+                reason = _outcome(task, jobs[name], folder)
+                if reason is None and queue is not None and jobs[name] not in queue:
+                    since = gone.setdefault(name, time.monotonic())
+                    if time.monotonic() - since >= GRACE_S:
+                        reason = _why(jobs[name])
+                if reason is not None:
+                    del waiting[name]
+                if reason:
+                    failed[name] = reason
+            bar.update(shown, completed=n_done + len(tasks) - len(waiting))
+            if not waiting:
+                return failed
+            bar.update(shown, status=_status(waiting, jobs, queue, len(failed)))
+            waited = time.monotonic() - start
+            time.sleep(min(max(_SHORTEST_S, waited / 10), _LONGEST_S))
+
+
+def _outcome(task: Task, job: str, folder: Path) -> str | None:
+    """Tell how a job ended by its files: why it failed, '' if it did not, None if neither yet."""
+    left = _paths(folder, job).result_pickle
+    if left.is_file():
+        # Our own file: submitit wrote it in the job.
+        kind, said = pickle.loads(left.read_bytes())
+        if kind == "error":
+            return str(said).strip().splitlines()[-1]
+        return str(said) or ("" if task.output.exists() else None)
+    return "" if task.output.exists() else None
+
+
+def _submitit() -> Any:
+    """Import submitit without its configuration of logging, which closes handlers of others."""
+    os.environ.setdefault("SUBMITIT_LOG_LEVEL", "NOCONFIG")
+    import submitit
+
+    return submitit
+
+
+def _paths(folder: Path, job: str) -> Any:
+    return _submitit().core.utils.JobPaths(folder, job_id=job)
+
+
+def _queue() -> dict[str, str]:
+    command = ["squeue", "--me", "--array", "--noheader", "--format=%i %T"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    except subprocess.CalledProcessError as error:
+        raise TwoalikeError(
+            where="squeue",
+            expected="the list of your jobs",
+            found=shortened(error.stderr) or f"status {error.returncode}",
+            remedy="Try again when SLURM answers.",
+        ) from error
+    return dict(line.split(maxsplit=1) for line in said.splitlines() if " " in line.strip())
+
+
+def _status(
+    waiting: Mapping[str, Task],
+    jobs: Mapping[str, str],
+    queue: Mapping[str, str] | None,
+    failed: int,
+) -> str:
+    if queue is None:
+        return "SLURM does not answer"
+    states = [queue.get(jobs[name], "ended") for name in waiting]
+    running, queued = states.count("RUNNING"), states.count("PENDING")
+    return f"{running} running, {queued} queued" + (f", {failed} failed" if failed else "")
+
+
+def _why(job: str) -> str:
+    """Tell why a job ended without a result: its state, where the cluster keeps account."""
+    command = ["sacct", "--noheader", "--allocations", "--parsable2", "--format=State", "--jobs"]
+    try:
+        said = subprocess.run([*command, job], capture_output=True, text=True, check=True).stdout
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        said = ""
+    state = (said.split() or ["ended without a result"])[0]
+    return f"{state}. {_REMEDIES.get(state, '')}".strip()
+
+
+def _error(failed: Mapping[str, str], jobs: Mapping[str, str], folder: Path) -> TwoalikeError:
+    name, reason = next(iter(failed.items()))
+    log = _paths(folder, jobs[name]).stdout
+    others = f"{counted(len(failed) - 1, 'other task')} failed too. " if len(failed) > 1 else ""
+    return TwoalikeError(
+        reason,
+        where=f"task {name} (job {jobs[name]})",
+        remedy=f"{others}Its log is {log}; the same command tries again.",
+    )
+
+
+def _remove_sent(folder: Path) -> None:
+    """Remove what was sent to jobs and back, once all are done; logs stay."""
+    for path in folder.iterdir():
+        if path.suffix in (".pkl", ".sh") or path.name == RECORD:
+            path.unlink()

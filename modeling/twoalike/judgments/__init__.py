@@ -1,9 +1,67 @@
 """Judgments as tidy tables: their columns, their files, where they come from, how to split them.
 
 Choices have one row a judgment, arrangements one row an item placed, dissimilarities one row a
-pair. Names are imported on first use (``__init__.pyi`` lists them).
+pair.
 """
 
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from twoalike.judgments._collect import collect_judgments as collect_judgments
+from twoalike.judgments._import_choices import SetKindName as SetKindName
+from twoalike.judgments._import_choices import import_choices as import_choices
+from twoalike.judgments._import_choices import read_sets as read_sets
+from twoalike.judgments._import_rated import import_ratings as import_ratings
+from twoalike.judgments._import_rated import import_sortings as import_sortings
+from twoalike.judgments._meadows import import_meadows as import_meadows
+from twoalike.judgments._raw import RawSession as RawSession
+from twoalike.judgments._raw import raw_sessions as raw_sessions
+from twoalike.judgments._raw import raw_tasks as raw_tasks
+from twoalike.judgments._raw import read_raw as read_raw
+from twoalike.judgments._raw import read_raw_alike_pairs as read_raw_alike_pairs
+from twoalike.judgments._raw import read_raw_anchored as read_raw_anchored
+from twoalike.judgments._raw import read_raw_arrangements as read_raw_arrangements
+from twoalike.judgments._raw import read_raw_odd_of_many as read_raw_odd_of_many
+from twoalike.judgments._raw import read_raw_ratings as read_raw_ratings
+from twoalike.judgments._raw import read_raw_sortings as read_raw_sortings
+from twoalike.judgments._rdm import RdmTable as RdmTable
+from twoalike.judgments._rdm import import_dissimilarities as import_dissimilarities
+from twoalike.judgments._rdm import read_rdms as read_rdms
+from twoalike.judgments._sheet import ImportNote as ImportNote
+from twoalike.judgments._tables import ARRANGEMENTS as ARRANGEMENTS
+from twoalike.judgments._tables import CHOICES as CHOICES
+from twoalike.judgments._tables import DISSIMILARITIES as DISSIMILARITIES
+from twoalike.judgments._tables import ITEMS as ITEMS
+from twoalike.judgments._tables import MORE_ITEMS as MORE_ITEMS
+from twoalike.judgments._tables import PAIR_KINDS as PAIR_KINDS
+from twoalike.judgments._tables import RATINGS as RATINGS
+from twoalike.judgments._tables import SORTINGS as SORTINGS
+from twoalike.judgments._tables import ForeignFrame as ForeignFrame
+from twoalike.judgments._tables import JudgmentKind as JudgmentKind
+from twoalike.judgments._tables import JudgmentTable as JudgmentTable
+from twoalike.judgments._tables import arrangements_table as arrangements_table
+from twoalike.judgments._tables import choices_table as choices_table
+from twoalike.judgments._tables import dissimilarities_table as dissimilarities_table
+from twoalike.judgments._tables import is_scored as is_scored
+from twoalike.judgments._tables import item_counts as item_counts
+from twoalike.judgments._tables import ratings_table as ratings_table
+from twoalike.judgments._tables import read_judgments as read_judgments
+from twoalike.judgments._tables import sortings_table as sortings_table
+from twoalike.judgments._tables import trial_numbers as trial_numbers
+from twoalike.judgments._tables import write_judgments as write_judgments
+from twoalike.judgments._views import Arrangement as Arrangement
+from twoalike.judgments._views import PairSource as PairSource
+from twoalike.judgments._views import RatingSource as RatingSource
+from twoalike.judgments._views import SetChoices as SetChoices
+from twoalike.judgments._views import Sorting as Sorting
+from twoalike.judgments._views import in_sets as in_sets
+from twoalike.judgments._views import judgment_codes as judgment_codes
+from twoalike.judgments._views import object_index as object_index
+from twoalike.judgments._views import packed_codes as packed_codes
+from twoalike.judgments._views import pair_sources as pair_sources
+from twoalike.judgments._views import participant_index as participant_index
+from twoalike.judgments._views import person_of as person_of
+from twoalike.judgments._views import rating_sources as rating_sources
+from twoalike.judgments._views import refuse_sets as refuse_sets
+from twoalike.judgments._views import set_choices as set_choices
+from twoalike.judgments._views import sortings_of as sortings_of
+from twoalike.judgments._views import split_sets as split_sets
+from twoalike.judgments._views import trials_of as trials_of
+from twoalike.judgments._views import unpacked_codes as unpacked_codes

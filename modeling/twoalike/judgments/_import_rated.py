@@ -65,7 +65,7 @@ def import_ratings(
         Leave out, and count, rows that cannot be judgments: an object twice (other than in a
         check), an unknown object, no answer, a copy of another row.
     out, overwrite
-        As in :func:`import_triplets`.
+        As in :func:`import_choices`.
     """
     target, sheet = check_new_table(out, overwrite), Sheet.of_table(Path(file), (*PAIR, "rating"))
     sheet, ids, left_out = judged_rows(sheet, PAIR, "rating", objects, skip_bad, once=False)

@@ -223,7 +223,7 @@ def _refuse_other_tasks(path: Path, tasks: Sequence[_Task]) -> None:
         advice = (
             "How it stores the choice of a triplet is not documented: download the annotations "
             "(CSV), and where their label names the chosen stimulus, take off the header and use "
-            "twoalike import triplets."
+            "twoalike import choices."
         )
     raise TwoalikeError(
         f"{path}: expected a task of type {_ARRANGEMENT}, found {', '.join(kinds)}. {advice}"

@@ -12,6 +12,7 @@ trial; images that lay outside the arena when the time was over were not placed.
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,6 +29,7 @@ from twoalike.study import MISSING, Booleans, Integers, TwoalikeError
 from twoalike.tables import (
     ANCHORED_CHOICE,
     CHOICE_COLUMNS,
+    FREE_SORTING,
     LEVELS,
     MANY_PLACES,
     MANY_STIMULI,
@@ -35,6 +37,7 @@ from twoalike.tables import (
     MULTI_ARRANGEMENT,
     ODD_ONE_OF_MANY,
     ODD_ONE_OUT,
+    PAIR_RATING,
     PLACES,
     POSITIONS,
     REFERENCE,
@@ -252,68 +255,42 @@ _ASKED: Mapping[str, _Asked] = {
 
 
 _TRIAL = ("trial_index", "trial_type", "response_time")
-type _Read = Callable[["_Reader", RawSession], pd.DataFrame]
 
 
-@dataclass
-class _Reader:
-    """Makes the table of one task, session by session; ``counts`` says what is left out."""
+@dataclass(frozen=True)
+class _Task:
+    """What the rows of a task become: a kind of judgments, from columns, by session.
 
-    raw: str | Path
-    task: str
+    ``of_session`` gives the table of a session, without the columns that every kind has, and the
+    rows it is of; ``counts`` names what it leaves out, ``nothing`` says that there is no row.
+    """
+
     kind: JudgmentKind
     columns: tuple[str, ...]
-    counts: dict[str, int]
+    of_session: Callable[["_Counts", RawSession], tuple[dict[str, Any], pd.DataFrame]]
+    nothing: str
+    counts: tuple[str, ...] = ("n_without_choice",)
+    optional: tuple[str, ...] = ()
+    """Columns that the rule of exclusion reads and tables of other tools may lack."""
 
-    def table(
-        self, objects: Sequence[str] | None, unusable: Rule | None, of_session: _Read, nothing: str
-    ) -> pd.DataFrame:
-        """Read all sessions; ``nothing`` says that there is no row."""
-        sessions, excluded = raw_sessions(self.raw, self.task, self.columns, unusable)
-        self._last: dict[tuple[str, str | None], int] = {}
-        self.counts["n_torn"] = 0
-        parts = [of_session(self, session) for session in sessions]
-        rows = pd.concat(parts, ignore_index=True)
-        if not len(rows):
-            raise TwoalikeError(f"{len(parts)} sessions, but {nothing}", where=self.raw)
-        items = [rows[item] for item in TABLES[self.kind].items if item in rows]
-        seen = list(pd.unique(pd.concat(items, ignore_index=True).dropna()))
-        ids = known_order(seen, objects, self.raw)
-        table = make_frame(dict(rows), TABLES[self.kind], self.raw, ids)
-        table.attrs |= self.counts
-        if unusable is not None:
-            table.attrs["excluded"] = excluded
-        return table
 
-    def about(
-        self, session: RawSession, rows: pd.DataFrame, columns: Mapping[str, Any]
-    ) -> pd.DataFrame:
-        """Complete columns by those that every task has; a further run of a session counts on."""
-        whose = (session.participant, session.session)
-        trial = rows["trial_index"] + self._last.get(whose, 0)
-        if len(rows):
-            self._last[whose] = int(trial.max())
-        about = {"participant": session.participant, "session": session.session, "trial": trial}
-        times = {name: rows[name] for name in ("trial_type", "response_time")}
-        return pd.DataFrame({**about, **columns, **times})
-
-    def several(self, session: RawSession, kept: Booleans) -> tuple[Booleans, Booleans]:
-        """Rows of whole trials, and those that are kept beside another one of their trial."""
-        trial = session.rows["trial_index"].to_numpy(np.int64)
-        whole = whole_trials(session, trial)
-        self.counts["n_torn"] += int(session.torn or not whole.all())
-        kept = whole & kept
-        return whole, kept & (np.bincount(trial, kept, minlength=1)[trial] >= 2)
+type _Counts = Counter[str]
 
 
 def read_raw(
-    raw: str | Path, objects: Sequence[str] | None = None, unusable: Rule | None = None
+    raw: str | Path,
+    objects: Sequence[str] | None = None,
+    unusable: Rule | None = None,
+    *,
+    task: str = ODD_ONE_OUT,
 ) -> pd.DataFrame:
-    """Read all odd-one-out trials of a BIDS data set.
+    """Read all trials of a task in a BIDS data set.
 
-    Trials without a choice (timed out) are left out; ``table.attrs["n_without_choice"]`` counts
-    them. Practice and catch trials are kept, with their ``trial_type``. A last line that a
-    power cut tore is passed over; ``table.attrs["n_torn"]`` counts those.
+    Left out and counted in ``table.attrs`` are trials without an answer (``n_without_choice``; of
+    sortings, objects without a pile, or then alone in their trial), images outside the arena at the
+    end of an arrangement (``n_outside``) or then alone (``n_alone``), and what a power cut tore
+    (``n_torn``). Practice and catch trials are kept, with their ``trial_type``. Trials of a further
+    run of a session are numbered on, but for choices.
 
     Parameters
     ----------
@@ -326,85 +303,84 @@ def read_raw(
         Rule by which a session is left out, such as :func:`twoalike.design.excluded`: from its
         raw rows, as text, to the reason; None keeps it. ``table.attrs["excluded"]`` lists
         participant, session and reason of those left out.
+    task
+        Label of the task.
     """
-    return _read_choices(raw, objects, unusable, task=ODD_ONE_OUT)
-
-
-def _read_choices(
-    raw: str | Path,
-    objects: Sequence[str] | None = None,
-    unusable: Rule | None = None,
-    *,
-    task: str,
-) -> pd.DataFrame:
-    asked = _ASKED[task]
-    shown = (*asked.stimuli, *asked.places, *(() if asked.order else ("n_items",)))
-    columns = (*_TRIAL[:2], *shown, *asked.numbers, *asked.ids, _TRIAL[2])
-    # Tables of other tools may have no attention checks, so no columns of right answers.
+    of = _TASKS[task]
     rule = unusable and (
         lambda rows: unusable(
             rows.reindex(
-                columns=rows.columns.union(pd.Index(asked.expected), sort=False), fill_value=MISSING
+                columns=rows.columns.union(pd.Index(of.optional), sort=False), fill_value=MISSING
             )
         )
     )
-    reader = _Reader(raw, task, "choices", columns, {"n_without_choice": 0})
-    return reader.table(objects, rule, partial(_choices, asked=asked), "no trial has a response")
+    sessions, excluded = raw_sessions(raw, task, of.columns, rule)
+    counts: _Counts = Counter(dict.fromkeys((*of.counts, "n_torn"), 0))
+    last, parts = dict[tuple[str, str | None], int](), []
+    for session in sessions:
+        columns, rows = of.of_session(counts, session)
+        whose, trial = (session.participant, session.session), rows["trial_index"]
+        if of.kind != "choices":
+            trial = trial + last.get(whose, 0)
+        if len(rows):
+            last[whose] = int(trial.max())
+        columns |= {"participant": session.participant, "session": session.session, "trial": trial}
+        columns |= {name: rows[name] for name in ("trial_type", "response_time")}
+        parts.append(pd.DataFrame(columns, index=rows.index))
+    whole = pd.concat(parts, ignore_index=True)
+    if not len(whole):
+        raise TwoalikeError(f"{len(parts)} sessions, but {of.nothing}", where=raw)
+    items = [whole[item] for item in TABLES[of.kind].items if item in whole]
+    seen = list(pd.unique(pd.concat(items, ignore_index=True).dropna()))
+    table = make_frame(dict(whole), TABLES[of.kind], raw, known_order(seen, objects, raw))
+    table.attrs |= counts
+    if unusable is not None:
+        table.attrs["excluded"] = excluded
+    return table
 
 
-read_raw_anchored = partial(_read_choices, task=ANCHORED_CHOICE)
-"""Read all anchored choices, as :func:`read_raw`; the reference is the first item."""
-read_raw_odd_of_many = partial(_read_choices, task=ODD_ONE_OF_MANY)
-"""Read all choices of the odd one of many, as :func:`read_raw`."""
-read_raw_alike_pairs = partial(_read_choices, task=MOST_ALIKE_PAIR)
-"""Read all choices of the most alike pair, as :func:`read_raw`."""
-
-
-def _choices(reader: _Reader, session: RawSession, *, asked: _Asked) -> pd.DataFrame:
+def _choices(
+    counts: _Counts, session: RawSession, *, asked: _Asked
+) -> tuple[dict[str, Any], pd.DataFrame]:
     """Choices of one session, with the items in the order of their places."""
-    answered = _answered(reader, session, asked.numbers[0])
+    answered = _answered(counts, session, asked.numbers[0])
     shown, places = _as_shown(session, asked)
     chosen = _chosen(session, answered, places, asked)[answered]
-    items = dict(zip((*ITEMS, *MORE_ITEMS), shown[answered].T, strict=False))
-    answers: dict[str, Any] = {"chosen": chosen[:, 0]}
+    columns: dict[str, Any] = dict(zip((*ITEMS, *MORE_ITEMS), shown[answered].T, strict=False))
+    columns["chosen"] = chosen.min(axis=1)
     if chosen.shape[1] > 1:
-        answers = {"chosen": chosen.min(axis=1), "second": chosen.max(axis=1)}
-    rows, text = session.rows[answered], session.text[answered]
-    about = {
+        columns["second"] = chosen.max(axis=1)
+    text = session.text[answered]
+    columns |= {
         "kind": asked.kind,
-        "participant": session.participant,
-        "session": session.session,
-        "trial": rows["trial_index"].to_numpy(),
-        "response_time": rows["response_time"].to_numpy(),
-        "trial_type": rows["trial_type"].to_numpy(),
-        "level": _one_of(LEVELS, "condition", text).to_numpy(),
-        "correct": _verdicts(text).to_numpy(),
+        "level": _one_of(LEVELS, "condition", text),
+        "correct": _verdicts(text),
     }
-    return pd.DataFrame({**items, **answers, **about})
+    return columns, session.rows[answered]
 
 
-def _answered(reader: _Reader, session: RawSession, column: str) -> Booleans:
+def _answered(counts: _Counts, session: RawSession, column: str) -> Booleans:
     """Tell which rows have an answer, (n,), and count the others."""
     answered = session.rows[column].notna().to_numpy()
-    reader.counts["n_without_choice"] += int((~answered).sum())
-    reader.counts["n_torn"] += session.torn
+    counts["n_without_choice"] += int((~answered).sum())
+    counts["n_torn"] += session.torn
     return np.asarray(answered)
 
 
-def read_raw_ratings(
-    raw: str | Path, objects: Sequence[str] | None = None, unusable: Rule | None = None
-) -> pd.DataFrame:
-    """Read all pair-rating trials of a BIDS data set, as :func:`read_raw`.
+def _several(
+    counts: _Counts, session: RawSession, there: Booleans
+) -> tuple[Booleans, Booleans, pd.DataFrame]:
+    """Rows of whole trials, those of them that are there beside another one, and the latter."""
+    trial = session.rows["trial_index"].to_numpy(np.int64)
+    whole = whole_trials(session, trial)
+    counts["n_torn"] += int(session.torn or not whole.all())
+    there = whole & there
+    kept = there & (np.bincount(trial, there, minlength=1)[trial] >= 2)
+    return whole, kept, session.rows[kept]
 
-    Only attention checks may show an image beside itself.
-    """
-    columns = (*_TRIAL, "stimulus_1", "stimulus_2", "response", "scale_points")
-    reader = _Reader(raw, "pair-rating", "ratings", columns, {"n_without_choice": 0})
-    return reader.table(objects, unusable, _ratings, "no trial has a rating")
 
-
-def _ratings(reader: _Reader, session: RawSession) -> pd.DataFrame:
-    rows = session.rows[_answered(reader, session, "response")]
+def _ratings(counts: _Counts, session: RawSession) -> tuple[dict[str, Any], pd.DataFrame]:
+    rows = session.rows[_answered(counts, session, "response")]
     columns = {
         "item_a": rows["stimulus_1"],
         "item_b": rows["stimulus_2"],
@@ -412,59 +388,27 @@ def _ratings(reader: _Reader, session: RawSession) -> pd.DataFrame:
         "scale_points": pd.to_numeric(rows["scale_points"]),
         "correct": _verdicts(session.text)[rows.index],
     }
-    table: pd.DataFrame = reader.about(session, rows, columns)
-    return table
+    return columns, rows
 
 
-def read_raw_sortings(
-    raw: str | Path, objects: Sequence[str] | None = None, unusable: Rule | None = None
-) -> pd.DataFrame:
-    """Read all free-sorting trials of a BIDS data set, as :func:`read_raw`.
-
-    Objects without a pile, and trials of which fewer than two objects have one, are left out and
-    counted (``n_without_choice``, in objects); so is a last trial that a power cut tore.
-    """
-    columns = (*_TRIAL, "n_items", "stimulus", "pile", "pile_name")
-    reader = _Reader(raw, "free-sorting", "sortings", columns, {"n_without_choice": 0})
-    return reader.table(objects, unusable, _sortings, "nothing was sorted")
+def _sortings(counts: _Counts, session: RawSession) -> tuple[dict[str, Any], pd.DataFrame]:
+    whole, kept, rows = _several(counts, session, session.rows["pile"].notna().to_numpy())
+    counts["n_without_choice"] += int((whole & ~kept).sum())
+    names = {"item": "stimulus", "pile": "pile", "pile_name": "pile_name"}
+    return {name: rows[column] for name, column in names.items()}, rows
 
 
-def _sortings(reader: _Reader, session: RawSession) -> pd.DataFrame:
-    whole, kept = reader.several(session, session.rows["pile"].notna().to_numpy())
-    reader.counts["n_without_choice"] += int((whole & ~kept).sum())
-    rows = session.rows[kept]
-    columns = {"item": rows["stimulus"], "pile": rows["pile"], "pile_name": rows["pile_name"]}
-    table: pd.DataFrame = reader.about(session, rows, columns)
-    return table
-
-
-def read_raw_arrangements(
-    raw: str | Path, objects: Sequence[str] | None = None, unusable: Rule | None = None
-) -> pd.DataFrame:
-    """Read all multi-arrangement trials of a BIDS data set, as :func:`read_raw`.
-
-    Left out and counted: images outside the arena at the end of a trial (``n_outside``), images
-    then alone in their trial (``n_alone``), and a last trial that a power cut tore (``n_torn``;
-    resuming the session shows it again). Trials of a further run of a session are numbered on.
-    """
-    columns = (*_TRIAL, "n_items", "stimulus", "x", "y", "inside")
-    counts = {"n_outside": 0, "n_alone": 0}
-    reader = _Reader(raw, MULTI_ARRANGEMENT, "arrangements", columns, counts)
-    return reader.table(objects, unusable, _arrangements, "no trial has two images inside")
-
-
-def _arrangements(reader: _Reader, session: RawSession) -> pd.DataFrame:
+def _arrangements(counts: _Counts, session: RawSession) -> tuple[dict[str, Any], pd.DataFrame]:
     inside = session.rows["inside"].to_numpy(bool)
-    whole, kept = reader.several(session, inside)
-    reader.counts["n_outside"] += int((whole & ~inside).sum())
-    reader.counts["n_alone"] += int((whole & inside & ~kept).sum())
+    whole, kept, rows = _several(counts, session, inside)
+    counts["n_outside"] += int((whole & ~inside).sum())
+    counts["n_alone"] += int((whole & inside & ~kept).sum())
     for column in ("x", "y"):
         unplaced = kept & session.rows[column].isna().to_numpy()
         if unplaced.any():
             row, expected = int(unplaced.argmax()), "a place of an image inside"
             found = repr(session.text[column][row])
             raise Fault(row, expected, found, column).error(session.path)
-    rows = session.rows[kept]
     columns = {
         "item": rows["stimulus"],
         "x": rows["x"],
@@ -472,8 +416,7 @@ def _arrangements(reader: _Reader, session: RawSession) -> pd.DataFrame:
         "seat_angle": _numbers("seat_angle", session.text)[rows.index],
         "moves": _numbers("n_moves", session.text)[rows.index],
     }
-    table: pd.DataFrame = reader.about(session, rows, columns)
-    return table
+    return columns, rows
 
 
 def _numbers(column: str, text: pd.DataFrame) -> "pd.Series[float]":
@@ -545,3 +488,46 @@ def _verdicts(text: pd.DataFrame) -> "pd.Series[str]":
     """Verdicts on attention checks; practice trials have some too."""
     verdicts = _one_of(("true", "false"), "correct", text)
     return verdicts.where(text["trial_type"] == "catch", None)
+
+
+def _choice_task(asked: _Asked) -> _Task:
+    shown = (*asked.stimuli, *asked.places, *(() if asked.order else ("n_items",)))
+    columns = (*_TRIAL[:2], *shown, *asked.numbers, *asked.ids, _TRIAL[2])
+    of_session = partial(_choices, asked=asked)
+    return _Task("choices", columns, of_session, "no trial has a response", optional=asked.expected)
+
+
+_TASKS: Mapping[str, _Task] = {
+    **{task: _choice_task(asked) for task, asked in _ASKED.items()},
+    PAIR_RATING: _Task(
+        "ratings",
+        (*_TRIAL, "stimulus_1", "stimulus_2", "response", "scale_points"),
+        _ratings,
+        "no trial has a rating",
+    ),
+    FREE_SORTING: _Task(
+        "sortings",
+        (*_TRIAL, "n_items", "stimulus", "pile", "pile_name"),
+        _sortings,
+        "nothing was sorted",
+    ),
+    MULTI_ARRANGEMENT: _Task(
+        "arrangements",
+        (*_TRIAL, "n_items", "stimulus", "x", "y", "inside"),
+        _arrangements,
+        "no trial has two images inside",
+        ("n_outside", "n_alone"),
+    ),
+}
+read_raw_anchored = partial(read_raw, task=ANCHORED_CHOICE)
+"""Read all anchored choices, as :func:`read_raw`; the reference is the first item."""
+read_raw_odd_of_many = partial(read_raw, task=ODD_ONE_OF_MANY)
+"""Read all choices of the odd one of many, as :func:`read_raw`."""
+read_raw_alike_pairs = partial(read_raw, task=MOST_ALIKE_PAIR)
+"""Read all choices of the most alike pair, as :func:`read_raw`."""
+read_raw_ratings = partial(read_raw, task=PAIR_RATING)
+"""Read all ratings of pairs, as :func:`read_raw`."""
+read_raw_sortings = partial(read_raw, task=FREE_SORTING)
+"""Read all sortings, as :func:`read_raw`."""
+read_raw_arrangements = partial(read_raw, task=MULTI_ARRANGEMENT)
+"""Read all arrangements, as :func:`read_raw`."""

@@ -321,7 +321,7 @@ def import_dissimilarities(
         Leave out, and count, rows of a long table that cannot be judgments: an object twice, an
         unknown object, no value.
     out, overwrite
-        As in :func:`import_triplets`.
+        As in :func:`import_choices`.
 
     Returns
     -------

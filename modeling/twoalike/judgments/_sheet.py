@@ -9,7 +9,6 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from io import StringIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,8 +22,6 @@ from twoalike.study import (
     TwoalikeError,
     counted,
     read_delimited,
-    read_text,
-    require_file,
 )
 from twoalike.tables import Column
 
@@ -99,20 +96,6 @@ class Sheet:
     path: Path
     cells: pd.DataFrame
     header: tuple[str, ...] | None = None
-
-    @classmethod
-    def of_csv(cls, path: Path, what: str) -> "Sheet":
-        """Read comma-separated text with a header; cells may hold HTML, with quotes and #."""
-        text = read_text(require_file(path, what))
-        try:
-            cells = pd.read_csv(StringIO(text), header=None, dtype=str, keep_default_na=False)
-        except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
-            reason = " ".join(str(error).split())
-            raise TwoalikeError(f"rows do not fit ({reason})", where=path, expected=what) from error
-        if len(cells) == 1:
-            raise TwoalikeError(where=path, expected=what, found="a header without rows")
-        header = tuple(cells.iloc[0].fillna("").str.strip())
-        return cls(path, cells.iloc[1:].reset_index(drop=True), header)
 
     @classmethod
     def of_table(cls, path: Path, needed: Sequence[str]) -> "Sheet":
@@ -363,7 +346,8 @@ def check_order(
     if anchored and meaning(shown[0]) != "reference":
         wrong.append(used.get("reference"))
     right = sheet.named("nearer" if anchored else "odd")
-    wrong += [name for name in right if answers and name not in answers]
+    if answers and not set(answers) & set(right):
+        wrong += right
     wrong += [name for name in answers if meaning(name) == "farther"]
     if chosen is None:
         wrong += [name for name in sheet.named("answer") if name not in answers]
@@ -446,10 +430,8 @@ def note_mirrored(sheet: Sheet, value: str) -> None:
         )
 
 
-def seconds(
-    sheet: Sheet, column: ColumnName, unit: TimeUnit | None, missing: float | None = None
-) -> Floats:
-    """Response times in seconds, NaN where they are empty, ``n/a`` or ``missing``, shape (n,)."""
+def seconds(sheet: Sheet, column: ColumnName, unit: TimeUnit | None) -> Floats:
+    """Response times in seconds, NaN where they are empty, ``n/a`` or -1, shape (n,)."""
     if unit is None or unit not in _SECONDS:
         raise TwoalikeError(
             where="`response_time_unit=...`",
@@ -458,25 +440,18 @@ def seconds(
         )
     values = sheet.text(column)
     found = pd.to_numeric(values, errors="coerce").to_numpy(np.float64)
-    absent = values.str.lower().isin(NOTHING[:-1]).to_numpy() | (found == missing)
+    absent = values.str.lower().isin(NOTHING).to_numpy() | (found == -1)
     wrong = ~absent & ~((found >= 0) & np.isfinite(found))
     sheet.refuse(wrong, column, "a response time from 0 on, or nothing")
     found = np.where(absent, np.nan, found * _SECONDS[unit])
-    other = "ms" if unit == "s" else "s"
-    remedy = f"If the unit is {other}, say `response_time_unit={other!r}`."
-    check_plausible(found, f"{sheet.path}: column {column}", unit, remedy)
-    return np.asarray(found)
-
-
-def check_plausible(times: Floats, where: str, unit: TimeUnit, remedy: str = "") -> None:
-    """Check response times in seconds, shape (n,), NaN where missing, that were read in a unit."""
     low, high = _PLAUSIBLE_S
-    known = times[~np.isnan(times)]
-    middle = float(np.median(known)) if len(known) else low
+    middle = low if absent.all() else float(np.nanmedian(found))
     if not low <= middle <= high:
+        other = "ms" if unit == "s" else "s"
         raise TwoalikeError(
-            where=where,
+            where=f"{sheet.path}: column {column}",
             expected=f"response times in {unit}, with a median from {low:g} to {high:g} s",
             found=f"{middle:g} s",
-            remedy=remedy,
+            remedy=f"If the unit is {other}, say `response_time_unit={other!r}`.",
         )
+    return np.asarray(found)

@@ -475,7 +475,7 @@ TABLES: Mapping[JudgmentKind, Table] = {
 
 
 def choices_table(
-    columns: Mapping[str, Any], objects: Sequence[str], where: object = "choices"
+    columns: Mapping[str, Any], objects: Sequence[str] | None, where: object = "choices"
 ) -> pd.DataFrame:
     """Build and check a table of choices from arrays.
 
@@ -503,7 +503,7 @@ def choices_table(
 
 
 def arrangements_table(
-    columns: Mapping[str, Any], objects: Sequence[str], where: object = "arrangements"
+    columns: Mapping[str, Any], objects: Sequence[str] | None, where: object = "arrangements"
 ) -> pd.DataFrame:
     """Build and check a table of arrangements from arrays, as :func:`choices_table`.
 
@@ -520,21 +520,21 @@ def arrangements_table(
 
 
 def dissimilarities_table(
-    columns: Mapping[str, Any], objects: Sequence[str], where: object = "dissimilarities"
+    columns: Mapping[str, Any], objects: Sequence[str] | None, where: object = "dissimilarities"
 ) -> pd.DataFrame:
     """Build and check a table of dissimilarities from arrays, as :func:`choices_table`."""
     return make_frame(columns, DISSIMILARITIES, where, objects)
 
 
 def ratings_table(
-    columns: Mapping[str, Any], objects: Sequence[str], where: object = "ratings"
+    columns: Mapping[str, Any], objects: Sequence[str] | None, where: object = "ratings"
 ) -> pd.DataFrame:
     """Build and check a table of rated pairs from arrays, as :func:`choices_table`."""
     return make_frame(columns, RATINGS, where, objects)
 
 
 def sortings_table(
-    columns: Mapping[str, Any], objects: Sequence[str], where: object = "sortings"
+    columns: Mapping[str, Any], objects: Sequence[str] | None, where: object = "sortings"
 ) -> pd.DataFrame:
     """Build and check a table of sortings from arrays, as :func:`choices_table`."""
     return make_frame(columns, SORTINGS, where, objects)

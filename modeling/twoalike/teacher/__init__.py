@@ -7,7 +7,6 @@ transform fitted by gLocal (:func:`import_transform`). Both kinds are saved as a
 (:func:`save_teacher`, :func:`load_teacher`).
 """
 
-from twoalike.teacher._affine import AffineTeacher
 from twoalike.teacher._balance import (
     FEW_GROUPS,
     Evidence,
@@ -17,25 +16,31 @@ from twoalike.teacher._balance import (
     find_frontier,
     least_ability,
     likeness,
+    nearest_mean,
 )
 from twoalike.teacher._fit import Choices, TeachConfig, UninformativeError, fit_teacher
 from twoalike.teacher._forecast import Forecast, forecast
 from twoalike.teacher._labels import (
     ChoiceModel,
     Mode,
-    TeacherKind,
-    compare_kinds,
-    compare_labels,
+    compare_predictions,
     fit_mixture,
     matrix_probabilities,
     odd_logits,
     sample_triplets,
     score_soft,
 )
-from twoalike.teacher._posterior import PosteriorTeacher, make_posterior_teacher
 from twoalike.teacher._predict import predict
 from twoalike.teacher._teach import teach
-from twoalike.teacher._teacher import Teacher, likeness_of, load_teacher, save_teacher
+from twoalike.teacher._teacher import (
+    AffineTeacher,
+    PosteriorTeacher,
+    Teacher,
+    likeness_of,
+    load_teacher,
+    make_posterior_teacher,
+    save_teacher,
+)
 from twoalike.teacher._transform import (
     import_transform,
     read_transform,
@@ -54,11 +59,9 @@ __all__ = [
     "PosteriorTeacher",
     "TeachConfig",
     "Teacher",
-    "TeacherKind",
     "UninformativeError",
     "VectorSettings",
-    "compare_kinds",
-    "compare_labels",
+    "compare_predictions",
     "few_shot",
     "find_frontier",
     "fit_mixture",
@@ -71,6 +74,7 @@ __all__ = [
     "load_teacher",
     "make_posterior_teacher",
     "matrix_probabilities",
+    "nearest_mean",
     "odd_logits",
     "predict",
     "read_transform",

@@ -19,7 +19,7 @@ from scipy.stats import spearmanr
 
 from twoalike.features import AlignedVector, join_parts
 from twoalike.study import Booleans, Floats, Integers
-from twoalike.teacher._maps import object_folds, principal_positions, ridge_maps
+from twoalike.teacher._fit import object_folds, principal_positions, ridge_maps
 
 BALANCES = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.25, 1.5, 2.0)
 """Lengths of the human part tried, in lengths of the features."""
@@ -185,6 +185,22 @@ def few_shot(gram: Floats, classes: Integers, asked: Booleans, seed: int = 0) ->
     return _rightly(gram, classes, asked, draw_examples(classes, seed))
 
 
+def nearest_mean(cosine: Floats, among: Floats) -> Floats:
+    """Cosine of each of n images with the mean of each class's examples of length 1, (n, c).
+
+    The one definition of ability, in distillation and in evaluation: nearest class mean by cosine.
+
+    Parameters
+    ----------
+    cosine
+        Of the images with the examples, shape (n, c, shots).
+    among
+        Of the examples of a class with one another, shape (c, shots, shots).
+    """
+    length = np.sqrt(np.maximum(among.sum(axis=(1, 2)), 1e-12))
+    return np.asarray(cosine.sum(axis=2) / length)
+
+
 def draw_examples(classes: Integers, seed: int) -> list[Examples]:
     """Names of k classes and rows of their examples, (k,) and (k, shots), of each draw."""
     names, counts = np.unique(classes[classes >= 0], return_counts=True)
@@ -207,11 +223,9 @@ def _rightly(gram: Floats, classes: Integers, asked: Booleans, drawn: Sequence[E
     rows = np.flatnonzero(asked)
     cosine = gram[rows] / length  # of each row, but for its own length, which orders nothing
     for usable, shown in drawn:
-        inner = gram[shown[:, :, None], shown[:, None, :]]
         size = length[shown]
-        inner = (inner / (size[:, :, None] * size[:, None, :])).sum(axis=(1, 2))
-        scores = sum(cosine[:, each] for each in shown.T) / np.sqrt(np.maximum(inner, 1e-12))
-        answers = usable[np.asarray(scores).argmax(axis=1)]
+        among = gram[shown[:, :, None], shown[:, None, :]] / (size[:, :, None] * size[:, None, :])
+        answers = usable[nearest_mean(cosine[:, shown], among).argmax(axis=1)]
         counted = np.isin(classes, usable)
         counted[shown.ravel()] = False
         counted = counted[rows]

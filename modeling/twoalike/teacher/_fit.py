@@ -9,7 +9,7 @@ predict beyond it as chance, and its labels give the identity block too little w
 features, held-out objects of THINGS are predicted with an accuracy of .539 instead of .552.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,6 @@ from pydantic import Field
 
 from twoalike.features import FeatureTable
 from twoalike.study import Booleans, Floats, Integers, Strict, TwoalikeError
-from twoalike.teacher._affine import AffineTeacher
 from twoalike.teacher._labels import (
     ChoiceModel,
     Mode,
@@ -28,17 +27,12 @@ from twoalike.teacher._labels import (
     sample_triplets,
     score_choices,
     score_soft,
+    spectral_positions,
 )
-from twoalike.teacher._maps import (
-    SoftLabels,
-    axis_logits,
-    object_folds,
-    predicted_without_own_fold,
-    principal_positions,
-    ridge_maps,
-    rows_within,
-)
+from twoalike.teacher._teacher import AffineTeacher
 
+LEAST_VARIANCE = 1e-3
+"""Of an axis, relative to all."""
 LEAST_WEIGHT = 1e-3
 """Of a human axis times its variance, relative to the largest: it bounds shifts by main effects."""
 FEWEST = 6
@@ -127,7 +121,14 @@ def fit_teacher(
             remedy="Compute features for the judged objects, under the ids of the judgments.",
         )
     ids = tuple(posterior.ids[row] for row in rows)
-    x = _values(features, ids)
+    x = features.select(ids).astype(np.float64)
+    if (x == x[0]).all():
+        raise TwoalikeError(
+            where="the features",
+            expected="values that differ between objects",
+            found=f"{x.shape[1]} values that are the same for all {len(x)}",
+            remedy="Check the network that made them.",
+        )
     mean = x.mean(axis=0)
     scale = float((x - mean).std())
     known = None if choices is None else choices.within(rows, len(posterior.ids))
@@ -148,27 +149,6 @@ def fit_teacher(
     )
 
 
-def _values(features: FeatureTable, ids: tuple[str, ...]) -> npt.NDArray[np.float64]:
-    """Features of the judged objects, which must differ, shape (m, p)."""
-    x = features.select(ids).astype(np.float64)
-    if not np.isfinite(x).all():
-        odd = ids[int(np.flatnonzero(~np.isfinite(x).all(axis=1))[0])]
-        raise TwoalikeError(
-            where="the features",
-            expected="finite numbers",
-            found=f"NaN or infinite ones, first for {odd!r}",
-            remedy="Compute them again.",
-        )
-    if (x == x[0]).all():
-        raise TwoalikeError(
-            where="the features",
-            expected="values that differ between objects",
-            found=f"{x.shape[1]} values that are the same for all {len(x)}",
-            remedy="Check the network that made them.",
-        )
-    return x
-
-
 def _describe(
     meta: Mapping[str, Any],
     shape: tuple[int, ...],
@@ -176,7 +156,6 @@ def _describe(
     config: TeachConfig,
     fitted: dict[str, Any],
 ) -> dict[str, Any]:
-    """Describe the map for teacher.json, without provenance."""
     keys = ("backbone", "architecture", "weights_sha256", "preprocessing", "pool", "block")
     return {
         "method": "untransformed" if config.untransformed else "affine",
@@ -226,7 +205,7 @@ class _Search:
         self.z, self.config, self.choices = z, config, choices
         triplets = sample_triplets(len(rows), config.triplets, rng)
         probabilities = posterior.choice_probabilities(rows[triplets], config.mode)
-        self.labels = SoftLabels(triplets, probabilities)
+        self.triplets, self.probabilities = triplets, probabilities
         self.fold = object_folds(len(rows), config.folds, rng)
         self.own = z @ z.T / z.shape[1]
         similarity = posterior.similarity()[np.ix_(rows, rows)]
@@ -242,7 +221,7 @@ class _Search:
         what features do not predict: of THINGS, hardly anything but the first axes.
         """
         people = self.deciding
-        triplets = self.labels.triplets if people is None else people.triplets
+        triplets = self.triplets if people is None else people.triplets
         parts = [odd_logits(self.own, triplets)]
         if x is not None:
             parts = [*axis_logits(x, triplets), -(x @ self.main)[triplets], *parts]
@@ -250,9 +229,9 @@ class _Search:
             shares = people.fit_mixture(parts)
             logits = np.tensordot(shares, parts, axes=1)
             return shares, people.score(logits)["log_loss"]
-        shares = fit_mixture(parts, self.labels.probabilities)
+        shares = fit_mixture(parts, self.probabilities)
         logits = np.tensordot(shares, parts, axes=1)
-        return shares, score_soft(logits, self.labels.probabilities)["log_loss"]
+        return shares, score_soft(logits, self.probabilities)["log_loss"]
 
     def trials(self) -> list[_Trial]:
         """Try every penalty in closed form."""
@@ -313,10 +292,9 @@ class _Search:
         }
 
     def _validation(self, similarities: Mapping[str, Floats]) -> dict[str, Any]:
-        """Score similarity matrices, already divided by their temperatures."""
-        labels = self.labels.probabilities
+        labels = self.probabilities
         soft = {
-            name: score_soft(odd_logits(matrix, self.labels.triplets), labels)
+            name: score_soft(odd_logits(matrix, self.triplets), labels)
             for name, matrix in similarities.items()
         }
         sure = np.log(np.maximum(labels, 1e-300))
@@ -347,3 +325,75 @@ def _positive(share: float) -> float:
             remedy="Check that ids and features belong together.",
         )
     return float(share)
+
+
+def principal_positions(similarity: Floats, dimensions: int) -> tuple[Floats, Floats]:
+    """Spectral positions about their mean along their principal axes, (m, D), and the mean, (D,).
+
+    The dot product of two objects is that of these positions, plus what each of the objects has in
+    common with the mean, the main effect, plus a constant, which no choice depends on. Axes with
+    less than a thousandth of the variance are omitted.
+    """
+    positions = spectral_positions(similarity, dimensions)
+    mean = positions.mean(axis=0)
+    _, sizes, axes = np.linalg.svd(positions - mean, full_matrices=False)
+    axes = axes[sizes**2 > LEAST_VARIANCE * (sizes**2).sum()]
+    return (positions - mean) @ axes.T, axes @ mean
+
+
+def axis_logits(x: Floats, triplets: Integers) -> Floats:
+    """Logits that item 1, 2, 3 is the odd one by each axis of positions alone, (D, n, 3).
+
+    Examples
+    --------
+    >>> axis_logits(np.array([[1.0], [2.0], [3.0]]), np.array([[0, 1, 2]]))
+    array([[[6., 3., 2.]]])
+    """
+    first, second, third = (x[triplets[:, item]].T for item in range(3))
+    return np.stack([second * third, first * third, first * second], axis=2)
+
+
+def object_folds(m: int, n_folds: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Fold of each object, shape (m,); sizes differ by one at most."""
+    return np.asarray(rng.permutation(m) % min(n_folds, m))
+
+
+def ridge_maps(z: Floats, y: Floats, strengths: Sequence[float]) -> list[tuple[Floats, Floats]]:
+    """Weight (D, p) and bias (D,) of y ≈ W z + b for each penalty; z is (m, p), y (m, D).
+
+    Minimises the squared error plus ``strength`` times the mean squared norm of the centred
+    features times the squared norm of W, so a strength means the same for any number and scale
+    of features. The bias is not penalised.
+    """
+    centre, middle = z.mean(axis=0), y.mean(axis=0)
+    u, s, vt = np.linalg.svd(z - centre, full_matrices=False)
+    kept = s > 1e-10 * s[0]
+    u, s, vt = u[:, kept], s[kept], vt[kept]
+    target = u.T @ (y - middle)  # (r, D)
+    unit = float((s**2).sum()) / len(z)
+    maps = []
+    for strength in strengths:
+        weight = (target * (s / (s**2 + strength * unit))[:, None]).T @ vt
+        maps.append((weight, middle - weight @ centre))
+    return maps
+
+
+def predicted_without_own_fold(
+    z: Floats, y: Floats, strengths: Sequence[float], fold: Integers
+) -> Floats:
+    """Positions of each object by maps fitted without its fold, shape (L, m, D)."""
+    predicted = np.empty((len(strengths), *y.shape))
+    for k in np.unique(fold):
+        out = fold == k
+        for place, (weight, bias) in enumerate(ridge_maps(z[~out], y[~out], strengths)):
+            predicted[place, out] = z[out] @ weight.T + bias
+    return predicted
+
+
+def rows_within(triplets: Integers, rows: Integers, m: int) -> tuple[Integers, Any]:
+    """Triplets of objects among ``rows`` of m only, as positions in ``rows``, and their mask."""
+    place = np.full(m, -1)
+    place[rows] = np.arange(len(rows))
+    placed = place[triplets]
+    inside = (placed >= 0).all(axis=1)
+    return placed[inside], inside

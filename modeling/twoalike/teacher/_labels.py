@@ -25,8 +25,6 @@ from twoalike.study import Booleans, Floats, Integers
 
 Mode = Literal["predictive", "plugin"]
 MODES: tuple[Mode, ...] = ("predictive", "plugin")
-TeacherKind = Literal["posterior", "surrogate", "mixed"]
-"""The posterior, the map, or the map beside the posterior's positions of judged objects."""
 ROWS = 65_536
 """Triplets per block: their similarities stay in the processor's cache."""
 LEAST = 1e-300
@@ -229,43 +227,25 @@ def odd_probabilities(
     return p
 
 
-def compare_labels(
-    posterior: ChoiceModel, triplets: Integers, chosen: Integers, anchored: Booleans | None = None
-) -> dict[str, Any]:
-    """Log-loss of both kinds of labels on choices that a posterior was not fitted to.
-
-    ``triplets`` (n, 3) are object indices, ``chosen`` (n,) the item called the odd one, 0 to 2.
-
-    Returns
-    -------
-    ``log_loss`` by kind, their ``difference`` (plugin minus predictive) with its standard
-    error, ``n`` and the better kind as ``chosen``.
-    """
-    # People lapse occasionally; without lapses the less confident labels would win.
-    losses = {
-        mode: log_loss(odd_probabilities(posterior, triplets, mode, anchored, lapse=True), chosen)
-        for mode in MODES
-    }
-    difference, error = _mean_and_error(losses["plugin"] - losses["predictive"])
-    return {
-        "n": len(chosen),
-        "log_loss": {mode: float(values.mean()) for mode, values in losses.items()},
-        "difference": difference,
-        "difference_se": error,
-        "chosen": "predictive" if difference >= 0 else "plugin",
-    }
-
-
-def compare_kinds(
-    predicted: Mapping[TeacherKind, Floats],
+def compare_predictions(
+    predicted: Mapping[str, Floats],
     chosen: Integers,
-    lapse: float,
+    lapse: float = 0.0,
     anchored: Booleans | None = None,
 ) -> dict[str, Any]:
-    """Log-loss of each kind of teacher on choices it was not fitted to, and the lead of the best.
+    """Log-loss of each kind of labels or teachers on new choices, and the lead of the best.
 
-    ``predicted`` are the probabilities that item 1, 2, 3 is the odd one, without lapses, (n, 3).
-    People lapse, and without a share of guesses the least confident teacher would win.
+    Parameters
+    ----------
+    predicted
+        By kind, the probabilities that item 1, 2, 3 is the odd one, shape (n, 3).
+    chosen
+        The item called the odd one, 0 to 2, shape (n,).
+    lapse
+        Share of guesses that the probabilities leave out: people lapse, and without it the least
+        confident kind would win.
+    anchored
+        Where item 1 is a reference, shape (n,).
 
     Returns
     -------
@@ -275,7 +255,7 @@ def compare_kinds(
     Examples
     --------
     >>> sure, unsure = np.array([[0.8, 0.1, 0.1]] * 3), np.full((3, 3), 1 / 3)
-    >>> found = compare_kinds({"posterior": sure, "surrogate": unsure}, np.zeros(3, int), 0.0)
+    >>> found = compare_predictions({"posterior": sure, "surrogate": unsure}, np.zeros(3, int))
     >>> found["best"], round(found["behind"]["surrogate"]["log_loss"], 2)
     ('posterior', 0.88)
     """
@@ -284,20 +264,30 @@ def compare_kinds(
         for kind, probabilities in predicted.items()
     }
     best = min(losses, key=lambda kind: float(losses[kind].mean()))
-    behind = {}
-    for kind, values in losses.items():
-        if kind != best:
-            gap, error = _mean_and_error(values - losses[best])
-            behind[kind] = {"log_loss": gap, "se": error}
+    gaps = {kind: values - losses[best] for kind, values in losses.items() if kind != best}
+    n = len(chosen)
     return {
-        "n": len(chosen),
+        "n": n,
         "log_loss": {kind: float(values.mean()) for kind, values in losses.items()},
         "best": best,
-        "behind": behind,
+        "behind": {
+            kind: {
+                "log_loss": float(gap.mean()),
+                "se": float(gap.std(ddof=1) / np.sqrt(n)) if n > 1 else None,
+            }
+            for kind, gap in gaps.items()
+        },
     }
 
 
-def _mean_and_error(values: Floats) -> tuple[float, float | None]:
-    """Mean and its standard error, which is None for a single value."""
-    error = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
-    return float(values.mean()), error
+def spectral_positions(similarity: Floats, dimensions: int) -> Floats:
+    """Positions whose dot products come closest to a similarity matrix, shape (m, D).
+
+    A posterior's draws have no common coordinates to average, but their mean similarity (m, m)
+    has an eigendecomposition, and the similarities of the maps fitted below do not depend on the
+    rotation of these positions. Dimensions without a positive eigenvalue are omitted.
+    """
+    values, vectors = np.linalg.eigh((similarity + similarity.T) / 2)
+    keep = np.argsort(values)[::-1][:dimensions]
+    keep = keep[values[keep] > 1e-9 * values.max()]
+    return np.asarray(vectors[:, keep] * np.sqrt(values[keep]))

@@ -21,9 +21,7 @@ from twoalike.embedding import (
 from twoalike.features import FeatureTable, read_features
 from twoalike.judgments import read_sets
 from twoalike.study import Floats, Integers, TwoalikeError, atomic_path, read_delimited
-from twoalike.teacher._affine import AffineTeacher
-from twoalike.teacher._posterior import PosteriorTeacher
-from twoalike.teacher._teacher import load_teacher
+from twoalike.teacher._teacher import AffineTeacher, PosteriorTeacher, load_teacher
 
 type PredictionSource = str | Path | Posterior | AffineTeacher | PosteriorTeacher
 
@@ -144,7 +142,6 @@ def predict(
 
 
 def _set_indices(sets: str | Path | npt.ArrayLike, ids: Sequence[str], size: int) -> Integers:
-    """Read sets of items as indices of objects, shape (n, size)."""
     if isinstance(sets, str | Path):
         return read_sets(Path(sets), ids, size)
     values = np.asarray(sets)
@@ -160,7 +157,6 @@ def _set_indices(sets: str | Path | npt.ArrayLike, ids: Sequence[str], size: int
 
 
 def _answer_name(places: Integers) -> str:
-    """Name the column of an answer by the numbers of its items, from 1."""
     numbers = "_".join(map(str, places.tolist()))
     return f"item_{numbers}" if len(places) == 1 else f"items_{numbers}"
 
@@ -188,7 +184,6 @@ def _of_teacher(
 def _named(
     triplets: Any, n: int, participant: str | Sequence[str] | None, column: int | None
 ) -> list[str] | None:
-    """Name the participant of each triplet; None where none is named."""
     if participant is not None and column is not None:
         raise TwoalikeError(expected="`participant=...` or `participant_column=...`", found="both")
     if column is None:

@@ -33,19 +33,23 @@ from twoalike.study import (
     provenance,
 )
 from twoalike.tables import LabelSource
-from twoalike.teacher._affine import AffineTeacher
 from twoalike.teacher._fit import Choices, TeachConfig, fit_teacher
 from twoalike.teacher._forecast import Forecast
 from twoalike.teacher._forecast import forecast as make_forecast
 from twoalike.teacher._labels import (
+    MODES,
     Mode,
-    TeacherKind,
-    compare_kinds,
-    compare_labels,
+    compare_predictions,
     odd_probabilities,
 )
-from twoalike.teacher._posterior import DRAWS, PosteriorTeacher, make_posterior_teacher
-from twoalike.teacher._teacher import load_teacher, save_teacher
+from twoalike.teacher._teacher import (
+    DRAWS,
+    AffineTeacher,
+    PosteriorTeacher,
+    load_teacher,
+    make_posterior_teacher,
+    save_teacher,
+)
 
 
 def teach(
@@ -140,7 +144,7 @@ def teach(
     people = _People.of(choices, fitted)
     config = TeachConfig(
         untransformed=untransformed,
-        mode=people.label_comparison.get("chosen", "predictive") if labels == "auto" else labels,
+        mode=people.label_comparison.get("best", "predictive") if labels == "auto" else labels,
         folds=folds,
         known=not untransformed and kind in {"auto", "mixed"},
         seed=seed,
@@ -175,7 +179,6 @@ def _check(
     folds: int,
     seed: int,
 ) -> None:
-    """Refuse settings that contradict each other."""
     for name, value, least in (("draws", draws, 1), ("folds", folds, 2), ("seed", seed, 0)):
         if value < least:
             raise TwoalikeError(where=f"`{name}=...`", expected=f"at least {least}", found=value)
@@ -204,7 +207,6 @@ def _mapped(
     kind: str,
     judged: Booleans | None,
 ) -> tuple[AffineTeacher, dict[str, Any]]:
-    """Fit the map, and decide whether judged objects keep the posterior's positions."""
     mapped = fit_teacher(posterior, table, config, judged=judged, choices=people.choices)
     if not config.known:
         why = "the control" if config.untransformed else "requested"
@@ -263,7 +265,11 @@ class _People:
         new = choices
         if fresh.sum() < len(choices.chosen):
             new = odd_choices(table[fresh], posterior.ids, lapse, members)
-        labels = compare_labels(posterior, new.triplets, new.chosen, new.anchored)
+        by_mode = {
+            mode: odd_probabilities(posterior, new.triplets, mode, new.anchored, lapse=True)
+            for mode in MODES
+        }
+        labels = compare_predictions(by_mode, new.chosen)
         return cls(choices, "", labels, in_sets, codes, new)
 
     def left_out(self) -> dict[str, int]:
@@ -296,12 +302,12 @@ class _People:
         named = FeatureTable(ids, table.select(ids), table.meta)
         surrogate = replace(mixed, known_ids=(), known=None)
         triplets, anchored = choices.triplets, choices.anchored
-        predicted: dict[TeacherKind, Floats] = {
+        predicted: dict[str, Floats] = {
             "posterior": odd_probabilities(posterior, rows[triplets], mode, anchored),
             "surrogate": surrogate.choice_probabilities(triplets, named, anchored),
             "mixed": mixed.choice_probabilities(triplets, named, anchored),
         }
-        return compare_kinds(predicted, choices.chosen, choices.lapse, anchored)
+        return compare_predictions(predicted, choices.chosen, choices.lapse, anchored)
 
 
 def judged_objects(posterior: Posterior) -> Booleans | None:

@@ -16,11 +16,10 @@ import numpy as np
 
 from twoalike.features import FeatureTable, read_features
 from twoalike.study import Floats, TwoalikeError, check_replaceable, load_arrays, provenance
-from twoalike.teacher._affine import AffineTeacher
 from twoalike.teacher._fit import Choices
 from twoalike.teacher._labels import odd_logits
 from twoalike.teacher._teach import odd_choices
-from twoalike.teacher._teacher import load_teacher, save_teacher
+from twoalike.teacher._teacher import AffineTeacher, load_teacher, save_teacher
 
 NEEDED = ("weights", "mean", "std")
 
@@ -83,8 +82,17 @@ def read_transform(path: str | Path, backbone: str | None = None) -> AffineTeach
     ``bias`` (D,). The file does not name the network whose p features it maps.
     """
     path = Path(path)
-    arrays = _arrays(path)
-    weights = arrays["weights"]
+    found = load_arrays(path, "a transform (.npz with weights, mean, std)")
+    arrays = found if isinstance(found, dict) else {"an array without a name": found}
+    names = [name for name in (*NEEDED, "bias") if name in arrays]
+    if names[:3] != list(NEEDED):
+        expected = f"arrays {', '.join(NEEDED)}"
+        raise TwoalikeError(where=path, expected=expected, found=", ".join(arrays) or "none")
+    for name in names:
+        if arrays[name].dtype.kind not in "fiu" or not np.isfinite(arrays[name]).all():
+            odd = f"{arrays[name].dtype}, or NaN or infinite values"
+            raise TwoalikeError(where=path, expected=f"{name} as finite numbers", found=odd)
+    weights = arrays["weights"].astype(np.float64)
     if weights.ndim != 2 or 0 in weights.shape:
         raise TwoalikeError(
             where=path, expected="weights of shape (features, dimensions)", found=weights.shape
@@ -104,8 +112,23 @@ def read_transform(path: str | Path, backbone: str | None = None) -> AffineTeach
         bias=bias.astype(np.float32),
         identity=0.0,
         temperature=1.0,
-        description=_description(p, d, backbone),
+        description={
+            "method": "imported affine",
+            "from": {"features": p} | ({"backbone": backbone} if backbone else {}),
+            "to": {"objects": "unknown", "dimensions": d},
+            "settled_on": "nothing: the temperature is that of the file, 1",
+            "validation": None,
+        },
     )
+
+
+def _one_or_each(values: Floats, n: int, where: str) -> Floats:
+    """Values of n features, from one number for all of them or one per feature."""
+    if values.size not in (1, n):
+        raise TwoalikeError(
+            where=where, expected=f"one number or {n}", found=f"shape {values.shape}"
+        )
+    return np.broadcast_to(values.astype(np.float64).reshape(-1), n)
 
 
 def set_temperature_by_choices(
@@ -117,12 +140,9 @@ def set_temperature_by_choices(
     them is close to that on new choices of the same objects. The description holds the scores at
     the old and the new temperature.
     """
-    rows, inverse = np.unique(choices.triplets, return_inverse=True)
-    part = FeatureTable(
-        tuple(features.ids[row] for row in rows), features.values[rows], features.meta
-    )
+    part, triplets = features.shown(choices.triplets)
     x = teacher.embed(part).astype(np.float64)
-    logits = odd_logits(x @ x.T, inverse.reshape(choices.triplets.shape))
+    logits = odd_logits(x @ x.T, triplets)
     (share,) = choices.fit_mixture([logits])
     if not share > 0:
         raise TwoalikeError(
@@ -145,47 +165,3 @@ def set_temperature_by_choices(
         "validation": {"split": "none: the temperature is fitted to these", **scores},
     }
     return replace(teacher, temperature=float(1 / share), description=description)
-
-
-def _arrays(path: Path) -> dict[str, Floats]:
-    loaded = load_arrays(path, "a transform (.npz with weights, mean, std)")
-    if not isinstance(loaded, dict):
-        raise TwoalikeError(
-            where=path, expected=f"arrays {', '.join(NEEDED)} in an .npz", found="one array"
-        )
-    if any(name not in loaded for name in NEEDED):
-        raise TwoalikeError(
-            where=path, expected=f"arrays {', '.join(NEEDED)}", found=", ".join(loaded) or "none"
-        )
-    found = {name: loaded[name] for name in (*NEEDED, "bias") if name in loaded}
-    for name, array in found.items():
-        numeric = array.dtype.kind in "fiu"
-        if not numeric or not np.isfinite(array).all():
-            infinite = " with NaN or infinite values" if numeric else ""
-            raise TwoalikeError(
-                where=path, expected=f"{name} as finite numbers", found=f"{array.dtype}{infinite}"
-            )
-    return {name: array.astype(np.float64) for name, array in found.items()}
-
-
-def _one_or_each(values: Floats, n: int, where: str) -> Floats:
-    """Values of n features, from one number for all of them or one per feature."""
-    if values.size == 1:
-        return np.full(n, values.reshape(-1)[0])
-    if values.size != n or values.ndim > 2 or n not in values.shape:
-        raise TwoalikeError(
-            where=where, expected=f"one number or {n}", found=f"shape {values.shape}"
-        )
-    return values.reshape(-1)
-
-
-def _description(p: int, d: int, backbone: str | None) -> dict[str, Any]:
-    """Describe the map for teacher.json, without provenance."""
-    named = {"backbone": backbone} if backbone else {}
-    return {
-        "method": "imported affine",
-        "from": {"features": p} | named,
-        "to": {"objects": "unknown", "dimensions": d},
-        "settled_on": "nothing: the temperature is that of the file, 1",
-        "validation": None,
-    }

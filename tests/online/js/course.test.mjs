@@ -10,7 +10,6 @@ const page = (name) => ({ kind: "page", name });
 const consent = { kind: "question", measure: "consent", id: "consent", declined: page("declined") };
 const trial = (n) => ({ kind: "trial", trial: { trial_index: n, stimuli: ["a", "b", "c"] } });
 const note = (event, time) => ({ kind: "note", event, time, detail: {} });
-const START = { progress: null, results: [], draft: [], records: [] };
 
 const part = (...steps) => ({ protocol: "p", task: "t", steps, resume: page("resume") });
 
@@ -36,8 +35,6 @@ class Tab {
       person: { parts: this.parts },
       protocols: { p: { breaks: { ready_s: 3 } } },
       keeper: this.keeper,
-      results: where.results,
-      arrange: (step, _, results) => arranging(step.sets, results),
       askBlock: async (_, block) => this.blocks[block],
       makeClock: (start) => ({ now: () => start + (this.time += 1) }),
     });
@@ -70,20 +67,14 @@ function outcome({ kind, step, trial: shown }, answer = true) {
 }
 
 const arrangement = (n) => ({ kind: "arrangement", trial_index: n, ending: { time: n } });
-
-/** Sets in a row, with a page after the first. */
-function arranging(sets, results) {
-  const done = [...results];
-  return {
-    next: () => {
-      if (done.length === sets) return null;
-      const before = done.length === 1 ? page("pause") : null;
-      return { page: before, trial: { trial_index: done.length + 1 } };
-    },
-    add: (result) => done.push(result),
-    endNote: () => note("arranged", 1),
-  };
-}
+const arranged = (n) => ({ kind: "arrangement", trial: { trial_index: n, items: ["a", "b"] } });
+const block = (n) => ({ kind: "block", block: n, task: "multi-arrangement" });
+/** Arrangements, each chosen after the one before, with a page before the second. */
+const CHOSEN = {
+  1: [arranged(1), block(2)],
+  2: [page("pause"), arranged(2), block(3)],
+  3: [],
+};
 
 let storage;
 beforeEach(() => {
@@ -156,7 +147,7 @@ test("a trial that was answered when the page was closed is not shown again", as
 });
 
 test("what the server has decides where this browser knows less", async () => {
-  const resume = { part: 1, step: 1, time: 50, trials: [] };
+  const resume = { part: 1, step: 1, time: 50 };
   const server = { acknowledged: 7, resume };
   const parts = [part(page("one")), part(page("two"), page("three"))];
   const tab = await (await new Tab(storage, parts, { server }).open()).go(9);
@@ -166,33 +157,22 @@ test("what the server has decides where this browser knows less", async () => {
 });
 
 test("arrangements are a record each, and go on where they were", async () => {
-  const steps = [{ kind: "arrangements", sets: 3 }, page("end")];
-  const first = await (await new Tab(storage, [part(...steps)]).open()).go(4);
-  assert.deepEqual(first.seen, ["countdown", "arrangement", "pause", "countdown", "arrangement"]);
-  const second = await (await new Tab(storage, [part(...steps)]).open()).go(9);
-  assert.deepEqual(second.seen.slice(0, 2), ["resume", "pause"]);
+  const tab = () => new Tab(storage, [part(block(1), page("end"))], { blocks: CHOSEN }).open();
+  const first = await (await tab()).go(3);
+  assert.deepEqual(first.seen, ["countdown", "arrangement", "pause", "countdown"]);
+  const second = await (await tab()).go(9);
+  assert.deepEqual(second.seen, ["resume", "countdown", "arrangement", "end"]);
   const all = [...first.records, ...second.records];
-  assert.deepEqual(all.map(({ n, step }) => [n, step]), [[1, 0], [2, 0], [3, 0], [4, 1]]);
-  assert.deepEqual(kinds(all[3]), ["arranged", "end", "session_end", "end"]);
-});
-
-test("another browser notes the end of the arrangements after it was opened", async () => {
-  const parts = [part({ kind: "arrangements", sets: 1 }, page("end"))];
-  const resume = { part: 0, step: 0, time: 9, trials: [arrangement(1)] };
-  const tab = await new Tab(storage, parts, { server: { acknowledged: 1, resume } }).open();
-  tab.keeper.take([note("focus", 10)]);
-  await tab.go(9);
-  const [record] = tab.records;
-  assert.deepEqual(kinds(record).slice(0, 4), ["segment", "focus", "resume", "arranged"]);
-  assert.equal(record.items[3].time, 10);
+  assert.deepEqual(all.map(({ n, step }) => [n, step]), [[1, 0], [2, 1], [3, 2], [4, 3]]);
+  assert.deepEqual(kinds(all[3]), ["end", "session_end", "end"]);
 });
 
 test("an arrangement that had ended when the page was closed counts once", async () => {
-  const steps = [{ kind: "arrangements", sets: 1 }, page("end")];
-  const first = await (await new Tab(storage, [part(...steps)]).open()).go(1);
+  const tab = () => new Tab(storage, [part(arranged(1), page("end"))]).open();
+  const first = await (await tab()).go(1);
   first.keeper.take([arrangement(1)]);
   await first.keeper.writing;
-  const second = await (await new Tab(storage, [part(...steps)]).open()).go(9);
+  const second = await (await tab()).go(9);
   assert.ok(!second.seen.includes("arrangement"));
   assert.deepEqual(second.records.map(({ n, step }) => [n, step]), [[1, 0], [2, 1]]);
 });

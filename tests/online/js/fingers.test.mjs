@@ -20,7 +20,7 @@ const PROTOCOL = {
   texts: { ...texts, done: "Done", confirm: "?", start_over: "Again", confirm_start_over: "?" },
 };
 const TRIAL = {
-  trial_index: 1, items: ["a", "b"], seats: { order: [0, 1], rotation: 0 }, progress: null,
+  trial_index: 1, items: ["a", "b"], order: [0, 1], rotation: 0, progress: null,
 };
 
 function begun({ magnifies = true, protocol = PROTOCOL } = {}) {

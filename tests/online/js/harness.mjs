@@ -1,26 +1,24 @@
-// Runs plugins one after the other in a page, with the little of jsPsych that they need.
-import { decoded } from "./js/look.js";
-import { CountdownPlugin, PagePlugin, QuestionPlugin } from "./js/pages.js";
-import { MultiArrangementPlugin } from "./js/plugin-multi-arrangement.js";
-import { OddOneOutPlugin } from "./js/plugin-odd-one-out.js";
+// Shows steps one after the other in a page, without a course.
+import { Clock } from "./js/clock.js";
+import { run } from "./js/driver.js";
+import { makeRoot } from "./js/look.js";
+import { SHOWN } from "./js/shown.js";
 
-const plugins = {
-  page: PagePlugin,
-  question: QuestionPlugin,
-  countdown: CountdownPlugin,
-  arrangement: MultiArrangementPlugin,
-};
 const display = document.getElementById("page");
 
-/** Shows one step; its data are in `window.data` when it is over. */
-window.show = async ({ what, addresses, ...parameters }) => {
+async function decoded([id, address]) {
+  const image = Object.assign(new Image(), { src: address });
+  await image.decode();
+  return [id, image];
+}
+
+/** Shows one step; what it gave is in `window.data` when it is over. */
+window.show = async ({ what, addresses, ...given }) => {
   window.data = null;
-  const Plugin = plugins[what] ?? OddOneOutPlugin;
-  const images = await decoded(addresses, Object.keys(addresses));
-  const finishTrial = (data) => {
-    display.replaceChildren();
-    window.data = data;
-  };
-  const plugin = new Plugin({ finishTrial });
-  await plugin.trial(display, { ...parameters, images, clock: null, measured: null }, () => {});
+  const images = new Map(await Promise.all(Object.entries(addresses).map(decoded)));
+  const root = makeRoot(display, given.protocol);
+  const { machine, view } = SHOWN[what](root, { measured: null, ...given, images });
+  const items = await run(machine, view, { root, clock: new Clock() });
+  display.replaceChildren();
+  window.data = { items };
 };

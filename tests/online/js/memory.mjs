@@ -6,7 +6,7 @@ export class MemoryStorage {
     this.state = new Map();
     this.records = new Map();
     this.draft = [];
-    this.results = [];
+    this.blocks = new Map();
   }
 
   async load() {
@@ -16,7 +16,6 @@ export class MemoryStorage {
       acknowledged: this.state.get("acknowledged") ?? 0,
       records: [...this.records.values()],
       draft: this.draft,
-      results: this.results,
     });
   }
 
@@ -29,12 +28,18 @@ export class MemoryStorage {
     this.draft.push(...structuredClone(items));
   }
 
-  async commit({ records, progress, result = null, fresh = false }) {
+  async commit({ records, progress }) {
     for (const record of structuredClone(records)) this.records.set(record.n, record);
-    if (fresh) this.results = [];
-    if (result) this.results.push(structuredClone(result));
     this.state.set("progress", structuredClone(progress));
     this.draft = [];
+  }
+
+  async block(part, block) {
+    return this.blocks.get(`${part}.${block}`);
+  }
+
+  async keepBlock(part, block, steps) {
+    this.blocks.set(`${part}.${block}`, steps);
   }
 
   async acknowledge(n) {
@@ -45,10 +50,11 @@ export class MemoryStorage {
     return structuredClone([...this.records.values()].filter((record) => record.n > n));
   }
 
-  async rewind({ progress, results, draft }) {
+  async rewind({ progress, draft }) {
     for (const lost of await this.after(progress.n)) this.records.delete(lost.n);
     this.state.set("acknowledged", progress.n).set("progress", structuredClone(progress));
-    Object.assign(this, structuredClone({ results, draft }));
+    this.draft = structuredClone(draft);
+    this.blocks.clear();
   }
 }
 

@@ -48,19 +48,19 @@ test("a visitor is known by the link or by the ids of the recruiter", () => {
 test("a session goes on here, unless the server has more or lacks what is not here", () => {
   const record = (n) => ({ n });
   const progress = { n: 5, part: 0, step: 5, time: 9 };
-  const person = (kind) => ({ parts: [{ steps: [{ kind }] }] });
-  const saved = { progress, acknowledged: 4, records: [1, 2, 3, 4, 5].map(record), results: [], draft: [] };
-  const resume = { part: 0, step: 2, time: 3, trials: [] };
-  const go = (acknowledged, kept = saved, kind = "trial") => {
-    const found = whereToGoOn(kept, { acknowledged, resume, person: person(kind) });
+  const person = (task) => ({ parts: [{ steps: [{ task }] }] });
+  const saved = { progress, acknowledged: 4, records: [1, 2, 3, 4, 5].map(record), draft: [] };
+  const resume = { part: 0, step: 2, time: 3 };
+  const go = (acknowledged, kept = saved, task = "multi-arrangement") => {
+    const found = whereToGoOn(kept, { acknowledged, resume, person: person(task) });
     return [found.here, found.progress.n, found.records.map(({ n }) => n)];
   };
   assert.deepEqual(go(4), [true, 5, [5]]);
   assert.deepEqual(go(null), [true, 5, [5]]); // there is no line
   assert.deepEqual(go(7), [false, 7, []]);
   assert.deepEqual(go(2), [true, 5, [3, 4, 5]]); // restored from a backup
-  assert.deepEqual(go(2, saved, "block"), [false, 2, []]);
-  assert.deepEqual(go(4, saved, "block"), [true, 5, [5]]);
+  assert.deepEqual(go(2, saved, "odd-one-out"), [false, 2, []]);
+  assert.deepEqual(go(4, saved, "odd-one-out"), [true, 5, [5]]);
   assert.deepEqual(go(2, { ...saved, records: [1, 4, 5].map(record) }), [false, 2, []]);
 });
 

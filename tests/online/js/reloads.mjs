@@ -11,20 +11,14 @@ const page = new URL("../../../experiments/twoalike/online/page/js/", import.met
 const load = (name) => import(new URL(name, page));
 const { layOutArena } = await load("arena.js");
 const { Arrangement } = await load("arrangement.js");
-const { Arranging } = await load("arranging.js");
 const { Course } = await load("course.js");
 const { Keeper } = await load("keeper.js");
-const { CountdownPlugin, PagePlugin, QuestionPlugin } = await load("pages.js");
-const { OddOneOutPlugin } = await load("plugin-odd-one-out.js");
+const { ChoiceMachine } = await load("choice.js");
+const { layOut } = await load("layout.js");
+const { Countdown, PageMachine, QuestionMachine } = await load("page-machines.js");
 const { whereToGoOn } = await load("visit.js");
 
-const PLUGINS = {
-  page: PagePlugin,
-  question: QuestionPlugin,
-  countdown: CountdownPlugin,
-  trial: OddOneOutPlugin,
-};
-const RANDOMIZATION = { sampleWithoutReplacement: ([first]) => [first], sampleExGaussian: () => 700 };
+const ENTRIES = { age: "30", text: "simulated" };
 const DEVICE = {
   ...{ browser: "chrome", browser_version: "126.0", system: "windows", mobile: false },
   ...{ window_px: [1280, 1024], pixel_ratio: 1, refresh_hz: 60, fullscreen: true, touch: false },
@@ -37,10 +31,36 @@ function* groups({ kind, clock, ...show }) {
     yield* arrange(show, clock.now());
     return;
   }
-  const plugin = new PLUGINS[kind]({ randomization: RANDOMIZATION });
-  const { items } = plugin.simulated({ ...show, clock, measured: null });
+  const items = [...taken(kind, show, clock.now())];
   if (kind === "trial") yield* items.map((item) => [item]);
   else yield items;
+}
+
+/** What a machine gives for the events of somebody who goes on at once. */
+function taken(kind, { step, trial, protocol }, time) {
+  const shown = (at) => ({ kind: "shown", time: at, dropped: 0, planned: at });
+  const play = (machine, events) => events.flatMap((event) => machine.handle(event));
+  if (kind === "page") {
+    const end = { kind: "go_on", time: time + step.minimum_s };
+    return play(new PageMachine(step), [{ kind: "read", time }, shown(time), end]);
+  }
+  if (kind === "countdown") {
+    const machine = new Countdown(protocol.texts.ready, protocol.breaks.ready_s);
+    return play(machine, [shown(time), { kind: "tick", time: time + protocol.breaks.ready_s }]);
+  }
+  if (kind === "question") {
+    const machine = new QuestionMachine(step, protocol);
+    const at = time + machine.minimum;
+    const entered = { kind: "entered", time: at, entry: ENTRIES[step.question] };
+    const answer = { kind: step.question === "choice" ? "pick" : "confirm", time: at, option: 0 };
+    return play(machine, [{ kind: "read", time }, shown(time), entered, answer]);
+  }
+  const layout = layOut(protocol, [1280, 1024], trial.stimuli.length, null);
+  const machine = new ChoiceMachine(trial, protocol, layout);
+  const onset = time + protocol.timing.fixation_s;
+  const [key] = machine.keys[trial.positions.find((place) => place in machine.keys)];
+  const pressed = { kind: "key", time: onset + 0.7, key };
+  return play(machine, [shown(time), { kind: "tick", time: onset }, shown(onset), pressed]);
 }
 
 /**
@@ -65,7 +85,7 @@ function* arrange({ trial, protocol }, begun) {
     const angle = 7 * item + begun;
     yield* press("release", ...layout.toPixels(0.4 * Math.cos(angle), 0.4 * Math.sin(angle)));
   }
-  const [button, times] = trial.trial_type === "practice" ? ["startOver", 2] : ["done", 1];
+  const [button, times] = trial.trial_index === 1 ? ["startOver", 2] : ["done", 1];
   for (let at = 0; at < times; at += 1) {
     time += 1;
     yield* press("press", layout[button].x, layout[button].y);
@@ -85,13 +105,10 @@ async function play({ person, study, reloads }) {
       device: () => DEVICE,
       ...where,
     });
-    const { results } = where;
     const course = new Course({
       person,
       protocols: study.protocols,
       keeper,
-      results,
-      arrange: (step, protocol, done) => new Arranging(step, protocol, done),
       makeClock: () => ({ now: () => Math.ceil(2 * keeper.time + 1) / 2 }), // exact sums
     });
     const done = await openUntil(course.shows(), keeper, budget, given);

@@ -1,17 +1,23 @@
-"""The protocol of a free-sorting session: every knob, with its unit and its reason."""
+"""The protocol of free sorting, and where images, piles and buttons are in its window."""
 
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from twoalike.tasks._protocol import Breaks, shipped_texts
-from twoalike.tasks.multi_arrangement import (
+from twoalike.study import TwoalikeError
+from twoalike.tasks._protocol import Breaks, check_format, task_field, texts_field
+from twoalike.tasks.multi_arrangement._layout import PlacingLayout, arena_lines, corner_buttons
+from twoalike.tasks.multi_arrangement._protocol import (
     PlacedImages,
     PlacingAnswers,
     PlacingProtocol,
     PlacingRules,
     PlacingTexts,
 )
+from twoalike.tasks.screens import Box, Frame, Room, frame, widest
 
 
 class PileSettings(PlacedImages):
@@ -66,19 +72,14 @@ class SortingTexts(PlacingTexts):
 
     @model_validator(mode="after")
     def _piles_is_a_format(self) -> Self:
-        try:
-            self.too_few_piles.format(n=2)
-        except (KeyError, IndexError, ValueError) as error:
-            raise ValueError("too_few_piles knows {n} only") from error
+        check_format("too_few_piles", self.too_few_piles, n=2)
         return self
 
 
 class FreeSorting(PlacingProtocol):
     """Protocol of one free-sorting session."""
 
-    task: Literal["free-sorting"] = Field(
-        default="free-sorting", description="the task that this protocol is for"
-    )
+    task: Literal["free-sorting"] = task_field("free-sorting")
     breaks: Breaks = Field(
         default=Breaks(break_every=3), description="Rests between trials; 0: none."
     )
@@ -92,7 +93,185 @@ class FreeSorting(PlacingProtocol):
     rules: SortingRules = Field(
         default=SortingRules(), description="What ends a trial, and what is allowed in it."
     )
-    texts: SortingTexts = Field(
-        default_factory=lambda: SortingTexts(**shipped_texts("free-sorting", "en")),
-        description="What the participant reads: UTF-8, any language.",
+    texts: SortingTexts = texts_field(SortingTexts, "free-sorting")
+
+
+type Point = tuple[float, float]
+
+_GAP = 0.5
+"""Between two places, and between images and the edge of theirs, in lines of text."""
+_APART = 0.1
+"""Between two images, as a share of their side."""
+NAME_LINES = 3.0
+"""From the middle of a name that is typed up to the question for it, in lines of text."""
+_NAME = 1.5
+"""Height of a pile's name, in lines of text."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SortingLayout(PlacingLayout):
+    """Geometry of a window with places of piles."""
+
+    tray: Box
+    """Where images lie that are not sorted."""
+    cells: tuple[Box, ...]
+    """Places of piles, in the order of reading."""
+    columns: int
+    """Places in a row."""
+    name: float
+    """Height that the name of a pile takes in its place; 0 where there are no names."""
+
+    def cell_at(self, x: float, y: float) -> int | None:
+        """Place of a pile, from 0, at a point; None beside them."""
+        return next((number for number, box in enumerate(self.cells) if box.holds(x, y)), None)
+
+    def tray_places(self, n: int) -> tuple[Point, ...]:
+        """Centres of ``n`` images that are not sorted, in the order of reading."""
+        room = _inner(self.tray, self.text)
+        step = self.item * (1 + _APART)
+        columns = max(1, int((room.width + self.item * _APART) // step))
+        # As wide as needed, so that few images do not stick to the upper edge.
+        columns = min(columns, max(1, math.ceil(math.sqrt(n * room.width / room.height))))
+        rows = math.ceil(n / columns)
+        if rows * step > room.height + self.item * _APART:
+            columns = max(1, int((room.width + self.item * _APART) // step))
+        return _grid(room, n, columns, step)
+
+    def pile_places(self, cell: int, n: int) -> tuple[float, tuple[Point, ...]]:
+        """Side and centres of the ``n`` images of a pile, as large as they can be there."""
+        box = self.cells[cell]
+        free = Box(box.x, box.y - self.name / 2, box.width, box.height - self.name)
+        room = _inner(free, self.text)
+        columns = max(range(1, n + 1), key=lambda k: _side(room, n, k), default=1)
+        side = min(float(self.item), _side(room, n, columns))
+        return side, _grid(room, n, columns, side * (1 + _APART))
+
+    def neighbour(self, cell: int | None, y: float, dx: int, dy: int) -> int | None:
+        """Place beside one in a direction; None for the images not sorted, such as one at ``y``."""
+        if cell is None:
+            if dx <= 0:
+                return None
+            first = range(0, len(self.cells), self.columns)
+            return min(first, key=lambda number: abs(self.cells[number].y - y))
+        row, column = divmod(cell, self.columns)
+        if column + dx < 0:
+            return None
+        column = min(column + dx, self.columns - 1)
+        row = min(max(row - dy, 0), (len(self.cells) - 1) // self.columns)
+        return min(row * self.columns + column, len(self.cells) - 1)
+
+
+def _inner(box: Box, text: int) -> Box:
+    return Box(box.x, box.y, box.width - 2 * _GAP * text, box.height - 2 * _GAP * text)
+
+
+def _side(room: Box, n: int, columns: int) -> float:
+    across, down = columns + (columns - 1) * _APART, -(-n // columns)
+    return max(0.0, min(room.width / across, room.height / (down + (down - 1) * _APART)))
+
+
+def _grid(room: Box, n: int, columns: int, step: float) -> tuple[Point, ...]:
+    """Centres of ``n`` images in rows, the whole in the middle of its room."""
+    columns = min(columns, max(n, 1))
+    rows = max(1, -(-n // columns))
+    return tuple(
+        (
+            room.x + (number % columns - (columns - 1) / 2) * step,
+            room.y - (number // columns - (rows - 1) / 2) * step,
+        )
+        for number in range(n)
     )
+
+
+def _cells(area: Box, n: int, gap: float) -> tuple[tuple[Box, ...], int]:
+    """Boxes of ``n`` places that fill an area, as square as they can be, and how many in a row."""
+
+    def shape(columns: int) -> tuple[float, float]:
+        rows = -(-n // columns)
+        wide = (area.width - (columns - 1) * gap) / columns
+        return wide, (area.height - (rows - 1) * gap) / rows
+
+    columns = max(range(1, n + 1), key=lambda k: (min(shape(k)), -(-(-n // k) * k - n)))
+    (wide, high), rows = shape(columns), -(-n // columns)
+    boxes = tuple(
+        Box(
+            area.x + (number % columns - (columns - 1) / 2) * (wide + gap),
+            area.y - (number // columns - (rows - 1) / 2) * (high + gap),
+            wide,
+            high,
+        )
+        for number in range(n)
+    )
+    return boxes, columns
+
+
+def _item_size(protocol: FreeSorting, tray: Box, cell: Box, text: int, n: int, height: int) -> int:
+    """Largest even side at which ``n`` images lie ready; 0 if there is none."""
+    room, settings = _inner(tray, text), protocol.piles
+    most = min(settings.item_fraction * height, cell.width - text, cell.height - text)
+    for side in range(int(most) // 2 * 2, settings.minimum_px - 1, -2):
+        step = side * (1 + _APART)
+        fits = [int((length + side * _APART) // step) for length in (room.width, room.height)]
+        if fits[0] * fits[1] >= n:
+            return side
+    return 0
+
+
+def lay_out_sorting(protocol: FreeSorting, size: tuple[int, int], n: int) -> SortingLayout:
+    """Geometry of a window of ``size`` pixels for a trial of ``n`` images.
+
+    Examples
+    --------
+    >>> layout = lay_out_sorting(FreeSorting(), (1280, 1024), 24)
+    >>> layout.item, len(layout.cells), layout.columns
+    (100, 12, 3)
+    """
+    width, height = size
+    sized = frame(protocol.screen, size)
+    lines, text = arena_lines(sized), sized.text
+    gap, top, bottom = _GAP * text, lines.top, lines.bottom
+    across = protocol.piles.tray_fraction * width
+    tray = Box(-width / 2 + gap + across / 2, (top + bottom) / 2, across, top - bottom)
+    left = tray.x + across / 2 + gap
+    area = Box((left + width / 2 - gap) / 2, tray.y, width / 2 - gap - left, tray.height)
+    cells, columns = _cells(area, protocol.rules.max_piles, gap)
+    item = _item_size(protocol, tray, cells[0], text, n, height)
+    done, start_over = corner_buttons(protocol, size, text)
+    if not item:
+        raise TwoalikeError(
+            f"{n} images of {protocol.piles.minimum_px} px and {len(cells)} piles do not fit a "
+            f"window of {width} x {height} px. Show fewer in a trial ([free_sorting] items in "
+            "study.toml), make rules.max_piles or piles.minimum_px smaller in the protocol, or the "
+            "window larger."
+        )
+    return SortingLayout(
+        size=size,
+        text=text,
+        tray=tray,
+        cells=cells,
+        columns=columns,
+        item=item,
+        magnified=round(protocol.piles.magnify_fraction * min(size) / 2) * 2,
+        name=_NAME * text if protocol.rules.name_piles else 0.0,
+        done=done,
+        start_over=start_over,
+    )
+
+
+def between_buttons(layout: SortingLayout) -> float:
+    """Width of the room between the buttons, pixels."""
+    return 2 * (layout.done.x - layout.done.width / 2) - layout.text
+
+
+def rooms_of(protocol: FreeSorting, layout: SortingLayout, pages: Frame) -> Iterator[Room]:
+    """Places of the texts of a trial that are not as wide as their texts."""
+    texts, text = protocol.texts, layout.text
+    few = texts.too_few_piles.format(n=protocol.rules.min_piles)
+    below = {"left": texts.count(99), "left_none": texts.count(0), "too_few": texts.too_few}
+    below |= {"too_few_piles": few}
+    yield Room("texts.prompt", texts.prompt, 1, widest(pages), 1.4 * text)
+    if protocol.rules.name_piles:
+        below |= {"name_enter": texts.name_enter, "name_missing": texts.name_missing}
+        yield Room("texts.name_prompt", texts.name_prompt, 1, layout.tray.width - text, 2.8 * text)
+    for key, words in below.items():
+        yield Room(f"texts.{key}", words, 1, between_buttons(layout), 1.4 * text)

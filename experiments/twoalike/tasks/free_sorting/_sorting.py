@@ -1,11 +1,16 @@
-"""One sorting under way, and its result: images go into piles and out of them."""
+"""Sorting: one trial under way and as made, a session of them, and hands that sort."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from twoalike.design import ListedSorting
+import numpy as np
+
+from twoalike.design import ListedSorting, listed_sortings
+from twoalike.observers import SimulatedSorter
 from twoalike.tasks._activity import (
+    Activity,
     Event,
     KeyPress,
     Nudge,
@@ -15,18 +20,29 @@ from twoalike.tasks._activity import (
     Scene,
     Typed,
 )
-from twoalike.tasks.free_sorting._layout import SortingLayout
-from twoalike.tasks.free_sorting._protocol import FreeSorting
-from twoalike.tasks.multi_arrangement import (
+from twoalike.tasks._duration import Duration
+from twoalike.tasks._listed import PreparedTrials, prepare_listed
+from twoalike.tasks._prepare import Sitting
+from twoalike.tasks._trial import Phase
+from twoalike.tasks.free_sorting._protocol import (
+    FreeSorting,
+    SortingLayout,
+    between_buttons,
+    lay_out_sorting,
+    rooms_of,
+)
+from twoalike.tasks.lettering import label_size
+from twoalike.tasks.multi_arrangement._hands import PlacingHands, Plan, press_done
+from twoalike.tasks.multi_arrangement._placing import (
     Asked,
     Ending,
     Hold,
-    Phase,
     PlacedResult,
     PlacingActivity,
     push_button,
 )
-from twoalike.tasks.screens import Box
+from twoalike.tasks.multi_arrangement._session import placing_duration
+from twoalike.tasks.screens import Box, View
 
 _LONGEST_NAME = 60
 """Letters of a pile's name."""
@@ -44,11 +60,6 @@ class SortingResult(PlacedResult):
     names: Mapping[int, str]
     """Name of the pile at each place, where one was given."""
 
-    @property
-    def correct(self) -> None:
-        """None: nothing in it is right or wrong."""
-        return None
-
     def _item(self, number: int) -> dict[str, Any]:
         cell = self.cells[number]
         return {
@@ -62,22 +73,10 @@ class SortingResult(PlacedResult):
 
 
 class SortingActivity(PlacingActivity):
-    """A trial of the free-sorting task, from its first frame to its end.
+    """A trial of the free-sorting task.
 
-    Attributes
-    ----------
-    cells
-        Place of each image's pile, from 0; None for images that are not sorted.
-    entry
-        Name of a pile typed so far.
-
-    Examples
-    --------
-    >>> from twoalike.tasks.free_sorting import FreeSorting, lay_out_sorting
-    >>> trial, protocol = ListedSorting(1, "main", ("a", "b", "c")), FreeSorting()
-    >>> activity = SortingActivity(trial, protocol, lay_out_sorting(protocol, (1280, 1024), 3))
-    >>> activity.scene.counter
-    '3 images left'
+    ``cells``: place of each image's pile, from 0; None for images that are not sorted. ``entry``:
+    name of a pile typed so far.
     """
 
     nowhere = dict.fromkeys(("place_start", "place"))
@@ -105,7 +104,6 @@ class SortingActivity(PlacingActivity):
         return self.cells[item] is not None
 
     def size_of(self, item: int) -> float:
-        """Side of an image's square: smaller in a large pile."""
         return self._sizes[item]
 
     @property
@@ -136,22 +134,12 @@ class SortingActivity(PlacingActivity):
     def _trial_scene(self) -> Scene:
         layout, texts, naming = self.layout, self.protocol.texts, self.naming
         target = naming if naming is not None else self._destination()
-        magnified, size = self._magnified
         piles = tuple(
             _pile(box, self._names.get(cell, ""), target=cell == target)
             for cell, box in enumerate(layout.cells)
         )
-        scene = Piles(
-            tray=_pile(layout.tray),
-            piles=piles,
-            images=tuple(self._placed(item, self.protocol.piles.held_scale) for item in self.stack),
-            buttons=tuple(self._buttons()),
-            prompt=texts.prompt,
-            counter=self._counter,
-            until=self._until,
-            magnified=magnified,
-            magnified_size=size,
-        )
+        shown = self._shown(self.protocol.piles.held_scale)
+        scene = Piles(**shown, tray=_pile(layout.tray), piles=piles, counter=self._counter)
         if naming is None:
             return scene
         may = bool(self._name) or not self.protocol.rules.names_required
@@ -163,7 +151,6 @@ class SortingActivity(PlacingActivity):
 
     @property
     def _counter(self) -> str:
-        """What is still to do."""
         texts, fewest = self.protocol.texts, self.protocol.rules.min_piles
         if self.n_outside:
             return texts.too_few if self._asks(Asked.TOO_FEW) else texts.count(self.n_outside)
@@ -174,7 +161,7 @@ class SortingActivity(PlacingActivity):
     def _order(self) -> list[int]:
         return list(range(len(self.cells)))
 
-    def _begin(self, time: float) -> None:
+    def _add_first_rows(self, time: float) -> None:
         """Images lie ready where the list has them: nothing to add."""
 
     def _reset(self) -> None:
@@ -236,12 +223,12 @@ class SortingActivity(PlacingActivity):
         return after != before
 
     def _finish(self, ending: Ending) -> None:
-        """End the trial, or ask for the names of the piles first."""
         if not self.protocol.rules.name_piles:
             super()._finish(ending)
             return
         self._stop_moving(ending)
-        self._ending, self.phase = ending, Phase.NAMING
+        self._ending = ending
+        self._enter(Phase.NAMING)
 
     def _take(self, event: Event) -> None:
         if self.phase is Phase.NAMING:
@@ -255,7 +242,6 @@ class SortingActivity(PlacingActivity):
         return " ".join(self.entry.split())
 
     def _take_name(self, event: Event) -> None:
-        """Take what is typed, until the name is confirmed."""
         answers = self.protocol.answers
         match event:
             case Typed(text=text):
@@ -278,7 +264,8 @@ class SortingActivity(PlacingActivity):
         self._names[cell], self.entry, self._name_asked = self._name, "", False
         self._row("name", time, where={"place": cell + 1}, pointer=method)
         if self.naming is None:
-            self._close(ending, Phase.DONE)
+            self.result = self._make_result(ending)
+            self._enter(Phase.DONE)
 
     def _make_result(self, ending: Ending) -> SortingResult:
         assert self.onset is not None
@@ -296,3 +283,95 @@ class SortingActivity(PlacingActivity):
 
 def _pile(box: Box, name: str = "", *, target: bool = False) -> Pile:
     return Pile(box.x, box.y, box.width, box.height, name, "target" if target else "plain")
+
+
+_NAMING_S = 3.0
+
+
+class SortingHands(PlacingHands[SimulatedSorter]):
+    """Sorts as an observer would."""
+
+    word = 3
+
+    def plan(self, activity: SortingActivity, rng: np.random.Generator) -> Plan:
+        trial, rules, times = activity.trial, activity.protocol.rules, self.observer.times
+        piles = self.observer.sort(trial.items, (rules.min_piles, rules.max_piles), rng)
+        order = rng.permutation(len(trial.items))
+        cells = {pile: cell for cell, pile in enumerate(dict.fromkeys(piles[order].tolist()))}
+        return Plan(
+            trial_index=trial.trial_index,
+            order=tuple(order.tolist()),
+            targets=tuple(cells[pile] for pile in piles.tolist()),
+            times=tuple(times.sample(rng) for _ in trial.items),
+            pause_s=times.sample(rng)[0],
+            by_key=bool(rng.random() < 0.5),
+        )
+
+    def target(self, activity: SortingActivity, target: int) -> tuple[float, float]:
+        box = activity.layout.cells[target]
+        return box.x, box.y
+
+    def is_there(self, activity: SortingActivity, item: int, target: int) -> bool:
+        return activity.cells[item] == target
+
+    def act(self, activity: Activity) -> None:
+        assert isinstance(activity, SortingActivity)
+        if activity.naming is None:
+            super().act(activity)
+            return
+        self._clock.wait_until(self._clock.now() + _NAMING_S)
+        for _ in activity.entry:  # typed at the real keyboard
+            self._screen.press_key("backspace")
+        self._screen.type_text(f"pile {activity.used.index(activity.naming) + 1}")
+        keys, done = activity.protocol.answers.done_keys, activity.layout.done
+        press_done(keys, done, self._screen, by_key=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedSortings(PreparedTrials[ListedSorting]):
+    """A session of sorting that can start."""
+
+    protocol: FreeSorting
+    pilot_trials = 2
+    read = staticmethod(listed_sortings)
+    hands_of = staticmethod(lambda one, *more: SortingHands(SimulatedSorter(one), *more))
+    lay_out = staticmethod(lambda protocol, view, n: lay_out_sorting(protocol, view.size, n))
+    rooms = staticmethod(rooms_of)
+
+    @classmethod
+    def objects_of(cls, trial: ListedSorting) -> Sequence[str]:
+        return trial.items
+
+    def activity(
+        self, trial: ListedSorting, layout: SortingLayout, view: View, trigger: float | None
+    ) -> SortingActivity:
+        return SortingActivity(trial, self.protocol, layout)
+
+    def image_size(self, view: View) -> int:
+        sizes = [len(trial.items) for trial in self.trials]
+        lay_out_sorting(self.protocol, view.size, max(sizes))  # the largest trial has to fit
+        item = lay_out_sorting(self.protocol, view.size, min(sizes)).item
+        return round(item * self.protocol.piles.held_scale)
+
+    @classmethod
+    def text_faults(cls, protocol: FreeSorting, view: View) -> Iterator[tuple[str, str]]:
+        """As in every task; buttons are as wide as their texts."""
+        found = list(super().text_faults(protocol, view))
+        if not found or found[0][0]:
+            layout = lay_out_sorting(protocol, view.size, 1)
+            done = label_size(protocol.texts.done, layout.text, math.inf)[0]
+            if between_buttons(layout) <= 0 or done > view.size[0] / 2:
+                found = [("texts.done", "the buttons leave no room between them")]
+        yield from found
+
+    @classmethod
+    def trials_duration(cls, protocol: FreeSorting, trials: Sequence[ListedSorting]) -> Duration:
+        shown = [name for trial in trials for name in trial.items]
+        time = placing_duration(len(trials), len(shown), len(set(shown)))
+        limit_s = protocol.timing.trial_limit_s * len(trials)
+        return time.capped(limit_s, limit_s) if limit_s else time
+
+
+def prepare_sortings(sitting: Sitting) -> PreparedSortings:
+    """Read and check protocol, stimuli and trial list of a session."""
+    return prepare_listed(PreparedSortings, sitting, "free-sorting")

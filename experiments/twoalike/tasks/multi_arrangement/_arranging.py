@@ -1,43 +1,149 @@
-"""One arrangement under way: images are dragged into the circle and apart."""
+"""One arrangement: as designed, under way, and as made; images are dragged into the circle."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 
 from twoalike.tasks._activity import Arena, Nudge, Scene
 from twoalike.tasks.multi_arrangement._layout import ArenaLayout
-from twoalike.tasks.multi_arrangement._placing import PlacingActivity
-from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
-from twoalike.tasks.multi_arrangement._trial import (
-    ArrangementResult,
-    ArrangementTrial,
+from twoalike.tasks.multi_arrangement._placing import (
     Asked,
     Ending,
     Hold,
+    PlacedResult,
+    PlacingActivity,
     Point,
 )
+from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
 
 _FINE = 0.2
 """Step of an arrow key with Shift, times the step without."""
 
 
-class ArrangementActivity(PlacingActivity):
-    """A trial of the multi-arrangement task, from its first frame to its end.
+@dataclass(frozen=True)
+class Seating:
+    """Which item sits where."""
 
-    Attributes
-    ----------
-    seats
-        Of the items, in their order.
+    order: tuple[int, ...]
+    """Seat of each item, from 0."""
+    rotation: float
+    """Of the seats, degrees."""
+
+
+def draw_seats(n: int, rng: np.random.Generator) -> Seating:
+    """Seat ``n`` items in random order, the ring turned at random.
 
     Examples
     --------
-    >>> from twoalike.tasks.multi_arrangement import MultiArrangement, Seating, lay_out_arena
-    >>> trial = ArrangementTrial(
-    ...     trial_index=1, trial_type="main", items=("a", "b"), seats=Seating((0, 1), 0.0)
-    ... )
-    >>> protocol = MultiArrangement()
-    >>> activity = ArrangementActivity(trial, protocol, lay_out_arena(protocol, (1280, 1024), 2))
-    >>> activity.scene.counter
-    '2 images left'
+    >>> sorted(draw_seats(4, np.random.default_rng(1)).order)
+    [0, 1, 2, 3]
     """
+    order = tuple(int(seat) for seat in rng.permutation(n))
+    return Seating(order, round(float(rng.uniform(0, 360)), 4))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrangementTrial:
+    """A trial to show."""
+
+    trial_index: int
+    trial_type: str
+    items: tuple[str, ...]
+    """Object ids in the order of the design, not of the screen."""
+    seats: Seating
+    """Where they are at the start."""
+    scheduler: str = "list"
+    """How the items were chosen: all, lift_weakest, covering, list."""
+    min_evidence_before: float | None = None
+    mean_evidence_before: float | None = None
+    """``min_evidence_before``, ``mean_evidence_before``: Evidence of the pairs before the trial;
+    None where it is not counted."""
+    groups: tuple[str, ...] | None = None
+    """Kind of each item where there is a right answer: images of one kind belong together."""
+    progress: float | None = None
+    """Share of the session that is over before the trial, in [0, 1]; None in practice."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrangementResult(PlacedResult):
+    """An arrangement that was shown to its end."""
+
+    trial: ArrangementTrial
+    places: tuple[Point, ...]
+    """Final places of the items, arena units."""
+    inside: tuple[bool, ...]
+    """Whether they lie in the circle."""
+    seat_angles: tuple[float, ...]
+    """Direction of their seats, degrees."""
+    radius_px: float
+    """Of the circle."""
+
+    @property
+    def correct(self) -> bool | None:
+        """Whether images of one kind are on average closer together than to the others.
+
+        None where the trial has no groups, or its time passed while images were outside.
+        """
+        return together_by_kind(
+            self.places, self.inside, self.trial.groups, timed_out=self.timed_out
+        )
+
+    def _item(self, number: int) -> dict[str, Any]:
+        return {
+            "x": self.places[number][0],
+            "y": self.places[number][1],
+            "inside": self.inside[number],
+            "seat_index": self.trial.seats.order[number] + 1,
+            "seat_angle": self.seat_angles[number],
+        }
+
+    def _shared(self) -> dict[str, Any]:
+        trial = self.trial
+        return {
+            "scheduler": trial.scheduler,
+            "min_evidence_before": trial.min_evidence_before,
+            "mean_evidence_before": trial.mean_evidence_before,
+            "arena_radius_px": float(self.radius_px),
+        }
+
+
+def together_by_kind(
+    places: Sequence[Point],
+    inside: Sequence[bool],
+    groups: Sequence[str] | None,
+    *,
+    timed_out: bool,
+) -> bool | None:
+    """Whether an attention check is right."""
+    return None if timed_out and not all(inside) else groups_apart(places, groups)
+
+
+def groups_apart(places: Sequence[Point], groups: Sequence[str] | None) -> bool | None:
+    """Whether items of one group are closer together than items of two; None without such pairs.
+
+    Examples
+    --------
+    >>> groups_apart([(0.0, 0.0), (0.1, 0.0), (0.4, 0.0)], ["cat", "cat", "cup"])
+    True
+    """
+    if groups is None:
+        return None
+    within: list[float] = []
+    between: list[float] = []
+    for one, other in combinations(range(len(groups)), 2):
+        pairs = within if groups[one] == groups[other] else between
+        pairs.append(math.dist(places[one], places[other]))
+    if not within or not between:
+        return None
+    return float(np.mean(within)) < float(np.mean(between))
+
+
+class ArrangementActivity(PlacingActivity):
+    """A trial of the multi-arrangement task; ``seats`` are those of the items, in their order."""
 
     nowhere = dict.fromkeys(("x_start", "y_start", "x", "y", "inside"))
     trial: ArrangementTrial
@@ -61,7 +167,6 @@ class ArrangementActivity(PlacingActivity):
         return self.layout.inside(*self.places[item])
 
     def size_of(self, item: int) -> float:
-        """Side of an image's square; all are the same."""
         return float(self.layout.item)
 
     @property
@@ -81,22 +186,15 @@ class ArrangementActivity(PlacingActivity):
     @property
     def _trial_scene(self) -> Scene:
         texts, layout = self.protocol.texts, self.layout
-        magnified, size = self._magnified
         return Arena(
+            **self._shown(self.protocol.arena.held_scale),
             centre=layout.centre,
             radius=layout.radius,
-            images=tuple(self._placed(item, self.protocol.arena.held_scale) for item in self.stack),
-            buttons=tuple(self._buttons()),
-            prompt=texts.prompt,
             counter=texts.too_few if self._asks(Asked.TOO_FEW) else texts.count(self.n_outside),
-            until=self._until,
-            magnified=magnified,
-            magnified_size=size,
             progress=self.trial.progress,
         )
 
     def _order(self) -> list[int]:
-        """Items around the circle."""
         return [int(item) for item in np.argsort(self.trial.seats.order)]
 
     def _where(self, item: int) -> dict[str, object]:
@@ -104,7 +202,7 @@ class ArrangementActivity(PlacingActivity):
         x, y = self.layout.to_arena(*place)
         return {"x": x, "y": y, "inside": self.layout.inside(*place)}
 
-    def _begin(self, time: float) -> None:
+    def _add_first_rows(self, time: float) -> None:
         for item in range(len(self.places)):
             self._row("seat", time, item=item, where=self._where(item))
 
@@ -112,7 +210,6 @@ class ArrangementActivity(PlacingActivity):
         self.places = self._seat_places()
 
     def _nudge(self, event: Nudge) -> None:
-        """Move the image that a key has taken one step; one shown large covers the others."""
         if self.held is None or not self.held.by_key or self.look is not None:
             return
         fine = _FINE if event.fine else 1

@@ -1,16 +1,18 @@
-"""Hands of a simulated participant at the arena: take images and put them in their places."""
+"""Hands of a simulated participant who takes images and puts them in their places."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from twoalike.observers import SimulatedArranger
 from twoalike.tasks._activity import Activity
-from twoalike.tasks._simulated import PlayableScreen, SeededHands, VirtualClock, read_on
+from twoalike.tasks._simulated import PlayableScreen, SeededHands, drag, read_on
+from twoalike.tasks._trial import Phase
 from twoalike.tasks.multi_arrangement._arranging import ArrangementActivity
-from twoalike.tasks.multi_arrangement._placing import PlacingActivity
-from twoalike.tasks.multi_arrangement._trial import ArrangementTrial, Asked, Phase, Point
+from twoalike.tasks.multi_arrangement._placing import Asked, PlacingActivity, Point
 from twoalike.tasks.screens import Box
 
 _NEAR_PX = 1.5
@@ -22,67 +24,91 @@ _GRIPS = (0.0, -0.4, 0.4, -0.2, 0.2)
 
 
 @dataclass(frozen=True)
-class Placement:
-    """Where an item will go (arena units), after what time and in what time (s)."""
-
-    stimulus: str
-    place: Point
-    pause_s: float
-    drag_s: float
-
-
-@dataclass(frozen=True)
 class Plan:
-    """What a simulated participant will do in a trial."""
+    """What a simulated participant will do in a trial: every image once."""
 
     trial_index: int
+    order: tuple[int, ...]
+    """Items in the order in which they are taken."""
+    targets: tuple[Any, ...]
+    """Where each item will go: a point in arena units, or the place of a pile."""
+    times: tuple[tuple[float, float], ...]
+    """Pause before each item is taken, and how long it is dragged, s."""
     pause_s: float
     """Before Done."""
     by_key: bool
     """Whether Done is a key, not the button."""
 
 
-@dataclass(frozen=True)
-class ArrangementPlan(Plan):
-    """What a simulated participant will do in a trial of arrangement."""
+class PlacingHands[O](SeededHands[O], ABC):
+    """Places images as an observer would; real hands may interfere."""
 
-    placements: tuple[Placement, ...]
-    """In their order."""
+    word: int
+    """Word of the seed that sets the observer's draws apart from those of the design."""
+    _plan: Plan | None = None
+
+    @abstractmethod
+    def plan(self, activity: Any, rng: np.random.Generator) -> Plan:
+        """Draw what the observer will do in a trial."""
+
+    @abstractmethod
+    def target(self, activity: Any, target: Any) -> Point:
+        """Point of the window where an item is to go."""
+
+    def is_there(self, activity: Any, item: int, target: Any) -> bool:
+        """Whether an item is where it is to go."""
+        (x, y), place = self.target(activity, target), activity.places[item]
+        return bool(max(abs(x - place[0]), abs(y - place[1])) <= _NEAR_PX)
+
+    def act(self, activity: Activity) -> None:
+        """Place an image, press Done, turn the page, or wait for the time limit.
+
+        What an action brings must reach the activity before the next one.
+        """
+        assert isinstance(activity, PlacingActivity)
+        if activity.phase is Phase.MESSAGE:
+            read_on(self._screen, self._clock, activity.protocol.pages.page_s)
+        elif activity.open:
+            index = activity.trial.trial_index
+            if self._plan is None or self._plan.trial_index != index:
+                self._plan = self.plan(activity, self._rng(index, self.word))
+            self._act(activity, self._plan)
+
+    def _act(self, activity: PlacingActivity, plan: Plan) -> None:
+        left = [k for k in plan.order if not self.is_there(activity, k, plan.targets[k])]
+        item = min(left, key=lambda k: activity.handling[k].n_moves, default=None)
+        now, drag_s = self._clock.now(), 0.0
+        if item is None:
+            moment = max(now, _earliest_done(activity, plan.pause_s))
+        else:
+            pause_s, drag_s = plan.times[item]
+            moment = now + pause_s
+        limit = activity.phase_end
+        if limit is not None and moment + drag_s >= limit:
+            self._clock.wait_until(limit)
+            return
+        self._clock.wait_until(moment)
+        if item is None:
+            keys, done = activity.protocol.answers.done_keys, activity.layout.done
+            press_done(keys, done, self._screen, by_key=plan.by_key)
+        else:
+            self._move(activity, item, self.target(activity, plan.targets[item]), drag_s)
+
+    def _move(self, activity: PlacingActivity, item: int, target: Point, duration_s: float) -> None:
+        start = _grip(activity, item)
+        if start is None:
+            # Somebody else's hand has hidden it: what covers it moves by its size, and back later.
+            cover = activity.topmost(*activity.places[item])
+            assert cover is not None
+            item, start = cover, activity.places[cover]
+            side = -1.0 if start[0] > 0 else 1.0
+            target = (start[0] + side * 1.5 * activity.layout.item, start[1])
+        shift = np.subtract(target, activity.places[item])
+        points = np.add(start, np.linspace(0, 1, _STEPS + 1)[:, None] * shift)
+        drag(self._screen, self._clock, [(x, y) for x, y in points.tolist()], duration_s)
 
 
-def plan_arrangement(
-    arranger: SimulatedArranger, trial: ArrangementTrial, rng: np.random.Generator
-) -> ArrangementPlan:
-    """Draw what an observer will do in a trial: every image once, in random order."""
-    positions = arranger.arrange(trial.items, rng)
-    placements = []
-    for item in rng.permutation(len(trial.items)):
-        x, y = (float(value) for value in positions[item])
-        pause, drag = arranger.times.sample(rng)
-        placements.append(Placement(trial.items[item], (x, y), pause, drag))
-    pause, _ = arranger.times.sample(rng)
-    by_key = bool(rng.random() < 0.5)
-    return ArrangementPlan(trial.trial_index, pause, by_key, tuple(placements))
-
-
-def drag(
-    screen: PlayableScreen, clock: VirtualClock, points: Sequence[Point], duration_s: float
-) -> None:
-    """Press at the first point, move evenly through the others, release at the last.
-
-    Takes ``duration_s`` of the clock.
-    """
-    if len(points) < 2:
-        raise ValueError("a drag needs a start and an end")
-    begin = clock.now()
-    screen.pointer_press(*points[0])
-    for number, point in enumerate(points[1:], start=1):
-        clock.wait_until(begin + duration_s * number / (len(points) - 1))
-        screen.pointer_move(*point)
-    screen.pointer_release(*points[-1])
-
-
-def _grip(activity: ArrangementActivity, item: int) -> Point | None:
+def _grip(activity: PlacingActivity, item: int) -> Point | None:
     """Find a point at which the item can be taken; None if others cover it."""
     layout, centre = activity.layout, activity.places[item]
     for across in _GRIPS:
@@ -93,42 +119,6 @@ def _grip(activity: ArrangementActivity, item: int) -> Point | None:
     return None
 
 
-def _misplaced(activity: ArrangementActivity, plan: ArrangementPlan) -> list[Placement]:
-    """Placements still to be made, those of the least moved items first."""
-    left = []
-    for placement in plan.placements:
-        item = activity.trial.items.index(placement.stimulus)
-        x, y = activity.layout.to_pixels(*placement.place)
-        if max(abs(x - activity.places[item][0]), abs(y - activity.places[item][1])) > _NEAR_PX:
-            left.append((activity.handling[item].n_moves, placement))
-    return [placement for _, placement in sorted(left, key=lambda pair: pair[0])]
-
-
-def _place(
-    activity: ArrangementActivity, placement: Placement, screen: PlayableScreen, clock: VirtualClock
-) -> None:
-    item = activity.trial.items.index(placement.stimulus)
-    target = activity.layout.to_pixels(*placement.place)
-    start = _grip(activity, item)
-    if start is None:
-        # Somebody else's hand has hidden it: what covers it moves by its size, and back later.
-        item, target = _uncover(activity, item)
-        start = activity.places[item]
-    shift = (target[0] - activity.places[item][0], target[1] - activity.places[item][1])
-    shares = np.linspace(0, 1, _STEPS + 1)
-    points = [(start[0] + share * shift[0], start[1] + share * shift[1]) for share in shares]
-    drag(screen, clock, [(float(x), float(y)) for x, y in points], placement.drag_s)
-
-
-def _uncover(activity: ArrangementActivity, item: int) -> tuple[int, Point]:
-    x, y = activity.places[item]
-    cover = activity.topmost(x, y)
-    assert cover is not None
-    place = activity.places[cover]
-    side = -1.0 if place[0] > 0 else 1.0
-    return cover, (place[0] + side * 1.5 * activity.layout.item, place[1])
-
-
 def press_done(keys: Sequence[str], button: Box, screen: PlayableScreen, *, by_key: bool) -> None:
     """Press Done by its key or its button."""
     if by_key and keys:
@@ -137,76 +127,33 @@ def press_done(keys: Sequence[str], button: Box, screen: PlayableScreen, *, by_k
         screen.click(button.x, button.y)
 
 
-def earliest_done(activity: PlacingActivity, minimum_s: float, pause_s: float) -> float:
+def _earliest_done(activity: PlacingActivity, pause_s: float) -> float:
     """Time at which Done is pressed, for the first or the second time, s of the run."""
     assert activity.onset is not None
-    moves = [handled.last_move or 0.0 for handled in activity.handling]
     if activity.asked is not None and activity.asked[0] is Asked.DONE:
         return activity.asked[1] + _CONFIRM_S
-    return max(max(moves) + pause_s, activity.onset + minimum_s)
+    last = max(handled.last_move or 0.0 for handled in activity.handling)
+    return max(last + pause_s, activity.onset + float(activity.protocol.timing.minimum_s))
 
 
-def wait_or_finish(
-    activity: PlacingActivity,
-    screen: PlayableScreen,
-    clock: VirtualClock,
-    times: tuple[float, float] | None,
-    plan: Plan,
-) -> bool:
-    """Wait until the next image is taken, or press Done; return whether to place the image now.
-
-    It is not placed where the time limit comes first. ``times`` are the pause before the image is
-    taken, and how long it is dragged, s; None: all are placed.
-    """
-    protocol = activity.protocol
-    if times is not None:
-        moment, taken = clock.now() + times[0], times[1]
-    else:
-        done = earliest_done(activity, protocol.timing.minimum_s, plan.pause_s)
-        moment, taken = max(clock.now(), done), 0.0
-    limit = activity.time_limit
-    if limit is not None and moment + taken >= limit:
-        clock.wait_until(limit)
-        return False
-    clock.wait_until(moment)
-    if times is None:
-        press_done(protocol.answers.done_keys, activity.layout.done, screen, by_key=plan.by_key)
-    return times is not None
-
-
-def next_action(
-    activity: ArrangementActivity,
-    plan: ArrangementPlan,
-    screen: PlayableScreen,
-    clock: VirtualClock,
-) -> None:
-    """Do the next thing: place an image, press Done, turn the page, or wait for the time limit.
-
-    What an action brings must reach the activity before the next one.
-    """
-    if activity.phase is Phase.MESSAGE:
-        read_on(screen, clock, activity.protocol.pages.page_s)
-    elif activity.open:
-        item = next(iter(_misplaced(activity, plan)), None)
-        times = None if item is None else (item.pause_s, item.drag_s)
-        if wait_or_finish(activity, screen, clock, times, plan) and item is not None:
-            _place(activity, item, screen, clock)
-
-
-_HANDS = 2
-"""Word of the seed that sets the observer's draws apart from those of the design."""
-
-
-class ArrangementHands(SeededHands[SimulatedArranger]):
+class ArrangementHands(PlacingHands[SimulatedArranger]):
     """Arranges as an observer would."""
 
-    _plan: ArrangementPlan | None = None
+    word = 2
 
-    def act(self, activity: Activity) -> None:
-        """Do the next thing in a trial."""
-        assert isinstance(activity, ArrangementActivity)
-        index = activity.trial.trial_index
-        if self._plan is None or self._plan.trial_index != index:
-            rng = self._rng(index, _HANDS)
-            self._plan = plan_arrangement(self.observer, activity.trial, rng)
-        next_action(activity, self._plan, self._screen, self._clock)
+    def plan(self, activity: ArrangementActivity, rng: np.random.Generator) -> Plan:
+        trial, times = activity.trial, self.observer.times
+        positions = self.observer.arrange(trial.items, rng).tolist()
+        order = rng.permutation(len(trial.items)).tolist()
+        taken = {item: times.sample(rng) for item in order}
+        return Plan(
+            trial_index=trial.trial_index,
+            order=tuple(order),
+            targets=tuple((x, y) for x, y in positions),
+            times=tuple(taken[item] for item in range(len(order))),
+            pause_s=times.sample(rng)[0],
+            by_key=bool(rng.random() < 0.5),
+        )
+
+    def target(self, activity: ArrangementActivity, target: Point) -> Point:
+        return activity.layout.to_pixels(*target)

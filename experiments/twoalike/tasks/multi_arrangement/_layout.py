@@ -8,27 +8,16 @@ room in the circle.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from twoalike.study import TwoalikeError
-from twoalike.tasks._activity import Page
 from twoalike.tasks.lettering import label_size
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement, PlacingProtocol
-from twoalike.tasks.screens import (
-    Box,
-    Frame,
-    Room,
-    View,
-    frame,
-    is_upright,
-    room_faults,
-    single_page_faults,
-    widest,
-)
+from twoalike.tasks.screens import Box, Frame, frame, is_upright, widest
 
 _WIDE = (1.2, 2.5, 3.2, 2.0, 0.8, 3.0)
 _UPRIGHT = (1.85, 3.6, 4.3, 4.1, 3.1, 5.1)
@@ -92,53 +81,63 @@ type _Ring = tuple[float, npt.NDArray[np.float64], int]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Ground:
-    """Window and circle, before the size of the images is known; pixels, y up."""
+class PlacingLayout:
+    """Geometry of a window in which images are placed: pixels, origin in the centre, y up."""
 
     size: tuple[int, int]
     """Width and height of the window."""
     text: int
     """Height of a line of text."""
-    centre: tuple[float, float]
-    radius: float
-    """Of the circle, as its centre."""
-
-    @property
-    def lines(self) -> ArenaLines:
-        """Heights of the lines above and below the arena."""
-        return arena_lines(Frame(self.size, self.text))
-
-    def rings(self, item: int) -> list[_Ring]:
-        """Radius of each ring, its length up to each angle, and how many seats it has.
-
-        The length is counted by the coordinate that changes faster, and only where a seat may be:
-        squares whose centres are a side apart in one coordinate do not overlap.
-        """
-        width = self.size[0]
-        low, high = self.lines.bottom + item / 2, self.lines.top - item / 2
-        furthest = max(width / 2 - item / 2, high - self.centre[1])
-        rings: list[_Ring] = []
-        ring = self.radius + _FIRST_RING * item
-        while ring <= furthest:
-            x, y = self.centre[0] + ring * np.cos(_ANGLES), self.centre[1] + ring * np.sin(_ANGLES)
-            free = (np.abs(x) <= width / 2 - item / 2) & (y >= low) & (y <= high)
-            speed = ring * np.maximum(np.abs(np.cos(_ANGLES)), np.abs(np.sin(_ANGLES)))
-            length = np.cumsum(np.where(free, speed, 0.0)) * (_ANGLES[1] - _ANGLES[0])
-            rings.append((ring, length, int(length[-1] / (_PITCH * item))))
-            ring += _RING_STEP * item
-        return rings
-
-
-@dataclass(frozen=True, kw_only=True)
-class ArenaLayout(_Ground):
-    """Geometry of a window in pixels, origin in the centre, y up."""
-
     item: int
-    """Side of the square each image is fitted into."""
+    """Largest side of the square each image is fitted into."""
     magnified: int
     """Side of the square of an image looked at large."""
     done: Box
     start_over: Box
+
+    @property
+    def lines(self) -> ArenaLines:
+        """Heights of the lines above and below."""
+        return arena_lines(Frame(self.size, self.text))
+
+    def clamp(self, x: float, y: float) -> tuple[float, float]:
+        """Nearest point in the window."""
+        width, height = self.size
+        return min(max(x, -width / 2), width / 2), min(max(y, -height / 2), height / 2)
+
+
+def _rings(
+    size: tuple[int, int],
+    lines: ArenaLines,
+    centre: tuple[float, float],
+    radius: float,
+    item: int,
+) -> list[_Ring]:
+    """Radius of each ring, its length up to each angle, and how many seats it has.
+
+    The length is counted by the coordinate that changes faster, and only where a seat may be:
+    squares whose centres are a side apart in one coordinate do not overlap.
+    """
+    edge = (size[0] - item) / 2
+    low, high = lines.bottom + item / 2, lines.top - item / 2
+    rings: list[_Ring] = []
+    ring = radius + _FIRST_RING * item
+    while ring <= max(edge, high - centre[1]):
+        x, y = centre[0] + ring * np.cos(_ANGLES), centre[1] + ring * np.sin(_ANGLES)
+        free = (np.abs(x) <= edge) & (y >= low) & (y <= high)
+        speed = ring * np.maximum(np.abs(np.cos(_ANGLES)), np.abs(np.sin(_ANGLES)))
+        length = np.cumsum(np.where(free, speed, 0.0)) * (_ANGLES[1] - _ANGLES[0])
+        rings.append((ring, length, int(length[-1] / (_PITCH * item))))
+        ring += _RING_STEP * item
+    return rings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArenaLayout(PlacingLayout):
+    """Geometry of a window with a circle."""
+
+    centre: tuple[float, float]
+    radius: float
 
     def to_arena(self, x: float, y: float) -> tuple[float, float]:
         """Pixels to arena units (diameter 1), rounded as they are recorded."""
@@ -156,26 +155,15 @@ class ArenaLayout(_Ground):
         """Whether a point in pixels is in the circle, by its recorded coordinates."""
         return math.hypot(*self.to_arena(x, y)) <= 0.5
 
-    def clamp(self, x: float, y: float) -> tuple[float, float]:
-        """Nearest point in the window."""
-        width, height = self.size
-        return min(max(x, -width / 2), width / 2), min(max(y, -height / 2), height / 2)
-
     def seats(self, n: int, rotation: float) -> tuple[Seat, ...]:
         """``n`` seats, evenly along each ring, counter-clockwise from the right.
 
         Few seats are at equal angles; many are closer together at the sides, where squares need
-        less room than at the corners.
-
-        Parameters
-        ----------
-        n
-            Number of images.
-        rotation
-            In degrees; all the way round is the same as none.
+        less room than at the corners. ``rotation`` is in degrees.
         """
         seats: list[Seat] = []
-        for radius, length, most in self.rings(self.item):
+        rings = _rings(self.size, self.lines, self.centre, self.radius, self.item)
+        for radius, length, most in rings:
             here = min(most, n - len(seats))
             if here > 0 and _round(radius, length) and here * _RING_STEP * self.item <= 6 * radius:
                 seats += [
@@ -186,8 +174,6 @@ class ArenaLayout(_Ground):
                 at = (np.arange(here) / here + rotation / 360) % 1 * length[-1]
                 angles = np.interp(at, length, _ANGLES)
                 seats += [self._seat(radius, float(angle)) for angle in angles]
-        if len(seats) < n:
-            raise ValueError(f"{n} images for {len(seats)} seats")
         return tuple(sorted(seats, key=lambda seat: seat.angle))
 
     def _seat(self, radius: float, angle: float) -> Seat:
@@ -225,18 +211,25 @@ def _lines_fit(protocol: MultiArrangement, frame: Frame, done: Box) -> bool:
     return (2 * frame.text + counter) / 2 <= inner
 
 
-def _item_size(protocol: MultiArrangement, ground: _Ground, n: int) -> int:
+def _item_size(
+    protocol: MultiArrangement,
+    size: tuple[int, int],
+    lines: ArenaLines,
+    centre: tuple[float, float],
+    radius: float,
+    n: int,
+) -> int:
     """Largest even side at which ``n`` images have a seat, and room in the circle to be apart."""
     share = max(_USUAL, math.sqrt(_COVER * math.pi / 4 / n))
-    wanted = min(protocol.arena.item_fraction, share) * 2 * ground.radius
+    wanted = min(protocol.arena.item_fraction, share) * 2 * radius
     item = max(2, round(wanted) // 2 * 2)
     least = min(item, protocol.arena.minimum_px)
     for side in range(item, least - 1, -2):
-        if sum(most for _, _, most in ground.rings(side)) >= n:
+        if sum(most for _, _, most in _rings(size, lines, centre, radius, side)) >= n:
             return side
     raise TwoalikeError(
-        f"{n} images of {least} px do not fit around a circle of {2 * ground.radius:.0f} px in a "
-        f"window of {ground.size[0]} x {ground.size[1]} px. Show fewer in a trial ([arrangement] "
+        f"{n} images of {least} px do not fit around a circle of {2 * radius:.0f} px in a "
+        f"window of {size[0]} x {size[1]} px. Show fewer in a trial ([arrangement] "
         "max_items, or covering_size, in study.toml), make arena.arena_fraction or "
         "arena.minimum_px smaller in the protocol, or the window larger."
     )
@@ -269,28 +262,13 @@ def lay_out_arena(protocol: MultiArrangement, size: tuple[int, int], n: int) -> 
             "the protocol, the texts beside and on the buttons shorter, or the window larger."
         )
     centre = (0.0, (lines.top + lines.bottom) / 2)
-    ground = _Ground(size=size, text=text, centre=centre, radius=radius)
     return ArenaLayout(
-        **vars(ground),
-        item=_item_size(protocol, ground, n),
+        size=size,
+        text=text,
+        centre=centre,
+        radius=radius,
+        item=_item_size(protocol, size, lines, centre, radius, n),
         magnified=round(protocol.arena.magnify_fraction * min(size) / 2) * 2,
         done=done,
         start_over=start_over,
     )
-
-
-def arena_text_faults(protocol: MultiArrangement, view: View) -> Iterator[tuple[str, str]]:
-    """Yield the key of each text of a trial that does not fit a window, with the reason.
-
-    Circle and buttons that do not fit have no key: buttons are as wide as their texts.
-    """
-    try:
-        layout, texts = lay_out_arena(protocol, view.size, 1), protocol.texts
-    except TwoalikeError as error:
-        yield "", str(error)
-        return
-    pages = Frame(layout.size, layout.text)
-    lines = 2.7 if is_upright(view.size) else 1.4
-    prompt = Room("texts.prompt", texts.prompt, 1, widest(pages), lines * layout.text)
-    yield from room_faults([prompt], pages)
-    yield from single_page_faults([("texts.time_out", Page(texts.time_out, texts.go_on))], pages)

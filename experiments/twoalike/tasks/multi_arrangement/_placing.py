@@ -1,14 +1,11 @@
-"""Images under the hands of a person: taken, moved, let go, looked at, sent back, finished.
+"""Images under the hands of a person: taken, moved, let go, looked at, sent back, finished."""
 
-Time begins with the first frame that shows the trial (:class:`~twoalike.tasks.Shown`); presses
-before it are not the trial's.
-"""
-
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from types import MappingProxyType
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar
 
 from twoalike.tasks._activity import (
     Event,
@@ -27,20 +24,125 @@ from twoalike.tasks._activity import (
     Result,
     Scene,
     Shown,
-    Timer,
-    trial_shown,
 )
-from twoalike.tasks.multi_arrangement._protocol import PlacingProtocol
-from twoalike.tasks.multi_arrangement._trial import (
-    Asked,
-    Ending,
-    Handling,
-    Hold,
-    Look,
-    Phase,
-    Point,
-)
-from twoalike.tasks.screens import GO_ON, Box
+from twoalike.tasks._trial import Phase, TrialActivity
+from twoalike.tasks.screens import Box
+
+type Point = tuple[float, float]
+
+
+class Asked(StrEnum):
+    """What was pressed and does nothing yet: to be confirmed, or too early."""
+
+    DONE = "done"
+    START_OVER = "start_over"
+    TOO_FEW = "too_few"
+
+
+@dataclass(frozen=True)
+class Hold:
+    """The item that is held: from when and where, where in the image it was taken, and by what."""
+
+    item: int
+    since: float
+    start: Point
+    grip: Point = (0.0, 0.0)
+    by_key: bool = False
+
+
+@dataclass(frozen=True)
+class Look:
+    """The item shown large: since when, and whether a key or the right button shows it."""
+
+    item: int
+    since: float
+    by_key: bool
+
+
+@dataclass(frozen=True)
+class Handling:
+    """What was done with an item; times in s of the run."""
+
+    n_moves: int = 0
+    first_move: float | None = None
+    last_move: float | None = None
+    n_inspections: int = 0
+
+
+@dataclass(frozen=True)
+class Ending:
+    """When, why (done, timeout) and how (keyboard, mouse, touch, none) a trial ended."""
+
+    time: float
+    reason: str
+    method: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacedResult:
+    """Images placed in a trial that was shown to its end."""
+
+    trial: Any
+    onset: float
+    """First frame of the trial, s of the run."""
+    handling: tuple[Handling, ...]
+    """What was done with the images."""
+    ending: Ending
+    item_px: float
+    """Largest side of an image's square."""
+
+    @property
+    def trial_index(self) -> int:
+        return int(self.trial.trial_index)
+
+    @property
+    def trial_type(self) -> str:
+        return str(self.trial.trial_type)
+
+    @property
+    def correct(self) -> bool | None:
+        return None
+
+    @property
+    def timed_out(self) -> bool:
+        return self.ending.reason == "timeout"
+
+    def rows(self, *, rt_source: str, pilot: bool) -> Sequence[Mapping[str, Any]]:
+        trial = self.trial
+        shared = {
+            "trial_index": trial.trial_index,
+            "trial_type": trial.trial_type,
+            "n_items": len(trial.items),
+            "onset": float(self.onset),
+            "response_time": self._since(self.ending.time),
+            "end_reason": self.ending.reason,
+            "end_method": self.ending.method,
+            "item_size_px": float(self.item_px),
+            "rt_source": rt_source,
+            "pilot": pilot,
+            **self._shared(),
+        }
+        return [
+            {
+                "stimulus": name,
+                "n_moves": handled.n_moves,
+                "first_move_time": self._since(handled.first_move),
+                "last_move_time": self._since(handled.last_move),
+                "n_inspections": handled.n_inspections,
+                **self._item(number),
+                **shared,
+            }
+            for number, (name, handled) in enumerate(zip(trial.items, self.handling, strict=True))
+        ]
+
+    def _item(self, number: int) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def _shared(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def _since(self, time: float | None) -> float | None:
+        return None if time is None else max(0.0, float(time - self.onset))
 
 
 def push_button(name: str, text: str, box: Box, *, enabled: bool) -> PushButton:
@@ -48,83 +150,31 @@ def push_button(name: str, text: str, box: Box, *, enabled: bool) -> PushButton:
     return PushButton(name, text, box.x, box.y, box.width, box.height, enabled)
 
 
-class PlacingTrial(Protocol):
-    """What a trial of any such task has: its number in the run, and object ids."""
+class PlacingActivity(TrialActivity):
+    """A trial in which images are taken and put somewhere.
 
-    @property
-    def trial_index(self) -> int: ...
-    @property
-    def items(self) -> tuple[str, ...]: ...
-
-
-class PlacingLayout(Protocol):
-    """What the geometry of any such task has, in pixels.
-
-    Sides of the squares of images, as they lie and looked at large; the buttons Done and Start
-    over; and the nearest point in the window.
+    After Esc it goes on as it was, with any held image released: placing fifty images a second time
+    would be too much. The time limit is suspended meanwhile; recorded times stay raw, and a note
+    gives the length of the pause. ``places`` are centres in pixels, ``stack`` the items from the
+    lowest to the topmost; ``asked`` is what waits for a second press, and since when.
     """
 
-    @property
-    def item(self) -> int: ...
-    @property
-    def magnified(self) -> int: ...
-    @property
-    def done(self) -> Box: ...
-    @property
-    def start_over(self) -> Box: ...
-    def clamp(self, x: float, y: float) -> Point: ...
-
-
-class PlacingActivity(ABC):
-    """A trial in which images are taken and put somewhere, from its first frame to its end.
-
-    After Esc it goes on as it was, with any held image released: placing fifty images a second
-    time would be too much. The time limit is suspended meanwhile; recorded times stay raw, and a
-    note gives the length of the pause.
-
-    Attributes
-    ----------
-    places
-        Centres of the images, pixels.
-    stack
-        Items from the lowest to the topmost.
-    handling
-        What was done with each item.
-    onset
-        First frame of the trial, s; None until it was shown.
-    asked
-        What waits for a second press or is remarked on, and since when.
-    result
-        Of the trial that has ended.
-    """
-
-    name = "trial"
     nowhere: ClassVar[Mapping[str, object]]
     """Columns of the table of events that say where an item was and is, empty."""
-    trial: PlacingTrial
-    protocol: PlacingProtocol
-    layout: PlacingLayout
 
-    def __init__(
-        self, trial: PlacingTrial, protocol: PlacingProtocol, layout: PlacingLayout
-    ) -> None:
-        self.trial, self.protocol, self.layout = trial, protocol, layout
+    def __init__(self, trial: Any, protocol: Any, layout: Any) -> None:
         n = len(trial.items)
         self.places: list[Point] = []
         self.stack = list(range(n))
         self.handling = [Handling()] * n
-        self.phase = Phase.ARRANGING
-        self.onset: float | None = None
         self.held: Hold | None = None
         self.look: Look | None = None
         self.asked: tuple[Asked, float] | None = None
-        self.result: Result | None = None
         self._taken: int | None = None
         self._pointer: Point | None = None
         self._paused_s = 0.0
-        self._message_since: float | None = None
         self._last: float | None = None
-        self._items: list[Item] = []
+        super().__init__(trial, protocol, layout)
 
     @abstractmethod
     def inside(self, item: int) -> bool:
@@ -177,7 +227,7 @@ class PlacingActivity(ABC):
         self._items.append(EventRow(values))
 
     @abstractmethod
-    def _begin(self, time: float) -> None:
+    def _add_first_rows(self, time: float) -> None:
         """Add the rows of a trial that begins."""
 
     @abstractmethod
@@ -197,32 +247,23 @@ class PlacingActivity(ABC):
         """Make the result of a trial that ends."""
 
     @property
-    def open(self) -> bool:
-        """Whether images can be moved."""
-        return self.phase is Phase.ARRANGING and self.onset is not None
-
-    @property
-    def finished(self) -> bool:
-        """Whether the next activity's turn has come."""
-        return self.phase is Phase.DONE
-
-    @property
     def n_outside(self) -> int:
         """Images that are still to be placed."""
         return sum(not self.inside(item) for item in self.stack)
 
     @property
-    def time_limit(self) -> float | None:
-        """Time at which the trial ends by itself, s; None if it does not."""
-        limit_s = self.protocol.timing.trial_limit_s
-        if not self.open or self.onset is None or not limit_s:
+    def limit_s(self) -> float:
+        return float(self.protocol.timing.trial_limit_s)
+
+    @property
+    def phase_end(self) -> float | None:
+        if not self.open or self.onset is None or not self.limit_s:
             return None
-        return self.onset + limit_s + self._paused_s
+        return self.onset + self.limit_s + self._paused_s
 
     @property
     def deadline(self) -> float | None:
-        """Time of the next change that comes by itself, s; None if there is none."""
-        times = [self.time_limit]
+        times = [self.phase_end]
         if self.open and self.asked is not None:
             times.append(self.asked[1] + self.protocol.timing.confirm_s)
         return min((time for time in times if time is not None), default=None)
@@ -240,23 +281,21 @@ class PlacingActivity(ABC):
 
     @property
     def scene(self) -> Scene:
-        """What has to be on the screen now."""
         if self.phase is Phase.MESSAGE:
             return Page(self.protocol.texts.time_out, self.protocol.texts.go_on)
         return self._trial_scene
 
-    @property
-    def _until(self) -> Timer | None:
-        timing, limit = self.protocol.timing, self.time_limit
-        shown = limit is not None and timing.show_timer
-        return Timer(limit, timing.trial_limit_s) if shown and limit is not None else None
-
-    @property
-    def _magnified(self) -> tuple[str | None, float]:
-        """Object that is shown large, and its size."""
-        if self.look is None:
-            return None, 0.0
-        return self.trial.items[self.look.item], float(self.layout.magnified)
+    def _shown(self, held_scale: float) -> dict[str, Any]:
+        """Give what all scenes of images that are placed show, but the counter."""
+        look = self.look
+        return {
+            "images": tuple(self._placed(item, held_scale) for item in self.stack),
+            "buttons": tuple(self._buttons()),
+            "prompt": self.protocol.texts.prompt,
+            "until": self._timer,
+            "magnified": None if look is None else self.trial.items[look.item],
+            "magnified_size": 0.0 if look is None else float(self.layout.magnified),
+        }
 
     def _placed(self, item: int, held_scale: float) -> Placed:
         (x, y), name = self.places[item], self.trial.items[item]
@@ -274,32 +313,18 @@ class PlacingActivity(ABC):
             yield push_button("start_over", text, layout.start_over, enabled=self.may_start_over)
 
     def handle(self, event: Event) -> Sequence[Item]:
-        """Take one event; give the rows of what happened, and at the end the result.
-
-        A press that means nothing now changes nothing.
-        """
         if self.finished:
             return []
         self._last = event.time if self._last is None else max(self._last, event.time)
-        if isinstance(event, Shown):
-            # The frame belongs to the phase that was drawn, so time must not pass first.
-            self._show(event.time)
-            return self._flush()
-        self._pass_time(event.time)
         if isinstance(event, PointerPress | PointerMove | PointerRelease):
             self._pointer = (event.x, event.y)
-        self._take(event)
-        return self._flush()
+        return super().handle(event)
 
     def _take(self, event: Event) -> None:
-        """Take an event by the phase of the trial."""
-        if self.phase is Phase.MESSAGE:
-            self._turn_page(event)
-        elif self.open and self.onset is not None and event.time >= self.onset:
+        if self.open and self.onset is not None and event.time >= self.onset:
             self._respond(event)
 
     def restart(self, time: float) -> Sequence[Item]:
-        """Go on after Esc, from the last event before it: images stay, the time limit waited."""
         since = time if self._last is None else min(self._last, time)
         self._last = time
         if self.phase is Phase.MESSAGE:
@@ -312,29 +337,23 @@ class PlacingActivity(ABC):
             self._items.append(Note("trial_paused", time, detail))
         return self._flush()
 
-    def _flush(self) -> list[Item]:
-        items, self._items = self._items, []
-        return items
-
-    def _show(self, time: float) -> None:
+    def _show(self, event: Shown) -> None:
         if self.onset is None:
-            self.onset = time
-            self._row("trial_start", time)
-            self._begin(time)
-            self._items.append(trial_shown(time, self.trial.trial_index))
-        elif self.phase is Phase.MESSAGE and self._message_since is None:
-            self._message_since = time
+            self._row("trial_start", event.time)
+            self._add_first_rows(event.time)
+        super()._show(event)
 
     def _pass_time(self, time: float) -> None:
-        limit = self.time_limit
-        if limit is not None and time >= limit:
-            self._end(Ending(limit, "timeout", "none"), Phase.MESSAGE)
-        elif self.asked is not None and time >= self.asked[1] + self.protocol.timing.confirm_s:
+        if self.asked is not None and time >= self.asked[1] + self.protocol.timing.confirm_s:
             self.asked = None
+        super()._pass_time(time)
 
-    def _end(self, ending: Ending, phase: Phase) -> None:
+    def _run_out(self, time: float) -> None:
+        self._end(Ending(time, "timeout", "none"))
+
+    def _end(self, ending: Ending) -> None:
         self._stop_moving(ending)
-        self._close(ending, phase)
+        self.result = self._make_result(ending)
 
     def _stop_moving(self, ending: Ending) -> None:
         """Let go of everything; from now on nothing moves."""
@@ -342,22 +361,7 @@ class PlacingActivity(ABC):
         self._row("done", ending.time, pointer=None if ending.method == "none" else ending.method)
         self.asked = None
 
-    def _close(self, ending: Ending, phase: Phase) -> None:
-        self.phase = phase
-        self.result = self._make_result(ending)
-        self._items.append(self.result)
-
-    def _turn_page(self, event: Event) -> None:
-        """End the page after the time limit, once it has been shown long enough."""
-        turns = (isinstance(event, KeyPress) and event.key in GO_ON) or (
-            isinstance(event, PointerPress) and event.button == "left"
-        )
-        since = self._message_since
-        if turns and since is not None and event.time - since >= self.protocol.pages.page_s:
-            self.phase = Phase.DONE
-
     def _respond(self, event: Event) -> None:
-        """Take an event while images can be moved."""
         match event:
             case PointerPress(time=time, x=x, y=y, button="right"):
                 if self.look is None and self.protocol.answers.magnify_button:
@@ -375,13 +379,7 @@ class PlacingActivity(ABC):
             case Focus(time=time, here=False):
                 self._let_go(time)
 
-    @property
-    def _pointing(self) -> str:
-        """What moves the images, besides keys."""
-        return "touch" if self.protocol.screen.touch else "mouse"
-
     def _press(self, event: PointerPress) -> None:
-        """Take an image, push a button, or end what was shown large."""
         time, x, y = event.time, event.x, event.y
         if self.look is not None:
             # It covers the others, so the press cannot be meant for one of them.
@@ -434,7 +432,8 @@ class PlacingActivity(ABC):
             self._finish(Ending(time, "done", method))
 
     def _finish(self, ending: Ending) -> None:
-        self._end(ending, Phase.DONE)
+        self._end(ending)
+        self._enter(Phase.DONE)
 
     def _press_start_over(self, time: float, method: str) -> None:
         """Send all images back at the second press: one slip must not cost an hour."""
@@ -472,7 +471,6 @@ class PlacingActivity(ABC):
         self._hold(Hold(item, time, self.places[item], by_key=True))
 
     def _hold(self, hold: Hold) -> None:
-        """Hold an item, and raise it above the others."""
         self.stack.remove(hold.item)
         self.stack.append(hold.item)
         self.held, self._taken, self.asked = hold, hold.item, None
@@ -509,7 +507,6 @@ class PlacingActivity(ABC):
             self.look = Look(item, time, by_key)
 
     def _look_away(self, time: float) -> None:
-        """Show no image large any more."""
         look, self.look = self.look, None
         if look is None:
             return

@@ -1,6 +1,5 @@
 """The protocol of a multi-arrangement session: every knob, with its unit and its reason."""
 
-from collections import Counter
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -13,7 +12,10 @@ from twoalike.tasks._protocol import (
     PageTexts,
     Protocol,
     ThemeColour,
-    shipped_texts,
+    check_each_once,
+    check_format,
+    task_field,
+    texts_field,
 )
 
 
@@ -121,13 +123,9 @@ class PlacingAnswers(Strict):
 
     @model_validator(mode="after")
     def _each_key_once(self) -> Self:
-        keys = Counter([*self.done_keys, *self.start_over_keys, *self.magnify_keys])
-        keys.update([*self.next_keys, *self.previous_keys])
-        keys.update(["escape", "left", "right", "up", "down"])
-        if twice := [key for key, count in keys.items() if count > 1]:
-            raise ValueError(
-                f"key {twice[0]!r} has two meanings (escape stops the session, arrows move images)"
-            )
+        keys = [*self.done_keys, *self.start_over_keys, *self.magnify_keys]
+        keys += [*self.next_keys, *self.previous_keys, "left", "right", "up", "down"]
+        check_each_once(keys, why="escape stops the session, arrows move images")
         return self
 
 
@@ -177,10 +175,7 @@ class PlacingTexts(PageTexts):
 
     @model_validator(mode="after")
     def _left_is_a_format(self) -> Self:
-        try:
-            self.left.format(n=2)
-        except (KeyError, IndexError, ValueError) as error:
-            raise ValueError("left knows {n} only") from error
+        check_format("left", self.left, n=2)
         return self
 
     def count(self, n: int) -> str:
@@ -213,9 +208,7 @@ class PlacingProtocol(Protocol):
 class MultiArrangement(PlacingProtocol):
     """Protocol of one multi-arrangement session."""
 
-    task: Literal["multi-arrangement"] = Field(
-        default="multi-arrangement", description="the task that this protocol is for"
-    )
+    task: Literal["multi-arrangement"] = task_field("multi-arrangement")
     breaks: Breaks = Field(
         default=Breaks(break_every=10), description="Rests between trials; 0: none."
     )
@@ -228,7 +221,4 @@ class MultiArrangement(PlacingProtocol):
     rules: ArrangementRules = Field(
         default=ArrangementRules(), description="What ends a trial, and what is allowed in it."
     )
-    texts: PlacingTexts = Field(
-        default_factory=lambda: PlacingTexts(**shipped_texts("multi-arrangement", "en")),
-        description="What the participant reads: UTF-8, any language.",
-    )
+    texts: PlacingTexts = texts_field(PlacingTexts, "multi-arrangement")

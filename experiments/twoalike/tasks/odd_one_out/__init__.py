@@ -1,5 +1,15 @@
-"""The odd-one-out task: which of three images is least like the other two."""
+"""Choices among shown images: odd-one-out, anchored, odd one of many, most alike pair."""
 
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from twoalike.tasks.odd_one_out._choosing import Answer as Answer
+from twoalike.tasks.odd_one_out._choosing import TrialResult as TrialResult
+from twoalike.tasks.odd_one_out._choosing import TripletActivity as TripletActivity
+from twoalike.tasks.odd_one_out._protocol import AnchoredChoice as AnchoredChoice
+from twoalike.tasks.odd_one_out._protocol import Choosing as Choosing
+from twoalike.tasks.odd_one_out._protocol import MostAlikePair as MostAlikePair
+from twoalike.tasks.odd_one_out._protocol import OddOneOfMany as OddOneOfMany
+from twoalike.tasks.odd_one_out._protocol import OddOneOut as OddOneOut
+from twoalike.tasks.odd_one_out._protocol import answer_keys as answer_keys
+from twoalike.tasks.odd_one_out._session import GivenMasks as GivenMasks
+from twoalike.tasks.odd_one_out._session import PreparedTriplets as PreparedTriplets
+from twoalike.tasks.odd_one_out._session import TripletHands as TripletHands
+from twoalike.tasks.odd_one_out._session import given_masks as given_masks

@@ -1,13 +1,16 @@
-"""One trial of a task of choices as a state machine: cross, images, masks, choice, feedback."""
+"""One choice among shown images: cross, images, masks, choice, feedback.
 
-from collections.abc import Sequence
-from enum import StrEnum
+Of the images one is chosen, or the two that are most alike.
+"""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from twoalike.tables import CHOICE_COLUMNS
 from twoalike.tasks._activity import (
     Event,
     Fixation,
     ImageRow,
-    Item,
     KeyPress,
     Page,
     Playing,
@@ -15,114 +18,143 @@ from twoalike.tasks._activity import (
     Scene,
     Shown,
     Source,
-    Timer,
     answered,
-    trial_shown,
 )
+from twoalike.tasks._listening import feedback_tone
 from twoalike.tasks._presentation import Kind, Presentation, Step, frame_counts, presentation_steps
 from twoalike.tasks._protocol import Moment
-from twoalike.tasks._tones import feedback_tone
+from twoalike.tasks._trial import ListedResult, Phase, Trial, TrialActivity
 from twoalike.tasks.odd_one_out._protocol import Choosing
-from twoalike.tasks.odd_one_out._trial import Answer, Trial, TrialResult
-from twoalike.tasks.screens import GO_ON, GridLayout, Layout
+from twoalike.tasks.screens import Layout
 
 
-class Phase(StrEnum):
-    """Phases of a trial."""
+@dataclass(frozen=True)
+class Answer:
+    """A choice: which place, how, and how long after the images appeared (s)."""
 
-    FIXATION = "fixation"
-    SHOWING = "showing"
-    CHOICE = "choice"
-    FEEDBACK = "feedback"
-    MESSAGE = "message"
-    DONE = "done"
+    position: str
+    method: str
+    response_time: float
+    key: str | None = None
+    first: str = ""
+    """Of a pair, the place chosen first; ``position`` is the second one."""
+    first_time: float = 0.0
+    """How long after the images appeared, s."""
 
 
-class TripletActivity:
-    """One trial; its result is given as soon as it is decided.
+@dataclass(frozen=True)
+class TrialResult(ListedResult):
+    """A choice that was shown to its end."""
+
+    trial: Trial
+    onset: float
+    answer: Answer | None
+    """The choice; None if the time limit passed."""
+    early: int
+    dropped: int | None
+    flag: str | None
+    timed: Mapping[str, object] = field(default_factory=dict)
+    """Cells of the columns of timed presentation and of a scanner's trigger, where it has them."""
+    n_taken_back: int = 0
+    """Times that an image of a pair was chosen and taken back."""
+
+    @property
+    def timed_out(self) -> bool:
+        return self.answer is None
+
+    @property
+    def correct(self) -> bool | None:
+        return is_right(self.trial, self.answer)
+
+    def given(self) -> dict[str, object]:
+        answer, trial = self.answer, self.trial
+        row: dict[str, object] = {
+            "response_key": None if answer is None else answer.key,
+            "response_method": "none" if answer is None else answer.method,
+            "response_time": None if answer is None else float(answer.response_time),
+            **self.timed,
+        }
+        chosen = sorted(_chosen(trial, answer)) if answer is not None else []
+        names = [trial.stimuli[item - 1] for item in chosen]
+        if trial.kind != "alike_pair":
+            row["response"] = chosen[0] if chosen else None
+            row[CHOICE_COLUMNS[trial.anchored][0]] = names[0] if names else None
+            return row | {"response_position": None if answer is None else answer.position}
+        for number in (1, 2):
+            row[f"response_{number}"] = chosen[number - 1] if chosen else None
+            row[f"alike_{number}"] = names[number - 1] if names else None
+        row["first_response"] = row["first_response_time"] = None
+        if answer is not None:
+            row["first_response"] = trial.positions.index(answer.first) + 1
+            row["first_response_time"] = float(answer.first_time)
+        return row | {"n_taken_back": self.n_taken_back}
+
+
+def _chosen(trial: Trial, answer: Answer) -> list[int]:
+    places = (answer.first, answer.position)
+    return [trial.positions.index(place) + 1 for place in places if place]
+
+
+def is_right(trial: Trial, answer: Answer | None) -> bool | None:
+    """Whether an answer is right; None where there is no right answer, or no answer."""
+    if answer is None or trial.expected is None:
+        return None
+    right = {trial.expected, trial.expected_with} - {None}
+    return set(_chosen(trial, answer)) == right
+
+
+class TripletActivity(TrialActivity):
+    """One choice.
 
     Where presentation is timed, cross, images and masks are counted in frames and shown to their
     end, also after an answer; the result comes with the frame after them at the earliest, when all
-    durations are known.
-
-    Parameters
-    ----------
-    refresh_hz
-        Refresh rate of the screen, where presentation is timed.
-    trigger
-        Time of the scanner's trigger that came before, s; None without one.
-
-    Attributes
-    ----------
-    onset
-        First frame of the triplet, s; None until it was shown.
-    early
-        Presses ignored because they came too early.
-    answer
-        The choice; None before it, and if the time limit passed.
+    durations are known. Of a pair the second image decides; the first one may be taken back.
+    ``trigger``: time of the scanner's trigger that came before, s.
     """
 
-    name = "trial"
+    trial: Trial
+    protocol: Choosing
+    layout: Layout
+    answer: Answer | None
+    first: Answer | None
 
     def __init__(
         self,
         trial: Trial,
         protocol: Choosing,
-        layout: Layout | GridLayout,
+        layout: Layout,
         *,
         refresh_hz: float | None = None,
         trigger: float | None = None,
     ) -> None:
-        self.trial, self.protocol, self.layout = trial, protocol, layout
         self._trigger = trigger
         # Durations below one frame are refused before a session, but for a pilot run.
         self._counts = frame_counts(protocol.timing, refresh_hz, preview=True)
         self._frame_s = 1 / refresh_hz if refresh_hz else 0.0
-        self.early = self._begun = 0
-        self.answer: Answer | None = None
-        self._interrupted = False
-        self._begin()
+        self._begun = self.taken_back = 0
+        super().__init__(trial, protocol, layout)
 
     def _begin(self) -> None:
-        self.onset: float | None = None
-        self._dropped: int | None = 0
+        super()._begin()
+        self.answer = self.first = None
         self._begun += 1
         self._shown: Presentation | None = None
         if self._counts:
-            self._shown = Presentation(self._steps(), self._frame_s)
+            order = sorted(self.trial.order, key=lambda item: self.trial.anchored and item > 0)
+            steps = presentation_steps(self.protocol.timing, order, self._counts)
+            self._shown = Presentation(steps, self._frame_s)
             self._enter(Phase.SHOWING)
-        else:
-            fixation = self.protocol.timing.fixation_s > 0
-            self._enter(Phase.FIXATION if fixation else Phase.CHOICE)
-
-    def _steps(self) -> tuple[Step, ...]:
-        order = sorted(self.trial.order, key=lambda item: self.trial.anchored and item > 0)
-        return presentation_steps(self.protocol.timing, order, self._counts)
-
-    def _enter(self, phase: Phase) -> None:
-        self.phase = phase
-        self._since: float | None = None  # first frame of the phase, s
-
-    @property
-    def decided(self) -> bool:
-        """Whether there is a choice, or the time for it is over."""
-        return self.phase in (Phase.FEEDBACK, Phase.MESSAGE, Phase.DONE)
-
-    @property
-    def finished(self) -> bool:
-        """Whether the trial is over, feedback included."""
-        return self.phase is Phase.DONE
 
     @property
     def showing(self) -> bool:
         """Whether frames are counted: the cross, timed images, masks, and the frame after them."""
-        return self._shown is not None and not (self._shown.over or self.decided)
+        return self._shown is not None and not (self._shown.over or self.result is not None)
 
     @property
     def choosing(self) -> bool:
         """Whether the trial waits for a choice."""
         return self.answer is None and (
-            self.phase is Phase.CHOICE or (self.phase is Phase.SHOWING and self._may_answer)
+            self.phase is Phase.ANSWER or (self.phase is Phase.SHOWING and self._may_answer)
         )
 
     @property
@@ -140,7 +172,7 @@ class TripletActivity:
         if self._shown is None:
             marks: dict[Phase, Moment] = {
                 Phase.FIXATION: "fixation_onset",
-                Phase.CHOICE: "image_onset",
+                Phase.ANSWER: "image_onset",
             }
             return (self._begun, self.phase), marks.get(self.phase)
         step, number = self._shown.step, self._shown.number
@@ -151,31 +183,28 @@ class TripletActivity:
         return (self._begun, number), None if masked else "image_offset"
 
     @property
-    def deadline(self) -> float | None:
-        """Time at which the phase ends by itself; None while it waits for an answer or a frame."""
-        limit = self.protocol.timing.response_limit_s or None
-        if self._shown is not None and self.phase is Phase.CHOICE:
-            if limit is None or self.onset is None or not self._shown.over:
+    def phase_end(self) -> float | None:
+        if self._shown is not None and self.phase is Phase.ANSWER:
+            if not self.limit_s or self.onset is None or not self._shown.over:
                 return None
-            return self.onset + limit
-        length = {
-            Phase.FIXATION: self.protocol.timing.fixation_s,
-            Phase.CHOICE: limit,
-            Phase.FEEDBACK: self._feedback_s,
-        }.get(self.phase)
-        return None if self._since is None or length is None else self._since + length
+            return self.onset + self.limit_s
+        return super().phase_end
+
+    @property
+    def feedback_s(self) -> float:
+        plain = self._verdict is None
+        return self.protocol.timing.feedback_s if plain else self.protocol.practice.feedback_s
 
     @property
     def scene(self) -> Scene:
-        """Cross, images, masks, prompt, or what follows the choice."""
         texts, trial = self.protocol.texts, self.trial
         if self.phase is Phase.FIXATION:
             return Fixation()
         if self._shown is not None and self._shown.step is not None:
             return self._step_scene(self._shown.step)
-        if self.phase is Phase.CHOICE and self._shown is None:
+        if self.phase is Phase.ANSWER and self._shown is None:
             return ImageRow(trial.row, texts.prompt, self._labels, self._timer, marked=self.picked)
-        if self.phase is Phase.CHOICE and self.answer is None:
+        if self.phase is Phase.ANSWER and self.answer is None:
             return self._prompt_alone
         if self.answer is None:
             return Page(texts.time_out, texts.go_on)
@@ -185,26 +214,27 @@ class TripletActivity:
     def _labels(self) -> tuple[str, ...]:
         return self.protocol.labels_at(self.layout.places)
 
-    @property
-    def _prompt_alone(self) -> ImageRow:
-        """Scene after timed images while a choice is awaited; what was chosen has no label."""
-        free = zip(self.trial.row, self._labels, strict=True)
-        labels = tuple("" if name in self.picked else label for name, label in free)
-        return ImageRow(self._nothing, self.protocol.texts.prompt, labels, self._timer)
-
-    @property
-    def picked(self) -> tuple[str, ...]:
-        """Objects chosen so far."""
-        if self.answer is None:
-            return ()
-        return (self.trial.stimuli[self.trial.positions.index(self.answer.position)],)
+    def _labels_of(self, *, picked: bool) -> tuple[str, ...]:
+        labels = zip(self.trial.row, self._labels, strict=True)
+        return tuple(label if (name in self.picked) == picked else "" for name, label in labels)
 
     @property
     def _nothing(self) -> tuple[None, ...]:
         return (None,) * len(self.trial.stimuli)
 
+    @property
+    def _prompt_alone(self) -> ImageRow:
+        """Scene after timed images while a choice is awaited; what was chosen has no label."""
+        labels = self._labels_of(picked=False)
+        return ImageRow(self._nothing, self.protocol.texts.prompt, labels, self._timer)
+
+    @property
+    def picked(self) -> tuple[str, ...]:
+        """Objects chosen so far."""
+        given = [each for each in (self.first, self.answer) if each is not None]
+        return tuple(self.trial.stimuli[self.trial.positions.index(a.position)] for a in given)
+
     def _step_scene(self, step: Step) -> Scene:
-        """Scene of frames that are counted."""
         trial = self.trial
         masks: Source = "masks" if trial.masks else "scrambled"
         if step.kind == "fixation":
@@ -224,9 +254,7 @@ class TripletActivity:
         """Feedback: what was chosen alone, or whether a choice in practice was right."""
         texts, trial, verdict = self.protocol.texts, self.trial, self._verdict
         if self._shown is not None and verdict is None:  # timed images do not come back
-            labels = zip(trial.row, self._labels, strict=True)
-            kept_labels = tuple(label if name in self.picked else "" for name, label in labels)
-            return ImageRow(self._nothing, labels=kept_labels)
+            return ImageRow(self._nothing, labels=self._labels_of(picked=True))
         kept = {*self.picked, *([trial.stimuli[0]] if trial.anchored else ())}
         row = tuple(name if name in kept else None for name in trial.row)
         if verdict is None:
@@ -237,99 +265,23 @@ class TripletActivity:
         return ImageRow(trial.row, verdict=texts.wrong, marked=expected)
 
     @property
-    def _timer(self) -> Timer | None:
-        timing, end = self.protocol.timing, self.deadline
-        if end is None or not timing.show_timer:
-            return None
-        limit = timing.response_limit_s
-        return Timer(end, limit, end - (1 - timing.timer_from) * limit)
-
-    @property
     def _verdict(self) -> bool | None:
         """Whether the answer was right, in practice trials with feedback; else None."""
         shown = self.trial.trial_type == "practice" and self.protocol.practice.feedback
-        return self.trial.is_right(self.answer) if shown else None
+        return is_right(self.trial, self.answer) if shown else None
 
     @property
     def sounding(self) -> Playing | None:
-        """Tone after an answer in practice, from its first frame on; None for silence."""
         verdict, since = self._verdict, self._since
         told = self.phase is Phase.FEEDBACK and self.protocol.practice.tones
-        if verdict is None or since is None or not told:
+        if not told or verdict is None or since is None:
             return None
         return feedback_tone(verdict, since)
 
-    @property
-    def _feedback_s(self) -> float:
-        plain = self._verdict is None
-        return self.protocol.timing.feedback_s if plain else self.protocol.practice.feedback_s
-
-    def handle(self, event: Event) -> Sequence[Item]:
-        """Take one event; a press that means nothing now changes nothing."""
-        onset, decided, answer = self.onset, self.decided, self.answer
-        if isinstance(event, Shown):
-            # The frame belongs to the phase that was drawn, so time must not pass first.
-            self._show(event)
-        else:
-            self._pass_time(event.time)
-            self._press(event)
-        items: list[Item] = []
-        if self.onset is not None and onset is None:
-            items.append(trial_shown(self.onset, self.trial.trial_index))
-        if self.decided and not decided:
-            items.append(self.result())
-        elif self.answer is not answer:
-            items.append(answered(event.time, self.trial.trial_index))
-        return items
-
-    def restart(self, time: float) -> Sequence[Item]:
-        """Begin an open trial anew; end a decided one."""
-        if self.decided:
-            self.phase = Phase.DONE
-        else:
-            self._interrupted = self._interrupted or self.onset is not None
-            self.answer = None
-            self._begin()
-        return []
-
-    def result(self) -> TrialResult:
-        """Outcome of a decided trial."""
-        if not self.decided or self.onset is None:
-            raise ValueError(f"trial {self.trial.trial_index} is still open ({self.phase})")
-        timed: dict[str, object] = {}
-        if self._shown is not None:
-            masks = self.trial.masks or ("scrambled",) * len(self.trial.stimuli)
-            timed |= self._shown.columns(() if self.protocol.timing.mask == "none" else masks)
-        if self._trigger is not None:
-            timed["trigger_time"] = self._trigger
-            timed["onset_from_trigger"] = self.onset - self._trigger
-        late = self._dropped if self._shown is None else self._shown.late
-        return TrialResult(self.trial, self.onset, self.answer, self.early, late, self._flag, timed)
-
-    @property
-    def _flag(self) -> str | None:
-        if self._interrupted:
-            return "interrupted"
-        if self.answer is None:
-            return None
-        if self.answer.response_time < self.protocol.timing.flag_fast_s:
-            return "fast"
-        return "slow" if self.answer.response_time > self.protocol.timing.flag_slow_s else None
-
     def _show(self, event: Shown) -> None:
-        if self.showing:
-            self._count(event)
+        if not self.showing:
+            super()._show(event)
             return
-        if self._since is None:
-            self._since = event.time
-            if self.phase is Phase.CHOICE:
-                self.onset = event.time
-            self._dropped = 0 if event.dropped is not None else None
-        elif self.phase is Phase.CHOICE and self._dropped is not None:
-            self._dropped += event.dropped or 0
-
-    def _count(self, event: Shown) -> None:
-        """Count a frame of the presentation, or the one that ends it."""
         assert self._shown is not None
         self._shown.take(event)
         self.onset = self._shown.onset
@@ -338,58 +290,73 @@ class TripletActivity:
                 self._decide()
             self._since = event.time
         elif self._shown.step is None:
-            self._enter(Phase.CHOICE)
+            self._enter(Phase.ANSWER)
 
-    def _pass_time(self, time: float) -> None:
-        end = self.deadline
-        if end is not None and time >= end:
-            following = {
-                Phase.FIXATION: Phase.CHOICE,
-                Phase.CHOICE: Phase.MESSAGE,
-                Phase.FEEDBACK: Phase.DONE,
-            }
-            self._enter(following[self.phase])
+    def _take(self, event: Event) -> None:
+        if self.answer is None and self.result is None and (place := self._place(event)):
+            self._choose(event.time, place, event.key if isinstance(event, KeyPress) else None)
 
-    def _press(self, event: Event) -> None:
-        """Take the press of a key or of the pointer, as an answer or to turn the page."""
-        key: str | None = None
+    def _place(self, event: Event) -> str | None:
+        """Place of the image that an event names; None for one that cannot be chosen."""
+        place = None
         match event:
             case KeyPress(key=key):
                 place = self.protocol.answers.position(key)
-                turns = key in GO_ON or place is not None
             case PointerPress(x=x, y=y, button="left") if self.protocol.answers.mouse:
-                place, turns = self.layout.hit(x, y), True
-            case _:
-                return
-        if place not in self.trial.positions or place not in self.protocol.answers.places:
-            place = None
-        if self.phase is Phase.MESSAGE:
-            since, least = self._since, self.protocol.pages.page_s
-            if turns and since is not None and event.time - since >= least:
-                self.phase = Phase.DONE
-        elif self.phase in _OPEN and place is not None and self.answer is None:
-            self._choose(event.time, place, key)
+                place = self.layout.hit(x, y)
+        there = place in self.trial.positions and place in self.protocol.answers.places
+        return place if there else None
+
+    def _turns(self, event: Event) -> bool:
+        if isinstance(event, PointerPress) and not self.protocol.answers.mouse:
+            return False
+        answers = isinstance(event, KeyPress) and self.protocol.answers.position(event.key)
+        return bool(answers) or super()._turns(event)
 
     def _choose(self, time: float, place: str, key: str | None) -> None:
-        least = self.protocol.timing.minimum_rt_s
-        if self.onset is None or time - self.onset < least or not self._may_answer:
+        if self._too_early(time) or self.onset is None or not self._may_answer:
             self.early += 1
             return
-        pointer = "touch" if self.protocol.screen.touch else "mouse"
-        method = pointer if key is None else "keyboard"
-        self.take(Answer(place, method, time - self.onset, key))
-
-    def take(self, answer: Answer) -> None:
-        """Take the press that counts: it is the choice."""
+        method = self._pointing if key is None else "keyboard"
+        answer = Answer(place, method, time - self.onset, key)
+        if self.trial.kind == "alike_pair":
+            if self.first is None:
+                self.first = answer
+                return
+            if self.first.position == place:
+                self.first, self.taken_back = None, self.taken_back + 1
+                return
+            first = self.first
+            answer = replace(answer, first=first.position, first_time=first.response_time)
         self.answer = answer
-        if not self.showing:
+        if self.showing:
+            self._items.append(answered(time, self.trial.trial_index))
+        else:
             self._decide()
 
+    def _run_out(self, time: float) -> None:
+        self.result = self._make_result()
+
     def _decide(self) -> None:
-        self._enter(Phase.FEEDBACK if self._feedback_s > 0 else Phase.DONE)
+        self.result = self._make_result()
+        self._enter(Phase.FEEDBACK if self.feedback_s > 0 else Phase.DONE)
+
+    def _make_result(self) -> TrialResult:
+        assert self.onset is not None
+        timed: dict[str, object] = {}
+        if self._shown is not None:
+            masks = self.trial.masks or ("scrambled",) * len(self.trial.stimuli)
+            timed |= self._shown.columns(() if self.protocol.timing.mask == "none" else masks)
+        if self._trigger is not None:
+            timed["trigger_time"] = self._trigger
+            timed["onset_from_trigger"] = self.onset - self._trigger
+        answer, late = self.answer, self._dropped if self._shown is None else self._shown.late
+        flag = self._flag(None if answer is None else answer.response_time)
+        return TrialResult(
+            *(self.trial, self.onset, answer, self.early, late, flag, timed, self.taken_back)
+        )
 
 
-_OPEN = (Phase.FIXATION, Phase.SHOWING, Phase.CHOICE)
 _MARKS: dict[Kind, Moment] = {
     "fixation": "fixation_onset",
     "image": "image_onset",

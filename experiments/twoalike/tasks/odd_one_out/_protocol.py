@@ -1,34 +1,26 @@
-"""The protocol of an odd-one-out session: every knob, with its unit and its reason.
+"""Protocols of choices among shown images; tasks differ in layout, keys, texts and defaults."""
 
-The file that a lab edits is rendered from these models (:mod:`twoalike.tasks._protocol_file`), so
-that the two cannot differ.
-"""
-
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from twoalike.study import Strict, TwoalikeError
-from twoalike.tables import POSITIONS
-from twoalike.tasks._activity import Page
+from twoalike.study import Strict
+from twoalike.tables import MOST_SHOWN, POSITIONS
 from twoalike.tasks._presentation import PresentationTiming
-from twoalike.tasks._protocol import KeyNames, PageTexts, Protocol, shipped_texts
-from twoalike.tasks.screens import (
-    GO_ON,
-    Frame,
-    GridLayout,
-    ImagesProtocol,
-    Layout,
-    Room,
-    Scanner,
-    View,
-    lay_out,
-    room_faults,
-    single_page_faults,
-    widest,
+from twoalike.tasks._protocol import (
+    KeyNames,
+    PageTexts,
+    Protocol,
+    changed,
+    check_each_once,
+    preset_texts,
+    task_field,
+    texts_field,
 )
+from twoalike.tasks.screens import GO_ON, GridProtocol, Images, ImagesProtocol, Scanner
+
+_NUMBERS = tuple(str(number) for number in range(1, MOST_SHOWN + 1))
 
 
 class Timing(PresentationTiming):
@@ -37,40 +29,25 @@ class Timing(PresentationTiming):
     most_images: ClassVar[int] = len(POSITIONS)
     """Images of a trial, at most."""
 
-    minimum_rt_s: float = Field(
-        default=0.2,
-        ge=0,
-        description="presses before this are ignored and counted: nobody sees three images faster",
-    )
-    response_limit_s: float = Field(
-        default=0.0, ge=0, description="longest time for a choice; 0: no limit"
-    )
-    show_timer: bool = Field(
-        default=True, description="whether the time left is shown, where there is a limit"
-    )
     timer_from: float = Field(
         default=0.0, ge=0, lt=1, description="share of the limit that passes before it is shown"
     )
-    feedback_s: float = Field(
-        default=0.4, ge=0, description="after a choice only the chosen image stays, this long"
-    )
-    flag_fast_s: float = Field(
-        default=0.5, ge=0, description="choices faster than this are flagged, never deleted"
-    )
-    flag_slow_s: float = Field(
-        default=10.0, gt=0, description="choices slower than this are flagged, never deleted"
-    )
 
     @model_validator(mode="after")
-    def _limit_leaves_time(self) -> Self:
-        if 0 < self.response_limit_s <= self.minimum_rt_s:
-            raise ValueError("response_limit_s must be longer than minimum_rt_s, or 0")
+    def _presentation_leaves_time(self) -> Self:
         if 0 < self.response_limit_s <= self.presentation_s(self.most_images):
             raise ValueError(
                 "response_limit_s counts from the first image and must be longer than the "
                 "presentation, or 0"
             )
         return self
+
+
+class ManyTiming(Timing):
+    """How long things last: in seconds, those that are counted in frames in milliseconds."""
+
+    most_images: ClassVar[int] = MOST_SHOWN
+    flag_slow_s: float = changed(Timing, "flag_slow_s", 20.0)
 
 
 class PlaceKeys(Strict):
@@ -94,9 +71,7 @@ class PlaceKeys(Strict):
 
     @model_validator(mode="after")
     def _each_key_once(self) -> Self:
-        counts = Counter(["escape", *(key for place in self.places for key in self.keys(place))])
-        if twice := [key for key, count in counts.items() if count > 1]:
-            raise ValueError(f"key {twice[0]!r} has two meanings (escape stops the session)")
+        check_each_once(key for place in self.places for key in self.keys(place))
         if not (self.mouse or all(map(self.keys, self.places))):
             raise ValueError("without the mouse, each image needs a key")
         return self
@@ -116,6 +91,40 @@ class Answers(PlaceKeys):
     mouse: bool = Field(default=True, description="whether a click on an image is an answer")
 
 
+class AnchoredAnswers(PlaceKeys):
+    """Keys of the two candidates."""
+
+    left: KeyNames = Field(
+        default=("left", "1", "num_1"),
+        description="keys for the left candidate; num_ is the number pad",
+    )
+    right: KeyNames = Field(
+        default=("right", "2", "num_2"), description="keys for the right candidate"
+    )
+    mouse: bool = Field(default=True, description="whether a click on a candidate is an answer")
+
+
+class ManyAnswers(PlaceKeys):
+    """Keys of the images."""
+
+    image_keys: tuple[KeyNames, ...] = Field(
+        default=tuple((place, f"num_{place}") for place in _NUMBERS),
+        min_length=MOST_SHOWN,
+        max_length=MOST_SHOWN,
+        description="keys of images 1 to 6, in reading order; num_ is the number pad; a key beyond "
+        "the images of a trial means nothing in it",
+    )
+    mouse: bool = Field(default=True, description="whether a click on an image is an answer")
+
+    def keys(self, place: str) -> tuple[str, ...]:
+        """Keys for the image at a place."""
+        return self.image_keys[int(place) - 1]
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        return _NUMBERS
+
+
 class Practice(Strict):
     """The practice trials."""
 
@@ -132,23 +141,16 @@ class Practice(Strict):
 
 
 class ChoiceTexts(PageTexts):
-    """What the participant reads in a task of choices; UTF-8, any language."""
+    """What the participant reads; UTF-8, any language."""
 
-    prompt: str = Field(description="above the three images")
+    prompt: str = Field(description="above the images")
     labels: tuple[str, ...] = Field(
-        description="shown below the images that can be chosen: their keys, from left to right"
+        description="shown below the images that can be chosen: their keys, from left to right or "
+        "in reading order"
     )
     time_out: str = Field(description="page after a trial that timed out")
     right: str = Field(description="after a right answer in practice")
     wrong: str = Field(description="after another answer in practice")
-
-
-class Texts(ChoiceTexts):
-    """What the participant reads; UTF-8, any language."""
-
-    labels: tuple[str, str, str] = Field(
-        description="shown below the images: the keys of left, middle and right"
-    )
 
 
 class Choosing(Protocol):
@@ -170,6 +172,13 @@ class Choosing(Protocol):
     )
 
     @model_validator(mode="after")
+    def _each_place_has_a_label(self) -> Self:
+        expected, found = len(self.answers.places), len(self.texts.labels)
+        if found != expected:
+            raise ValueError(f"texts.labels: expected {expected}, one an image, found {found}")
+        return self
+
+    @model_validator(mode="after")
     def _trigger_is_awaited(self) -> Self:
         if self.scanner.start == "none":
             return self
@@ -186,60 +195,74 @@ class Choosing(Protocol):
         return tuple(labels.get(place, "") for place in places)
 
 
-class ChoiceProtocol(Choosing, ImagesProtocol):  # the bases in this order put images first
-    """Protocol of one session of choices among three images, or two of them."""
-
-
-class OddOneOut(ChoiceProtocol):
+class OddOneOut(Choosing, ImagesProtocol):  # the bases in this order put images first
     """Protocol of one odd-one-out session."""
 
-    task: Literal["odd-one-out"] = Field(
-        default="odd-one-out", description="the task that this protocol is for"
-    )
+    task: Literal["odd-one-out"] = task_field("odd-one-out")
     answers: Answers = Field(default=Answers(), description="How a choice is given.")
-    texts: Texts = Field(
-        default_factory=lambda: Texts(**shipped_texts("odd-one-out", "en")),
-        description="What the participant reads: UTF-8, any language.",
+    texts: ChoiceTexts = texts_field(ChoiceTexts, "odd-one-out")
+
+
+class AnchoredImages(Images):
+    """Size and layout of the reference and the two candidates."""
+
+    layout: Literal["row", "triangle"] = Field(
+        default="triangle",
+        description="triangle: the reference above the candidates; row: between them; the shipped "
+        "texts then speak of the image in the middle, your own must do so too",
     )
 
 
-def triplet_text_faults(protocol: ChoiceProtocol, view: View) -> Iterator[tuple[str, str]]:
-    """Yield the key of each text of a trial that does not fit a window, with the reason.
+class AnchoredChoice(Choosing, ImagesProtocol):
+    """Protocol of one anchored-choice session."""
 
-    Images that do not fit have no key, and are passed over on a screen that was not measured: they
-    may be meant for a larger one.
-    """
-    try:
-        layout = lay_out(protocol, view)
-    except TwoalikeError as error:
-        if view.profile.measured:
-            yield "", str(error)
-        return
-    yield from choice_text_faults(protocol, layout)
+    middle_above: ClassVar[bool] = True
+
+    task: Literal["anchored-choice"] = task_field("anchored-choice")
+    images: AnchoredImages = Field(
+        default=AnchoredImages(),
+        description="The three images; give their size in exactly one way.",
+    )
+    answers: AnchoredAnswers = Field(
+        default=AnchoredAnswers(), description="How a choice is given."
+    )
+    texts: ChoiceTexts = texts_field(ChoiceTexts, "anchored-choice")
+
+    @classmethod
+    def shipped(cls, values: Mapping[str, Any], language: str) -> dict[str, Any]:
+        """Texts of the task in a language; in a row they speak of the image in the middle."""
+        texts = super().shipped(values, language)
+        images = values.get("images", {})
+        layout = images.get("layout") if isinstance(images, Mapping) else images.layout
+        row = texts and layout == "row"
+        return texts | preset_texts("anchored_choice_row", language) if row else texts
 
 
-def choice_text_faults(
-    protocol: Choosing, layout: Layout | GridLayout
-) -> Iterator[tuple[str, str]]:
-    """Yield the key of each text that does not fit beside the images, with the reason."""
-    texts = protocol.texts
-    pages = Frame(layout.size, layout.text)
-    above = [
-        ("prompt", texts.prompt),
-        ("listen", texts.listen),
-        ("right", texts.right),
-        ("wrong", texts.wrong),
-    ]
-    rooms = [
-        Room(f"texts.{key}", text, 1.3, widest(pages), layout.prompt_room) for key, text in above
-    ]
-    rooms += [
-        Room("texts.labels", text, 1, layout.label_width(place), layout.label_room)
-        for place, text in zip(layout.places, protocol.labels_at(layout.places), strict=True)
-        if text
-    ]
-    yield from room_faults(rooms, pages)
-    single = [("texts.time_out", Page(texts.time_out, texts.go_on))]
-    if protocol.scanner.start != "none":
-        single.append(("texts.scanner", Page(texts.scanner)))
-    yield from single_page_faults(single, pages)
+class ManyProtocol(Choosing, GridProtocol):
+    """Protocol of one session of choices among three to six images."""
+
+    timing: ManyTiming = Field(
+        default=ManyTiming(),
+        description="How long things last: in seconds, or in milliseconds where the key says so.",
+    )
+    answers: ManyAnswers = Field(default=ManyAnswers(), description="How a choice is given.")
+
+
+class OddOneOfMany(ManyProtocol):
+    """Protocol of one odd-one-of-many session."""
+
+    task: Literal["odd-one-of-many"] = task_field("odd-one-of-many")
+    texts: ChoiceTexts = texts_field(ChoiceTexts, "odd-one-of-many")
+
+
+class MostAlikePair(ManyProtocol):
+    """Protocol of one most-alike-pair session."""
+
+    task: Literal["most-alike-pair"] = task_field("most-alike-pair")
+    texts: ChoiceTexts = texts_field(ChoiceTexts, "most-alike-pair")
+
+
+def answer_keys(protocol: Choosing) -> frozenset[str]:
+    """Keys that answer; they turn pages as well."""
+    answers = protocol.answers
+    return frozenset(key for place in answers.places for key in answers.keys(place))

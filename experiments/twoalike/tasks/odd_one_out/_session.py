@@ -1,49 +1,26 @@
-"""A session of choices: from its files, in its order, how long, and hands that answer.
+"""A session of choices: how long it takes, its masks, and hands that answer."""
 
-Odd-one-out, anchored choices and choices among many images differ in their protocol, their list
-and what can be chosen.
-"""
-
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from twoalike.choice import ChoiceKind
 from twoalike.observers import SimulatedObserver
-from twoalike.record import Progress
 from twoalike.stimuli import find_images
 from twoalike.study import Study, TwoalikeError, sha256_file
-from twoalike.tables import STIMULI
-from twoalike.tasks._activity import Activity, Item
-from twoalike.tasks._duration import Duration, Times, paced
-from twoalike.tasks._listed import (
-    MoreTrials,
-    PreparedTrials,
-    listed_script,
-    listed_times,
-    pages_duration,
-)
-from twoalike.tasks._presentation import FrameCount, frame_counts
-from twoalike.tasks._session import Script
+from twoalike.tables import MOST_SHOWN, STIMULI
+from twoalike.tasks._activity import Activity, Page
+from twoalike.tasks._duration import BETWEEN, Duration, paced
+from twoalike.tasks._listed import PreparedTrials
 from twoalike.tasks._simulated import SeededHands, read_on
+from twoalike.tasks._trial import Trial
 from twoalike.tasks.odd_one_out._choosing import TripletActivity
-from twoalike.tasks.odd_one_out._protocol import Choosing
-from twoalike.tasks.odd_one_out._trial import Trial, trials_from_table
-from twoalike.tasks.screens import (
-    Frame,
-    GridLayout,
-    GridProtocol,
-    ImagesProtocol,
-    Layout,
-    Opening,
-    Scanner,
-    View,
-    lay_out_images,
-)
+from twoalike.tasks.odd_one_out._protocol import Choosing, answer_keys
+from twoalike.tasks.screens import Frame, GridProtocol, Layout, Room, View, lay_out, widest
 
 _STREAM = 7
 """Keeps these draws apart from others of the study's seed."""
@@ -84,9 +61,6 @@ class GivenMasks:
         return {"masks": hashes} if hashes else {}
 
 
-NO_MASKS = GivenMasks()
-
-
 def given_masks(study: Study, protocol: Choosing, shown: AbstractSet[str], most: int) -> GivenMasks:
     """Read the masks of the objects that may be ``shown``, if the protocol names a folder."""
     if protocol.timing.mask != "images":
@@ -111,55 +85,10 @@ answer as boundary. Of more images than three, in proportion to their number (an
 MEAN_TO_MEDIAN = 1.12
 """Mean of a person's times relative to their median. 2.6 % of all times were above 10 s, so their
 logarithms spread by .6, of which .48 are within a person: the mean is exp(.48²/2) medians."""
-_BETWEEN = Duration(0.0, 0.3)
-"""To keep an answer and fetch the next images."""
-
-
-def trial_duration(trial: Trial | None, protocol: Choosing) -> Duration:
-    """Time from a trial's cross to the next one's; ``trial`` is None if it is not chosen yet."""
-    timing, practice = protocol.timing, protocol.practice
-    easy = trial is not None and trial.expected is not None
-    condition = None if trial is None else trial.condition
-    median = MEDIAN_S["boundary"] if easy else MEDIAN_S.get(condition or "", MEDIAN_S["coarse"])
-    n_images = len(STIMULI) if trial is None else len(trial.stimuli)
-    choice = paced(MEAN_TO_MEDIAN * median * n_images / len(STIMULI))
-    if timing.response_limit_s:
-        choice = choice.capped(timing.response_limit_s, timing.response_limit_s)
-    judged = easy and trial is not None and trial.trial_type == "practice" and practice.feedback
-    shown = timing.presentation_s(n_images)
-    fixed = timing.fixation_s + shown + (practice.feedback_s if judged else timing.feedback_s)
-    return choice + Duration(fixed, fixed) + _BETWEEN
-
-
-def triplet_times(
-    protocol: Choosing,
-    trials: Sequence[Trial],
-    *,
-    n_done: int = 0,
-    further: int = 0,
-    per_block: int = 1,
-) -> Times:
-    """Time for the trials of a session, and for all pages after the instruction.
-
-    Parameters
-    ----------
-    n_done
-        Trials that are over.
-    further
-        Trials to be chosen during the session, in blocks of ``per_block``.
-    """
-    times = [trial_duration(trial, protocol) for trial in trials[n_done:]]
-    times.append(trial_duration(None, protocol).times(further))
-    pages = pages_duration(protocol, trials, n_done=n_done, n_fits=-(-further // per_block))
-    return Times(sum(times, Duration()), pages)
-
-
-_AGAIN_S = 0.3
-_MOUSE_SHARE = 0.2
 
 
 @dataclass(frozen=True)
-class Planned:
+class _Planned:
     """What simulated hands do in a trial that began at ``start``, s."""
 
     trial: Trial
@@ -169,13 +98,20 @@ class Planned:
     by_mouse: bool
 
 
-class TripletHands(SeededHands[SimulatedObserver]):
-    """Chooses as an observer would: the odd one out, or the candidate more like the reference."""
+_AGAIN_S = 0.3
+_MOUSE_SHARE = 0.2
+_FIRST = 0.6
+"""Share of the time for a pair after which simulated observers choose its first image."""
+_CHANGES = 0.05
+"""Share of pairs of which they choose another image first and take it back."""
 
-    _plan: Planned | None = None
+
+class TripletHands(SeededHands[SimulatedObserver]):
+    """Chooses as an observer would: an image, or the pair that is most alike."""
+
+    _plan: _Planned | None = None
 
     def act(self, activity: Activity) -> None:
-        """Choose, or wait for what comes by itself."""
         assert isinstance(activity, TripletActivity)
         if activity.choosing and activity.onset is not None:
             self._choose(activity, activity.trial, activity.onset)
@@ -189,9 +125,9 @@ class TripletHands(SeededHands[SimulatedObserver]):
     def _choose(self, activity: TripletActivity, trial: Trial, onset: float) -> None:
         if self._plan is None or self._plan.trial is not trial or self._plan.start < onset:
             rng = self._rng(trial.trial_index)
-            presses = self.presses(trial, rng)
+            presses = self._presses(trial, rng)
             by_mouse = activity.protocol.answers.mouse and rng.random() < _MOUSE_SHARE
-            self._plan = Planned(trial, onset, presses, by_mouse)
+            self._plan = _Planned(trial, onset, presses, by_mouse)
         plan, (place, taken) = self._plan, self._plan.presses[0]
         moment = max(plan.start + taken, self._clock.now())
         if activity.showing and moment > self._clock.now():
@@ -209,69 +145,19 @@ class TripletHands(SeededHands[SimulatedObserver]):
         again = (place, moment + _AGAIN_S - plan.start)
         self._plan = replace(plan, presses=plan.presses[1:] or (again,))
 
-    def presses(self, trial: Trial, rng: np.random.Generator) -> tuple[tuple[str, float], ...]:
+    def _presses(self, trial: Trial, rng: np.random.Generator) -> tuple[tuple[str, float], ...]:
         """Places to press in a trial, each with its time since the onset, s."""
-        kind: ChoiceKind = "anchored" if trial.anchored else "odd_one_out"
-        item, taken = self.observer.respond(trial.stimuli, rng, kind=kind)
-        return ((trial.positions[item], taken),)
-
-
-def triplet_script(
-    protocol: Choosing,
-    layout: Layout | GridLayout,
-    trials: Sequence[Trial],
-    opening: Opening,
-    *,
-    n_done: int = 0,
-    more: MoreTrials[Trial] | None = None,
-    make: Callable[[Trial, float | None], Activity] | None = None,
-    refresh_hz: float | None = None,
-    masks: GivenMasks = NO_MASKS,
-) -> Generator[Activity | Item, None, str]:
-    """Activities of a session that has ``n_done`` trials behind it.
-
-    Parameters
-    ----------
-    trials
-        Those known at the start.
-    more
-        Where later blocks come from; None where ``trials`` are all.
-    make
-        Makes what a trial shows, with the time of the scanner's trigger before it, if there was
-        one; None: three images in ``layout``.
-    refresh_hz
-        Refresh rate of the screen, which timed presentation needs; for ``make=None``.
-    masks
-        Given masks, if any.
-
-    Returns
-    -------
-    How it ended: ``completed`` or ``declined`` (the generator's value).
-    """
-
-    def show(trial: Trial, trigger: float | None) -> Activity:
-        masked = replace(trial, masks=masks.of(trial))
-        if make is not None:
-            return make(masked, trigger)
-        return TripletActivity(masked, protocol, layout, refresh_hz=refresh_hz, trigger=trigger)
-
-    return listed_script(
-        protocol,
-        Frame(layout.size, layout.text),
-        trials,
-        opening,
-        show,
-        keys=answer_keys(protocol),
-        n_done=n_done,
-        more=more,
-        scanner=protocol.scanner,
-    )
-
-
-def answer_keys(protocol: Choosing) -> frozenset[str]:
-    """Keys that answer; they turn pages as well."""
-    answers = protocol.answers
-    return frozenset(key for place in answers.places for key in answers.keys(place))
+        if trial.kind != "alike_pair":
+            kind: ChoiceKind = "anchored" if trial.anchored else "odd_one_out"
+            item, taken = self.observer.respond(trial.stimuli, rng, kind=kind)
+            return ((trial.positions[item], taken),)
+        pair, taken = self.observer.respond_pair(trial.stimuli, rng)
+        one, other = (trial.positions[item] for item in rng.permutation(pair))
+        presses = ((one, _FIRST * taken), (other, taken))
+        if rng.random() >= _CHANGES:
+            return presses
+        third = next(place for place in trial.positions if place not in (one, other))
+        return ((third, 0.3 * taken), (third, 0.4 * taken), *presses)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,79 +165,76 @@ class PreparedTriplets(PreparedTrials[Trial]):
     """A session of choices that can start."""
 
     protocol: Choosing
-    read = staticmethod(trials_from_table)
     hands_of = TripletHands
-    times_of = staticmethod(triplet_times)
     find_given = staticmethod(given_masks)
-    given: GivenMasks = NO_MASKS
+    lay_out = staticmethod(lay_out)
+    given: GivenMasks = GivenMasks()
     """Masks, where they are given."""
 
     @property
-    def scanner(self) -> Scanner | None:
-        """Whose trigger the session waits for; None for none."""
-        return None if self.protocol.scanner.start == "none" else self.protocol.scanner
-
-    @property
     def masks(self) -> Mapping[str, Path]:
-        """Pictures that mask objects, by name."""
         return self.given.paths
 
     @property
     def mask_seed(self) -> int:
-        """Seed of masks that are made from images."""
         return self.given.seed
 
-    def frame_counts(self, refresh_hz: float | None) -> Mapping[str, FrameCount]:
-        """Durations of the presentation in whole frames; none where it is not timed."""
-        return frame_counts(self.protocol.timing, refresh_hz, preview=self.sitting.pilot)
-
     @property
-    def is_timed(self) -> bool:
-        """Whether images are shown for a fixed number of frames."""
-        return self.protocol.timing.timed
-
-    def script(self, view: View, progress: Progress) -> Script:
-        """Pages, trials, breaks."""
-        find_layout = cache(partial(self.layout, view))
-        return triplet_script(
-            self.protocol,
-            find_layout(max((len(trial.stimuli) for trial in self.trials), default=len(STIMULI))),
-            self.trials,
-            self.opening(progress),
-            n_done=progress.n_done,
-            more=self.more,
-            make=lambda trial, trigger: self.activity(
-                trial, find_layout(len(trial.stimuli)), view.refresh_hz, trigger
-            ),
-            masks=self.given,
-        )
-
-    def layout(self, view: View, n: int) -> Layout | GridLayout:
-        """Geometry of a window with ``n`` images."""
-        assert isinstance(self.protocol, ImagesProtocol | GridProtocol)
-        return lay_out_images(self.protocol, view, n)
+    def page_keys(self) -> frozenset[str]:
+        return answer_keys(self.protocol)
 
     def activity(
-        self,
-        trial: Trial,
-        layout: Layout | GridLayout,
-        refresh_hz: float | None,
-        trigger: float | None,
+        self, trial: Trial, layout: Layout, view: View, trigger: float | None
     ) -> TripletActivity:
-        """Make what a trial shows.
+        return TripletActivity(
+            replace(trial, masks=self.given.of(trial)),
+            self.protocol,
+            layout,
+            refresh_hz=view.refresh_hz,
+            trigger=trigger,
+        )
 
-        Parameters
-        ----------
-        refresh_hz, trigger
-            As for :class:`TripletActivity`.
+    @classmethod
+    def trials_duration(cls, protocol: Choosing, trials: Sequence[Trial | None]) -> Duration:
+        return sum((_trial_duration(protocol, trial) for trial in trials), Duration())
+
+    @classmethod
+    def numbers_shown(cls, protocol: Any) -> Sequence[int]:
+        """Images of a trial, from the most on: how many is no setting of the protocol.
+
+        A session whose own images do not fit is refused when its window opens.
         """
-        made = self.kind_of(trial)
-        return made(trial, self.protocol, layout, refresh_hz=refresh_hz, trigger=trigger)
+        most = MOST_SHOWN if isinstance(protocol, GridProtocol) else len(STIMULI)
+        return range(most, len(STIMULI) - 1, -1)
 
-    def kind_of(self, trial: Trial) -> type[TripletActivity]:
-        """Choose what shows a trial."""
-        return TripletActivity
+    @classmethod
+    def rooms(cls, protocol: Choosing, layout: Layout, pages: Frame) -> Iterator[Room]:
+        texts = protocol.texts
+        for key in ("prompt", "listen", "right", "wrong"):
+            room = (1.3, widest(pages), layout.prompt_room)
+            yield Room(f"texts.{key}", getattr(texts, key), *room)
+        for place, text in zip(layout.places, protocol.labels_at(layout.places), strict=True):
+            if text:
+                room = (1, layout.label_width(place), layout.label_room)
+                yield Room("texts.labels", text, *room)
+
+    @classmethod
+    def single_pages(cls, protocol: Choosing) -> Iterator[tuple[str, Page]]:
+        yield from super().single_pages(protocol)
+        if protocol.scanner.start != "none":
+            yield "texts.scanner", Page(protocol.texts.scanner)
 
 
-triplet_list_times = partial(listed_times, made=PreparedTriplets)
-"""Time for the trials of a list of odd-one-out or anchored choices."""
+def _trial_duration(protocol: Choosing, trial: Trial | None) -> Duration:
+    timing, practice = protocol.timing, protocol.practice
+    easy = trial is not None and trial.expected is not None
+    condition = None if trial is None else trial.condition
+    median = MEDIAN_S["boundary"] if easy else MEDIAN_S.get(condition or "", MEDIAN_S["coarse"])
+    n_images = len(STIMULI) if trial is None else len(trial.stimuli)
+    choice = paced(MEAN_TO_MEDIAN * median * n_images / len(STIMULI))
+    if timing.response_limit_s:
+        choice = choice.capped(timing.response_limit_s, timing.response_limit_s)
+    judged = easy and trial is not None and trial.trial_type == "practice" and practice.feedback
+    shown = timing.presentation_s(n_images)
+    fixed = timing.fixation_s + shown + (practice.feedback_s if judged else timing.feedback_s)
+    return choice + Duration(fixed, fixed) + BETWEEN

@@ -1,5 +1,7 @@
 """The pair-rating task: how alike two images are, on a Likert scale or a slider."""
 
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from twoalike.tasks.pair_rating._protocol import PairRating as PairRating
+from twoalike.tasks.pair_rating._protocol import lay_out_rating as lay_out_rating
+from twoalike.tasks.pair_rating._rating import PreparedRatings as PreparedRatings
+from twoalike.tasks.pair_rating._rating import RatingActivity as RatingActivity
+from twoalike.tasks.pair_rating._rating import RatingResult as RatingResult

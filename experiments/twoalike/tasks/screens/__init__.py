@@ -1,5 +1,45 @@
-"""Pages and questions around the trials, and where things are in a window."""
+"""Pages, questions and rows of images, which all tasks show."""
 
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from twoalike.tasks.screens._around import Opening as Opening
+from twoalike.tasks.screens._around import after_trials as after_trials
+from twoalike.tasks.screens._around import ask_questions as ask_questions
+from twoalike.tasks.screens._around import before_trials as before_trials
+from twoalike.tasks.screens._around import consent_text_hash as consent_text_hash
+from twoalike.tasks.screens._around import pause_page as pause_page
+from twoalike.tasks.screens._around import text_page as text_page
+from twoalike.tasks.screens._images import GridImages as GridImages
+from twoalike.tasks.screens._images import GridProtocol as GridProtocol
+from twoalike.tasks.screens._images import Images as Images
+from twoalike.tasks.screens._images import ImageSize as ImageSize
+from twoalike.tasks.screens._images import ImagesProtocol as ImagesProtocol
+from twoalike.tasks.screens._images import Layout as Layout
+from twoalike.tasks.screens._images import lay_out as lay_out
+from twoalike.tasks.screens._layout import Box as Box
+from twoalike.tasks.screens._layout import Frame as Frame
+from twoalike.tasks.screens._layout import Room as Room
+from twoalike.tasks.screens._layout import TextLayout as TextLayout
+from twoalike.tasks.screens._layout import View as View
+from twoalike.tasks.screens._layout import asked_scene as asked_scene
+from twoalike.tasks.screens._layout import frame as frame
+from twoalike.tasks.screens._layout import is_upright as is_upright
+from twoalike.tasks.screens._layout import lay_out_page as lay_out_page
+from twoalike.tasks.screens._layout import lay_out_question as lay_out_question
+from twoalike.tasks.screens._layout import option_labels as option_labels
+from twoalike.tasks.screens._layout import page_faults as page_faults
+from twoalike.tasks.screens._layout import room_faults as room_faults
+from twoalike.tasks.screens._layout import single_page_faults as single_page_faults
+from twoalike.tasks.screens._layout import usual_screen as usual_screen
+from twoalike.tasks.screens._layout import widest as widest
+from twoalike.tasks.screens._pages import GO_ON as GO_ON
+from twoalike.tasks.screens._pages import PageActivity as PageActivity
+from twoalike.tasks.screens._pages import QuestionActivity as QuestionActivity
+from twoalike.tasks.screens._pages import ReadyActivity as ReadyActivity
+from twoalike.tasks.screens._pages import Scanner as Scanner
+from twoalike.tasks.screens._pages import ScannerActivity as ScannerActivity
+from twoalike.tasks.screens._pages import WaitActivity as WaitActivity
+from twoalike.tasks.screens._pages import getting_ready as getting_ready
+from twoalike.tasks.screens._writing import Pad as Pad
+from twoalike.tasks.screens._writing import Writing as Writing
+from twoalike.tasks.screens._writing import caret_place as caret_place
+from twoalike.tasks.screens._writing import line_starts as line_starts
+from twoalike.tasks.screens._writing import shown_lines as shown_lines

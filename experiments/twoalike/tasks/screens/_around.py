@@ -53,12 +53,7 @@ def pause_page(
 ) -> PageActivity:
     """Make the page of a break, with how far the session is.
 
-    Parameters
-    ----------
-    done, total
-        Trials that are over, and trials in all; None where the answers decide.
-    share
-        Share of such a session that is over; None where it is not known.
+    ``total`` is None where the answers decide; ``share`` is that of such a session that is over.
     """
     texts, breaks = protocol.texts, protocol.breaks
     caption, bar = "", None if share is None else (round(100 * share), 100)
@@ -90,12 +85,7 @@ def ask_questions(
 def before_trials(
     protocol: Protocol, frame: Frame, opening: Opening, keys: frozenset[str]
 ) -> Generator[Activity | Item, None, bool]:
-    """Consent, form and instruction; ends early if consent is declined.
-
-    Returns
-    -------
-    Whether the session goes on (the generator's value).
-    """
+    """Consent, form and instruction; returns whether the session goes on, which needs consent."""
     if opening.consent and not (yield from _ask_consent(protocol, frame)):
         return False
     yield from ask_questions("form", opening.form, protocol, frame)

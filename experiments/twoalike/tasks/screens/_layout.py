@@ -4,10 +4,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from twoalike.stimuli.lettering import LINE, right_to_left
 from twoalike.study import ScreenProfile, TwoalikeError
 from twoalike.tasks._activity import Ask, Page
 from twoalike.tasks._protocol import PageTexts, Protocol, Question, Screen
-from twoalike.tasks.lettering import LINE, Line, label_size, right_to_left, set_text, text_height
+from twoalike.tasks.lettering import Line, label_size, set_text, text_height
 from twoalike.tasks.screens._writing import Pad
 
 
@@ -177,7 +178,6 @@ def _fill(lines: Sequence[Line], full: float, last: float) -> tuple[tuple[Line, 
 
 
 def _most(lines: Sequence[Line], room: float) -> int:
-    """How many lines fit, from the first on."""
     taken = 0.0
     for number, line in enumerate(lines):
         taken += line.step + (line.space if number else 0.0)
@@ -224,7 +224,6 @@ def _set_in(
 
 
 def _turners(frame: Frame, *, rtl: bool) -> tuple[_Stack, tuple[Box, Box]]:
-    """Stack above the buttons that turn pages, and the buttons back and forward."""
     stack, unit = _Stack(frame), frame.text
     y = stack.add(2.2 * unit)
     x = min(widest(frame), _COLUMN * unit) / 2 - 2.5 * unit
@@ -352,10 +351,7 @@ _BOXES = ("\N{BALLOT BOX}", "\N{BALLOT BOX WITH X}")
 def option_labels(options: Sequence[str], marked: Collection[int] | None = None) -> tuple[str, ...]:
     """Options as they are drawn, each with the number that chooses it.
 
-    Parameters
-    ----------
-    marked
-        Places of those that are ticked, where several may be: a box says so.
+    ``marked``: places of those that are ticked, where several may be: a box says so.
     """
     boxes = ["" if marked is None else f"{_BOXES[k in marked]} " for k in range(len(options))]
     return tuple(
@@ -387,7 +383,6 @@ class Room:
 
 
 def _long_texts(protocol: Protocol) -> Iterator[tuple[str, Page]]:
-    """Pages whose text may take several pages, by key."""
     texts, pictures = protocol.texts, protocol.pages.images
     for number, text in enumerate(texts.instruction):
         images = pictures[number] if number < len(pictures) else ()

@@ -1,10 +1,14 @@
-"""Pages and questions as activities: shown, turned, answered, left."""
+"""Pages, questions and waiting as activities: shown, turned, answered, left."""
 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Literal
+
+from pydantic import Field
 
 from twoalike.record import OLDEST_AGE
+from twoalike.study import Strict
 from twoalike.tasks._activity import (
     Ask,
     Countdown,
@@ -16,11 +20,12 @@ from twoalike.tasks._activity import (
     Page,
     PointerPress,
     PointerRelease,
+    Pulse,
     Scroll,
     Shown,
     Typed,
 )
-from twoalike.tasks._protocol import PageTexts, Protocol, Question
+from twoalike.tasks._protocol import KeyName, PageTexts, Protocol, Question
 from twoalike.tasks.lettering import can_draw
 from twoalike.tasks.screens._layout import (
     RANGES,
@@ -49,11 +54,9 @@ class _BesideTrials:
 
     @property
     def deadline(self) -> float | None:
-        """Time at which it ends by itself; None where it waits."""
         return None
 
     def restart(self, time: float) -> Sequence[Item]:
-        """Go on after Esc: what was shown, typed or done meanwhile is still there."""
         return []
 
     def _take_frame(self, event: Event) -> None:
@@ -101,7 +104,6 @@ class Turning:
         return self.part < self._read or time - self._since >= self._minimum_s
 
     def handle(self, event: Event) -> Sequence[Item] | None:
-        """Take one event; return what to log, or None if the event does not concern turning."""
         if isinstance(event, Shown):
             self._since = event.time if self._since is None else self._since
             return None
@@ -163,24 +165,10 @@ class Turning:
 
 
 class PageActivity(_BesideTrials):
-    """A page of text; a long text takes several, and ends on the last.
+    """A page of text, turned by keys and pointer; a long text takes several.
 
-    Parameters
-    ----------
-    name
-        What it is, for the log.
-    page
-        What it shows.
-    frame
-        The window, which determines how much of the text fits.
-    keys
-        Keys that turn it.
-    pointer
-        Whether a press of the pointer turns it.
-    minimum_s
-        Shortest time for each page, so that a stray press skips nothing.
-    limit_s
-        Longest time in all; 0 for none.
+    Each page stays for ``minimum_s``, so that a stray press skips nothing; all end after
+    ``limit_s``, if it is not 0.
     """
 
     def __init__(
@@ -204,16 +192,13 @@ class PageActivity(_BesideTrials):
 
     @property
     def scene(self) -> Page:
-        """The page that is shown now."""
         return replace(self._page, part=self._turning.part)
 
     @property
     def deadline(self) -> float | None:
-        """Time at which the page ends by itself."""
         return self._since + self.limit_s if self._since is not None and self.limit_s else None
 
     def handle(self, event: Event) -> Sequence[Item]:
-        """Take one event."""
         if isinstance(event, Shown):
             self._take_frame(event)
         elif self.deadline is not None and event.time >= self.deadline:
@@ -264,22 +249,10 @@ def _drawable(text: str) -> str:
 
 
 class QuestionActivity(_BesideTrials):
-    """A question; ``answer`` is there once it is finished.
+    """A question, part of a ``measure``; ``answer`` is there once it is finished.
 
-    A long text takes several pages; the answer can be given on the last one only.
-
-    Parameters
-    ----------
-    question, texts
-        What is asked, and the lines around it.
-    frame
-        The window, which determines how much of the text fits and where the options are.
-    minimum_s
-        Shortest time before an answer is taken.
-    page_s
-        Shortest time for each page of a long text.
-    measure
-        What it is part of: ``consent``, ``form``, ``blocks``, ``debrief``.
+    A long text takes several pages; the answer can be given on the last one only, and not before
+    ``minimum_s``.
     """
 
     def __init__(
@@ -304,7 +277,6 @@ class QuestionActivity(_BesideTrials):
 
     @property
     def scene(self) -> Ask:
-        """The question with the answer typed so far."""
         return self._ask(self._turning.part)
 
     @property
@@ -313,7 +285,6 @@ class QuestionActivity(_BesideTrials):
         return self._turning.at_last
 
     def _ask(self, part: int) -> Ask:
-        """Scene of the question with what is answered so far."""
         scene = replace(asked_scene(self.question, self._texts), part=part, remark=self._remark)
         if scene.marked is not None:
             return replace(scene, marked=tuple(sorted(self._marked)))
@@ -323,7 +294,6 @@ class QuestionActivity(_BesideTrials):
         return scene if scene.entry is None else replace(scene, entry=self._entry)
 
     def handle(self, event: Event) -> Sequence[Item]:
-        """Take one event."""
         self._take_frame(event)
         turned = None if self._moves_caret(event) else self._turning.handle(event)
         if turned is not None:
@@ -334,7 +304,6 @@ class QuestionActivity(_BesideTrials):
         return []
 
     def _answer(self, event: Event) -> Sequence[Item]:
-        """Take what may be an answer, or a part of it."""
         if self._confirm is not None:
             if self._confirms(event):
                 return self._enter(event.time)
@@ -361,7 +330,6 @@ class QuestionActivity(_BesideTrials):
         return here and (caret or isinstance(event, Scroll))
 
     def _confirms(self, event: Event) -> bool:
-        """Whether an event ends an answer of several choices or lines."""
         match event:
             case KeyPress(key=key):
                 return key in (("tab",) if self._pad is not None else _ENTER)
@@ -370,7 +338,6 @@ class QuestionActivity(_BesideTrials):
         return False
 
     def _write(self, event: Event, pad: Pad) -> None:
-        """Take what changes the text, or moves the caret or the lines shown."""
         written = self._writing
         match event:
             case Typed(text=text) if text := _drawable(text):
@@ -395,7 +362,6 @@ class QuestionActivity(_BesideTrials):
             self._remark = ""
 
     def _option(self, event: Event) -> int | None:
-        """Place of the option that an event names, from 0."""
         chosen = None
         match event:
             case KeyPress(key=key):
@@ -444,23 +410,19 @@ class ReadyActivity(_BesideTrials):
 
     @property
     def scene(self) -> Countdown:
-        """The word and the seconds left."""
         return Countdown(self._text, self._length_s, self.deadline)
 
     @property
     def deadline(self) -> float | None:
-        """Time at which the countdown ends."""
         return None if self._since is None else self._since + self._length_s
 
     def handle(self, event: Event) -> Sequence[Item]:
-        """Take one event."""
         self._take_frame(event)
         if isinstance(event, Shown) or self.deadline is None or event.time < self.deadline:
             return []
         return self._end(self.name, event.time)
 
     def restart(self, time: float) -> Sequence[Item]:
-        """Start the countdown again after Esc."""
         self._since = None
         return []
 
@@ -479,8 +441,46 @@ class WaitActivity(_BesideTrials):
         self._ready = ready
 
     def handle(self, event: Event) -> Sequence[Item]:
-        """Take one event."""
         self._take_frame(event)
         if self._since is None or not self._ready():
             return []
         return self._end(self.name, event.time)
+
+
+class Scanner(Strict):
+    """Start by the trigger of a scanner or another machine."""
+
+    start: Literal["none", "session", "block"] = Field(
+        default="none",
+        description="what waits for a trigger: nothing; the session's first trial after practice "
+        "(again when it is resumed); that, and the first trial after each break",
+    )
+    key: KeyName = Field(
+        default="5",
+        description="key that the trigger presses; it starts the trials by hand as well",
+    )
+    port: str = Field(
+        default="",
+        description="serial port on which any byte but 0 is a trigger, such as /dev/ttyUSB0 or "
+        "COM3; empty: the key alone",
+    )
+    baud: int = Field(default=115200, gt=0, description="speed of that port, bits a second")
+
+
+class ScannerActivity(_BesideTrials):
+    """Waits for a trigger: a key, or a pulse of the port, at ``time``."""
+
+    name = "scanner"
+
+    def __init__(self, text: str, key: str) -> None:
+        self.scene, self.key = Page(text), key
+        self.time: float | None = None
+
+    def handle(self, event: Event) -> Sequence[Item]:
+        self._take_frame(event)
+        by = "key" if isinstance(event, KeyPress) and event.key == self.key else ""
+        by = "port" if isinstance(event, Pulse) else by
+        if not by or self._since is None or self.finished:
+            return []
+        self.time = event.time
+        return self._end("scanner_trigger", event.time, by=by)

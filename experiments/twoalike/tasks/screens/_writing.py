@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from twoalike.tasks.lettering import Letters, pieces
+from twoalike.stimuli.lettering import Letters, pieces
 
 LONGEST = 10_000
 """Characters of the longest answer."""

@@ -6,8 +6,7 @@
  * images; texts that its font makes wider than they may be are to be drawn smaller.
  */
 
-import { textHeight } from "./layout.js";
-import { hypot, round } from "./numeric.js";
+import { round, textHeight } from "./layout.js";
 
 const WIDE = [1.2, 2.5, 3.2, 2.0, 0.8, 3.0];
 /** Prompt, timer and images from the upper edge, counter, progress and images from the lower. */
@@ -25,9 +24,6 @@ const ANGLES = Float64Array.from({ length: N_ANGLES }, (_, at) => (at + 0.5) * S
 const COSINES = ANGLES.map(Math.cos);
 const SINES = ANGLES.map(Math.sin);
 
-/** @typedef {{x: number, y: number, width: number, height: number}} Box Centre and size. */
-/** @typedef {{x: number, y: number, angle: number}} Seat Pixels, and degrees. */
-/** @typedef {(text: string, height: number) => number} Measure Width of a line, px. */
 
 /** Circle or images do not fit the window. */
 export class NoRoomError extends Error {}
@@ -71,7 +67,7 @@ export class ArenaLayout {
 
   /** Whether a point in pixels is in the circle, by its recorded coordinates. */
   inside(x, y) {
-    return hypot(...this.toArena(x, y)) <= 0.5;
+    return Math.hypot(...this.toArena(x, y)) <= 0.5;
   }
 
   /** Nearest point in the window. */
@@ -117,9 +113,7 @@ export class ArenaLayout {
   /**
    * Seats for n images, evenly along each ring, counter-clockwise from the right.
    *
-   * @param {number} n
    * @param {number} rotation Degrees.
-   * @returns {Seat[]}
    */
   seats(n, rotation) {
     const seats = [];

@@ -7,7 +7,7 @@ const FRAME_PX = 12; // around an image that is shown large
 const READABLE = 4.5; // contrast of text
 const DIRECTIONS = ["left", "right", "up", "down"];
 
-/** Font of the page's texts measures their widths. @param {HTMLElement} root */
+/** Font of the page's texts measures their widths. */
 export function measureIn(root) {
   const context = document.createElement("canvas").getContext("2d");
   const family = getComputedStyle(root).fontFamily;
@@ -47,13 +47,6 @@ function moveTo(element, x, y) {
 }
 
 export class ArrangementView {
-  /**
-   * @param {HTMLElement} root
-   * @param {object} protocol
-   * @param {import("./arena.js").ArenaLayout} layout
-   * @param {Map<string, HTMLImageElement>} images
-   * @param {import("./fingers.js").Fingers} hands
-   */
   constructor(root, protocol, layout, images, hands) {
     Object.assign(this, { root, protocol, layout, images, hands });
     const { answers } = protocol;
@@ -126,7 +119,6 @@ export class ArrangementView {
     for (const [name, colour] of Object.entries(colours)) style.setProperty(name, colour);
   }
 
-  /** @param {(event: object, cause?: Event) => void} send */
   connect(send) {
     this.send = send;
   }

@@ -8,12 +8,21 @@
 
 import { countText, holds } from "./arena.js";
 import { GO_ON } from "./keys.js";
-import { round } from "./numeric.js";
+import { round } from "./layout.js";
 
 const FINE = 0.2; // step of an arrow key with Shift, times the step without
 
-/** @typedef {[number, number]} Point Pixels from the centre, y up. */
-/** @typedef {{kind: string, [field: string]: unknown}} Item */
+/**
+ * Trial to show.
+ *
+ * @typedef {object} Trial
+ * @property {number} trial_index Number in the run, from 1.
+ * @property {string[]} items Object ids.
+ * @property {number[]} order Seat of each item.
+ * @property {number} rotation Of the seats, degrees.
+ * @property {number|null} progress Share of the session that is over; null in practice.
+ * @property {Record<string, [number, number]>} [kept] Where a reload found images, arena units.
+ */
 
 export class Arrangement {
   #items = [];
@@ -23,16 +32,11 @@ export class Arrangement {
   #messageSince = null;
   #last = null;
 
-  /**
-   * @param {import("./arranging.js").ArrangementTrial} trial
-   * @param {object} protocol
-   * @param {import("./arena.js").ArenaLayout} layout
-   */
   constructor(trial, protocol, layout) {
     Object.assign(this, { trial, protocol, layout });
-    const ring = layout.seats(trial.items.length, trial.seats.rotation);
-    this.seats = trial.seats.order.map((seat) => ring[seat]);
-    /** Centres of the images. @type {Point[]} */
+    const ring = layout.seats(trial.items.length, trial.rotation);
+    this.seats = trial.order.map((seat) => ring[seat]);
+    /** Centres of the images. */
     this.places = this.#seatPlaces().map((seat, item) => {
       const kept = trial.kept?.[trial.items[item]];
       return kept ? layout.clamp(...layout.toPixels(...kept)) : seat;
@@ -43,7 +47,6 @@ export class Arrangement {
     this.handling = trial.items.map(() => {
       return { n_moves: 0, first_move: null, last_move: null, n_inspections: 0 };
     });
-    /** @type {"arranging"|"message"|"done"} */
     this.phase = "arranging";
     this.onset = null;
     this.plannedOnset = null;
@@ -53,7 +56,6 @@ export class Arrangement {
     this.look = null;
     /** What waits for a second press or is remarked on, and since when. */
     this.asked = null;
-    /** @type {Item|null} */
     this.result = null;
   }
 
@@ -173,7 +175,6 @@ export class Arrangement {
   /**
    * Take one event; a press that means nothing now changes nothing.
    *
-   * @param {{kind: string, time: number, [field: string]: unknown}} event
    * @returns {Item[]} Rows of what happened, and at the end the result.
    */
   handle(event) {
@@ -348,10 +349,6 @@ export class Arrangement {
       kind: "arrangement",
       trial_index: trial.trial_index,
       items: trial.items,
-      order: trial.seats.order,
-      rotation: trial.seats.rotation,
-      min_evidence: trial.min_evidence,
-      mean_evidence: trial.mean_evidence,
       onset: this.onset,
       planned_onset: this.plannedOnset,
       places: this.places.map((place) => layout.toArena(...place)),
@@ -372,7 +369,7 @@ export class Arrangement {
     const { held } = this;
     if (held && held.by !== "keyboard") return;
     this.#letGo(time);
-    const { order } = this.trial.seats;
+    const { order } = this.trial;
     let items = [...order.keys()].sort((a, b) => order[a] - order[b]);
     if (backwards) items.reverse();
     if (this.#taken !== null) {

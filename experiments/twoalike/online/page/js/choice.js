@@ -6,33 +6,6 @@
  * pointer) and `go_on` (the button of the page after the time limit).
  *
  * Times are seconds of the run's clock, points CSS pixels from the centre of the window, y up.
- *
- * @typedef {import("./layout.js").Layout} Layout
- * @typedef {{kind: string, time: number} & Record<string, any>} Event
- * @typedef {{kind: string} & Record<string, any>} Item
- *
- * @typedef {object} Trial  A trial as listed; `stimuli` in the order of the design.
- * @property {number} trial_index
- * @property {string} trial_type
- * @property {string[]} stimuli
- * @property {string[]} positions  Place of each of `stimuli`.
- * @property {number | null} [expected]  Number of the right answer, from 1, in practice.
- * @property {boolean} [anchored]  Whether the first of `stimuli` is a reference and no answer.
- *
- * @typedef {{position: string, method: string, response_time: number, key: string | null}} Answer
- * @typedef {{end: number, length: number, since: number}} Timer  Time that runs out.
- * @typedef {{kind: "fixation"}} Fixation
- * @typedef {{kind: "page", text: string, footer: string}} Page
- * @typedef {object} ImageRow
- * @property {"row"} kind
- * @property {(string | null)[]} images  Object ids by place; null leaves the place empty.
- * @property {string} prompt
- * @property {string[]} labels  By place, or none.
- * @property {Timer | null} until
- * @property {string} verdict  Line in place of the prompt after an answer in practice.
- * @property {string[]} marked  Objects shown in a frame.
- *
- * @typedef {Fixation | Page | ImageRow} Scene
  */
 
 import { GO_ON } from "./keys.js";
@@ -40,26 +13,18 @@ import { POSITIONS } from "./layout.js";
 
 const FOLLOWING = { fixation: "choice", choice: "message", feedback: "done" };
 
-/**
- * Keys of the images that can be chosen, by their place.
- * @param {any} protocol
- * @returns {Record<string, string[]>}
- */
+/** Keys of the images that can be chosen, by their place. */
 function answerKeys(protocol) {
   const answers = protocol.answers;
   if (answers.image_keys) {
-    const keys = /** @type {string[][]} */ (answers.image_keys);
+    const keys = answers.image_keys;
     return Object.fromEntries(keys.map((names, index) => [String(index + 1), names]));
   }
   const places = POSITIONS.filter((place) => place in answers);
   return Object.fromEntries(places.map((place) => [place, answers[place]]));
 }
 
-/**
- * Labels of the images at places of the screen; empty for one that is no answer.
- * @param {any} protocol
- * @param {string[]} places
- */
+/** Labels of the images at places of the screen; empty for one that is no answer. */
 export function labelsAt(protocol, places) {
   const named = Object.keys(answerKeys(protocol));
   return places.map((place) => protocol.texts.labels[named.indexOf(place)] ?? "");
@@ -68,7 +33,6 @@ export function labelsAt(protocol, places) {
 /** One trial; its result is given as soon as it is decided. */
 export class ChoiceMachine {
   /**
-   * @param {Trial} trial
    * @param {any} protocol  Protocol of the task, as JSON.
    * @param {Layout} layout  May be replaced when the window changes.
    */
@@ -80,7 +44,6 @@ export class ChoiceMachine {
     this.protocol = protocol;
     this.layout = layout;
     this.early = 0;
-    /** @type {Answer | null} */
     this.answer = null;
     this.interrupted = false;
     this.keys = answerKeys(protocol);
@@ -97,12 +60,10 @@ export class ChoiceMachine {
     this.onset = null;
     /** @type {number | null} Frame that they were scheduled for, s. */
     this.planned = null;
-    /** @type {number | null} */
     this.dropped = 0;
     this.#enter(this.protocol.timing.fixation_s > 0 ? "fixation" : "choice");
   }
 
-  /** @param {string} phase */
   #enter(phase) {
     this.phase = phase;
     /** @type {number | null} First frame of the phase, s. */
@@ -137,7 +98,7 @@ export class ChoiceMachine {
       : this.since + length;
   }
 
-  /** Cross, images, or what follows the choice. @returns {Scene} */
+  /** Cross, images, or what follows the choice. */
   get scene() {
     const texts = this.protocol.texts;
     if (this.phase === "fixation") return { kind: "fixation" };
@@ -159,7 +120,7 @@ export class ChoiceMachine {
     const kept = new Set([this.#picked, trial.anchored ? trial.stimuli[0] : null]);
     const left = this.row.map((name) => (kept.has(name) ? name : null));
     if (verdict === null) return row(left);
-    const marked = [trial.stimuli[/** @type {number} */ (trial.expected) - 1]];
+    const marked = [trial.stimuli[trial.expected - 1]];
     return verdict
       ? row(left, { verdict: protocol.texts.right, marked })
       : row(this.row, { verdict: protocol.texts.wrong, marked });
@@ -171,7 +132,6 @@ export class ChoiceMachine {
       : this.trial.stimuli[this.trial.positions.indexOf(this.answer.position)];
   }
 
-  /** @returns {Timer | null} */
   get #timer() {
     const timing = this.protocol.timing;
     const end = this.deadline;
@@ -200,11 +160,7 @@ export class ChoiceMachine {
     return this.#verdict === null ? timing.feedback_s : practice.feedback_s;
   }
 
-  /**
-   * Takes one event; a press that means nothing now changes nothing.
-   * @param {Event} event
-   * @returns {Item[]}
-   */
+  /** Takes one event; a press that means nothing now changes nothing. */
   handle(event) {
     const { onset, decided } = this;
     if (event.kind === "shown") {
@@ -214,7 +170,6 @@ export class ChoiceMachine {
       this.#letTimePass(event.time);
       this.#press(event);
     }
-    /** @type {Item[]} */
     const items = [];
     if (this.onset !== null && onset === null) {
       const detail = { trial_index: this.trial.trial_index };
@@ -224,11 +179,7 @@ export class ChoiceMachine {
     return items;
   }
 
-  /**
-   * Begins an open trial anew; ends a decided one.
-   * @param {number} time
-   * @returns {Item[]}
-   */
+  /** Begins an open trial anew; ends a decided one. */
   restart(time) {
     if (this.decided) {
       this.phase = "done";
@@ -240,7 +191,7 @@ export class ChoiceMachine {
     return [];
   }
 
-  /** Outcome of a decided trial. @returns {Item} */
+  /** Outcome of a decided trial. */
   result() {
     if (!this.decided || this.onset === null) {
       throw new Error(`trial ${this.trial.trial_index} is still open (${this.phase})`);
@@ -265,7 +216,6 @@ export class ChoiceMachine {
     return this.answer.response_time > flag_slow_s ? "slow" : null;
   }
 
-  /** @param {Event} event */
   #show(event) {
     const dropped = event.dropped ?? null;
     if (this.since === null) {
@@ -280,18 +230,14 @@ export class ChoiceMachine {
     }
   }
 
-  /** @param {number} time */
   #letTimePass(time) {
     const end = this.deadline;
     if (end !== null && time >= end) {
-      this.#enter(FOLLOWING[/** @type {"fixation" | "choice" | "feedback"} */ (this.phase)]);
+      this.#enter(FOLLOWING[this.phase]);
     }
   }
 
-  /**
-   * Takes the press of a key or of the pointer, as an answer or to turn the page.
-   * @param {Event} event
-   */
+  /** Takes the press of a key or of the pointer, as an answer or to turn the page. */
   #press(event) {
     const meaning = this.#meaning(event);
     if (meaning === null) return;
@@ -305,16 +251,11 @@ export class ChoiceMachine {
     }
   }
 
-  /** @param {string} place */
   #canAnswer(place) {
     return this.trial.positions.includes(place) && place in this.keys;
   }
 
-  /**
-   * Place that a press names, whether it turns a page, and how it was made.
-   * @param {Event} event
-   * @returns {{place: string | null, turns: boolean, method: string} | null}
-   */
+  /** Place that a press names, whether it turns a page, and how it was made. */
   #meaning(event) {
     if (event.kind === "key") {
       const found = Object.keys(this.keys).find((name) => this.keys[name].includes(event.key));
@@ -328,12 +269,6 @@ export class ChoiceMachine {
     return event.kind === "go_on" ? { place: null, turns: true, method: "" } : null;
   }
 
-  /**
-   * @param {number} time
-   * @param {string} position
-   * @param {string} method
-   * @param {string | null} key
-   */
   #choose(time, position, method, key) {
     const least = this.protocol.timing.minimum_rt_s;
     if (this.onset === null || time - this.onset < least) {
@@ -345,12 +280,7 @@ export class ChoiceMachine {
   }
 }
 
-/**
- * Scene of images at their places.
- * @param {(string | null)[]} images
- * @param {Partial<ImageRow>} [rest]
- * @returns {ImageRow}
- */
+/** Scene of images at their places. */
 function row(images, rest = {}) {
   const plain = { prompt: "", labels: [], until: null, verdict: "", marked: [] };
   return { kind: "row", images, ...plain, ...rest };

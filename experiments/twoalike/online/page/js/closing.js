@@ -20,14 +20,7 @@ export async function sendRest(root, texts, queue) {
   }
 }
 
-/**
- * Show how a session ended, with its codes.
- *
- * @param {HTMLElement} root
- * @param {object} texts
- * @param {{code: string|null, url: string|null, withdraw: string|null, reason?: string,
- *   download?: {name: string, text: string, needed: boolean}}} outcome
- */
+/** Show how a session ended, with its codes. */
 export function showEnd(root, texts, { code, url, withdraw, reason, download }) {
   const parts = paragraphs(texts[reason] ?? texts.closing);
   if (code) parts.push(make("p", {}, texts.code), codeLine(code), copyButton(texts, code));

@@ -2,7 +2,7 @@
  * The course of a session: what is shown, in which order, and the record of each step.
  *
  * The order is that of the window: a trial that follows a page begins with a countdown, a consent
- * that is declined ends the session, an arrangement depends on those before, and a page that
+ * that is declined ends the session, and a page that
  * welcomes back and the instruction come again before what is left.
  */
 
@@ -15,7 +15,7 @@
  * @property {{part: number, step: number}} at
  */
 
-const ANSWERED = { question: "answers", trial: "choice" };
+const ANSWERED = { question: "answers", trial: "choice", arrangement: "arrangement" };
 
 /** Whether a step is a page of the instruction. */
 const isInstruction = ({ kind, name }) => kind === "page" && name === "instruction";
@@ -30,27 +30,16 @@ function ending(time, reason) {
 
 export class Course {
   /**
-   * @param {object} parts
    * @param {object} parts.person Who takes part: steps by part.
-   * @param {Record<string, object>} parts.protocols
-   * @param {import("./keeper.js").Keeper} parts.keeper
-   * @param {object[]} [parts.results] Arrangements of the present part so far.
-   * @param {(step: object, protocol: object, results: object[]) => object} parts.arrange Makes
-   *   what chooses arrangements.
    * @param {(part: number, block: number) => Promise<object[]>} parts.askBlock Asks for steps.
-   * @param {(start: number) => {now: () => number}} parts.makeClock
    */
-  constructor({ person, protocols, keeper, results = [], arrange, askBlock, makeClock }) {
-    Object.assign(this, { person, protocols, keeper, results, arrange, askBlock, makeClock });
+  constructor({ person, protocols, keeper, askBlock, makeClock }) {
+    Object.assign(this, { person, protocols, keeper, askBlock, makeClock });
     this.clock = null;
     this.afterTrial = false;
   }
 
-  /**
-   * All that is shown; `next` takes what the present show has given: `{items}`.
-   *
-   * @returns {AsyncGenerator<Show, "completed"|"declined", {items: object[]}>}
-   */
+  /** All that is shown; `next` takes what the present show has given: `{items}`. */
   async *shows() {
     const { progress } = this.keeper;
     for (let { part } = progress; part < this.person.parts.length; part += 1) {
@@ -74,7 +63,7 @@ export class Course {
     this.afterTrial = false;
     const start = keeper.progress.step;
     await this.fetchBlocks(part, start);
-    let welcome = start > 0 || this.results.length > 0 || keeper.decided !== null;
+    let welcome = start > 0 || keeper.decided !== null;
     for (let step = start; step < this.steps.length; step += 1) {
       await this.fetchBlocks(part, step);
       const at = { part, step };
@@ -87,7 +76,6 @@ export class Course {
       welcome = false;
       if (yield* this.step(at)) return true;
     }
-    this.results = [];
     return false;
   }
 
@@ -108,8 +96,11 @@ export class Course {
   /** One step; returns whether it ends the session. */
   async *step(at) {
     const step = this.steps[at.step];
-    if (step.kind === "arrangements") return yield* this.arrangements(step, at);
-    if (step.kind === "trial") yield* this.showTrial({ kind: "trial", trial: step.trial, at });
+    const { kind } = step;
+    if (kind === "arrangement") {
+      const trial = { ...step.trial, kept: this.keeper.places };
+      yield* this.showTrial({ kind, trial, at });
+    } else if (kind === "trial") yield* this.showTrial({ kind, trial: step.trial, at });
     else yield* this.show({ kind: step.kind, step, at });
     return yield* this.finishStep(at);
   }
@@ -125,33 +116,8 @@ export class Course {
     const reason = declined ? "declined" : "completed";
     const end = last ? ending(this.clock.now(), reason) : [];
     const following = last ? { part: at.part + 1, step: 0 } : { part: at.part, step: at.step + 1 };
-    await keeper.commit(at, declined ? { ...this.over, reason } : following, { end });
+    await keeper.commit(at, declined ? { ...this.over, reason } : following, end);
     return declined;
-  }
-
-  /** All arrangements of a part, a record each. */
-  async *arrangements(step, at) {
-    const { keeper } = this;
-    const arranging = this.arrange(step, this.protocol, this.results);
-    const closed = keeper.decided;
-    if (closed?.kind === "arrangement") await this.keepArrangement(arranging, closed, at);
-    for (let next = arranging.next(); next !== null; next = arranging.next()) {
-      if (next.page) yield* this.show({ kind: "page", step: next.page, at });
-      const trial = { ...next.trial, kept: keeper.places };
-      yield* this.showTrial({ kind: "arrangement", trial, at });
-      await this.keepArrangement(arranging, keeper.decided, at);
-    }
-    const end = arranging.endNote();
-    const noted = keeper.items.some((item) => item.event === end?.event);
-    // It goes out with the record of the next step; a page may have been opened since.
-    if (end && !noted) keeper.take([{ ...end, time: Math.max(end.time, keeper.time) }]);
-    return false;
-  }
-
-  async keepArrangement(arranging, result, at) {
-    arranging.add(result);
-    this.results.push(result);
-    await this.keeper.commit(at, at, { result });
   }
 
   /** A trial, after a countdown if it follows a page. */

@@ -23,9 +23,7 @@ const SYSTEMS = [
 /**
  * Kind and version of browser and system, from what the browser says of itself.
  *
- * @param {string} userAgent
  * @param {number} [touchPoints] A tablet of Apple says that it is a computer; it has five.
- * @returns {{browser: string, browser_version: string, system: string, mobile: boolean}}
  */
 export function readUserAgent(userAgent, touchPoints = 0) {
   const found = BROWSERS.find(([, pattern]) => pattern.test(userAgent));
@@ -66,9 +64,6 @@ export function reworded(value, sentences) {
 /**
  * Describe the device as it is now.
  *
- * @param {object} known
- * @param {number|null} known.refreshHz
- * @param {{px_per_cm: number, distance_cm: number}|null} known.measured
  * @returns {object} `Device` of the records.
  */
 export function describeDevice({ refreshHz, measured }) {
@@ -105,7 +100,6 @@ export function lacking() {
  * Whether a window is large enough.
  *
  * @param {[number, number]} size Width and height of the window, CSS pixels.
- * @param {[number, number]} least
  * @param {[number, number]} screen Of the whole screen.
  * @returns {"fits"|"turn"|"enlarge"|"never"} What helps: turning the device, a larger window (or
  *   the full screen), or nothing.

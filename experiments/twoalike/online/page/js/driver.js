@@ -41,8 +41,6 @@
 import { Clock } from "./clock.js";
 import { belongsToControl, direction, keyName } from "./keys.js";
 
-/** @typedef {{kind: string, [field: string]: unknown}} Item */
-
 const SOON_S = 0.001; // a deadline that a frame misses by no more counts as reached
 const BUTTONS = { 0: "left", 2: "right" };
 const HELD = [1, 4, 2]; // bit of each button in `buttons`
@@ -53,11 +51,11 @@ const RATES_HZ = [20, 400];
 
 /** Refresh rate of the screen, Hz; null until it is measured or where it cannot be. */
 let refreshHz = null;
-/** Machines under way; the last one has the screen. @type {Run[]} */
+/** Machines under way; the last one has the screen. */
 const running = [];
-/** What everything waits for while nothing may go on. @type {Promise<unknown>|null} */
+/** What everything waits for while nothing may go on. */
 let gate = null;
-/** Called with items as they arise. @type {(items: Item[]) => void} */
+/** Called with items as they arise. */
 let listener = () => {};
 /** Whether the page has the keyboard. */
 let focused = true;
@@ -103,16 +101,12 @@ export function plannedFrame(due, shown, hz) {
   return hz ? shown - Math.max(0, Math.floor((shown - due + SOON_S) * hz)) / hz : shown;
 }
 
-/** Note for the log. @returns {Item} */
+/** Note for the log. */
 export function note(event, time, detail = {}) {
   return { kind: "note", event, time, detail };
 }
 
-/**
- * Tell what to do with items as they arise; `run` answers the same objects at the end.
- *
- * @param {(items: Item[]) => void} heard
- */
+/** Tell what to do with items as they arise; `run` answers the same objects at the end. */
 export function listen(heard) {
   listener = heard;
 }
@@ -120,9 +114,6 @@ export function listen(heard) {
 /**
  * Run a machine to its end.
  *
- * @param {object} machine
- * @param {object} view
- * @param {{root: HTMLElement, clock?: Clock}} where
  * @returns {Promise<Item[]>} What is to be kept.
  */
 export async function run(machine, view, { root, clock = new Clock() }) {
@@ -137,7 +128,6 @@ export async function run(machine, view, { root, clock = new Clock() }) {
  * @param {(under: {machine: object|null, keep: (items: Item[]) => void}) => Promise<void>} work
  *   What happens meanwhile; it may run a machine of its own, a countdown, unless `machine` is
  *   null: then none is under way, and the next one waits.
- * @returns {Promise<void>}
  */
 export async function interrupt(work) {
   const top = running.at(-1);

@@ -15,7 +15,6 @@ export class Fingers {
   #last = { x: 0, y: 0 };
 
   /**
-   * @param {import("./arrangement.js").Arrangement} machine
    * @param {boolean} magnifies Whether a long press means anything.
    */
   constructor(machine, magnifies) {
@@ -39,7 +38,7 @@ export class Fingers {
     return deadline === null ? long : Math.min(deadline, long);
   }
 
-  /** Take an event of the browser. @returns {import("./arrangement.js").Item[]} */
+  /** Take an event of the browser. */
   handle(event) {
     const items = this.#waited(event.time) ? this.#look(event.time) : [];
     const taken = this.#translated(event);

@@ -1,7 +1,6 @@
 /** The full screen of a browser; where there is none, the page stays as it is. */
 
 export class Fullscreen {
-  /** @param {HTMLElement} [element] */
   constructor(element = document.documentElement) {
     this.element = element;
     this.left = () => {};

@@ -9,7 +9,7 @@ import { divide } from "./records.js";
 
 const RESULTS = new Set(["choice", "arrangement"]);
 
-/** Latest time among items, s; 0 without any. @returns {number} */
+/** Latest time among items, s; 0 without any. */
 export function latest(items) {
   return items.reduce((time, item) => Math.max(time, endOf(item)), 0);
 }
@@ -21,9 +21,6 @@ function endOf({ kind, time, ending, values, onset = 0, answer }) {
 
 export class Keeper {
   /**
-   * @param {object} parts
-   * @param {object} parts.storage
-   * @param {{add: (records: object[]) => void}} parts.queue
    * @param {{session: string, protocol: string}} parts.head What every record of the session has.
    * @param {{n: number, part: number, step: number, time: number}} parts.progress How far it is.
    * @param {object[]} [parts.draft] Items of a step that was left unfinished.
@@ -52,11 +49,7 @@ export class Keeper {
     return Math.max(this.progress.time, latest(this.items));
   }
 
-  /**
-   * Take items as they arise; the same item is taken once.
-   *
-   * @param {object[]} items
-   */
+  /** Take items as they arise; the same item is taken once. */
   take(items) {
     const fresh = items.filter((item) => !this.known.has(item));
     if (!fresh.length) return;
@@ -88,10 +81,9 @@ export class Keeper {
    * @param {{part: number, step: number}} at Step that ends.
    * @param {{part: number, step: number, reason?: string}} next Where the session goes on; after
    *   an end, why it ended.
-   * @param {{result?: object|null, end?: object[]}} [more] Result of an arrangement; items that end
-   *   the part, which exist in its last record only.
+   * @param {object[]} [end] Items that end the part, which exist in its last record only.
    */
-  async commit(at, next, { result = null, end = [] } = {}) {
+  async commit(at, next, end = []) {
     await this.writing;
     const fresh = next.part !== at.part;
     const parts = divide([...this.items, ...end]);
@@ -99,7 +91,7 @@ export class Keeper {
     const records = parts.map((items, k) => ({ ...this.head, n: first + k, ...at, items }));
     const time = fresh ? 0 : this.time;
     const progress = { n: this.progress.n + parts.length, ...next, time };
-    await this.storage.commit({ records, progress, result, fresh });
+    await this.storage.commit({ records, progress });
     this.progress = progress;
     this.items = [];
     this.known.clear();

@@ -36,9 +36,6 @@ const TEXT_INPUTS = new Set(["text", "number", "search", "tel", "email", "url", 
  * Digits of the number pad are `num_1` and so on whether or not Num Lock is on; digits in the row
  * above the letters count by their place where the layout has other characters there, as on a
  * French keyboard.
- *
- * @param {{key: string, code?: string}} event
- * @returns {string|null}
  */
 export function keyName({ key, code = "" }) {
   const pad = /^Numpad(\d)$/.exec(code);
@@ -53,12 +50,7 @@ export function keyName({ key, code = "" }) {
   return letter ? letter[1].toLowerCase() : null;
 }
 
-/**
- * Direction of an arrow key, y up; null for other keys.
- *
- * @param {string} name
- * @returns {[number, number]|null}
- */
+/** Direction of an arrow key, y up; null for other keys. */
 export function direction(name) {
   return DIRECTIONS[name] ?? null;
 }
@@ -66,10 +58,6 @@ export function direction(name) {
 /**
  * Whether a key belongs to what has the focus: a field that is written in, or a button, link or
  * box that space or return operates.
- *
- * @param {string} name
- * @param {Element|null} target
- * @returns {boolean}
  */
 export function belongsToControl(name, target) {
   if (!target || typeof target.matches !== "function") return false;

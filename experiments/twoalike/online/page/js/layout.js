@@ -20,19 +20,34 @@
  * @property {(x: number, y: number) => string | null} hit  Place of the image at a point.
  */
 
-import { round } from "./numeric.js";
-
 /** Places of three images. */
 export const POSITIONS = ["left", "middle", "right"];
 
 const SMALLEST_TEXT = 16;
-/** Height in lines of text that prompt, labels and timer take; in a column, and between its images. */
+/**
+ * Height in lines of text that prompt, labels and timer take; in a column, and between its images.
+ */
 const LINES = 11;
 const COLUMN_LINES = 9;
 /** Images in each row of a grid, from the top, by their number. */
 const ROWS = { 3: [3], 4: [2, 2], 5: [3, 2], 6: [3, 3] };
 /** Height in lines of text of the label between two rows of a grid, or images of a column. */
 const LABEL = 1.6;
+
+/**
+ * Number rounded to decimals as Python rounds: by its exact value, halves to the even neighbour.
+ *
+ * @returns {number}  Never a negative zero.
+ */
+export function round(value, decimals = 0) {
+  // Only halves of 1/2^decimals are exactly between two such numbers.
+  const halves = value * 2 ** (decimals + 1);
+  if (Number.isInteger(halves) && halves % 2 !== 0) {
+    const below = Math.floor(value * 10 ** decimals);
+    return (below + (below % 2 === 0 ? 0 : 1)) / 10 ** decimals + 0;
+  }
+  return Number(value.toFixed(decimals)) + 0;
+}
 
 /**
  * Height of a line of text in CSS pixels.
@@ -45,8 +60,8 @@ export function textHeight(screen, size) {
 
 /**
  * CSS pixels across an object in the middle of the screen.
+ *
  * @param {number} degrees  Visual angle.
- * @param {Measured} measured
  */
 function degreesToPixels(degrees, measured) {
   const radians = (degrees * Math.PI) / 180;
@@ -56,10 +71,8 @@ function degreesToPixels(degrees, measured) {
 /**
  * Even side of an image's square, rounded down; a share of the width is at most `largest`, and in a
  * window higher than wide the whole width.
+ *
  * @param {any} images  The protocol's images.
- * @param {[number, number]} size
- * @param {number} largest
- * @param {Measured | null} measured
  */
 function imageSide(images, [width, height], largest, measured) {
   let side = images.image_px;
@@ -74,11 +87,6 @@ function imageSide(images, [width, height], largest, measured) {
   return Math.floor(side / 2) * 2;
 }
 
-/**
- * @param {Record<string, Point>} centres
- * @param {number} image
- * @returns {(x: number, y: number) => string | null}
- */
 function hitter(centres, image) {
   return (x, y) => {
     for (const [place, [cx, cy]] of Object.entries(centres)) {
@@ -98,14 +106,7 @@ function byPlace(places, value) {
   return Object.fromEntries(places.map((place) => [place, value(place)]));
 }
 
-/**
- * Side of the largest of three images that fit a window.
- * @param {any} images
- * @param {[number, number]} size
- * @param {number} text
- * @param {number} gap
- * @param {boolean} column
- */
+/** Side of the largest of three images that fit a window. */
 function largestOfThree(images, [width, height], text, gap, column) {
   if (column) return Math.min(width, (height - COLUMN_LINES * text - 2 * gap) / 3);
   const free = height - LINES * text;
@@ -117,10 +118,6 @@ function largestOfThree(images, [width, height], text, gap, column) {
 
 /**
  * Three images side by side, one above the other in a window higher than wide, or in a triangle.
- * @param {any} protocol
- * @param {[number, number]} size
- * @param {Measured | null} measured
- * @returns {Layout}
  */
 function layOutThree(protocol, size, measured) {
   const images = protocol.images;
@@ -139,7 +136,7 @@ function layOutThree(protocol, size, measured) {
   const centres = byPlace(POSITIONS, (place) => {
     const along = (POSITIONS.indexOf(place) - 1) * pitch;
     const y = Math.floor(drop / 2) - (along === 0 ? drop : 0);
-    return /** @type {Point} */ (column ? [0, -along] : [along, y]);
+    return column ? [0, -along] : [along, y];
   });
   const heights = Object.values(centres).map(([, y]) => y);
   const away = image / 2 + (column ? 0.8 : 1.6) * text;
@@ -155,7 +152,7 @@ function layOutThree(protocol, size, measured) {
     centres,
     labels: byPlace(POSITIONS, (place) => {
       const [x, y] = centres[place];
-      return /** @type {Point} */ ([x, drop > 0 && x !== 0 ? y + away : y - away]);
+      return [x, drop > 0 && x !== 0 ? y + away : y - away];
     }),
     label_widths: byPlace(
       POSITIONS,
@@ -171,25 +168,23 @@ function layOutThree(protocol, size, measured) {
 
 /**
  * Centres in rows, or on the smallest circle on which no two images are closer than in rows.
- * @param {any} images
- * @param {number} n
+ *
  * @param {number} across  From one centre to the next in a row.
  * @param {number} down  From one row to the next.
- * @returns {Point[]}
  */
 function looseCentres(images, n, across, down) {
   if (images.layout !== "ring") {
-    const rows = ROWS[/** @type {3 | 4 | 5 | 6} */ (n)];
+    const rows = ROWS[n];
     return rows.flatMap((length, row) =>
       Array.from({ length }, (_, column) => {
         const x = (column - (length - 1) / 2) * across;
-        return /** @type {Point} */ ([x, ((rows.length - 1) / 2 - row) * down]);
+        return [x, ((rows.length - 1) / 2 - row) * down];
       }),
     );
   }
   const ring = Array.from({ length: n }, (_, place) => {
     const angle = Math.PI / 2 - (2 * Math.PI * place) / n;
-    return /** @type {Point} */ ([Math.cos(angle), Math.sin(angle)]);
+    return [Math.cos(angle), Math.sin(angle)];
   });
   let radius = 0;
   ring.forEach(([x, y], first) => {
@@ -201,14 +196,7 @@ function looseCentres(images, n, across, down) {
   return ring.map(([x, y]) => [radius * x, radius * y]);
 }
 
-/**
- * Centres of images of a side, the whole in the middle; width and height of the whole.
- * @param {any} images
- * @param {number} n
- * @param {number} side
- * @param {number} text
- * @returns {{centres: Point[], extent: [number, number]}}
- */
+/** Centres of images of a side, the whole in the middle; width and height of the whole. */
 function gridCentres(images, n, side, text) {
   const gap = images.gap_px;
   const below = gap + round(LABEL * text);
@@ -224,13 +212,7 @@ function gridCentres(images, n, side, text) {
   };
 }
 
-/**
- * Side of the largest images on a grid or in a ring that fit; 0 if none do.
- * @param {any} images
- * @param {number} n
- * @param {[number, number]} room
- * @param {number} text
- */
+/** Side of the largest images on a grid or in a ring that fit; 0 if none do. */
 function largestOnGrid(images, n, room, text) {
   let [low, high] = [0, Math.max(0, ...room)];
   while (low < high) {
@@ -242,14 +224,7 @@ function largestOnGrid(images, n, room, text) {
   return low;
 }
 
-/**
- * Three to six images on a grid or in a ring.
- * @param {any} protocol
- * @param {[number, number]} size
- * @param {number} n
- * @param {Measured | null} measured
- * @returns {Layout}
- */
+/** Three to six images on a grid or in a ring. */
 function layOutGrid(protocol, size, n, measured) {
   const images = protocol.images;
   const text = textHeight(protocol.screen, size);
@@ -268,7 +243,7 @@ function layOutGrid(protocol, size, n, measured) {
     centres,
     labels: byPlace(places, (place) => {
       const [x, y] = centres[place];
-      return /** @type {Point} */ ([x, y - image / 2 - 1.2 * text]);
+      return [x, y - image / 2 - 1.2 * text];
     }),
     label_widths: byPlace(places, () => image),
     prompt_y,

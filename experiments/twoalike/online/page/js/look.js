@@ -3,17 +3,13 @@
  * and texts with headings and paragraphs.
  */
 
-import { textHeight } from "./layout.js";
-import { round } from "./numeric.js";
+import { round, textHeight } from "./layout.js";
 
-/** @typedef {{background: string, foreground: string, accent: string}} Screen */
-
-/** @param {string} colour */
 function channels(colour) {
   return [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16) / 255);
 }
 
-/** Relative luminance of an sRGB colour, 0 to 1. @param {string} colour */
+/** Relative luminance of an sRGB colour, 0 to 1. */
 export function luminance(colour) {
   const [red, green, blue] = channels(colour).map((c) =>
     c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4,
@@ -21,23 +17,14 @@ export function luminance(colour) {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }
 
-/**
- * Colour `share` of the way from the first to the second.
- * @param {string} first
- * @param {string} second
- * @param {number} share
- */
+/** Colour `share` of the way from the first to the second. */
 export function between(first, second, share) {
   const other = channels(second);
   const mixed = channels(first).map((c, at) => (1 - share) * c + share * other[at]);
   return `#${mixed.map((c) => round(255 * c).toString(16).padStart(2, "0")).join("")}`;
 }
 
-/**
- * Sets the colours of an element and all in it.
- * @param {HTMLElement} element
- * @param {Screen} screen
- */
+/** Sets the colours of an element and all in it. */
 function setColours(element, { background, foreground, accent }) {
   const light = luminance(background) > luminance(foreground);
   const colours = {
@@ -53,8 +40,7 @@ function setColours(element, { background, foreground, accent }) {
 
 /**
  * Sets the height of text and the thickness of rims in a window.
- * @param {HTMLElement} element
- * @param {{text_fraction: number}} screen
+ *
  * @param {[number, number]} size  Width and height of the window in CSS pixels.
  */
 export function setText(element, screen, size) {
@@ -63,13 +49,7 @@ export function setText(element, screen, size) {
   element.style.setProperty("--thick", `${Math.max(2, Math.round(text / 14))}px`);
 }
 
-/**
- * Makes an element.
- * @param {string} name
- * @param {Record<string, string>} [attributes]
- * @param {...(Node | string)} children
- * @returns {HTMLElement}
- */
+/** Makes an element. */
 export function make(name, attributes = {}, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
@@ -77,11 +57,7 @@ export function make(name, attributes = {}, ...children) {
   return element;
 }
 
-/**
- * Makes the root of what a plugin shows; it fills the window.
- * @param {HTMLElement} parent
- * @param {any} protocol
- */
+/** Makes the root of what is shown; it fills the window. */
 export function makeRoot(parent, protocol) {
   const root = make("div", { class: "twoalike", lang: protocol.language });
   setColours(root, protocol.screen);
@@ -89,7 +65,7 @@ export function makeRoot(parent, protocol) {
   return root;
 }
 
-/** Lines with breaks between them. @param {string[]} lines */
+/** Lines with breaks between them. */
 function broken(lines) {
   return lines.flatMap((line, at) => (at ? [make("br"), line] : [line]));
 }
@@ -97,13 +73,9 @@ function broken(lines) {
 /**
  * Headings and paragraphs of a text: a line that begins with # and a space is a heading, an empty
  * line begins a paragraph, and any other line end begins a line.
- * @param {string} text
- * @returns {HTMLElement[]}
  */
 export function paragraphs(text) {
-  /** @type {HTMLElement[]} */
   const found = [];
-  /** @type {string[]} */
   let lines = [];
   const close = () => {
     if (lines.length) found.push(make("p", { dir: "auto" }, ...broken(lines)));
@@ -121,8 +93,8 @@ export function paragraphs(text) {
 
 /**
  * Bar that is full to a share.
+ *
  * @param {string} role  `progressbar` or, for one that only repeats what time does, `none`.
- * @returns {{element: HTMLElement, fill: (share: number) => void}}
  */
 export function makeBar(role) {
   const full = make("div", { class: "full" });
@@ -134,35 +106,14 @@ export function makeBar(role) {
 }
 
 /**
- * Decoded pictures by id.
- * @param {Map<string, HTMLImageElement> | Record<string, string> | null} images  Decoded already,
- *   or the address of each; without one, an id is the address.
- * @param {readonly (string | null)[]} ids
- * @returns {Promise<Map<string, HTMLImageElement>>}
- */
-export async function decoded(images, ids) {
-  if (images instanceof Map) return images;
-  const names = ids.filter((id) => id !== null);
-  const loading = names.map(async (id) => {
-    const image = new Image();
-    image.src = images?.[id] ?? id;
-    await image.decode();
-    return /** @type {[string, HTMLImageElement]} */ ([id, image]);
-  });
-  return new Map(await Promise.all(loading));
-}
-
-/**
  * The picture of an object, ready to be put into the page; its id is not in it.
  *
  * A picture that is in the page already is copied.
- * @param {Map<string, HTMLImageElement>} images
- * @param {string} id
  */
 export function picture(images, id) {
   const found = images.get(id);
   if (!found) throw new Error(`the page has no image of ${id}`);
-  const image = found.isConnected ? /** @type {HTMLImageElement} */ (found.cloneNode()) : found;
+  const image = found.isConnected ? found.cloneNode() : found;
   image.alt = "";
   image.decoding = "sync";
   image.draggable = false;
@@ -172,12 +123,11 @@ export function picture(images, id) {
 
 /**
  * Even width and height of a picture that is fitted into a square.
- * @param {HTMLImageElement} image
+ *
  * @param {number} side  Of the square.
- * @returns {[number, number]}
  */
 export function fitted(image, side) {
   const scale = side / Math.max(image.naturalWidth, image.naturalHeight);
-  const even = (/** @type {number} */ length) => Math.max(2, Math.round((length * scale) / 2) * 2);
+  const even = (length) => Math.max(2, Math.round((length * scale) / 2) * 2);
   return [even(image.naturalWidth), even(image.naturalHeight)];
 }

@@ -5,7 +5,6 @@
  * preview of a link takes nobody's place.
  */
 
-import { Arranging } from "./arranging.js";
 import { measureScreen } from "./card.js";
 import { Clock } from "./clock.js";
 import { sendRest, showEnd, showWithdrawal } from "./closing.js";
@@ -134,7 +133,7 @@ class Page {
     const { session, queue } = await this.makeSession(entered, { refreshHz, measured });
     this.watch(session);
     queue.start();
-    const reason = await session.run(globalThis.initJsPsych);
+    const reason = await session.run();
     await this.end(entered, queue, reason);
   }
 
@@ -177,7 +176,7 @@ class Page {
     const { study, storage, transport, texts, root, reach } = this;
     const { token, person } = entered;
     const where = whereToGoOn(this.saved, entered);
-    const { progress, records, results, draft } = where;
+    const { progress, records, draft } = where;
     if (!where.here) await storage.rewind(where);
     this.pause = new Pause();
     const queue = new Queue({
@@ -196,12 +195,14 @@ class Page {
       person: worded(person),
       protocols: worded(study.protocols),
       keeper,
-      results,
-      arrange: (step, protocol, done) => new Arranging(step, protocol, done),
       askBlock: async (part, block) => {
+        const kept = await storage.block(part, block);
+        if (kept) return worded(kept);
         await queue.drained(); // what was answered so far decides about it
         const ask = () => transport.block(token, part, block);
-        return worded((await persist(ask, { tell: reach })).steps);
+        const { steps } = await persist(ask, { tell: reach, pause: this.pause });
+        await storage.keepBlock(part, block, steps);
+        return worded(steps);
       },
       makeClock: (start) => new Clock(start),
     });

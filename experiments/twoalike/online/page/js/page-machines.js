@@ -5,9 +5,6 @@
  * Views send further events: `read` (the end of the text has been in view), `go_on` (the button
  * of a page), `pick` and `toggle` (an option, by its number from 0), `entered` (the text written so
  * far) and `confirm` (the button that ends an answer).
- *
- * @typedef {import("./choice.js").Event} Event
- * @typedef {import("./choice.js").Item} Item
  */
 
 import { GO_ON } from "./keys.js";
@@ -25,27 +22,19 @@ class BesideTrials {
   /** @type {number | null} First frame, s. */
   since = null;
 
-  /** @type {number | null} */
   get deadline() {
     return null;
   }
 
-  /** What was shown or typed is still there after an interruption. @returns {Item[]} */
+  /** What was shown or typed is still there after an interruption. */
   restart() {
     return [];
   }
 
-  /** @param {Event} event */
   takeFrame(event) {
     if (event.kind === "shown") this.since ??= event.time;
   }
 
-  /**
-   * @param {string} name
-   * @param {number} time
-   * @param {Record<string, string>} [detail]
-   * @returns {Item[]}
-   */
   end(name, time, detail = {}) {
     this.finished = true;
     const shown = this.since === null ? 0 : Math.round((time - this.since) * 1e4) / 1e4;
@@ -80,10 +69,6 @@ export class PageMachine extends BesideTrials {
     return this.read && this.since !== null && time - this.since >= this.step.minimum_s;
   }
 
-  /**
-   * @param {Event} event
-   * @returns {Item[]}
-   */
   handle(event) {
     this.takeFrame(event);
     if (event.kind === "read") this.read = true;
@@ -95,23 +80,17 @@ export class PageMachine extends BesideTrials {
   }
 }
 
-/**
- * Decimal digits of any script as 0 to 9: keyboards of phones write those of their language.
- * @param {string} text
- */
+/** Decimal digits of any script as 0 to 9: keyboards of phones write those of their language. */
 function plainDigits(text) {
   return text.replace(/\p{Nd}/gu, (sign) => {
-    const code = /** @type {number} */ (sign.codePointAt(0));
+    const code = sign.codePointAt(0);
     let value = 0;
     while (/\p{Nd}/u.test(String.fromCodePoint(code - value - 1))) value += 1;
     return String(value % 10);
   });
 }
 
-/**
- * Text without characters that cannot be seen; lines stay apart.
- * @param {string} text
- */
+/** Text without characters that cannot be seen; lines stay apart. */
 function visible(text) {
   return text.replace(/[\t\p{Zs}]/gu, " ").replace(/[^\P{C}\n]|[\p{Zl}\p{Zp}]/gu, "");
 }
@@ -129,7 +108,7 @@ export function readAnswer(kind, entry) {
   if (kind === "long_text") return visible(entry);
   if (kind === "text") return text;
   const digits = plainDigits(text);
-  const [low, high] = RANGES[/** @type {"age"} */ (kind)];
+  const [low, high] = RANGES[kind];
   const value = /^[+-]?\d{1,9}$/.test(digits) ? Number(digits) + 0 : NaN; // not -0
   if (!(value >= low && value <= high)) throw new RangeError(`no number from ${low} to ${high}`);
   return kind === "age" ? Math.min(value, OLDEST_AGE) : value;
@@ -142,14 +121,12 @@ export class QuestionMachine extends BesideTrials {
   remark = "";
   /** @type {Set<number>} Options that are ticked, from 0. */
   marked = new Set();
-  /** @type {string | number | string[] | null} */
   answer = null;
   /** @type {number | null} Option that was chosen, from 0. */
   chosen = null;
 
   /**
    * @param {any} step  A QuestionStep as JSON.
-   * @param {any} protocol
    */
   constructor(step, protocol) {
     super();
@@ -170,10 +147,6 @@ export class QuestionMachine extends BesideTrials {
     return this.read && this.since !== null && time - this.since >= this.minimum;
   }
 
-  /**
-   * @param {Event} event
-   * @returns {Item[]}
-   */
   handle(event) {
     this.takeFrame(event);
     if (event.kind === "read") this.read = true;
@@ -185,10 +158,6 @@ export class QuestionMachine extends BesideTrials {
     return this.mayAnswer(event.time) ? this.#take(event) : [];
   }
 
-  /**
-   * @param {Event} event
-   * @returns {Item[]}
-   */
   #take(event) {
     const { question } = this.step;
     const enters = event.kind === "key" && ["return", "num_enter"].includes(event.key);
@@ -208,10 +177,7 @@ export class QuestionMachine extends BesideTrials {
     return [];
   }
 
-  /**
-   * Option that an event names, from 0.
-   * @param {Event} event
-   */
+  /** Option that an event names, from 0. */
   #option(event) {
     let option = null;
     if (event.kind === "pick" || event.kind === "toggle") option = event.option;
@@ -221,10 +187,6 @@ export class QuestionMachine extends BesideTrials {
     return option !== null && option < this.step.options.length ? option : null;
   }
 
-  /**
-   * @param {number} time
-   * @returns {Item[]}
-   */
   #enter(time) {
     let answer = null;
     if (this.step.question === "choices") {
@@ -235,7 +197,7 @@ export class QuestionMachine extends BesideTrials {
         answer = readAnswer(this.step.question, this.entry);
       } catch (error) {
         if (!(error instanceof RangeError)) throw error;
-        const [low, high] = RANGES[/** @type {"age"} */ (this.step.question)];
+        const [low, high] = RANGES[this.step.question];
         const { needs_number: words } = this.texts;
         this.remark = words.replaceAll("{low}", String(low)).replaceAll("{high}", String(high));
         return [];
@@ -248,11 +210,6 @@ export class QuestionMachine extends BesideTrials {
     return this.#done(answer, time);
   }
 
-  /**
-   * @param {string | number | string[] | null} answer
-   * @param {number} time
-   * @returns {Item[]}
-   */
   #done(answer, time) {
     this.answer = answer;
     this.finished = true;
@@ -271,7 +228,6 @@ export class QuestionMachine extends BesideTrials {
 export class Countdown extends BesideTrials {
   /**
    * @param {string} text  Above the number.
-   * @param {number} seconds
    */
   constructor(text, seconds) {
     super();
@@ -287,17 +243,12 @@ export class Countdown extends BesideTrials {
     return this.since === null ? null : this.since + this.seconds;
   }
 
-  /**
-   * @param {Event} event
-   * @returns {Item[]}
-   */
   handle(event) {
     this.takeFrame(event);
     const over = event.kind !== "shown" && this.deadline !== null && event.time >= this.deadline;
     return over ? this.end("ready", event.time) : [];
   }
 
-  /** @returns {Item[]} */
   restart() {
     this.since = null;
     return [];

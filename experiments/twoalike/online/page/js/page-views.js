@@ -14,22 +14,14 @@ const PAGE = 0.9;
 const MOST_HEIGHT = 0.28;
 let count = 0;
 
-/** @typedef {(event: {kind: string} & Record<string, unknown>, cause?: Event) => void} Send */
-
 /** A column of text that scrolls, above lines that stay. */
 class TextView {
   /** Browsers scroll by the usual keys. */
   keys = new Set();
-  /** @type {Send} */
   send = () => {};
   /** Whether the end of the text has been in view. */
   wasRead = false;
 
-  /**
-   * @param {HTMLElement} root
-   * @param {any} protocol
-   * @param {string} text
-   */
   constructor(root, protocol, text) {
     this.root = root;
     this.protocol = protocol;
@@ -44,16 +36,11 @@ class TextView {
     root.replaceChildren(this.scroller, this.foot);
   }
 
-  /** @param {Send} send */
   connect(send) {
     this.send = send;
   }
 
-  /**
-   * Sets the text larger if it fits then; makes a longer one scroll.
-   * @param {number} width
-   * @param {number} height
-   */
+  /** Sets the text larger if it fits then; makes a longer one scroll. */
   resize(width, height) {
     setText(this.root, this.protocol.screen, [width, height]);
     this.fit(width, height);
@@ -62,10 +49,9 @@ class TextView {
     this.scroller.tabIndex = this.scrolls ? 0 : -1;
   }
 
-  /** Fits pictures into a window. @param {number} width @param {number} height */
+  /** Fits pictures into a window. */
   fit(width, height) {}
 
-  /** @returns {boolean} */
   get scrolls() {
     return this.scroller.scrollHeight > this.scroller.clientHeight + SLACK;
   }
@@ -82,7 +68,7 @@ class TextView {
 
 /**
  * A button of the page; it looks as if it cannot be pressed until that counts.
- * @param {string} words
+ *
  * @param {string} name  For those who cannot see it.
  */
 function makeButton(words, name) {
@@ -93,16 +79,12 @@ function makeButton(words, name) {
 /** A page of text, with example images, progress, and the button that turns it. */
 export class PageView extends TextView {
   /**
-   * @param {HTMLElement} root
-   * @param {any} protocol
    * @param {any} step  A PageStep as JSON; only `text` is needed.
-   * @param {Map<string, HTMLImageElement>} images
-   * @param {(time: number) => boolean} mayLeave
    */
   constructor(root, protocol, step, images, mayLeave) {
     super(root, protocol, step.text);
     this.mayLeave = mayLeave;
-    this.pictures = (step.images ?? []).map((/** @type {string} */ id) => picture(images, id));
+    this.pictures = (step.images ?? []).map((id) => picture(images, id));
     if (this.pictures.length) {
       this.column.append(make("div", { class: "examples" }, ...this.pictures));
     }
@@ -116,20 +98,18 @@ export class PageView extends TextView {
     this.scroller.focus({ preventScroll: true });
   }
 
-  /** Goes on, in a long text to its next lines. @param {Event} event */
+  /** Goes on, in a long text to its next lines. */
   #press(event) {
     if (this.wasRead) this.send({ kind: "go_on" }, event);
     else this.scroller.scrollBy({ top: PAGE * this.scroller.clientHeight });
   }
 
-  /** @param {number} width @param {number} height */
   fit(width, height) {
     const n = this.pictures.length;
     const side = Math.round(Math.min(width / (n + 2), MOST_HEIGHT * height) / 2) * 2;
     for (const image of this.pictures) [image.width, image.height] = fitted(image, side);
   }
 
-  /** @param {number} time */
   frame(time) {
     this.watch();
     const arrow = this.wasRead ? this.arrow : "↓";
@@ -138,7 +118,7 @@ export class PageView extends TextView {
   }
 }
 
-/** Bar and caption of a page. @param {any} step @returns {HTMLElement[]} */
+/** Bar and caption of a page. */
 function progress(step) {
   const [done, total] = step.progress;
   const bar = makeBar("progressbar");
@@ -152,28 +132,22 @@ function progress(step) {
 /** A question with its answers below the text. */
 export class QuestionView extends TextView {
   /**
-   * @param {HTMLElement} root
-   * @param {any} protocol
    * @param {any} step  A QuestionStep as JSON.
-   * @param {import("./page-machines.js").QuestionMachine} machine
    */
   constructor(root, protocol, step, machine) {
     super(root, protocol, step.text);
     this.step = step;
     this.machine = machine;
-    /** @type {HTMLElement[]} */
     this.buttons = [];
-    /** @type {HTMLInputElement[]} */
     this.boxes = [];
     this.remark = make("p", { class: "remark", role: "alert", id: `${this.id}-remark` });
     const texts = protocol.texts;
     const footers = { choice: texts.choose, choices: texts.choose_several, long_text: texts.write };
-    const footer = footers[/** @type {"choice"} */ (step.question)] ?? texts.enter;
+    const footer = footers[step.question] ?? texts.enter;
     this.column.append(...this.#answers());
     this.foot.append(make("p", { class: "footer keys-only" }, footer));
   }
 
-  /** @returns {HTMLElement[]} */
   #answers() {
     if (this.step.question === "choice") {
       return [this.#options((option, label) => this.#push(option, label))];
@@ -193,12 +167,8 @@ export class QuestionView extends TextView {
     return [form];
   }
 
-  /**
-   * @param {(option: number, label: Node[]) => HTMLElement} answer
-   * @returns {HTMLElement}
-   */
   #options(answer) {
-    const made = this.step.options.map((/** @type {string} */ words, /** @type {number} */ at) => {
+    const made = this.step.options.map((words, at) => {
       const seen = { class: "number keys-only", "aria-hidden": "true" };
       const number = make("span", seen, String(at + 1));
       return answer(at, [number, make("span", { dir: "auto" }, words)]);
@@ -206,7 +176,6 @@ export class QuestionView extends TextView {
     return make("div", { class: "options", role: "group", "aria-labelledby": this.id }, ...made);
   }
 
-  /** @param {number} option @param {Node[]} label */
   #push(option, label) {
     const words = make("span", { class: "label" }, ...label);
     const button = make("button", { type: "button", class: "option", "data-own": "" }, words);
@@ -215,9 +184,8 @@ export class QuestionView extends TextView {
     return button;
   }
 
-  /** @param {number} option @param {Node[]} label */
   #box(option, label) {
-    const box = /** @type {HTMLInputElement} */ (make("input", { type: "checkbox" }));
+    const box = make("input", { type: "checkbox" });
     box.addEventListener("change", (event) => {
       this.send({ kind: "toggle", option }, event);
       box.checked = this.machine.marked.has(option); // too early, it does not count
@@ -227,20 +195,17 @@ export class QuestionView extends TextView {
     return make("label", { class: "option", "data-own": "" }, words);
   }
 
-  /** @returns {HTMLElement} */
   #entry() {
     const kind = this.step.question;
     const long = kind === "long_text";
-    const field = /** @type {HTMLInputElement} */ (
-      make(long ? "textarea" : "input", {
+    const field = make(long ? "textarea" : "input", {
         class: "entry",
         "data-own": "",
         "aria-labelledby": this.id,
         "aria-describedby": this.remark.id,
         autocomplete: "off",
         maxlength: String(long ? LONGEST.long_text : LONGEST.text),
-      })
-    );
+      });
     if (long) field.setAttribute("rows", "7");
     else field.type = "text";
     if (kind === "age" || kind === "number") field.inputMode = "numeric";
@@ -251,7 +216,6 @@ export class QuestionView extends TextView {
     return field;
   }
 
-  /** @param {{remark: string, marked: number[]}} scene */
   draw(scene) {
     this.remark.textContent = scene.remark;
     this.field?.setAttribute("aria-invalid", String(scene.remark !== ""));
@@ -262,7 +226,6 @@ export class QuestionView extends TextView {
     first.focus({ preventScroll: true });
   }
 
-  /** @param {number} time */
   frame(time) {
     this.watch();
     const waits = String(!this.machine.mayAnswer(time));
@@ -272,10 +235,6 @@ export class QuestionView extends TextView {
 
 /** A word above the seconds left. */
 export class CountdownView {
-  /**
-   * @param {HTMLElement} root
-   * @param {{text_fraction: number}} [screen]
-   */
   constructor(root, screen = { text_fraction: 0.026 }) {
     this.root = root;
     this.screen = screen;
@@ -285,19 +244,16 @@ export class CountdownView {
     root.replaceChildren(this.word, this.number);
   }
 
-  /** @param {number} width @param {number} height */
   resize(width, height) {
     setText(this.root, this.screen, [width, height]);
   }
 
-  /** @param {{text: string, length: number, end: number | null}} scene */
   draw(scene) {
     this.scene = scene;
     this.word.textContent = scene.text;
     this.#count(scene.length);
   }
 
-  /** @param {number} time */
   frame(time) {
     if (this.scene && this.scene.end !== null) this.#count(this.scene.end - time);
   }

@@ -12,10 +12,6 @@ export function filled(text, values) {
 /**
  * Show a panel in place of what is on the page; its heading is the page's title, for those who
  * hear it.
- *
- * @param {HTMLElement} root
- * @param {...Node} children
- * @returns {HTMLElement}
  */
 export function panel(root, ...children) {
   const heading = make("h1", { class: "heard" }, document.title);
@@ -24,7 +20,7 @@ export function panel(root, ...children) {
   return made;
 }
 
-/** A layer over the whole page. @returns {HTMLElement} */
+/** A layer over the whole page. */
 export function cover() {
   const made = make("div", { class: "cover" });
   document.body.append(made);
@@ -34,9 +30,6 @@ export function cover() {
 /**
  * Show something over everything else, until the function that is returned is called: no key
  * closes it.
- *
- * @param {...Node} children
- * @returns {() => void}
  */
 export function showOver(...children) {
   const dialog = make("dialog", { class: "dialog" }, ...children);
@@ -55,7 +48,6 @@ export function showOver(...children) {
 /**
  * Ask for a press of a button, over everything else.
  *
- * @param {string} text
  * @param {string} label Of the button.
  * @param {() => Promise<unknown>} [pressed] Called while the press is being handled.
  */
@@ -94,7 +86,6 @@ export async function waitOver(text) {
 
 /** The line at the lower edge that says quietly how things are. */
 export class Status {
-  /** @param {HTMLElement} line */
   constructor(line) {
     this.line = line;
     this.words = new Map();
@@ -104,7 +95,6 @@ export class Status {
    * Say something, or no longer.
    *
    * @param {string} about What it is about; one text each, the latest is shown.
-   * @param {string|null} text
    */
   say(about, text) {
     this.words.delete(about);

@@ -1,6 +1,4 @@
-/**
- * Images of a session: loaded ahead, and decoded before the step that shows them.
- */
+/** Images of a session: loaded ahead, and decoded before the step that shows them. */
 
 import { persist } from "./records.js";
 import { Unreachable } from "./transports.js";
@@ -10,7 +8,6 @@ const AT_ONCE = 4;
 export class Pictures {
   /**
    * @param {Record<string, {file: string}>} files By object id.
-   * @param {object} [how]
    * @param {(file: string) => Promise<HTMLImageElement>} [how.load] Loads and decodes one.
    * @param {(done: number, total: number) => void} [how.tell] Told how far the loading is; also
    *   that all is there.
@@ -18,7 +15,7 @@ export class Pictures {
    */
   constructor(files, { load = loadImage, tell = () => {}, reach = () => {} } = {}) {
     Object.assign(this, { files, load, tell, reach });
-    /** Decoded images by object id. @type {Map<string, HTMLImageElement>} */
+    /** Decoded images by object id. */
     this.images = new Map();
     this.loading = new Map();
     this.later = [];
@@ -77,7 +74,6 @@ export class Pictures {
  * Load and decode an image.
  *
  * @param {string} file Address, relative to the page.
- * @returns {Promise<HTMLImageElement>}
  */
 async function loadImage(file) {
   const image = new Image();

@@ -21,7 +21,6 @@ export class Pause {
     this.wake = () => {};
   }
 
-  /** @param {number} seconds */
   async wait(seconds) {
     await new Promise((resolve) => {
       const timer = setTimeout(resolve, seconds * 1000);
@@ -59,7 +58,6 @@ export async function persist(attempt, { pause = new Pause(), tell = () => {} } 
 /**
  * Divide the items of a long step among records.
  *
- * @param {object[]} items
  * @returns {object[][]} At least one, in order, each small enough for a record.
  */
 export function divide(items) {
@@ -81,16 +79,12 @@ export function divide(items) {
 /** Records that wait to be acknowledged. */
 export class Queue {
   /**
-   * @param {object} parts
-   * @param {{acknowledge: (n: number) => Promise<void>, after: (n: number) => Promise<object[]>}}
-   *   parts.storage
    * @param {(records: object[]) => Promise<number>} parts.send Gives the number up to which all
    *   records of the session are stored.
    * @param {object[]} [parts.records] Those that waited when the page was opened.
    * @param {(reached: boolean) => void} [parts.tell] Told whether the other side answers.
    * @param {(error: Error) => void} [parts.refused] Told what the other side refuses for good;
    *   nothing is sent afterwards.
-   * @param {{wait: (s: number) => Promise<void>, wake?: () => void}} [parts.pause]
    */
   constructor({ storage, send, records = [], tell, refused = () => {}, pause = new Pause() }) {
     Object.assign(this, { storage, send, tell, refused, pause });

@@ -1,102 +1,62 @@
-/**
- * Runs a course as a timeline of jsPsych, and interrupts it where the full screen was left.
- */
+/** Shows a course step by step, and interrupts it where the full screen was left. */
 
 import { interrupt, listen, note, run } from "./driver.js";
-import { Countdown, CountdownPlugin, CountdownView, PagePlugin, QuestionPlugin } from "./pages.js";
+import { makeRoot } from "./look.js";
+import { Countdown } from "./page-machines.js";
+import { CountdownView } from "./page-views.js";
 import { cover } from "./panels.js";
-import { MultiArrangementPlugin } from "./plugin-multi-arrangement.js";
-import { OddOneOutPlugin } from "./plugin-odd-one-out.js";
+import { SHOWN } from "./shown.js";
 
-const PLUGINS = {
-  page: PagePlugin,
-  question: QuestionPlugin,
-  countdown: CountdownPlugin,
-  trial: OddOneOutPlugin,
-  arrangement: MultiArrangementPlugin,
-};
-const PARAMETERS = ["step", "trial", "protocol", "clock"];
 const AHEAD = 12; // steps whose images are loaded before their turn
 const TRIALS = new Set(["trial", "arrangement"]);
 
-/** Objects whose images a step shows. @returns {string[]} */
-function objectsOf({ kind, images, trial, stimuli, items, ids }) {
-  if (kind === "trial" && trial) return objectsOf(trial);
-  return [...(images ?? stimuli ?? items ?? ids ?? [])];
+/** Objects whose images a step shows. */
+function objectsOf({ images, trial, stimuli, items }) {
+  return trial ? objectsOf(trial) : [...(images ?? stimuli ?? items ?? [])];
 }
 
 export class Session {
-  /**
-   * @param {object} parts
-   * @param {import("./course.js").Course} parts.course
-   * @param {import("./keeper.js").Keeper} parts.keeper
-   * @param {import("./pictures.js").Pictures} parts.pictures
-   * @param {{px_per_cm: number, distance_cm: number}|null} parts.measured
-   * @param {HTMLElement} parts.root
-   */
   constructor(parts) {
     Object.assign(this, parts);
     this.shows = this.course.shows();
     this.current = null;
-    this.reason = null;
-    this.error = null;
   }
 
-  /**
-   * Show everything that is left.
-   *
-   * @param {typeof globalThis.initJsPsych} initJsPsych
-   * @returns {Promise<"completed"|"declined">}
-   */
-  async run(initJsPsych) {
+  /** Show everything that is left. */
+  async run() {
     listen((items) => this.keeper.take(items));
-    await this.advance();
-    if (this.current) {
-      const jsPsych = initJsPsych({ display_element: this.root });
-      await jsPsych.run([{ timeline: this.nodes(), loop_function: () => this.current !== null }]);
+    for (let given; ; given = { items: await this.show() }) {
+      const { value, done } = await this.shows.next(given);
+      this.current = done ? null : value;
+      if (done) {
+        listen(() => {});
+        return value;
+      }
+      const { step, trial, at } = value;
+      await this.pictures.need(objectsOf(step ?? trial ?? {}));
+      this.pictures.ahead(this.ahead(at.step));
     }
-    listen(() => {});
-    if (this.error) throw this.error;
-    return this.reason;
   }
 
-  /** A node of the timeline for each kind of show; the one whose turn it is runs. */
-  nodes() {
-    // jsPsych copies parameters, and images cannot be copied: functions are called instead.
-    const given = Object.fromEntries(PARAMETERS.map((name) => [name, () => this.current[name]]));
-    return Object.entries(PLUGINS).map(([kind, type]) => ({
-      conditional_function: () => this.current?.kind === kind,
-      timeline: [
-        {
-          type,
-          ...given,
-          images: () => this.pictures.images,
-          measured: () => this.measured,
-          on_start: () => this.mark(this.current),
-          on_finish: ({ items }) => this.advance({ items }).catch((error) => this.stop(error)),
-        },
-      ],
-    }));
+  /** Objects that steps to come will or may show. */
+  ahead(at) {
+    const coming = this.course.steps.slice(at, at + AHEAD);
+    const open = coming.some(({ task }) => task === "multi-arrangement");
+    return [...coming.flatMap(objectsOf), ...(open ? Object.keys(this.pictures.files) : [])];
   }
 
-  /** Take what a show has given, and make the next one ready. */
-  async advance(given) {
+  /** Show what is current, to its end; gives its items. */
+  async show() {
+    const { kind, protocol, clock } = this.current;
+    const root = makeRoot(this.root, protocol);
+    const { measured } = this;
+    const parts = { ...this.current, images: this.pictures.images, measured };
+    const { machine, view } = SHOWN[kind](root, parts);
+    this.mark(this.current);
+    const items = await run(machine, view, { root, clock });
     this.mark(null);
-    const { value, done } = await this.shows.next(given);
-    this.current = done ? null : value;
-    if (done) {
-      this.reason = value;
-      return;
-    }
-    const { step, trial, at } = value;
-    await this.pictures.need(objectsOf(step ?? trial ?? {}));
-    this.pictures.ahead(this.course.steps.slice(at.step, at.step + AHEAD).flatMap(objectsOf));
-  }
-
-  /** End the timeline: jsPsych itself would go on after an error. */
-  stop(error) {
-    this.current = null;
-    this.error = error;
+    this.root.replaceChildren();
+    return items;
   }
 
   /** Say in the page which step is shown, for its style and for tests. */
@@ -117,7 +77,6 @@ export class Session {
    * Interrupt what is shown, as Esc does in a window: a trial restarts after a countdown.
    *
    * @param {() => Promise<void>} wait Ends when the session may go on.
-   * @returns {Promise<void>}
    */
   pause(wait) {
     if (!this.current) return Promise.resolve();

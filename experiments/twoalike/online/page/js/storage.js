@@ -6,42 +6,35 @@
  *
  * A storage has
  *
- *   load() -> {entry, progress, acknowledged, records, draft, results}
+ *   load() -> {entry, progress, acknowledged, records, draft}
  *   enter(entry, fresh)       what the server said on entering; `fresh` forgets all else: another
  *                             session, or none any more
  *   append(items)             draft: items of the step under way
- *   commit({records, progress, result, fresh})   all or nothing: records to be sent, how far the
- *                             session is, and the result of an arrangement, which the choice of
- *                             the next one needs; the draft is empty then; `fresh` forgets the
- *                             results, for a new part
+ *   commit({records, progress})   all or nothing: records to be sent, and how far the session is;
+ *                             the draft is empty then
+ *   block(part, block), keepBlock(part, block, steps)   steps that the server has chosen
  *   acknowledge(n)            records up to a number are stored elsewhere
  *   after(n) -> records       those with higher numbers
- *   rewind({progress, results, draft})   the session goes on from what is stored elsewhere
+ *   rewind({progress, draft})   the session goes on from what is stored elsewhere
  */
 
-const STORES = ["state", "records", "draft", "results"];
+const STORES = ["state", "records", "draft", "blocks"];
 const MOST_KEPT = 10_000; // acknowledged records
 
 /** Storage in IndexedDB. */
 export class BrowserStorage {
-  /** @param {IDBDatabase} database */
   constructor(database) {
     this.database = database;
   }
 
-  /**
-   * Open a database, or make it.
-   *
-   * @param {string} name
-   * @returns {Promise<BrowserStorage>}
-   */
+  /** Open a database, or make it. */
   static async open(name) {
     const request = indexedDB.open(name, 1);
     request.onupgradeneeded = () => {
       request.result.createObjectStore("state");
       request.result.createObjectStore("records", { keyPath: "n" });
       request.result.createObjectStore("draft", { autoIncrement: true });
-      request.result.createObjectStore("results", { autoIncrement: true });
+      request.result.createObjectStore("blocks");
     };
     return new BrowserStorage(await answer(request));
   }
@@ -50,16 +43,15 @@ export class BrowserStorage {
     const stores = this.database.transaction(STORES, "readonly");
     const all = (name) => answer(stores.objectStore(name).getAll());
     const state = (key) => answer(stores.objectStore("state").get(key));
-    const [entry = null, progress = null, acknowledged = 0, records, draft, results] =
+    const [entry = null, progress = null, acknowledged = 0, records, draft] =
       await Promise.all([
         state("entry"),
         state("progress"),
         state("acknowledged"),
         all("records"),
         all("draft"),
-        all("results"),
       ]);
-    return { entry, progress, acknowledged, records, draft, results };
+    return { entry, progress, acknowledged, records, draft };
   }
 
   enter(entry, fresh = false) {
@@ -74,15 +66,22 @@ export class BrowserStorage {
     return this.write(["draft"], ({ draft }) => items.forEach((item) => draft.add(item)));
   }
 
-  commit({ records, progress, result = null, fresh = false }) {
+  commit({ records, progress }) {
     const work = (stores) => {
       records.forEach((record) => stores.records.put(record));
       stores.state.put(progress, "progress");
       stores.draft.clear();
-      if (fresh) stores.results.clear();
-      if (result) stores.results.add(result);
     };
     return this.write(STORES, work, "strict");
+  }
+
+  block(part, block) {
+    const stores = this.database.transaction(["blocks"], "readonly");
+    return answer(stores.objectStore("blocks").get([part, block]));
+  }
+
+  keepBlock(part, block, steps) {
+    return this.write(["blocks"], ({ blocks }) => blocks.put(steps, [part, block]));
   }
 
   acknowledge(n) {
@@ -97,13 +96,12 @@ export class BrowserStorage {
     return answer(records.getAll(IDBKeyRange.lowerBound(n, true)));
   }
 
-  rewind({ progress, results, draft }) {
+  rewind({ progress, draft }) {
     const work = (stores) => {
       stores.state.put(progress.n, "acknowledged");
       stores.state.put(progress, "progress");
       stores.records.delete(IDBKeyRange.lowerBound(progress.n, true));
-      stores.results.clear();
-      results.forEach((result) => stores.results.add(result));
+      stores.blocks.clear();
       if (!draft.length) stores.draft.clear();
     };
     return this.write(STORES, work, "strict");
@@ -113,8 +111,6 @@ export class BrowserStorage {
    * Write in one transaction; `strict` waits for the disk.
    *
    * @param {string[]} names Stores.
-   * @param {(stores: Record<string, IDBObjectStore>) => void} work
-   * @param {"strict"|"relaxed"} durability
    */
   write(names, work, durability = "relaxed") {
     const transaction = this.database.transaction(names, "readwrite", { durability });
@@ -124,7 +120,7 @@ export class BrowserStorage {
   }
 }
 
-/** Resolves when a transaction is written. @param {IDBTransaction} transaction */
+/** Resolves when a transaction is written. */
 export function completed(transaction) {
   return new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve();
@@ -132,7 +128,7 @@ export function completed(transaction) {
   });
 }
 
-/** Result of a request to the database. @param {IDBRequest} request */
+/** Result of a request to the database. */
 export function answer(request) {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);

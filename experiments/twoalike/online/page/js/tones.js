@@ -4,13 +4,9 @@ const HERTZ = { right: 880, wrong: 220 };
 const LENGTH_S = 0.2;
 const RAMP_S = 0.01;
 const LOUDNESS = 0.5;
-/** @type {AudioContext | null} */
 let audio = null;
 
-/**
- * Plays a tone at once: a sine with soft ends, as the window plays it.
- * @param {"right" | "wrong"} name
- */
+/** Plays a tone at once: a sine with soft ends, as the window plays it. */
 export function playTone(name) {
   audio ??= new AudioContext();
   const sine = new OscillatorNode(audio, { frequency: HERTZ[name] });

@@ -11,7 +11,7 @@ import { readJson, Refused } from "./transports.js";
 const STORE = "lines";
 const HEAD = '{"kind":"session"';
 
-/** A name that no other session has. @param {string} kind */
+/** A name that no other session has. */
 export function newName(kind) {
   const bytes = crypto.getRandomValues(new Uint8Array(9));
   return `${kind}-${Array.from(bytes, (one) => one.toString(16).padStart(2, "0")).join("")}`;
@@ -32,8 +32,6 @@ function sessionLine({ session, code, study, entered = null, ended = null }) {
 /**
  * Code of a participant: that of the address, or one drawn from what it says.
  *
- * @param {string[]} codes
- * @param {Record<string, string>} external
  * @param {string} [idParameter] Part of the address that identifies a person.
  */
 export async function codeOf(codes, external, idParameter = "") {
@@ -59,7 +57,6 @@ export function outcomeOf(reason, settings, url) {
 
 /** Lines that are kept in this browser until it is cleared. */
 class BrowserLines {
-  /** @param {string} session */
   constructor(session) {
     this.session = session;
   }
@@ -126,12 +123,9 @@ export class HostTransport {
 
 export class FileTransport extends HostTransport {
   /**
-   * @param {object} parts
    * @param {object} parts.study session.json
    * @param {object} parts.settings transport.json
    * @param {string} parts.base Address of the page.
-   * @param {typeof fetch} [parts.request]
-   * @param {(session: string) => {add: Function, all: Function}} [parts.keep]
    */
   constructor({ study, settings, base, request, keep = (session) => new BrowserLines(session) }) {
     super();

@@ -36,8 +36,6 @@ export class Unreachable extends Error {}
  * Read a JSON file of the page.
  *
  * @param {string} base Address of the page.
- * @param {string} path
- * @param {typeof fetch} [request]
  */
 export async function readJson(base, path, request = (...args) => fetch(...args)) {
   try {
@@ -55,7 +53,6 @@ export class ServerTransport {
 
   /**
    * @param {string} base Address of the page.
-   * @param {typeof fetch} [request]
    */
   constructor(base, request = (...args) => fetch(...args)) {
     this.base = base;
@@ -120,7 +117,6 @@ const MAKERS = {
 /**
  * Make the transport that the page names in `<meta name="transport" content="...">`.
  *
- * @param {string} name
  * @param {string} base Address of the page.
  */
 export async function openTransport(name, base) {

@@ -20,7 +20,7 @@ export function visitor(query, id = "") {
   return { external, link, name: link ? `link=${link}` : person };
 }
 
-/** Direction in which a language is written. @returns {"ltr"|"rtl"} */
+/** Direction in which a language is written. */
 export function directionOf(language) {
   return RTL.has(language.split("-")[0].toLowerCase()) ? "rtl" : "ltr";
 }
@@ -32,22 +32,21 @@ export function directionOf(language) {
  * the backup are lost, and answers to them are of no use.
  *
  * @param {object} saved What is kept in this browser.
- * @param {{acknowledged: number|null, resume: object|null, person: object}} entered
  * @returns {{progress: {n: number, part: number, step: number, time: number},
- *   records: object[], results: object[], draft: object[], here: boolean}} `records` are to be
+ *   records: object[], draft: object[], here: boolean}} `records` are to be
  *   sent; `here`: where this browser left it.
  */
 export function whereToGoOn(saved, { acknowledged, resume, person }) {
-  const { progress, results, draft } = saved;
+  const { progress, draft } = saved;
   const stored = acknowledged ?? saved.acknowledged;
   const records = saved.records.filter(({ n }) => n > stored);
-  const chosen = () => person.parts.some(({ steps }) => steps.some(({ kind }) => kind === "block"));
+  const chosen = () => person.parts.some(({ steps }) => steps.some(({ task }) => task === "odd-one-out"));
   const lost = stored < saved.acknowledged && chosen();
   if (progress && progress.n - stored === records.length && !lost) {
-    return { progress, records, results, draft, here: true };
+    return { progress, records, draft, here: true };
   }
-  const { part = 0, step = 0, time = 0, trials = [] } = resume ?? {};
+  const { part = 0, step = 0, time = 0 } = resume ?? {};
   const unsaved = progress === null && stored === 0 ? draft : []; // of the very first step
   const there = { n: stored, part, step, time };
-  return { progress: there, records: [], results: trials, draft: unsaved, here: false };
+  return { progress: there, records: [], draft: unsaved, here: false };
 }

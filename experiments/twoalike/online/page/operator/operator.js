@@ -20,22 +20,17 @@ const STATES = {
 
 /** @typedef {{name: string, participant: string, entered: number, last: number, ended: string|null,
  *   ended_at: number|null, returned: boolean, trials: number, listed: number|null, fast: number,
- *   checks: number|null, right: number|null, part: number, parts: number}} Session */
+ *   checks: number, right: number, part: number, parts: number}} Session */
 /** @typedef {{study: string, now: number, accepting: boolean, most: number|null, codes: number,
  *   free: number, people: number, links: number, links_used: number, sessions: Session[]}} State */
 
-/** @param {string} id @returns {HTMLElement} */
-const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+const element = (id) => document.getElementById(id);
 
 let token = "";
 let accepting = true;
 let timer = 0;
 
-/**
- * Ask the server, as the operator.
- * @param {string} path
- * @param {RequestInit} [options]
- */
+/** Ask the server, as the operator. */
 async function ask(path, options = {}) {
     const headers = { ...options.headers, authorization: `Bearer ${token}` };
     const answer = await fetch(`../api/operator/${path}`, { ...options, headers, cache: "no-store" });
@@ -44,7 +39,6 @@ async function ask(path, options = {}) {
     return answer;
 }
 
-/** @param {() => Promise<void>} action */
 async function attempt(action) {
     try {
         await action();
@@ -55,7 +49,6 @@ async function attempt(action) {
     }
 }
 
-/** @param {number} seconds */
 function ago(seconds) {
     if (seconds < 60) return `${Math.max(0, Math.round(seconds))} s ago`;
     if (seconds < 3600) return `${Math.round(seconds / 60)} min ago`;
@@ -63,13 +56,11 @@ function ago(seconds) {
     return `${Math.round(seconds / 86400)} days ago`;
 }
 
-/** @param {Session} session @param {number} now */
 function stateOf(session, now) {
     if (session.ended !== null) return STATES[session.ended] + (session.returned ? ", code free" : "");
     return now - session.last < HERE_S ? "here" : "away";
 }
 
-/** @param {Session} session @param {number} now */
 function row(session, now) {
     const state = stateOf(session, now);
     const { trials, fast, checks, right } = session;
@@ -82,7 +73,7 @@ function row(session, now) {
         [session.parts > 1 ? `${Math.min(session.part, session.parts)} of ${session.parts}` : ""],
         [session.listed === null ? `${trials}` : `${trials} of ${session.listed}`],
         [
-      checks === null ? "..." : checks ? `${right} of ${checks}` : "",
+      checks ? `${right} of ${checks}` : "",
       checks && right < FEW_RIGHT * checks ? "doubtful" : "",
     ],
         [trials ? `${fast}` : "", fast > MANY_FAST * trials ? "doubtful" : ""],
@@ -97,7 +88,7 @@ function row(session, now) {
     return line;
 }
 
-/** Button that ends the session of someone who has left. @param {Session} session */
+/** Button that ends the session of someone who has left. */
 function freeButton({ name, participant, trials }) {
     const button = document.createElement("button");
     button.type = "button";
@@ -111,18 +102,17 @@ function freeButton({ name, participant, trials }) {
     return button;
 }
 
-/** Change something, and show the state after it. @param {string} path @param {object} content */
+/** Change something, and show the state after it. */
 async function change(path, content) {
     const headers = { "content-type": "application/json" };
     await ask(path, { method: "POST", headers, body: JSON.stringify(content) });
     await update();
 }
 
-/** @param {State} state */
 function show(state) {
     document.title = `${state.study}: operator`;
     element("study").textContent = state.study;
-    const count = (/** @type {string} */ ended) =>
+    const count = (ended) =>
         state.sessions.filter((session) => session.ended === ended).length;
     const under_way = state.sessions.filter((session) => session.ended === null);
     const here = under_way.filter((session) => state.now - session.last < HERE_S);
@@ -161,7 +151,6 @@ async function update() {
     show(await (await ask("state")).json());
 }
 
-/** @param {string} path @param {string} name */
 async function download(path, name) {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(await (await ask(path)).blob());
@@ -172,7 +161,7 @@ async function download(path, name) {
 
 element("enter").addEventListener("submit", (event) => {
     event.preventDefault();
-    token = /** @type {HTMLInputElement} */ (element("token")).value.trim();
+    token = element("token").value.trim();
     attempt(async () => {
         await update();
         clearInterval(timer);

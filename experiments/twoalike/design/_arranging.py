@@ -1,0 +1,481 @@
+"""What arrangements say of each pair, and which items the next trial of a session shows.
+
+Every trial has a scale of its own, since people spread any set over the whole arena. The
+rescaled average brings the trials to one scale and averages, each distance weighted by the
+squared signal-to-noise ratio it has if placement noise is the same everywhere. Evidence on a pair
+is the sum of these weights (doi:10.3389/fpsyg.2012.00245).
+
+Lift the weakest (the same paper): evidence has diminishing utility, so a set is worth most where
+its pairs lack evidence. From a first pair the set grows item by item while the benefit for the cost
+rises. The gain of a pair is predicted from the dissimilarities known: within a set people use the
+whole arena, so the largest one is predicted to span it. The next trial is a pure function of the
+settings, the trials submitted so far and the rng of the trial: a session that is resumed, on the
+same day or weeks later, goes on as if it had not stopped.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from twoalike.design._tables import SMALLEST_SET
+from twoalike.study import ArrangementConfig, Floats, Integers
+
+type EndReason = Literal["evidence", "time", "max_trials", "list"]
+WEIGHT_FLOOR = 0.2
+"""Distance, in arena diameters, below which the weight of a pair does not fall."""
+MAX_ITERATIONS = 500
+TOLERANCE = 1e-8
+"""Sum of squared changes below which the average has settled."""
+TIE = 1e-12
+"""Relative difference below which two sets are equally efficient."""
+
+
+@dataclass(frozen=True, eq=False)
+class ArrangedTrial:
+    """One submitted trial: which items, and where they were put."""
+
+    items: Integers
+    """Indices of the k items placed inside the arena, all different, shape (k,)."""
+    positions: Floats
+    """x and y of each in arena diameters, shape (k, 2). Rounded to the six decimals of the raw
+    table, so that a resumed session, which reads them there, decides as an uninterrupted one."""
+
+    def __post_init__(self) -> None:
+        """Round."""
+        items = np.asarray(self.items, dtype=np.int64)
+        raw = np.asarray(self.positions, dtype=np.float64)
+        # Python's round agrees with how numbers are written to text; numpy's may not.
+        rounded = [[round(x, 6), round(y, 6)] for x, y in raw.tolist()]
+        object.__setattr__(self, "items", items)
+        object.__setattr__(self, "positions", np.array(rounded).reshape(-1, 2))
+
+
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """All distances of all trials in one long row: trial, place of the pair, distance, weight."""
+
+    trial: Integers
+    pair: Integers
+    distance: Floats
+    weight: Floats
+
+
+def pair_evidence(trials: Sequence[ArrangedTrial], m: int, floor: float = WEIGHT_FLOOR) -> Floats:
+    """Evidence that trials give on each pair: the sum of max(distance, floor)² over trials.
+
+    Parameters
+    ----------
+    floor
+        Distance below which the weight does not fall, arena diameters.
+
+    Returns
+    -------
+    Shape (m, m), symmetric, zero for pairs never shown together and on the diagonal.
+
+    References
+    ----------
+    Kriegeskorte and Mur (2012), doi:10.3389/fpsyg.2012.00245
+
+    Examples
+    --------
+    >>> trial = ArrangedTrial(np.array([0, 2]), np.array([[0.0, 0.3], [0.0, -0.3]]))
+    >>> pair_evidence([trial], 3).round(2).tolist()
+    [[0.0, 0.0, 0.36], [0.0, 0.0, 0.0], [0.36, 0.0, 0.0]]
+    """
+    placed = _placed(trials, m, floor)
+    return _square(_sums(placed.pair, placed.weight, m * m), m)
+
+
+@dataclass(frozen=True, eq=False)
+class RescaledAverage:
+    """Dissimilarities from several trials."""
+
+    dissimilarities: Floats
+    """Shape (m, m), symmetric, NaN for pairs never shown together, 0 on the diagonal; the pairs
+    together have Euclidean norm one."""
+    converged: bool
+    """Whether the last round of rescaling changed less than the tolerance."""
+
+
+def rescaled_average(
+    trials: Sequence[ArrangedTrial],
+    m: int,
+    floor: float = WEIGHT_FLOOR,
+    tolerance: float = TOLERANCE,
+) -> RescaledAverage:
+    """Average the distances of trials, each trial rescaled to fit the average of all.
+
+    Trials that share no pair with the others, not even through further trials, keep a scale
+    that nothing determines.
+
+    Parameters
+    ----------
+    floor
+        As in :func:`pair_evidence`; weights come from the distances as placed.
+    tolerance
+        Sum of squared changes below which the average has settled.
+
+    Returns
+    -------
+    Equal to the evidence-weighted rescaling of rsatoolbox 0.3.2.
+
+    References
+    ----------
+    Kriegeskorte and Mur (2012), doi:10.3389/fpsyg.2012.00245
+    """
+    placed = _placed(trials, m, floor)
+    n = len(trials)
+    # Only pairs that were shown: in a large set they are few, and the rounds are many.
+    known, pair, shown = np.unique(placed.pair, return_inverse=True, return_counts=True)
+    total = _sums(pair, placed.weight, len(known))
+    norms = np.sqrt(_sums(placed.trial, placed.distance**2, n))
+    unit = _ratio(placed.distance, norms[placed.trial])
+    mean = _to_norm_one(_ratio(_sums(pair, placed.distance, len(known)), shown))
+    converged = False
+    for _ in range(MAX_ITERATIONS):
+        scale = np.sqrt(_sums(placed.trial, mean[pair] ** 2, n))
+        aligned = placed.weight * unit * scale[placed.trial]
+        before, mean = mean, _to_norm_one(_ratio(_sums(pair, aligned, len(known)), total))
+        if converged := float(np.sum((mean - before) ** 2)) <= tolerance:
+            break
+    upper = np.full(m * m, np.nan)
+    upper[known] = mean
+    square = _square(upper, m)
+    np.fill_diagonal(square, 0.0)
+    return RescaledAverage(square, converged)
+
+
+def _placed(trials: Sequence[ArrangedTrial], m: int, floor: float) -> _Placed:
+    """Distances of all trials; a pair's place is row times m plus column, row < column."""
+    pairs, distances = [np.empty(0, dtype=np.int64)], [np.empty(0)]
+    for trial in trials:
+        first, second = np.triu_indices(len(trial.items), 1)
+        a, b = trial.items[first], trial.items[second]
+        pairs.append(np.minimum(a, b) * m + np.maximum(a, b))
+        distances.append(np.hypot(*(trial.positions[first] - trial.positions[second]).T))
+    distance = np.concatenate(distances)
+    sizes = [len(part) for part in pairs[1:]]
+    return _Placed(
+        np.repeat(np.arange(len(sizes)), sizes),
+        np.concatenate(pairs),
+        distance,
+        np.maximum(distance, floor) ** 2,
+    )
+
+
+def _square(upper: Floats, m: int) -> Floats:
+    square = upper.reshape(m, m)
+    lower = np.tril_indices(m, -1)
+    square[lower] = square.T[lower]
+    return square
+
+
+def _sums(groups: Integers, values: Floats, n: int) -> Floats:
+    """Sum of the values of each of n groups."""
+    return np.bincount(groups, values, n).astype(np.float64)
+
+
+def _ratio(top: Floats, bottom: Floats | Integers) -> Floats:
+    """Quotient that is 0 where the divisor is."""
+    return np.asarray(np.divide(top, bottom, out=np.zeros_like(top), where=bottom != 0))
+
+
+def _to_norm_one(values: Floats) -> Floats:
+    norm = float(np.linalg.norm(values))
+    return np.asarray(values / norm if norm > 0 else values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvidenceState:
+    """Evidence before a trial, over all pairs of the design."""
+
+    min_evidence: float
+    mean_evidence: float
+    """``min_evidence``, ``mean_evidence``: Smallest and mean evidence of a pair, squared arena
+    diameters."""
+    progress: float
+    """Mean over pairs of the share of the evidence asked for, in [0, 1]: it never falls, and is 1
+    exactly where the session may stop."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedArrangement(EvidenceState):
+    """The next trial."""
+
+    items: tuple[int, ...]
+    """Indices of the items, in the order to seat them."""
+    scheduler: str
+    """How they were chosen: ``all``, ``random`` (a random set, where the first trial cannot hold
+    all), ``lift_weakest``, or the list's own word."""
+    session_progress: float
+    """Share of the session's main trials that is over, in [0, 1), by the criterion that will end
+    them first: evidence (gained since the session's start), time, or their number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrangementEnd(EvidenceState):
+    """No further trial."""
+
+    reason: EndReason
+    """``evidence``: every pair has enough; ``time``: the session's minutes are spent;
+    ``max_trials``: the session has had its trials; ``list``: the list is through."""
+
+
+def next_arrangement(
+    config: ArrangementConfig,
+    m: int,
+    done: Sequence[ArrangedTrial],
+    rng: np.random.Generator,
+    *,
+    spent_s: float,
+    in_session: int | None = None,
+    listed: Sequence[tuple[Sequence[int], str]] | None = None,
+) -> PlannedArrangement | ArrangementEnd:
+    """Choose the items of the next main trial.
+
+    Parameters
+    ----------
+    m
+        Number of items of the design, at least 3.
+    done
+        Main trials the participant submitted, of earlier sessions too, oldest first; items
+        outside the arena left out. Practice and attention checks do not belong here.
+    rng
+        Made for this trial alone, so that the choice does not depend on how often the session
+        was resumed.
+    spent_s
+        Time within the session's submitted trials, in seconds.
+    in_session
+        How many of ``done`` belong to this session; all of them by default.
+    listed
+        Items and scheduler of each main trial of the session, for every scheduler but
+        ``lift_weakest``.
+
+    Returns
+    -------
+    The next trial, or why there is none. Enough evidence ends a session of ``lift_weakest``
+    only; what a list asks for is shown.
+    """
+    evidence = pair_evidence(done, m, config.weight_floor)
+    state = evidence_state(evidence, config.stop_evidence)
+    number = len(done) if in_session is None else in_session
+    reason = _end_reason(config, state, number, spent_s, None if listed is None else len(listed))
+    if reason is not None:
+        return ArrangementEnd(reason=reason, **vars(state))
+    shares = _shares(config, number, spent_s)
+    if listed is not None:
+        items, scheduler = listed[number]
+        seated = tuple(items)
+        shares.append(number / len(listed))
+    else:
+        earlier = pair_evidence(done[: len(done) - number], m, config.weight_floor)
+        begun = evidence_state(earlier, config.stop_evidence).progress
+        shares.append((state.progress - begun) / (1 - begun))
+        items, scheduler = _lifted(config, evidence, done, rng)
+        seated = tuple(rng.permutation(items).tolist())
+    return PlannedArrangement(
+        items=seated, scheduler=scheduler, session_progress=max(shares), **vars(state)
+    )
+
+
+def evidence_state(evidence: Floats, stop: float) -> EvidenceState:
+    """Summarise the evidence on all pairs.
+
+    Parameters
+    ----------
+    evidence
+        Shape (m, m), as :func:`twoalike.design.pair_evidence` gives it.
+    stop
+        Evidence at which a pair is known well enough.
+
+    Examples
+    --------
+    >>> evidence_state(np.array([[0.0, 0.25], [0.25, 0.0]]), 0.5)
+    EvidenceState(min_evidence=0.25, mean_evidence=0.25, progress=0.5)
+    """
+    pairs = evidence[np.triu_indices(len(evidence), 1)]
+    return EvidenceState(
+        min_evidence=float(pairs.min()),
+        mean_evidence=float(pairs.mean()),
+        progress=float(np.minimum(pairs / stop, 1.0).mean()),
+    )
+
+
+def _end_reason(
+    config: ArrangementConfig, state: EvidenceState, number: int, spent_s: float, listed: int | None
+) -> EndReason | None:
+    if listed is not None and number >= listed:
+        return "list"
+    if listed is None and state.min_evidence >= config.stop_evidence:
+        return "evidence"
+    if config.max_trials and number >= config.max_trials:
+        return "max_trials"
+    if config.session_minutes and spent_s >= 60 * config.session_minutes:
+        return "time"
+    return None
+
+
+def _shares(config: ArrangementConfig, number: int, spent_s: float) -> list[float]:
+    """Shares of the allowed trials and of the allowed time that are over."""
+    shares = [number / config.max_trials] if config.max_trials else []
+    return [*shares, spent_s / (60 * config.session_minutes)] if config.session_minutes else shares
+
+
+def _lifted(
+    config: ArrangementConfig,
+    evidence: Floats,
+    done: Sequence[ArrangedTrial],
+    rng: np.random.Generator,
+) -> tuple[Sequence[int], str]:
+    m = len(evidence)
+    limit = min(config.max_items or m, m)
+    if not evidence.any():
+        # The scale of later trials hangs on the first, which shows as much as it may.
+        if limit == m:
+            return range(m), "all"
+        return rng.choice(m, size=limit, replace=False).tolist(), "random"
+    known = rescaled_average(done, m, config.weight_floor).dissimilarities
+    pairs = np.triu_indices(m, 1)
+    known = np.where(np.isnan(known), np.nanmedian(known[pairs]), known)
+    prospect = Prospect(
+        evidence=evidence,
+        dissimilarities=known,
+        exponent=config.evidence_exponent,
+        floor=config.weight_floor,
+        cost=config.cost_exponent,
+    )
+    pair = first_pair(evidence, config.first_pair, limit, rng)
+    return grow_set(pair, prospect, limit, rng), "lift_weakest"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Prospect:
+    """Evidence and dissimilarities before a trial, (m, m) each; constants of the choice."""
+
+    evidence: Floats
+    dissimilarities: Floats
+    exponent: float
+    floor: float
+    cost: float
+
+    @property
+    def lack(self) -> Floats:
+        """Utility each pair still lacks, shape (m, m)."""
+        return np.exp(-self.exponent * self.evidence)
+
+    def gain(self, lack: Floats, dissimilarity: Floats, largest: Floats) -> Floats:
+        """Predict the utility pairs gain in a set whose largest dissimilarity is given.
+
+        With w the predicted weight, u(W + w) - u(W) = exp(-aW) (1 - exp(-aw)).
+        """
+        ratio = np.divide(
+            dissimilarity, largest, out=np.zeros_like(dissimilarity), where=largest > 0
+        )
+        weight = np.maximum(ratio, self.floor) ** 2
+        return np.where(largest > 0, -lack * np.expm1(-self.exponent * weight), 0.0)
+
+
+def efficiency(items: Integers, prospect: Prospect) -> float:
+    """Predicted gain in utility of all pairs of a set, shape (k,), divided by the set's cost."""
+    a, b = (items[side] for side in np.triu_indices(len(items), 1))
+    known = prospect.dissimilarities[a, b]
+    gain = prospect.gain(prospect.lack[a, b], known, np.broadcast_to(known.max(), known.shape))
+    return float(gain.sum() / len(items) ** prospect.cost)
+
+
+def first_pair(
+    evidence: Floats, rule: str, max_items: int, rng: np.random.Generator
+) -> tuple[int, int]:
+    """Pair that a set grows from; ties are broken at random.
+
+    ``weakest``: the pair with least evidence; in sets of three, one that an earlier trial is tied
+    to. ``zero_reach``: of the pairs with evidence (which tie the trial to earlier ones) the one
+    whose two items take part in most pairs without; any pair once no pair is without.
+    """
+    a, b = np.triu_indices(len(evidence), 1)
+    known = evidence[a, b]
+    if rule == "zero_reach":
+        alone = ((evidence == 0).sum(axis=1) - 1).astype(np.float64)
+        score = np.where(known > 0, alone[a] + alone[b], -1.0)
+    else:
+        seen = (evidence > 0).any(axis=1)
+        score = np.where((max_items > SMALLEST_SET) | seen[a] | seen[b], -known, -np.inf)
+    pick = rng.choice(np.flatnonzero(score == score.max()))
+    return int(a[pick]), int(b[pick])
+
+
+def grow_set(
+    pair: tuple[int, int], prospect: Prospect, max_items: int, rng: np.random.Generator
+) -> list[int]:
+    """Add items to a pair while the efficiency of the set rises.
+
+    The set has at least three items and shares a pair with an earlier trial, which ties its
+    scale to theirs.
+    """
+    growth = _Growth(pair, prospect)
+    m = len(prospect.evidence)
+    while len(growth.items) < min(max_items, m):
+        candidates = growth.candidates(room=min(max_items, m) - len(growth.items))
+        totals, largest = growth.totals(candidates)
+        values = totals / (len(growth.items) + 1) ** prospect.cost
+        best = values.max()
+        enough = len(growth.items) >= SMALLEST_SET and growth.linked
+        if enough and best <= growth.efficiency * (1 + TIE):
+            break
+        at = rng.choice(np.flatnonzero(values >= best * (1 - TIE)))
+        growth.add(int(candidates[at]), float(totals[at]), float(largest[at]))
+    return growth.items
+
+
+class _Growth:
+    """A set that grows, with the sums that make its next step cheap."""
+
+    def __init__(self, pair: tuple[int, int], prospect: Prospect) -> None:
+        self.items = list(pair)
+        self.prospect = prospect
+        self.lack = prospect.lack
+        self.largest = float(prospect.dissimilarities[pair])
+        self.benefit = efficiency(np.array(pair), prospect) * 2**prospect.cost
+        self.linked = bool(prospect.evidence[pair] > 0)
+
+    @property
+    def efficiency(self) -> float:
+        return float(self.benefit / len(self.items) ** self.prospect.cost)
+
+    def candidates(self, room: int) -> Integers:
+        """Items that may come next; with little room left, those that tie to earlier trials."""
+        free = np.ones(len(self.lack), dtype=bool)
+        free[self.items] = False
+        if not self.linked:
+            ties = (self.prospect.evidence[self.items] > 0).any(axis=0) & free
+            seen = (self.prospect.evidence > 0).any(axis=0) & free
+            if room == 1 or (len(self.items) >= SMALLEST_SET and ties.any()):
+                free = ties
+            elif room == 2 and not ties.any():
+                free = seen
+        return np.flatnonzero(free)
+
+    def totals(self, candidates: Integers) -> tuple[Floats, Floats]:
+        """Benefit of the set with each candidate, and the largest dissimilarity it then has."""
+        known, gain = self.prospect.dissimilarities, self.prospect.gain
+        rows = np.ix_(self.items, candidates)
+        largest = np.maximum(self.largest, known[rows].max(axis=0))
+        totals = gain(self.lack[rows], known[rows], np.broadcast_to(largest, known[rows].shape))
+        totals = totals.sum(axis=0)
+        # Only where the scale changes do the pairs already in the set have to be predicted anew.
+        wider = largest > self.largest
+        totals[~wider] += self.benefit
+        if wider.any():
+            inside = np.array(self.items)
+            a, b = (inside[side][:, None] for side in np.triu_indices(len(inside), 1))
+            scale = np.broadcast_to(largest[wider], (len(a), int(wider.sum())))
+            pairs = np.broadcast_to(known[a, b], scale.shape)
+            totals[wider] += gain(self.lack[a, b], pairs, scale).sum(axis=0)
+        return totals, largest
+
+    def add(self, item: int, benefit: float, largest: float) -> None:
+        self.linked |= bool((self.prospect.evidence[item, self.items] > 0).any())
+        self.items.append(item)
+        self.benefit, self.largest = benefit, largest

@@ -1,0 +1,51 @@
+/** What shows each kind of step: a state machine (driver.js), and the view that draws it. */
+
+import { layOutArena } from "./arena.js";
+import { Arrangement } from "./arrangement.js";
+import { ArrangementView, measureIn } from "./arrangement-view.js";
+import { ChoiceMachine } from "./choice.js";
+import { ChoiceView } from "./choice-view.js";
+import { Fingers } from "./fingers.js";
+import { layOut } from "./layout.js";
+import { Countdown, PageMachine, QuestionMachine } from "./page-machines.js";
+import { CountdownView, PageView, QuestionView } from "./page-views.js";
+
+/**
+ * Makers of machine and view, by the kind of a show.
+ *
+ * @type {Record<string, (root: HTMLElement, show: any) => {machine: object, view: object}>} Of a
+ *   show: `protocol`, `step` or `trial`, decoded `images` by object id, and the `measured` screen.
+ */
+export const SHOWN = {
+  page(root, { step, protocol, images }) {
+    const machine = new PageMachine(step);
+    const mayLeave = (time) => machine.mayLeave(time);
+    return { machine, view: new PageView(root, protocol, step, images, mayLeave) };
+  },
+
+  question(root, { step, protocol }) {
+    const machine = new QuestionMachine(step, protocol);
+    return { machine, view: new QuestionView(root, protocol, step, machine) };
+  },
+
+  countdown(root, { protocol: { texts, breaks, screen } }) {
+    const machine = new Countdown(texts.ready, breaks.ready_s);
+    return { machine, view: new CountdownView(root, screen) };
+  },
+
+  trial(root, { trial, protocol, images, measured }) {
+    const size = [window.innerWidth, window.innerHeight];
+    const layout = layOut(protocol, size, trial.stimuli.length, measured);
+    const machine = new ChoiceMachine(trial, protocol, layout);
+    return { machine, view: new ChoiceView(root, protocol, trial, images, machine, measured) };
+  },
+
+  arrangement(root, { trial, protocol, images }) {
+    const { width, height } = root.getBoundingClientRect();
+    const size = [Math.floor(width), Math.floor(height)];
+    const layout = layOutArena(protocol, size, trial.items.length, measureIn(root));
+    const arrangement = new Arrangement(trial, protocol, layout);
+    const machine = new Fingers(arrangement, protocol.answers.magnify_button);
+    return { machine, view: new ArrangementView(root, protocol, layout, images, machine) };
+  },
+};

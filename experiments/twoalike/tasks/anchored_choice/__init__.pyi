@@ -1,1 +1,0 @@
-from ._protocol import AnchoredChoice as AnchoredChoice

@@ -1,0 +1,540 @@
+"""A multi-arrangement session: its order (sets chosen as evidence grows), its files, its time."""
+
+import math
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from twoalike.design import (
+    ArrangedTrial,
+    ArrangementEnd,
+    ListedArrangement,
+    PlannedArrangement,
+    listed_arrangements,
+    next_arrangement,
+    session_secret,
+    shown_objects,
+)
+from twoalike.observers import (
+    SECONDS_PER_NEW_PLACEMENT,
+    SECONDS_PER_PLACEMENT,
+    ArrangedSession,
+    SimulatedArranger,
+)
+from twoalike.record import Progress, RunName, find_runs, read_run
+from twoalike.stimuli import StimulusSet
+from twoalike.study import ArrangementConfig, Study, TwoalikeError
+from twoalike.tables import MULTI_ARRANGEMENT
+from twoalike.tasks._activity import Activity, Item, Note
+from twoalike.tasks._duration import (
+    Duration,
+    Times,
+    break_duration,
+    closing_duration,
+    paced,
+    page_duration,
+)
+from twoalike.tasks._listed import ends_block
+from twoalike.tasks._prepare import (
+    Prepared,
+    Sitting,
+    check_objects,
+    load_listed,
+    run_plan,
+    session_inputs,
+)
+from twoalike.tasks._session import Script
+from twoalike.tasks.multi_arrangement._arranging import (
+    ArrangementActivity,
+    ArrangementResult,
+    ArrangementTrial,
+    draw_seats,
+    together_by_kind,
+)
+from twoalike.tasks.multi_arrangement._hands import ArrangementHands
+from twoalike.tasks.multi_arrangement._layout import ArenaLayout, lay_out_arena
+from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
+from twoalike.tasks.screens import (
+    Frame,
+    Opening,
+    Room,
+    View,
+    after_trials,
+    before_trials,
+    frame,
+    is_upright,
+    pause_page,
+    text_page,
+    widest,
+)
+
+_SEATS = 1
+"""Word of the seed that sets the drawing of seats apart from that of a set."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubmittedTrial:
+    """A trial that was submitted: what it showed, where its images lay, how long it took."""
+
+    trial_type: str
+    places: dict[str, tuple[float, float]]
+    """Of the images inside the arena, by id; arena units."""
+    time_s: float
+    """From its onset to its end."""
+
+
+@dataclass(kw_only=True)
+class Arranging:
+    """A session's trials: those that are fixed, those done, and how the next one is chosen."""
+
+    config: ArrangementConfig
+    ids: tuple[str, ...]
+    """Objects of the design, m of them."""
+    kinds: dict[str, str]
+    """Coarsest category of each object, for attention checks; empty where there is none."""
+    listed: Sequence[ListedArrangement]
+    """Fixed trials: practice first, attention checks last."""
+    seed: int
+    """What the session's sets and seats are drawn from, with numbers of trials."""
+    earlier: Sequence[SubmittedTrial] = ()
+    """Main trials of earlier sessions, oldest first."""
+    done: list[SubmittedTrial] = field(default_factory=list)
+    """Trials of this session, in order."""
+
+    @property
+    def total(self) -> int | None:
+        """Trials of the session, practice not counted; None where the answers decide."""
+        if self.config.scheduler == "lift_weakest" or self.config.max_trials:
+            return None
+        return len(self.fixed("main")) + len(self.fixed("catch"))
+
+    def fixed(self, trial_type: str) -> list[ListedArrangement]:
+        """List the fixed trials of a type."""
+        return [trial for trial in self.listed if trial.trial_type == trial_type]
+
+    def following(self) -> ListedArrangement | PlannedArrangement | ArrangementEnd | None:
+        """Choose the next trial; None after the last.
+
+        An :class:`~twoalike.design.ArrangementEnd` says why the main trials are over where no
+        attention check follows.
+        """
+        counts = {kind: self._n_done(kind) for kind in ("practice", "main", "catch")}
+        practice, catch = self.fixed("practice"), self.fixed("catch")
+        if counts["practice"] < len(practice):
+            return practice[counts["practice"]]
+        planned = self._next_main(counts["main"])
+        if isinstance(planned, PlannedArrangement) and not counts["catch"]:
+            return planned
+        return catch[counts["catch"]] if counts["catch"] < len(catch) else None
+
+    def end(self) -> ArrangementEnd | None:
+        """Say why there is no further main trial; None while there is one."""
+        planned = self._next_main(self._n_done("main"))
+        return planned if isinstance(planned, ArrangementEnd) else None
+
+    def still_listed(self) -> list[ListedArrangement]:
+        """List the fixed trials that are left."""
+        kinds = ("practice", "main", "catch")
+        return [trial for kind in kinds for trial in self.fixed(kind)[self._n_done(kind) :]]
+
+    def rest(self) -> ArrangementConfig:
+        """Return the settings for the rest of the session: fewer trials, and less time."""
+        config = self.config
+        left: dict[str, float] = {}
+        if config.max_trials:
+            left["max_trials"] = max(1, config.max_trials - self._n_done("main"))
+        if config.session_minutes:
+            spent_s = sum(trial.time_s for trial in self.done if trial.trial_type == "main")
+            left["session_minutes"] = max(0.01, config.session_minutes - spent_s / 60)
+        return config.model_copy(update=left)
+
+    def _n_done(self, trial_type: str) -> int:
+        return sum(trial.trial_type == trial_type for trial in self.done)
+
+    def _next_main(self, n_main: int) -> PlannedArrangement | ArrangementEnd:
+        number = {name: at for at, name in enumerate(self.ids)}
+        main = [trial for trial in self.done if trial.trial_type == "main"]
+        fixed = [
+            ([number[name] for name in trial.stimuli], trial.scheduler)
+            for trial in self.fixed("main")
+        ]
+        return next_arrangement(
+            self.config,
+            len(self.ids),
+            [_arranged(trial, number) for trial in (*self.earlier, *main)],
+            np.random.default_rng([self.seed, n_main + 1]),
+            spent_s=sum(trial.time_s for trial in main),
+            in_session=len(main),
+            listed=None if self.config.scheduler == "lift_weakest" else fixed,
+        )
+
+    def progress(self, planned: ListedArrangement | PlannedArrangement) -> float | None:
+        """Share of the session that is over before a trial, attention checks included.
+
+        None in practice. If the number of main trials is open, it is extrapolated from the trials
+        done and the share that is over.
+        """
+        n_main, n_catch = self._n_done("main"), len(self.fixed("catch"))
+        if isinstance(planned, PlannedArrangement):
+            share = planned.session_progress
+            return share * n_main / (n_main + share * n_catch) if n_main and n_catch else share
+        if planned.trial_type == "practice":
+            return None
+        return (n_main + self._n_done("catch")) / (n_main + n_catch)
+
+    def trial(self, planned: ListedArrangement | PlannedArrangement) -> ArrangementTrial:
+        """Make the trial to show, with seats drawn for it."""
+        index = len(self.done) + 1
+        rng = np.random.default_rng([self.seed, index, _SEATS])
+        if isinstance(planned, PlannedArrangement):
+            items = tuple(self.ids[at] for at in planned.items)
+            return ArrangementTrial(
+                trial_index=index,
+                trial_type="main",
+                items=items,
+                seats=draw_seats(len(items), rng),
+                scheduler=planned.scheduler,
+                min_evidence_before=planned.min_evidence,
+                mean_evidence_before=planned.mean_evidence,
+                progress=self.progress(planned),
+            )
+        checked = planned.trial_type == "catch"
+        return ArrangementTrial(
+            trial_index=index,
+            trial_type=planned.trial_type,
+            items=planned.stimuli,
+            seats=draw_seats(len(planned.stimuli), rng),
+            scheduler=planned.scheduler,
+            groups=tuple(self.kinds[name] for name in planned.stimuli) if checked else None,
+            progress=self.progress(planned),
+        )
+
+
+def _arranged(trial: SubmittedTrial, number: dict[str, int]) -> ArrangedTrial:
+    """Trial as the design reads it; objects that are no longer in the design are left out."""
+    known = [(number[name], place) for name, place in trial.places.items() if name in number]
+    items = np.array([at for at, _ in known], dtype=np.int64)
+    positions = np.array([place for _, place in known], dtype=np.float64).reshape(-1, 2)
+    return ArrangedTrial(items, positions)
+
+
+def arrangement_script(
+    protocol: MultiArrangement, size: tuple[int, int], arranging: Arranging, opening: Opening
+) -> Generator[Activity | Item, None, str]:
+    """Activities of a session; trials already in ``arranging.done`` are behind it."""
+    pages = frame(protocol.screen, size)
+    if not (yield from before_trials(protocol, pages, opening, frozenset())):
+        return "declined"
+    before, time = None, 0.0
+    while (planned := arranging.following()) is not None:
+        assert not isinstance(planned, ArrangementEnd)
+        trial = arranging.trial(planned)
+        if before is not None:
+            yield from pages_between(protocol, pages, arranging, before, trial)
+        layout = lay_out_arena(protocol, size, len(trial.items))
+        activity = ArrangementActivity(trial, protocol, layout)
+        yield activity
+        assert activity.result is not None
+        arranging.done.append(submitted(activity.result))
+        before, time = trial.trial_type, activity.result.ending.time
+    if (end := arranging.end()) is not None:
+        detail = {"reason": end.reason, "min_evidence": end.min_evidence, "share": end.progress}
+        yield Note("arranged", time, detail)
+    yield from after_trials(protocol, pages)
+    return "completed"
+
+
+def submitted(result: ArrangementResult) -> SubmittedTrial:
+    """Return what the choice of the next trial knows of a trial that is over."""
+    kept = zip(result.trial.items, result.places, result.inside, strict=True)
+    return SubmittedTrial(
+        trial_type=result.trial_type,
+        places={name: place for name, place, inside in kept if inside},
+        time_s=result.ending.time - result.onset,
+    )
+
+
+def pages_between(
+    protocol: MultiArrangement,
+    pages: Frame,
+    arranging: Arranging,
+    before: str,
+    trial: ArrangementTrial,
+) -> Iterator[Activity]:
+    texts = protocol.texts
+    if before == "practice":
+        if trial.trial_type != "practice":
+            yield text_page("practice_end", texts.practice_end, protocol, pages)
+        return
+    n_main = sum(trial.trial_type != "practice" for trial in arranging.done)
+    every = protocol.breaks.break_every
+    if every and ends_block(n_main, every, arranging.total):
+        yield pause_page(protocol, pages, n_main, arranging.total, trial.progress)
+
+
+_DONE = Duration(1.0, 3.0)
+"""From the last image to Done."""
+_PLACED_PER_PAIR = (0.8, 1.5)
+"""Images placed until every pair has evidence .5, divided by the pairs: .8 to 1.3 with 20 to 48
+objects (simulated: benchmarks/results/arrangement.md), up to 1.5 with eight."""
+_SMALL_SET = 4
+"""Images of a usual set where sets are small (same simulations)."""
+
+
+def placing_duration(n_trials: float, n_placed: float, n_new: float) -> Duration:
+    """Time within ``n_trials`` trials."""
+    new = paced(SECONDS_PER_NEW_PLACEMENT).times(n_new)
+    return new + paced(SECONDS_PER_PLACEMENT).times(n_placed - n_new) + _DONE.times(n_trials)
+
+
+def arrangement_times(
+    protocol: MultiArrangement,
+    config: ArrangementConfig,
+    m: int,
+    listed: Sequence[ListedArrangement],
+    simulated: ArrangedSession | None = None,
+) -> Times:
+    """Time for the trials of a session, and for all pages after the instruction."""
+    texts, ready = protocol.texts, Duration(protocol.breaks.ready_s, protocol.breaks.ready_s)
+    practice, main, catch = (
+        [trial for trial in listed if trial.trial_type == kind]
+        for kind in ("practice", "main", "catch")
+    )
+    time, (few, many) = _listed_duration(main), (len(main), len(main))
+    if simulated is not None:
+        few = many = len(simulated.sizes)
+        time = placing_duration(few, sum(simulated.sizes), simulated.n_objects)
+        if simulated.reason == "time":  # other people place more or fewer images in that time
+            time = Duration(math.inf, math.inf)
+    elif config.scheduler == "lift_weakest":
+        time, (few, many) = _open_duration(config, m)
+    largest = max([min(config.max_items or m, m), *(len(trial.stimuli) for trial in main)])
+    pages = [ready, closing_duration(protocol)]
+    if practice:
+        pages.append(page_duration(texts.practice_end, protocol.pages.page_s) + ready)
+    if every := protocol.breaks.break_every:
+        n_breaks = [max(0, n + len(catch) - 1) // every for n in (few, many)]
+        pages.append((break_duration(protocol) + ready).times(*n_breaks))
+    known = _listed_duration(practice) + _listed_duration(catch)
+    return Times(known + _within_minutes(time, config, largest), sum(pages, Duration()))
+
+
+def _listed_duration(trials: Sequence[ListedArrangement]) -> Duration:
+    shown = [name for trial in trials for name in trial.stimuli]
+    return placing_duration(len(trials), len(shown), len(set(shown)))
+
+
+def _open_duration(config: ArrangementConfig, m: int) -> tuple[Duration, tuple[int, int]]:
+    """Time for main trials that end by evidence or by number; fewest and most trials."""
+    most = min(config.max_items or m, m)
+    pairs = m * (m - 1) / 2 * config.stop_evidence / 0.5
+    few, many = (max(most, share * pairs) for share in _PLACED_PER_PAIR)
+    trials = [few / most, max(1.0, many / _SMALL_SET)]
+    if config.max_trials:
+        trials = [min(n, config.max_trials) for n in trials]
+        few = min(few, most + _SMALL_SET * (config.max_trials - 1))
+        many = min(many, most * config.max_trials)
+    quick = placing_duration(trials[0], few, min(m, few)).low_s
+    slow = placing_duration(trials[1], many, min(m, many)).high_s
+    if config.session_minutes:
+        # People who run out of time have had as many trials as fit.
+        fits = [min(1.0, 60 * config.session_minutes / time) for time in (quick, slow)]
+        trials = [n * share for n, share in zip(trials, fits, strict=True)]
+    return Duration(quick, slow), (math.floor(trials[0]), math.ceil(trials[1]))
+
+
+def _within_minutes(time: Duration, config: ArrangementConfig, largest: int) -> Duration:
+    """Cap the time at the session's minutes; the trial under way is finished."""
+    if not config.session_minutes:
+        return time
+    limit_s = 60 * config.session_minutes
+    return time.capped(limit_s, limit_s + placing_duration(1, largest, 0).high_s)
+
+
+_PILOT_TRIALS = 2
+_FEWEST = 2
+"""Images of the smallest possible trial."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedArrangements(Prepared):
+    """A multi-arrangement session that can start."""
+
+    hands_of = staticmethod(lambda one, *more: ArrangementHands(SimulatedArranger(one), *more))
+    lay_out = staticmethod(lambda protocol, view, n: lay_out_arena(protocol, view.size, n))
+    protocol: MultiArrangement
+    arranging: Arranging
+
+    @property
+    def budget_s(self) -> float | None:
+        """Time for trials, in seconds."""
+        return 60 * self.arranging.config.session_minutes or None
+
+    @property
+    def evidence_goal(self) -> float:
+        """Evidence at which a pair is known well enough, squared arena diameters."""
+        return self.arranging.config.stop_evidence
+
+    def checks_done(self, rows: Sequence[Mapping[str, str]]) -> list[bool | None]:
+        """Judge the places of the images: rows hold no verdict."""
+        catch = [row for row in rows if row["trial_type"] == "catch"]
+        trials = groupby(catch, key=lambda row: row["trial_index"])
+        return [self._check_done(list(trial)) for _, trial in trials]
+
+    def _check_done(self, rows: Sequence[Mapping[str, str]]) -> bool | None:
+        return together_by_kind(
+            [(float(row["x"]), float(row["y"])) for row in rows],
+            [row["inside"] == "true" for row in rows],
+            [self.arranging.kinds[row["stimulus"]] for row in rows],
+            timed_out=rows[0]["end_reason"] == "timeout",
+        )
+
+    @property
+    def most_shown(self) -> int:
+        config, m = self.arranging.config, len(self.arranging.ids)
+        chosen = min(config.max_items or m, m) if config.scheduler == "lift_weakest" else 0
+        return max([chosen, *(len(trial.stimuli) for trial in self.arranging.listed)])
+
+    def images_ahead(self, progress: Progress) -> tuple[str, ...]:
+        return self.arranging.ids
+
+    def image_size(self, view: View) -> int:
+        lay_out_arena(self.protocol, view.size, self.most_shown)  # the largest trial has to fit
+        layout = lay_out_arena(self.protocol, view.size, _FEWEST)
+        return round(layout.item * self.protocol.arena.held_scale)
+
+    @classmethod
+    def rooms(cls, protocol: Any, layout: ArenaLayout, pages: Frame) -> Iterator[Room]:
+        lines = 2.7 if is_upright(pages.size) else 1.4
+        prompt = protocol.texts.prompt
+        yield Room("texts.prompt", prompt, 1, widest(pages), lines * layout.text)
+
+    def script(self, view: View, progress: Progress) -> Script:
+        arranging = replace(self.arranging, done=self._done(progress))
+        return arrangement_script(self.protocol, view.size, arranging, self.opening(progress))
+
+    def times(self, progress: Progress) -> Times:
+        arranging = replace(self.arranging, done=self._done(progress))
+        return arrangement_times(
+            self.protocol, arranging.rest(), len(arranging.ids), arranging.still_listed()
+        )
+
+    @classmethod
+    def listed_times(
+        cls,
+        protocol: MultiArrangement,
+        study: Study,
+        stimuli: StimulusSet,
+        table: pd.DataFrame,
+        simulated: ArrangedSession | None = None,
+    ) -> Times:
+        config = study.config.arrangement
+        m, listed = len(shown_objects(stimuli, config)), listed_arrangements(table)
+        return arrangement_times(protocol, config, m, listed, simulated)
+
+    def _done(self, progress: Progress) -> list[SubmittedTrial]:
+        if not progress.n_done:
+            return []
+        return _submitted_trials(self.plan.name.rows(self.sitting.root))
+
+
+def _submitted_trials(path: Path) -> list[SubmittedTrial]:
+    rows = read_run(path).rows
+    return [_submitted(trial) for _, trial in rows.groupby("trial_index", sort=False)]
+
+
+def _submitted(trial: pd.DataFrame) -> SubmittedTrial:
+    inside = trial[trial["inside"].astype(bool)]
+    points = zip(inside["x"].astype(float), inside["y"].astype(float), strict=True)
+    return SubmittedTrial(
+        trial_type=str(trial["trial_type"].iloc[0]),
+        places=dict(zip(inside["stimulus"].astype(str), points, strict=True)),
+        time_s=float(trial["response_time"].iloc[0]),
+    )
+
+
+def _earlier_trials(sitting: Sitting) -> list[SubmittedTrial]:
+    """Read the main trials of the participant's earlier sessions: their evidence counts.
+
+    That of another condition is about other similarities, so it does not.
+    """
+    runs = find_runs(sitting.root, MULTI_ARRANGEMENT, sitting.participant)
+    names = [RunName.parse(path) for path in runs]
+    earlier = [
+        path
+        for path, name in zip(runs, names, strict=True)
+        if name.session < sitting.session and name.run == sitting.study.run
+    ]
+    trials = [trial for path in earlier for trial in _submitted_trials(path)]
+    return [trial for trial in trials if trial.trial_type == "main"]
+
+
+def _config(sitting: Sitting) -> ArrangementConfig:
+    config = sitting.study.config.arrangement
+    if not sitting.pilot:
+        return config
+    few = min(config.max_trials or _PILOT_TRIALS, _PILOT_TRIALS)
+    return config.model_copy(update={"max_trials": few})
+
+
+def prepare_arrangements(sitting: Sitting) -> PreparedArrangements:
+    """Read and check protocol, stimuli, fixed trials and earlier sessions."""
+    protocol, stimuli, table = load_listed(sitting, MultiArrangement)
+    study, config = sitting.study, _config(sitting)
+    ids = shown_objects(stimuli, config)
+    listed = listed_arrangements(table)
+    shown = dict.fromkeys([*ids, *(name for trial in listed for name in trial.stimuli)])
+    check_objects(sitting, protocol, stimuli, shown)
+    n_listed = None if config.scheduler == "lift_weakest" or config.max_trials else len(listed)
+    plan = run_plan(
+        sitting,
+        protocol,
+        stimuli,
+        shown=shown,
+        trials=table,
+        n_trials=n_listed,
+        design=config.model_dump(mode="json"),
+    )
+    coarsest = stimuli.levels[0] if stimuli.levels else None
+    kinds = stimuli.table[coarsest] if coarsest else pd.Series("", index=stimuli.table.index)
+    arranging = Arranging(
+        config=config,
+        ids=ids,
+        kinds=dict(zip(stimuli.table["id"], kinds, strict=True)),
+        listed=listed,
+        seed=session_secret(study.config.seed, sitting.participant, sitting.session),
+        earlier=_earlier_trials(sitting),
+    )
+    _check_main_trials(arranging, sitting)
+    return PreparedArrangements(
+        sitting=sitting,
+        protocol=protocol,
+        stimuli=stimuli,
+        plan=plan,
+        inputs=session_inputs(study, MULTI_ARRANGEMENT),
+        arranging=arranging,
+    )
+
+
+def _check_main_trials(arranging: Arranging, sitting: Sitting) -> None:
+    """Check that there is a main trial to show, not practice and attention checks alone."""
+    end = arranging.end()
+    if end is None:
+        return
+    participant = sitting.participant
+    if end.reason == "list":
+        path = sitting.study.trial_list(MULTI_ARRANGEMENT, participant, sitting.session)
+        raise TwoalikeError(
+            f"{path}: expected main trials, found none. Add some to the list, or choose another "
+            "scheduler in study.toml."
+        )
+    raise TwoalikeError(
+        f"participant {participant} has nothing left to arrange: every pair of "
+        f"{len(arranging.ids)} objects has the evidence asked for. Another participant, or a "
+        "higher arrangement.stop_evidence in study.toml."
+    )

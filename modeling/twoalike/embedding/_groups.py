@@ -1,0 +1,566 @@
+"""Do groups of people weigh the dimensions differently? Differences, intervals, and a test.
+
+The people are the sample, not their judgments. Their weights come from a fit that does not know the
+groups and shrinks everybody to all people alike. Where groups do not differ their labels are
+therefore exchangeable, and a test by permuted labels holds its level whichever engine was used;
+over dimensions, clusters of objects and pairs of objects it is corrected by the largest statistic
+(Westfall and Young 1993).
+
+Posterior means of people are shrunk towards all people, and so are their means over a group: tests
+allow for it, estimates do not. Differences, effects and intervals therefore take the means divided
+by their reliability. Intervals resample the people of each group, and take another draw of the
+embedding each time.
+
+Clusters of objects are the categories that somebody gave them, or those of the embedding. Without
+categories objects are clustered by Ward's linkage of their mean coordinates; for dot products,
+where likeness is a matter of direction, each object's are scaled to length one. There are as many
+clusters, of two up to a dozen, as make the mean silhouette largest (Rousseeuw 1987,
+doi:10.1016/0377-0427(87)90125-7).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from twoalike.embedding._people import Groups, read_groups
+from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
+from twoalike.embedding._similarity import central_interval, check_ending
+from twoalike.study import (
+    MISSING,
+    Booleans,
+    Floats,
+    Integers,
+    TwoalikeError,
+    progress,
+    provenance,
+    write_json,
+)
+from twoalike.tables import Labels, LabelSource, read_labels
+
+MOST = 12
+"""Clusters of an embedding at most."""
+EMBEDDING = "embedding"
+"""Level of clusters that are of the embedding, not of labels."""
+
+
+class Views:
+    """Similarities of all pairs of objects to whoever weighs the dimensions in some way."""
+
+    def __init__(self, model: Posterior) -> None:
+        self.model = model
+        self.embedding = model.embedding.mean(axis=0)
+        self.pairs = np.triu_indices(len(self.embedding), 1)
+
+    def similarity(self, log: Floats, embedding: Floats | None = None) -> Floats:
+        """Similarities less their mean, (pairs,), at log weights (D,); of the mean embedding."""
+        x = self.embedding if embedding is None else embedding
+        view = x * np.exp(log / 2)
+        found = self.model.pair_similarity(view, view)[self.pairs]
+        return np.asarray(found - found.mean(), dtype=np.float64)
+
+    def difference(self, logs: Floats, embedding: Floats | None = None) -> Floats:
+        """Differences of similarities, (pairs,), second minus first of the log weights (2, D)."""
+        return self.similarity(logs[1], embedding) - self.similarity(logs[0], embedding)
+
+
+def mean_logs(log: Floats, second: Booleans) -> Floats:
+    """Mean log weights, (2, D), of the people (P, D) of a first and a second group."""
+    return np.stack([log[~second].mean(axis=0), log[second].mean(axis=0)])
+
+
+def resampled_logs(
+    log: Floats, draws: int, groups: Groups, n: int, rng: np.random.Generator
+) -> Iterator[tuple[int, Floats]]:
+    """Resample people n times: one of the draws, and mean log weights of every group, (G, D).
+
+    ``log`` (P, D) are estimates without shrinkage: they vary between people by as much as people
+    differ and are uncertain.
+    """
+    members = [np.flatnonzero(groups.of == place) for place in range(len(groups.names))]
+    for draw in rng.integers(0, draws, n).tolist():
+        people = [rng.choice(own, len(own)) for own in members]
+        yield draw, np.stack([log[own].mean(axis=0) for own in people])
+
+
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """Clusters of two objects or more, of ``m`` objects in all, but not of all of them.
+
+    ``levels`` and ``names`` have one entry a cluster, and so do ``members``: indices of its
+    objects, (n,) each. An object may be in one cluster of each level.
+    """
+
+    m: int
+    levels: tuple[str, ...]
+    names: tuple[str, ...]
+    members: tuple[Integers, ...]
+
+    @classmethod
+    def of(cls, model: Posterior, labels: Labels) -> "Clusters":
+        """Take the categories of all levels; without any, the clusters of the mean embedding."""
+        m = len(model.ids)
+        if not labels:
+            codes = linked(_coordinates(model))
+            by_size = np.argsort(-np.bincount(codes), kind="stable")
+            named = [(f"cluster {place + 1}", codes == code) for place, code in enumerate(by_size)]
+            return cls._of_masks(m, [(EMBEDDING, name, mask) for name, mask in named])
+        masks = []
+        for level, label_of in labels.items():
+            of = np.array([label_of.get(name, MISSING) for name in model.ids])
+            known = [name for name in dict.fromkeys(of.tolist()) if name not in ("", MISSING)]
+            masks += [(level, name, of == name) for name in known]
+        found = cls._of_masks(m, masks)
+        if not found.names:
+            raise TwoalikeError(
+                where="labels",
+                expected=f"a category of two or more of the posterior's {m} objects, but not all",
+                found="none",
+                remedy="Leave `labels=...` out to compare clusters of the embedding.",
+            )
+        return found
+
+    @classmethod
+    def _of_masks(cls, m: int, masks: Iterable[tuple[str, str, npt.NDArray[Any]]]) -> "Clusters":
+        kept = [(*named, np.flatnonzero(of)) for *named, of in masks if 2 <= of.sum() < m]
+        levels, names, members = zip(*kept, strict=True) if kept else ((), (), ())
+        return cls(m, levels, names, members)
+
+    @cached_property
+    def _mean(self) -> Any:
+        """Sparse matrix that averages pairs within clusters, (clusters, pairs)."""
+        from scipy.sparse import csr_array
+
+        rows = [_pairs_within(members, self.m) for members in self.members]
+        sizes = [len(row) for row in rows]
+        values = np.repeat(1 / np.array(sizes), sizes)
+        shape = (len(rows), self.m * (self.m - 1) // 2)
+        return csr_array((values, np.concatenate(rows), np.cumsum([0, *sizes])), shape=shape)
+
+    def means(self, pairs: Floats) -> Floats:
+        """Mean over the pairs within each cluster, (clusters,), of values of all pairs, (pairs,).
+
+        Pairs are in the order of ``np.triu_indices(m, 1)``.
+        """
+        return np.asarray(self._mean @ pairs)
+
+    def typical_first(self, ids: Sequence[str], similarity: Floats) -> dict[str, Any]:
+        """Names of each cluster's members by level, those most similar to the others first.
+
+        ``similarity`` (m, m) is that of all objects.
+        """
+        found: dict[str, Any] = {}
+        for level, name, members in zip(self.levels, self.names, self.members, strict=True):
+            own = similarity[np.ix_(members, members)]
+            order = np.argsort(np.diagonal(own) - own.sum(axis=1), kind="stable")
+            found.setdefault(level, {})[name] = [ids[place] for place in members[order]]
+        return found
+
+
+def _pairs_within(members: Integers, m: int) -> Integers:
+    """Places of a cluster's pairs among all pairs of m objects, in the order of triu_indices."""
+    one, two = np.triu_indices(len(members), 1)
+    i, j = members[one], members[two]
+    return np.asarray(i * (2 * m - i - 1) // 2 + j - i - 1)
+
+
+def _coordinates(model: Posterior) -> Floats:
+    """Mean coordinates, (m, D); of dot products at length one."""
+    x = model.embedding.mean(axis=0, dtype=np.float64)
+    if model.attrs.get("similarity", "dot") == "dot":
+        x = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+    return np.asarray(x)
+
+
+def linked(x: Floats) -> Integers:
+    """Cluster at least three points, (m, D), by Ward's linkage: the cluster of each, (m,)."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import pdist, squareform
+
+    distances = pdist(x)
+    tree, square = linkage(distances, "ward"), squareform(distances)
+    cuts = [fcluster(tree, n, "maxclust") for n in range(2, max(min(MOST, len(x) // 2), 2) + 1)]
+    best = max(cuts, key=lambda cut: mean_silhouette(square, cut))
+    _, first, codes = np.unique(best, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[codes]
+
+
+def mean_silhouette(distances: Floats, codes: Integers) -> float:
+    """Mean silhouette of points, by distances (m, m) and clusters (m,); 0 for a point alone."""
+    names, codes = np.unique(codes, return_inverse=True)
+    if len(names) < 2:
+        return -1.0
+    count = np.bincount(codes)
+    total = distances @ np.eye(len(names))[codes]  # (m, clusters)
+    rows = np.arange(len(codes))
+    own = total[rows, codes] / np.maximum(count[codes] - 1, 1)
+    total = total / count
+    total[rows, codes] = np.inf
+    other = total.min(axis=1)
+    silhouette = (other - own) / np.maximum(np.maximum(own, other), 1e-12)
+    return float(np.where(count[codes] > 1, silhouette, 0.0).mean())
+
+
+FEWEST = 3
+"""People that a group needs, for its spread to be known."""
+MOST_PEOPLE = 500
+"""People of each group whose similarities tell how much people differ: as many as that needs."""
+
+
+def compare_groups(
+    posterior: PosteriorSource,
+    groups: Mapping[str, str] | str | Path,
+    *,
+    labels: LabelSource | None = None,
+    interval: float = 0.9,
+    permutations: int = 999,
+    resamples: int = 400,
+    pairs: int = 20,
+    seed: int = 0,
+    out: str | Path | None = None,
+) -> dict[str, Any]:
+    """Compare how groups of people weigh the dimensions, and the similarities that follow.
+
+    Parameters
+    ----------
+    posterior
+        A posterior or its file, fitted with ``people="weights"`` and without ``groups``.
+    groups
+        Group of each participant: a mapping, or a tab-separated file with the columns
+        ``participant`` and ``group``.
+    labels
+        Categories of the objects, for clusters: a table with the column ``id`` and one a level,
+        such as ``stimuli.tsv``, its file, or object -> category by level. None: clusters of the
+        embedding, by Ward's linkage, as many (2 to 12) as make the mean silhouette largest.
+    interval
+        Share of the resamples inside the intervals.
+    permutations, resamples
+        Numbers of permuted labels, and of resamples of the people.
+    pairs
+        Pairs of objects to list.
+    seed
+        Everything random derives from it.
+    out
+        File to write (.json).
+
+    Returns
+    -------
+    Provenance; ``people``, the number in each group; ``group_of``, the group of each participant;
+    ``clusters``, the members of each by level, those most similar to the others first; and
+    ``differences``, one for each two groups: ``first`` and ``second``; ``p``, of the hypothesis
+    that they weigh all dimensions alike; ``correlation`` of their mean similarities over pairs of
+    objects; and ``dimensions``, ``clusters`` and ``pairs``, each with its ``difference``, second
+    minus first, its interval from ``low`` to ``high``, ``effect`` (the difference in standard
+    deviations of people within groups) and ``p``, corrected for the number of dimensions, clusters
+    or pairs. Differences are of mean log weights; of the mean similarity of the pairs in a cluster
+    less that of all pairs; and of a pair's similarity less that of all pairs, for the pairs
+    (``items``) with the smallest p, the largest differences first where it is the same.
+    """
+    if out is not None:
+        check_ending(Path(out), [".json"], "a comparison")
+    model = as_posterior(posterior)
+    table = groups if isinstance(groups, Mapping) else read_groups(groups)
+    where = "`groups=...`" if isinstance(groups, Mapping) else groups
+    found = Groups.assign(table, model.participants, where)
+    _check(model, found, where)
+    inputs = {} if model.path is None else {"posterior": model.path}
+    views, clusters = Views(model), Clusters.of(model, read_labels(labels, inputs))
+    if not isinstance(groups, Mapping):
+        inputs["groups"] = Path(groups)
+    settings = {"interval": interval, "permutations": permutations, "resamples": resamples}
+    result = provenance("comparison of groups", seed=seed, inputs=inputs, config=settings)
+    result["people"] = {
+        name: int((found.of == place).sum()) for place, name in enumerate(found.names)
+    }
+    named = (found.names[place] for place in found.of)
+    result["group_of"] = dict(zip(model.participants, named, strict=True))
+    result["clusters"] = clusters.typical_first(model.ids, model.thinned().similarity())
+    couples = list(combinations(range(len(found.names)), 2))
+    result["differences"] = []
+    with progress() as bar:
+        steps = len(couples) * (2 * permutations + resamples)
+        task = bar.add_task("groups", total=steps, status="permuted labels")
+        for number, (one, two) in enumerate(couples):
+            people = np.flatnonzero((found.of == one) | (found.of == two))
+            rng = np.random.default_rng([seed, number])
+            couple = _Couple(views, clusters, people, found.of[people] == two, rng)
+            step = partial(bar.update, task, advance=1)
+            result["differences"].append(
+                {"first": found.names[one], "second": found.names[two]}
+                | couple.compared(permutations, resamples, pairs, interval, step)
+            )
+    if out is not None:
+        write_json(Path(out), result)
+    return result
+
+
+def _check(model: Posterior, groups: Groups, where: object) -> None:
+    fault = None
+    if model.weights is None:
+        fault = "no weights"
+    elif model.weights.centre.shape[1] > 1:
+        fault = "weights that were shrunk to the people's groups, which makes any two differ"
+    elif model.weights.z.shape[1]:
+        fault = "weights that depend on covariates, in which groups may differ"
+    if fault is not None:
+        raise TwoalikeError(
+            where=model.path or "the posterior",
+            expected="weights of the dimensions by person, from a fit that does not know groups",
+            found=fault,
+            remedy="Fit with `people=weights`, without `groups=...` and `covariates=...`.",
+        )
+    for place, name in enumerate(groups.names):
+        if (count := int((groups.of == place).sum())) < FEWEST:
+            raise TwoalikeError(
+                where=where, expected=f"at least {FEWEST} people a group", found=f"{count} {name!r}"
+            )
+
+
+class _Couple:
+    """Two groups: log weights of their people, and the space they weigh."""
+
+    def __init__(
+        self,
+        views: Views,
+        clusters: Clusters,
+        people: Integers,
+        second: Booleans,
+        rng: np.random.Generator,
+    ) -> None:
+        weights = views.model.weights
+        assert weights is not None
+        self.views, self.clusters, self.second, self.rng = views, clusters, second, rng
+        self.reliability = weights.reliability
+        # People x dimensions: for the tests, and for estimates.
+        self.log = weights.log[:, people].mean(axis=0, dtype=np.float64)
+        self.unshrunk = weights.unshrunk()[people]
+
+    def differences(self, logs: Floats, embedding: Floats | None = None) -> list[Floats]:
+        """Second minus first of the log weights (2, D): of dimensions, clusters and pairs."""
+        pairs = self.views.difference(logs, embedding)
+        return [logs[1] - logs[0], self.clusters.means(pairs), pairs]
+
+    def compared(
+        self,
+        permutations: int,
+        resamples: int,
+        pairs: int,
+        interval: float,
+        step: Callable[[], None],
+    ) -> dict[str, Any]:
+        views, clusters = self.views, self.clusters
+        logs = mean_logs(self.log, self.second)
+        sizes, largest, total = self._null(permutations, step)
+        seen = self.differences(logs)
+        units = [of / size for of, size in zip(seen, sizes, strict=True)]
+        p = [_p(most, np.abs(of)) for most, of in zip(largest, units, strict=True)]
+        # Of pairs with one p the most different.
+        top = np.lexsort((-np.abs(seen[2]), p[2]))[:pairs]
+        p[2] = p[2][top]
+        estimates = self._estimates(top, resamples, interval, step)
+        rows = [of.assign(p=own).to_dict("records") for of, own in zip(estimates, p, strict=True)]
+        items = np.stack([side[top] for side in views.pairs], axis=1)
+        of_clusters = zip(clusters.levels, clusters.names, clusters.members, strict=True)
+        names = [
+            [{"dimension": k + 1} for k in range(len(seen[0]))],
+            [{"level": of, "cluster": name, "objects": len(own)} for of, name, own in of_clusters],
+            [{"items": [views.model.ids[place] for place in pair]} for pair in items],
+        ]
+        things = ("dimensions", "clusters", "pairs")
+        return {
+            "p": float(_p(total, (units[0] ** 2).sum()[None])[0]),
+            "correlation": float(np.corrcoef(*(views.similarity(log) for log in logs))[0, 1]),
+        } | {
+            thing: [name | row for name, row in zip(named, found, strict=True)]
+            for thing, named, found in zip(things, names, rows, strict=True)
+        }
+
+    def _null(
+        self, permutations: int, step: Callable[[], None]
+    ) -> tuple[list[Floats], Floats, Floats]:
+        """Permute the labels of people: how uncertain differences are, and the largest in it.
+
+        Root mean squares of the differences of dimensions, clusters and pairs; the largest
+        difference of each, (3, n), and the sum of squares of the dimensions, (n,), in these units.
+        """
+        labels = [self.rng.permutation(self.second) for _ in range(permutations)]
+        squares: list[Any] = [0.0, 0.0, 0.0]
+        for label in labels:
+            found = self.differences(mean_logs(self.log, label))
+            squares = [sum_ + of**2 for sum_, of in zip(squares, found, strict=True)]
+            step()
+        sizes = [np.sqrt(of / permutations) + 1e-12 for of in squares]
+        # Without a constant, pairs that hardly vary come first (Tusher et al. 2001).
+        sizes[2] += np.median(sizes[2])
+        largest, total = np.empty((3, permutations)), np.empty(permutations)
+        for n, label in enumerate(labels):
+            found = self.differences(mean_logs(self.log, label))
+            units = [of / size for of, size in zip(found, sizes, strict=True)]
+            largest[:, n] = [np.abs(of).max() for of in units]
+            total[n] = (units[0] ** 2).sum()
+            step()
+        return sizes, largest, total
+
+    def _estimates(
+        self, top: Integers, n: int, interval: float, step: Callable[[], None]
+    ) -> list[pd.DataFrame]:
+        """Difference, interval by resampled people, and effect: dimensions, clusters, top pairs."""
+        groups = Groups(("first", "second"), self.second.astype(np.int32))
+        draws = self.views.model.embedding
+
+        def chosen(found: list[Floats]) -> list[Floats]:
+            return [*found[:2], found[2][top]]
+
+        resampled = []
+        for draw, logs in resampled_logs(self.unshrunk, len(draws), groups, n, self.rng):
+            resampled.append(chosen(self.differences(logs, draws[draw])))
+            step()
+        sides = [np.flatnonzero(side) for side in (~self.second, self.second)]
+        some = np.concatenate([self.rng.permutation(side)[:MOST_PEOPLE] for side in sides])
+        own = [self.views.similarity(log) for log in self.unshrunk[some]]
+        # Of the variance of estimates that share is people's own, the rest is their error.
+        spreads = [_within(self.unshrunk, self.second) * np.sqrt(self.reliability)]
+        for each in ([self.clusters.means(of) for of in own], [of[top] for of in own]):
+            spreads.append(_within(np.stack(each), self.second[some]))
+        seen = chosen(self.differences(mean_logs(self.unshrunk, self.second)))
+        found = []
+        for difference, spread, each in zip(
+            seen, spreads, zip(*resampled, strict=True), strict=True
+        ):
+            low, high = central_interval(np.stack(each), interval)
+            columns = {"difference": difference, "low": low, "high": high}
+            found.append(pd.DataFrame(columns | {"effect": difference / spread}))
+        return found
+
+
+def _within(log: Floats, second: Booleans) -> Floats:
+    """Pool the standard deviation of people within the two groups, (D,)."""
+    squares = sum(
+        ((log[side] - log[side].mean(axis=0)) ** 2).sum(axis=0) for side in (second, ~second)
+    )
+    return np.asarray(np.sqrt(squares / (len(log) - 2)) + 1e-12)
+
+
+def _p(permuted: Floats, seen: Floats) -> Floats:
+    """Share of permuted labels whose statistic is as large, the seen one counted among them."""
+    below = np.sort(permuted).searchsorted(seen * (1 - 1e-12))
+    return np.asarray((1 + len(permuted) - below) / (1 + len(permuted)))
+
+
+@dataclass(frozen=True, eq=False)
+class GroupViews:
+    """Groups of people as a posterior has them.
+
+    ``of`` (P,) are places of the participants among the ``names`` (G,). ``log``, ``low`` and
+    ``high`` are log weights of the average person, (G, D) each, with the ends of their intervals:
+    of the centres that the fit had for these groups, or else with people resampled
+    (``resampled``). ``pairs`` are those of objects that differ most between each two groups.
+    """
+
+    names: tuple[str, ...]
+    of: Integers
+    resampled: bool
+    log: Floats
+    low: Floats
+    high: Floats
+    pairs: tuple["PairsApart", ...]
+
+
+@dataclass(frozen=True, eq=False)
+class PairsApart:
+    """Pairs of objects, (n, 2) indices, that are more alike to one group than to another.
+
+    ``difference`` (n,) is that of their similarity less that of all pairs, second group minus
+    first, in falling order; ``low`` and ``high`` (n,) are the ends of its interval.
+    """
+
+    first: int
+    second: int
+    items: Integers
+    difference: Floats
+    low: Floats
+    high: Floats
+
+
+def view_groups(
+    model: Posterior,
+    group_of: Mapping[str, str],
+    *,
+    most: int = 8,
+    interval: float = 0.95,
+    resamples: int = 200,
+    seed: int = 0,
+) -> GroupViews:
+    """Describe groups of people: the weights of their average person, and pairs that they part.
+
+    Without a test: :func:`compare_groups` has that. Of a posterior that was fitted with these
+    groups, intervals are those of the groups' centres; of others, the people are resampled.
+
+    Parameters
+    ----------
+    model
+        A posterior with weights of the dimensions.
+    group_of
+        Group of each of its participants.
+    most
+        Pairs of objects for each direction of a difference.
+    interval
+        Share of the resamples inside the intervals.
+    resamples
+        Number of resamples.
+    seed
+        Of the resamples.
+    """
+    weights, views = model.weights, Views(model)
+    assert weights is not None
+    groups = Groups.assign(group_of, model.participants)
+    rng = np.random.default_rng(seed)
+    centres = _own_centres(model, groups)
+    if centres is None:
+        log = weights.unshrunk()
+        draws = list(resampled_logs(log, len(weights.log), groups, resamples, rng))
+        mean = np.stack(
+            [log[groups.of == place].mean(axis=0) for place in range(len(groups.names))]
+        )
+    else:
+        which = rng.integers(0, len(centres), resamples).tolist()
+        draws, mean = [(draw, centres[draw]) for draw in which], centres.mean(axis=0)
+    low, high = central_interval(np.stack([logs for _, logs in draws]), interval)
+    couples = list(combinations(range(len(groups.names)), 2))
+    whole = [views.similarity(log) for log in mean]
+    tops = [_most_different(whole[two] - whole[one], most) for one, two in couples]
+    drawn: list[list[Floats]] = [[] for _ in couples]
+    for draw, logs in draws:
+        seen = [views.similarity(log, model.embedding[draw]) for log in logs]
+        for (one, two), top, found in zip(couples, tops, drawn, strict=True):
+            found.append(seen[two][top] - seen[one][top])
+    apart = []
+    for (one, two), top, found in zip(couples, tops, drawn, strict=True):
+        items = np.stack([side[top] for side in views.pairs], axis=1)
+        ends = central_interval(np.stack(found), interval)
+        apart.append(PairsApart(one, two, items, (whole[two] - whole[one])[top], *ends))
+    return GroupViews(groups.names, groups.of, centres is None, mean, low, high, tuple(apart))
+
+
+def _own_centres(model: Posterior, groups: Groups) -> Floats | None:
+    """Draws of the centres of the groups, (S, G, D), if the posterior was fitted with them."""
+    if "group_log_weight" not in model.tree["posterior"] or model.group_of != dict(
+        zip(model.participants, (groups.names[k] for k in groups.of), strict=True)
+    ):
+        return None
+    assert model.weights is not None
+    names = list(map(str, model.tree["posterior"].dataset["group"].values))
+    return model.weights.centre[:, [names.index(name) for name in groups.names]].astype(np.float64)
+
+
+def _most_different(difference: Floats, most: int) -> Integers:
+    """Places of the largest positive differences, and of the largest negative ones, falling."""
+    order = np.argsort(-difference, kind="stable")
+    most = min(most, len(order) // 2)
+    return np.concatenate([order[:most], order[len(order) - most :]])

@@ -1,0 +1,63 @@
+// Reads cases from standard input, and prints what the page's modules make of them.
+import { readFileSync } from "node:fs";
+
+const page = new URL("../../../experiments/twoalike/online/page/js/", import.meta.url);
+const { layOutArena } = await import(new URL("arena.js", page).href);
+const { Arrangement } = await import(new URL("arrangement.js", page).href);
+const { ChoiceMachine } = await import(new URL("choice.js", page).href);
+const { layOut, round } = await import(new URL("layout.js", page).href);
+const machines = await import(new URL("page-machines.js", page).href);
+
+const widthIn = (widths) => (text, height) => widths[`${height} ${text}`];
+
+const makers = {
+  round: ({ numbers }) => numbers.map((one) => round(...one)),
+  arena: ({ protocol, size, n, rotation, widths }) => {
+    try {
+      const layout = layOutArena(protocol, size, n, widthIn(widths));
+      return { ...layout, seats: layout.seats(n, rotation) };
+    } catch (error) {
+      if (error.constructor.name !== "NoRoomError") throw error;
+      return null;
+    }
+  },
+  arrangement: ({ trial, protocol, size, widths, steps }) => {
+    const layout = layOutArena(protocol, size, trial.items.length, widthIn(widths));
+    return replay(new Arrangement(trial, protocol, layout), steps, true);
+  },
+  layout: ({ protocol, size, n, measured }) => {
+    const { hit, ...layout } = layOut(protocol, size, n, measured);
+    return layout;
+  },
+  trial: ({ trial, protocol, size, steps }) => {
+    const layout = layOut(protocol, size, trial.stimuli.length, null);
+    return replay(new ChoiceMachine(trial, protocol, layout), steps);
+  },
+  page: ({ step, steps }) => replay(new machines.PageMachine(step), steps),
+  question: ({ step, protocol, steps }) =>
+    replay(new machines.QuestionMachine(step, protocol), steps),
+  countdown: ({ seconds, steps }) => replay(new machines.Countdown("Ready", seconds), steps),
+  answer: ({ kind, entry }) => {
+    try {
+      return machines.readAnswer(kind, entry);
+    } catch (error) {
+      return error.name;
+    }
+  },
+};
+
+/** What a machine gives and shows after each step, until it is over, or also afterwards. */
+function replay(machine, steps, after = false) {
+  const found = [];
+  for (const step of steps) {
+    const items = step.kind === "restart" ? machine.restart(step.time) : machine.handle(step);
+    const { scene, deadline, finished, tone, stack, phase } = machine;
+    const more = after ? { stack: [...stack], phase } : {};
+    found.push({ items, scene, deadline, finished, tone, ...more });
+    if (finished && !after) break;
+  }
+  return found;
+}
+
+const cases = JSON.parse(readFileSync(0, "utf8"));
+console.log(JSON.stringify(cases.map(({ made, ...given }) => makers[made](given))));
