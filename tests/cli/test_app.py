@@ -15,8 +15,8 @@ from twoalike.cli import app as cli
 from twoalike.study import TwoalikeError
 
 ROOT = Path(__file__).parents[2]
-CORE = set("cyclopts filelock h5netcdf h5py lazy_loader markdown_it numpy pandas PIL".split()) | set(
-    "docstring_parser platformdirs pyarrow pydantic pydantic_core rich scipy xarray".split()
+CORE = set("cyclopts filelock h5netcdf h5py lazy_loader markdown_it numpy PIL".split()) | set(
+    "docstring_parser pandas platformdirs pyarrow pydantic pydantic_core rich scipy xarray".split()
 )
 """Modules that every installation has."""
 
