@@ -166,6 +166,19 @@ def test_folder_says_what_the_student_is(squares: Squares, tmp_path: Path) -> No
     assert said["selected_step"] == (best if said["mix"] else 0)
 
 
+def test_training_in_vain_ends_at_half_of_its_steps(squares: Squares, tmp_path: Path) -> None:
+    """Weights that hardly move cannot improve on the closed form, which is then the student."""
+    vain = QUICK.model_copy(update={"rate": 1e-30, "steps": 8, "evaluate_every": 2})
+    said = run(squares, tmp_path / "vain", vain)
+    assert said["selected_step"] == 0
+    for name, update, last in (("vain", {}, 4), ("on", {"select": "last"}, 8)):
+        if update:
+            run(squares, tmp_path / name, vain.model_copy(update=update))
+        lines = (tmp_path / name / "training.jsonl").read_text().splitlines()
+        assert max(json.loads(line)["step"] for line in lines) == last
+    assert run(squares, tmp_path / "vain", vain, resume=True) == said
+
+
 def test_what_is_there_is_not_overwritten(squares: Squares, tmp_path: Path) -> None:
     out = tmp_path / "student"
     said = run(squares, out)
@@ -291,4 +304,4 @@ def test_two_processes_make_one_student_and_resume_exactly(
     for name in ("model.safetensors", "training.jsonl", "config.json"):
         assert sha256_file(tmp_path / "whole" / name) == sha256_file(tmp_path / "stopped" / name)
     said = json.loads((tmp_path / "whole" / "config.json").read_text())
-    assert said["data"]["learnt"] == 36
+    assert said["data"]["learnt"] == 32

@@ -128,6 +128,8 @@ class Trainer:
             data = load_batches(self.lesson.images, keys, config.workers)
             task = bar.add_task("distil", total=config.steps, completed=first, status="")
             for step in range(first, config.steps):
+                if self._is_in_vain:
+                    break
                 self._advance(step, data)
                 self._stop_if_asked(interrupt)
                 bar.update(task, advance=1, status=", ".join(filter(None, self._said.values())))
@@ -172,6 +174,21 @@ class Trainer:
             self._settle()
             self._score()
             self._save()
+
+    @property
+    def _is_in_vain(self) -> bool:
+        """Whether half of the steps are done and none improved on the closed form."""
+        if self.sides is None or self.config.select == "last" or not self._is_due:
+            return False
+        done = self.progress.step >= self.config.steps / 2
+        scores = [row["held_out"] for row in self.log if "held_out" in row]
+        return done and not any(map(self._earns, scores))
+
+    def _earns(self, score: Mapping[str, Any]) -> bool:
+        """Whether a score is worth training: more likeness than the closed form's, no less able."""
+        if self.sides is None:
+            return True
+        return bool(score["able"] and score["likeness"] > self.sides.closed.likeness)
 
     def _settle(self) -> None:
         taken, self.taken = self.taken, None
@@ -304,10 +321,7 @@ class Trainer:
         order = sorted(steps & scores.keys(), key=lambda step: _merit(scores[step]))
         best = self.progress.best_step
         order = [best, *(step for step in order if step != best)]
-        earned = self.sides is None or (
-            scores[best]["able"] and scores[best]["likeness"] > self.sides.closed.likeness
-        )
-        return order, scores[best]["mix"] if earned else 0.0
+        return order, scores[best]["mix"] if self._earns(scores[best]) else 0.0
 
 
 def _merit(score: Mapping[str, Any]) -> float:
