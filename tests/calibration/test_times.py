@@ -115,8 +115,5 @@ def test_a_posterior_expects_where_people_take_long(rng: np.random.Generator) ->
     assert found.left_out and found.spearman.low > 0.05
     assert_array_equal(found.people, np.arange(4))
     assert not times_by_uncertainty(posterior, choices, fitted=False).left_out
-    knows = tree["posterior"].to_dataset()
-    tree["posterior"] = knows.assign(time_slope=knows["temperature"])
-    assert not times_by_uncertainty(Posterior(tree), choices).left_out
     with pytest.raises(TwoalikeError, match="2 participants with 10"):
         times_by_uncertainty(posterior, choices.assign(response_time=np.nan))

@@ -9,14 +9,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
 from numpy.testing import assert_allclose
 
 from twoalike.choice import log_choice
 from twoalike.embedding import Posterior, inference_data
 from twoalike.embedding._draws import pack_tree
 from twoalike.embedding._model import Data
-from twoalike.study import TwoalikeError
 
 mpl.use("Agg")
 N = 80
@@ -113,18 +111,3 @@ def test_arviz_takes_it(fitted: Posterior, choices: pd.DataFrame) -> None:
     az.plot_trace(fitted.tree, var_names=["lapse"], backend="matplotlib")
     az.plot_energy(fitted.tree, backend="matplotlib")
     plt.close("all")
-
-
-def test_statistics_by_step_of_vi_do_not_disturb(fitted: Posterior, choices: pd.DataFrame) -> None:
-    loss = xr.Dataset({"loss": (("chain", "step"), np.zeros((2, 40)))})
-    fitted.tree["sample_stats"] = loss
-    tree = inference_data(fitted, choices, draws=8)
-    assert tree["sample_stats"].sizes == {"chain": 2, "step": 40}
-    az.plot_trace(tree, var_names=["temperature"], backend="matplotlib")
-    plt.close("all")
-
-
-def test_choices_of_strangers_are_refused(fitted: Posterior, choices: pd.DataFrame) -> None:
-    strange = choices.assign(participant=pd.Categorical(["nobody"] * N))
-    with pytest.raises(TwoalikeError, match="none of the"):
-        inference_data(fitted, strange)

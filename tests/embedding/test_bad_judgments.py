@@ -125,15 +125,6 @@ def test_places_that_are_no_numbers_are_refused() -> None:
         arrangements_table(columns | {"x": [0.0, np.nan, 0.2]}, IDS)
 
 
-def test_one_arrangement_alone_is_fitted(rng: np.random.Generator) -> None:
-    places = rng.uniform(-0.4, 0.4, (8, 2))
-    columns = {"participant": ["p"] * 8, "trial": [1] * 8, "item": range(8)}
-    arranged = arrangements_table(columns | {"x": places[:, 0], "y": places[:, 1]}, IDS)
-    fitted = fit_embedding(None, arrangements=arranged, config=QUICK)
-    assert np.isfinite(fitted.embedding).all()
-    assert [said for said in link_warnings(fitted.attrs["links"]) if "8 of the objects" in said]
-
-
 def test_features_with_constant_columns_are_used_and_missing_objects_refused() -> None:
     rng = np.random.default_rng(4)
     shown = [tuple(rng.permutation(8)[:3]) for _ in range(100)]

@@ -236,17 +236,6 @@ def test_the_page_opens_with_the_verdict(run: Run, files: tuple[Path, Path]) -> 
         assert words in said
 
 
-def test_other_judgments_are_predicted_and_not_left_out(
-    run: Run, world: Any, files: tuple[Path, Path], tmp_path: Path
-) -> None:
-    other = tmp_path / "other.parquet"
-    write_judgments(other, world.judge(400, 77), {})
-    status, said, _ = run("check", files[0], "--choices", other)
-    said = " ".join(said.split())
-    assert status == 0 and "of these 400 choices: all are predicted" in said
-    assert "Calibration" in said and "Leave-one-out needs the judgments of the fit" in said
-
-
 @pytest.mark.parametrize("seed", [0, 1, pytest.param(range(20), marks=pytest.mark.slow)])
 def test_an_exact_model_is_not_said_to_fail_on_new_answers(world: Any, seed: Any) -> None:
     """The truth is one more draw of the posterior; 18 of 20 such worlds have to pass."""

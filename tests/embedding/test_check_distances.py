@@ -1,7 +1,6 @@
 """Checks of arrangements and dissimilarities: data of the model pass, what is not so stands out."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,6 @@ from tests.posteriors import around, posterior_of
 
 from twoalike.cli.app import main
 from twoalike.embedding import KindChecks, Posterior, check
-from twoalike.embedding._advice import advise
 from twoalike.embedding._dissimilarities import replicated_dissimilarities
 from twoalike.embedding._follow import ReplicateTally
 from twoalike.embedding._layouts import layout_log_likelihood, replicated_layouts
@@ -248,36 +246,6 @@ def test_a_noise_that_explains_random_places_is_said(x: np.ndarray) -> None:
     assert checked.arrangements.outstanding == []
     assert checked.arrangements.at_random == ["p4"]
     assert any(words.startswith("p4: placed at random") for words in checked.advice)
-
-
-def test_advice_names_few_people(x: np.ndarray) -> None:
-    found = layouts(near(x, arrangement_noise=NOISE), arranged(x, np.full(len(PEOPLE), 5.0)))
-    assert len(found.outstanding) == len(PEOPLE)
-    (said,) = [words for words in advise("nuts", {}, None, None, [found]) if "likeness" in words]
-    assert "and 3 more place objects" in said
-
-
-def test_a_study_gives_its_arrangements_to_a_fit_that_had_some(
-    x: np.ndarray,
-    tmp_path: Path,
-    make_study: Callable[..., Path],
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    study, out = make_study(), tmp_path / "p.nc"
-    write_judgments(study / "derived" / "arrangements.parquet", arranged(x), {}, "arrangements")
-
-    def run() -> tuple[int, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(["check", str(out), "--study", str(study)])
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out + said.err
-
-    near(x, arrangement_noise=NOISE).save(out)
-    status, said = run()
-    assert status == 0 and "48 arrangements" in said
-    near(x).save(out)
-    status, said = run()
-    assert status == 1 and "expected the study's judgments" in said
 
 
 def test_commands_fit_and_check_arrangements_and_dissimilarities(

@@ -144,18 +144,6 @@ def test_all_dimensions_score_as_leave_one_out_does(x: np.ndarray) -> None:
     assert plain["log_loss"] < last["log_loss"]  # each judgment had a say in it
 
 
-@pytest.mark.parametrize("similarity", ["dot", "distance"])
-def test_columns_of_noise_are_not_needed(x: np.ndarray, similarity: str) -> None:
-    strong = x * [5.0, 1.0, 1.5]
-    noise = np.random.default_rng(2).gamma(1.0, 0.02, (20, 4))
-    posterior = fit(around(np.column_stack([noise, strong])), IDS)
-    posterior.tree.attrs["similarity"] = similarity
-    found = dimension_curve(posterior, judged(strong, 3000, 4, similarity))
-    assert found.needed == 3 and len(found.table) == 7
-    assert (found.judgments, found.subset, found.left_out) == (3000, 3000, 0)
-    assert found.table["difference"][1] > 4 * found.table["difference_se"][1]
-
-
 def test_a_curve_needs_draws_and_judgments_of_the_fit(x: np.ndarray) -> None:
     choices = judged(x, 20, 6)
     with pytest.raises(TwoalikeError, match="25 draws or more, found 1"):

@@ -168,19 +168,6 @@ def test_similarities_are_recovered(world: Any) -> None:
     assert known["compared"].values.tolist() == [58] * 30
 
 
-def test_dissimilarities_add_to_choices(world: Any) -> None:
-    """Few choices say how decided people are; the RDMs, which objects are alike."""
-    choices, table = world.judge(300, 3), rdms(world, np.random.default_rng(6))
-    config = FitConfig(quick=True, engine="vi", dimensions=4, steps=450, chains=1)
-    posterior = fit_embedding(choices, dissimilarities=table, config=config)
-    new = world.triplets(2000, np.random.default_rng(8))
-    truth = world.probabilities(new)
-    excess = np.log(truth / posterior.choice_probabilities(new))
-    assert (truth * excess).sum(axis=1).mean() < 0.05  # of the choices alone: 0.16
-    draws, right = standardised_pairs(posterior.embedding), standardised_pairs(world.embedding)
-    assert spearmanr(draws.mean(axis=0), right)[0] > 0.9
-
-
 def test_nothing_to_learn_is_said_before_the_fit(world: Any) -> None:
     table = rdms(world, np.random.default_rng(7), people=1)
     with pytest.raises(TwoalikeError, match="expected 3 pairs or more, found 1 pair"):

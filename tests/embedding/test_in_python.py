@@ -126,12 +126,6 @@ def test_a_study_is_fitted_by_its_folder(make_study: Callable[..., Path]) -> Non
         fit(root, arrangements=study.arrangements)
 
 
-def test_a_folder_without_a_study_says_so(tmp_path: Path) -> None:
-    for place in (tmp_path, tmp_path / "absent"):
-        with pytest.raises(TwoalikeError, match="expected a study"):
-            fit(place)
-
-
 def test_a_posterior_shows_itself(files: Path, posterior: Posterior) -> None:
     fitted = Posterior.load(files / "p.nc")
     assert repr(fitted).count("\n") == 0 and "30 objects in 3 dimensions" in repr(fitted)

@@ -177,14 +177,6 @@ def test_participants_have_their_own_lapse_and_temperature(posterior: Posterior)
         assert_allclose(got[row], expected, rtol=1e-4)
 
 
-def test_exchanging_columns_of_a_draw_changes_nothing(posterior: Posterior) -> None:
-    triplets = all_triplets(7)
-    before = posterior.choice_probabilities(triplets)
-    values = posterior.tree["posterior"]["embedding"].values
-    values[0, 3] = values[0, 3][:, [2, 0, 1]]
-    assert_allclose(Posterior(posterior.tree).choice_probabilities(triplets), before, atol=1e-6)
-
-
 @pytest.mark.parametrize("lapse", [False, True])
 def test_choice_draws_average_to_the_predictive_probabilities(
     posterior: Posterior, lapse: bool

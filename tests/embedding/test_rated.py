@@ -21,7 +21,7 @@ from twoalike.embedding._ratings import (
     rating_log_likelihood,
     slider_levels,
 )
-from twoalike.embedding._sortings import Sortings, decision_log_likelihood, log_decisions
+from twoalike.embedding._sortings import decision_log_likelihood, log_decisions
 from twoalike.judgments import (
     choices_table,
     ratings_table,
@@ -176,20 +176,6 @@ def test_probabilities_of_all_partitions_sum_to_one(
     assert_allclose(np.exp(logs[own, 3]), gain[1] / gain.sum(), rtol=1e-4)
     seen = s[items[:, :, None], items[:, None, :]], 0.3, 0.4
     assert_allclose(log_decisions(seen, pile, shown, 5, np), logs, rtol=1e-4, atol=1e-5)
-
-
-def test_neither_scale_nor_origin_of_distances_changes_anything(rng: np.random.Generator) -> None:
-    x, s = truth(rng)
-    data = Sortings.from_table(sort(s, 2, 1, rng), IDS)
-    (group,) = data.groups
-
-    def logs(x: np.ndarray) -> float:
-        symbols = map(pt.as_tensor, (x, np.array([0.4, 0.6]), np.array([0.3, 0.1])))
-        form = {"similarity": "distance", "reference": data.reference}
-        each = decision_log_likelihood(*symbols, *group.arrays, size=9, **form)  # type: ignore[arg-type]
-        return float(each.sum().eval(mode="FAST_COMPILE"))
-
-    assert_allclose(logs(3 * x + 1), logs(x), rtol=1e-3)
 
 
 @pytest.mark.slow

@@ -67,18 +67,6 @@ def test_every_kind_of_value_comes_through(compressed: bool, tmp_path: Path) -> 
     assert found["sparse"] == []
 
 
-VERSIONS = ("4.2c_SOL2", "5.3_SOL2", "6.1_SOL2", "6.5.1_GLNX86", "7.1_GLNX86", "7.4_GLNX86")
-"""Of the files that scipy was tried with, MATLAB's own: of two byte orders."""
-OWN = sorted((Path(scipy.io.__file__).parent / "matlab" / "tests" / "data").glob("test*_*.mat"))
-
-
-@pytest.mark.skipif(not OWN, reason="this scipy came without its test files")
-def test_files_of_matlab_are_read() -> None:
-    files = [path for path in OWN if path.stem.endswith(VERSIONS) and "hdf5" not in path.name]
-    assert len(files) > 60
-    assert all(load_mat(path, "values") for path in files)
-
-
 def test_matrices_are_found_in_cells_and_structs(tmp_path: Path) -> None:
     square = np.ones((4, 4)) - np.eye(4)
     cells = np.empty(2, dtype=object)

@@ -7,9 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.hardening.readers import make_label_folder, make_tables
+from tests.hardening.readers import make_tables
 
-from twoalike.distill import read_labels
 from twoalike.features import read_features
 from twoalike.judgments import read_judgments
 from twoalike.study import TwoalikeError
@@ -67,12 +66,3 @@ def test_rows_by_the_thousand_million_are_refused_unread(tmp_path: Path) -> None
     assert (tmp_path / "f.parquet").stat().st_size < 2**20
     with pytest.raises(TwoalikeError, match="would unfold from"):
         read_features(tmp_path / "f.parquet")
-
-
-@pytest.mark.parametrize(("column", "expected"), [("item_2", "image ids"), ("p_1", "probab")])
-def test_labels_of_another_type_are_refused(tmp_path: Path, column: str, expected: str) -> None:
-    make_label_folder(tmp_path)
-    path = tmp_path / "labels" / "shard-00000.parquet"
-    put(path, column, pa.array([[0.5]] * 3))
-    with pytest.raises(TwoalikeError, match=f"expected {expected}.* in column {column}"):
-        read_labels(tmp_path / "labels")

@@ -59,7 +59,8 @@ def as_sent(item: Item) -> dict[str, Any]:
         case QuestionAnswers():
             return {"kind": "answers", "measure": item.measure, "values": item.values}
         case TrialResult():
-            answer = None if item.answer is None else vars(item.answer)
+            sent = ("position", "method", "response_time", "key")
+            answer = item.answer and {name: getattr(item.answer, name) for name in sent}
             return {
                 "kind": "choice",
                 "trial_index": item.trial_index,

@@ -88,7 +88,7 @@ def features(
         open_clip:MODEL/TAG, or a student's folder.
     images
         Folder of images, with ids and order of its stimuli.tsv if it has one. Or tar shards in
-        WebDataset's layout, Parquet files with images, or a split saved by Hugging Face's datasets.
+        WebDataset's layout, or Parquet files with images.
     out
         Table of features to write (.npz); with --shard, a folder, for all --features options.
     shard
@@ -335,7 +335,7 @@ def distill(*, options: DistillOptions) -> None:
     --------
         twoalike distill --teacher teacher --images photos --student efficientnet_lite0 --out student
         twoalike distill --teacher teacher --images photos --student resnet50 --config recipe.toml --out r50
-        twoalike distill --teacher teacher --images photos --student efficientnet_lite0 --train probe --control untransformed --out probe
+        twoalike distill --teacher teacher --images photos --student efficientnet_lite0 --train probe --out probe
         twoalike distill --labels labels --images photos --student vit_base_patch16_siglip_224 --config alignet_vit_b.toml --out vit
         torchrun --nproc-per-node 4 -m twoalike.cli.app distill --teacher teacher --images photos --student vit_base_patch16_224 --out vit
     """  # noqa: E501

@@ -29,7 +29,6 @@ from twoalike.record._choice_tables import ANCHORED as ANCHORED
 from twoalike.record._choice_tables import ODD_OF_MANY as ODD_OF_MANY
 from twoalike.record._choice_tables import OFF as OFF
 from twoalike.record._choice_tables import RATINGS as RATINGS
-from twoalike.record._choice_tables import SCANNER_COLUMNS as SCANNER_COLUMNS
 from twoalike.record._choice_tables import TRIPLETS as TRIPLETS
 from twoalike.record._choice_tables import rating_is_right as rating_is_right
 from twoalike.record._choice_tables import timed_columns as timed_columns
@@ -64,13 +63,11 @@ from twoalike.record._run import write_left_out as write_left_out
 from twoalike.record._tables import ANSWERS as ANSWERS
 from twoalike.record._tables import ARRANGEMENT_EVENTS as ARRANGEMENT_EVENTS
 from twoalike.record._tables import ARRANGEMENTS as ARRANGEMENTS
-from twoalike.record._tables import CONDITION_ORDER as CONDITION_ORDER
 from twoalike.record._tables import GROUP as GROUP
 from twoalike.record._tables import OLDEST_AGE as OLDEST_AGE
 from twoalike.record._tables import PARTICIPANTS as PARTICIPANTS
 from twoalike.record._tables import SORTING_EVENTS as SORTING_EVENTS
 from twoalike.record._tables import SORTINGS as SORTINGS
-from twoalike.record._tables import TASK_ORDER as TASK_ORDER
 from twoalike.record._views import TRIAL_SHOWN as TRIAL_SHOWN
 from twoalike.record._views import Progress as Progress
 from twoalike.record._views import begun_runs as begun_runs

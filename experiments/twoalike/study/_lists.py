@@ -100,7 +100,7 @@ class ChoiceListConfig(Listed):
 class DesignConfig(ChoiceListConfig):
     """Which triplets one session of the odd-one-out task shows."""
 
-    sampler: Literal["random", "coverage", "levels", "adaptive", "list"] = Field(
+    sampler: Literal["random", "coverage", "levels", "adaptive", "list"] = Field(  # type: ignore[assignment]
         default="random",
         description="how triplets are chosen. random; coverage: every pair of objects, in as few "
         "triplets as possible; levels: within a class, between classes, at a class boundary; "

@@ -27,8 +27,6 @@ from twoalike.embedding._dimensions import DimensionCurve as DimensionCurve
 from twoalike.embedding._dimensions import dimension_curve as dimension_curve
 from twoalike.embedding._dimensions import dimension_table as dimension_table
 from twoalike.embedding._draws import importance as importance
-from twoalike.embedding._estimator import OddOneOutEmbedding as OddOneOutEmbedding
-from twoalike.embedding._estimator import triplet_indices as triplet_indices
 from twoalike.embedding._fit import build_model as build_model
 from twoalike.embedding._fit import fit as fit
 from twoalike.embedding._fit import fit_embedding as fit_embedding
@@ -69,3 +67,4 @@ from twoalike.embedding._similarity import save_similarity as save_similarity
 from twoalike.embedding._similarity import save_table as save_table
 from twoalike.embedding._similarity import set_probabilities as set_probabilities
 from twoalike.embedding._similarity import similarity_table as similarity_table
+from twoalike.embedding._similarity import triplet_indices as triplet_indices

@@ -17,7 +17,7 @@ import pandas as pd
 
 from twoalike.choice import Question, log_choice
 from twoalike.embedding._judged import Draw, none_known
-from twoalike.embedding._kind import Counts, Group, Kind, Unknown
+from twoalike.embedding._kind import Group, Kind, Unknown
 from twoalike.embedding._parts import ROWS, Kernel
 from twoalike.embedding._posterior import Posterior
 from twoalike.judgments import participant_index, set_choices
@@ -71,6 +71,7 @@ class Choices(Kind[ChoiceGroup]):
 
     kind = "choices"
     axis = "participant"
+    counted = "judgments", "shown"
 
     @classmethod
     def from_table(
@@ -176,13 +177,6 @@ class Choices(Kind[ChoiceGroup]):
     def only_triplets(self) -> Self:
         """Leave out choices among more than three items."""
         return replace(self, groups=tuple(g for g in self.groups if g.question.items == 3))
-
-    def counts(self, participants: Sequence[str]) -> Counts:
-        """Count the choices of each participant, and how often each object was shown."""
-        return {
-            "judgments": ("participant", self.given(len(participants))),
-            "shown": ("object", self.seen()),
-        }
 
     def unknowns(self, unknown: Unknown) -> None:
         """Add nothing: temperatures and lapses are those of all participants."""

@@ -42,7 +42,7 @@ from twoalike.embedding._follow import (
     standardised,
 )
 from twoalike.embedding._judged import none_known
-from twoalike.embedding._kind import Counts, Group, Kind, Unknown, in_size_groups, pooled_noise
+from twoalike.embedding._kind import Group, Kind, Unknown, in_size_groups, pooled_noise
 from twoalike.embedding._parts import find_kernel
 from twoalike.embedding._posterior import Posterior
 from twoalike.judgments import PairSource, pair_sources, person_of
@@ -99,6 +99,7 @@ class Dissimilarities(Kind[PairGroup]):
 
     kind = "dissimilarities"
     axis = "source"
+    counted = "pairs", "compared"
 
     sources: tuple[str, ...]
 
@@ -124,12 +125,12 @@ class Dissimilarities(Kind[PairGroup]):
             ids=ids,
         )
 
-    def counts(self, participants: Sequence[str]) -> Counts:
-        """Count the pairs of each source, and how often each object was compared."""
-        pairs = np.zeros(len(self.sources), dtype=np.int64)
+    def given(self, n: int) -> Integers:
+        """Count the pairs of each source."""
+        pairs = np.zeros(n, dtype=np.int64)
         for group in self.groups:
             pairs[group.source] = group.judged.sum(axis=(1, 2)) / 2
-        return {"pairs": (self.axis, pairs), "compared": ("object", self.seen())}
+        return pairs
 
     def unknowns(self, unknown: Unknown) -> Any:
         """Add two noises of each source."""

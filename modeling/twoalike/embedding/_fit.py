@@ -244,23 +244,17 @@ def fit_embedding(
     Parameters
     ----------
     choices
-        Table of judgments (see :mod:`twoalike.judgments`); practice and catch trials are left out.
-        None: other judgments only; they say nothing of the scale of the embedding, so how decided
-        choices are is then left to the prior.
-    features
-        Features of every object, for a prior mean that is a linear map of them.
-    groups
-        Group of each participant; other people may be in it.
-    covariates
-        By name, the value of each participant; other people may be in it.
+        Table of choices; practice and catch trials are left out. None: other judgments only; they
+        say nothing of the scale of the embedding, so how decided choices are is then left to the
+        prior.
+    features, groups, covariates, config, announce
+        As in :func:`fit`, read already; other people may be in groups and covariates.
     source
         Provenance to store.
     checkpoint
         File (.npz) that keeps the fit in progress: called again with the same judgments and
         settings, an interrupted fit continues from it. Remove it with ``remove_checkpoint`` when
         the posterior is saved.
-    announce
-        Receives, before the fit, what a pilot found and advises, the engine, and the time.
     others
         Tables of other judgments: ``arrangements``, ``dissimilarities``, ``ratings``, ``sortings``.
 
@@ -482,16 +476,8 @@ def build_model(
 
     Parameters
     ----------
-    choices
-        A Parquet file, or a frame of pandas or polars; practice and catch trials are left out.
-    arrangements, dissimilarities, ratings, sortings
-        Files or frames, with choices or alone.
-    features
-        Features of every object, or their file, for a prior mean that is a map of them.
-    groups
-        Group of each participant, or a file, for weights of the dimensions (``people="weights"``).
-    covariates
-        Covariates of each participant by name, or their file.
+    choices, arrangements, dissimilarities, ratings, sortings, features, groups, covariates
+        As in :func:`fit`.
     observers
         Called in the open model with the participants' labels in the order of its coordinate;
         adds variables and returns temperature (> 0) and lapse (0 to 1) of each, shape (P,) both.

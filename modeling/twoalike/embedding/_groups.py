@@ -364,10 +364,12 @@ class _Couple:
         top = np.lexsort((-np.abs(seen[2]), p[2]))[:pairs]
         p[2] = p[2][top]
         estimates = self._estimates(top, resamples, interval, step)
-        rows = [of.assign(p=own).to_dict("records") for of, own in zip(estimates, p, strict=True)]
+        rows: list[Any] = [
+            of.assign(p=own).to_dict("records") for of, own in zip(estimates, p, strict=True)
+        ]
         items = np.stack([side[top] for side in views.pairs], axis=1)
         of_clusters = zip(clusters.levels, clusters.names, clusters.members, strict=True)
-        names = [
+        names: list[list[dict[str, Any]]] = [
             [{"dimension": k + 1} for k in range(len(seen[0]))],
             [{"level": of, "cluster": name, "objects": len(own)} for of, name, own in of_clusters],
             [{"items": [views.model.ids[place] for place in pair]} for pair in items],
@@ -375,9 +377,9 @@ class _Couple:
         things = ("dimensions", "clusters", "pairs")
         return {
             "p": float(_p(total, (units[0] ** 2).sum()[None])[0]),
-            "correlation": float(np.corrcoef(*(views.similarity(log) for log in logs))[0, 1]),
+            "correlation": float(np.corrcoef([views.similarity(log) for log in logs])[0, 1]),
         } | {
-            thing: [name | row for name, row in zip(named, found, strict=True)]
+            thing: [name | dict(row) for name, row in zip(named, found, strict=True)]
             for thing, named, found in zip(things, names, rows, strict=True)
         }
 
@@ -426,8 +428,8 @@ class _Couple:
         own = [self.views.similarity(log) for log in self.unshrunk[some]]
         # Of the variance of estimates that share is people's own, the rest is their error.
         spreads = [_within(self.unshrunk, self.second) * np.sqrt(self.reliability)]
-        for each in ([self.clusters.means(of) for of in own], [of[top] for of in own]):
-            spreads.append(_within(np.stack(each), self.second[some]))
+        for of_people in ([self.clusters.means(of) for of in own], [of[top] for of in own]):
+            spreads.append(_within(np.stack(of_people), self.second[some]))
         seen = chosen(self.differences(mean_logs(self.unshrunk, self.second)))
         found = []
         for difference, spread, each in zip(

@@ -113,6 +113,8 @@ class Kind[G: Group](ABC):
     kind: ClassVar[JudgmentKind]
     axis: ClassVar[str]
     """Axis of the draws that those who gave the judgments have."""
+    counted: ClassVar[tuple[str, str]]
+    """Names of the counts of what each of them gave, and of how often each object is in it."""
     at_once: ClassVar[int] = 50_000
     """Entries that a variational step sees, or all."""
 
@@ -145,9 +147,11 @@ class Kind[G: Group](ABC):
         """Count the judgments or trials of each of n people."""
         return np.bincount(np.concatenate([g.arrays[-1] for g in self.groups]), minlength=n)
 
-    @abstractmethod
     def counts(self, participants: Sequence[str]) -> Counts:
         """Count what each person gave, and how often each object is in it."""
+        given = self.given(len(self.labels.get(self.axis, participants)))
+        of_people, of_objects = self.counted
+        return {of_people: (self.axis, given), of_objects: ("object", self.seen())}
 
     @abstractmethod
     def unknowns(self, unknown: Unknown) -> Any:

@@ -36,7 +36,6 @@ import pandas as pd
 from twoalike.embedding._follow import BINS, Replicated, correlations, means_of, roots_of
 from twoalike.embedding._judged import none_known
 from twoalike.embedding._kind import (
-    Counts,
     Kind,
     PaddedGroup,
     Unknown,
@@ -73,6 +72,7 @@ class Layouts(Kind[LayoutGroup]):
 
     kind = "arrangements"
     axis = "arranger"
+    counted = "arrangements", "placed"
     at_once = 200  # trials
 
     @classmethod
@@ -92,11 +92,6 @@ class Layouts(Kind[LayoutGroup]):
         padded = tuple(_padded(group, index) for group in groups)
         left_out = len(used) - len(telling)
         return cls(groups=padded, people=arrangers, ids=ids, left_out=left_out)
-
-    def counts(self, participants: Sequence[str]) -> Counts:
-        """Count the trials of each arranger, and how often each object was placed."""
-        trials = self.given(len(self.people))
-        return {"arrangements": (self.axis, trials), "placed": ("object", self.seen())}
 
     def unknowns(self, unknown: Unknown) -> Any:
         """Add the noise of each arranger.

@@ -36,7 +36,7 @@ import pandas as pd
 
 from twoalike.embedding._follow import Replicated, correlations, known_rows, seen_pairs
 from twoalike.embedding._judged import none_known
-from twoalike.embedding._kind import Counts, Group, Kind, Unknown, pooled_noise
+from twoalike.embedding._kind import Group, Kind, Unknown, pooled_noise
 from twoalike.embedding._loo import subset_rows
 from twoalike.embedding._parts import find_kernel
 from twoalike.embedding._posterior import Posterior
@@ -80,6 +80,7 @@ class Ratings(Kind[RatingGroup]):
 
     kind = "ratings"
     axis = "rater"
+    counted = "ratings", "rated"
 
     raters: tuple[str, ...]
     levels: Integers
@@ -120,11 +121,6 @@ class Ratings(Kind[RatingGroup]):
     def size(self) -> int:
         """Ratings of all raters."""
         return self.groups[0].size
-
-    def counts(self, participants: Sequence[str]) -> Counts:
-        """Count the ratings of each rater, and how often each object was rated."""
-        given = self.given(len(self.raters))
-        return {"ratings": (self.axis, given), "rated": ("object", self.seen())}
 
     def unknowns(self, unknown: Unknown) -> Any:
         """Add noise and thresholds of each rater, and the units of their similarities."""

@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import ChoiceKind, Question
 from twoalike.embedding._posterior import QUESTIONS, Posterior, PosteriorSource, as_posterior
+from twoalike.judgments import read_sets
 from twoalike.study import (
     Floats,
     Integers,
@@ -245,6 +247,38 @@ class SimilarityTable:
 
     def _repr_html_(self) -> str:
         return str(self.to_frame().to_html(max_rows=10, float_format="{:.3g}".format, border=0))
+
+
+def triplet_indices(triplets: str | Path | npt.ArrayLike, ids: Sequence[str]) -> Integers:
+    """Read triplets as indices of objects, shape (n, 3).
+
+    Parameters
+    ----------
+    triplets
+        Ids or indices from 0, shape (n, 3), or a file as for
+        :func:`twoalike.judgments.read_sets`.
+    ids
+        All objects.
+    """
+    if isinstance(triplets, str | Path):
+        return read_sets(Path(triplets), ids)
+    values = np.asarray(triplets)
+    if values.ndim != 2 or values.shape[1] != 3 or not len(values):
+        raise TwoalikeError(
+            where="triplets", expected="shape (n, 3)", found=f"shape {values.shape}"
+        )
+    known = pd.Index(range(len(ids)) if values.dtype.kind in "iuf" else ids)
+    found = known.get_indexer(pd.Index(values.ravel())).reshape(values.shape)
+    if (found < 0).any():
+        row, column = np.argwhere(found < 0)[0]
+        raise TwoalikeError(
+            where=f"triplets, row {row}, column {column}",
+            expected=f"an id, or an index, of one of the {len(ids)} objects",
+            found=repr(values[row, column].item()),
+        )
+    if (same := (found == np.roll(found, 1, axis=1)).any(axis=1)).any():
+        raise TwoalikeError(f"triplets, row {int(same.argmax())}: an object stands twice.")
+    return np.asarray(found, dtype=np.int64)
 
 
 def select_objects(ids: Sequence[str], wanted: Sequence[str]) -> Integers:

@@ -34,7 +34,6 @@ import pandas as pd
 
 from twoalike.embedding._follow import Replicated, correlations, known_rows, seen_pairs
 from twoalike.embedding._kind import (
-    Counts,
     Kind,
     PaddedGroup,
     Unknown,
@@ -79,6 +78,7 @@ class Sortings(Kind[SortingGroup]):
 
     kind = "sortings"
     axis = "sorter"
+    counted = "sortings", "sorted"
 
     reference: Integers
 
@@ -105,11 +105,6 @@ class Sortings(Kind[SortingGroup]):
             ids=ids,
             left_out=len(trials) - len(telling),
         )
-
-    def counts(self, participants: Sequence[str]) -> Counts:
-        """Count the trials of each sorter, and how often each object was sorted."""
-        trials = self.given(len(self.people))
-        return {"sortings": (self.axis, trials), "sorted": ("object", self.seen())}
 
     def unknowns(self, unknown: Unknown) -> Any:
         """Add noise and threshold of each sorter, and the units of their similarities."""

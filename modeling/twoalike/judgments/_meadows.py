@@ -87,32 +87,23 @@ def _read_tree(path: Path) -> list[_Task]:
 
 
 def _tasks(content: Any, path: Path) -> Iterator[_Task]:
-    if _is_task(content) or _is_participation(content):
-        yield from _of_person(_alias(path), content, path)
-    elif isinstance(content, Mapping):
-        for alias, part in content.items():
-            if _is_task(part) or _is_participation(part):
-                yield from _of_person(str(alias), part, path)
+    """Tasks of a file: of one person, whom its name gives, or of several by alias."""
+    people = {_alias(path): content} if _parts(content) else content
+    for alias, part in people.items() if isinstance(people, Mapping) else ():
+        yield from (_Task(str(alias), task, path) for task in _parts(part))
+
+
+def _parts(part: Any) -> list[Mapping[str, Any]]:
+    """Tasks of one person: a task itself, or those in a list or mapping."""
+    if _is_task(part):
+        return [part]
+    tasks = part.get("tasks") if isinstance(part, Mapping) else part
+    values = list(tasks.values()) if isinstance(tasks, Mapping) else tasks
+    return [one for one in values if _is_task(one)] if isinstance(values, list) else []
 
 
 def _is_task(part: Any) -> bool:
     return isinstance(part, Mapping) and isinstance(part.get("trials"), list)
-
-
-def _is_participation(part: Any) -> bool:
-    tasks = part.get("tasks") if isinstance(part, Mapping) else part
-    values = list(tasks.values()) if isinstance(tasks, Mapping) else tasks
-    return isinstance(values, list) and any(map(_is_task, values))
-
-
-def _of_person(alias: str, part: Any, path: Path) -> Iterator[_Task]:
-    if _is_task(part):
-        yield _Task(alias, part, path)
-        return
-    tasks = part["tasks"] if isinstance(part, Mapping) else part
-    for task in tasks.values() if isinstance(tasks, Mapping) else tasks:
-        if _is_task(task):
-            yield _Task(alias, task, path)
 
 
 def _alias(path: Path) -> str:
