@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from twoalike.cli._derived import maybe_named, named, takes
+from twoalike.cli._derived import Flag, maybe_named, named, takes
 from twoalike.cli._show import (
     say,
     show_notes,
@@ -37,7 +37,7 @@ class FeatureOptions:
     weights: Path | None = None
     """Local weights (.safetensors, .pth, or a folder with one) for a network's name, instead of a
     download."""
-    untrained: bool = False
+    untrained: Flag = False
     """Use random weights, drawn from --seed."""
     batch: int = 32
     """Number of images in a batch."""
@@ -45,7 +45,7 @@ class FeatureOptions:
     """auto, cpu, cuda, cuda:1, ..."""
     seed: int = 0
     """Seed of random weights."""
-    skip_unreadable: bool = False
+    skip_unreadable: Flag = False
     """Leave out images that cannot be read, instead of stopping."""
     pool: Literal["cls", "mean"] | None = None
     """Features of one of timm's vision transformers: its class token or the mean of its patch
@@ -277,7 +277,7 @@ class DistillOptions:
     weights: Path | None = None
     """Local weights (.safetensors, .pth, or a folder with one) for a network's name, instead of a
     download."""
-    untrained: bool = False
+    untrained: Flag = False
     """Start from random weights, drawn from --seed."""
     pool: Literal["cls", "mean"] | None = None
     """Features of one of timm's vision transformers: its class token or the mean of its patch
@@ -288,7 +288,7 @@ class DistillOptions:
     control: Path | None = None
     """Folder of a student of the same images whose teacher was untransformed (twoalike teach
     --untransformed); its agreement with this teacher is shown beside the student's."""
-    skip_unreadable: bool = False
+    skip_unreadable: Flag = False
     """Leave out images that cannot be read, instead of stopping."""
     train: Literal["full", "last", "lora", "probe"] | None = None
     """What is trained: full (all weights), last (the last blocks), lora (low-rank adapters), or
@@ -320,7 +320,7 @@ class DistillOptions:
     """Arithmetic of the network."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, ..."""
-    resume: bool = False
+    resume: Flag = False
     """Continue from the last checkpoint, with the same result as without interruption."""
 
 
