@@ -15,11 +15,11 @@ from twoalike.cli import app as cli
 from twoalike.study import TwoalikeError
 
 ROOT = Path(__file__).parents[2]
-CORE = set(
-    "cyclopts filelock h5netcdf h5py jinja2 lazy_loader markdown_it numpy PIL".split()
-) | set(
-    "docstring_parser markupsafe pandas platformdirs pyarrow pydantic pydantic_core rich scipy xarray".split()
-)
+CORE = {
+    *("cyclopts docstring_parser filelock h5netcdf h5py jinja2 lazy_loader markdown_it".split()),
+    *("markupsafe numpy pandas PIL platformdirs pyarrow pydantic pydantic_core rich".split()),
+    *("scipy xarray".split()),
+}
 """Modules that every installation has."""
 
 
