@@ -9,7 +9,7 @@ from twoalike.choice import TRIPLET, Question
 from twoalike.embedding import Prior
 from twoalike.embedding._choices import ChoiceGroup, Choices, choice_log_likelihood
 from twoalike.embedding._model import Data
-from twoalike.embedding._parts import find_kernel
+from twoalike.embedding._priors import find_kernel
 
 
 def data_of(

@@ -113,16 +113,36 @@ def _modules() -> dict[Path, str]:
     }
 
 
-MOST_MODULES, MOST_LINES, MOST_CLI_LINES, MOST_FUNCTION_LINES = 395, 94_600, 3_700, 60
-"""They may only fall: 70,000 lines in 320 modules are the aim."""
+MOST = {
+    "modules": 302,
+    "lines": 87_600,
+    "lines of cli": 3_600,
+    "lines of pages": 6_100,
+    "lines of tests": 56_400,
+}
+"""They may only fall: 70,000 lines of ours and 45,000 of tests are the aim."""
+MOST_FUNCTION_LINES = 60
 
 
 def sizes() -> dict[str, int]:
-    """Modules, lines, lines of the command line, functions that are too long."""
+    """Modules and lines, of the command line and in all; of pages (script, style); of tests."""
     modules = _modules()
     lines = {path: text.count("\n") for path, text in modules.items()}
     cli = sum(n for path, n in lines.items() if path.parts[0] == "cli")
-    return {"modules": len(modules), "lines": sum(lines.values()), "lines of cli": cli}
+    pages = (
+        path.read_text(encoding="utf-8").count("\n")
+        for stage in STAGES
+        for path in (ROOT / stage / "twoalike").rglob("*")
+        if path.suffix in {".js", ".css", ".html"}
+    )
+    tests = (path.read_text(encoding="utf-8").count("\n") for path in ROOT.glob("tests/**/*.py"))
+    return {
+        "modules": len(modules),
+        "lines": sum(lines.values()),
+        "lines of cli": cli,
+        "lines of pages": sum(pages),
+        "lines of tests": sum(tests),
+    }
 
 
 def long_functions() -> list[str]:
@@ -139,8 +159,7 @@ def long_functions() -> list[str]:
 
 
 def test_the_house_is_no_larger_than_it_must_be() -> None:
-    most = {"modules": MOST_MODULES, "lines": MOST_LINES, "lines of cli": MOST_CLI_LINES}
-    assert {name: n for name, n in sizes().items() if n > most[name]} == {}
+    assert {name: n for name, n in sizes().items() if n > MOST[name]} == {}
 
 
 def test_no_function_is_long() -> None:
@@ -162,10 +181,6 @@ def importers() -> dict[str, set[str]]:
     return {name: found & names.keys() for name, found in imported.items()}
 
 
-WITH_CIRCLES: set[str] = set()
-"""Packages some of whose modules still import one another in a circle; they may only get fewer."""
-
-
 def packages_with_circles() -> set[str]:
     """Packages that a circle of imports passes through."""
     imported, found = importers(), set[str]()
@@ -180,7 +195,7 @@ def packages_with_circles() -> set[str]:
             return found
 
 
-MOST_WITH_ONE_VISITOR = 34
+MOST_WITH_ONE_VISITOR = 21
 
 
 def with_one_visitor() -> list[str]:
@@ -205,8 +220,16 @@ def test_modules_with_one_visitor_get_fewer() -> None:
     assert len(found) <= MOST_WITH_ONE_VISITOR, found
 
 
-def test_no_further_package_has_modules_that_import_each_other_in_a_circle() -> None:
-    assert packages_with_circles() <= WITH_CIRCLES
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    assert packages_with_circles() == set()
+
+
+@pytest.mark.slow
+def test_walks_through_the_code_get_shorter() -> None:
+    """The files that a command passes; ``scripts/walks.py`` holds the bounds."""
+    command = [sys.executable, "-P", str(ROOT / "scripts" / "walks.py"), "--list"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")

@@ -45,13 +45,3 @@ def test_coverage(object_sd: float, lapse: tuple[float, float], votes: Gather) -
     share = np.mean([each.low <= truth <= each.high for each in found])
     # Of fifteen people little is known of how people vary: .97, .87 and .88 over 600 studies.
     assert 0.8 <= share <= 0.995
-
-
-def test_people_who_differ_widen_the_interval(rng: np.random.Generator, votes: Gather) -> None:
-    table = votes(*study(rng, 0.0, (0.0, 0.9)))
-    widths = []
-    for people in (True, False):
-        intervals = TripletIntervals(table, rng, people=people)
-        found = intervals.interval(pair_agreement(intervals.types))
-        widths.append(found.high - found.low)
-    assert widths[0] > 1.5 * widths[1]

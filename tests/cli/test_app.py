@@ -12,13 +12,14 @@ from tests.conftest import call
 from tests.hardening.readers import make_study
 
 from twoalike.cli import app as cli
-from twoalike.cli.app import examples, unwrapped
 from twoalike.study import TwoalikeError
 
 ROOT = Path(__file__).parents[2]
-CORE = set("cyclopts filelock h5netcdf h5py lazy_loader numpy pandas PIL".split()) | set(
-    "docstring_parser platformdirs pyarrow pydantic pydantic_core rich scipy xarray".split()
-)
+CORE = {
+    *("cyclopts docstring_parser filelock h5netcdf h5py jinja2 lazy_loader markdown_it".split()),
+    *("markupsafe numpy pandas PIL platformdirs pyarrow pydantic pydantic_core rich".split()),
+    *("scipy xarray".split()),
+}
 """Modules that every installation has."""
 
 
@@ -62,7 +63,7 @@ def test_a_missing_extra_is_named(monkeypatch, capsys) -> None:
 def test_every_package_of_an_extra_is_known() -> None:
     needed = {name for path in _sources() for name in _imported(path)}
     optional = needed - set(sys.stdlib_module_names) - CORE - {"twoalike"}
-    assert "jinja2" in optional
+    assert "torch" in optional
     assert optional - set(cli.EXTRAS) == set()
 
 
@@ -70,50 +71,6 @@ def test_a_defect_keeps_its_traceback(monkeypatch) -> None:
     monkeypatch.setattr(cli, "build", lambda summaries: lambda arguments: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cli.main([])
-
-
-DOCSTRING = """Do it, and
-say ``done``.
-
-A second
-paragraph.
-
-Examples
---------
-    twoalike it
-    twoalike it --title "one two three" --seed 7 --out a/rather/long/name
-
-Parameters
-----------
-x
-    How
-    often.
-y
-    Else.
-"""
-
-
-def test_help_wraps_with_the_terminal_and_keeps_the_examples() -> None:
-    assert unwrapped(DOCSTRING) == (
-        "Do it, and say done.\n\nA second paragraph.\n\n"
-        + DOCSTRING[DOCSTRING.index("Examples") : DOCSTRING.index("Parameters")]
-        + "Parameters\n----------\nx\n    How often.\ny\n    Else."
-    )
-
-
-def test_examples_fold_between_words_as_a_shell_reads_them(monkeypatch) -> None:
-    monkeypatch.setenv("COLUMNS", "40")
-
-    def command() -> None: ...
-
-    command.__doc__ = DOCSTRING
-    first, *lines = examples(command).split("\n")
-    assert (first, lines[0]) == ("Examples:", "  twoalike it")
-    assert all(len(line) <= 40 for line in lines)
-    joined = " ".join(line.removesuffix("\\").strip() for line in lines[1:])
-    assert joined == 'twoalike it --title "one two three" --seed 7 --out a/rather/long/name'
-    command.__doc__ = "Nothing more."
-    assert examples(command) == ""
 
 
 @pytest.mark.parametrize("verb", [name for name in cli.VERBS if name not in ("import", "export")])

@@ -12,8 +12,28 @@ from typing import Any
 import pytest
 from cyclopts import App
 
+from twoalike.cli import networks
 from twoalike.cli._derived import derived
 from twoalike.cli.app import VERBS, build
+
+HANDED_ON = {
+    "DistillOptions": "distill:distill",
+    "FeatureOptions": "backbones:extract_features",
+}
+"""Options of the command line -> the function that takes them."""
+
+
+@pytest.mark.parametrize("command", HANDED_ON)
+def test_the_function_takes_every_option(command: str) -> None:
+    package, name = HANDED_ON[command].split(":")
+    taken = dict(inspect.signature(getattr(import_module(f"twoalike.{package}"), name)).parameters)
+    for parameter in list(taken.values()):
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:  # settings of distill and of fit
+            config = {"distill": "DistillConfig", "embedding": "FitConfig"}[package]
+            model = getattr(import_module(f"twoalike.{package}"), config)
+            taken |= dict.fromkeys(getattr(model, "model_fields", model.__annotations__))
+    options = getattr(networks, command)
+    assert {field.name for field in fields(options)} <= taken.keys()
 
 
 def test_two_groups_are_sized_with_their_options_and_those_that_are_shared() -> None:

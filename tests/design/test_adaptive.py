@@ -1,7 +1,7 @@
 """Adaptive triplets: the score has its known values, and a block keeps its promises."""
 
 from itertools import combinations
-from math import ceil, comb
+from math import ceil
 
 import numpy as np
 import pytest
@@ -78,13 +78,3 @@ def test_triplets_that_tell_the_same_are_not_all_asked() -> None:
     best = np.sort(expected_information(choice_draws(x)(np.array(list(combinations(range(9), 3))))))
     assert (block.trials == 8).any(axis=1).sum() >= 2
     assert block.score.sum() < best[-6:].sum()
-
-
-def test_all_triplets_can_be_asked_for_and_not_one_more(rng: np.random.Generator) -> None:
-    m = 6
-    block = adaptive_trials(random_draws(m, 0), m, comb(m, 3), rng=rng)
-    assert len({tuple(row) for row in block.trials.tolist()}) == comb(m, 3)
-    with pytest.raises(ValueError, match="21 fresh triplets, 20 are left"):
-        adaptive_trials(random_draws(m, 0), m, 21, rng=rng)
-    with pytest.raises(ValueError, match="19 fresh triplets, 18 are left"):
-        adaptive_trials(random_draws(m, 0), m, 19, rng=rng, shown=block.trials[:2])

@@ -221,7 +221,9 @@ def test_the_protocol_is_checked_before_anybody_sits_down(
 ) -> None:
     study = make_study()
     words = (study, "--participants", "01", "--task")
-    (study / "protocols").mkdir(exist_ok=True)
+    (study / "study.toml").write_text('title = "t"\nseed = 5\n')
+    for path in (study / "protocols").iterdir():
+        path.unlink()
     (study / "protocols" / "odd_one_outs.toml").write_text('[answers]\nleft = ["lefft"]\n')
     assert "Did you mean odd_one_outs.toml" in fails(capsys, *words, "odd-one-out")
     assert "'arrangement_protocol'" in fails(capsys, *words, "multi-arrangement")

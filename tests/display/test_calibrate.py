@@ -36,11 +36,6 @@ def test_the_width_is_found_to_a_pixel_of_the_card(width_m: float, full: int) ->
     assert abs(picture_width(card, full) - width_m) <= width_m * 0.51 / card
 
 
-def test_a_known_screen() -> None:
-    # A 24-inch screen of 1920 x 1080 is 53.1 cm wide; a card on it covers 309.5 pixels.
-    assert picture_width(309.5, 1920) == pytest.approx(0.531, abs=1e-4)
-
-
 EVENTS = st.one_of(
     st.sampled_from([KeyPress(1.0, "x"), KeyPress(1.0, "return"), KeyPress(1.0, "escape")]),
     st.builds(Nudge, st.just(1.0), st.integers(-1, 1), st.integers(-1, 1)),

@@ -24,12 +24,9 @@ from twoalike.tasks import (
     Fixation,
     Focus,
     ImageRow,
-    KeyPress,
     Layout,
     OddOneOut,
     Page,
-    PointerPress,
-    PointerRelease,
     Scene,
     Sitting,
     Stop,
@@ -180,28 +177,6 @@ def test_nothing_touches_the_edge_of_the_window(opened: Opened, scene: Scene) ->
     assert rows[-1] < picture.shape[0] - 20
     assert columns[0] > 20
     assert columns[-1] < picture.shape[1] - 20
-
-
-def test_keys_arrive_with_their_names_and_times(opened: Opened) -> None:
-    opened.screen.events()
-    answers = PROTOCOL.answers
-    keys = (*answers.left, *answers.middle, *answers.right, "space", "escape")
-    for step, key in enumerate(keys):
-        opened.clock.wait_until(100.0 + step)
-        opened.screen.press_key(key)
-        assert opened.screen.events() == [KeyPress(100.0 + step, key)]
-
-
-def test_clicks_arrive_where_they_were_made(opened: Opened) -> None:
-    opened.screen.events()
-    now = opened.screen.now()
-    places = [opened.layout.centre(place) for place in ("left", "middle", "right")]
-    for x, y in places:
-        opened.screen.click(x, y + 3)
-    expected = [
-        kind(now, float(x), y + 3.0) for x, y in places for kind in (PointerPress, PointerRelease)
-    ]
-    assert opened.screen.events() == expected
 
 
 def test_typed_text_arrives_and_line_ends_do_not(opened: Opened) -> None:

@@ -16,7 +16,7 @@ from twoalike.embedding._dissimilarities import (
     dissimilarity_log_likelihood,
 )
 from twoalike.embedding._model import Data, Form
-from twoalike.embedding._parts import KERNELS
+from twoalike.embedding._priors import KERNELS
 from twoalike.embedding._vi import Family, _loss, columns_of, jax_density, rows_a_step
 from twoalike.judgments import dissimilarities_table
 from twoalike.study import TwoalikeError

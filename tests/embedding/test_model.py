@@ -18,7 +18,7 @@ from tests.chosen import log_likelihoods
 from twoalike.embedding._config import FitConfig
 from twoalike.embedding._form import choose_engine, default_dimensions, reduce_features
 from twoalike.embedding._model import Data, Form
-from twoalike.embedding._parts import PRIORS
+from twoalike.embedding._priors import PRIORS
 from twoalike.embedding._vi import Plan, jax_density, plan_steps
 from twoalike.judgments import choices_table
 

@@ -13,7 +13,7 @@ from tests import rated
 
 from twoalike.cli.app import main
 from twoalike.embedding import FitConfig, Posterior, check, fit_embedding
-from twoalike.embedding._parts import KERNELS
+from twoalike.embedding._priors import KERNELS
 from twoalike.embedding._ratings import (
     FAR,
     RATING_LEVELS,

@@ -20,7 +20,7 @@ from twoalike.embedding import (
     set_probabilities,
 )
 from twoalike.embedding._model import Data, Form
-from twoalike.embedding._parts import KERNELS
+from twoalike.embedding._priors import KERNELS
 from twoalike.embedding._vi import jax_density, rows_a_step
 from twoalike.judgments import choices_table, split_sets, write_judgments
 from twoalike.study import TwoalikeError

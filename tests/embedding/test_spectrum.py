@@ -9,7 +9,7 @@ from tests.chosen import data_of
 
 from twoalike.choice import ANCHORED, log_choice, pair_similarities, random_triplets
 from twoalike.embedding._model import Data, Form
-from twoalike.embedding._parts import PRIORS, find_kernel
+from twoalike.embedding._priors import PRIORS, find_kernel
 from twoalike.embedding._spectrum import Spectrum, score_matrix, starts_near
 from twoalike.embedding._vi import jax_density
 

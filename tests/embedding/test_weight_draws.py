@@ -11,9 +11,9 @@ from tests.chosen import data_of, log_likelihoods
 from twoalike.choice import ANCHORED, TRIPLET, Question, log_choice, random_triplets
 from twoalike.embedding._model import LOG_PRIOR, Data
 from twoalike.embedding._observers import Weights
-from twoalike.embedding._parts import KERNELS
 from twoalike.embedding._people import Covariates, Groups
 from twoalike.embedding._people_draws import _scores, draw_weights
+from twoalike.embedding._priors import KERNELS
 
 P, M, D, S = 30, 30, 4, 40
 

@@ -216,12 +216,5 @@ def kill_in_time(
 
 
 @pytest.mark.slow
-def test_a_session_killed_twice_at_any_time_goes_on(
-    make_study: Callable[..., Path], forks: Any, task: str
-) -> None:
-    kill_in_time(make_study, forks, task, longer(30, 12), 2, seed=4)
-
-
-@pytest.mark.slow
 def test_thirty_times_at_random(make_study: Callable[..., Path], forks: Any, task: str) -> None:
     kill_in_time(make_study, forks, task, longer(50, 80), 30, seed=5)

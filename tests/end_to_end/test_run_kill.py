@@ -18,12 +18,10 @@ from twoalike.cli.app import main
 from twoalike.record import (
     RunName,
     check_bids,
-    check_run_files,
     read_manifest,
     read_run,
     write_left_out,
 )
-from twoalike.stimuli import StimulusSet
 
 NAME = RunName("901", 1)
 ENOUGH_S = 60.0
@@ -33,8 +31,8 @@ SLOW = ("--speed", "20")
 class Victim:
     """A simulated session in a process of its own, slow enough to be hit between trials."""
 
-    def __init__(self, root: Path, *words: str, name: RunName = NAME) -> None:
-        self.root, self.name = root, name
+    def __init__(self, root: Path, *words: str) -> None:
+        self.root, self.name = root, NAME
         self.raw = root / "data" / "raw"
         self.words = ["run", str(root), "--participant", "901", "--simulate", *words]
 
@@ -110,44 +108,6 @@ def test_killed_sessions_lose_nothing_and_go_on(
     check_completed(victim, whole)
     segments = read_manifest(NAME.manifest(victim.raw))["segments"]
     assert [segment["end_reason"] for segment in segments] == ["killed"] * 2 + ["completed"]
-
-
-ARRANGEMENTS = """trials = 12
-[arrangement]
-max_trials = 5
-max_items = 5
-practice_items = 3
-catch = 0
-"""
-PLACED = ["trial_index", "trial_type", "stimulus", "x", "y", "seat_index", "n_moves"]
-
-
-@pytest.mark.slow
-def test_killed_arrangements_lose_no_trial_and_go_on(make_study: Callable[..., Path]) -> None:
-    task = ("--task", "multi-arrangement")
-    name = RunName("901", 1, "multiarrangement")
-    whole = unbroken(make_study("whole", ARRANGEMENTS), *task)
-    victim = Victim(make_study("killed", ARRANGEMENTS), "--no-window", *task, name=name)
-    moments = random.Random(3)
-    for n_more in (1, 1):
-        seen = victim.kill_after(n_more, moments.uniform(0, 0.3), "--resume")
-        assert victim.n_trials() >= seen, "a finished trial was lost"
-        run = read_run(victim.table)
-        sizes = run.rows.groupby("trial_index").size()
-        assert sizes.tolist() == run.rows.groupby("trial_index")["n_items"].first().tolist()
-        assert check_run_files(victim.raw, victim.table, hashes(victim.root)) == []
-        assert check_bids(victim.raw) == []
-    victim.finish()
-    expected = read_run(name.rows(whole / "data" / "raw")).rows
-    assert read_run(victim.table).rows[PLACED].equals(expected[PLACED])
-    assert check_run_files(victim.raw, victim.table, hashes(victim.root)) == []
-    assert check_bids(victim.raw) == []
-
-
-def hashes(root: Path) -> dict[str, str]:
-    """SHA-256 of the images by object."""
-    table = StimulusSet.load(root / "stimuli").table
-    return dict(zip(table["id"], table["sha256"], strict=True))
 
 
 def terminate_after(victim: Victim, n_trials: int) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
 from twoalike.choice import log_choice
 from twoalike.evaluation import (
@@ -45,18 +45,6 @@ def test_cosine_is_of_centred_rows_and_ignores_origin_and_unit(rng: np.random.Ge
     raw = values / np.linalg.norm(values, axis=1, keepdims=True)
     assert_allclose(similarity_matrix(values, "raw-cosine"), raw @ raw.T, atol=1e-12)
     assert_allclose(similarity_matrix(values, "dot"), values @ values.T, atol=1e-12)
-
-
-def test_an_object_at_the_mean_is_like_nothing() -> None:
-    values = np.array([[1.1, 0.3], [-0.5, 0.3], [0.3, 0.3]], dtype=np.float32)
-    assert_array_equal(similarity_matrix(values)[2], 0.0)
-    assert_array_equal(similarity_matrix(np.full((3, 2), 0.1)), 0.0)
-
-
-def test_ties_count_one_over_their_number() -> None:
-    similarities = np.array([[0.9, 0.1, 0.1], [0.4, 0.4, 0.1], [0.2, 0.2, 0.2], [0.9, 0.1, 0.1]])
-    scores = accuracy_scores(similarities, np.array([2, 1, 0, 0]))
-    assert_allclose(scores, [1.0, 0.5, 1 / 3, 0.0])
 
 
 def test_equal_features_are_tied_whatever_their_unit(rng: np.random.Generator) -> None:

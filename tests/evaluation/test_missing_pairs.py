@@ -13,11 +13,9 @@ from twoalike.evaluation import (
     spearman,
     spearman_influence,
     upper,
-    usable_people,
 )
 from twoalike.features import FeatureTable
 from twoalike.results import evaluate
-from twoalike.study import TwoalikeError
 
 M, PEOPLE = 24, 5
 
@@ -50,18 +48,6 @@ def test_scales_are_rsatoolboxs(rng: np.random.Generator) -> None:
     theirs = rescale(RDMs(vectors), method="simple", threshold=1e-16).get_vectors()
     ratio = same_scale(vectors) / theirs
     assert_allclose(ratio, np.nanmean(ratio) * np.where(np.isnan(vectors), np.nan, 1), rtol=1e-4)
-
-
-def test_people_without_common_pairs_are_left_out(rng: np.random.Generator) -> None:
-    vectors = upper(squares(rng))
-    vectors[4, 9:] = np.nan  # nine pairs
-    vectors[3] = np.nan
-    assert usable_people(vectors).tolist() == [True, True, True, False, False]
-    apart = np.full((2, 40), np.nan)
-    apart[0, :20] = apart[1, 20:] = 1.0
-    with pytest.raises(TwoalikeError, match="at least 10 judged pairs"):
-        usable_people(apart)
-    assert usable_people(np.ones((3, 6))).all()  # no more pairs than these
 
 
 def test_influences_are_what_leaving_out_changes(rng: np.random.Generator) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
-from scipy.stats import kendalltau, somersd, spearmanr
+from scipy.stats import kendalltau, somersd
 from tests import rated
 
 from twoalike.cli.app import main
@@ -119,23 +119,6 @@ def test_the_raters_own_space_reaches_the_ceiling_and_a_shuffled_one_is_at_chanc
     assert set(each) == set(ceiling["people"]) == {f"p{k}" for k in range(10)}
     assert np.mean(list(each.values())) == pytest.approx(mean.value)
     assert found.missing["repeats"].startswith("needs 10 pairs rated again")
-
-
-def test_correlations_are_those_of_scipy_and_no_stretch_of_a_scale_matters(
-    rng: np.random.Generator,
-) -> None:
-    x, s = world(rng)
-    table = rate(s, rng, people=3, pairs=len(UPPER[0]), slider=True)
-    found = score_ratings(networks(x, rng), table, rng).models[1]
-    for person, own in table.groupby("participant", observed=True):
-        codes = [own[name].cat.codes.to_numpy() for name in ("item_a", "item_b")]
-        expected = spearmanr((x @ x.T)[codes[0], codes[1]], own["rating"]).statistic
-        assert found["per_person"]["people"][str(person)] == pytest.approx(expected, abs=1e-6)
-    bent = table.assign(
-        rating=table["rating"].where(table["participant"] != "p1", table["rating"] ** 3)
-    )
-    again = score_ratings(networks(x, np.random.default_rng(42)), bent, rng).models[1]
-    assert again["spearman"].value == pytest.approx(found["spearman"].value, abs=1e-12)
 
 
 def test_objects_without_features_are_counted_and_too_few_are_refused(

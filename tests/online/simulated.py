@@ -29,6 +29,7 @@ DEVICE = {
     "px_per_cm": 40.0,
     "distance_cm": None,
 }
+_ANSWER = ("position", "method", "response_time", "key")
 ENTERED = "2026-11-28T10:00:00+00:00"
 
 
@@ -51,16 +52,20 @@ def items_of(root: Path, code: str, **options: Any) -> list[list[Item]]:
     return parts
 
 
-def as_sent(item: Item) -> dict[str, Any]:
-    """An item as the page sends it."""
+def as_sent(item: Item, late: float = 0.002) -> dict[str, Any]:
+    """An item as the page sends it; frames are shown so many s after those planned."""
     match item:
         case Note():
-            return {"kind": "note", "event": item.event, "time": item.time, "detail": item.detail}
+            return {
+                "kind": "note",
+                "event": item.event,
+                "time": item.time,
+                "detail": dict(item.detail),
+            }
         case QuestionAnswers():
             return {"kind": "answers", "measure": item.measure, "values": item.values}
         case TrialResult():
-            sent = ("position", "method", "response_time", "key")
-            answer = item.answer and {name: getattr(item.answer, name) for name in sent}
+            answer = item.answer and {name: getattr(item.answer, name) for name in _ANSWER}
             return {
                 "kind": "choice",
                 "trial_index": item.trial_index,
@@ -69,7 +74,7 @@ def as_sent(item: Item) -> dict[str, Any]:
                 "early": item.early,
                 "dropped": item.dropped,
                 "flag": item.flag,
-                "planned_onset": item.onset - 0.002,
+                "planned_onset": item.onset - late,
             }
         case ArrangementResult():
             return {
@@ -77,7 +82,7 @@ def as_sent(item: Item) -> dict[str, Any]:
                 "trial_index": item.trial_index,
                 "items": item.trial.items,
                 "onset": item.onset,
-                "planned_onset": item.onset - 0.002,
+                "planned_onset": item.onset - late,
                 "places": item.places,
                 "inside": item.inside,
                 "seat_angles": item.seat_angles,

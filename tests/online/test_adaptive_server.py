@@ -22,11 +22,11 @@ from twoalike.online import (
     default_store,
     fetch,
     publish_snapshot,
+    read_built,
     read_store,
 )
 from twoalike.online._app import create_app
 from twoalike.online._blocks import spliced
-from twoalike.online._built import BuiltStudy
 from twoalike.online._refitting import read_choices
 from twoalike.online._serve import open_store
 from twoalike.online._snapshots import snapshot_folder
@@ -110,7 +110,7 @@ def study(make_study: Callable[..., Path]) -> Study:
 
 @pytest.fixture
 def page(study: Study) -> Iterator[Page]:
-    built = BuiltStudy.load(study.root)
+    built = read_built(study.root)
     store, key = open_store(study.root)
     with TestClient(create_app(built, store, key)) as client:
         yield Page(client, built.session.hash)
@@ -148,7 +148,7 @@ def test_a_session_asks_for_its_blocks(page: Page, study: Study) -> None:
     assert stored == ["session", "block", "block"] + [None] * page.n
     blocks = [Block.model_validate_json(line) for line in lines[1:3]]
     assert [block.snapshot for block in blocks] == [None, None]
-    person = BuiltStudy.load(study.root).person(page.entered["person"]["participant"])
+    person = read_built(study.root).person(page.entered["person"]["participant"])
     assert [step.model_dump(mode="json") for step in spliced(person.parts[0].steps, blocks)] == (
         page.steps
     )
@@ -178,7 +178,7 @@ def test_checks_are_judged_by_the_blocks(page: Page, study: Study) -> None:
         row = right.get(trial)
         place = "left" if row is None else row[f"position_{row['expected_odd']}"]
         assert page.record(at, place).status_code == 200
-    built = BuiltStudy.load(study.root)
+    built = read_built(study.root)
     store, _ = open_store(study.root)
     from twoalike.online._places import operator_state
 
@@ -237,7 +237,7 @@ def test_the_server_chooses_arrangements_by_the_answers(make_study: Callable[...
     root = make_study(design=ARRANGED)
     built = build_online(root, 1, task="multi-arrangement")
     store, key = open_store(root)
-    with TestClient(create_app(BuiltStudy.load(root), store, key)) as client:
+    with TestClient(create_app(read_built(root), store, key)) as client:
         page = Page(client, built.session.hash)
         at = kinds(page).index("block")
         for step in range(at):

@@ -8,15 +8,14 @@ from typing import Any
 
 import numpy as np
 from tests.online.replay import differences, replayed
+from tests.online.simulated import as_sent
 
 from twoalike.online._blocks import arrangement
 from twoalike.study import TwoalikeError
 from twoalike.tasks._activity import (
     Arena,
-    EventRow,
     Focus,
     KeyPress,
-    Note,
     Nudge,
     Page,
     PointerMove,
@@ -28,7 +27,6 @@ from twoalike.tasks._activity import (
 from twoalike.tasks.lettering import label_size
 from twoalike.tasks.multi_arrangement import (
     ArrangementActivity,
-    ArrangementResult,
     ArrangementTrial,
     MultiArrangement,
     Seating,
@@ -113,7 +111,9 @@ class Hand:
         self.events.append({"kind": kind, "time": self.time, **fields})
         state: dict[str, Any] = {"deadline": activity.deadline, "finished": activity.finished}
         state["stack"] = list(activity.stack)
-        self.answers.append(state | {"items": list(map(as_json, items)), "scene": look(activity)})
+        self.answers.append(
+            state | {"items": [as_sent(item, late=0) for item in items], "scene": look(activity)}
+        )
 
     def point(self) -> dict[str, float]:
         """Somewhere: at an image, at a button, in the circle, or anywhere."""
@@ -179,24 +179,6 @@ CHANCES |= {"focus": 3, "tick": 4, "shown": 4, "restart": 1, "finish": 1, "again
 KEYS = ["return", "num_enter", "backspace", "space", "tab", "pagedown", "pageup", "escape", "a"]
 EVENTS: dict[str, Any] = {"shown": Shown, "key": KeyPress, "nudge": Nudge, "press": PointerPress}
 EVENTS |= {"move": PointerMove, "release": PointerRelease, "focus": Focus, "tick": Tick}
-
-
-def as_json(item: Any) -> Any:
-    """An item as the page sends it."""
-    if isinstance(item, EventRow):
-        return {"kind": "event", "values": dict(item.values)}
-    if isinstance(item, Note):
-        return {"kind": "note", "event": item.event, "time": item.time, "detail": dict(item.detail)}
-    assert isinstance(item, ArrangementResult)
-    trial, values = item.trial, asdict(item)
-    del values["trial"]
-    return {
-        "kind": "arrangement",
-        "trial_index": trial.trial_index,
-        "items": trial.items,
-        "planned_onset": item.onset,
-        **values,
-    }
 
 
 def look(activity: ArrangementActivity) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.online.replay import differences, item_json, played, replayed, sent
+from tests.online.replay import differences, played, replayed, sent
+from tests.online.simulated import as_sent
 
 from twoalike.tasks import (
     Event,
@@ -170,7 +171,7 @@ def test_questions_take_the_answers_that_the_window_takes(kind: str) -> None:
         activity = QuestionActivity(question, protocol.texts, LARGE, least, 1.0, "form")
         remarks, items = [""], []
         for event in events:
-            items = list(map(item_json, activity.handle(event)))
+            items = list(map(as_sent, activity.handle(event)))
             remarks.append(activity.scene.remark)
             if activity.finished:
                 break

@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Callable
-from itertools import product
+from itertools import cycle, product
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -45,8 +45,7 @@ def _shorten(study: Study) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-@pytest.mark.parametrize("language", languages())
-@pytest.mark.parametrize("name", TEMPLATES)
+@pytest.mark.parametrize(("name", "language"), list(zip(TEMPLATES, cycle(languages()))))
 def test_a_study_made_of_a_template_runs(
     name: str, language: str, images: Path, tmp_path: Path
 ) -> None:
@@ -71,8 +70,8 @@ def test_a_study_made_of_a_template_runs(
 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_a_template_states_only_what_differs(name: str) -> None:
-    for task in TEMPLATES[name].tasks:
-        model, text = protocols()[task], TEMPLATES[name].protocol(task, "en")
+    for task, language in product(TEMPLATES[name].tasks, languages()):
+        model, text = protocols()[task], TEMPLATES[name].protocol(task, language)
         default, own = (_flat(model.model_validate(tomllib.loads(one))) for one in ("", text))
         section = ""
         for line in text.splitlines():

@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytest
 
-from twoalike.figures import embedding_map, map_layout, similarity_heatmap, to_svg
+from twoalike.figures import embedding_map, map_layout
 from twoalike.judgments import choices_table
 from twoalike.report._embedding import few_categories
 from twoalike.report._summary import _seldom_within
@@ -34,16 +33,6 @@ def test_a_map_of_many_has_names_with_room_and_few_ellipses(rng: np.random.Gener
     assert 10 < len(axes.texts) < m / 2
     assert all(text.get_text().startswith("thing ") for text in axes.texts)
     assert 10 < len(axes.patches) / 2 < m  # a rim and a filling each
-
-
-def test_a_matrix_is_no_finer_than_a_screen(rng: np.random.Generator) -> None:
-    x = rng.normal(size=(1300, 3))
-    levels = [[f"c{number // 325}" for number in range(1300)]]
-    figure = similarity_heatmap(x @ x.T, levels=levels)
-    shown = figure.axes[0].images[0].get_array()
-    assert shown.shape == (434, 434)
-    assert shown.mean() == pytest.approx((x @ x.T)[~np.eye(1300, dtype=bool)].mean(), abs=0.01)
-    assert len(to_svg(figure)) < 2_000_000
 
 
 def test_levels_within_which_nobody_was_asked_are_named() -> None:

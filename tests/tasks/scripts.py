@@ -22,7 +22,11 @@ def triplet_script(
     """The script of a session that has no files."""
 
     def show(trial: Trial, trigger: float | None) -> TripletActivity:
-        masked = trial if masks is None else replace(trial, masks=masks.of(trial))
+        masked = (
+            trial
+            if masks is None
+            else replace(trial, masks=masks.of(trial.stimuli, trial.trial_index))
+        )
         timed = {"refresh_hz": refresh_hz, "trigger": trigger}
         return TripletActivity(masked, protocol, layout, **timed)
 

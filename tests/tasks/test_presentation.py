@@ -36,10 +36,9 @@ from twoalike.tasks import (
     lay_out,
     run_session,
 )
-from twoalike.tasks._presentation import PresentationTiming
+from twoalike.tasks._presentation import GivenMasks, PresentationTiming
 from twoalike.tasks.odd_one_out import (
     Choosing,
-    GivenMasks,
     TrialResult,
     TripletActivity,
     TripletHands,
@@ -319,6 +318,6 @@ def test_given_masks_are_drawn_by_seed_and_trial() -> None:
     results = [item for item in kept if isinstance(item, TrialResult)]
     cells = [result.rows(rt_source="simulated", pilot=False)[0] for result in results]
     drawn = [tuple(row[f"mask_{item}"] for item in (1, 2, 3)) for row in cells]
-    assert drawn == [masks.of(replace(TRIAL, trial_index=k)) for k in (1, 2, 3, 4)]
+    assert drawn == [masks.of(TRIAL.stimuli, k) for k in (1, 2, 3, 4)]
     assert all(len(set(three)) == 3 for three in drawn)
     assert len(set(drawn)) > 1

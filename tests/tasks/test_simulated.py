@@ -134,13 +134,6 @@ def test_a_resumed_session_gives_the_same_answers_as_an_unbroken_one() -> None:
         assert one["response_time"] == pytest.approx(other["response_time"])
 
 
-def test_waiting_costs_time_only_at_a_chosen_speed() -> None:
-    clock = VirtualClock()
-    clock.wait_until(1e6)
-    clock.wait_until(5.0)
-    assert clock.now() == 1e6
-
-
 class BrokenScreen(NoWindow):
     """Fails at the n-th frame."""
 

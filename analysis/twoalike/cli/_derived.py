@@ -52,7 +52,7 @@ _MARKED = re.compile(r"``(\w+)(?:=\"?([^`\"]*)\"?)?``(?!:)")  # with a colon it 
 
 
 def takes(
-    path: str, *, settings: str = "", chosen: Collection[str] = (), without: Collection[str] = ()
+    path: str, *, settings: str = "", without: Collection[str] = ()
 ) -> Callable[[Command], Command]:
     """Say of which function, such as ``embedding:fit``, a command has its parameters.
 
@@ -61,7 +61,7 @@ def takes(
     """
 
     def mark(command: Command) -> Command:
-        command.takes = (path, settings, chosen, without)  # type: ignore[attr-defined]
+        command.takes = (path, settings, without)  # type: ignore[attr-defined]
         return command
 
     return mark
@@ -75,9 +75,9 @@ def __getattr__(place: str) -> Command:
     command = getattr(import_module(f"twoalike.cli.{module}"), name)
     if not hasattr(command, "takes"):
         return command  # type: ignore[no-any-return]
-    path, settings, chosen, without = command.takes
+    path, settings, without = command.takes
     model = _named(settings) if settings else None
-    return derived(command, _named(path), settings=model, chosen=chosen, without=without)
+    return derived(command, _named(path), settings=model, without=without)
 
 
 def _named(path: str) -> Any:
@@ -90,26 +90,20 @@ def derived(
     function: Callable[..., Any],
     *,
     settings: type["BaseModel"] | None = None,
-    chosen: Collection[str] = (),
     without: Collection[str] = (),
 ) -> Command:
     """Give a command the parameters of a function, for a body that takes them as ``**given``.
 
     Parameters that the command itself has replace those of the same name or are added. Of the
-    others the first is an argument and the rest are options, and so are the fields of ``settings``;
-    of these only the ``chosen`` ones if there are any, which are None unless given. The
-    descriptions are those in the command's docstring, else those of the function or of the fields;
-    a seed is checked.
+    others the first is an argument and the rest are options, and so are the fields of ``settings``.
+    The descriptions are those in the command's docstring, else those of the function or of the
+    fields; a seed is checked.
     """
-    every = {} if settings is None else settings.model_fields
-    fields = {name: every[name] for name in chosen or every}
+    fields = {} if settings is None else settings.model_fields
     own = {p.name: p for p in _parameters(command)}
     taken = {p.name: p for p in _parameters(function)} | {
         name: inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None if chosen else of.default,
-            annotation=of.annotation,
+            name, inspect.Parameter.KEYWORD_ONLY, default=of.default, annotation=of.annotation
         )
         for name, of in fields.items()
     }
@@ -124,7 +118,7 @@ def derived(
         bound = signature.bind(*words, **options)
         bound.apply_defaults()
         given = bound.arguments
-        if given.get("seed") is not None:
+        if "seed" in given:
             from twoalike.study import check_seed
 
             check_seed(given["seed"])
@@ -136,8 +130,7 @@ def derived(
 
     run.__signature__ = signature  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in shown}
-    words = {name: field.description or "" for name, field in fields.items()}
-    said = {name: f"{text[:1].upper()}{text[1:]}." for name, text in words.items()}
+    said = {name: f"{field.description}." for name, field in fields.items()}
     run.__doc__ = _docstring(command, function, said, signature.parameters)
     return run
 
@@ -218,9 +211,8 @@ def _resolved(name: str, text: str, function: Callable[..., Any]) -> str:
     found = _AS_IN.fullmatch(text)
     if found is None:
         return text
-    home, _, other = found[1].rpartition(".")
-    package = import_module(home or function.__module__.rpartition(".")[0])
-    said = _parsed(getattr(package, other))[1][name]
+    package = import_module(function.__module__.rpartition(".")[0])
+    said = _parsed(getattr(package, found[1]))[1][name]
     return f"{said} {found[2][:1].upper()}{found[2][1:]}".strip()
 
 

@@ -218,7 +218,7 @@ def questions_of(choices: pd.DataFrame, ids: Collection[str] | None = None) -> l
     """
     judge, people = participant_index(choices)
     scored = np.asarray(is_scored(choices), dtype=bool)
-    told_apart = set(choices["participant"][scored].astype(str)) != {"unknown"}
+    told_apart = {people[person] for person in np.unique(judge[scored])} != {"unknown"}
     asked, objects = set_choices(choices)
     featured = np.array([ids is None or name in ids for name in objects], dtype=bool)
     found = []

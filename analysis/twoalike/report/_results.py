@@ -151,9 +151,10 @@ def _ceilings(inputs: Inputs, results: Results, question: str) -> Section:
     if not results.has(start):
         return Section("ceilings", "Ceilings", lead, [_not_measured(inputs, "ceilings")])
     judged = results.judged[question]
+    about = counted(judged.items or 0, "set" if judged.question else "triplet")
     caption = (
         "Dots: networks, scored on single answers. Squares: people "
-        f"({counted(judged.judgments or 0, 'answer')} to {counted(judged.items or 0, 'set')})."
+        f"({counted(judged.judgments or 0, 'answer')} to {about})."
     )
     if results.at(f"{start}.oracle"):
         caption += (

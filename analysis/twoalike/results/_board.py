@@ -5,7 +5,7 @@ are corrected for all networks compared (:mod:`twoalike.evaluation`). Scores are
 above people's own agreement, and :meth:`Leaderboard.notes` says what that means.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
@@ -32,11 +32,15 @@ MEASURES = {
 MARKS = {"": "", "leave-one-out": "*", "best possible": "!"}
 """What a score lies above -> its mark in tables."""
 _LIMITS = {"best possible": "best", "leave-one-out": "leave_one_out"}
-_FREE_OF_NOISE = {
-    "accuracy": "a network that names the most probable answer has no noise of its own",
-    "majority": "a network has no noise of its own, and where the majority's votes tie, any of "
-    "these answers counts as right for it",
+_SAID = {
+    "leave-one-out": "* above people's leave-one-out agreement. This is not better than human: "
+    "leaving one out compares a single answer with the majority of a few others, and both are "
+    "noisy, while a network has no noise of its own.",
+    "best possible": "! better than the best possible score. No model scores better in "
+    "expectation: both are estimates. Where their intervals do not overlap, check that no network "
+    "learnt from these judgments.",
 }
+"""What a mark means."""
 LEADERBOARD = {
     "place": "Place in the order of the first measure.",
     "network": "Name of the network.",
@@ -55,8 +59,6 @@ LEADERBOARD = {
     "above": "What the score lies above: people's leave-one-out agreement, or best possible.",
 }
 """Columns of the table that ``leaderboard`` writes, and what they hold."""
-_NAMED = 6
-"""Networks that a sentence names."""
 
 
 @dataclass(frozen=True)
@@ -230,7 +232,7 @@ class Leaderboard(Saved):
         return TableView(title, _frame(rows | _limits(boards), heads))
 
     def notes(self) -> list[str]:
-        """Say which networks may be the best and what was left out; explain scores above limits."""
+        """Say which networks may be the best, what was left out, and what marks mean."""
         boards = self.boards
         lines = [_best_sentence(boards[0].among_best(), len(self.names), self.config["interval"])]
         lines += [of.sentence() for of in self.judged.values() if of.sentence()]
@@ -240,8 +242,8 @@ class Leaderboard(Saved):
                 f"All networks have features of {counted(self.objects, 'object')}; "
                 f"{most.name} has those of {most.objects:,}."
             )
-        for measure in dict.fromkeys(one.measure for one in boards):
-            lines += _above_notes([one for one in boards if one.measure == measure])
+        above = {one.above(name) for one in boards for name in self.names}
+        lines += [said for mark, said in _SAID.items() if mark in above]
         return lines
 
     def __repr__(self) -> str:
@@ -283,58 +285,3 @@ def _best_sentence(best: Sequence[str], k: int, level: float) -> str:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Names, of many the first ones."""
-    if len(names) <= _NAMED:
-        return ", ".join(names)
-    return f"{', '.join(names[: _NAMED - 1])} and {len(names) - _NAMED + 1} others"
-
-
-def _above_notes(boards: Sequence[Board]) -> Iterator[str]:
-    """Explain scores by one measure above people's agreement, or above the bound."""
-    first, parts = boards[0], []
-    for one in boards:
-        names = [name for name in one.results.names if one.above(name) == "leave-one-out"]
-        if names:
-            counts = counted(len(names), "network")
-            parts.append(f"{one.subset}: {counts}" if one.subset else _listed(names))
-    agreement, best = first.of("leave_one_out"), first.of("best")
-    if parts and agreement:
-        bound = "" if best is None else f"; the best possible score is {best.value:.3f}"
-        yield (
-            f"{_capital(first.title)}, above people's leave-one-out agreement (marked "
-            f"{MARKS['leave-one-out']}): {'; '.join(parts)}. This is not better than human. "
-            "Leaving one out compares a single answer with the majority of a few others, and both "
-            f"are noisy; {_FREE_OF_NOISE[first.kind]}. Of all judgments, people reach "
-            f"{agreement.value:.3f}{bound}."
-        )
-    for one in boards:
-        beyond = [name for name in one.results.names if one.above(name) == "best possible"]
-        if beyond:
-            yield _beyond_note(one, beyond)
-
-
-def _beyond_note(one: Board, beyond: Sequence[str]) -> str:
-    """Explain scores above what is possible in expectation."""
-    best = one.of("best")
-    assert best is not None  # or no score would be above it
-    less = one.kind == "log_loss"
-    sure = [
-        name
-        for name in beyond
-        for score in [one.score(name)]
-        if ((score.high or 0) < (best.low or 0) if less else (score.low or 0) > (best.high or 0))
-    ]
-    reason = "Both are estimates, and their intervals overlap."
-    if sure:
-        reason = (
-            f"The intervals of {_listed(sure)} lie {'below' if less else 'above'} that of the "
-            "bound: check that no network learnt from these judgments."
-        )
-    return (
-        f"{_capital(one.title)}, better than the best possible score of {best.value:.3f} (marked "
-        f"{MARKS['best possible']}): {_listed(beyond)}. No model scores better in expectation. "
-        f"{reason}"
-    )

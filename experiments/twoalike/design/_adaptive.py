@@ -105,7 +105,7 @@ def adaptive_trials(
     shown: Sets | None = None,
     candidates: int | Sets | None = None,
 ) -> AdaptiveTrials:
-    """Choose a block of trials: most for their information, a share at random.
+    """Choose a block of ``n`` trials of ``m`` objects: most for their information.
 
     No trial comes twice, in the block or among ``shown``. No pick makes an object's number of
     trials, those ``shown`` included, more than ``SLACK`` times the average (rounded up); where
@@ -113,14 +113,6 @@ def adaptive_trials(
 
     Parameters
     ----------
-    answers
-        Gives the probability of each answer under each of S posterior draws: trials of shape
-        (n, k) in, shape (S, n, A) out. Of triplets the probability that item 1, 2, 3 is called the
-        odd one.
-    m, n
-        Numbers of objects, and of trials of the block.
-    form
-        What a trial shows: a triplet, a larger set, a reference with candidates, a pair.
     random_share
         Share of trials drawn at random, in [0, 1]: a fair test set for any model.
     shown
@@ -285,15 +277,11 @@ def adaptive_trial_list(
     config
         Numbers of trials, and the share kept random: the task's table of study.toml.
     answers
-        From trials, indices into the objects shown, shape (n, k), to the probabilities of their
-        answers under S draws, shape (S, n, A).
-    task
-        How lists of the task are made; left out: of the odd-one-out task.
+        Probabilities of the answers to trials of the objects shown (:data:`AnswerDraws`).
     before
         Trial lists whose main trials are not to come again.
     checks_before
-        Attention checks that the participant had in earlier sessions, where their sides take
-        turns.
+        Attention checks that the participant had in earlier sessions: their sides take turns.
     """
     shown = task.shown(stimuli, config)
     _require(task, config, len(shown))
@@ -321,22 +309,19 @@ def with_adaptive_block(
     checks_before: int = 0,
     candidates: Candidates | None = None,
 ) -> pd.DataFrame:
-    """Trial list so far and the next block behind it.
+    """Trial list so far and the next block behind it, as :func:`adaptive_trial_list`.
+
+    Trials, checks and repeats are spread over the blocks evenly.
 
     Parameters
     ----------
-    stimuli, config, task, checks_before
-        As for :func:`adaptive_trial_list`; trials, checks and repeats are spread over the
-        blocks evenly.
     table
         Trial list so far; its rows before ``block`` stay as they are, others are dropped. None
         before the first block, which has the practice in front of it.
     block
         Number of the block, one of :func:`adaptive_blocks`.
     answers
-        As for :func:`adaptive_trial_list`; None: a random block.
-    before
-        Other trial lists whose main trials are not to come again.
+        None: a random block.
     candidates
         Gives the trials to choose from; None: as :func:`adaptive_trials` does by itself.
     """

@@ -156,24 +156,10 @@ def _paired(reference: int, counts: Integers, rng: np.random.Generator) -> Integ
 
 
 def covering_triplets(m: int, repeats: int, rng: np.random.Generator) -> Triplets:
-    """Triplets that show each pair of ``m`` objects ``repeats`` times or more.
+    """Triplets that show each pair ``repeats`` times or more, as :func:`covering_trials`.
 
-    Parameters
-    ----------
-    repeats
-        How often each pair is to be shown, 1 or more. Up to m - 2 times, no triplet is there
-        twice; beyond, all triplets come once for each m - 2 times.
-
-    Returns
-    -------
-    Shape (n, 3), ascending in each row, in random order. n is :func:`covering_bound`, or
-    slightly above where m is tiny and ``repeats`` close to m - 2. Objects are shown within one
-    of equally often where n is the bound.
-
-    Examples
-    --------
-    >>> covering_triplets(7, 1, np.random.default_rng(0)).shape
-    (7, 3)
+    They are :func:`covering_bound`, or slightly more where m is tiny and ``repeats`` close to
+    m - 2; objects are shown within one of equally often where they are the bound.
     """
     whole, rest = divmod(repeats, m - 2)
     every = np.array(list(combinations(range(m), 3)) if whole else [], dtype=np.int64)

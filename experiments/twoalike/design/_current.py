@@ -33,16 +33,11 @@ _FEW = 5
 
 
 def refused_tasks(study: Study, stimuli: StimulusSet, tasks: Iterable[str]) -> list[str]:
-    """Report which tasks no participant could do, one line each, by designing a first session.
+    """Report which of the tasks no participant could do, one line each, by a first session.
 
     That is no fault of a study, which may use the other task only. Lists that are made
     beforehand are not judged: own ones, those of an adaptive design, and those of sessions that
     share their triplets out.
-
-    Parameters
-    ----------
-    tasks
-        Names of tasks.
     """
     reasons = {task: _refusal(study, stimuli, task) for task in tasks}
     return [f"{task} cannot be run as it is: {why}" for task, why in reasons.items() if why]
@@ -65,13 +60,7 @@ def _refusal(study: Study, stimuli: StimulusSet, task: str) -> str:
 def study_with(
     study: Study, *, seed: int | None = None, sampler: str | None = None, table: str = "design"
 ) -> Study:
-    """Give a study another seed or another sampler of triplets; None leaves it as it is.
-
-    Parameters
-    ----------
-    table
-        Table of study.toml with the sampler.
-    """
+    """Give a study another seed, or another sampler in a ``table`` of study.toml, if not None."""
     check_seed(seed)
     settings = getattr(study.config, table)
     known = get_args(type(settings).model_fields["sampler"].annotation)

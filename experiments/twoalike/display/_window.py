@@ -364,7 +364,7 @@ def open_window(
         check_characters(_texts(settings))
         window.mouseVisible = not protocol.screen.touch
         prepared.stimuli.check_letters()
-        masks = Masks(prepared.masks, prepared.mask_seed)
+        masks = Masks(prepared.given.paths, prepared.given.seed)
         sized = frame(protocol.screen, view.size)
         painter = Painter(Canvas(window, protocol, sized, prepared.stimuli, masks), protocol, view)
         painter.preload(prepared.first_images(progress), side)

@@ -8,8 +8,8 @@ from ._erase import erase as erase
 from ._fetch import Fetched as Fetched
 from ._fetch import display_errors as display_errors
 from ._fetch import fetch as fetch
-from ._jatos import write_jatos as write_jatos
-from ._jatos import write_static as write_static
+from ._hosts import write_jatos as write_jatos
+from ._hosts import write_static as write_static
 from ._limits import Limits as Limits
 from ._records import OnlineSession as OnlineSession
 from ._records import Person as Person

@@ -28,7 +28,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from twoalike.online._built import BuiltStudy, PartShape, Refusal, check_record, is_known
+from twoalike.online._built import PartShape, Refusal, is_known, parts_of
 from twoalike.online._ids import Key, hashed
 from twoalike.online._limits import USUAL, Buckets, Limits, without_refused_connections
 from twoalike.online._places import (
@@ -61,6 +61,7 @@ from twoalike.online._records import (
     Withdrawal,
 )
 from twoalike.online._session_blocks import SessionBlocks
+from twoalike.online._site import OnlineStudy
 from twoalike.online._store import Job, Store, append, fact, set_fact, stored_blocks
 
 _LOG = logging.getLogger("twoalike.online")
@@ -209,18 +210,17 @@ async def _sent[Model: Sent](request: Request, model: type[Model]) -> Model:
 class _Server:
     """State of one server process, and its answers to requests."""
 
-    def __init__(self, built: BuiltStudy, store: Store, key: Key, limits: Limits) -> None:
+    def __init__(self, built: OnlineStudy, store: Store, key: Key, limits: Limits) -> None:
         self.built, self.store, self.key, self.limits = built, store, key, limits
         self.addresses = Buckets(limits.address_burst, limits.address_per_s)
         self.sessions = Buckets(limits.session_burst, limits.session_per_s)
         self._blocks = SessionBlocks(built, store)
-        self._shapes: dict[str, tuple[PartShape, ...]] = {}
-        self._participants: dict[str, str] = {}
-        """Participant by session, which never changes."""
-        files = (path for path in built.site.rglob("*") if path.is_file() and not path.is_symlink())
-        names = (path.relative_to(built.site).as_posix() for path in files)
+        files = (
+            path for path in built.folder.rglob("*") if path.is_file() and not path.is_symlink()
+        )
+        names = (path.relative_to(built.folder).as_posix() for path in files)
         self._files = {name for name in names if not name.startswith(("people/", "."))}
-        self._static = StaticFiles(directory=built.site)
+        self._static = StaticFiles(directory=built.folder)
 
     async def _written(self, task: Job) -> Any:
         return await asyncio.wrap_future(self.store.submit(task))
@@ -255,19 +255,13 @@ class _Server:
 
     async def _parts(self, session: str) -> tuple[PartShape, ...]:
         """Return what the participant of a session was given."""
-        if session in self._shapes:
-            return self._shapes[session]
 
         def read(connection: Connection) -> tuple[PartShape, ...]:
-            if session not in self._participants:
-                self._participants[session] = find_session(connection, session)["participant"]
+            participant = find_session(connection, session)["participant"]
             blocks = stored_blocks(connection, session) if self.built.chooses else ()
-            return self.built.parts(self._participants[session], blocks)
+            return parts_of(self.built, participant, blocks)
 
-        shapes = await self._read(read)
-        if not self.built.chooses:  # else blocks are added while the session runs
-            self._shapes[session] = shapes
-        return shapes
+        return await self._read(read)
 
     @_answering
     async def enter(self, request: Request) -> Response:
@@ -284,7 +278,6 @@ class _Server:
             if refusal.error == "unknown":
                 self.addresses.charge(_address(request), self.limits.guess_cost)
             raise
-        self._participants[row["name"]] = row["participant"]
         if row["ended"] is not None:
             ended = {
                 "reason": row["ended"],
@@ -303,11 +296,11 @@ class _Server:
     def _entered(self, row: Mapping[str, Any]) -> bytes:
         """Answer for a person who has entered; also prepares the checks of their records."""
         with self.store.reading() as connection:
-            parts = self.built.parts(row["participant"], stored_blocks(connection, row["name"]))
+            parts = parts_of(self.built, row["participant"], stored_blocks(connection, row["name"]))
             resume = resume_point(row, parts)
         answer = {**self._secrets(row), "acknowledged": row["n"], "resume": resume}
         # As it is in the file: reading and writing it again would take long.
-        person = (self.built.site / "people" / f"{row['participant']}.json").read_bytes()
+        person = (self.built.folder / "people" / f"{row['participant']}.json").read_bytes()
         return json.dumps(answer).encode()[:-1] + b',"person":' + person + b"}"
 
     def _fitting_ids(self, external: dict[str, str]) -> dict[str, str]:
@@ -350,8 +343,7 @@ class _Server:
         parts = await self._parts(session)
         known = [is_known(record, parts) for record in records]
         if all(known) or not self.built.chooses:
-            checked = tuple(check_record(record, parts) for record in records)
-            return int(await self._written(lambda one: append(one, session, checked)))
+            return int(await self._written(lambda one: append(one, session, records, parts)))
         n = known.index(False)
         if n:
             await self._append(session, records[:n])
@@ -458,7 +450,7 @@ class _Server:
         return response
 
 
-def create_app(built: BuiltStudy, store: Store, key: Key, limits: Limits = USUAL) -> Starlette:
+def create_app(built: OnlineStudy, store: Store, key: Key, limits: Limits = USUAL) -> Starlette:
     """Make the server of a study; it closes the store at its end."""
     mimetypes.add_type("text/javascript", ".js")  # Windows may know it as something else
     server = _Server(built, store, key, limits)

@@ -24,7 +24,7 @@ from typing import IO, Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError
 
 from twoalike.online._blocks import Block
-from twoalike.online._jatos import study_uuid
+from twoalike.online._hosts import study_uuid
 from twoalike.online._records import Name, Record, Sent, Sha256
 from twoalike.online._site import OnlineStudy, default_store
 from twoalike.study import TwoalikeError, counted, shortened, visible

@@ -1,21 +1,18 @@
-"""Checks of single records against the participant's steps, and the built study that has them.
+"""The built study, and checks of records against what its participants are given.
 
-A record can be wrong in two ways. It may contradict the participant's file: a step that does not
-exist, a place that was not shown, a list of the wrong length. This is checked here, before the
-store. Or it may not follow from the records before it; :mod:`twoalike.online._store` checks that.
+A record can be wrong in two ways. It may contradict the participant's steps: a step that does not
+exist, a place that was not shown, a list of the wrong length. Or it may not follow from the records
+before it. Neither is stored.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import takewhile
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from twoalike.online._blocks import Block, spliced
 from twoalike.online._compile import is_adaptive
 from twoalike.online._records import (
-    MOST_BYTES,
     Answers,
     ArrangementResult,
     ArrangementStep,
@@ -23,17 +20,14 @@ from twoalike.online._records import (
     ChoiceResult,
     Ending,
     Item,
-    OnlineSession,
     Part,
-    Person,
     QuestionStep,
     Record,
     Step,
     TrialStep,
     end_of,
 )
-from twoalike.online._site import OnlineStudy, read_built
-from twoalike.study import Study
+from twoalike.online._site import OnlineStudy
 from twoalike.tables import choice_columns
 from twoalike.tasks import PreparedTriplets
 
@@ -69,123 +63,51 @@ class PartShape(NamedTuple):
     """None while trials are to be chosen."""
 
 
-class Checked(NamedTuple):
-    """A record that fits its step, with the values that the store needs."""
-
-    n: int
-    part: int
-    step: int
-    body: str
-    """Canonical JSON: what is stored, and compared if it comes again."""
-    time: float
-    """Last time in it, s of the part's clock."""
-    before: int
-    """Trials in the part before its step."""
-    trials: int
-    """Trials in it, 0 or 1."""
-    answers: bool
-    """Whether it contains the answer to a trial or a question, which a step has once."""
-    fast: bool
-    checks: int
-    """Attention checks among the choices in it, 0 or 1."""
-    right: int
-    """Those with the right answer."""
-    end: str | None
-    """How the part ended, in its last record."""
-    last: bool
-    """Whether the part is the last one."""
-    n_trials: int | None
-    """Trials in the whole part; None while some are to be chosen."""
-
-
-@dataclass(frozen=True, eq=False)
-class BuiltStudy:
-    """A study compiled for the browser, in its folder ``online``."""
-
-    page: OnlineStudy
-
-    @classmethod
-    def load(cls, root: str | Path) -> "BuiltStudy":
-        """Open what ``twoalike online build`` made of a study."""
-        return cls(read_built(root))
-
-    @property
-    def study(self) -> Study:
-        """The study."""
-        return self.page.study
-
-    @property
-    def session(self) -> OnlineSession:
-        """What session.json holds."""
-        return self.page.session
-
-    @property
-    def site(self) -> Path:
-        """Folder that is served."""
-        return self.page.folder
-
-    @cached_property
-    def groups(self) -> dict[str, str]:
-        """Group of people of each participant; empty for a study without groups."""
-        people = self.session.participants
-        if not self.study.config.groups.names:
-            return dict.fromkeys(people, "")
-        return {who: self.page.person(who).group for who in people}
-
-    def person(self, participant: str) -> Person:
-        """Read what a participant does."""
-        return self.page.person(participant)
-
-    @property
-    def is_adaptive(self) -> bool:
-        """Whether choices are chosen while a session runs."""
-        return is_adaptive(self.study)
-
-    @cached_property
-    def chooses(self) -> bool:
-        """Whether any trials are chosen while a session runs."""
-        parts = self.person(self.session.participants[0]).parts
-        return any(isinstance(step, BlockStep) for part in parts for step in part.steps)
-
-    def n_trials(self, part: Part) -> int | None:
-        """Count the trials in a part, choices not chosen yet too; None if the answers decide."""
-        blocks = [step for step in part.steps if isinstance(step, BlockStep)]
-        if blocks:
-            open_ended = blocks[0].task == "multi-arrangement"
-            return None if open_ended else self.study.config.design.n_listed
-        return sum(isinstance(step, TrialStep | ArrangementStep) for step in part.steps)
-
-    def parts(self, participant: str, blocks: tuple[str, ...] = ()) -> tuple[PartShape, ...]:
-        """Return what each part of a participant allows.
-
-        ``blocks`` were chosen for their session; steps behind the first that was not are missing.
-        """
-        return _parts(self, participant, blocks)
-
-
 @lru_cache(maxsize=2_000)
-def _parts(built: BuiltStudy, participant: str, bodies: tuple[str, ...]) -> tuple[PartShape, ...]:
+def parts_of(
+    built: OnlineStudy, participant: str, bodies: tuple[str, ...] = ()
+) -> tuple[PartShape, ...]:
+    """Return what each part of a participant allows.
+
+    ``bodies`` are the blocks chosen for their session, as JSON; steps behind the first block that
+    is not among them are missing.
+    """
     chosen = [Block.model_validate_json(body) for body in bodies]
-    right = _right_of_blocks(chosen) if built.is_adaptive else _right_answers(built, participant)
+    adaptive = is_adaptive(built.study)
+    right = _right_of_blocks(chosen) if adaptive else _right_answers(built, participant)
+    parts = [
+        part.model_copy(
+            update={"steps": spliced(part.steps, [one for one in chosen if one.part == n])}
+        )
+        for n, part in enumerate(built.person(participant).parts)
+    ]
+    return shapes_of(parts, right)
+
+
+def shapes_of(
+    parts: Sequence[Part], right: Mapping[tuple[int, int], str] | None = None
+) -> tuple[PartShape, ...]:
+    """Return what parts allow; ``right`` are the places of right answers, by part and trial."""
     shapes = []
-    for number, part in enumerate(built.person(participant).parts):
-        steps = spliced(part.steps, [block for block in chosen if block.part == number])
-        known = [step for step in takewhile(lambda one: not isinstance(one, BlockStep), steps)]
+    for number, part in enumerate(parts):
+        known = list(takewhile(lambda one: not isinstance(one, BlockStep), part.steps))
         found, before = [], 0
         for step in known:
             shape = _shape(step, before)
-            found.append(shape._replace(right=right.get((number, shape.trial_index), "")))
+            place = (right or {}).get((number, shape.trial_index), "")
+            found.append(shape._replace(right=place))
             before += isinstance(step, TrialStep | ArrangementStep)
-        shapes.append(PartShape(tuple(found), before if len(known) == len(steps) else None))
+        n_trials = before if len(known) == len(part.steps) else None
+        shapes.append(PartShape(tuple(found), n_trials))
     return tuple(shapes)
 
 
 @lru_cache(maxsize=2_000)
-def _right_answers(built: BuiltStudy, participant: str) -> dict[tuple[int, int], str]:
+def _right_answers(built: OnlineStudy, participant: str) -> dict[tuple[int, int], str]:
     """Places of the right answers to attention checks, by part and trial."""
     return {
         (number, trial.trial_index): trial.positions[trial.expected - 1]
-        for number, prepared in enumerate(built.page.prepared(participant))
+        for number, prepared in enumerate(built.prepared(participant))
         if isinstance(prepared, PreparedTriplets)
         for trial in prepared.trials
         if trial.trial_type == "catch" and trial.expected is not None
@@ -221,58 +143,82 @@ def is_known(record: Record, parts: tuple[PartShape, ...]) -> bool:
     return record.part < len(parts) and record.step < len(parts[record.part].steps)
 
 
-def check_record(record: Record, parts: tuple[PartShape, ...]) -> Checked:
-    """Check a record against what the participant was given."""
+NEW: Mapping[str, Any] = {
+    **dict.fromkeys(("n", "part", "over", "answered", "done"), 0),
+    **dict.fromkeys(("trials", "fast", "checks", "right"), 0),
+    "step": -1,
+    "clock": 0.0,
+    "part_end": None,
+}
+"""State of a session without a record."""
+
+
+def following(
+    state: Mapping[str, Any], record: Record, parts: tuple[PartShape, ...]
+) -> dict[str, Any]:
+    """State of a session after a record, which must fit its step and follow from the state before.
+
+    ``parts`` are what the participant was given; the state has the columns of the store's table.
+    """
     if not is_known(record, parts):
         raise Refusal("malformed", "no such step")
-    part = parts[record.part]
+    part, same = parts[record.part], record.part == state["part"]
     step = part.steps[record.step]
-    results = [item for item in record.items if isinstance(item, ChoiceResult | ArrangementResult)]
-    endings = [item for item in record.items if isinstance(item, Ending)]
-    _check_order(record.items)
-    _check_results(results, step)
-    for item in record.items:
-        if isinstance(item, Answers) and (step.kind, step.measure) != ("question", item.measure):
-            raise Refusal("malformed", "answers to other questions")
-    body = record.model_dump_json()
-    if len(body) > MOST_BYTES:
-        raise Refusal("too_large", "record")
-    choice = next((one for one in results if isinstance(one, ChoiceResult)), None)
-    answer = None if choice is None else choice.answer
-    return Checked(
-        n=record.n,
-        part=record.part,
-        step=record.step,
-        body=body,
-        time=max(map(end_of, record.items), default=0.0),
-        before=step.before,
-        trials=len(results),
-        answers=bool(results) or any(isinstance(item, Answers) for item in record.items),
-        fast=choice is not None and choice.flag == "fast",
-        checks=int(choice is not None and bool(step.right)),
-        right=int(answer is not None and answer.position == step.right),
-        end=endings[0].reason if endings else None,
-        last=record.part == len(parts) - 1,
-        n_trials=part.n_trials,
-    )
+    again = same and record.step == state["step"]  # what a step gave may take several records
+    result, end = _checked_items(record.items, step)
+    answers = result is not None or any(isinstance(item, Answers) for item in record.items)
+    over = state["over"] if same else 0
+    n_trials = int(result is not None)
+    if same and state["part_end"] is not None:
+        raise Refusal("malformed", "a record after the end of its part")
+    if (same and record.step < state["step"]) or (again and state["answered"] and answers):
+        raise Refusal("malformed", "a step that was answered before")
+    if not same and (record.part != state["part"] + 1 or state["part_end"] != "completed"):
+        raise Refusal("malformed", "a part before its turn")
+    if not again and over != step.before:
+        raise Refusal("malformed", "trials were left out")
+    if end == "completed" and over + n_trials != part.n_trials:
+        raise Refusal("malformed", "an end before the last trial")
+    choice = result if isinstance(result, ChoiceResult) else None
+    place = choice.answer.position if choice is not None and choice.answer is not None else None
+    time = max(map(end_of, record.items), default=0.0)
+    return {
+        "n": record.n,
+        "part": record.part,
+        "step": record.step,
+        "clock": max(time, state["clock"] if same else 0.0),
+        "over": over + n_trials,
+        "answered": int(answers or (again and bool(state["answered"]))),
+        "part_end": end,
+        "done": int(record.part == len(parts) - 1 and end == "completed"),
+        "trials": state["trials"] + n_trials,
+        "fast": state["fast"] + (choice is not None and choice.flag == "fast"),
+        "checks": state["checks"] + (choice is not None and bool(step.right)),
+        "right": state["right"] + (bool(step.right) and place == step.right),
+    }
 
 
-def _check_order(items: tuple[Item, ...]) -> None:
+def _checked_items(
+    items: tuple[Item, ...], step: StepShape
+) -> tuple[ChoiceResult | ArrangementResult | None, str | None]:
+    """Check items against their step; return the result among them and how the part ended."""
+    results = [item for item in items if isinstance(item, ChoiceResult | ArrangementResult)]
     if any(isinstance(item, Ending) for item in items[:-1]):
         raise Refusal("malformed", "an ending that is not last")
-
-
-def _check_results(results: list[ChoiceResult | ArrangementResult], step: StepShape) -> None:
     if len(results) > 1:
         raise Refusal("malformed", "two results")
+    for item in items:
+        if isinstance(item, Answers) and (step.kind, step.measure) != ("question", item.measure):
+            raise Refusal("malformed", "answers to other questions")
     for result in results:
         kind = "trial" if isinstance(result, ChoiceResult) else "arrangement"
         if (step.kind, step.trial_index) != (kind, result.trial_index):
             raise Refusal("malformed", "the result of another trial")
         if isinstance(result, ArrangementResult):
-            n, shown = len(step.shown), result.items
             lists = (result.places, result.inside, result.seat_angles, result.handling)
-            if shown != step.shown or any(len(one) != n for one in lists):
+            if result.items != step.shown or any(len(one) != len(step.shown) for one in lists):
                 raise Refusal("malformed", "places of other objects")
         elif result.answer is not None and result.answer.position not in step.shown:
             raise Refusal("malformed", "a place that was not shown")
+    last = items[-1] if items else None
+    return next(iter(results), None), last.reason if isinstance(last, Ending) else None

@@ -27,10 +27,10 @@ from sqlalchemy import (
     update,
 )
 
-from twoalike.online._built import BuiltStudy, PartShape, Refusal
+from twoalike.online._built import PartShape, Refusal
 from twoalike.online._ids import Key, hashed, withdrawal_as_typed
 from twoalike.online._records import Reason
-from twoalike.online._site import has_data
+from twoalike.online._site import OnlineStudy, has_data
 from twoalike.online._store import (
     BLOCKS,
     FACTS,
@@ -67,7 +67,7 @@ class Entrant:
     """Session and participant of the browser's token; None if it has none that is valid."""
 
 
-def enter(connection: Connection, entrant: Entrant, built: BuiltStudy, key: Key) -> RowMapping:
+def enter(connection: Connection, entrant: Entrant, built: OnlineStudy, key: Key) -> RowMapping:
     """Return the session of whoever enters: their own, which may be over, or a new one.
 
     A link counts first, then an id, then the token: several people may use one browser.
@@ -119,7 +119,7 @@ def find_session(connection: Connection, name: str) -> RowMapping:
 
 
 def _lost_session(
-    connection: Connection, given: tuple[str, str] | None, built: BuiltStudy, key: Key
+    connection: Connection, given: tuple[str, str] | None, built: OnlineStudy, key: Key
 ) -> tuple[str, str] | None:
     """Session and code of a valid token that the store does not know, if the code is still free.
 
@@ -162,7 +162,7 @@ def _earlier(
     return connection.execute(query.order_by(SESSIONS.c.entered.desc())).mappings().first()
 
 
-def _continued(row: RowMapping, built: BuiltStudy) -> RowMapping:
+def _continued(row: RowMapping, built: OnlineStudy) -> RowMapping:
     if row["ended"] == "expired":
         raise over("expired")
     if row["ended"] is None and row["protocol"] != built.session.hash:
@@ -170,7 +170,7 @@ def _continued(row: RowMapping, built: BuiltStudy) -> RowMapping:
     return row
 
 
-def _free_code(connection: Connection, person: str | None, built: BuiltStudy, key: Key) -> str:
+def _free_code(connection: Connection, person: str | None, built: OnlineStudy, key: Key) -> str:
     """Code for someone new: in the group with the fewest people, the first in the order built."""
     config, visit = built.study.config.online, built.session.session
     if fact(connection, ACCEPTING) == "no":
@@ -200,7 +200,7 @@ def erased_codes(connection: Connection) -> set[str]:
 
 
 def _code_of_first_visit(
-    connection: Connection, person: str | None, built: BuiltStudy, taken: Mapping[str, object]
+    connection: Connection, person: str | None, built: OnlineStudy, taken: Mapping[str, object]
 ) -> str:
     """Code that a person had in an earlier session of the study."""
     query = select(SESSIONS.c.participant).where(
@@ -369,7 +369,7 @@ _CHUNK = 200
 """Lines of the archive that are sent together."""
 
 
-def operator_state(connection: Connection, built: BuiltStudy) -> dict[str, Any]:
+def operator_state(connection: Connection, built: OnlineStudy) -> dict[str, Any]:
     """Return what the operator's page shows; no ids. Times are s since 1970, by the server."""
     visit = built.session.session
     query = select(SESSIONS).where(SESSIONS.c.visit == visit).order_by(SESSIONS.c.entered.desc())
@@ -391,7 +391,7 @@ def operator_state(connection: Connection, built: BuiltStudy) -> dict[str, Any]:
     }
 
 
-def _session(row: dict[str, Any], built: BuiltStudy) -> dict[str, Any]:
+def _session(row: dict[str, Any], built: OnlineStudy) -> dict[str, Any]:
     """State of a session: participant, times, trials done and listed, checks, fast answers."""
     names = (
         *("name", "participant", "entered", "last", "ended", "ended_at"),
@@ -408,7 +408,7 @@ def _session(row: dict[str, Any], built: BuiltStudy) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=10_000)
-def _listed_trials(built: BuiltStudy, participant: str) -> tuple[int | None, int]:
+def _listed_trials(built: OnlineStudy, participant: str) -> tuple[int | None, int]:
     if participant not in built.session.participants:  # an earlier build had this code
         return None, 0
     counts = [built.n_trials(part) for part in built.person(participant).parts]

@@ -18,7 +18,8 @@ from twoalike.design import ListedArrangement, PlannedArrangement
 from twoalike.online import _records as sent
 from twoalike.online._archive import Ended, ReadSession
 from twoalike.online._blocks import Block, arranged, end_detail
-from twoalike.online._records import ArrangementStep, BlockStep, Part, QuestionStep, TrialStep
+from twoalike.online._built import NEW, Refusal, following, shapes_of
+from twoalike.online._records import ArrangementStep, BlockStep, Part, QuestionStep
 from twoalike.record import (
     OLDEST_AGE,
     TRIAL_SHOWN,
@@ -57,18 +58,29 @@ _ROUNDING_S = 2e-4
 
 
 @dataclass
-class PartItems:
-    """Turns the records of one part into items of a window's session, in order.
+class _PartRun:
+    """One part being written: its run, opened anew for each opening of the page.
 
-    Every method raises ``ValueError`` with the reason if a record cannot be true.
+    What turns records into items raises ``ValueError`` with the reason if one cannot be true.
     """
 
     prepared: Prepared
     part: Part
     chosen: Sequence[Block]
     """Blocks that a server chose, in order."""
+    read: ReadSession
+    root: Path
+    page_version: str
+    before: float
+    """Time of the parts that are over, s."""
 
     def __post_init__(self) -> None:
+        self.keeper: Keeper | None = None
+        self.ended: str | None = None  # how the part ended
+        self._stack = ExitStack()
+        self._resumed = False
+        steps = self.part.steps
+        self._consent_first = any(getattr(one, "measure", "") == "consent" for one in steps)
         self.n_done = 0  # trials that are over
         self.time = 0.0  # latest time of a note so far, s of the part
         self.errors: list[float] = []  # of the trials' first frames to those planned, s
@@ -80,7 +92,64 @@ class PartItems:
             self._arranging = replace(self.prepared.arranging, done=[])
         self._events: Table | None = find_task(self.prepared.plan.name.task).events
 
-    def of(self, item: sent.Item, step: int) -> Iterator[Item]:
+    def write(self, records: Sequence[sent.Record]) -> None:
+        """Write all records of the part."""
+        with self._stack:
+            for record in records:
+                try:
+                    self._take(record)
+                except ValueError as error:
+                    raise _fault(self.read, f"record {record.n}: {error}") from error
+            self._close(self.ended or self.read.head.ended or LEFT)
+
+    def _take(self, record: sent.Record) -> None:
+        for item in record.items:
+            if isinstance(item, sent.Segment):
+                self._open(item)
+            if self.keeper is None:
+                raise ValueError("the part does not begin with what shows it (a segment)")
+            for kept in self._of(item, record.step):
+                self.keeper(kept)
+            if isinstance(item, sent.Ending):
+                self._pass_time(item.time)
+                self.ended = item.reason
+
+    def _open(self, segment: sent.Segment) -> None:
+        """Begin a segment: the page was opened, or opened again."""
+        self._pass_time(segment.time)
+        begun = self.keeper is not None and self.keeper.record.started
+        self._resumed = self._resumed or self.keeper is not None
+        self._close(LEFT)
+        self._consent_first = self._consent_first and not begun
+        prepared = self.prepared
+        run = open_run(
+            *(self.root, prepared.sitting.study, prepared.plan),
+            apparatus_of(segment.device, self.page_version),
+            *(prepared.instructions, prepared.inputs, _displaced),
+            now=lambda: None if self._resumed else self._now(),
+        )
+        self.keeper = Keeper(
+            record=self._stack.enter_context(run),
+            asked=prepared.asked,
+            consent_first=self._consent_first,
+            rt_source="browser",
+            pilot=prepared.sitting.pilot,
+        )
+
+    def _now(self) -> str | None:
+        """Date and time of the moment under way; None if the entry's is not known."""
+        if self.read.head.entered is None:
+            return None
+        entered = datetime.fromisoformat(self.read.head.entered)
+        return (entered + timedelta(seconds=self.before + self.time)).isoformat(timespec="seconds")
+
+    def _close(self, reason: str) -> None:
+        """End the segment under way."""
+        if self.keeper is not None:
+            self.keeper.record.end(reason)
+        self._stack.close()
+
+    def _of(self, item: sent.Item, step: int) -> Iterator[Item]:
         """Items of a window's session that an item of a record gives; a segment gives none."""
         match item:
             case sent.Note():
@@ -90,7 +159,7 @@ class PartItems:
             case sent.Answers():
                 yield self._answers(item, step)
             case sent.ChoiceResult():
-                result = self._choice(item, step)
+                result = self._choice(item)
                 firsts = (block for block in self.chosen if block.rows)
                 for block in firsts:
                     if int(block.rows[0]["trial_index"]) == item.trial_index:
@@ -98,12 +167,12 @@ class PartItems:
                 yield self._drawn(item.onset, item.planned_onset)
                 yield result
             case sent.ArrangementResult():
-                placed = self._arranged(item, step)
+                placed = self._arranged(item)
                 yield self._drawn(item.onset, item.planned_onset)
                 yield placed
                 yield from self._after_arrangements(step)
 
-    def pass_time(self, time: float) -> None:
+    def _pass_time(self, time: float) -> None:
         """Check that time has not gone back."""
         if time < self.time - _ROUNDING_S:
             raise ValueError(f"{time:.4f} s lies before {self.time:.4f} s, which came earlier")
@@ -112,7 +181,7 @@ class PartItems:
     def _note(self, item: sent.Note) -> Note:
         if item.event in _OURS or _TAKEN & item.detail.keys():
             raise ValueError(f"a page cannot send the event {item.event!r} with these details")
-        self.pass_time(item.time)
+        self._pass_time(item.time)
         if item.event == TRIAL_SHOWN and item.detail != {"trial_index": self.n_done + 1}:
             raise ValueError(f"trial {item.detail.get('trial_index')} shown, not {self.n_done + 1}")
         return Note(item.event, item.time, dict(item.detail))
@@ -136,7 +205,7 @@ class PartItems:
             raise ValueError(
                 f"an event of trial {values.get('trial_index')}, not {self.n_done + 1}"
             )
-        place = self._step(step)
+        place = self.part.steps[step]
         shown = place.trial.items if isinstance(place, ArrangementStep) else ()
         if values.get("stimulus") is not None and values["stimulus"] not in shown:
             raise ValueError(f"an event of {values['stimulus']!r}, which the trial does not show")
@@ -145,7 +214,7 @@ class PartItems:
     def _answers(self, item: sent.Answers, step: int) -> QuestionAnswers:
         if item.measure == "consent":
             return self._consent(item)
-        place = self._step(step)
+        place = self.part.steps[step]
         if not isinstance(place, QuestionStep) or set(item.values) != {place.id}:
             raise ValueError(f"answers to {', '.join(item.values)} in step {step}")
         asked = self.prepared.asked(item.measure, item.values)
@@ -168,24 +237,10 @@ class PartItems:
             raise ValueError("consent to another text than the protocol's")
         return QuestionAnswers("consent", shown)
 
-    def _step(self, step: int) -> object:
-        if step >= len(self.part.steps):
-            raise ValueError(f"step {step}, but the part has {len(self.part.steps)}")
-        return self.part.steps[step]
-
-    def _start_trial(self, index: int) -> None:
-        if index != self.n_done + 1:
-            raise ValueError(f"trial {index} follows trial {self.n_done}")
-        self.n_done = index
-
-    def _choice(self, item: sent.ChoiceResult, step: int) -> TrialResult:
-        index, place = item.trial_index, self._step(step)
-        listed = isinstance(place, TrialStep) and place.trial.trial_index == index
-        trial = self._trials.get(index)
-        if trial is None or not listed:
-            raise ValueError(f"trial {index} is not in step {step} of the trial list")
+    def _choice(self, item: sent.ChoiceResult) -> TrialResult:
         assert isinstance(self.prepared, PreparedTriplets)
-        self._start_trial(index)
+        self.n_done = index = item.trial_index
+        trial = self._trials[index]
         protocol, answer = self.prepared.protocol, None
         if item.answer is not None:
             answer = Answer(**dict(item.answer))
@@ -204,11 +259,8 @@ class PartItems:
             return "fast"
         return "slow" if answer.response_time > timing.flag_slow_s else None
 
-    def _arranged(self, item: sent.ArrangementResult, step: int) -> ArrangementResult:
-        index, place = item.trial_index, self._step(step)
-        if not isinstance(place, ArrangementStep) or place.trial.trial_index != index:
-            raise ValueError(f"trial {index} is not in step {step}")
-        self._start_trial(index)
+    def _arranged(self, item: sent.ArrangementResult) -> ArrangementResult:
+        self.n_done = index = item.trial_index
         trials = (block.arranged for block in self.chosen)
         trial = next((one for one in trials if one and one.trial_index == index), None)
         if trial is None:
@@ -253,8 +305,6 @@ def _check_choice(answer: Answer, trial: Trial, prepared: PreparedTriplets) -> N
     """Check what no rule of the raw table does; those are checked once it is written."""
     answers, timing = prepared.protocol.answers, prepared.protocol.timing
     where = f"trial {trial.trial_index}"
-    if answer.position not in trial.positions or answer.position not in answers.places:
-        raise ValueError(f"{where} was answered at {answer.position!r}, where nothing is")
     by_key = answer.method == "keyboard"
     if by_key and (answer.key is None or answers.position(answer.key) != answer.position):
         raise ValueError(f"{where}: the key {answer.key!r} does not choose {answer.position!r}")
@@ -266,8 +316,6 @@ def _check_choice(answer: Answer, trial: Trial, prepared: PreparedTriplets) -> N
 
 def _check_arranged(item: sent.ArrangementResult, prepared: Prepared) -> None:
     where, n = f"trial {item.trial_index}", len(item.items)
-    if {len(each) for each in (item.places, item.inside, item.seat_angles, item.handling)} != {n}:
-        raise ValueError(f"{where} has {n} images, and more or fewer places")
     ending, protocol = item.ending, prepared.protocol.model_dump()
     if ending.time < item.onset:
         raise ValueError(f"{where} ended before it began")
@@ -329,22 +377,16 @@ def replay_session(
     """
     head, sitting = read.head, prepared[0].sitting
     runs: list[_PartRun] = []
-    order = [record.part for record in read.records]
     with sync_together():
         register_participants(
             root, sitting.study, {sitting.participant: sitting.study}, simulated=False
         )
-        if order != sorted(order) or (order and order[-1] >= len(parts)):
-            raise _fault(read, "records of parts are mixed, or of a part that is not there")
+        _check_records(read, parts)
         for number, (one, part) in enumerate(zip(prepared, parts, strict=True)):
-            if number in order and any(run.ended != "completed" for run in runs):
-                raise _fault(read, f"part {number} begins before the one before has ended")
             blocks = [block for block in read.blocks if block.part == number]
             before = sum(run.time for run in runs)
             runs.append(_PartRun(one, part, blocks, read, root, page_version, before))
             runs[-1].write([record for record in read.records if record.part == number])
-        if head.ended == "completed" and any(run.ended != "completed" for run in runs):
-            raise _fault(read, "is completed, but its last records are missing")
         for path in (one.plan.name.rows(root) for one in prepared):
             if path.exists() and (found := check_by_rules(root, path)):
                 where = f"{path.name}, row {found[0].row}" if found[0].row else path.name
@@ -353,6 +395,18 @@ def replay_session(
         files = _mark(read, root, sitting, n_trials)
     errors = tuple(error for run in runs for error in run.errors)
     return Written(head.session, sitting.participant, head.ended, n_trials, errors, files)
+
+
+def _check_records(read: ReadSession, parts: Sequence[Part]) -> None:
+    """Check that records fit their steps and each other, as the server does."""
+    shapes, state = shapes_of(parts), dict(NEW)
+    for record in read.records:
+        try:
+            state = following(state, record, shapes)
+        except Refusal as refusal:
+            raise _fault(read, f"record {record.n}: {refusal.reason}") from refusal
+    if read.head.ended == "completed" and not state["done"]:
+        raise _fault(read, "is completed, but its last records are missing")
 
 
 def _fault(read: ReadSession, problem: str) -> TwoalikeError:
@@ -375,86 +429,6 @@ def _mark(read: ReadSession, root: Path, sitting: Sitting, n_trials: int) -> tup
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, content)
     return (*files, path.relative_to(root).as_posix())
-
-
-@dataclass
-class _PartRun(PartItems):
-    """One part being written: its run, opened anew for each opening of the page."""
-
-    read: ReadSession
-    root: Path
-    page_version: str
-    before: float
-    """Time of the parts that are over, s."""
-    keeper: Keeper | None = None
-    ended: str | None = None
-    """How the part ended."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._stack = ExitStack()
-        self._resumed = False
-        steps = self.part.steps
-        self._consent_first = any(getattr(one, "measure", "") == "consent" for one in steps)
-
-    def write(self, records: Sequence[sent.Record]) -> None:
-        """Write all records of the part."""
-        with self._stack:
-            for record in records:
-                try:
-                    self._take(record)
-                except ValueError as error:
-                    raise _fault(self.read, f"record {record.n}: {error}") from error
-            self._close(self.ended or self.read.head.ended or LEFT)
-
-    def _take(self, record: sent.Record) -> None:
-        for item in record.items:
-            if self.ended is not None:
-                raise ValueError("comes after the end of its part")
-            if isinstance(item, sent.Segment):
-                self._open(item)
-            if self.keeper is None:
-                raise ValueError("the part does not begin with what shows it (a segment)")
-            for kept in self.of(item, record.step):
-                self.keeper(kept)
-            if isinstance(item, sent.Ending):
-                self.pass_time(item.time)
-                self.ended = item.reason
-
-    def _open(self, segment: sent.Segment) -> None:
-        """Begin a segment: the page was opened, or opened again."""
-        self.pass_time(segment.time)
-        begun = self.keeper is not None and self.keeper.record.started
-        self._resumed = self._resumed or self.keeper is not None
-        self._close(LEFT)
-        self._consent_first = self._consent_first and not begun
-        prepared = self.prepared
-        run = open_run(
-            *(self.root, prepared.sitting.study, prepared.plan),
-            apparatus_of(segment.device, self.page_version),
-            *(prepared.instructions, prepared.inputs, _displaced),
-            now=lambda: None if self._resumed else self._now(),
-        )
-        self.keeper = Keeper(
-            record=self._stack.enter_context(run),
-            asked=prepared.asked,
-            consent_first=self._consent_first,
-            rt_source="browser",
-            pilot=prepared.sitting.pilot,
-        )
-
-    def _now(self) -> str | None:
-        """Date and time of the moment under way; None if the entry's is not known."""
-        if self.read.head.entered is None:
-            return None
-        entered = datetime.fromisoformat(self.read.head.entered)
-        return (entered + timedelta(seconds=self.before + self.time)).isoformat(timespec="seconds")
-
-    def _close(self, reason: str) -> None:
-        """End the segment under way."""
-        if self.keeper is not None:
-            self.keeper.record.end(reason)
-        self._stack.close()
 
 
 def _displaced(line: str) -> None:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlencode
 
-from twoalike.online._built import BuiltStudy
+from twoalike.online._built import parts_of
 from twoalike.online._ids import Key, hashed, load_key, make_key
 from twoalike.online._limits import BACKLOG, USUAL, Limits, limited_protocol
 from twoalike.online._places import add_links
-from twoalike.online._site import default_store, online_folder
+from twoalike.online._site import default_store, online_folder, read_built
 from twoalike.online._store import Store, fact, set_fact
 from twoalike.study import Study, TwoalikeError, hold_lock, sync_folder, writing
 
@@ -132,8 +132,8 @@ def serve(
 
     from twoalike.online._app import OPERATOR, create_app
 
-    built = BuiltStudy.load(study)
-    built.parts(built.session.participants[0])  # a damaged build is reported now
+    built = read_built(study)
+    parts_of(built, built.session.participants[0])  # a damaged build is reported now
     opened, key = open_store(study, store)
     try:
         listening = _listen(host, port)

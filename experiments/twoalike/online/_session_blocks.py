@@ -17,9 +17,11 @@ from twoalike.online._blocks import (
     next_block,
     spliced,
 )
-from twoalike.online._built import BuiltStudy, Refusal
+from twoalike.online._built import Refusal
+from twoalike.online._compile import is_adaptive
 from twoalike.online._places import find_session
 from twoalike.online._records import ArrangementResult, Asked, BlockStep, Record
+from twoalike.online._site import OnlineStudy
 from twoalike.online._snapshots import Snapshot, latest_snapshot, snapshot_folder
 from twoalike.online._store import BLOCKS, Store, over, stored_blocks, stored_records
 from twoalike.record import RunName
@@ -82,10 +84,10 @@ class SessionBlocks:
     May be called from several threads.
     """
 
-    def __init__(self, built: BuiltStudy, store: Store) -> None:
+    def __init__(self, built: OnlineStudy, store: Store) -> None:
         self._built, self._store = built, store
-        self._choices = NextChoices(built.study) if built.is_adaptive else None
-        self._prepared = lru_cache(maxsize=500)(built.page.prepared)
+        self._choices = NextChoices(built.study) if is_adaptive(built.study) else None
+        self._prepared = lru_cache(maxsize=500)(built.prepared)
 
     def give(self, session: str, asked: Asked) -> Block:
         """Return a block of a session: the stored one, or else the next, once it is stored."""

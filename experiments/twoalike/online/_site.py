@@ -20,12 +20,21 @@ from twoalike.online._compile import (
     as_json,
     compile_person,
     is_adaptive,
+    least_window,
     prepare_person,
     without_keys,
 )
-from twoalike.online._records import ImageFile, OnlineSession, PageTexts, Person
+from twoalike.online._records import (
+    ArrangementStep,
+    BlockStep,
+    ImageFile,
+    OnlineSession,
+    PageTexts,
+    Part,
+    Person,
+    TrialStep,
+)
 from twoalike.record import balanced_cohort, participant_label
-from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet, shown_as_it_is, stimuli_held
 from twoalike.study import (
     Study,
@@ -36,9 +45,7 @@ from twoalike.study import (
     load_toml,
     progress,
 )
-from twoalike.tasks import ImagesProtocol, Prepared, Protocol, View, check_parts
-from twoalike.tasks import PageTexts as TaskTexts
-from twoalike.tasks.screens import usual_screen
+from twoalike.tasks import ImagesProtocol, Prepared, Protocol, check_parts
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,7 @@ _OWN_TEXTS = "protocols/page.toml"
 """File of a study with texts of the page that differ from ours, or are in another language."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OnlineStudy:
     """A study with its page.
 
@@ -114,6 +121,28 @@ class OnlineStudy:
     def person(self, participant: str) -> Person:
         """Read what a participant does."""
         return _read(self.folder / "people" / f"{participant}.json", Person)
+
+    @cached_property
+    def groups(self) -> dict[str, str]:
+        """Group of people of each participant; empty for a study without groups."""
+        people = self.session.participants
+        if not self.study.config.groups.names:
+            return dict.fromkeys(people, "")
+        return {who: self.person(who).group for who in people}
+
+    @cached_property
+    def chooses(self) -> bool:
+        """Whether any trials are chosen while a session runs."""
+        parts = self.person(self.session.participants[0]).parts
+        return any(isinstance(step, BlockStep) for part in parts for step in part.steps)
+
+    def n_trials(self, part: Part) -> int | None:
+        """Count the trials in a part, choices not chosen yet too; None if the answers decide."""
+        blocks = [step for step in part.steps if isinstance(step, BlockStep)]
+        if blocks:
+            open_ended = blocks[0].task == "multi-arrangement"
+            return None if open_ended else self.study.config.design.n_listed
+        return sum(isinstance(step, TrialStep | ArrangementStep) for step in part.steps)
 
     @cached_property
     def task(self) -> str | None:
@@ -425,66 +454,3 @@ def online_folder(study: str | Path) -> Path:
     """
     root = Path(study).resolve()
     return root.with_name(f"{root.name}-online")
-
-
-_STEP = 20
-_NARROWEST, _WIDEST = 320, 1920
-_LOWEST, _USUAL, _HIGHEST = 400, 600, 1200
-"""Heights in CSS pixels: of the smallest window tried, of most laptops' and phones', at most."""
-_FEWEST_PX = 48
-"""Smallest side of an image: what a finger can pick up. On phones of the usual width, images of an
-arrangement are hardly larger."""
-_OF_SOUNDS = "texts.listen"
-"""The only text of a trial that no page shows, as it plays no sounds."""
-
-
-def least_window(sessions: Sequence[Prepared]) -> tuple[int, int]:
-    """Width and height of the smallest window for all sessions, CSS pixels.
-
-    The narrowest one that is no higher than those of laptops, so that phones held upright are
-    possible where the images are a row; else the lowest one.
-    """
-    unlike = {_trial_settings(one.protocol): one for one in sessions}.values()
-
-    def fit(width: int, height: int) -> bool:
-        return all(_fits(one, (width, height)) for one in unlike)
-
-    heights = [_USUAL, *range(_USUAL + _STEP, _HIGHEST + 1, _STEP)]
-    for most in heights:
-        widths = range(_NARROWEST, _WIDEST + 1, _STEP)
-        width = next((width for width in widths if fit(width, most)), None)
-        if width is None:
-            continue
-        height = most
-        while height > _LOWEST and fit(width, height - _STEP):
-            height -= _STEP
-        return width, height
-    for one in sessions:
-        one.image_size(_view((_WIDEST, _HIGHEST)))  # says what does not fit
-    raise TwoalikeError(
-        f"the texts of the trials do not fit a window of {_WIDEST} x {_HIGHEST} px. Make "
-        "screen.text_fraction smaller in the protocol, or the texts shorter."
-    )
-
-
-def _trial_settings(protocol: Protocol) -> str:
-    """Write the settings that trials depend on; those of pages around them are left out."""
-    around = {"texts": {*TaskTexts.model_fields} - {"listen"}}
-    beside = dict.fromkeys(("pages", "consent", "form", "blocks", "debrief"), True)
-    return protocol.model_dump_json(exclude={**around, **beside})
-
-
-def _fits(prepared: Prepared, size: tuple[int, int]) -> bool:
-    """Whether images and texts of the trials of a session fit a window."""
-    view = _view(size)
-    try:
-        side = prepared.image_size(view)
-    except TwoalikeError:
-        return False
-    made = find_task(prepared.plan.name.task).session
-    found = made.text_faults(prepared.protocol, view) if made else ()
-    return side >= _FEWEST_PX and all(key == _OF_SOUNDS for key, _ in found)
-
-
-def _view(size: tuple[int, int]) -> View:
-    return View(size, usual_screen(size))

@@ -19,7 +19,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
@@ -46,7 +46,8 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from twoalike.online._built import Checked, Refusal
+from twoalike.online._built import PartShape, Refusal, following
+from twoalike.online._records import MOST_BYTES, Record
 from twoalike.study import TwoalikeError, shortened
 
 _LOG = logging.getLogger("twoalike.online")
@@ -255,26 +256,32 @@ def _answers(connection: Connection, jobs: Sequence[Job]) -> list[Any]:
     return answers
 
 
-def append(connection: Connection, session: str, records: Sequence[Checked]) -> int:
-    """Store records of a session; returns the number of the last one that is stored."""
+def append(
+    connection: Connection, session: str, records: Sequence[Record], parts: tuple[PartShape, ...]
+) -> int:
+    """Store records of a session; returns the number of the last one that is stored.
+
+    ``parts`` are what the participant was given.
+    """
     row = connection.execute(select(SESSIONS).where(SESSIONS.c.name == session)).mappings().first()
     if row is None:
         raise lost()
-    here = RECORDS.c.session == session
     again = [one.n for one in records if one.n <= row["n"]]
-    query = select(RECORDS.c.n, RECORDS.c.body).where(here, RECORDS.c.n.in_(again))
-    stored = {one.n: one.body for one in connection.execute(query)} if again else {}
+    query = select(RECORDS.c.n, RECORDS.c.body).where(RECORDS.c.session == session)
+    found = connection.execute(query.where(RECORDS.c.n.in_(again))) if again else ()
+    stored = {one.n: one.body for one in found}
     added, state = [], dict(row)
     for record in sorted(records, key=lambda one: one.n):
-        if record.n <= row["n"]:
-            if stored.get(record.n) != record.body:
-                raise Refusal("changed", "a record that differs from the stored one")
-        elif record.n == state["n"] + 1:
+        body = record.model_dump_json()  # canonical: compared if it comes again
+        if len(body) > MOST_BYTES:
+            raise Refusal("too_large", "record")
+        if record.n <= row["n"] and stored.get(record.n) != body:
+            raise Refusal("changed", "a record that differs from the stored one")
+        if record.n == state["n"] + 1:
             if row["ended"] is not None:
                 raise over(row["ended"])
-            state |= _following(state, record)
-            added.append({"session": session, "n": record.n, "part": record.part})
-            added[-1]["body"] = record.body
+            state |= following(state, record, parts)
+            added.append({"session": session, "n": record.n, "part": record.part, "body": body})
     if added:
         connection.execute(insert(RECORDS), added)
         changed = {name: value for name, value in state.items() if value != row[name]}
@@ -292,37 +299,6 @@ def over(ended: str) -> Refusal:
     """Refusal of what comes after the end of a session; ``ended`` is how it ended."""
     error = {"expired": "expired", "withdrawn": "unknown"}.get(ended, "finished")
     return Refusal(error, f"session is {ended}")
-
-
-def _following(state: Mapping[str, Any], record: Checked) -> dict[str, Any]:
-    """State of a session after a record, which has to follow from the state before it."""
-    same = record.part == state["part"]
-    if same and state["part_end"] is not None:
-        raise Refusal("malformed", "a record after the end of its part")
-    again = same and record.step == state["step"]  # what a step gave may take several records
-    if (same and record.step < state["step"]) or (again and state["answered"] and record.answers):
-        raise Refusal("malformed", "a step that was answered before")
-    if not same and (record.part != state["part"] + 1 or state["part_end"] != "completed"):
-        raise Refusal("malformed", "a part before its turn")
-    trials = state["over"] if same else 0
-    if not again and trials != record.before:
-        raise Refusal("malformed", "trials were left out")
-    if record.end == "completed" and trials + record.trials != record.n_trials:
-        raise Refusal("malformed", "an end before the last trial")
-    return {
-        "n": record.n,
-        "part": record.part,
-        "step": record.step,
-        "clock": max(record.time, state["clock"] if same else 0.0),
-        "over": trials + record.trials,
-        "answered": int(record.answers or (again and bool(state["answered"]))),
-        "part_end": record.end,
-        "done": int(record.last and record.end == "completed"),
-        "trials": state["trials"] + record.trials,
-        "fast": state["fast"] + record.fast,
-        "checks": state["checks"] + record.checks,
-        "right": state["right"] + record.right,
-    }
 
 
 def fact(connection: Connection, name: str) -> str | None:

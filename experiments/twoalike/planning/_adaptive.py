@@ -146,20 +146,9 @@ class AdaptiveDesign:
 def read_choice_draws(
     path: str | Path, ids: Sequence[str], question: Question = TRIPLET
 ) -> AnswerDraws:
-    """Choice probabilities of a typical observer under draws of a posterior.
+    """Choice probabilities of a typical observer, :func:`choice_draws`, of a posterior's draws.
 
-    Parameters
-    ----------
-    path
-        The posterior (``posterior.nc``).
-    ids
-        Objects that the indices of trials refer to.
-    question
-        What is asked about the k objects of a trial.
-
-    Returns
-    -------
-    Function from trials, shape (n, k), to probabilities, shape (S, n, A).
+    ``ids`` are the objects that the indices of trials refer to.
     """
     posterior, where, kept = _read(path, ids)
     embedding, lapse = posterior.embedding[kept][:, where], posterior.typical_lapse[kept]
@@ -167,20 +156,10 @@ def read_choice_draws(
 
 
 def read_rating_draws(path: str | Path, ids: Sequence[str], points: int | None) -> AnswerDraws:
-    """Probabilities of the levels of a rating of a typical rater, under draws of a posterior.
+    """Probabilities of the levels of a rating, :func:`rating_draws`, of a posterior's draws.
 
-    The rater has the mean thresholds and the geometric mean noise of those who used the scale.
-
-    Parameters
-    ----------
-    path, ids
-        As in :func:`read_choice_draws`.
-    points
-        Points of the scale; None: a slider.
-
-    Returns
-    -------
-    Function from pairs, shape (n, 2), to probabilities, shape (S, n, levels).
+    The rater has the mean thresholds and the geometric mean noise of those who used the scale, of
+    so many points; None: a slider.
     """
     from twoalike.embedding import RATING_LEVELS
 

@@ -18,8 +18,8 @@ import pandas as pd
 
 from twoalike.record._dataset import RunName
 from twoalike.record._journal import read_journal
+from twoalike.record._placing_tables import ANSWERS, parse_options
 from twoalike.record._rows import RawProblem
-from twoalike.record._tables import ANSWERS, parse_options
 from twoalike.study import MISSING
 from twoalike.tables import check_text, read_tsv
 

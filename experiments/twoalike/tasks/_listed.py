@@ -35,6 +35,7 @@ from twoalike.tasks._prepare import (
     run_plan,
     session_inputs,
 )
+from twoalike.tasks._presentation import given_masks
 from twoalike.tasks._protocol import Protocol as PageProtocol
 from twoalike.tasks._session import Script
 from twoalike.tasks._trial import trials_from_table
@@ -230,11 +231,6 @@ class PreparedTrials[T](Prepared):
     pilot_trials: ClassVar[int] = PILOT_TRIALS
 
     @classmethod
-    def find_given(cls, study: Study, protocol: Any, shown: set[str], most: int) -> Any:
-        """Masks of the objects ``shown``, ``most`` in a trial; None in a task that has none."""
-        return None
-
-    @classmethod
     def objects_of(cls, trial: Any) -> Sequence[str]:
         """Objects that a trial shows."""
         shown: Sequence[str] = trial.stimuli
@@ -358,7 +354,7 @@ def prepared_trials[P: PreparedTrials[Any]](
         shown |= more.objects
     check_objects(sitting, protocol, stimuli, shown)
     most = max((len(made.objects_of(trial)) for trial in trials), default=len(STIMULI))
-    given = made.find_given(study, protocol, shown, most)
+    given = given_masks(study, protocol, shown, most)
     plan = run_plan(
         sitting,
         protocol,
@@ -366,7 +362,7 @@ def prepared_trials[P: PreparedTrials[Any]](
         shown=shown,
         trials=table,
         n_trials=len(trials) if more is None else more.n_trials,
-        design=None if given is None else given.settings,
+        design=given.settings,
     )
     return made(
         sitting=sitting,
@@ -376,7 +372,7 @@ def prepared_trials[P: PreparedTrials[Any]](
         inputs=session_inputs(study, plan.name.task),
         trials=trials,
         more=more,
-        **({} if given is None else {"given": given}),
+        given=given,
     )
 
 

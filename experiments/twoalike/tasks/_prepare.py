@@ -41,7 +41,7 @@ from twoalike.tasks._duration import (
     paced,
 )
 from twoalike.tasks._listening import sound_fault
-from twoalike.tasks._presentation import FrameCount, frame_counts, timing_of
+from twoalike.tasks._presentation import FrameCount, GivenMasks, frame_counts, timing_of
 from twoalike.tasks._protocol import Protocol, Question, consent_remarks
 from twoalike.tasks._protocol_file import (
     check_contrast,
@@ -176,6 +176,8 @@ class Prepared(ABC):
     """``(protocol, view, n)``: geometry of a trial of ``n`` images."""
     hands_of: ClassVar[Callable[..., Hands]]
     """``(observer, screen, clock, seed)``: hands that do the trials as an observer would."""
+    given: GivenMasks = GivenMasks()
+    """Masks of its images, where they are given."""
     settled: Opening | None = None
     """Pages before the trials, where they were settled beforehand; None: those that are open by
     what the data set holds."""
@@ -207,16 +209,6 @@ class Prepared(ABC):
         """Whose trigger the session waits for; None for none."""
         found = getattr(self.protocol, "scanner", None)
         return found if isinstance(found, Scanner) and found.start != "none" else None
-
-    @property
-    def masks(self) -> Mapping[str, Path]:
-        """Pictures that mask objects, by name."""
-        return {}
-
-    @property
-    def mask_seed(self) -> int:
-        """Seed of masks that are made from images."""
-        return 0
 
     @property
     def evidence_goal(self) -> float | None:

@@ -18,8 +18,10 @@ from twoalike.study import MISSING
 from twoalike.tables import CHOICE_COLUMNS, MANY_PLACES, MANY_STIMULI, POSITIONS
 from twoalike.tasks._activity import (
     Event,
+    Fixation,
     Item,
     KeyPress,
+    Page,
     PointerPress,
     Result,
     Scene,
@@ -40,6 +42,14 @@ class Phase(StrEnum):
     FEEDBACK = "feedback"
     MESSAGE = "message"
     DONE = "done"
+
+
+class Asked(StrEnum):
+    """What was pressed and does nothing yet: to be confirmed, or too early."""
+
+    DONE = "done"
+    START_OVER = "start_over"
+    TOO_FEW = "too_few"
 
 
 class TrialActivity(ABC):
@@ -64,6 +74,7 @@ class TrialActivity(ABC):
 
     def _begin(self) -> None:
         self.onset: float | None = None
+        self.asked: tuple[Asked, float] | None = None  # what waits for a second press, since when
         self._dropped: int | None = 0
         cross = getattr(self.protocol.timing, "fixation_s", 0) > 0
         self._enter(Phase.FIXATION if cross else Phase.ANSWER)
@@ -83,9 +94,24 @@ class TrialActivity(ABC):
         return self.phase is Phase.ANSWER and self.onset is not None
 
     @property
-    @abstractmethod
     def scene(self) -> Scene:
         """What has to be on the screen now."""
+        if self.phase is Phase.FIXATION:
+            return Fixation()
+        return self._message if self.phase is Phase.MESSAGE else self._trial_scene
+
+    @property
+    def _message(self) -> Page:
+        """Page after the time limit."""
+        return Page(self.protocol.texts.time_out, self.protocol.texts.go_on)
+
+    @property
+    @abstractmethod
+    def _trial_scene(self) -> Scene:
+        """What is judged, and what follows the answer."""
+
+    def _asks(self, what: Asked) -> bool:
+        return self.asked is not None and self.asked[0] is what
 
     @property
     def limit_s(self) -> float:
@@ -112,9 +138,14 @@ class TrialActivity(ABC):
         return None
 
     @property
+    def _asked_until(self) -> float | None:
+        return None if self.asked is None else self.asked[1] + self.protocol.timing.confirm_s
+
+    @property
     def deadline(self) -> float | None:
         """Time of the next change that comes by itself, s; None if there is none."""
-        return self.phase_end
+        times = (self.phase_end, self._asked_until)
+        return min((time for time in times if time is not None), default=None)
 
     @property
     def _timer(self) -> Timer | None:
@@ -175,6 +206,8 @@ class TrialActivity(ABC):
             self._dropped += event.dropped or 0
 
     def _pass_time(self, time: float) -> None:
+        if self._asked_until is not None and time >= self._asked_until:
+            self.asked = None
         end = self.phase_end
         if end is None or time < end:
             return
@@ -326,7 +359,28 @@ def _trial(row: Mapping[str, Any]) -> Trial:
     )
 
 
-class ListedResult:
+class OfTrial:
+    """A result's number and type, which are those of its trial."""
+
+    trial: Any
+
+    @property
+    def trial_index(self) -> int:
+        """Number of the trial in the run, from 1."""
+        return int(self.trial.trial_index)
+
+    @property
+    def trial_type(self) -> str:
+        """Why it was shown."""
+        return str(self.trial.trial_type)
+
+    @property
+    def correct(self) -> bool | None:
+        """Whether the answer was right; None where there is no right answer, or no answer."""
+        return None
+
+
+class ListedResult(OfTrial):
     """A listed trial that was shown to its end; a dataclass of each step adds what was answered."""
 
     trial: Trial
@@ -338,21 +392,6 @@ class ListedResult:
     """Late frames while the images were shown; None if not known."""
     flag: str | None
     """``fast``, ``slow``, ``interrupted`` or None."""
-
-    @property
-    def trial_index(self) -> int:
-        """Number of the trial in the run, from 1."""
-        return self.trial.trial_index
-
-    @property
-    def trial_type(self) -> str:
-        """Why it was shown."""
-        return self.trial.trial_type
-
-    @property
-    def correct(self) -> bool | None:
-        """Whether the answer was right; None where there is no right answer, or no answer."""
-        raise NotImplementedError
 
     @property
     def timed_out(self) -> bool:

@@ -31,7 +31,7 @@ from twoalike.study import (
 from twoalike.tables import STIMULI
 from twoalike.tasks._listening import sound_fault
 from twoalike.tasks._prepare import Prepared, Sitting, check_lists
-from twoalike.tasks._presentation import frames_line
+from twoalike.tasks._presentation import frames_line, given_masks
 from twoalike.tasks._protocol_file import (
     SCREENS,
     can_measure_texts,
@@ -47,7 +47,6 @@ from twoalike.tasks._protocol_file import (
     study_tasks,
 )
 from twoalike.tasks._several import consent_differs, prepare_parts, sitting_faults
-from twoalike.tasks.odd_one_out import Choosing, given_masks
 from twoalike.tasks.screens import View
 
 _MOST = 10
@@ -190,9 +189,8 @@ def _check_timing(study: Study, stimuli: StimulusSet) -> tuple[list[str], list[s
         where = protocol_place(own, task.label)
         try:
             line = frames_line(protocol, load_profile())
-            if isinstance(protocol, Choosing):
-                n = getattr(task.lists.settings(own), "n_items", len(STIMULI))
-                given_masks(own, protocol, frozenset(stimuli.ids), n)
+            n = getattr(task.lists.settings(own), "n_items", 0) if task.lists else 0
+            given_masks(own, protocol, frozenset(stimuli.ids), n or len(STIMULI))
         except TwoalikeError as error:
             problems.append(f"{where}: {error}")
             continue

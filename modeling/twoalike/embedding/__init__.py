@@ -1,6 +1,6 @@
 """The Bayesian embedding: PyMC model, engines, and the posterior that they leave in a file.
 
-The model is in ``_model``, of parts (``_parts``: similarities and priors), people (``_people``)
+The model is in ``_model``, of parts (``_priors``: similarities and priors), people (``_people``)
 and kinds of judgments (``_kind``; ``_choices``, ``_layouts``, ``_dissimilarities``, ``_ratings``,
 ``_sortings``). Engines: ``_form`` decides what settings (``_config``) leave open, ``_nuts``
 samples, ``_vi`` approximates from starts of ``_spectrum`` and draws people by ``_people_draws``;
@@ -44,7 +44,6 @@ from twoalike.embedding._model import KINDS as KINDS
 from twoalike.embedding._participants import careless_table as careless_table
 from twoalike.embedding._participants import covariate_table as covariate_table
 from twoalike.embedding._participants import participants_table as participants_table
-from twoalike.embedding._parts import Prior as Prior
 from twoalike.embedding._people import read_groups as read_groups
 from twoalike.embedding._posterior import Posterior as Posterior
 from twoalike.embedding._posterior import PosteriorSource as PosteriorSource
@@ -56,6 +55,7 @@ from twoalike.embedding._predictive import Predictive as Predictive
 from twoalike.embedding._predictive import calibration_gap as calibration_gap
 from twoalike.embedding._predictive import inference_data as inference_data
 from twoalike.embedding._predictive import predict_choices as predict_choices
+from twoalike.embedding._priors import Prior as Prior
 from twoalike.embedding._ratings import RATING_LEVELS as RATING_LEVELS
 from twoalike.embedding._similarity import SimilarityTable as SimilarityTable
 from twoalike.embedding._similarity import central_interval as central_interval

@@ -21,8 +21,8 @@ from twoalike.choice import log_choice, pair_similarities, random_triplets
 from twoalike.embedding._follow import Comparison, KindChecks
 from twoalike.embedding._loo import LeaveOneOut
 from twoalike.embedding._model import Data
-from twoalike.embedding._parts import find_kernel
 from twoalike.embedding._predictive import Predictive
+from twoalike.embedding._priors import find_kernel
 from twoalike.study import Floats, Integers
 
 RHAT_LIMIT = 1.05

@@ -18,8 +18,8 @@ import pandas as pd
 from twoalike.choice import Question, log_choice
 from twoalike.embedding._judged import Draw, none_known
 from twoalike.embedding._kind import Group, Kind, Unknown
-from twoalike.embedding._parts import ROWS, Kernel
 from twoalike.embedding._posterior import Posterior
+from twoalike.embedding._priors import ROWS, Kernel
 from twoalike.judgments import participant_index, set_choices
 from twoalike.study import Floats, Integers, TwoalikeError
 from twoalike.tables import JUDGED

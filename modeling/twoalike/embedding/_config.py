@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
-from twoalike.embedding._parts import find_prior
+from twoalike.embedding._priors import find_prior
 from twoalike.study import (
     DAMAGED,
     Settings,

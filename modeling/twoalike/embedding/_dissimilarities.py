@@ -43,8 +43,8 @@ from twoalike.embedding._follow import (
 )
 from twoalike.embedding._judged import none_known
 from twoalike.embedding._kind import Group, Kind, Unknown, in_size_groups, pooled_noise
-from twoalike.embedding._parts import find_kernel
 from twoalike.embedding._posterior import Posterior
+from twoalike.embedding._priors import find_kernel
 from twoalike.judgments import PairSource, pair_sources, person_of
 from twoalike.study import Floats, Integers
 

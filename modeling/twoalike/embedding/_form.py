@@ -18,8 +18,8 @@ from twoalike.embedding._config import FitConfig
 from twoalike.embedding._draws import importance
 from twoalike.embedding._judged import Draw
 from twoalike.embedding._model import Data, Form, cheaper_whole
-from twoalike.embedding._parts import find_kernel, find_prior
 from twoalike.embedding._posterior import SURE
+from twoalike.embedding._priors import find_kernel, find_prior
 from twoalike.embedding._spectrum import Spectrum
 from twoalike.study import Floats, Integers, TwoalikeError, counted
 

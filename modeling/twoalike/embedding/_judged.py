@@ -15,9 +15,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import Question
-from twoalike.embedding._parts import Kernel
 from twoalike.embedding._posterior import Posterior
 from twoalike.embedding._posterior_file import OTHER_AXES
+from twoalike.embedding._priors import Kernel
 from twoalike.judgments import (
     ITEMS,
     JudgmentKind,

@@ -17,8 +17,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.embedding._follow import Replicated
-from twoalike.embedding._parts import Kernel, find_kernel
 from twoalike.embedding._posterior import Posterior
+from twoalike.embedding._priors import Kernel, find_kernel
 from twoalike.judgments import JudgmentKind
 from twoalike.study import Floats, Integers
 

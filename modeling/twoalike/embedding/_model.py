@@ -16,9 +16,9 @@ from twoalike.embedding._choices import Choices
 from twoalike.embedding._dissimilarities import Dissimilarities
 from twoalike.embedding._kind import Group, Kind, Unknown
 from twoalike.embedding._layouts import Layouts
-from twoalike.embedding._parts import find_prior
 from twoalike.embedding._people import SLOPE, Covariates, Groups, add_weights
 from twoalike.embedding._posterior_file import VARIABLES
+from twoalike.embedding._priors import find_prior
 from twoalike.embedding._ratings import Ratings
 from twoalike.embedding._sortings import Sortings
 from twoalike.judgments import JudgmentKind

@@ -23,7 +23,6 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.choice import Question, log_choice
-from twoalike.embedding._parts import Kernel
 from twoalike.embedding._posterior_file import (
     COVARIATES,
     GROUP_OF,
@@ -31,6 +30,7 @@ from twoalike.embedding._posterior_file import (
     VARIABLES,
     stacked,
 )
+from twoalike.embedding._priors import Kernel
 from twoalike.judgments import person_of
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError, shortened
 

@@ -23,8 +23,8 @@ import numpy as np
 from twoalike.choice import log_choice
 from twoalike.embedding._choices import GIVEN, ChoiceGroup
 from twoalike.embedding._model import LOG_PRIOR, Data
-from twoalike.embedding._parts import find_kernel
 from twoalike.embedding._people import SLOPE, SPREAD
+from twoalike.embedding._priors import find_kernel
 from twoalike.study import Floats, Integers
 
 LOGITS = np.linspace(-7.0, 3.0, 41)

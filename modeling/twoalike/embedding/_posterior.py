@@ -23,7 +23,6 @@ from twoalike.embedding._observers import (
     view_of_person,
     weighted_answers,
 )
-from twoalike.embedding._parts import ROWS, Kernel, find_kernel
 from twoalike.embedding._posterior_file import (
     GROUP_OF,
     read_tree,
@@ -31,6 +30,7 @@ from twoalike.embedding._posterior_file import (
     tree_attrs,
     write_tree,
 )
+from twoalike.embedding._priors import ROWS, Kernel, find_kernel
 from twoalike.study import Floats, Integers, TwoalikeError, counted, visible
 
 if TYPE_CHECKING:

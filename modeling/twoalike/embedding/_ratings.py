@@ -38,8 +38,8 @@ from twoalike.embedding._follow import Replicated, correlations, known_rows, see
 from twoalike.embedding._judged import none_known
 from twoalike.embedding._kind import Group, Kind, Unknown, pooled_noise
 from twoalike.embedding._loo import subset_rows
-from twoalike.embedding._parts import find_kernel
 from twoalike.embedding._posterior import Posterior
+from twoalike.embedding._priors import find_kernel
 from twoalike.judgments import RatingSource, person_of, rating_sources
 from twoalike.study import Floats, Integers
 

@@ -40,8 +40,8 @@ from twoalike.embedding._kind import (
     in_size_groups,
     pooled_noise,
 )
-from twoalike.embedding._parts import find_kernel
 from twoalike.embedding._posterior import Posterior
+from twoalike.embedding._priors import find_kernel
 from twoalike.embedding._ratings import add_units, reference_pairs, units_of
 from twoalike.judgments import Sorting, sortings_of
 from twoalike.study import Floats, Integers, TwoalikeError

@@ -18,7 +18,7 @@ import numpy as np
 from twoalike.choice import log_choice
 from twoalike.embedding._choices import GIVEN, ChoiceGroup
 from twoalike.embedding._model import Data, Form
-from twoalike.embedding._parts import Start, find_kernel
+from twoalike.embedding._priors import Start, find_kernel
 from twoalike.study import Floats, Integers
 
 FEWEST = 100

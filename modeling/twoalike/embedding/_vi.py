@@ -29,7 +29,7 @@ import numpy.typing as npt
 from twoalike.embedding._choices import Choices, choice_log_likelihood
 from twoalike.embedding._config import Checkpoint, FitConfig
 from twoalike.embedding._model import Data, Form, cheaper_whole, prior_terms
-from twoalike.embedding._parts import find_kernel
+from twoalike.embedding._priors import find_kernel
 from twoalike.embedding._spectrum import starts_near, tells
 from twoalike.study import Booleans, Floats, TwoalikeError, progress
 

@@ -265,7 +265,7 @@ class _People:
         new = choices
         if fresh.sum() < len(choices.chosen):
             new = odd_choices(table[fresh], posterior.ids, lapse, members)
-        by_mode = {
+        by_mode: dict[str, Floats] = {
             mode: odd_probabilities(posterior, new.triplets, mode, new.anchored, lapse=True)
             for mode in MODES
         }

@@ -51,8 +51,8 @@ function replay(machine, steps, after = false) {
   const found = [];
   for (const step of steps) {
     const items = step.kind === "restart" ? machine.restart(step.time) : machine.handle(step);
-    const { scene, deadline, finished, tone, stack, phase } = machine;
-    const more = after ? { stack: [...stack], phase } : {};
+    const { scene, deadline, finished, tone, stack } = machine;
+    const more = after ? { stack: [...stack] } : {};
     found.push({ items, scene, deadline, finished, tone, ...more });
     if (finished && !after) break;
   }

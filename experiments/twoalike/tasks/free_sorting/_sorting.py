@@ -23,7 +23,7 @@ from twoalike.tasks._activity import (
 from twoalike.tasks._duration import Duration
 from twoalike.tasks._listed import PreparedTrials, prepare_listed
 from twoalike.tasks._prepare import Sitting
-from twoalike.tasks._trial import Phase
+from twoalike.tasks._trial import Asked, Phase
 from twoalike.tasks.free_sorting._protocol import (
     FreeSorting,
     SortingLayout,
@@ -34,7 +34,6 @@ from twoalike.tasks.free_sorting._protocol import (
 from twoalike.tasks.lettering import label_size
 from twoalike.tasks.multi_arrangement._hands import PlacingHands, Plan, press_done
 from twoalike.tasks.multi_arrangement._placing import (
-    Asked,
     Ending,
     Hold,
     PlacedResult,

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from twoalike.tasks._activity import Arena, Nudge, Scene
+from twoalike.tasks._trial import Asked
 from twoalike.tasks.multi_arrangement._layout import ArenaLayout
 from twoalike.tasks.multi_arrangement._placing import (
-    Asked,
     Ending,
     Hold,
     PlacedResult,

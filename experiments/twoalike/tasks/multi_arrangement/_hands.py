@@ -10,9 +10,9 @@ import numpy as np
 from twoalike.observers import SimulatedArranger
 from twoalike.tasks._activity import Activity
 from twoalike.tasks._simulated import PlayableScreen, SeededHands, drag, read_on
-from twoalike.tasks._trial import Phase
+from twoalike.tasks._trial import Asked, Phase
 from twoalike.tasks.multi_arrangement._arranging import ArrangementActivity
-from twoalike.tasks.multi_arrangement._placing import Asked, PlacingActivity, Point
+from twoalike.tasks.multi_arrangement._placing import PlacingActivity, Point
 from twoalike.tasks.screens import Box
 
 _NEAR_PX = 1.5

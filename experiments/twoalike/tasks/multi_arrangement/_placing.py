@@ -3,7 +3,6 @@
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -15,28 +14,18 @@ from twoalike.tasks._activity import (
     KeyPress,
     Note,
     Nudge,
-    Page,
     Placed,
     PointerMove,
     PointerPress,
     PointerRelease,
     PushButton,
     Result,
-    Scene,
     Shown,
 )
-from twoalike.tasks._trial import Phase, TrialActivity
+from twoalike.tasks._trial import Asked, OfTrial, Phase, TrialActivity
 from twoalike.tasks.screens import Box
 
 type Point = tuple[float, float]
-
-
-class Asked(StrEnum):
-    """What was pressed and does nothing yet: to be confirmed, or too early."""
-
-    DONE = "done"
-    START_OVER = "start_over"
-    TOO_FEW = "too_few"
 
 
 @dataclass(frozen=True)
@@ -79,7 +68,7 @@ class Ending:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlacedResult:
+class PlacedResult(OfTrial):
     """Images placed in a trial that was shown to its end."""
 
     trial: Any
@@ -90,18 +79,6 @@ class PlacedResult:
     ending: Ending
     item_px: float
     """Largest side of an image's square."""
-
-    @property
-    def trial_index(self) -> int:
-        return int(self.trial.trial_index)
-
-    @property
-    def trial_type(self) -> str:
-        return str(self.trial.trial_type)
-
-    @property
-    def correct(self) -> bool | None:
-        return None
 
     @property
     def timed_out(self) -> bool:
@@ -169,7 +146,6 @@ class PlacingActivity(TrialActivity):
         self.handling = [Handling()] * n
         self.held: Hold | None = None
         self.look: Look | None = None
-        self.asked: tuple[Asked, float] | None = None
         self._taken: int | None = None
         self._pointer: Point | None = None
         self._paused_s = 0.0
@@ -193,11 +169,6 @@ class PlacingActivity(TrialActivity):
     @abstractmethod
     def may_start_over(self) -> bool:
         """Whether there is something to undo."""
-
-    @property
-    @abstractmethod
-    def _trial_scene(self) -> Scene:
-        """What is shown while images can be moved."""
 
     @abstractmethod
     def _order(self) -> list[int]:
@@ -261,13 +232,6 @@ class PlacingActivity(TrialActivity):
             return None
         return self.onset + self.limit_s + self._paused_s
 
-    @property
-    def deadline(self) -> float | None:
-        times = [self.phase_end]
-        if self.open and self.asked is not None:
-            times.append(self.asked[1] + self.protocol.timing.confirm_s)
-        return min((time for time in times if time is not None), default=None)
-
     def topmost(self, x: float, y: float) -> int | None:
         """Item whose image is seen at a point; None beside them."""
         for item in reversed(self.stack):
@@ -275,15 +239,6 @@ class PlacingActivity(TrialActivity):
             if max(abs(x - place[0]), abs(y - place[1])) <= self.size_of(item) / 2:
                 return item
         return None
-
-    def _asks(self, what: Asked) -> bool:
-        return self.asked is not None and self.asked[0] is what
-
-    @property
-    def scene(self) -> Scene:
-        if self.phase is Phase.MESSAGE:
-            return Page(self.protocol.texts.time_out, self.protocol.texts.go_on)
-        return self._trial_scene
 
     def _shown(self, held_scale: float) -> dict[str, Any]:
         """Give what all scenes of images that are placed show, but the counter."""
@@ -342,11 +297,6 @@ class PlacingActivity(TrialActivity):
             self._row("trial_start", event.time)
             self._add_first_rows(event.time)
         super()._show(event)
-
-    def _pass_time(self, time: float) -> None:
-        if self.asked is not None and time >= self.asked[1] + self.protocol.timing.confirm_s:
-            self.asked = None
-        super()._pass_time(time)
 
     def _run_out(self, time: float) -> None:
         self._end(Ending(time, "timeout", "none"))

@@ -9,7 +9,5 @@ from twoalike.tasks.odd_one_out._protocol import MostAlikePair as MostAlikePair
 from twoalike.tasks.odd_one_out._protocol import OddOneOfMany as OddOneOfMany
 from twoalike.tasks.odd_one_out._protocol import OddOneOut as OddOneOut
 from twoalike.tasks.odd_one_out._protocol import answer_keys as answer_keys
-from twoalike.tasks.odd_one_out._session import GivenMasks as GivenMasks
 from twoalike.tasks.odd_one_out._session import PreparedTriplets as PreparedTriplets
 from twoalike.tasks.odd_one_out._session import TripletHands as TripletHands
-from twoalike.tasks.odd_one_out._session import given_masks as given_masks

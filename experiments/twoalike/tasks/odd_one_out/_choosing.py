@@ -12,7 +12,6 @@ from twoalike.tasks._activity import (
     Fixation,
     ImageRow,
     KeyPress,
-    Page,
     Playing,
     PointerPress,
     Scene,
@@ -196,19 +195,15 @@ class TripletActivity(TrialActivity):
         return self.protocol.timing.feedback_s if plain else self.protocol.practice.feedback_s
 
     @property
-    def scene(self) -> Scene:
+    def _trial_scene(self) -> Scene:
         texts, trial = self.protocol.texts, self.trial
-        if self.phase is Phase.FIXATION:
-            return Fixation()
         if self._shown is not None and self._shown.step is not None:
             return self._step_scene(self._shown.step)
         if self.phase is Phase.ANSWER and self._shown is None:
             return ImageRow(trial.row, texts.prompt, self._labels, self._timer, marked=self.picked)
         if self.phase is Phase.ANSWER and self.answer is None:
             return self._prompt_alone
-        if self.answer is None:
-            return Page(texts.time_out, texts.go_on)
-        return self._scene_after
+        return self._message if self.answer is None else self._scene_after
 
     @property
     def _labels(self) -> tuple[str, ...]:

@@ -10,10 +10,8 @@ from twoalike.record import rating_is_right
 from twoalike.tasks._activity import (
     Activity,
     Event,
-    Fixation,
     KeyPress,
     Nudge,
-    Page,
     PointerMove,
     PointerPress,
     PointerRelease,
@@ -24,7 +22,7 @@ from twoalike.tasks._activity import (
 from twoalike.tasks._duration import BETWEEN, Duration, paced
 from twoalike.tasks._listed import PreparedTrials
 from twoalike.tasks._simulated import SeededHands, drag, read_on
-from twoalike.tasks._trial import ListedResult, Phase, Trial, TrialActivity
+from twoalike.tasks._trial import Asked, ListedResult, Phase, Trial, TrialActivity
 from twoalike.tasks.pair_rating._protocol import PairRating, RatingLayout, lay_out_rating, rooms_of
 from twoalike.tasks.screens import View
 
@@ -86,25 +84,15 @@ class RatingActivity(TrialActivity):
         slider = self.protocol.scale.kind == "slider"
         self.value: float | None = self.protocol.scale.start if slider else None
         self.n_adjustments, self.method = 0, "none"
-        self.asked: float | None = None
         self._grip: float | None = None  # the value at which the pointer took the handle
         self._counted = False  # whether this drag has changed the value
 
     @property
-    def deadline(self) -> float | None:
-        asked = None if self.asked is None else self.asked + self.protocol.timing.confirm_s
-        return min((time for time in (self.phase_end, asked) if time is not None), default=None)
-
-    @property
-    def scene(self) -> Scene:
-        texts = self.protocol.texts
-        if self.phase is Phase.FIXATION:
-            return Fixation()
-        if self.phase is Phase.MESSAGE:
-            return Page(texts.time_out, texts.go_on)
+    def _trial_scene(self) -> Scene:
         if self.phase is not Phase.ANSWER:
             return Rating(self.trial.row, value=self.value)
-        text = texts.done if self.asked is None else texts.confirm
+        texts = self.protocol.texts
+        text = texts.confirm if self._asks(Asked.DONE) else texts.done
         return Rating(
             self.trial.row,
             prompt=texts.prompt,
@@ -113,11 +101,6 @@ class RatingActivity(TrialActivity):
             button=text if self.protocol.has_button else "",
             until=self._timer,
         )
-
-    def _pass_time(self, time: float) -> None:
-        if self.asked is not None and time >= self.asked + self.protocol.timing.confirm_s:
-            self.asked = None
-        super()._pass_time(time)
 
     def _run_out(self, time: float) -> None:
         self.value, self.method = None, "none"
@@ -217,7 +200,7 @@ class RatingActivity(TrialActivity):
         if self.value is None:
             return
         if self.n_adjustments == 0 and self.asked is None:
-            self.asked = time
+            self.asked = (Asked.DONE, time)
             return
         if self.n_adjustments == 0:
             self.method = method
