@@ -106,6 +106,25 @@ def test_predict_answers_for_named_participants(
     assert np.abs(pd.read_csv(out, sep="\t").to_numpy()[:, :3] - 1 / 3).max() < 0.1
 
 
+def test_predict_asks_what_the_fit_was_asked(
+    run: Run, posterior: Posterior, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    """The commonest question of the fit, unless another is named; an array has a width."""
+    asked = {"choices": {"anchored_3": 200, "odd_one_out_4": 300, "odd_one_out_3": 100}}
+    posterior.tree.attrs["questions"] = json.dumps(asked)
+    posterior.save(tmp_path / "p.nc")
+    sets = np.array([rng.permutation(7)[:4] for _ in range(5)])
+    np.savetxt(tmp_path / "sets.txt", sets, "%d")
+    words = ("predict", tmp_path / "p.nc", "--triplets", tmp_path / "sets.txt", "--out")
+    out = tmp_path / "out.tsv"
+    assert "5 sets: odd one of 4" in run(*words, out)[1]
+    assert_allclose(pd.read_csv(out, sep="\t"), predict(posterior, sets, items=4), atol=1e-6)
+    assert "like a reference of 2" in run(*words, out, "--items", 3)[1]
+    triplets = posterior.choice_probabilities(sets[:, :3], lapse=True, kind="anchored")
+    assert_allclose(predict(posterior, sets[:, :3]), triplets, atol=1e-6)
+    assert "5 sets: odd one of 3" in run(*words, out, "--items", 3, "--kind", "odd-one-out")[1]
+
+
 def test_similarity_in_every_format_is_the_table(
     run: Run, source: Path, posterior: Posterior, tmp_path: Path
 ) -> None:

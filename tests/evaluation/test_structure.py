@@ -1,5 +1,6 @@
 """Rank correlations with dissimilarities, noise ceilings, and the files they come from."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,6 +50,13 @@ def test_rho_a_is_spearman_with_ties_broken_at_random(rng: np.random.Generator) 
     a, b = rng.integers(4, size=12), rng.permutation(12)
     broken = [spearman(a + 1e-6 * rng.random(12), b) for _ in range(4000)]
     assert_allclose(rho_a(a, b), np.mean(broken), atol=0.01)
+
+
+def test_no_order_of_the_pairs_exceeds_the_ceiling(rng: np.random.Generator) -> None:
+    people = rng.permuted(np.tile(np.arange(6.0), (3, 1)), axis=1) ** 3
+    orders = itertools.permutations(range(6))
+    best = max(np.mean([spearman(order, own) for own in people]) for order in orders)
+    assert noise_ceiling(people).upper >= best - 1e-9
 
 
 @pytest.mark.parametrize("levels", [3, 1000])

@@ -26,8 +26,7 @@ _DESCRIBE, _IMPORT = "planning/test_describe.py::test_", "judgments/test_misread
 _CELL = f"{_IMPORT}what_may_be_misread_is_refused_or_noted"
 LOST = {
     "page loaded anew at every step, also several times": (f"{_RELOADS}sessions_with_reloads",),
-    "page loaded anew in real sessions": (f"{_RELOADS}the_page_is_loaded_anew_everywhere",),
-    "page loaded anew within an arrangement": (
+    "page loaded anew in a real session, also within an arrangement": (
         "online/test_browser_sessions.py::test_what_was_placed_and_answered",
     ),
     "backup restored while people answer": (f"{_RESTORED}answers_since_the_backup",),
