@@ -73,9 +73,9 @@ that a trained student need only be as able as the network on the few held-out c
 in three of the five folds, and the vectors by defaults had on average a likeness of .496 and,
 1-shot, 3-shot and probe, .432, .618 and .699: more like people, and 3-shot .030 less than the
 network. When it had to be as able as the closed form by one score, it was kept in two folds with
-100 steps: .464 and .447, .640, .707. Now two scores in a row must show a point more ability. Both
-rules were set after these runs: the figures of the defaults on these folds may be a little too
-favourable."""
+100 steps: .464 and .447, .640, .707. Now two scores in a row must show a point more ability for
+training to be kept at all. Both rules were set after these runs: the figures of the defaults on
+these folds may be a little too favourable."""
 
 
 @dataclass(frozen=True)

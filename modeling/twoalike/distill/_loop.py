@@ -1,5 +1,6 @@
 """The training loop, in one process or several, and its log, training.jsonl."""
 
+import itertools
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -188,14 +189,28 @@ class Trainer:
         if self.sides is None or self.config.select == "last" or not self._is_due:
             return False
         done = self.progress.step >= self.config.steps / 2
-        scores = [row["held_out"] for row in self.log if "held_out" in row]
-        return done and not any(map(self._earns, scores))
+        return done and not any(self._improves(score) for score in self._scores.values())
 
-    def _earns(self, score: Mapping[str, Any]) -> bool:
-        """Whether a score is worth training: more likeness than the closed form's, no less able."""
+    @property
+    def _scores(self) -> dict[int, dict[str, Any]]:
+        return {row["step"]: row["held_out"] for row in self.log if "held_out" in row}
+
+    def _improves(self, score: Mapping[str, Any], by: str = "able") -> bool:
+        """Whether a score has more likeness than the closed form's, and is able, or leads."""
+        assert self.sides is not None
+        return bool(score[by] and score["likeness"] > self.sides.closed.likeness)
+
+    @property
+    def _pays(self) -> bool:
+        """Whether to take a trained step at all: two scores in a row lead in ability too.
+
+        Training risks abilities that are not measured, so it has to gain in the one that is; that
+        one, of a few held-out classes, is a noisy number.
+        """
         if self.sides is None:
             return True
-        return bool(score["able"] and score["likeness"] > self.sides.closed.likeness)
+        led = [self._improves(score, "leads") for step, score in self._scores.items() if step]
+        return any(map(all, itertools.pairwise(led))) if len(led) > 1 else any(led)
 
     def _settle(self) -> None:
         taken, self.taken = self.taken, None
@@ -232,21 +247,9 @@ class Trainer:
             held_out["same_class"] = float(same.float().mean())
         self._note({"step": step, "held_out": held_out})
         self._said["held out"] = f"held out {held_out['accuracy']:.3f}"
-        for at, score in self._believed().items():
-            merit = _merit(score)
-            if self.progress.best is None or merit < self.progress.best:
-                self.progress = Progress(step, at, merit)
-
-    def _believed(self) -> dict[int, dict[str, Any]]:
-        """Scores that count from now on: beside a closed form, two in a row that improve on it.
-
-        Ability on a few held-out classes is a noisy number, of which each step has another.
-        """
-        scores = {row["step"]: row["held_out"] for row in self.log if "held_out" in row}
-        last = dict([*scores.items()][-2:])
-        if self.sides is None or len(last) < 2 or self.config.steps <= self.config.evaluate_every:
-            return dict([*last.items()][-1:])
-        return last if all(map(self._earns, last.values())) else {}
+        merit = _merit(held_out)
+        if self.progress.best is None or merit < self.progress.best:
+            self.progress = Progress(step, step, merit)
 
     def _held_out(self) -> dict[str, Any] | None:
         agreement, step = self.lesson.agreement, self.progress.step
@@ -288,12 +291,12 @@ class Trainer:
         with self._mixed(mix):
             found = sides.of.features(self.student, self.config.batch)
         score = found.score(sides.settings.fit(found.evidence()))
-        # Training risks abilities that are not measured: in the one that is, it has to be better.
-        floor = sides.base.ability or 0.0
-        if sides.closed.ability is not None:
-            floor = max(floor, min(1.0, sides.closed.ability + (LEAD if mix else 0.0)))
-        able = floor <= sides.of.least_ability or (score.ability or 0.0) >= floor
-        return {**score.as_dict(), "mix": mix, "able": able}
+        closed, ability = sides.closed.ability or 0.0, score.ability or 0.0
+        floor = max(sides.base.ability or 0.0, closed)
+        unknown = floor <= sides.of.least_ability
+        able = unknown or ability >= floor
+        leads = able and (unknown or ability >= min(1.0, closed + LEAD))
+        return {**score.as_dict(), "mix": mix, "able": able, "leads": leads}
 
     @property
     def mixes(self) -> tuple[float, ...]:
@@ -353,15 +356,14 @@ class Trainer:
 
     def _selected(self) -> tuple[list[int], float]:
         """Choose the step to take the student from, with fallbacks after it, and the mix."""
-        scores = {row["step"]: row["held_out"] for row in self.log if "held_out" in row}
-        last = self.progress.step
+        scores, last = self._scores, self.progress.step
         if self.config.select == "last" or not scores:
             return [last], scores.get(last, {}).get("mix", self.mixes[-1])
         steps = {checkpoint_step(path) for path in find_checkpoints(self.checkpoints)}
         order = sorted(steps & scores.keys(), key=lambda step: _merit(scores[step]))
         best = self.progress.best_step
         order = [best, *(step for step in order if step != best)]
-        return order, scores[best]["mix"] if self._earns(scores[best]) else 0.0
+        return order, scores[best]["mix"] if self._pays else 0.0
 
 
 LEAD = 0.01
