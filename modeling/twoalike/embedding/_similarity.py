@@ -277,7 +277,12 @@ def triplet_indices(triplets: str | Path | npt.ArrayLike, ids: Sequence[str]) ->
             found=repr(values[row, column].item()),
         )
     if (same := (found == np.roll(found, 1, axis=1)).any(axis=1)).any():
-        raise TwoalikeError(f"triplets, row {int(same.argmax())}: an object stands twice.")
+        row = int(same.argmax())
+        raise TwoalikeError(
+            where=f"triplets, row {row}",
+            expected="different objects",
+            found=", ".join(map(str, values[row].tolist())),
+        )
     return np.asarray(found, dtype=np.int64)
 
 
