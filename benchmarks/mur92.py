@@ -207,8 +207,8 @@ def people_line(own: list[dict[str, list[float]]]) -> str:
     gain, low, high = aligned.interval(mean["own"] - mean["average"])
     better = int((mean["own"] > mean["average"]).sum())
     return (
-        f"Personal teachers (`teach --participant`, on {len(own)} of the halves): Spearman of a teacher's "
-        f"similarities with each person's own dissimilarities of the other half, mean of "
+        f"Personal teachers (`teach --participant`, on {len(own)} of the halves): Spearman of a "
+        f"teacher's similarities with each person's own dissimilarities of the other half, mean of "
         f"{len(mean['own'])} people: own teacher {mean['own'].mean():.3f}; the average "
         f"person's by the same posterior {mean['average'].mean():.3f}; by a posterior without "
         f"weights by person {mean['common'].mean():.3f}. Own less average: {gain:+.3f} "
