@@ -73,10 +73,10 @@ def test_known_answers() -> None:
     (scored,) = score_choices([candidate], judged, np.random.default_rng(0))
     # "c" is more like "a" than "b" is, with probability 1 / (1 + exp(-(4 - 2) / 2)).
     near = 1 / (1 + np.exp(-1.0))
-    assert_allclose(scored.hits, [1, 0, 1])
+    assert_allclose(scored.scores["accuracy"], [1, 0, 1])
     assert_allclose(scored.probabilities[0], [1 - near, near])
-    assert_allclose(scored.losses[:2], [-np.log(near), -np.log(1 - near)])
-    assert_allclose(scored.losses[2], np.log1p(np.exp(-3.0)))
+    assert_allclose(scored.scores["log_loss"][:2], [-np.log(near), -np.log(1 - near)])
+    assert_allclose(scored.scores["log_loss"][2], np.log1p(np.exp(-3.0)))
 
 
 def test_bounds_of_two_answers(rng: np.random.Generator) -> None:

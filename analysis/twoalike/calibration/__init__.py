@@ -17,15 +17,12 @@ from twoalike.calibration._entropy import times_by_entropy as times_by_entropy
 from twoalike.calibration._entropy import times_by_uncertainty as times_by_uncertainty
 from twoalike.calibration._entropy import times_of_choices as times_of_choices
 from twoalike.calibration._reliability import Answers as Answers
-from twoalike.calibration._reliability import CalibrationError as CalibrationError
 from twoalike.calibration._reliability import Reliability as Reliability
-from twoalike.calibration._reliability import SetCalibration as SetCalibration
 from twoalike.calibration._reliability import binned as binned
 from twoalike.calibration._reliability import brier_scores as brier_scores
 from twoalike.calibration._reliability import error_of as error_of
 from twoalike.calibration._reliability import predictions as predictions
 from twoalike.calibration._reliability import reliability as reliability
 from twoalike.calibration._reliability import set_calibration as set_calibration
-from twoalike.calibration._uncertainty import ModelUncertainty as ModelUncertainty
-from twoalike.calibration._uncertainty import Uncertainty as Uncertainty
+from twoalike.calibration._uncertainty import MEASURES as MEASURES
 from twoalike.calibration._uncertainty import uncertainty as uncertainty

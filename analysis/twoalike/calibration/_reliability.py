@@ -23,19 +23,16 @@ of 300 studies (benchmarks/results/evaluation.md).
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from twoalike.choice import expected_accuracy
 from twoalike.evaluation import (
-    Count,
+    Figures,
     Interval,
     Judgments,
-    Measured,
-    Number,
-    Quantity,
     TwoWayBootstrap,
     wilson_interval,
 )
@@ -131,19 +128,6 @@ def reliability(
     return binned(probabilities, chosen, answers=answers).reliability(fewest)
 
 
-class CalibrationError(Measured):
-    """Expected calibration error."""
-
-    value: Number
-    """Over all choices; too high by chance."""
-    chance: Number
-    """What a calibrated model with these predictions would show."""
-    bins: Count
-    """Bins that hold predictions."""
-    debiased: Annotated[Interval, Quantity("probability", 0, 1)]
-    """Error without what chance adds."""
-
-
 def _sums(which: Integers, values: Floats, k: int = 0) -> Floats:
     return np.bincount(which.ravel(), weights=values.ravel(), minlength=k)
 
@@ -163,7 +147,7 @@ def _by_chance(of: Binned) -> float:
     return float(np.sqrt(2 / np.pi * np.maximum(variance, 0)).sum() / which.size)
 
 
-def error_of(of: Binned, boot: TwoWayBootstrap) -> CalibrationError:
+def error_of(of: Binned, boot: TwoWayBootstrap) -> Figures:
     """Compute the expected calibration error, how much of it is chance, and what is left."""
     gaps = of.hits - of.values
     sums = _sums(of.which, gaps)
@@ -173,8 +157,7 @@ def error_of(of: Binned, boot: TwoWayBootstrap) -> CalibrationError:
     left = float(np.sqrt(max(value**2 - chance**2, 0.0)))
     low, high = (max(left + end - value, 0.0) for end in (found.low, found.high))
     bins = int((np.bincount(of.which.ravel()) > 0).sum())
-    debiased = Interval(left, low, high)
-    return CalibrationError(value=value, chance=chance, bins=bins, debiased=debiased)
+    return Figures(value=value, chance=chance, bins=bins, debiased=Interval(left, low, high))
 
 
 def brier_scores(probabilities: npt.ArrayLike, chosen: Integers) -> Floats:
@@ -187,19 +170,10 @@ def brier_scores(probabilities: npt.ArrayLike, chosen: Integers) -> Floats:
     return np.asarray(((values - np.eye(values.shape[1])[chosen]) ** 2).sum(axis=1))
 
 
-class SetCalibration(Measured):
-    """Whether a network's probabilities of the answers come true as often as they say."""
-
-    error: CalibrationError
-    """Of the likeliest answer, in ten bins of equal width."""
-    brier: Annotated[Interval, Quantity("squared probability", 0, 2)]
-    """Brier score over all answers; 1 - 1/A for equal probabilities of A answers."""
-
-
-def set_calibration(probabilities: Floats, judged: Judgments) -> SetCalibration:
+def set_calibration(probabilities: Floats, judged: Judgments) -> Figures:
     """Compare probabilities of the answers, (n, A), with the choices that answer one question."""
     boot = TwoWayBootstrap(judged.participants, judged.things)
-    return SetCalibration(
+    return Figures(
         error=error_of(binned(probabilities, judged.answer, answers="top"), boot),
         brier=boot.interval(brier_scores(probabilities, judged.answer)).within(0.0, 2.0),
     )

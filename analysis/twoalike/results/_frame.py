@@ -14,7 +14,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from twoalike.evaluation import Candidate, Count, Figures, Span, quantity_of
+from twoalike.calibration import MEASURES as CALIBRATION
+from twoalike.evaluation import CHOICE_MEASURES, Candidate, Count, Figures, Span, quantity_of
 from twoalike.study import Content
 from twoalike.transfer import TransferMeasure
 
@@ -39,6 +40,7 @@ TRANSFER = {
 }
 """Measure of transfer -> the level of its rows."""
 MEASURES = {
+    **CALIBRATION,
     "*.ceilings.oracle": ("share", "Accuracy of the best possible predictor on single answers."),
     "*.ceilings.majority.accepted": (
         "share",
@@ -87,13 +89,8 @@ MEASURES = {
     "structure.posterior.difference": ("correlation", "Difference to the first network, paired."),
     "*.chance.accuracy": ("share", "Accuracy of guesses."),
     "*.chance.log_loss": ("nats", "Log-loss of guesses."),
-    "*.accuracy": ("share", "Answers that are named; a tie of k counts 1/k."),
     "*.guessing": ("nats", "The same where each level, pile or answer is equally likely."),
-    "*.log_loss": (
-        "nats",
-        "Of a network at the temperature fitted to the other half of the sets; of a posterior by "
-        "its own observers.",
-    ),
+    **{f"*.{name}": (of.unit, of.about) for name, of in CHOICE_MEASURES.items()},
     "*.temperature": ("similarity", "Choice temperature: fitted to all choices, or known."),
     "*.gap_closed": ("", "Share of the way from the first network to the ceiling."),
     "*.spearman": ("correlation", "Spearman's with the mean person, or with a posterior."),

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 import pandas as pd
 
+from twoalike.evaluation import CHOICE_MEASURES
 from twoalike.results._frame import Row
 from twoalike.results._model import Judged, Saved, TableView
 from twoalike.study import counted
@@ -141,6 +142,8 @@ def choices_table(results: "Results", question: str) -> TableView:
         "gap closed": (f"{question}.gap_closed", ".0%"),
         "calibration error": f"{question}.calibration.error.debiased",
     }
+    others = (name for name in CHOICE_MEASURES if name not in ("accuracy", "log_loss"))
+    columns |= {name.replace("_", " "): f"{question}.{name}" for name in others}
     first = results.names[0]
     note = (
         f"Differences are to {first}, paired on the same judgments. Gap closed: share of the way "
