@@ -1,7 +1,5 @@
 """Response times: what is left of them without the participants' own speed."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 import xarray as xr
@@ -70,20 +68,6 @@ def test_times_are_ranked_within_each_person(rng: np.random.Generator) -> None:
     assert found.spearman == expected.within(-1, 1)
     assert (np.diff(found.entropy) > 0).all() and found.quartiles.shape == (5, 3)
     assert times_by_entropy(entropy, time, np.where(person == 2, 9, person) * 0) is None
-
-
-def test_speed_of_people_makes_no_correlation(rng: np.random.Generator) -> None:
-    """Slow people who got hard triplets are no evidence; their own times are."""
-    person = np.repeat(np.arange(30), 60)
-    entropy = rng.random(1800) + person / 15
-    times = log_times(np.exp(0.3 * rng.normal(size=1800) + person / 20), person)
-    found = times_by_entropy(entropy, times.centred, person)
-    assert found is not None
-    assert found.spearman.low < 0 < found.spearman.high and found.spearman.high < 0.1
-    slower = log_times(np.exp(0.3 * rng.normal(size=1800) + 0.5 * entropy), person)
-    found = times_by_entropy(entropy, slower.centred, person)
-    assert found is not None and found.spearman.low > 0.3
-    assert all(one.value < two.value for one, two in pairwise(found.time))
 
 
 def test_a_posterior_expects_where_people_take_long(rng: np.random.Generator) -> None:

@@ -32,12 +32,9 @@ from twoalike.demo._page import (
 from twoalike.demo._run import set_design
 from twoalike.demo._yourself import (
     N_OBJECTS,
-    OBSERVER,
     PARTICIPANT,
     _choose_objects,
-    _fit,
     pick_objects,
-    run_yourself,
 )
 from twoalike.design import TRIPLET_LISTS
 from twoalike.figures import map_layout
@@ -233,38 +230,6 @@ def test_a_fit_that_failed_is_no_verdict_on_the_person(study: Path, tmp_path: Pa
 def test_answers_that_change_are_explained_kindly(study: Path) -> None:
     changing = " ".join(build_page(_result(study, chosen=np.array([2, 2, 1, 0]))).findings)
     assert "0 got the same odd one both times. That happens to everybody" in changing
-
-
-def _sit_as(root: Path, config: YourselfConfig, temperature: float, lapse: float) -> str:
-    """Let a simulated person of such noise sit through the whole chain; the page as text."""
-    create_study(root, stimuli="familiar", title=config.title, seed=config.seed)
-    _choose_objects(root, config)
-    known = SimulatedObserver.load(root / OBSERVER)
-    SimulatedObserver(known.ids, known.embedding, temperature, lapse).save(root / OBSERVER)
-    return run_yourself(root, config).read_text(encoding="utf-8")
-
-
-@pytest.mark.slow
-def test_a_consistent_person_gets_a_map_though_the_first_fit_failed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    pytest.importorskip("pymc")
-    config = YourselfConfig(seed=4, simulate=True, window=False)
-    first = _fit
-    monkeypatch.setattr(
-        "twoalike.demo._yourself._fit",
-        lambda root, seed, *options: first(
-            root, seed, *(options or ("--tune", "50", "--draws", "8"))
-        ),
-    )
-    page = _sit_as(tmp_path / "you", config, 0.05, 0.0)
-    out = " ".join(capsys.readouterr().out.split())
-    assert "once more, with longer chains and another seed" in out
-    said = json.loads((tmp_path / "you" / "you.json").read_text(encoding="utf-8"))
-    assert said["converged"]
-    assert said["same_on_repeat"] == {"hits": 5, "n": 5}
-    assert "Stop" not in page
-    assert "happens to everybody" not in page
 
 
 @pytest.mark.slow

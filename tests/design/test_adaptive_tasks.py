@@ -37,6 +37,7 @@ from twoalike.study import DesignConfig, FreeSortingConfig, Study, TwoalikeError
 MakeStudy = Callable[..., Path]
 Objects = Callable[[int, int, int], StimulusSet]
 QUESTIONS = {
+    "odd-one-out": Question("odd_one_out", 3),
     "anchored-choice": Question("anchored", 3),
     "odd-one-of-many": Question("odd_one_out", 5),
     "most-alike-pair": Question("most_alike", 4),
@@ -256,23 +257,6 @@ def test_a_session_adapts_while_it_runs(
     digest = sha256_file(posterior)
     assert about["config"]["blocks"] == {"2": None, "3": digest, "4": digest}
     succeed("validate", root)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("task", ["odd-one-of-many", "pair-rating"])
-def test_a_session_is_fitted_in_its_breaks(
-    make_study: MakeStudy, tmp_path: Path, task: str
-) -> None:
-    root = make_study("study", "trials = 12\n" + TABLES[task] + SESSION)
-    ids = StimulusSet.load(root / "stimuli").ids
-    observer = tmp_path / "o.npz"
-    SimulatedObserver(ids, np.random.default_rng(3).gamma(0.6, 1.8, size=(8, 3))).save(observer)
-    succeed(
-        "run", root, "--task", task, "--participant", "01", "--simulate", observer, "--no-window"
-    )
-    (path,) = find_runs(root / "data" / "raw", task.replace("-", ""))
-    assert (read_run(path).rows["sampler"] == "adaptive").sum() == 6
-    assert len(list((root / "derived" / "adaptive").glob("*_block-*.nc"))) == 2
 
 
 def test_pairs_come_again_where_too_few_are_left(make_study: MakeStudy, tmp_path: Path) -> None:

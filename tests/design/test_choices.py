@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from itertools import combinations
-from math import comb
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from twoalike.design import (
     PAIR_LISTS,
     TRIPLET_LISTS,
     TrialForm,
-    allows_checks,
     balanced_trials,
     check_categories,
     covering_trials,
@@ -109,14 +107,6 @@ def test_questions_show_every_pair_with_as_few_trials_as_there_can_be(
     # Each of the two is the reference as often, but for pairs turned round to leave none alone.
     assert np.ptp(np.bincount(rows[:, 0], minlength=m)) <= 1
     assert len({tuple(row) for row in rows.tolist()}) == len(rows)
-
-
-@pytest.mark.parametrize(("m", "size", "repeats"), [(10, 4, 1), (8, 4, 2), (9, 3, 2)])
-def test_sets_show_each_pair(m: int, size: int, repeats: int, rng: np.random.Generator) -> None:
-    sets = covering_trials(TrialForm(size), m, repeats, rng)
-    assert len({tuple(row) for row in sets.tolist()}) == len(sets)
-    pairs = [pair for row in sets.tolist() for pair in combinations(row, 2)]
-    assert min(pairs.count(pair) for pair in combinations(range(m), 2)) >= repeats
 
 
 @every_task
@@ -243,15 +233,6 @@ def test_checks_are_of_whole_paths_of_categories_and_never_shown_before() -> Non
     for catch, message in ((7, "categories allow 6"), (6, "are not used yet")):
         with pytest.raises(TwoalikeError, match=message):
             make("design", stimuli, trials=25, practice=0, catch=catch)
-
-
-@pytest.mark.parametrize("m", range(3, 9))
-def test_every_number_of_triplets_can_be_drawn(m: int, rng: np.random.Generator) -> None:
-    for n in range(comb(m, 3) + 1):
-        exposure = np.bincount(balanced_trials(m, n, rng, TrialForm(3)).ravel(), minlength=m)
-        assert exposure.max() - exposure.min() <= 1
-    with pytest.raises(ValueError, match="distinct triplets"):
-        balanced_trials(m, comb(m, 3) + 1, rng, TrialForm(3))
 
 
 def test_every_triplet_is_equally_likely(rng: np.random.Generator) -> None:
@@ -467,21 +448,6 @@ def test_the_rule_of_exclusion_reads_the_checks_of_every_task() -> None:
     assert excluded(pairs, rule) == wrong
     lenient = ExclusionConfig(catch_accuracy=0.5, missed=0)
     assert excluded(pairs, lenient) == "no response in 1 trial, 0 allowed"
-
-
-@pytest.mark.parametrize(
-    ("levels", "allowed"),
-    [
-        ({}, False),
-        ({"kind": ["a", "a", "a"]}, False),
-        ({"kind": ["a", "a", "n/a"]}, False),
-        ({"kind": ["a", "a", "b"], "name": ["1", "2", "3"]}, False),
-        ({"kind": ["a", "a", "b"], "name": ["1", "1", "3"]}, True),
-    ],
-)
-def test_which_categories_allow_checks(levels: dict[str, list[str]], allowed: bool) -> None:
-    table = pd.DataFrame(levels, index=range(3)) if levels else pd.DataFrame(index=range(3))
-    assert allows_checks(table) is allowed
 
 
 @pytest.mark.parametrize(

@@ -109,21 +109,6 @@ def test_a_trial_adds_evidence_to_its_pairs_and_no_others(seed: int) -> None:
     assert after.min_evidence >= before.min_evidence
 
 
-def test_noise_free_trials_of_any_scale_give_the_truth(rng: np.random.Generator) -> None:
-    truth = rng.normal(size=(M, 2))
-    sets = [np.arange(M), np.array([0, 3, 5]), np.array([2, 3, 4, 7, 8])]
-    trials = [
-        ArrangedTrial(items, scale * truth[items])
-        for items, scale in zip(sets, (0.1, 0.4, 0.2), strict=True)
-    ]
-    distances = pdist(truth)
-    assert_allclose(
-        rescaled_average(trials, M, tolerance=1e-16).dissimilarities[np.triu_indices(M, 1)],
-        distances / np.linalg.norm(distances),
-        atol=1e-5,
-    )
-
-
 def test_piles_and_nothing_are_borne(rng: np.random.Generator) -> None:
     trials = arranged(M, 6, rng)
     pile = ArrangedTrial(np.array([0, 1, 2]), np.zeros((3, 2)))

@@ -205,14 +205,6 @@ def test_bad_matrices_are_named(array: np.ndarray, complaint: str, tmp_path: Pat
         read_rdms(tmp_path / "r.npy", IDS)
 
 
-@pytest.mark.parametrize("name", ["r.mat", "r.npz", "r.npy"])
-def test_damaged_files_are_one_line(name: str, tmp_path: Path) -> None:
-    (tmp_path / name).write_bytes(b"MATLAB 5.0 MAT-file" + bytes(200))
-    with pytest.raises(TwoalikeError) as caught:
-        read_rdms(tmp_path / name, IDS)
-    assert "\n" not in str(caught.value)
-
-
 def test_mur92_reference_values(shared_data: Path) -> None:
     """A person against the mean ranks of the others .477, of all .577, as rsatoolbox has it."""
     from rsatoolbox.inference.noise_ceiling import boot_noise_ceiling
