@@ -19,16 +19,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from twoalike.backbones import WEIGHTS
-from twoalike.choice import log_choice, pair_similarities, random_triplets
 from twoalike.features import FeatureTable, write_features
-from twoalike.judgments import write_judgments
-from twoalike.observers import SimulatedObserver, draw_population, hierarchical_embedding
+from twoalike.judgments import read_judgments, write_judgments
+from twoalike.observers import (
+    SimulatedObserver,
+    draw_population,
+    hierarchical_embedding,
+    simulate_choices,
+)
 from twoalike.record import RunName, read_manifest
 from twoalike.results import Results
 from twoalike.stimuli import StimulusSet
@@ -198,25 +201,8 @@ def write_truth(
     with atomic_path(folder / "held_out.tsv") as temporary:
         labels = stimuli.table.iloc[rows][["id", *stimuli.levels]]
         labels.to_csv(temporary, sep="\t", index=False)
-    rng = np.random.default_rng([seed, 2])
-    triplets = random_triplets(rows, n_triplets, rng)
-    logs = np.stack(log_choice(pair_similarities(embedding @ embedding.T, triplets)), axis=1)
-    # Gumbel noise turns the largest log-probability into a draw from the softmax.
-    chosen = np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
-    ids = np.array(stimuli.ids)
-    choices = pd.DataFrame(
-        {
-            "participant": "truth",
-            "session": "01",
-            "trial": np.arange(1, n_triplets + 1),
-            "kind": "odd_one_out",
-            **{f"item_{k + 1}": ids[triplets[:, k]] for k in range(3)},
-            "chosen": chosen + 1,
-            "response_time": np.nan,
-            "trial_type": "main",
-            "level": None,
-        }
-    )
+    truth = SimulatedObserver(tuple(np.array(stimuli.ids)[rows].tolist()), embedding[rows])
+    choices = read_judgments(simulate_choices({"truth": truth}, n_triplets, seed=seed + 2))
     write_judgments(folder / "held_out_choices.parquet", choices, provenance("choices", seed=seed))
 
 

@@ -65,18 +65,8 @@ class _Placed:
 def pair_evidence(trials: Sequence[ArrangedTrial], m: int, floor: float = WEIGHT_FLOOR) -> Floats:
     """Evidence that trials give on each pair: the sum of max(distance, floor)² over trials.
 
-    Parameters
-    ----------
-    floor
-        Distance below which the weight does not fall, arena diameters.
-
-    Returns
-    -------
-    Shape (m, m), symmetric, zero for pairs never shown together and on the diagonal.
-
-    References
-    ----------
-    Kriegeskorte and Mur (2012), doi:10.3389/fpsyg.2012.00245
+    Shape (m, m), symmetric, zero for pairs never shown together and on the diagonal; ``floor`` in
+    arena diameters (Kriegeskorte and Mur 2012, doi:10.3389/fpsyg.2012.00245).
 
     Examples
     --------
@@ -107,23 +97,9 @@ def rescaled_average(
 ) -> RescaledAverage:
     """Average the distances of trials, each trial rescaled to fit the average of all.
 
-    Trials that share no pair with the others, not even through further trials, keep a scale
-    that nothing determines.
-
-    Parameters
-    ----------
-    floor
-        As in :func:`pair_evidence`; weights come from the distances as placed.
-    tolerance
-        Sum of squared changes below which the average has settled.
-
-    Returns
-    -------
-    Equal to the evidence-weighted rescaling of rsatoolbox 0.3.2.
-
-    References
-    ----------
-    Kriegeskorte and Mur (2012), doi:10.3389/fpsyg.2012.00245
+    Weights come from the distances as placed (:func:`pair_evidence`). The result is that of the
+    evidence-weighted rescaling of rsatoolbox 0.3.2. Trials that share no pair with the others, not
+    even through further trials, keep a scale that nothing determines.
     """
     placed = _placed(trials, m, floor)
     n = len(trials)
@@ -235,28 +211,12 @@ def next_arrangement(
 ) -> PlannedArrangement | ArrangementEnd:
     """Choose the items of the next main trial.
 
-    Parameters
-    ----------
-    m
-        Number of items of the design, at least 3.
-    done
-        Main trials the participant submitted, of earlier sessions too, oldest first; items
-        outside the arena left out. Practice and attention checks do not belong here.
-    rng
-        Made for this trial alone, so that the choice does not depend on how often the session
-        was resumed.
-    spent_s
-        Time within the session's submitted trials, in seconds.
-    in_session
-        How many of ``done`` belong to this session; all of them by default.
-    listed
-        Items and scheduler of each main trial of the session, for every scheduler but
-        ``lift_weakest``.
-
-    Returns
-    -------
-    The next trial, or why there is none. Enough evidence ends a session of ``lift_weakest``
-    only; what a list asks for is shown.
+    ``done`` are the main trials that the participant submitted, of earlier sessions too, oldest
+    first, without items outside the arena; so many of them belong to this session (``in_session``;
+    None: all), and took ``spent_s`` seconds. ``rng`` is made for this trial alone, so that the
+    choice does not depend on how often the session was resumed. ``listed`` has items and scheduler
+    of each main trial of the session, for every scheduler but ``lift_weakest``: only that one ends
+    by enough evidence; what a list asks for is shown.
     """
     evidence = pair_evidence(done, m, config.weight_floor)
     state = evidence_state(evidence, config.stop_evidence)
@@ -281,14 +241,7 @@ def next_arrangement(
 
 
 def evidence_state(evidence: Floats, stop: float) -> EvidenceState:
-    """Summarise the evidence on all pairs.
-
-    Parameters
-    ----------
-    evidence
-        Shape (m, m), as :func:`twoalike.design.pair_evidence` gives it.
-    stop
-        Evidence at which a pair is known well enough.
+    """Summarise the evidence on all pairs, (m, m); at ``stop`` a pair is known well enough.
 
     Examples
     --------

@@ -80,11 +80,7 @@ def check_list_is_current(
     """Check that a session's trial list, if there is one, was made with the present settings.
 
     Settings that do not change the list may change, where the list can be made again to see it.
-
-    Parameters
-    ----------
-    task
-        Name of the task, or its BIDS label.
+    ``task`` is its name, or its BIDS label.
     """
     lists: ListDesign | None = find_task(task).lists
     path = study.trial_list(find_task(task).label, participant, session)

@@ -160,13 +160,7 @@ def session_rng(study_seed: int, participant: str, session: int) -> np.random.Ge
 def arrangement_rng(
     study_seed: int, participant: str, session: int, trial: int
 ) -> np.random.Generator:
-    """Source of randomness of one trial of a simulated multi-arrangement session.
-
-    Parameters
-    ----------
-    trial
-        Number of the main trial in the session, from 1; 0 is for the list of any session.
-    """
+    """Source of randomness of a main trial (from 1) of a simulated session; 0: of its list."""
     return _source(study_seed, participant_number(participant), session, trial)
 
 
