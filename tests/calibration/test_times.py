@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-import xarray as xr
 from numpy.testing import assert_allclose, assert_array_equal
+from tests.posteriors import posterior_of
 
 from twoalike.calibration import (
     by_triplet,
@@ -14,7 +14,6 @@ from twoalike.calibration import (
     times_by_uncertainty,
 )
 from twoalike.choice import entropy as answer_entropy
-from twoalike.embedding import Posterior
 from twoalike.evaluation import spearman
 from twoalike.judgments import object_index, read_judgments
 from twoalike.observers import SimulatedObserver, simulate_choices, sparse_embedding
@@ -81,20 +80,8 @@ def test_a_posterior_expects_where_people_take_long(rng: np.random.Generator) ->
     unsure = answer_entropy(observers["p0"].choice_probabilities(shown))
     choices["response_time"] = np.exp(0.6 * unsure + 0.45 * rng.normal(size=len(choices)))
     draws = np.abs(x + 0.1 * rng.normal(size=(2, 20, *x.shape)))
-    noise = {
-        name: (("chain", "draw", "participant"), np.full((2, 20, 4), value))
-        for name, value in (("temperature", 1.0), ("lapse", 0.01))
-    }
-    tree = xr.DataTree.from_dict(
-        {
-            "posterior": xr.Dataset(
-                {"embedding": (("chain", "draw", "object", "dimension"), draws), **noise},
-                coords={"object": list(ids), "participant": list(observers)},
-            )
-        }
-    )
-    tree.attrs = {"schema_version": 1, "engine": "nuts"}
-    posterior = Posterior(tree)
+    drawn = {"embedding": draws, "lapse": np.full((2, 20, 4), 0.01)}
+    posterior = posterior_of(drawn, {"object": ids, "participant": list(observers)})
     found = times_by_uncertainty(posterior, choices)
     assert found.left_out and found.spearman.low > 0.05
     assert_array_equal(found.people, np.arange(4))

@@ -14,6 +14,7 @@ import xarray as xr
 from numpy.testing import assert_allclose, assert_array_equal
 from pydantic import ValidationError
 from tests.conftest import call, succeed
+from tests.posteriors import posterior_of
 
 from twoalike.choice import Question
 from twoalike.design import (
@@ -71,30 +72,14 @@ def fails(capsys: pytest.CaptureFixture[str], *words: object) -> str:
 
 def write_posterior(path: Path, ids: tuple[str, ...], seed: int = 0, levels: int = 7) -> Path:
     """Write a vague posterior that knows how one person chooses and another one rates."""
-    rng, axes = np.random.default_rng(seed), ("chain", "draw")
-    x = rng.gamma(1, 1, (2, 20, len(ids), 3))
-    threshold = np.tile(np.linspace(-1.5, 1.5, levels - 1), (2, 20, 1, 1))
-    ones = np.ones((2, 20, 1))
-    group = xr.Dataset(
-        {
-            "embedding": ((*axes, "object", "dimension"), x),
-            "temperature": ((*axes, "participant"), ones),
-            "lapse": ((*axes, "participant"), 0.1 * ones),
-            "rating_threshold": ((*axes, "rater", "threshold"), threshold),
-            "rating_noise": ((*axes, "rater"), 0.5 * ones),
-            "rating_origin": ((*axes, "rater"), 3 * ones),
-            "rating_unit": ((*axes, "rater"), 2 * ones),
-        },
-        coords={
-            "object": list(ids),
-            "participant": ["01"],
-            "rater": ["01"],
-            "threshold": [str(number) for number in range(1, levels)],
-        },
-    ).astype("float32")
-    tree = xr.DataTree.from_dict({"posterior": group})
-    tree.attrs = {"schema_version": 1, "engine": "nuts", "convergence": '{"converged": true}'}
-    Posterior(tree).save(path)
+    x = np.random.default_rng(seed).gamma(1, 1, (2, 20, len(ids), 3))
+    one = np.ones((2, 20, 1))
+    draws = {"embedding": x, "lapse": 0.1 * one, "rating_noise": 0.5 * one}
+    draws |= {"rating_origin": 3 * one, "rating_unit": 2 * one}
+    draws["rating_threshold"] = np.tile(np.linspace(-1.5, 1.5, levels - 1), (2, 20, 1, 1))
+    steps = [str(number) for number in range(1, levels)]
+    labels = {"object": ids, "participant": ["01"], "rater": ["01"], "threshold": steps}
+    posterior_of(draws, labels).save(path)
     return path
 
 

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.distance import pdist, squareform
 
@@ -90,23 +88,6 @@ def test_evidence_by_hand() -> None:
     assert state.min_evidence == 0
     assert state.mean_evidence == pytest.approx((0.13 + 0.2 + 0.38) / 6)
     assert state.progress == pytest.approx((0.13 / 0.2 + 1 + 1) / 6)
-
-
-@settings(deadline=None, max_examples=30)
-@given(st.integers(0, 10_000))
-def test_a_trial_adds_evidence_to_its_pairs_and_no_others(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    trials = arranged(M, 4, rng)
-    gained = pair_evidence(trials, M) - pair_evidence(trials[:-1], M)
-    shown = np.zeros(M, dtype=bool)
-    shown[trials[-1].items] = True
-    together = np.outer(shown, shown) & ~np.eye(M, dtype=bool)
-    assert (gained[together] >= 0.04 - 1e-12).all()
-    assert (gained[~together] == 0).all()
-    before = evidence_state(pair_evidence(trials[:-1], M), 0.5)
-    after = evidence_state(pair_evidence(trials, M), 0.5)
-    assert 0 <= before.progress <= after.progress <= 1
-    assert after.min_evidence >= before.min_evidence
 
 
 def test_piles_and_nothing_are_borne(rng: np.random.Generator) -> None:

@@ -187,26 +187,6 @@ def test_the_levels_study_has_its_published_counts(
     assert len(times) == 660 and (times == 5).all()  # five people judge each triplet
 
 
-def test_the_levels_study_has_its_blocks_and_breaks(
-    published: tuple[StimulusSet, list[pd.DataFrame]],
-) -> None:
-    table = published[1][0]
-    runs = (table["trial_type"] != table["trial_type"].shift()).cumsum()
-    found = [
-        (int(group["block_index"].iloc[0]), group["trial_type"].iloc[0], len(group))
-        for _, group in table.groupby([runs, "block_index"], sort=False)
-    ]
-    # Practice, then the stretches between breaks; B5, C 2, B6 are one stretch and so on.
-    assert found == [
-        (1, "practice", 6),
-        *[(2, "main", 50), (2, "catch", 2)],
-        *[(3, "main", 50), (3, "catch", 2), (3, "main", 50)],
-        *[(4, "catch", 2), (4, "main", 50), (4, "catch", 2)],
-        *[(5, "catch", 2), (5, "main", 50), (5, "catch", 2), (5, "main", 51)],
-        *[(5, "catch", 4), (5, "main", 29)],
-    ]
-
-
 def test_sessions_of_their_own_do_not_depend_on_who_else_is_designed(objects: Objects) -> None:
     stimuli = objects(3, 3, 5)
     config = DesignConfig(sampler="levels", trials=40, catch=2)

@@ -23,7 +23,6 @@ from twoalike.evaluation import (
 )
 from twoalike.features import FeatureTable, write_features
 from twoalike.judgments import judgment_codes, ratings_table, sortings_table, write_judgments
-from twoalike.report import write_report
 from twoalike.results import Results, evaluate
 from twoalike.study import TwoalikeError
 
@@ -248,22 +247,6 @@ def test_the_command_shows_and_keeps_both(files: Path, capsys: pytest.CaptureFix
     with pytest.raises(SystemExit) as ended:
         main([*words, "--ratings", str(files / "sortings.parquet")])
     assert ended.value.code
-
-
-def test_the_report_has_a_table_of_both(files: Path) -> None:
-    (files / "study.toml").write_text('title = "Rated"\nseed = 1\n', encoding="utf-8")
-    (files / "derived").mkdir()
-    evaluate(
-        {name: files / f"{name}.npz" for name in ("shuffled", "truth")},
-        ratings=files / "ratings.parquet",
-        sortings=files / "sortings.parquet",
-        similarity="dot",
-        out=files / "derived" / "results.json",
-    )
-    page = write_report(files, files=files / "numbers").path.read_text(encoding="utf-8")
-    for words in ("With the mean rater", "the other people", "Adjusted Rand index"):
-        assert words in page
-    assert "shown the same three images" not in page
 
 
 def test_a_posterior_predicts_ratings_and_sortings_of_its_people(rng: np.random.Generator) -> None:

@@ -20,7 +20,6 @@ from twoalike.evaluation import (
 )
 from twoalike.judgments import read_rdms
 from twoalike.results import Results
-from twoalike.study import TwoalikeError
 
 M = 6
 ROWS, COLUMNS = np.triu_indices(M, 1)
@@ -186,23 +185,6 @@ def test_objects_are_found_by_name(tmp_path: Path, vectors: np.ndarray) -> None:
     np.savez(tmp_path / "r.npz", ids=np.array(IDS), rdm=square(vectors))
     table = read_rdms(tmp_path / "r.npz", IDS[::-1])
     assert_allclose(table.values, square(vectors)[:, ::-1, ::-1])
-
-
-@pytest.mark.parametrize(
-    ("array", "complaint"),
-    [
-        (np.triu(np.ones((6, 6)), 1), "not symmetric"),
-        (np.ones((6, 6)), "zeros on the diagonal"),
-        (np.full((6, 6), np.nan), "NaN"),
-        (np.zeros((5, 5)), "the list of objects has 6"),
-        (np.zeros(14), "upper triangles"),
-        (np.array(["x", "y", "z"]), "upper triangles"),
-    ],
-)
-def test_bad_matrices_are_named(array: np.ndarray, complaint: str, tmp_path: Path) -> None:
-    np.save(tmp_path / "r.npy", array)
-    with pytest.raises(TwoalikeError, match=complaint):
-        read_rdms(tmp_path / "r.npy", IDS)
 
 
 def test_mur92_reference_values(shared_data: Path) -> None:
