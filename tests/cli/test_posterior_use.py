@@ -29,7 +29,9 @@ def make(rng: np.random.Generator, ids: list[str] = IDS, **attrs: Any) -> Poster
     draws = {"embedding": x, "temperature": rng.uniform(0.5, 2.0, (2, 10, 4)), "lapse": lapse}
     labels = {"object": ids, "participant": list("abcd")}
     made = {"judgments": ("participant", [100, 7, 300, 40])}
-    return posterior_of(draws, labels, made, **{"convergence": {}, "converged": 1, **attrs})
+    posterior = posterior_of(draws, labels, made, convergence={}, converged=1)
+    posterior.tree.attrs |= attrs
+    return posterior
 
 
 @pytest.fixture

@@ -477,15 +477,6 @@ def test_settings_that_cannot_be(tmp_path: Path, table: str, expected: str) -> N
     assert "\n" not in str(caught.value)
 
 
-def session(right: int, checks: int, missed: int, others: int = 20) -> pd.DataFrame:
-    """Raw rows as text: checks of which some are right, other trials of which some are missed."""
-    kinds = ["catch"] * checks + ["main"] * others
-    expected = ["2"] * checks + ["n/a"] * others
-    response = ["2"] * right + ["3"] * (checks - right)
-    response += ["n/a"] * missed + ["1"] * (others - missed)
-    return pd.DataFrame({"trial_type": kinds, "expected_odd": expected, "response": response})
-
-
 @pytest.mark.parametrize(
     ("right", "checks", "missed", "reason"),
     [
@@ -501,7 +492,14 @@ def session(right: int, checks: int, missed: int, others: int = 20) -> pd.DataFr
 def test_the_exclusion_rule_of_the_levels_study(
     right: int, checks: int, missed: int, reason: str | None
 ) -> None:
-    raw = session(right, checks, missed)
+    answers = ["2"] * right + ["3"] * (checks - right) + ["n/a"] * missed + ["1"] * (20 - missed)
+    raw = pd.DataFrame(
+        {
+            "trial_type": ["catch"] * checks + ["main"] * 20,
+            "expected_odd": ["2"] * checks + ["n/a"] * 20,
+            "response": answers,
+        }
+    )
     found = excluded(raw, ExclusionConfig())
     assert (found is None) if reason is None else (found is not None and reason in found)
     numbers = raw.replace("n/a", None).astype({"expected_odd": "Int64", "response": "Int64"})

@@ -117,17 +117,6 @@ def test_every_triplet_goes_to_so_many_people(objects: Objects, people: int, gro
     assert max(shared) < 50
 
 
-def labelled(classes: int, images: int) -> StimulusSet:
-    """Images and WordNet-like ids, all that the Levels study needs."""
-    rows = [
-        (f"n{k:03d}_{i}", f"n{k:03d}_{i}.png", "0" * 64, f"n{k:03d}")
-        for k in range(classes)
-        for i in range(images)
-    ]
-    columns = ["id", "file", "sha256", "wnid"]
-    return StimulusSet(Path("nowhere"), pd.DataFrame(rows, columns=columns, dtype=str))
-
-
 PUBLISHED = DesignConfig(
     sampler="levels",
     trials=330,
@@ -144,8 +133,8 @@ PUBLISHED = DesignConfig(
 
 
 @pytest.fixture(scope="module")
-def published() -> tuple[StimulusSet, list[pd.DataFrame]]:
-    stimuli = labelled(60, 12)
+def published(objects: Objects) -> tuple[StimulusSet, list[pd.DataFrame]]:
+    stimuli = objects(60, 1, 12)
     config = StudyConfig(title="Levels", seed=3, design=PUBLISHED)
     study = Study(Path("s"), config)
     return stimuli, TRIPLET_LISTS.together(study, stimuli, [f"{n:02d}" for n in range(10)], 1)
@@ -155,7 +144,7 @@ def test_the_levels_study_has_its_published_counts(
     published: tuple[StimulusSet, list[pd.DataFrame]],
 ) -> None:
     stimuli, tables = published
-    wnid = stimuli.table.set_index("id")["wnid"]
+    species = stimuli.table.set_index("id")["species"]
     for table in tables:
         assert table["trial_type"].value_counts().to_dict() == {
             "main": 330,
@@ -168,9 +157,7 @@ def test_the_levels_study_has_its_published_counts(
             "coarse": 132,
             "boundary": 66,
         }
-        kinds = {1: "fine", 2: "boundary", 3: "coarse"}
-        rows = main[list(STIMULI)].to_numpy()
-        assert [kinds[len({wnid[name] for name in row})] for row in rows] == list(main["condition"])
+        assert levels_of(main, species.to_dict()) == main["condition"].tolist()
         practice = table[:6]
         assert (practice["trial_type"] == "practice").all()
         assert sorted(practice["condition"]) == sorted(["fine", "coarse", "boundary"] * 2)

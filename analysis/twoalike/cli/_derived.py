@@ -7,9 +7,11 @@ from functools import wraps
 from importlib import import_module
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, TypeAliasType, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from cyclopts import Parameter
+
+from twoalike.cli._source import Foreign, read
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -47,21 +49,22 @@ def maybe_named(text: str) -> tuple[str, Path]:
 
 _AS_IN = re.compile(r"As in :func:`([\w.]+)`[.:;,]?\s*(.*)", re.DOTALL)
 _ROLE = re.compile(r":[a-z]+:`~?(?:\w+\.)*(\w+)`")
-_WRITTEN = {"Path": Path, "None": NoneType}
 _MARKED = re.compile(r"``(\w+)(?:=\"?([^`\"]*)\"?)?``(?!:)")  # with a colon it is a value
 
 
 def takes(
-    path: str, *, settings: str = "", without: Collection[str] = ()
+    path: str, *, settings: str = "", without: Collection[str] = (), some: str = "", **instead: str
 ) -> Callable[[Command], Command]:
     """Say of which function, such as ``embedding:fit``, a command has its parameters.
 
-    The command is made when it is first asked for (:func:`derived`), so that a module of commands
-    loads the packages of none.
+    ``instead`` names a function that takes its place with an option, such as
+    ``groups="recovery:group_power"`` with ``--groups``. The command is made when it is first asked
+    for (:func:`derived`), of functions that are read, not imported. Fields of ``settings`` are
+    options too; or ``some`` of them, which replace those of a recipe if given.
     """
 
     def mark(command: Command) -> Command:
-        command.takes = (path, settings, without)  # type: ignore[attr-defined]
+        command.takes = (path, settings, without, some, instead)  # type: ignore[attr-defined]
         return command
 
     return mark
@@ -75,9 +78,10 @@ def __getattr__(place: str) -> Command:
     command = getattr(import_module(f"twoalike.cli.{module}"), name)
     if not hasattr(command, "takes"):
         return command  # type: ignore[no-any-return]
-    path, settings, without = command.takes
+    path, settings, without, some, instead = command.takes
     model = _named(settings) if settings else None
-    return derived(command, _named(path), settings=model, without=without)
+    others = {option: read(other) for option, other in instead.items()}
+    return derived(command, read(path), model, some.split(), without=without, **others)
 
 
 def _named(path: str) -> Any:
@@ -88,9 +92,11 @@ def _named(path: str) -> Any:
 def derived(
     command: Command,
     function: Callable[..., Any],
-    *,
     settings: type["BaseModel"] | None = None,
+    some: Collection[str] = (),
+    *,
     without: Collection[str] = (),
+    **instead: Callable[..., Any],
 ) -> Command:
     """Give a command the parameters of a function, for a body that takes them as ``**given``.
 
@@ -99,14 +105,24 @@ def derived(
     The descriptions are those in the command's docstring, else those of the function or of the
     fields; a seed is checked.
     """
-    fields = {} if settings is None else settings.model_fields
+    fields = {} if settings is None else dict(settings.model_fields)
+    usual = {name: of.default for name, of in fields.items()}
+    if some:
+        fields, usual = {name: fields[name] for name in some}, dict.fromkeys(some)
     own = {p.name: p for p in _parameters(command)}
     taken = {p.name: p for p in _parameters(function)} | {
         name: inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=of.default, annotation=of.annotation
+            name, inspect.Parameter.KEYWORD_ONLY, default=usual[name], annotation=of.annotation
         )
         for name, of in fields.items()
     }
+    said = {name: _sentence(field.description or "") for name, field in fields.items()}
+    for option, other in instead.items():
+        for name, text in _parsed(other)[1].items():
+            p = inspect.signature(other).parameters[name]
+            if name not in taken:
+                taken[name] = p.replace(default=None, annotation=p.annotation | None)
+                said[name] = f"{text} With ``{option}=True``; {p.default} if left out."
     taken = {name: p for name, p in taken.items() if name not in without}
     places = [name for name, p in own.items() if p.kind is not p.KEYWORD_ONLY]
     first = "" if places else next(iter(taken))
@@ -130,9 +146,14 @@ def derived(
 
     run.__signature__ = signature  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in shown}
-    said = {name: f"{field.description}." for name, field in fields.items()}
     run.__doc__ = _docstring(command, function, said, signature.parameters)
     return run
+
+
+def _sentence(description: str) -> str:
+    """Make a sentence of the description of a field, which may begin with one of its values."""
+    starts = description if ":" in description.split(maxsplit=1)[0] else description[:1].upper()
+    return f"{starts}{description[len(starts) :]}."
 
 
 def _parameters(function: Callable[..., Any]) -> Iterator[inspect.Parameter]:
@@ -150,8 +171,8 @@ def _shown(parameter: inspect.Parameter, is_argument: bool) -> inspect.Parameter
 
 def _typed(annotation: Any, default: Any) -> Any:
     """Of the types that a function takes, the one that is written on a command line."""
-    kinds = list(_members(annotation))
-    kind: Any = Path if Path in kinds else Union[*(one for one in kinds if one is not NoneType)]
+    kinds = [one for one in _members(annotation) if one not in (NoneType, Foreign)]
+    kind: Any = Path if Path in kinds or not kinds else Union[*kinds]
     if get_origin(kind) is Sequence:
         kind = list[_typed(get_args(kind)[0], ...)]  # type: ignore[misc]
     if get_origin(kind) is list or (kind is bool and not default):
@@ -160,15 +181,8 @@ def _typed(annotation: Any, default: Any) -> Any:
 
 
 def _members(kind: Any) -> Iterator[Any]:
-    """Types that a type may be; those whose libraries are not imported are of tables, or files."""
-    if isinstance(kind, str):  # such as "Path | pd.DataFrame | None"
-        yield from (_WRITTEN[name] for name in kind.split(" | ") if name in _WRITTEN)
-    elif isinstance(kind, TypeAliasType):
-        try:
-            yield from _members(kind.__value__)
-        except NameError:
-            yield Path
-    elif get_origin(kind) in (Union, UnionType):
+    """Types that a type may be."""
+    if get_origin(kind) in (Union, UnionType):
         for one in get_args(kind):
             yield from _members(one)
     else:
@@ -211,8 +225,9 @@ def _resolved(name: str, text: str, function: Callable[..., Any]) -> str:
     found = _AS_IN.fullmatch(text)
     if found is None:
         return text
-    package = import_module(function.__module__.rpartition(".")[0])
-    said = _parsed(getattr(package, found[1]))[1][name]
+    package, _, other = found[1].rpartition(".")
+    package = package or function.__module__.rpartition(".")[0]
+    said = _parsed(read(f"{package.removeprefix('twoalike.')}:{other}"))[1][name]
     return f"{said} {found[2][:1].upper()}{found[2][1:]}".strip()
 
 

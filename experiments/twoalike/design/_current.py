@@ -12,9 +12,8 @@ from typing import Any, get_args
 
 import numpy as np
 
-from twoalike.design._design import ListDesign
+from twoalike.design._design import ListDesign, check_set_size, for_person, in_condition
 from twoalike.design._levels import study_classes
-from twoalike.design._objects import check_set_size, for_person, in_condition
 from twoalike.design._sets import arrangement_checks
 from twoalike.registry import find_task, task_names
 from twoalike.stimuli import MANIFEST, StimulusSet
