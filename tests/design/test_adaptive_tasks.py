@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from hashlib import sha256
 from math import log
 from pathlib import Path
 from typing import Any
@@ -13,19 +12,16 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose, assert_array_equal
 from pydantic import ValidationError
-from tests.conftest import call, succeed
+from tests.conftest import succeed
 from tests.posteriors import posterior_of
 
 from twoalike.choice import Question
 from twoalike.design import (
     TrialForm,
-    adaptive_blocks,
-    adaptive_trial_list,
     adaptive_trials,
     candidate_trials,
     expected_information,
     judged_trials,
-    with_adaptive_block,
 )
 from twoalike.embedding import Posterior
 from twoalike.observers import SimulatedObserver
@@ -33,9 +29,10 @@ from twoalike.planning import NextBlocks, choice_draws, rating_draws, read_ratin
 from twoalike.record import find_runs, read_run
 from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet
-from twoalike.study import DesignConfig, FreeSortingConfig, Study, TwoalikeError, sha256_file
+from twoalike.study import FreeSortingConfig, Study, TwoalikeError, sha256_file
 
 MakeStudy = Callable[..., Path]
+Run = Callable[..., tuple[int, str]]
 Objects = Callable[[int, int, int], StimulusSet]
 QUESTIONS = {
     "odd-one-out": Question("odd_one_out", 3),
@@ -57,17 +54,14 @@ trials_per_block = 5
 [exclusion]
 catch_accuracy = 0  # the observer's space knows nothing of the categories
 """
-SHOWN = ("trial_type", "triplet_id", "stimulus_1", "position_1", "position_2", "sampler")
 TASKS = pytest.mark.parametrize("task", list(QUESTIONS))
 
 
-def fails(capsys: pytest.CaptureFixture[str], *words: object) -> str:
+def refused(run: Run, *words: object) -> str:
     """The one line that a command which cannot do its job prints."""
-    capsys.readouterr()
-    assert call(*words) == 1
-    message = capsys.readouterr().err
-    assert message.count("\n") == 1
-    return message
+    status, said = run(*words)
+    assert (status, said.count("\n")) == (1, 1)
+    return said
 
 
 def write_posterior(path: Path, ids: tuple[str, ...], seed: int = 0, levels: int = 7) -> Path:
@@ -91,42 +85,6 @@ def answers_of(question: Question | None, m: int, seed: int = 0, draws: int = 40
     levels = np.tile([-1.0, 0.0, 1.0, 2.0], (draws, 1))
     one = np.ones(draws)
     return rating_draws(x, levels, one / 2, 3 * one, 2 * one)
-
-
-def test_triplets_are_the_ones_they_always_were() -> None:
-    # Numbers of the code that knew triplets only.
-    rng = np.random.default_rng(0)
-    x = rng.gamma(1, 1, (60, 18, 3)).astype(np.float32)
-    draws = choice_draws(x, np.full(60, 0.05))
-    ids = [f"o{number:02d}" for number in range(18)]
-    rows = [(n, f"{n}.png", "0" * 64, f"k{i // 6}", f"s{i // 2}") for i, n in enumerate(ids)]
-    columns = ["id", "file", "sha256", "kind", "sub"]
-    stimuli = StimulusSet(Path("nowhere"), pd.DataFrame(rows, columns=columns, dtype=str))
-    config = DesignConfig(
-        sampler="adaptive",
-        trials=60,
-        practice=2,
-        practice_checks=1,
-        catch=3,
-        repeats=4,
-        catch_sides=[1, 2, 0],
-        trials_per_block=23,
-    )
-    whole = adaptive_trial_list(stimuli, config, draws, np.random.default_rng(4))
-    grown = None
-    for block in adaptive_blocks(config):
-        answers = None if grown is None else draws
-        rng = np.random.default_rng(block)
-        grown = with_adaptive_block(stimuli, config, grown, block, answers, rng, before=[whole])
-    assert grown is not None
-    for table, digest, scores in (
-        (whole, "4858c66ede54b2eb", [0.542469, 0.53552, 0.520186, 0.530216]),
-        (grown, "fbcd72da94998efa", [0.524769, 0.515291, 0.520362, 0.515003]),
-    ):
-        rows = table[list(SHOWN)].to_numpy().tolist()
-        text = "\n".join(map("\t".join, rows))
-        assert sha256(text.encode()).hexdigest()[:16] == digest
-        assert_allclose(table["sampler_score"].dropna()[:4], scores, atol=1e-5)
 
 
 @TASKS
@@ -171,18 +129,17 @@ def test_levels_of_a_rating_by_its_thresholds() -> None:
 
 @pytest.mark.parametrize("task", ["most-alike-pair", "pair-rating"])
 def test_sessions_by_a_posterior_are_designed_and_run(
-    make_study: MakeStudy, tmp_path: Path, capsys: pytest.CaptureFixture[str], task: str
+    make_study: MakeStudy, tmp_path: Path, run: Run, task: str
 ) -> None:
     root = make_study("study", "trials = 12\n" + TABLES[task] + SESSION)
     ids = StimulusSet.load(root / "stimuli").ids
     posterior = write_posterior(tmp_path / "p.nc", ids[::-1])
     who = ("design", root, "--task", task, "--participants", "01", "02")
-    assert "Name it with --posterior" in fails(capsys, *who)
+    assert "Name it with --posterior" in refused(run, *who)
     few = write_posterior(tmp_path / "few.nc", ids[1:])
-    message = fails(capsys, *who, "--posterior", few)
+    message = refused(run, *who, "--posterior", few)
     assert f"knows 7 of the 8 objects of the design, not {ids[0]!r}" in message
-    succeed(*who, "--posterior", posterior, "--summary")
-    assert "sampler adaptive" in capsys.readouterr().out
+    assert "sampler adaptive" in run(*who, "--posterior", posterior, "--summary")[1]
     lists = find_task(task).lists
     tables = [lists.read(path, ids) for path in sorted((root / "design").glob("*.tsv"))]
     shown, settings = pd.DataFrame({"id": ids}), lists.settings(Study.load(root))
@@ -280,21 +237,19 @@ def test_ratings_on_another_scale_choose_nothing(make_study: MakeStudy, tmp_path
         read_rating_draws(tmp_path / "choices.nc", ids, 7)
 
 
-def test_tasks_that_cannot_adapt_say_why(
-    make_study: MakeStudy, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_tasks_that_cannot_adapt_say_why(make_study: MakeStudy, run: Run) -> None:
     root = make_study()
     ask = ("design", root, "--participants", "01", "--task")
     for more in (("--sampler", "adaptive"), ("--posterior", "p.nc"), ("--block", "2")):
-        assert "is not computed" in fails(capsys, *ask, "free-sorting", *more)
-        assert "lift_weakest chooses" in fails(capsys, *ask, "multi-arrangement", *more)
-    assert "chooses the trials" in fails(capsys, *ask, "multi-arrangement", "--sampler", "random")
+        assert "is not computed" in refused(run, *ask, "free-sorting", *more)
+        assert "lift_weakest chooses" in refused(run, *ask, "multi-arrangement", *more)
+    assert "chooses the trials" in refused(run, *ask, "multi-arrangement", "--sampler", "random")
     with pytest.raises(ValidationError, match="is not computed"):
         FreeSortingConfig.model_validate({"sampler": "adaptive"})
     table = "trials = 12\n[pair_rating]\nsampler = 'adaptive'\n"
     few = make_study("few", table)
     again = ("design", few, "--participants", "01", "--task", "pair-rating", "--block", 2)
-    assert "there is nothing to choose" in fails(capsys, *again)
+    assert "there is nothing to choose" in refused(run, *again)
     text = (few / "study.toml").read_text().replace("seed = 7", "seed = 7\nobjects_per_person = 6")
     (few / "study.toml").write_text(text)
-    assert "set objects_per_person = 0" in fails(capsys, *again)
+    assert "set objects_per_person = 0" in refused(run, *again)

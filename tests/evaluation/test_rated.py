@@ -1,5 +1,6 @@
 """Ratings and sortings: known answers, ceilings, chance, intervals, files and the command."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from numpy.testing import assert_allclose
 from scipy.stats import kendalltau, somersd
 from tests import rated
 
-from twoalike.cli.app import main
 from twoalike.embedding import Posterior
 from twoalike.evaluation import (
     RATINGS,
@@ -227,26 +227,21 @@ def files(tmp_path: Path, rng: np.random.Generator) -> Path:
     return tmp_path
 
 
-def test_the_command_shows_and_keeps_both(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_shows_and_keeps_both(files: Path, run: Callable[..., tuple[int, str]]) -> None:
     out = files / "results.json"
-    words = ["evaluate", "--similarity", "dot", "--out", str(out)]
+    words = ["evaluate", "--similarity", "dot", "--out", out]
     for name in ("shuffled", "truth"):
         words += ["--features", f"{name}={files / name}.npz"]
     for kind in ("ratings", "sortings"):
-        words += [f"--{kind}", str(files / f"{kind}.parquet")]
-    with pytest.raises(SystemExit) as ended:
-        main(words)
-    assert not ended.value.code
-    shown = capsys.readouterr().out
-    assert "750 ratings of" in shown and "16 sortings by 8 participants" in shown
-    assert "noise ceiling" in shown and "adjusted Rand index" in shown
+        words += [f"--{kind}", files / f"{kind}.parquet"]
+    status, shown = run(*words)
+    assert status == 0
+    for part in ("750 ratings of", "16 sortings by 8 participants", "noise ceiling", "Rand index"):
+        assert part in shown
     results = Results.load(out)
     assert {"ratings", "sortings"} <= set(results.provenance()["inputs"])
-    measures = set(results.frame["measure"])
-    assert {"ratings.spearman", "sortings.area.mean"} <= measures
-    with pytest.raises(SystemExit) as ended:
-        main([*words, "--ratings", str(files / "sortings.parquet")])
-    assert ended.value.code
+    assert {"ratings.spearman", "sortings.area.mean"} <= set(results.frame["measure"])
+    assert run(*words, "--ratings", files / "sortings.parquet")[0]
 
 
 def test_a_posterior_predicts_ratings_and_sortings_of_its_people(rng: np.random.Generator) -> None:
