@@ -13,8 +13,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-_KNOWN = {one.__name__: one for one in (Callable, Collection, Mapping, Path, Sequence)}
-_KNOWN |= {"Any": Any, "Literal": Literal}
+_KNOWN: dict[str, Any] = {
+    "Any": Any,
+    "Callable": Callable,
+    "Collection": Collection,
+    "Literal": Literal,
+    "Mapping": Mapping,
+    "Path": Path,
+    "Sequence": Sequence,
+}
 
 
 class _AnyName(type):
@@ -45,14 +52,14 @@ def read(path: str) -> Callable[..., Any]:
     module, node = _found(f"twoalike.{package}", name)
     assert isinstance(node, ast.FunctionDef | ast.ClassDef)
 
-    def stub() -> None:
-        raise NotImplementedError(path)
+    def described() -> None:
+        raise TypeError(f"{path} was read, not imported")
 
-    stub.__doc__ = ast.get_docstring(node)
-    stub.__module__ = f"twoalike.{package}.{name}"
-    names = _Names(module)
-    stub.__signature__ = inspect.Signature(list(_parameters(node, names)))  # type: ignore[attr-defined]
-    return stub
+    described.__doc__ = ast.get_docstring(node)
+    described.__module__ = f"twoalike.{package}.{name}"
+    shown = inspect.Signature(list(_parameters(node, _Names(module))))
+    described.__signature__ = shown  # type: ignore[attr-defined]
+    return described
 
 
 def _parameters(
