@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeAliasType, Union, get_args, get_
 from pydantic import BaseModel
 
 from _reference.markdown import cell, code, table
-from twoalike.evaluation import Interval, quantity_of
+from twoalike.evaluation import Interval
 from twoalike.results import MEASURES, Leaderboard, Results, Row, Scores, TransferResults
 from twoalike.transfer import Transfer
 
@@ -129,19 +129,13 @@ def anchor(model: type[BaseModel]) -> str:
 def key_table(
     model: type[BaseModel], meanings: Mapping[str, str], only: Collection[str] = ()
 ) -> str:
-    """Table of a model's keys: type, unit and range, and the meaning of each."""
+    """Table of a model's keys: type, and the meaning of each."""
     rows = [
-        [code(name), _kind(field.annotation, field.metadata), cell(meanings[name])]
+        [code(name), _named(field.annotation), cell(meanings[name])]
         for name, field in model.model_fields.items()
         if not field.exclude and (not only or name in only)
     ]
-    return table(["key", "type, unit and range", "meaning"], rows)
-
-
-def _kind(annotation: Any, metadata: list[Any]) -> str:
-    quantity = quantity_of(annotation) or next(filter(None, map(quantity_of, metadata)), None)
-    about = [quantity.unit, quantity.range()] if quantity else []
-    return ", ".join(filter(None, [_named(annotation), *about]))
+    return table(["key", "type", "meaning"], rows)
 
 
 def _named(annotation: Any) -> str:

@@ -5,7 +5,6 @@ Measures are pure functions on arrays; :func:`twoalike.results.evaluate` puts th
 
 from twoalike.evaluation._choices import CHOICE_MEASURES as CHOICE_MEASURES
 from twoalike.evaluation._choices import Candidate as Candidate
-from twoalike.evaluation._choices import ChoiceMeasure as ChoiceMeasure
 from twoalike.evaluation._choices import Scored as Scored
 from twoalike.evaluation._choices import Similarity as Similarity
 from twoalike.evaluation._choices import by_category as by_category
@@ -27,17 +26,12 @@ from twoalike.evaluation._estimates import Count as Count
 from twoalike.evaluation._estimates import Figures as Figures
 from twoalike.evaluation._estimates import Interval as Interval
 from twoalike.evaluation._estimates import JointEstimates as JointEstimates
-from twoalike.evaluation._estimates import Measured as Measured
-from twoalike.evaluation._estimates import NatsEstimate as NatsEstimate
 from twoalike.evaluation._estimates import NotMeasurable as NotMeasurable
-from twoalike.evaluation._estimates import Number as Number
-from twoalike.evaluation._estimates import Quantity as Quantity
 from twoalike.evaluation._estimates import Span as Span
 from twoalike.evaluation._estimates import TwoWayBootstrap as TwoWayBootstrap
 from twoalike.evaluation._estimates import attempt as attempt
 from twoalike.evaluation._estimates import difference_variances as difference_variances
 from twoalike.evaluation._estimates import normal_intervals as normal_intervals
-from twoalike.evaluation._estimates import quantity_of as quantity_of
 from twoalike.evaluation._estimates import wilson_interval as wilson_interval
 from twoalike.evaluation._judgments import Judgments as Judgments
 from twoalike.evaluation._judgments import first_and_again as first_and_again

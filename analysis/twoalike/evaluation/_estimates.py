@@ -48,12 +48,11 @@ in b + 1 to k - w: these ranges hold all true ranks together in 95 % of studies 
 Shaikh and Wilhelm 2024, doi:10.1093/restud/rdad006).
 """
 
-import math
 from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -61,7 +60,7 @@ from pydantic import Field
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from twoalike.evaluation._judgments import group_numbers
-from twoalike.study import Booleans, Content, Floats, Integers, TwoalikeError
+from twoalike.study import Booleans, Floats, Integers, TwoalikeError
 
 Z95 = 1.959963984540054
 """Half the length of a 95 % interval, in standard errors."""
@@ -103,37 +102,7 @@ class Figures(dict[str, Any]):
     """
 
 
-class Measured(Content):
-    """What a function measures; the docstring below each field is its description."""
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """Unit and range of a figure or estimate, in the type of a :class:`Measured` field."""
-
-    unit: str = ""
-    least: float = -math.inf
-    most: float = math.inf
-
-    def range(self) -> str:
-        """Range in words; empty where every number is possible."""
-        if math.isfinite(self.least) and math.isfinite(self.most):
-            return f"{self.least:g} to {self.most:g}"
-        return f"at least {self.least:g}" if math.isfinite(self.least) else ""
-
-
 Count = Annotated[int, Field(ge=0, le=10**15)]
-Number = Annotated[float, Quantity()]
-Share = Annotated[float, Quantity("share", 0, 1)]
-NatsEstimate = Annotated[Interval, Quantity("nats", 0)]
-
-
-def quantity_of(annotation: Any) -> Quantity | None:
-    """Find the unit and range that the type of a field declares."""
-    if isinstance(annotation, Quantity):
-        return annotation
-    parts = [*get_args(annotation), *getattr(annotation, "__metadata__", ())]
-    return next(filter(None, map(quantity_of, parts)), None)
 
 
 class NotMeasurable(TwoalikeError):

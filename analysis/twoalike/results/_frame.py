@@ -2,8 +2,7 @@
 
 A measure is named by the keys that lead to it, such as ``odd_one_out.difference.accuracy``. What it
 is about in particular, such as a level of labels, a participant or a class, is its level. The unit
-and the meaning are those of :data:`MEASURES`, or of the measure's own declaration, and ``n`` counts
-what the figure was computed from.
+and the meaning are those of :data:`MEASURES`, and ``n`` counts what the figure was computed from.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, Field, model_validator
 
 from twoalike.calibration import MEASURES as CALIBRATION
-from twoalike.evaluation import CHOICE_MEASURES, Candidate, Count, Figures, Span, quantity_of
+from twoalike.evaluation import CHOICE_MEASURES, Candidate, Count, Figures, Span
 from twoalike.study import Content
 from twoalike.transfer import TransferMeasure
 
@@ -187,9 +186,9 @@ class _Place:
     unit: str = ""
     n: int | None = None
 
-    def inside(self, key: str, unit: str = "") -> "_Place":
+    def inside(self, key: str) -> "_Place":
         measure = self.measure if key in _PASSED_OVER else f"{self.measure}.{key}"
-        return replace(self, measure=measure, unit=unit)
+        return replace(self, measure=measure, unit="")
 
     def at(self, key: object) -> "_Place":
         return replace(self, level=f"{self.level}: {key}" if self.level else str(key))
@@ -266,7 +265,7 @@ class Rows:
             if name in _ABOUT or name == counted:
                 continue
             key = "" if name == "all" and "groups" in fields else name
-            here = at.inside(key, _unit(found, name))
+            here = at.inside(key)
             if isinstance(inner, Span) and isinstance(value, float):
                 self._row(replace(here, unit=at.unit), value, inner.low, inner.high)
             else:
@@ -314,13 +313,3 @@ def _fields(found: Any) -> dict[str, Any]:
     kind = type(found)
     names = kind.model_fields if isinstance(found, BaseModel) else kind.__dataclass_fields__
     return {name: getattr(found, name) for name in names}
-
-
-def _unit(found: Any, name: str) -> str:
-    if not isinstance(found, BaseModel):
-        return ""
-    declared = type(found).model_fields[name]
-    quantity = quantity_of(declared.annotation) or next(
-        filter(None, map(quantity_of, declared.metadata)), None
-    )
-    return quantity.unit if quantity else ""

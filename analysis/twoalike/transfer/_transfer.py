@@ -9,12 +9,10 @@ import numpy as np
 from twoalike.evaluation import (
     Candidate,
     Count,
-    Measured,
-    Number,
     Span,
     check_names,
 )
-from twoalike.study import MISSING, TwoalikeError, counted, folder_labels
+from twoalike.study import MISSING, Content, TwoalikeError, counted, folder_labels
 from twoalike.transfer._scores import ClassScores
 from twoalike.transfer._tasks import (
     MEASURES,
@@ -29,14 +27,14 @@ from twoalike.transfer._tasks import (
 _ABILITY = TransferSettings(shots=(1, 3), classifier="nearest-mean")
 
 
-class TransferEstimate(Measured):
+class TransferEstimate(Content):
     """A score, or a difference of two on the same images."""
 
-    value: Number
+    value: float
     """Mean over classes; of a drop under shift, negative where accuracy rises."""
-    low: Number | None = None
+    low: float | None = None
     """Lower end, over other classes."""
-    high: Number | None = None
+    high: float | None = None
     """Upper end, over other classes."""
     same_classes: Span | None
     """The interval over other images of the same classes."""
@@ -58,7 +56,7 @@ class TransferScore(TransferEstimate):
     """Difference to the first network; null for that one."""
 
 
-class TransferMeasure(Measured):
+class TransferMeasure(Content):
     """One measure of all networks."""
 
     measure: str
@@ -78,13 +76,13 @@ class TransferMeasure(Measured):
     """Classes that the score is a mean over."""
     left_out: tuple[str, ...] = ()
     """Classes with too few images."""
-    chance: Number
+    chance: float
     """What guessing scores."""
     models: tuple[TransferScore, ...]
     """Networks."""
 
 
-class Transfer(Measured):
+class Transfer(Content):
     """How networks' features serve other tasks than similarity."""
 
     images: Count
