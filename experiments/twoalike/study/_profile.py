@@ -4,7 +4,6 @@ Degrees of visual angle and late frames belong to a room and its screen, not to 
 profile lies in the person's configuration folder and is read by every session.
 """
 
-import json
 import os
 from math import radians, tan
 from pathlib import Path
@@ -14,7 +13,7 @@ from pydantic import Field
 
 from twoalike.study._errors import TwoalikeError
 from twoalike.study._outputs import atomic_path
-from twoalike.study._settings import Strict, load_toml
+from twoalike.study._settings import Strict, load_toml, render_toml
 
 PROFILE_VARIABLE = "TWOALIKE_SCREEN"
 """Environment variable that names another profile, for computers with several set-ups."""
@@ -121,12 +120,7 @@ def load_profile(path: Path | None = None) -> ScreenProfile:
 def save_profile(profile: ScreenProfile, path: Path | None = None) -> Path:
     """Write the profile, each value with its description, and return the path of the file."""
     target = path or profile_path()
-    lines = ["# The screen of this computer, for all studies. Made by: twoalike screen", ""]
-    for name, field in ScreenProfile.model_fields.items():
-        value = getattr(profile, name)
-        # Numbers, texts and lists of numbers look the same in JSON and in TOML, DEL excepted.
-        shown = json.dumps(value, ensure_ascii=False).replace("\x7f", r"\u007f")
-        lines.append(f"{name} = {shown}  # {field.description}")
+    heading = "The screen of this computer, for all studies. Made by: twoalike screen"
     with atomic_path(target) as temporary:
-        temporary.write_text("\n".join([*lines, ""]), encoding="utf-8")
+        temporary.write_text(render_toml(profile, heading), encoding="utf-8")
     return target

@@ -64,17 +64,10 @@ def make_frame(
 ) -> "pd.DataFrame":
     """Build and check a data frame from arrays, or from a frame with some of its columns.
 
-    Parameters
-    ----------
-    values
-        Values by column name; columns with a default, and those that may be missing, may be left
-        out. Items are ids, or integers that index ``objects``.
-    where
-        What to name in errors.
-    objects
-        All object ids, in the order to keep; may name objects that no row has. None: the list that
-        all columns of items share, or the numbers of objects from 0 where items are integers, or
-        else the ids in order of first appearance.
+    Columns with a default, and those that may be missing, may be left out. Items are ids, or
+    integers that index ``objects``: all ids, in the order to keep. By default, that is the list
+    that all columns of items share, or the numbers of objects from 0 where items are integers, or
+    else the ids in order of first appearance.
     """
     import pandas as pd
 
@@ -155,18 +148,10 @@ def _items(values: Any, objects: "pd.Index[str]", column: Column, where: object)
 def check_frame(
     frame: "pd.DataFrame", table: Table, where: object, objects: Sequence[str] | None = None
 ) -> "pd.DataFrame":
-    """Check a data frame and give its columns their types.
+    """Check a data frame and give its columns their types and order, its rows numbers from 0.
 
-    Parameters
-    ----------
-    objects
-        Object ids in the order to keep; None: the list that all columns of items share, or else
-        the order of first appearance.
-
-    Returns
-    -------
-    The columns of the table, in order, with rows numbered from 0; optional ones only where a row
-    has a value.
+    ``objects`` are ids in the order to keep; None: the list that all columns of items share, or
+    else the order of first appearance. Optional columns stay only where a row has a value.
     """
     check_columns(list(frame.columns), table, where)
     if not len(frame):
@@ -264,18 +249,9 @@ def _share_objects(
 def item_indices(
     frame: "pd.DataFrame", items: Sequence[str], ids: Sequence[str] | None = None
 ) -> tuple[Integers, tuple[str, ...]]:
-    """Objects of n rows as indices.
+    """Objects of n rows and k columns as indices into ids, shape (n, k), and the ids.
 
-    Parameters
-    ----------
-    items
-        The k columns of object ids.
-    ids
-        Objects to index into; the frame's own list by default.
-
-    Returns
-    -------
-    Indices, shape (n, k); the ids they point into.
+    ``ids`` are the objects to index into; the frame's own list by default.
     """
     import pandas as pd
 
@@ -324,21 +300,15 @@ def read_frame(path: str | Path, table: Table) -> "pd.DataFrame":
     provenance = parse_json_table(metadata.get(PROVENANCE, b"{}"), f"{path}: provenance")
     check_columns(content.column_names, table, path, provenance.get("kind"))
     content = content.select([name for name in table.names if name in content.column_names])
-    _check_flat(path, content.schema)
+    for field in content.schema:
+        if field.type.num_fields:  # lists, structs
+            raise TwoalikeError(
+                where=f"{path}: column {field.name!r}", expected="one value a row", found=field.type
+            )
     objects = _object_list(path, metadata.get(OBJECTS, b"null"))
     checked = check_frame(content.to_pandas(ignore_metadata=True), table, path, objects)
     checked.attrs["provenance"] = provenance
     return checked
-
-
-def _check_flat(path: str | Path, schema: Any) -> None:
-    import pyarrow as pa
-
-    for field in schema:
-        if pa.types.is_nested(field.type):
-            raise TwoalikeError(
-                where=f"{path}: column {field.name!r}", expected="one value a row", found=field.type
-            )
 
 
 def _object_list(path: str | Path, text: bytes) -> list[str] | None:
