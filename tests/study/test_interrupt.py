@@ -21,13 +21,10 @@ def test_an_interrupt_is_raised_when_asked_for() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_an_interrupt_nobody_asked_for_is_raised_at_the_end() -> None:
+def test_an_interrupt_is_raised_at_the_end_unless_another_error_comes_first() -> None:
+    before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt), held_interrupt():
         signal.raise_signal(signal.SIGINT)
-
-
-def test_other_errors_come_first_and_the_handler_returns() -> None:
-    before = signal.getsignal(signal.SIGINT)
     with pytest.raises(ValueError, match="of its own"), held_interrupt():
         signal.raise_signal(signal.SIGINT)
         raise ValueError("of its own")

@@ -72,12 +72,6 @@ def test_a_countdown_comes_before_every_trial_that_follows_a_page() -> None:
     assert list(names(begin(protocol(break_every=2), "ppmmmm"))) == expected
 
 
-def test_a_resumed_session_begins_with_a_countdown() -> None:
-    assert list(names(begin(protocol(), "mmm", n_done=1))) == (
-        ["resume", "instruction", "instruction", "ready", "trial", "trial", "end"]
-    )
-
-
 @pytest.mark.parametrize("limit_s", [30.0, 0.0])
 def test_a_break_ends_with_a_countdown_however_it_ends(limit_s: float) -> None:
     session = begin(protocol(break_every=1, break_limit_s=limit_s), "mm")
@@ -112,13 +106,6 @@ def test_a_trial_that_esc_interrupted_starts_again_after_a_countdown() -> None:
     _, items = answer(session, time)
     (result,) = [item for item in items if isinstance(item, TrialResult)]
     assert (result.flag, result.onset) == ("interrupted", time + 1)
-
-
-def test_a_page_that_esc_interrupted_comes_back_at_once() -> None:
-    session = begin(protocol(), "m")
-    feed(session, Shown(0.0), KeyPress(1.0, "escape"), KeyPress(2.0, "x"))
-    assert session.activity is not None
-    assert session.activity.name == "instruction"
 
 
 def test_the_countdown_after_esc_is_part_of_the_pause_of_an_arrangement() -> None:

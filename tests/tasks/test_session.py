@@ -92,20 +92,6 @@ def test_a_resumed_session_goes_on_in_step(n_done: int, expected: list[str]) -> 
     assert order(protocol(break_every=2), "ppmmmm", n_done) == expected
 
 
-def test_breaks_come_between_the_blocks_of_the_trial_list_or_after_a_number_of_trials() -> None:
-    blocks = (1, 2, 2, 3)
-    listed = [replace(t, block_index=n) for t, n in zip(trials("mmmm"), blocks, strict=True)]
-
-    def names(break_every: int) -> list[str]:
-        steps = triplet_script(protocol(break_every=break_every), LAYOUT, listed, opening())
-        return [step_name(step) for step in steps]
-
-    around = ["instruction", "instruction", "end"]
-    assert names(0) == [*around[:2], "1", "break", "2", "3", "break", "4", *around[2:]]
-    assert names(2) == [*around[:2], "1", "2", "break", "3", "4", *around[2:]]
-    assert names(3) == [*around[:2], "1", "2", "3", "4", *around[2:]]  # the last joins
-
-
 @pytest.mark.parametrize(
     ("n", "breaks"), [(11, []), (14, []), (15, [10]), (24, [10]), (25, [10, 20])]
 )
@@ -267,16 +253,6 @@ def test_blocks_chosen_during_the_session_wait_until_they_are_ready() -> None:
     kinds = [type(item) for item in items if isinstance(item, TrialResult | MoreShown)]
     # A block is recorded before its first trial.
     assert kinds == [TrialResult, MoreShown, TrialResult, MoreShown, TrialResult]
-
-
-def test_a_question_may_be_called_like_a_page() -> None:
-    """A question named end is not the end: stopping there does not complete a session."""
-    asked = {"questions": [{"id": "end", "text": "When?", "kind": "text"}]}
-    rules = OddOneOut.model_validate({"form": asked})
-    begun = Opening(consent=False, form=rules.form.questions, resumed=False)
-    session = Session(triplet_script(rules, LAYOUT, trials("m"), begun), rules.texts.stop)
-    feed(session, Shown(0.0), KeyPress(1.0, "escape"), KeyPress(2.0, "escape"))
-    assert session.end_reason == "stopped"
 
 
 # Any sequence of events.

@@ -11,25 +11,13 @@ import numpy as np
 import pytest
 
 from twoalike.record import Progress
-from twoalike.sitting._part import How, Part
+from twoalike.sitting._part import Part
 from twoalike.tasks import KeyPress, OddOneOut, Shown, Tick, Trial, View, lay_out, write_tones
 from twoalike.tasks._listening import RIGHT_TONE, WRONG_TONE
 from twoalike.tasks.odd_one_out import TripletActivity
 
 TRIAL = Trial(1, 1, "practice", "t", ("a", "b", "c"), ("left", "middle", "right"), expected=3)
 TONES = OddOneOut.model_validate({"practice": {"tones": True}, "timing": {"fixation_s": 0}})
-HOW = How(
-    simulated=False,
-    resume=False,
-    elsewhere=False,
-    allow_problems=False,
-    window=True,
-    windowed=False,
-    virtual_display=False,
-    speed=None,
-    panel=False,
-    show=print,
-)
 
 
 def heard(protocol: OddOneOut, key: str) -> list[str | None]:
@@ -69,6 +57,7 @@ def test_a_speaker_gets_the_tones(monkeypatch: pytest.MonkeyPatch) -> None:
     with ExitStack() as stack:
         for protocol, opened in ((OddOneOut(), None), (TONES, "speaker")):
             prepared: Any = SimpleNamespace(protocol=protocol)
-            part = Part(prepared=prepared, progress=Progress(), sounds={}, how=HOW)
+            person: Any = SimpleNamespace(simulated=False)
+            part = Part(prepared=prepared, progress=Progress(), sounds={}, how=person)
             assert part._open_speaker(stack) == opened
     assert given == {RIGHT_TONE: True, WRONG_TONE: True}

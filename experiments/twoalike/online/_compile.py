@@ -85,7 +85,7 @@ def prepare_person(
         none = Opening(consent=False, form=(), resumed=False)
         protocol = for_browser(one.protocol)
         plan = replace(one.plan, protocol=protocol.model_dump(mode="json"))
-        opening = none if found else one.first_opening()
+        opening = none if found else one.opening()
         found.append(replace(one, protocol=protocol, plan=plan, settled=opening))
     found[0].check_consent(Progress())
     return found

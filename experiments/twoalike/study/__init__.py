@@ -20,7 +20,6 @@ from twoalike.study._lists import LevelShares as LevelShares
 from twoalike.study._lists import MostAlikePairConfig as MostAlikePairConfig
 from twoalike.study._lists import OddOneOfManyConfig as OddOneOfManyConfig
 from twoalike.study._lists import PairRatingConfig as PairRatingConfig
-from twoalike.study._outputs import Access as Access
 from twoalike.study._outputs import atomic_directory as atomic_directory
 from twoalike.study._outputs import atomic_path as atomic_path
 from twoalike.study._outputs import check_output as check_output
@@ -63,7 +62,6 @@ from twoalike.study._reading import Integers as Integers
 from twoalike.study._reading import array_bytes as array_bytes
 from twoalike.study._reading import array_header as array_header
 from twoalike.study._reading import check_hdf5 as check_hdf5
-from twoalike.study._reading import check_unfolded as check_unfolded
 from twoalike.study._reading import load_arrays as load_arrays
 from twoalike.study._reading import load_mat as load_mat
 from twoalike.study._reading import load_parquet as load_parquet

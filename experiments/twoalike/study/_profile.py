@@ -17,7 +17,6 @@ from twoalike.study._settings import Strict, load_toml, render_toml
 
 PROFILE_VARIABLE = "TWOALIKE_SCREEN"
 """Environment variable that names another profile, for computers with several set-ups."""
-_MEASURE = "Measure the screen with: twoalike screen"
 
 
 class ScreenProfile(Strict):
@@ -69,31 +68,20 @@ class ScreenProfile(Strict):
         """Whether sizes in degrees of visual angle can be shown."""
         return self.width_m > 0 and self.distance_m > 0
 
-    def pixels_per_metre(self, full_width_px: int) -> float:
-        """Pixels per metre at the present resolution.
-
-        ``full_width_px`` is the width of the whole screen, also where the window is smaller.
-        """
-        if not self.width_m:
-            raise TwoalikeError(
-                f"the width of the screen is not known, so sizes cannot be exact. {_MEASURE}"
-            )
-        return full_width_px / self.width_m
-
     def pixels(self, degrees: float, full_width_px: int) -> float:
         """Pixels across an object of so many degrees of visual angle in the middle of the screen.
 
         Its size is 2 d tan(angle / 2) at distance d; the usual "pixels in one degree, times
-        degrees" is 0.4 % too small at 12 degrees.
+        degrees" is 0.4 % too small at 12 degrees. ``full_width_px`` is the width of the whole
+        screen, also where the window is smaller.
         """
         if not self.measured:
             raise TwoalikeError(
                 "sizes in degrees need the screen's width and the distance of the eyes, which "
-                f"are not known on this computer. {_MEASURE}"
+                "are not known on this computer. Measure the screen with: twoalike screen"
             )
-        return (
-            2 * self.distance_m * tan(radians(degrees) / 2) * self.pixels_per_metre(full_width_px)
-        )
+        metres = 2 * self.distance_m * tan(radians(degrees) / 2)
+        return metres * full_width_px / self.width_m
 
 
 def profile_path() -> Path:

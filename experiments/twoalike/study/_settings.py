@@ -313,10 +313,9 @@ def describe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         values = old.get(key), new.get(key)
         if values[0] != values[1]:
             start = 0  # characters of two long texts that agree
-            if texts := [value for value in values if isinstance(value, str)][1:]:
-                start = max(
-                    0, len(os.path.commonprefix([values[0], *texts])) - _LONGEST_CHANGE // 3
-                )
+            if all(isinstance(value, str) for value in values):
+                same = os.path.commonprefix([str(value) for value in values])
+                start = max(0, len(same) - _LONGEST_CHANGE // 3)
             was, is_now = (_changed_value(value, start) for value in values)
             changes.append(f"{key} was {was}, is {is_now}")
     more = len(changes) - _MOST_CHANGES

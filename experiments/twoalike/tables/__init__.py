@@ -6,7 +6,6 @@ across columns. From it come the tab-separated file with its BIDS sidecar (:func
 :func:`read_frame`), errors that name row and column, and the table of the reference page.
 """
 
-from twoalike.tables._frame import check_columns as check_columns
 from twoalike.tables._frame import check_frame as check_frame
 from twoalike.tables._frame import item_indices as item_indices
 from twoalike.tables._frame import make_frame as make_frame
@@ -17,7 +16,6 @@ from twoalike.tables._table import BY_CONDITION as BY_CONDITION
 from twoalike.tables._table import CHOICE_COLUMNS as CHOICE_COLUMNS
 from twoalike.tables._table import FREE_SORTING as FREE_SORTING
 from twoalike.tables._table import JUDGED as JUDGED
-from twoalike.tables._table import LABELS as LABELS
 from twoalike.tables._table import LEVELS as LEVELS
 from twoalike.tables._table import MANY_PLACES as MANY_PLACES
 from twoalike.tables._table import MANY_STIMULI as MANY_STIMULI

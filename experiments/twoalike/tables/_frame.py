@@ -71,30 +71,25 @@ def make_frame(
     """
     import pandas as pd
 
-    given = {str(name): column for name, column in values.items()}
-    given |= {item: _places(given[item]) for item in table.items if item in given}
+    given = {str(name): getattr(column, "array", column) for name, column in values.items()}
     needed = [one.name for one in table.columns if one.default is None and not one.missing]
     missing = [name for name in needed if name not in given]
-    n = len(given[needed[0]]) if not missing else 0
-    if missing or not n:
+    if missing or not len(given[needed[0]]):
         raise TwoalikeError(
             where=where,
             expected=f"a table with the columns {', '.join(needed)}",
             found=f"no column {missing[0]!r}" if missing else "no row",
         )
-    if objects is None:
-        objects = _own_objects([given[item] for item in table.items if item in given])
-    ids = None if objects is None else pd.Index(list(objects), dtype=object)
-    columns = {
-        column.name: _left_out(column, n)
-        if column.name not in given
-        else _items(given[column.name], ids, column, where)
-        if column.name in table.items and ids is not None
-        else getattr(given[column.name], "array", given[column.name])
-        for column in table.columns
-        if column.name in given or not column.optional
-    }
-    return check_frame(pd.DataFrame(columns), table, where, objects)
+    items = {item: np.asarray(_places(given[item])) for item in table.items if item in given}
+    numbers = {item: places for item, places in items.items() if places.dtype.kind in "iu"}
+    if objects is None and len(numbers) == len(items):
+        n_objects = 1 + max(int(places.max()) for places in numbers.values())
+        objects = [str(number) for number in range(n_objects)]
+    if objects is not None:
+        ids = pd.Index(list(objects), dtype=object)
+        given |= {item: _items(it, ids, table[item], where) for item, it in numbers.items()}
+    frame = pd.DataFrame({name: given[name] for name in table.names if name in given})
+    return _typed(frame, table, where, objects)
 
 
 def _places(values: Any) -> Any:
@@ -105,14 +100,6 @@ def _places(values: Any) -> Any:
     missing = np.isnan(array)
     whole = np.where(missing, -1, array)
     return whole.astype(np.int64) if (whole == np.floor(whole)).all() else values
-
-
-def _own_objects(items: Sequence[Any]) -> list[str] | None:
-    """Numbers of objects from 0, as ids, if all columns of items are integers; else None."""
-    arrays = [np.asarray(column) for column in items]
-    if not all(array.dtype.kind in "iu" for array in arrays):
-        return None
-    return [str(number) for number in range(max(int(array.max()) for array in arrays) + 1)]
 
 
 def _left_out(column: Column, n: int) -> Any:
@@ -126,23 +113,18 @@ def _left_out(column: Column, n: int) -> Any:
     return pd.Categorical.from_codes(np.full(n, code, np.int8), pd.Index(levels, dtype=object))
 
 
-def _items(values: Any, objects: "pd.Index[str]", column: Column, where: object) -> Any:
-    """Object ids as categories, from ids or places in ``objects``; -1 is a missing place."""
+def _items(places: Integers, objects: "pd.Index[str]", column: Column, where: object) -> Any:
+    """Object ids as categories, from places in ``objects``; -1 is a missing place."""
     import pandas as pd
 
-    array = np.asarray(values)
-    numbers = array.dtype.kind in "iu"
-    codes = array if numbers else objects.get_indexer(pd.Index(values))
-    wrong = (codes < 0) | (codes >= len(objects))
-    if column.missing:
-        wrong &= (array != -1) if numbers else pd.Series(array).notna().to_numpy()
-    bad = np.flatnonzero(wrong)
-    if len(bad):
+    wrong = (places < (-1 if column.missing else 0)) | (places >= len(objects))
+    if wrong.any():
+        row = int(wrong.argmax())
         raise TwoalikeError(
-            f"{str(array[bad[0]])!r} is not one of the {len(objects)} objects",
-            where=f"{where}, row {bad[0] + 1}, column {column.name!r}",
+            f"{str(places[row])!r} is not one of the {len(objects)} objects",
+            where=f"{where}, row {row + 1}, column {column.name!r}",
         )
-    return pd.Categorical.from_codes(codes, objects)
+    return pd.Categorical.from_codes(places, objects)
 
 
 def check_frame(
@@ -156,16 +138,22 @@ def check_frame(
     check_columns(list(frame.columns), table, where)
     if not len(frame):
         raise TwoalikeError(where=where, expected=table.rows, found="an empty table")
+    return _typed(frame, table, where, objects)
+
+
+def _typed(
+    frame: "pd.DataFrame", table: Table, where: object, objects: Sequence[str] | None
+) -> "pd.DataFrame":
     frame = frame[[name for name in table.names if name in frame]].reset_index(drop=True)
     absent = [one.name for one in table.columns if one.optional and one.name in frame]
     frame = frame.drop(columns=[name for name in absent if frame[name].isna().all()])
     for column in table.columns:
-        if column.name not in frame:
-            if column.optional:
-                continue
+        if column.name not in frame and not column.optional:
             frame[column.name] = _left_out(column, len(frame))
-        typed = _categories if column.dtype == "category" else _numbers
-        frame[column.name] = typed(frame[column.name], column, where)
+        if column.name in frame:
+            typed = _categories if column.dtype == "category" else _numbers
+            frame[column.name] = typed(frame[column.name], column, where)
+    frame = frame[[name for name in table.names if name in frame]]
     _share_objects(frame, table, objects, where)
     if (broken := table.broken_rule(frame)) is not None:
         raise broken.error(where)

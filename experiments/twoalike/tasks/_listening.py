@@ -9,7 +9,7 @@ needs no device.
 
 import wave
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from twoalike.tasks._activity import (
     Note,
     Nudge,
     Piles,
+    Placed,
     Playing,
     PointerMove,
     PointerPress,
@@ -36,42 +37,21 @@ from twoalike.tasks._activity import (
     Sounding,
 )
 from twoalike.tasks._protocol import Moment, Protocol
-from twoalike.tasks._session import Script, moment_of
+from twoalike.tasks._session import Script, each_step, moment_of
 
 SOUND_PLAYED = "sound_played"
 """Event of the log: a sound was played, to its end or not."""
 
 
-@dataclass(frozen=True)
-class Tile:
-    """Where an object is on the screen: centre and side of its square, pixels, y up."""
-
-    name: str
-    x: float
-    y: float
-    side: float
-    held: bool = False
-    """Whether a participant holds it."""
-
-    def holds(self, x: float, y: float) -> bool:
-        """Whether a point is on it."""
-        return max(abs(x - self.x), abs(y - self.y)) <= self.side / 2
-
-
-def tiles_of(scene: Scene, layout: Any) -> tuple[Tile, ...]:
+def _shown_for_answers(scene: Scene, layout: Any) -> tuple[Placed, ...]:
     """Objects that a scene shows for an answer, the topmost first; none in other scenes."""
     match scene:
         case ImageRow(images=images) | Rating(images=images) if scene.prompt:
-            shown = zip(images, layout.centres, strict=True)
-            return tuple(
-                Tile(name, x, y, layout.image) for name, (x, y) in shown if name is not None
-            )
+            places = zip(images, layout.centres, strict=True)
+            return tuple(Placed(name, x, y, layout.image) for name, (x, y) in places if name)
         # Also while one is shown large: keys still answer.
         case Arena(images=images) | Piles(images=images):
-            return tuple(
-                Tile(one.stimulus, one.x, one.y, one.size, held=one.rim == "held")
-                for one in reversed(images)
-            )
+            return tuple(reversed(images))
         case _:
             return ()
 
@@ -93,17 +73,17 @@ class Listening:
         self.heard: set[str] = set()
 
     @property
-    def tiles(self) -> tuple[Tile, ...]:
+    def tiles(self) -> tuple[Placed, ...]:
         """Sounds that are shown now, the topmost first."""
-        shown = tiles_of(self.trial.scene, getattr(self.trial, "layout", None))
-        return tuple(tile for tile in shown if tile.name in self._lengths)
+        shown = _shown_for_answers(self.trial.scene, getattr(self.trial, "layout", None))
+        return tuple(tile for tile in shown if tile.stimulus in self._lengths)
 
     @property
-    def to_hear(self) -> tuple[Tile, ...]:
+    def to_hear(self) -> tuple[Placed, ...]:
         """Sounds that must still be heard before an answer counts."""
         if not self._protocol.sounds.heard:
             return ()
-        return tuple(tile for tile in self.tiles if tile.name not in self.heard)
+        return tuple(tile for tile in self.tiles if tile.stimulus not in self.heard)
 
     @property
     def finished(self) -> bool:
@@ -173,23 +153,21 @@ class Listening:
         return [*items, *self.trial.restart(time)]
 
     @property
-    def _side_by_side(self) -> bool:
-        return isinstance(self.trial.scene, ImageRow | Rating)
-
-    @property
     def _held(self) -> str | None:
-        return next((tile.name for tile in self.tiles if tile.held), None)
+        return next((tile.stimulus for tile in self.tiles if tile.rim == "held"), None)
 
     def _plays(self, event: Event, items: list[Item]) -> bool:
         """Start a sound; return whether the event meant nothing else."""
         settings, tiles = self._protocol.sounds, self.tiles
         match event:
             # In an arena, where places change, the keys that take an object play it.
-            case KeyPress(time=time, key=key) if key in settings.keys and self._side_by_side:
+            case KeyPress(time=time, key=key) if key in settings.keys and isinstance(
+                self.trial.scene, ImageRow | Rating
+            ):
                 by_place = sorted(tiles, key=lambda tile: (-tile.y, tile.x))
                 place = settings.keys.index(key)
                 if place < len(by_place):
-                    self._play(by_place[place].name, time, "keyboard", items)
+                    self._play(by_place[place].stimulus, time, "keyboard", items)
                 return True
             case PointerMove(time=time, x=x, y=y):
                 self._point(time, _at(tiles, x, y), items)
@@ -260,8 +238,9 @@ class Listening:
         items.append(Note(SOUND_PLAYED, time, detail))
 
 
-def _at(tiles: Sequence[Tile], x: float, y: float) -> str | None:
-    return next((tile.name for tile in tiles if tile.holds(x, y)), None)
+def _at(tiles: Sequence[Placed], x: float, y: float) -> str | None:
+    hit = (one for one in tiles if max(abs(x - one.x), abs(y - one.y)) <= one.size / 2)
+    return next((one.stimulus for one in hit), None)
 
 
 def _names_in(keys: object) -> Iterator[str]:
@@ -296,16 +275,13 @@ def with_sounds(script: Script, protocol: Protocol, lengths: Mapping[str, float]
 
     ``lengths``: duration of each sound in s, by object id.
     """
-    try:
-        while True:
-            step = next(script)
-            if isinstance(step, Activity) and step.name == Listening.name:
-                step = Listening(step, protocol, lengths)
-            yield step
-    except StopIteration as end:
-        return str(end.value)
-    finally:
-        script.close()
+
+    def listening(step: Activity | Item) -> list[Activity | Item]:
+        if isinstance(step, Activity) and step.name == Listening.name:
+            return [Listening(step, protocol, lengths)]
+        return [step]
+
+    return each_step(script, listening)
 
 
 RIGHT_TONE, WRONG_TONE = "tone/right", "tone/wrong"
