@@ -120,20 +120,19 @@ def check_parts(study: Study) -> list[str]:
     """
     config, faults = study.config, []
     known = {name for task in task_names() for name in (task, find_task(task).label)}
-    conditions = [(f"conditions, {one.name},", one) for one in config.conditions]
-    named = [(f"groups.protocols.{name}", files) for name, files in config.groups.protocols.items()]
-    named += [(f"{where} protocols", one.protocols) for where, one in conditions]
-    for where, files in named:
-        for name, file in files.items():
-            if name in known and not (study.root / file).is_file():
-                faults.append(f"{where}.{name}: expected a file in the study, found no {file}")
-    tasks = [(where, name) for where, files in named for name in files]
-    tasks += [(f"{where} tasks", name) for where, one in conditions for name in one.tasks]
-    tasks += [("sitting.tasks", name) for name in config.sitting.tasks]
-    listed = ", ".join(task_names())
-    for where, name in tasks:
+    files = {f"groups.protocols.{name}": of for name, of in config.groups.protocols.items()}
+    tasks = {"sitting.tasks": config.sitting.tasks}
+    for one in config.conditions:
+        files[f"conditions, {one.name}, protocols"] = one.protocols
+        tasks[f"conditions, {one.name}, tasks"] = one.tasks
+    named = [(where, name, file) for where, of in files.items() for name, file in of.items()]
+    named += [(where, name, "") for where, names in tasks.items() for name in names]
+    for where, name, file in named:
         if name not in known:
+            listed = ", ".join(task_names())
             faults.append(f"{where}: expected one of the tasks {listed}, found {name!r}")
+        elif file and not (study.root / file).is_file():
+            faults.append(f"{where}.{name}: expected a file in the study, found no {file}")
     return [f"{study.root / 'study.toml'}: {fault}" for fault in faults]
 
 
