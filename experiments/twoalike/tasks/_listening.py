@@ -69,6 +69,7 @@ class Listening:
         self._protocol, self._lengths = protocol, lengths
         self._pointed: str | None = None
         self._index: object = None
+        self._items: list[Item] = []
         self.playing: Playing | None = None
         self.heard: set[str] = set()
 
@@ -125,18 +126,24 @@ class Listening:
                 return scene
 
     def handle(self, event: Event) -> Sequence[Item]:
-        items = self._end(event.time)
-        if not self._plays(event, items) and not self._too_early(event):
+        if self.playing is not None and event.time >= self.playing.until:
+            self.heard.add(self.playing.name)
+            self._stop(self.playing.until)
+        if not self._plays(event) and not self._too_early(event):
             before = self._held
             for item in self.trial.handle(event):
-                items.append(item)
+                self._items.append(item)
                 if isinstance(item, Note) and item.event == TRIAL_SHOWN:
                     self._index = item.detail["trial_index"]
             taken = self._held
             if isinstance(event, KeyPress) and taken is not None and taken != before:
-                self._play(taken, event.time, "keyboard", items)
-        if not self.tiles or any(isinstance(item, Result) for item in items):
-            self._stop(event.time, items)
+                self._play(taken, event.time, "keyboard")
+        if not self.tiles or any(isinstance(item, Result) for item in self._items):
+            self._stop(event.time)
+        return self._flush()
+
+    def _flush(self) -> list[Item]:
+        items, self._items = self._items, []
         return items
 
     @property
@@ -146,17 +153,16 @@ class Listening:
         return self.playing
 
     def restart(self, time: float) -> Sequence[Item]:
-        items: list[Item] = []
         if self.playing is not None:  # Esc has cut it off, at a time that is not known here
-            self._note(self.playing, time, None, items)
+            self._note(self.playing, time, None)
         self.playing = self._pointed = None
-        return [*items, *self.trial.restart(time)]
+        return [*self._flush(), *self.trial.restart(time)]
 
     @property
     def _held(self) -> str | None:
         return next((tile.stimulus for tile in self.tiles if tile.rim == "held"), None)
 
-    def _plays(self, event: Event, items: list[Item]) -> bool:
+    def _plays(self, event: Event) -> bool:
         """Start a sound; return whether the event meant nothing else."""
         settings, tiles = self._protocol.sounds, self.tiles
         match event:
@@ -167,24 +173,24 @@ class Listening:
                 by_place = sorted(tiles, key=lambda tile: (-tile.y, tile.x))
                 place = settings.keys.index(key)
                 if place < len(by_place):
-                    self._play(by_place[place].stimulus, time, "keyboard", items)
+                    self._play(by_place[place].stimulus, time, "keyboard")
                 return True
             case PointerMove(time=time, x=x, y=y):
-                self._point(time, _at(tiles, x, y), items)
+                self._point(time, _at(tiles, x, y))
             case PointerPress(time=time, x=x, y=y, button="left"):
                 name = _at(tiles, x, y)
                 if name is not None and self.to_hear and not self._runs(name):
                     by = "touch" if self._protocol.screen.touch else "mouse"
-                    self._play(name, time, by, items)
+                    self._play(name, time, by)
                     self._pointed = name
         return False
 
-    def _point(self, time: float, name: str | None, items: list[Item]) -> None:
+    def _point(self, time: float, name: str | None) -> None:
         """Play what the pointer has come to; while a sound is carried no other."""
         if self._held or not self._protocol.sounds.hover or self._protocol.screen.touch:
             return
         if name is not None and name != self._pointed:
-            self._play(name, time, "mouse", items)
+            self._play(name, time, "mouse")
         self._pointed = name
 
     def _too_early(self, event: Event) -> bool:
@@ -207,25 +213,16 @@ class Listening:
     def _runs(self, name: str) -> bool:
         return self.playing is not None and self.playing.name == name
 
-    def _play(self, name: str, time: float, by: str, items: list[Item]) -> None:
-        self._stop(time, items)
+    def _play(self, name: str, time: float, by: str) -> None:
+        self._stop(time)
         self.playing = Playing(name, time, time + self._lengths[name], by)
 
-    def _end(self, time: float) -> list[Item]:
-        items: list[Item] = []
-        if self.playing is not None and time >= self.playing.until:
-            self.heard.add(self.playing.name)
-            self._stop(self.playing.until, items)
-        return items
-
-    def _stop(self, time: float, items: list[Item]) -> None:
+    def _stop(self, time: float) -> None:
         playing, self.playing = self.playing, None
         if playing is not None:
-            self._note(playing, time, time - playing.since, items)
+            self._note(playing, time, time - playing.since)
 
-    def _note(
-        self, playing: Playing, time: float, played_s: float | None, items: list[Item]
-    ) -> None:
+    def _note(self, playing: Playing, time: float, played_s: float | None) -> None:
         """Note a sound that was played, and for how long; None where that is not known."""
         detail = {
             "trial_index": self._index,
@@ -235,7 +232,7 @@ class Listening:
             "played_s": None if played_s is None else round(played_s, 4),
             "to_end": played_s is not None and time >= playing.until,
         }
-        items.append(Note(SOUND_PLAYED, time, detail))
+        self._items.append(Note(SOUND_PLAYED, time, detail))
 
 
 def _at(tiles: Sequence[Placed], x: float, y: float) -> str | None:

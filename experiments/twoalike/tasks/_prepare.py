@@ -421,12 +421,7 @@ def as_asked(question: Question) -> AskedQuestion:
 
 def as_text(table: pd.DataFrame) -> pd.DataFrame:
     """Convert a table to strings, as reading its file gives them."""
-    found = {}
-    for name in table.columns:
-        cells = table[name].to_numpy(dtype=object)
-        pairs = zip(cells.tolist(), pd.isna(cells).tolist(), strict=True)
-        found[name] = [MISSING if missing else str(cell) for cell, missing in pairs]
-    return pd.DataFrame(found, index=table.index, dtype="str")
+    return table.astype(object).where(table.notna(), MISSING).astype("str")
 
 
 def _check_objects(

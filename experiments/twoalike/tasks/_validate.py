@@ -238,12 +238,11 @@ def _check_screens(study: Study) -> tuple[list[str], list[str]]:
                 where = protocol_place(one.sitting.study, one.plan.name.task)
                 if any(profile.size_px) and (why := _misfit(one, View(profile.size_px, profile))):
                     problems[where] = f"{where}: {why}"
-                found = {size: _misfit(one, View(size, profile)) for size in SCREENS}
-                if sizes := [f"{size[0]} x {size[1]}" for size, why in found.items() if why]:
-                    why = next(filter(None, found.values()))
-                    remarks[where] = (
-                        f"{where}: does not fit screens of {', '.join(sizes)} px: {why}"
-                    )
+                found = {s: why for s in SCREENS if (why := _misfit(one, View(s, profile)))}
+                if found:
+                    sizes = ", ".join(f"{width} x {height}" for width, height in found)
+                    why = next(iter(found.values()))
+                    remarks[where] = f"{where}: does not fit screens of {sizes} px: {why}"
     return [*problems.values()], [*remarks.values()]
 
 
