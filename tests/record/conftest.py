@@ -36,8 +36,8 @@ from twoalike.tasks import (
     prepare_session,
     run_session,
 )
-from twoalike.tasks.odd_one_out import TrialResult
-from twoalike.tasks.odd_one_out._session import PreparedTriplets
+from twoalike.tasks.choosing import TrialResult
+from twoalike.tasks.choosing._session import PreparedTriplets
 
 
 def print_error(line: str) -> None:

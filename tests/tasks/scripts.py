@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from twoalike.tasks import Frame, Opening, Trial, listed_script
-from twoalike.tasks.odd_one_out import Choosing, TripletActivity, answer_keys
+from twoalike.tasks.choosing import Choosing, TripletActivity, answer_keys
 from twoalike.tasks.screens import Layout
 
 

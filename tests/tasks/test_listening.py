@@ -39,9 +39,9 @@ from twoalike.tasks import (
     validate_study,
 )
 from twoalike.tasks._duration import listening_duration
+from twoalike.tasks.choosing import TripletActivity
 from twoalike.tasks.multi_arrangement import ArrangementTrial, Seating, lay_out_arena
 from twoalike.tasks.multi_arrangement._arranging import ArrangementActivity
-from twoalike.tasks.odd_one_out import TripletActivity
 
 LENGTHS = {"a": 1.0, "b": 2.0, "c": 0.5}
 RULES = OddOneOut.model_validate({"timing": {"fixation_s": 0}})

@@ -28,7 +28,7 @@ from twoalike.tasks import (
     lay_out,
     run_session,
 )
-from twoalike.tasks.odd_one_out import TrialResult, TripletHands
+from twoalike.tasks.choosing import TrialResult, TripletHands
 
 IDS = ("a", "b", "c")
 TRIAL_MARKS = ["image_onset", "response", "trial_end"]

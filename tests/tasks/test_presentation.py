@@ -37,7 +37,7 @@ from twoalike.tasks import (
     run_session,
 )
 from twoalike.tasks._presentation import GivenMasks, PresentationTiming
-from twoalike.tasks.odd_one_out import (
+from twoalike.tasks.choosing import (
     Choosing,
     TrialResult,
     TripletActivity,

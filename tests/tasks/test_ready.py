@@ -29,13 +29,13 @@ from twoalike.tasks import (
     Tick,
     getting_ready,
 )
+from twoalike.tasks.choosing import TrialResult
 from twoalike.tasks.multi_arrangement import (
     ArrangementActivity,
     ArrangementTrial,
     Seating,
     lay_out_arena,
 )
-from twoalike.tasks.odd_one_out import TrialResult
 
 
 def begin(rules: OddOneOut, kinds: str, n_done: int = 0) -> Session:

@@ -39,7 +39,7 @@ from twoalike.tasks import (
     VirtualClock,
     lay_out,
 )
-from twoalike.tasks.odd_one_out import TrialResult, TripletActivity, TripletHands
+from twoalike.tasks.choosing import TrialResult, TripletActivity, TripletHands
 
 PLACES = ("left", "middle", "right")
 

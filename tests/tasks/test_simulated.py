@@ -33,7 +33,7 @@ from twoalike.tasks import (
     run_session,
 )
 from twoalike.tasks._listed import PILOT_TRIALS
-from twoalike.tasks.odd_one_out import PreparedTriplets, TrialResult, TripletHands
+from twoalike.tasks.choosing import PreparedTriplets, TrialResult, TripletHands
 
 IDS = tuple("abcdef")
 

@@ -14,7 +14,7 @@ from twoalike.record import Progress
 from twoalike.sitting._part import How, Part
 from twoalike.tasks import KeyPress, OddOneOut, Shown, Tick, Trial, View, lay_out, write_tones
 from twoalike.tasks._listening import RIGHT_TONE, WRONG_TONE
-from twoalike.tasks.odd_one_out import TripletActivity
+from twoalike.tasks.choosing import TripletActivity
 
 TRIAL = Trial(1, 1, "practice", "t", ("a", "b", "c"), ("left", "middle", "right"), expected=3)
 TONES = OddOneOut.model_validate({"practice": {"tones": True}, "timing": {"fixation_s": 0}})

@@ -23,7 +23,7 @@ from twoalike.tasks._listening import feedback_tone
 from twoalike.tasks._presentation import Kind, Presentation, Step, frame_counts, presentation_steps
 from twoalike.tasks._protocol import Moment
 from twoalike.tasks._trial import ListedResult, Phase, Trial, TrialActivity
-from twoalike.tasks.odd_one_out._protocol import Choosing
+from twoalike.tasks.choosing._protocol import Choosing
 from twoalike.tasks.screens import Layout
 
 

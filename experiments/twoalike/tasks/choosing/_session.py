@@ -14,8 +14,8 @@ from twoalike.tasks._duration import BETWEEN, Duration, paced
 from twoalike.tasks._listed import PreparedTrials
 from twoalike.tasks._simulated import SeededHands, read_on
 from twoalike.tasks._trial import Trial
-from twoalike.tasks.odd_one_out._choosing import TripletActivity
-from twoalike.tasks.odd_one_out._protocol import Choosing, answer_keys
+from twoalike.tasks.choosing._choosing import TripletActivity
+from twoalike.tasks.choosing._protocol import Choosing, answer_keys
 from twoalike.tasks.screens import Frame, GridProtocol, Layout, Room, View, lay_out, widest
 
 MEDIAN_S = {"coarse": 3.31, "fine": 3.07, "boundary": 2.04}
