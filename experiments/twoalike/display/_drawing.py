@@ -44,6 +44,7 @@ from twoalike.tasks.free_sorting import NAME_LINES
 from twoalike.tasks.lettering import label_size, tail
 from twoalike.tasks.multi_arrangement import PlacedImages, arena_lines
 from twoalike.tasks.pair_rating import lay_out_rating
+from twoalike.tasks.screens import Pad
 
 
 class RatingPainter:
@@ -366,15 +367,15 @@ class Painter:
         canvas = self._canvas
         layout = lay_out_page(page, canvas.frame)
         self._draw_part(layout, page.part)
-        step = layout.image_side + canvas.frame.text
+        images = layout.below["images"]
         for number, name in enumerate(page.images):
-            x = (number - (len(page.images) - 1) / 2) * step
-            canvas.image(name, layout.image_side, x, layout.images_y)
+            x = (number - (len(page.images) - 1) / 2) * (images.height + canvas.frame.text)
+            canvas.image(name, round(images.height), x, images.y)
         if page.progress is not None:
             done, total = page.progress
-            canvas.bar(done / total, layout.bar_y)
-        canvas.label(page.caption, 0, layout.caption_y)
-        canvas.label(page.footer, 0, layout.footer_y)
+            canvas.bar(done / total, layout.below["bar"].y)
+        canvas.label(page.caption, 0, layout.below["caption"].y)
+        canvas.label(page.footer, 0, layout.below["footer"].y)
         if layout.last:
             self._button(_ARROWS[not layout.rtl], layout.forward)
 
@@ -398,20 +399,22 @@ class Painter:
     def _draw_question(self, ask: Ask) -> None:
         canvas = self._canvas
         layout = lay_out_question(ask, canvas.frame)
+        below = layout.below
         self._draw_part(layout, ask.part)
         if ask.part < layout.last:
-            canvas.label(ask.turn, 0, layout.footer_y)
+            canvas.label(ask.turn, 0, below["footer"].y)
             self._button(_ARROWS[not layout.rtl], layout.forward)
             return
         self._draw_options(option_labels(ask.options, ask.marked), layout)
-        if layout.confirm is not None:
-            self._button(ask.confirm, layout.confirm)
+        if ask.confirm:
+            self._button(ask.confirm, below["confirm"])
         if layout.pad is not None:
-            self._draw_writing(ask, layout)
-        elif ask.entry is not None and layout.entry is not None:
-            self._draw_entry(ask.entry, layout.entry)
-        canvas.label(ask.remark, 0, layout.remark_y)
-        canvas.label(ask.footer, 0, layout.footer_y)
+            self._draw_writing(ask, below["entry"], layout.pad)
+        elif ask.entry is not None:
+            self._draw_entry(ask.entry, below["entry"])
+        if ask.remark:
+            canvas.label(ask.remark, 0, below["remark"].y)
+        canvas.label(ask.footer, 0, below["footer"].y)
 
     def _draw_options(self, labels: Sequence[str], layout: TextLayout) -> None:
         canvas, text = self._canvas, self._canvas.frame.text
@@ -425,11 +428,9 @@ class Painter:
             x = box.x + indent if layout.rtl else box.x - indent
             canvas.label(label, x, box.y, width=box.width - text)
 
-    def _draw_writing(self, ask: Ask, layout: TextLayout) -> None:
+    def _draw_writing(self, ask: Ask, box: Box, pad: Pad) -> None:
         """Draw the lines of a long answer that are shown, the caret, and how far down they are."""
-        canvas, box, pad, text = self._canvas, layout.entry, layout.pad, ask.entry or ""
-        assert box is not None
-        assert pad is not None
+        canvas, text = self._canvas, ask.entry or ""
         self._draw_box(box, canvas.screen.accent)
         step, rtl = LINE * pad.height, right_to_left(text)
         edge = (1 if rtl else -1) * pad.width / 2

@@ -270,7 +270,8 @@ class QuestionActivity(_BesideTrials):
         self._writing, self._marked = Writing(), frozenset[int]()
         self.minimum_s, self.page_s = minimum_s, page_s
         layout = lay_out_question(self._ask(0), frame)
-        self._boxes, self._confirm, self._pad = layout.options, layout.confirm, layout.pad
+        self._boxes, self._confirm = layout.options, layout.below.get("confirm")
+        self._pad = layout.pad
         self._turning = Turning(question.id, layout, frame.size[0], minimum_s=page_s)
         self.answer: Answer = None
         self.chosen: int | None = None
