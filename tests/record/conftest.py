@@ -36,8 +36,7 @@ from twoalike.tasks import (
     prepare_session,
     run_session,
 )
-from twoalike.tasks.choosing import TrialResult
-from twoalike.tasks.choosing._session import PreparedTriplets
+from twoalike.tasks.choosing import PreparedTriplets, TrialResult
 
 
 def print_error(line: str) -> None:
