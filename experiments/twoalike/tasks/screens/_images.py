@@ -180,7 +180,7 @@ def lay_out(protocol: ImagesProtocol | GridProtocol, view: View, n: int = 3) -> 
     def too_large(side: int) -> bool:
         across, up = zip(*_centres(shape, n, side + gap, side + down), strict=True)
         wide, high = math.ceil(2 * max(across)), math.ceil(max(up) - min(up))
-        return wide + side > size[0] or high + side > size[1] - lines * text
+        return bool(wide + side > size[0] or high + side > size[1] - lines * text)
 
     largest = bisect_left(range(1, max(size)), True, key=too_large)
     side = protocol.images.side(view, largest)

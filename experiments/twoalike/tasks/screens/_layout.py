@@ -208,7 +208,7 @@ def _stack(
 
     ``lift``: how much higher all of them are but the lowest.
     """
-    boxes = {}
+    boxes: dict[str, Box] = {}
     for name, width, height, gap in things:
         boxes[name] = Box(0.0, floor + height / 2 + lift * bool(boxes), width, height)
         floor += height + gap * unit if height else 0.0
