@@ -59,9 +59,9 @@ def test_late_frames_are_counted_and_the_rate_does_not_follow_them(
     intervals = 1 / 60 + rng.normal(0, 0.0002, 600)
     intervals[[100, 300, 500]] += 1 / 60
     timing = frame_timing(np.cumsum(intervals).tolist())
-    assert timing.refresh_hz == pytest.approx(60, rel=1e-3)
-    assert (timing.frames, timing.late) == (599, 3)
-    assert timing.sd_s == pytest.approx(np.std(intervals[1:]))
+    assert timing["refresh_hz"] == pytest.approx(60, rel=1e-3)
+    assert (timing["frames"], timing["late_frames"]) == (599, 3)
+    assert timing["frame_sd_s"] == pytest.approx(np.std(intervals[1:]), abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -164,8 +164,7 @@ class TestWithAWindow:
             timing = _measure_frames(opened, 30)
             assert opened.full_size == (1280, 1024)
             assert opened.size == (1088, 870)
-        assert timing.frames == 30
-        assert timing.median_s > 0
+        assert timing["frames"] == 30
 
     def test_with_both_lengths_nobody_is_asked(self, measure: Callable[..., Calibration]) -> None:
         words = ("--width-cm", "53.1", "--distance-cm", "57", "--virtual-display")

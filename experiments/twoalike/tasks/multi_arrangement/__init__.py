@@ -15,6 +15,7 @@ from twoalike.tasks.multi_arrangement._placing import Ending as Ending
 from twoalike.tasks.multi_arrangement._placing import Handling as Handling
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement as MultiArrangement
 from twoalike.tasks.multi_arrangement._protocol import PlacedImages as PlacedImages
+from twoalike.tasks.multi_arrangement._protocol import PlacingProtocol as PlacingProtocol
 from twoalike.tasks.multi_arrangement._session import PreparedArrangements as PreparedArrangements
 from twoalike.tasks.multi_arrangement._session import SubmittedTrial as SubmittedTrial
 from twoalike.tasks.multi_arrangement._session import pages_between as pages_between
