@@ -23,7 +23,7 @@ from twoalike.tasks import (
     listed_script,
     run_session,
 )
-from twoalike.tasks.odd_one_out import Choosing, TripletActivity, TripletHands, answer_keys
+from twoalike.tasks.choosing import Choosing, TripletActivity, TripletHands, answer_keys
 from twoalike.tasks.screens import Layout
 
 

@@ -46,9 +46,9 @@ from twoalike.tasks import (
 )
 from twoalike.tasks._duration import listening_duration
 from twoalike.tasks._listening import RIGHT_TONE, WRONG_TONE
+from twoalike.tasks.choosing import TripletActivity
 from twoalike.tasks.multi_arrangement import ArrangementTrial, Seating, lay_out_arena
 from twoalike.tasks.multi_arrangement._arranging import ArrangementActivity
-from twoalike.tasks.odd_one_out import TripletActivity
 
 LENGTHS = {"a": 1.0, "b": 2.0, "c": 0.5}
 RULES = OddOneOut.model_validate({"timing": {"fixation_s": 0}})
@@ -141,9 +141,7 @@ def test_an_arrangement_is_done_only_after_all_sounds_were_heard() -> None:
     inner = ArrangementActivity(trial, rules, layout)
     activity = Listening(inner, rules, LENGTHS)
     play(activity, Shown(0.0))
-    for number, (start, (x, y)) in enumerate(
-        zip((1.0, 4.0, 7.0), inner._seat_places(), strict=True)
-    ):
+    for number, (start, (x, y)) in enumerate(zip((1.0, 4.0, 7.0), inner.places, strict=True)):
         if number == 2:
             assert [tile.stimulus for tile in activity.to_hear] == ["c"]
         events = [PointerMove(start, x, y), PointerPress(start + 0.1, x, y)]

@@ -21,7 +21,7 @@ from twoalike.tasks import (
     getting_ready,
     lay_out,
 )
-from twoalike.tasks.odd_one_out import TrialResult
+from twoalike.tasks.choosing import TrialResult
 
 IDS = ("a", "b", "c")
 TRIAL_MARKS = ["image_onset", "response", "trial_end"]

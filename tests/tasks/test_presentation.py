@@ -33,7 +33,7 @@ from twoalike.tasks import (
     lay_out,
 )
 from twoalike.tasks._presentation import GivenMasks, PresentationTiming
-from twoalike.tasks.odd_one_out import (
+from twoalike.tasks.choosing import (
     Choosing,
     TrialResult,
     TripletActivity,

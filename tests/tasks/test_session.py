@@ -44,13 +44,13 @@ from twoalike.tasks import (
     getting_ready,
     lay_out,
 )
+from twoalike.tasks.choosing import TrialResult, TripletActivity, TripletHands
 from twoalike.tasks.multi_arrangement import (
     ArrangementActivity,
     ArrangementTrial,
     Seating,
     lay_out_arena,
 )
-from twoalike.tasks.odd_one_out import TrialResult, TripletActivity, TripletHands
 
 PLACES = ("left", "middle", "right")
 

@@ -27,7 +27,7 @@ from twoalike.tasks import (
     prepare_session,
 )
 from twoalike.tasks._listed import PILOT_TRIALS
-from twoalike.tasks.odd_one_out import PreparedTriplets, TrialResult
+from twoalike.tasks.choosing import PreparedTriplets, TrialResult
 
 IDS = tuple("abcdef")
 

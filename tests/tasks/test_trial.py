@@ -22,7 +22,7 @@ from twoalike.tasks import (
     View,
     lay_out,
 )
-from twoalike.tasks.odd_one_out import TripletActivity
+from twoalike.tasks.choosing import TripletActivity
 
 format_row = TRIPLETS.format_row
 TRIAL = Trial(1, 1, "main", "t1", ("a", "b", "c"), ("middle", "right", "left"))

@@ -50,6 +50,7 @@ from twoalike.tasks import (
     with_block_questions,
 )
 from twoalike.tasks import PageTexts as TaskTexts
+from twoalike.tasks.choosing import Choosing, TripletActivity, answer_keys
 from twoalike.tasks.multi_arrangement import (
     ArrangementActivity,
     ArrangementResult,
@@ -58,7 +59,6 @@ from twoalike.tasks.multi_arrangement import (
     Handling,
     PreparedArrangements,
 )
-from twoalike.tasks.odd_one_out import Choosing, TripletActivity, answer_keys
 from twoalike.tasks.screens import usual_screen
 
 ROOMY = View(ROOMY_PX, ScreenProfile(width_m=0.5, distance_m=0.5, size_px=ROOMY_PX))
