@@ -37,14 +37,6 @@ def start(make_study: Callable[..., Path], sit: Callable[..., Any], scale: str) 
     return session
 
 
-def answer(session: Any, act: Callable[[], Any]) -> Any:
-    """Do something that answers the trial; its row."""
-    n_rows = session.n_rows()
-    act()
-    session.until(lambda: session.n_rows() > n_rows)
-    return read_run(session.name.rows(session.raw)).rows.iloc[-1]
-
-
 def test_points_of_a_scale_are_given_by_keys_and_mouse_and_go_on_after_a_kill(
     make_study: Callable[..., Path], person: Any, sit: Callable[..., Any]
 ) -> None:
@@ -59,16 +51,13 @@ def test_points_of_a_scale_are_given_by_keys_and_mouse_and_go_on_after_a_kill(
         (3, "keyboard", lambda: person.press("3")),
     ]
     for _, _, act in given[:3]:
-        answer(session, act)
+        session.answer(act)
     person.click(0, 200)  # beside the scale
     person.press("8")  # no point has it
     assert session.n_rows() == 3
-    session.process.kill()
-    session.process.wait()
-    session = sit(session.root, TASK, "--resume")
-    session.resume()
+    session = session.killed()
     for _, _, act in given[3:]:
-        answer(session, act)
+        session.answer(act)
     assert session.finish() == 0
     rows = read_run(session.name.rows(session.raw)).rows
     assert rows["response"].tolist() == [value for value, _, _ in given]
@@ -112,7 +101,7 @@ def test_a_slider_is_dragged_clicked_wheeled_and_nudged(
         assert session.n_rows() == 4
         person.press("Return")
 
-    found = [answer(session, act) for act in (drag, click, wheel, arrows, leave, drag)]
+    found = [session.answer(act) for act in (drag, click, wheel, arrows, leave, drag)]
     values = [0.5 + 200 / layout.track.width, layout.value_at(-160), 0.54, 0.44, 0.5]
     for row, value in zip(found, values, strict=False):
         assert float(row["response"]) == pytest.approx(value, abs=2e-3)

@@ -195,7 +195,7 @@ from pathlib import Path
 from twoalike.record import Apparatus, open_run
 from twoalike.study import Study
 from twoalike.tasks import Sitting, prepare_session
-from twoalike.tasks.odd_one_out import TrialResult
+from twoalike.tasks.choosing import TrialResult
 
 study = Study.load(Path(sys.argv[1]))
 out = Path(sys.argv[2])

@@ -54,6 +54,7 @@ from twoalike.tasks import (
     prepared_trials,
     trials_from_table,
 )
+from twoalike.tasks.choosing import Choosing
 from twoalike.tasks.multi_arrangement import (
     ArrangementResult,
     ArrangementTrial,
@@ -63,7 +64,6 @@ from twoalike.tasks.multi_arrangement import (
     pages_between,
     submitted,
 )
-from twoalike.tasks.odd_one_out import Choosing
 
 ROOMY_PX = (4096, 4096)
 """A window in which everything fits: steps do not depend on it."""

@@ -32,12 +32,14 @@ from twoalike.tasks.free_sorting._protocol import (
     rooms_of,
 )
 from twoalike.tasks.lettering import label_size
-from twoalike.tasks.multi_arrangement._hands import PlacingHands, Plan, press_done
 from twoalike.tasks.multi_arrangement._placing import (
     Ending,
     Hold,
     PlacedResult,
     PlacingActivity,
+    PlacingHands,
+    Plan,
+    press_done,
     push_button,
 )
 from twoalike.tasks.multi_arrangement._session import placing_duration
@@ -91,7 +93,6 @@ class SortingActivity(PlacingActivity):
         self._members: list[list[int]] = [[] for _ in layout.cells]
         self._first_used: dict[int, int] = {}
         self._target: int | None = None  # where keys hold an image
-        self._sizes = [float(layout.item)] * len(trial.items)
         self.places = list(self._ready)
         self._ending: Ending | None = None
         self._names: dict[int, str] = {}
@@ -101,9 +102,6 @@ class SortingActivity(PlacingActivity):
     def inside(self, item: int) -> bool:
         """Whether an image is in a pile."""
         return self.cells[item] is not None
-
-    def size_of(self, item: int) -> float:
-        return self._sizes[item]
 
     @property
     def used(self) -> list[int]:
@@ -157,12 +155,6 @@ class SortingActivity(PlacingActivity):
             return texts.too_few_piles.format(n=fewest)
         return texts.count(0)
 
-    def _order(self) -> list[int]:
-        return list(range(len(self.cells)))
-
-    def _add_first_rows(self, time: float) -> None:
-        """Images lie ready where the list has them: nothing to add."""
-
     def _reset(self) -> None:
         self.cells = [None] * len(self.cells)
         self._members = [[] for _ in self._members]
@@ -173,11 +165,11 @@ class SortingActivity(PlacingActivity):
         """Put every image where it belongs, in its size."""
         for item, cell in enumerate(self.cells):
             if cell is None:
-                self.places[item], self._sizes[item] = self._ready[item], float(self.layout.item)
+                self.places[item], self.sizes[item] = self._ready[item], float(self.layout.item)
         for cell, items in enumerate(self._members):
             side, places = self.layout.pile_places(cell, len(items))
             for item, place in zip(items, places, strict=True):
-                self.places[item], self._sizes[item] = place, side
+                self.places[item], self.sizes[item] = place, side
 
     def _hold(self, hold: Hold) -> None:
         super()._hold(hold)

@@ -1,12 +1,15 @@
-"""Images under the hands of a person: taken, moved, let go, looked at, sent back, finished."""
+"""Images under the hands of a person, or a simulated one: taken, moved, looked at, sent back."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, ClassVar
 
+import numpy as np
+
 from twoalike.tasks._activity import (
+    Activity,
     Event,
     EventRow,
     Focus,
@@ -22,6 +25,7 @@ from twoalike.tasks._activity import (
     Result,
     Shown,
 )
+from twoalike.tasks._simulated import PlayableScreen, SeededHands, drag, read_on
 from twoalike.tasks._trial import Asked, OfTrial, Phase, TrialActivity
 from twoalike.tasks.screens import Box
 
@@ -132,8 +136,9 @@ class PlacingActivity(TrialActivity):
 
     After Esc it goes on as it was, with any held image released: placing fifty images a second time
     would be too much. The time limit is suspended meanwhile; recorded times stay raw, and a note
-    gives the length of the pause. ``places`` are centres in pixels, ``stack`` the items from the
-    lowest to the topmost; ``asked`` is what waits for a second press, and since when.
+    gives the length of the pause. ``places`` are centres and ``sizes`` the sides of the images'
+    squares in pixels, ``order`` says in which a key takes the items, ``stack`` names them from the
+    lowest to the topmost.
     """
 
     nowhere: ClassVar[Mapping[str, object]]
@@ -142,6 +147,8 @@ class PlacingActivity(TrialActivity):
     def __init__(self, trial: Any, protocol: Any, layout: Any) -> None:
         n = len(trial.items)
         self.places: list[Point] = []
+        self.sizes = [float(layout.item)] * n
+        self.order = list(range(n))
         self.stack = list(range(n))
         self.handling = [Handling()] * n
         self.held: Hold | None = None
@@ -156,10 +163,6 @@ class PlacingActivity(TrialActivity):
     def inside(self, item: int) -> bool:
         """Whether an image lies where images are to be put."""
 
-    @abstractmethod
-    def size_of(self, item: int) -> float:
-        """Side of an image's square where it lies, pixels."""
-
     @property
     @abstractmethod
     def may_finish(self) -> bool:
@@ -169,10 +172,6 @@ class PlacingActivity(TrialActivity):
     @abstractmethod
     def may_start_over(self) -> bool:
         """Whether there is something to undo."""
-
-    @abstractmethod
-    def _order(self) -> list[int]:
-        """Items in the order in which a key takes them."""
 
     def _row(
         self,
@@ -196,10 +195,6 @@ class PlacingActivity(TrialActivity):
             "pointer": pointer,
         }
         self._items.append(EventRow(values))
-
-    @abstractmethod
-    def _add_first_rows(self, time: float) -> None:
-        """Add the rows of a trial that begins."""
 
     @abstractmethod
     def _reset(self) -> None:
@@ -236,7 +231,7 @@ class PlacingActivity(TrialActivity):
         """Item whose image is seen at a point; None beside them."""
         for item in reversed(self.stack):
             place = self.places[item]
-            if max(abs(x - place[0]), abs(y - place[1])) <= self.size_of(item) / 2:
+            if max(abs(x - place[0]), abs(y - place[1])) <= self.sizes[item] / 2:
                 return item
         return None
 
@@ -256,7 +251,7 @@ class PlacingActivity(TrialActivity):
         (x, y), name = self.places[item], self.trial.items[item]
         if self.held is not None and self.held.item == item:
             return Placed(name, x, y, self.layout.item * held_scale, "held")
-        return Placed(name, x, y, self.size_of(item), "inside" if self.inside(item) else "outside")
+        return Placed(name, x, y, self.sizes[item], "inside" if self.inside(item) else "outside")
 
     def _buttons(self) -> Iterator[PushButton]:
         texts, layout = self.protocol.texts, self.layout
@@ -295,13 +290,10 @@ class PlacingActivity(TrialActivity):
     def _show(self, event: Shown) -> None:
         if self.onset is None:
             self._row("trial_start", event.time)
-            self._add_first_rows(event.time)
         super()._show(event)
 
     def _run_out(self, time: float) -> None:
-        self._end(Ending(time, "timeout", "none"))
-
-    def _end(self, ending: Ending) -> None:
+        ending = Ending(time, "timeout", "none")
         self._stop_moving(ending)
         self.result = self._make_result(ending)
 
@@ -382,7 +374,8 @@ class PlacingActivity(TrialActivity):
             self._finish(Ending(time, "done", method))
 
     def _finish(self, ending: Ending) -> None:
-        self._end(ending)
+        self._stop_moving(ending)
+        self.result = self._make_result(ending)
         self._enter(Phase.DONE)
 
     def _press_start_over(self, time: float, method: str) -> None:
@@ -409,9 +402,7 @@ class PlacingActivity(TrialActivity):
         if held is not None and not held.by_key:
             return
         self._let_go(time)
-        items = self._order()
-        if backwards:
-            items.reverse()
+        items = self.order[::-1] if backwards else self.order
         if self._taken is not None:
             after = items.index(self._taken) + 1
             items = [*items[after:], *items[:after]]
@@ -444,8 +435,8 @@ class PlacingActivity(TrialActivity):
             last_move=max(held.since, time),
         )
 
-    def _pointer_of(self, held: Hold) -> str:
-        return "keyboard" if held.by_key else self._pointing
+    def _pointer_of(self, by: Hold | Look) -> str:
+        return "keyboard" if by.by_key else self._pointing
 
     def _look_at(self, time: float, at: Point | None, *, by_key: bool) -> None:
         """Show the image at a point large; while one is held no other, and that only by a key."""
@@ -460,7 +451,7 @@ class PlacingActivity(TrialActivity):
         look, self.look = self.look, None
         if look is None:
             return
-        pointer = "keyboard" if look.by_key else self._pointing
+        pointer = self._pointer_of(look)
         self._row("inspect", look.since, item=look.item, until=time, pointer=pointer)
         before = self.handling[look.item]
         self.handling[look.item] = replace(before, n_inspections=before.n_inspections + 1)
@@ -469,3 +460,117 @@ class PlacingActivity(TrialActivity):
         """Drop what is held and look away, as when the window is left."""
         self._look_away(time)
         self._drop(time)
+
+
+_CONFIRM_S = 0.5
+_STEPS = 8
+_GRIPS = (0.0, -0.4, 0.4, -0.2, 0.2)
+"""Where an image can be taken, in sides from its centre: first the middle, then the edges."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a simulated participant will do in a trial: every image once."""
+
+    trial_index: int
+    order: tuple[int, ...]
+    """Items in the order in which they are taken."""
+    targets: tuple[Any, ...]
+    """Where each item will go: a point in arena units, or the place of a pile."""
+    times: tuple[tuple[float, float], ...]
+    """Pause before each item is taken, and how long it is dragged, s."""
+    pause_s: float
+    """Before Done."""
+    by_key: bool
+    """Whether Done is a key, not the button."""
+
+
+class PlacingHands[O](SeededHands[O], ABC):
+    """Places images as an observer would; real hands may interfere."""
+
+    word: int
+    """Word of the seed that sets the observer's draws apart from those of the design."""
+    _plan: Plan | None = None
+
+    @abstractmethod
+    def plan(self, activity: Any, rng: np.random.Generator) -> Plan:
+        """Draw what the observer will do in a trial."""
+
+    @abstractmethod
+    def target(self, activity: Any, target: Any) -> Point:
+        """Point of the window where an item is to go."""
+
+    @abstractmethod
+    def is_there(self, activity: Any, item: int, target: Any) -> bool:
+        """Whether an item is where it is to go."""
+
+    def act(self, activity: Activity) -> None:
+        """Place an image, press Done, turn the page, or wait for the time limit.
+
+        What an action brings must reach the activity before the next one.
+        """
+        assert isinstance(activity, PlacingActivity)
+        if activity.phase is Phase.MESSAGE:
+            read_on(self._screen, self._clock, activity.protocol.pages.page_s)
+        elif activity.open:
+            index = activity.trial.trial_index
+            if self._plan is None or self._plan.trial_index != index:
+                self._plan = self.plan(activity, self._rng(index, self.word))
+            self._act(activity, self._plan)
+
+    def _act(self, activity: PlacingActivity, plan: Plan) -> None:
+        left = [k for k in plan.order if not self.is_there(activity, k, plan.targets[k])]
+        item = min(left, key=lambda k: activity.handling[k].n_moves, default=None)
+        now, (pause_s, drag_s) = self._clock.now(), plan.times[item] if item is not None else (0, 0)
+        moment = max(now + pause_s, _earliest_done(activity, plan.pause_s) if item is None else 0)
+        limit = activity.phase_end
+        if limit is not None and moment + drag_s >= limit:
+            self._clock.wait_until(limit)
+            return
+        self._clock.wait_until(moment)
+        if item is None:
+            keys, done = activity.protocol.answers.done_keys, activity.layout.done
+            press_done(keys, done, self._screen, by_key=plan.by_key)
+        else:
+            self._move(activity, item, self.target(activity, plan.targets[item]), drag_s)
+
+    def _move(self, activity: PlacingActivity, item: int, target: Point, duration_s: float) -> None:
+        start = _grip(activity, item)
+        if start is None:
+            # Somebody else's hand has hidden it: what covers it moves by its size, and back later.
+            cover = activity.topmost(*activity.places[item])
+            assert cover is not None
+            item, start = cover, activity.places[cover]
+            side = -1.0 if start[0] > 0 else 1.0
+            target = (start[0] + side * 1.5 * activity.layout.item, start[1])
+        shift = np.subtract(target, activity.places[item])
+        points = np.add(start, np.linspace(0, 1, _STEPS + 1)[:, None] * shift)
+        drag(self._screen, self._clock, [(x, y) for x, y in points.tolist()], duration_s)
+
+
+def _grip(activity: PlacingActivity, item: int) -> Point | None:
+    """Find a point at which the item can be taken; None if others cover it."""
+    layout, centre = activity.layout, activity.places[item]
+    for across in _GRIPS:
+        for up in _GRIPS:
+            x, y = centre[0] + across * layout.item, centre[1] + up * layout.item
+            if layout.clamp(x, y) == (x, y) and activity.topmost(x, y) == item:
+                return x, y
+    return None
+
+
+def press_done(keys: Sequence[str], button: Box, screen: PlayableScreen, *, by_key: bool) -> None:
+    """Press Done by its key or its button."""
+    if by_key and keys:
+        screen.press_key(keys[0])
+    else:
+        screen.click(button.x, button.y)
+
+
+def _earliest_done(activity: PlacingActivity, pause_s: float) -> float:
+    """Time at which Done is pressed, for the first or the second time, s of the run."""
+    assert activity.onset is not None
+    if activity.asked is not None and activity.asked[0] is Asked.DONE:
+        return activity.asked[1] + _CONFIRM_S
+    last = max(handled.last_move or 0.0 for handled in activity.handling)
+    return max(last + pause_s, activity.onset + float(activity.protocol.timing.minimum_s))
