@@ -134,9 +134,7 @@ def test_an_arrangement_is_done_only_after_all_sounds_were_heard() -> None:
     inner = ArrangementActivity(trial, rules, layout)
     activity = Listening(inner, rules, LENGTHS)
     play(activity, Shown(0.0))
-    for number, (start, (x, y)) in enumerate(
-        zip((1.0, 4.0, 7.0), inner.places, strict=True)
-    ):
+    for number, (start, (x, y)) in enumerate(zip((1.0, 4.0, 7.0), inner.places, strict=True)):
         if number == 2:
             assert [tile.name for tile in activity.to_hear] == ["c"]
         events = [PointerMove(start, x, y), PointerPress(start + 0.1, x, y)]
