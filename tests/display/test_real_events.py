@@ -4,7 +4,6 @@ Times are compared with the clock of the hands that send the events (see ``check
 """
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pandas as pd
 import pytest
 
 from twoalike.record import read_manifest, read_run
-from twoalike.tasks import AnchoredChoice, MostAlikePair, OddOneOfMany, OddOneOut, View, lay_out
+from twoalike.tasks import AnchoredChoice, MostAlikePair, OddOneOut, View, lay_out
 
 pytestmark = [pytest.mark.display, pytest.mark.filterwarnings("ignore")]
 
@@ -165,24 +164,3 @@ def test_pairs_are_framed_and_recorded_as_given(
     assert table["n_taken_back"].tolist() == [0, 1, 0]
     assert table["response_method"].tolist() == ["keyboard", "mouse", "mouse"]
     assert (table["first_response_time"] < table["response_time"]).all()
-
-
-def test_the_odd_one_of_six_is_recorded_as_given(
-    make_study: Callable[..., Path], person: Any, sit: Callable[..., Any]
-) -> None:
-    settings = "[odd_one_of_many]\nn_items = 6\ntrials = 4\npractice = 0\n"
-    root = make_study("study", f"{DESIGN}{settings}")
-    protocol = '[images]\nlayout = "ring"\n'
-    (root / "protocols" / "odd_one_of_many.toml").write_text(QUICK + protocol)
-    session = sit(root, "odd-one-of-many")
-    ring = OddOneOfMany.model_validate({"images": {"layout": "ring"}})
-    layout = lay_out(ring, VIEW, 6)
-    session.begin()
-    session.answer(lambda: person.press("6"))
-    session.answer(lambda: person.press("KP_1"))
-    for place in ("4", "5"):
-        session.answer(partial(person.click, *layout.centre(place)))
-    _, found = recorded(session)
-    assert [(place, key) for place, _, key in found] == [
-        *((6, "6"), (1, "num_1"), (4, None), (5, None))
-    ]

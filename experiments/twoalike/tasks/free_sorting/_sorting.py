@@ -32,14 +32,12 @@ from twoalike.tasks.free_sorting._protocol import (
     rooms_of,
 )
 from twoalike.tasks.lettering import label_size
+from twoalike.tasks.multi_arrangement._hands import PlacingHands, Plan, press_done
 from twoalike.tasks.multi_arrangement._placing import (
     Ending,
     Hold,
     PlacedResult,
     PlacingActivity,
-    PlacingHands,
-    Plan,
-    press_done,
     push_button,
 )
 from twoalike.tasks.multi_arrangement._session import placing_duration
@@ -80,6 +78,7 @@ class SortingActivity(PlacingActivity):
     name of a pile typed so far.
     """
 
+    made = SortingResult
     nowhere = dict.fromkeys(("place_start", "place"))
     trial: ListedSorting
     protocol: FreeSorting
@@ -255,21 +254,15 @@ class SortingActivity(PlacingActivity):
         self._names[cell], self.entry, self._name_asked = self._name, "", False
         self._row("name", time, where={"place": cell + 1}, pointer=method)
         if self.naming is None:
-            self.result = self._make_result(ending)
+            self._end(ending)
             self._enter(Phase.DONE)
 
-    def _make_result(self, ending: Ending) -> SortingResult:
-        assert self.onset is not None
-        return SortingResult(
-            trial=self.trial,
-            onset=self.onset,
-            cells=tuple(self.cells),
-            piles={cell: number for number, cell in enumerate(self.used, start=1)},
-            names={cell: name for cell, name in self._names.items() if name},
-            handling=tuple(self.handling),
-            ending=ending,
-            item_px=self.layout.item,
-        )
+    def _cells(self) -> dict[str, Any]:
+        return {
+            "cells": tuple(self.cells),
+            "piles": {cell: number for number, cell in enumerate(self.used, start=1)},
+            "names": {cell: name for cell, name in self._names.items() if name},
+        }
 
 
 def _pile(box: Box, name: str = "", *, target: bool = False) -> Pile:

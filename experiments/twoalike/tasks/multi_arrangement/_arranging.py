@@ -11,14 +11,12 @@ import numpy as np
 from twoalike.observers import SimulatedArranger
 from twoalike.tasks._activity import Arena, Nudge, Scene, Shown
 from twoalike.tasks._trial import Asked
+from twoalike.tasks.multi_arrangement._hands import PlacingHands, Plan
 from twoalike.tasks.multi_arrangement._layout import ArenaLayout
 from twoalike.tasks.multi_arrangement._placing import (
-    Ending,
     Hold,
     PlacedResult,
     PlacingActivity,
-    PlacingHands,
-    Plan,
     Point,
 )
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
@@ -148,6 +146,7 @@ def groups_apart(places: Sequence[Point], groups: Sequence[str] | None) -> bool 
 class ArrangementActivity(PlacingActivity):
     """A trial of the multi-arrangement task; ``seats`` are those of the items, in their order."""
 
+    made = ArrangementResult
     nowhere = dict.fromkeys(("x_start", "y_start", "x", "y", "inside"))
     trial: ArrangementTrial
     protocol: MultiArrangement
@@ -223,19 +222,13 @@ class ArrangementActivity(PlacingActivity):
         self._row("drag", held.since, item=held.item, until=time, where=where, pointer=by)
         return True
 
-    def _make_result(self, ending: Ending) -> ArrangementResult:
-        assert self.onset is not None
-        return ArrangementResult(
-            trial=self.trial,
-            onset=self.onset,
-            places=tuple(self.layout.to_arena(*place) for place in self.places),
-            inside=tuple(self.layout.inside(*place) for place in self.places),
-            seat_angles=tuple(seat.angle for seat in self.seats),
-            handling=tuple(self.handling),
-            ending=ending,
-            radius_px=self.layout.radius,
-            item_px=self.layout.item,
-        )
+    def _cells(self) -> dict[str, Any]:
+        return {
+            "places": tuple(self.layout.to_arena(*place) for place in self.places),
+            "inside": tuple(self.layout.inside(*place) for place in self.places),
+            "seat_angles": tuple(seat.angle for seat in self.seats),
+            "radius_px": self.layout.radius,
+        }
 
 
 _NEAR_PX = 1.5

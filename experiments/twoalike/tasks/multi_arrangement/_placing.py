@@ -1,15 +1,12 @@
-"""Images under the hands of a person, or a simulated one: taken, moved, looked at, sent back."""
+"""Images under the hands of a person: taken, moved, let go, looked at, sent back, finished."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-import numpy as np
-
 from twoalike.tasks._activity import (
-    Activity,
     Event,
     EventRow,
     Focus,
@@ -22,10 +19,8 @@ from twoalike.tasks._activity import (
     PointerPress,
     PointerRelease,
     PushButton,
-    Result,
     Shown,
 )
-from twoalike.tasks._simulated import PlayableScreen, SeededHands, drag, read_on
 from twoalike.tasks._trial import Asked, OfTrial, Phase, TrialActivity
 from twoalike.tasks.screens import Box
 
@@ -141,6 +136,8 @@ class PlacingActivity(TrialActivity):
     lowest to the topmost.
     """
 
+    made: ClassVar[type[PlacedResult]]
+    """What a trial ends as."""
     nowhere: ClassVar[Mapping[str, object]]
     """Columns of the table of events that say where an item was and is, empty."""
 
@@ -209,8 +206,8 @@ class PlacingActivity(TrialActivity):
         """Put down an image that was held; return whether it is somewhere else now."""
 
     @abstractmethod
-    def _make_result(self, ending: Ending) -> Result:
-        """Make the result of a trial that ends."""
+    def _cells(self) -> dict[str, Any]:
+        """Give the fields of the result that say where images ended."""
 
     @property
     def n_outside(self) -> int:
@@ -293,9 +290,8 @@ class PlacingActivity(TrialActivity):
         super()._show(event)
 
     def _run_out(self, time: float) -> None:
-        ending = Ending(time, "timeout", "none")
-        self._stop_moving(ending)
-        self.result = self._make_result(ending)
+        self._stop_moving(ending := Ending(time, "timeout", "none"))
+        self._end(ending)
 
     def _stop_moving(self, ending: Ending) -> None:
         """Let go of everything; from now on nothing moves."""
@@ -308,12 +304,20 @@ class PlacingActivity(TrialActivity):
             case PointerPress(time=time, x=x, y=y, button="right"):
                 if self.look is None and self.protocol.answers.magnify_button:
                     self._look_at(time, (x, y), by_key=False)
+            case PointerPress(time=time) if self.look is not None:
+                # It covers the others, so the press cannot be meant for one of them.
+                self._look_away(time)
             case PointerPress():
                 self._press(event)
             case PointerMove(x=x, y=y):
                 self._follow(x, y)
-            case PointerRelease():
-                self._release(event)
+            case PointerRelease(time=time, button="right"):
+                if self.look is not None and not self.look.by_key:
+                    self._look_away(time)
+            case PointerRelease(time=time, x=x, y=y):
+                if self.held is not None and not self.held.by_key:
+                    self._follow(x, y)
+                    self._drop(time)
             case KeyPress():
                 self._press_key(event)
             case Nudge():
@@ -322,12 +326,7 @@ class PlacingActivity(TrialActivity):
                 self._let_go(time)
 
     def _press(self, event: PointerPress) -> None:
-        time, x, y = event.time, event.x, event.y
-        if self.look is not None:
-            # It covers the others, so the press cannot be meant for one of them.
-            self._look_away(time)
-            return
-        lost = self.held
+        (time, x, y), lost = (event.time, event.x, event.y), self.held
         self._drop(time)  # keys held it, or the release was lost, for instance to another window
         item = self.topmost(x, y)
         if item is not None:
@@ -338,14 +337,6 @@ class PlacingActivity(TrialActivity):
             self._press_done(time, self._pointing)
         elif self.layout.start_over.holds(x, y):
             self._press_start_over(time, self._pointing)
-
-    def _release(self, event: PointerRelease) -> None:
-        if event.button == "left":
-            if self.held is not None and not self.held.by_key:
-                self._follow(event.x, event.y)
-                self._drop(event.time)
-        elif self.look is not None and not self.look.by_key:
-            self._look_away(event.time)
 
     def _press_key(self, event: KeyPress) -> None:
         answers, time = self.protocol.answers, event.time
@@ -375,8 +366,19 @@ class PlacingActivity(TrialActivity):
 
     def _finish(self, ending: Ending) -> None:
         self._stop_moving(ending)
-        self.result = self._make_result(ending)
+        self._end(ending)
         self._enter(Phase.DONE)
+
+    def _end(self, ending: Ending) -> None:
+        assert self.onset is not None
+        self.result = self.made(
+            trial=self.trial,
+            onset=self.onset,
+            handling=tuple(self.handling),
+            ending=ending,
+            item_px=self.layout.item,
+            **self._cells(),
+        )
 
     def _press_start_over(self, time: float, method: str) -> None:
         """Send all images back at the second press: one slip must not cost an hour."""
@@ -460,117 +462,3 @@ class PlacingActivity(TrialActivity):
         """Drop what is held and look away, as when the window is left."""
         self._look_away(time)
         self._drop(time)
-
-
-_CONFIRM_S = 0.5
-_STEPS = 8
-_GRIPS = (0.0, -0.4, 0.4, -0.2, 0.2)
-"""Where an image can be taken, in sides from its centre: first the middle, then the edges."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a simulated participant will do in a trial: every image once."""
-
-    trial_index: int
-    order: tuple[int, ...]
-    """Items in the order in which they are taken."""
-    targets: tuple[Any, ...]
-    """Where each item will go: a point in arena units, or the place of a pile."""
-    times: tuple[tuple[float, float], ...]
-    """Pause before each item is taken, and how long it is dragged, s."""
-    pause_s: float
-    """Before Done."""
-    by_key: bool
-    """Whether Done is a key, not the button."""
-
-
-class PlacingHands[O](SeededHands[O], ABC):
-    """Places images as an observer would; real hands may interfere."""
-
-    word: int
-    """Word of the seed that sets the observer's draws apart from those of the design."""
-    _plan: Plan | None = None
-
-    @abstractmethod
-    def plan(self, activity: Any, rng: np.random.Generator) -> Plan:
-        """Draw what the observer will do in a trial."""
-
-    @abstractmethod
-    def target(self, activity: Any, target: Any) -> Point:
-        """Point of the window where an item is to go."""
-
-    @abstractmethod
-    def is_there(self, activity: Any, item: int, target: Any) -> bool:
-        """Whether an item is where it is to go."""
-
-    def act(self, activity: Activity) -> None:
-        """Place an image, press Done, turn the page, or wait for the time limit.
-
-        What an action brings must reach the activity before the next one.
-        """
-        assert isinstance(activity, PlacingActivity)
-        if activity.phase is Phase.MESSAGE:
-            read_on(self._screen, self._clock, activity.protocol.pages.page_s)
-        elif activity.open:
-            index = activity.trial.trial_index
-            if self._plan is None or self._plan.trial_index != index:
-                self._plan = self.plan(activity, self._rng(index, self.word))
-            self._act(activity, self._plan)
-
-    def _act(self, activity: PlacingActivity, plan: Plan) -> None:
-        left = [k for k in plan.order if not self.is_there(activity, k, plan.targets[k])]
-        item = min(left, key=lambda k: activity.handling[k].n_moves, default=None)
-        now, (pause_s, drag_s) = self._clock.now(), plan.times[item] if item is not None else (0, 0)
-        moment = max(now + pause_s, _earliest_done(activity, plan.pause_s) if item is None else 0)
-        limit = activity.phase_end
-        if limit is not None and moment + drag_s >= limit:
-            self._clock.wait_until(limit)
-            return
-        self._clock.wait_until(moment)
-        if item is None:
-            keys, done = activity.protocol.answers.done_keys, activity.layout.done
-            press_done(keys, done, self._screen, by_key=plan.by_key)
-        else:
-            self._move(activity, item, self.target(activity, plan.targets[item]), drag_s)
-
-    def _move(self, activity: PlacingActivity, item: int, target: Point, duration_s: float) -> None:
-        start = _grip(activity, item)
-        if start is None:
-            # Somebody else's hand has hidden it: what covers it moves by its size, and back later.
-            cover = activity.topmost(*activity.places[item])
-            assert cover is not None
-            item, start = cover, activity.places[cover]
-            side = -1.0 if start[0] > 0 else 1.0
-            target = (start[0] + side * 1.5 * activity.layout.item, start[1])
-        shift = np.subtract(target, activity.places[item])
-        points = np.add(start, np.linspace(0, 1, _STEPS + 1)[:, None] * shift)
-        drag(self._screen, self._clock, [(x, y) for x, y in points.tolist()], duration_s)
-
-
-def _grip(activity: PlacingActivity, item: int) -> Point | None:
-    """Find a point at which the item can be taken; None if others cover it."""
-    layout, centre = activity.layout, activity.places[item]
-    for across in _GRIPS:
-        for up in _GRIPS:
-            x, y = centre[0] + across * layout.item, centre[1] + up * layout.item
-            if layout.clamp(x, y) == (x, y) and activity.topmost(x, y) == item:
-                return x, y
-    return None
-
-
-def press_done(keys: Sequence[str], button: Box, screen: PlayableScreen, *, by_key: bool) -> None:
-    """Press Done by its key or its button."""
-    if by_key and keys:
-        screen.press_key(keys[0])
-    else:
-        screen.click(button.x, button.y)
-
-
-def _earliest_done(activity: PlacingActivity, pause_s: float) -> float:
-    """Time at which Done is pressed, for the first or the second time, s of the run."""
-    assert activity.onset is not None
-    if activity.asked is not None and activity.asked[0] is Asked.DONE:
-        return activity.asked[1] + _CONFIRM_S
-    last = max(handled.last_move or 0.0 for handled in activity.handling)
-    return max(last + pause_s, activity.onset + float(activity.protocol.timing.minimum_s))
