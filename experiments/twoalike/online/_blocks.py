@@ -30,7 +30,7 @@ from twoalike.online._records import (
     ChoiceTrial,
     Name,
     PageStep,
-    Part,
+    PartIndex,
     Sent,
     Sha256,
     Step,
@@ -45,13 +45,11 @@ from twoalike.tasks import (
     OddOneOut,
     PageActivity,
     Prepared,
-    PreparedTriplets,
     Trial,
     as_text,
     count_judged,
     frame,
     page_before,
-    prepared_trials,
     trials_from_table,
 )
 from twoalike.tasks.multi_arrangement import (
@@ -69,6 +67,8 @@ ROOMY_PX = (4096, 4096)
 """A window in which everything fits: steps do not depend on it."""
 _DECIMALS = 6
 """Of scores, as the column ``sampler_score`` has them."""
+_NOTED = {"snapshot": "number", "records": "records", "trials": "trials", "fitted": "time"}
+"""What the log has of the snapshot that chose a block."""
 
 
 class Chooser(CutOff):
@@ -84,7 +84,7 @@ class Block(Sent):
 
     kind: Literal["block"] = "block"
     session: Name
-    part: Annotated[int, Field(ge=0, le=100)]
+    part: PartIndex
     block: Annotated[int, Field(ge=1)]
     snapshot: Chooser | None = None
     """None: chosen at random, since there was no snapshot yet."""
@@ -98,30 +98,18 @@ class Block(Sent):
     """Pages and trials that take the place of the :class:`BlockStep`."""
 
     def note(self, time: float) -> Note:
-        """Return the note for the log: which snapshot chose the block; ``time`` in s of the run.
-
-        ``records`` and ``trials`` are numbers of the fit, ``fitted`` is when it read them (UTC).
-        """
-        chooser = self.snapshot
-        known = (
-            {"snapshot": None}
-            if chooser is None
-            else {
-                "snapshot": chooser.number,
-                "records": chooser.records,
-                "trials": chooser.trials,
-                "fitted": chooser.time,
-                "posterior": chooser.posterior,
-            }
-        )
-        return Note("block", time, {"block": self.block, **known})
+        """Return the note for the log: which snapshot chose the block; ``time`` in s of the run."""
+        detail: dict[str, object] = {"block": self.block, "snapshot": None}
+        if self.snapshot is not None:
+            detail |= {name: getattr(self.snapshot, field) for name, field in _NOTED.items()}
+            detail["posterior"] = self.snapshot.posterior
+        return Note("block", time, detail)
 
 
 def block_table(blocks: Sequence[Block]) -> pd.DataFrame:
     """Trial list of a part's blocks, as :func:`twoalike.design.read_trial_list` gives it."""
     rows = [row for block in blocks for row in block.rows]
-    text = pd.DataFrame(rows, columns=list(TRIAL_LIST.names))
-    values, faults = parse_text(TRIAL_LIST, text)
+    values, faults = parse_text(TRIAL_LIST, pd.DataFrame(rows, columns=list(TRIAL_LIST.names)))
     for fault in faults:
         raise fault.error(f"trials of session {blocks[0].session}")
     return typed(TRIAL_LIST, values)
@@ -139,27 +127,6 @@ def spliced(steps: Sequence[Step], blocks: Sequence[Block]) -> tuple[Step, ...]:
         else:
             found.append(step)
     return tuple(found)
-
-
-def as_chosen(
-    prepared: Sequence[Prepared], parts: Sequence[Part], study: Study, blocks: Sequence[Block]
-) -> tuple[list[Prepared], list[Part]]:
-    """Replace the placeholder trials and steps of an adaptive session by its chosen blocks."""
-    sessions, pages = list(prepared), list(parts)
-    for number, (one, part) in enumerate(zip(prepared, parts, strict=True)):
-        if not any(isinstance(step, BlockStep) for step in part.steps):
-            continue
-        own = [block for block in blocks if block.part == number]
-        pages[number] = part.model_copy(update={"steps": spliced(part.steps, own)})
-        if not isinstance(one, PreparedTriplets):
-            continue
-        sitting = replace(one.sitting, study=study)
-        made = prepared_trials(
-            PreparedTriplets, sitting, one.protocol, one.stimuli, block_table(own)
-        )
-        plan = replace(made.plan, n_trials=study.config.design.n_listed)
-        sessions[number] = replace(made, settled=one.settled, plan=plan)
-    return sessions, pages
 
 
 def next_block(
@@ -206,6 +173,44 @@ def next_block(
     return table
 
 
+def choose_block(
+    study: Study,
+    stimuli: StimulusSet,
+    snapshot: Snapshot | None,
+    person: tuple[str, int],
+    step: BlockStep,
+    before: Sequence[Block],
+    protocol: OddOneOut,
+    key: Mapping[str, Any],
+    earlier: Sequence[pd.DataFrame] = (),
+) -> Block:
+    """Choose a block of choices of a ``person`` (code and number of their session).
+
+    ``before`` are the blocks of the part so far, ``key`` names session, part and block.
+    """
+    listed = block_table(before) if before else None
+    table = next_block(study, stimuli, snapshot, *person, step.block, listed, earlier=earlier)
+    first, total = 0 if listed is None else len(listed), study.config.design.n_judged
+    trials = trials_from_table(table)
+    steps: list[Step] = []
+    for number in range(first, len(trials)):
+        page = None if number == 0 else page_before(protocol, trials, number, total)
+        if page == "practice_end" and step.practice_end is not None:
+            steps.append(step.practice_end)
+        if page == "break" and step.pause is not None:
+            done = count_judged(trials[:number])
+            caption = protocol.texts.progress.format(done=done, total=total)
+            filled = {"progress": (done, total), "caption": caption}
+            steps.append(step.pause.model_copy(update=filled))
+        steps.append(TrialStep(trial=choice_trial(trials[number], protocol)))
+    chooser = None
+    if snapshot is not None:
+        known: Any = {"number": snapshot.number, "posterior": snapshot.posterior}
+        chooser = Chooser(**known, **snapshot.cut_off.model_dump())
+    rows: Any = as_text(table.iloc[first:]).to_dict("records")
+    return Block(**key, snapshot=chooser, rows=tuple(rows), steps=tuple(steps))
+
+
 def next_arrangement_block(
     prepared: Prepared,
     before: Sequence[Block],
@@ -219,8 +224,7 @@ def next_arrangement_block(
     arranging = replace(prepared.arranging, done=done)
     planned = arranging.following()
     if planned is None:
-        end = arranging.end()
-        return Block(**key, ended=end_detail(end), steps=())
+        return Block(**key, ended=end_detail(arranging.end()), steps=())
     assert not isinstance(planned, ArrangementEnd)
     trial, protocol = arranging.trial(planned), prepared.protocol
     pages: list[Step] = []
@@ -264,52 +268,6 @@ def check_adaptive(study: Study) -> None:
             where="conditions" if config.conditions else "objects_per_person",
             remedy="Leave them out, or choose another design.sampler.",
         )
-
-
-def block_of_choices(
-    step: BlockStep,
-    snapshot: Snapshot | None,
-    table: pd.DataFrame,
-    first: int,
-    total: int,
-    protocol: OddOneOut,
-    key: Mapping[str, Any],
-) -> Block:
-    """Make a block of the last rows of a list; ``first`` is the number of its first, from 0."""
-    chooser = None
-    if snapshot is not None:
-        known: Any = {"number": snapshot.number, "posterior": snapshot.posterior}
-        chooser = Chooser(**known, **snapshot.cut_off.model_dump())
-    return Block(
-        **key,
-        snapshot=chooser,
-        rows=_rows(table.iloc[first:]),
-        steps=_steps(step, table, first, total, protocol),
-    )
-
-
-def _rows(table: pd.DataFrame) -> tuple[dict[str, str], ...]:
-    text = as_text(table)
-    return tuple(dict(zip(text.columns, row, strict=True)) for row in text.to_numpy().tolist())
-
-
-def _steps(
-    step: BlockStep, table: pd.DataFrame, first: int, total: int, protocol: OddOneOut
-) -> tuple[Step, ...]:
-    """Pages and trials of a block."""
-    trials = trials_from_table(table)
-    steps: list[Step] = []
-    for number in range(first, len(trials)):
-        page = None if number == 0 else page_before(protocol, trials, number, total)
-        if page == "practice_end" and step.practice_end is not None:
-            steps.append(step.practice_end)
-        if page == "break" and step.pause is not None:
-            done = count_judged(trials[:number])
-            caption = protocol.texts.progress.format(done=done, total=total)
-            filled = {"progress": (done, total), "caption": caption}
-            steps.append(step.pause.model_copy(update=filled))
-        steps.append(TrialStep(trial=choice_trial(trials[number], protocol)))
-    return tuple(steps)
 
 
 def choice_trial(trial: Trial, protocol: Choosing) -> ChoiceTrial:

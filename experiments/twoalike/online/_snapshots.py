@@ -91,8 +91,8 @@ class Snapshot:
         Weighted sampling without replacement (Efraimidis & Spirakis 2006,
         doi:10.1016/j.ipl.2005.11.003), without those to ``avoid``: (k, 3), ascending in each row.
         """
-        m = len(self.ids)
-        free = ~np.isin(_codes(self.triplets, m), _codes(avoid, m))
+        places = np.array([len(self.ids) ** 2, len(self.ids), 1])  # a number for each triplet
+        free = ~np.isin(self.triplets @ places, avoid @ places)
         with np.errstate(divide="ignore"):
             key = np.log(rng.random(int(free.sum()))) / self.information[free]
         # Triplets without information come last, in random order.
@@ -108,11 +108,6 @@ class Snapshot:
                 found=f"{len(self.ids)} objects, not the same",
                 remedy="The design was changed: build the study anew, in a new folder.",
             )
-
-
-def _codes(triplets: Integers, m: int) -> Integers:
-    """Give each triplet a number of its own, shape (n,)."""
-    return np.asarray((triplets[:, 0] * m + triplets[:, 1]) * m + triplets[:, 2])
 
 
 def snapshot_folder(study: Study) -> Path:

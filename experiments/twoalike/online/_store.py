@@ -1,4 +1,4 @@
-"""The store of an online study: its tables, the one writer, the archive.
+"""The store of an online study: a journal of lines for each session, and the one writer.
 
 One thread writes. It collects what arrives while the last transaction is being synced, writes it in
 one transaction, and answers afterwards (group commit): an acknowledged record is on the disk, and a
@@ -46,8 +46,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from twoalike.online._built import PartShape, Refusal, following
-from twoalike.online._records import MOST_BYTES, Record
+from twoalike.online._records import MOST_BYTES, NEW, PartShape, Record, Refusal, following
 from twoalike.study import TwoalikeError, shortened
 
 _LOG = logging.getLogger("twoalike.online")
@@ -61,6 +60,7 @@ _LOCK = 7_201_522
 """Number of the lock that writers to one PostgreSQL database take in turns."""
 
 METADATA = MetaData()
+_TYPES = {int: Integer, float: Float, str: Text}
 SESSIONS = Table(
     "sessions",
     METADATA,
@@ -74,44 +74,20 @@ SESSIONS = Table(
     Column("ended", Text),
     Column("ended_at", Float),
     Column("person", Text, index=True),  # recognises an id, and does not reveal it
+    Column("ids", Text),  # encrypted under the key
     Column("withdrawal", Text, nullable=False, unique=True),  # hash of the code
     # State after the last record:
-    Column("n", Integer, nullable=False, default=0),
-    Column("part", Integer, nullable=False, default=0),
-    Column("step", Integer, nullable=False, default=-1),
-    Column("clock", Float, nullable=False, default=0.0),  # s of the part's clock
-    Column("over", Integer, nullable=False, default=0),  # trials of the part
-    Column("answered", Integer, nullable=False, default=0),  # whether the step has its answer
-    Column("part_end", Text),
-    Column("done", Integer, nullable=False, default=0),  # the last part was completed
-    # Counts for the operator:
-    Column("trials", Integer, nullable=False, default=0),
-    Column("fast", Integer, nullable=False, default=0),
-    Column("checks", Integer, nullable=False, default=0),
-    Column("right", Integer, nullable=False, default=0),
+    *(Column(name, _TYPES[type(new)], nullable=False, default=new) for name, new in NEW.items()),
     UniqueConstraint("visit", "held"),
 )
-RECORDS = Table(
+LINES = Table(
     "records",
     METADATA,
     Column("session", Text, primary_key=True),
-    Column("n", Integer, primary_key=True),
-    Column("part", Integer, nullable=False),
-    Column("body", Text, nullable=False),
-)
-BLOCKS = Table(
-    "blocks",
-    METADATA,
-    Column("session", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),  # block, as it was chosen and shown, or record
     Column("part", Integer, primary_key=True),
-    Column("block", Integer, primary_key=True),
-    Column("body", Text, nullable=False),  # as it was chosen and shown
-)
-IDS = Table(
-    "ids",
-    METADATA,
-    Column("session", Text, primary_key=True),
-    Column("closed", Text, nullable=False),  # encrypted under the key
+    Column("n", Integer, primary_key=True),  # of blocks within the part, of records overall
+    Column("body", Text, nullable=False),
 )
 LINKS = Table(
     "links",
@@ -133,10 +109,7 @@ type _Task = tuple[Job, Future[Any]]
 class Store:
     """Open store of one study, with the thread that writes to it.
 
-    Parameters
-    ----------
-    url
-        A connection string of SQLAlchemy, or the path of an SQLite file, which is made.
+    ``url`` is a connection string of SQLAlchemy, or the path of an SQLite file, which is made.
     """
 
     def __init__(self, url: str | Path | URL) -> None:
@@ -159,6 +132,10 @@ class Store:
         future: Future[Any] = Future()
         self._queue.put((job, future))
         return future
+
+    def write(self, job: Job) -> Any:
+        """Let the writer do a job, and wait for its answer."""
+        return self.submit(job).result()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -227,9 +204,15 @@ class Store:
 
     def _commit(self, group: Sequence[_Task]) -> None:
         """Write a group in one transaction, and answer once it is on the disk."""
+        answers: list[Any] = []
         try:
             with self._writing() as connection:
-                answers = _answers(connection, [job for job, _ in group])
+                for job, _ in group:
+                    try:
+                        with connection.begin_nested():
+                            answers.append(job(connection))
+                    except Refusal as refusal:
+                        answers.append(refusal)
         except Exception as error:
             if len(group) > 1:  # whichever of them is at fault, the others are written
                 for one in group:
@@ -239,55 +222,60 @@ class Store:
             group[0][1].set_exception(error)
             return
         for (_, future), answer in zip(group, answers, strict=True):
-            if isinstance(answer, Refusal):
-                future.set_exception(answer)
-            else:
-                future.set_result(answer)
-
-
-def _answers(connection: Connection, jobs: Sequence[Job]) -> list[Any]:
-    answers: list[Any] = []
-    for job in jobs:
-        try:
-            with connection.begin_nested():
-                answers.append(job(connection))
-        except Refusal as refusal:
-            answers.append(refusal)
-    return answers
+            give = future.set_exception if isinstance(answer, Refusal) else future.set_result
+            give(answer)
 
 
 def append(
     connection: Connection, session: str, records: Sequence[Record], parts: tuple[PartShape, ...]
 ) -> int:
-    """Store records of a session; returns the number of the last one that is stored.
+    """Store records of a session, whose participant was given ``parts``; returns how many it has.
 
-    ``parts`` are what the participant was given.
+    The number of the last one that is stored is that of all, as there are no gaps.
     """
     row = connection.execute(select(SESSIONS).where(SESSIONS.c.name == session)).mappings().first()
     if row is None:
         raise lost()
+    own = (LINES.c.session == session) & (LINES.c.kind == "record")
     again = [one.n for one in records if one.n <= row["n"]]
-    query = select(RECORDS.c.n, RECORDS.c.body).where(RECORDS.c.session == session)
-    found = connection.execute(query.where(RECORDS.c.n.in_(again))) if again else ()
-    stored = {one.n: one.body for one in found}
-    added, state = [], dict(row)
+    query = select(LINES.c.n, LINES.c.body).where(own, LINES.c.n.in_(again))
+    known = {one.n: one.body for one in connection.execute(query)} if again else {}
+    state = dict(row)
     for record in sorted(records, key=lambda one: one.n):
         body = record.model_dump_json()  # canonical: compared if it comes again
         if len(body) > MOST_BYTES:
             raise Refusal("too_large", "record")
-        if record.n <= row["n"] and stored.get(record.n) != body:
+        if record.n <= row["n"] and known.get(record.n) != body:
             raise Refusal("changed", "a record that differs from the stored one")
         if record.n == state["n"] + 1:
             if row["ended"] is not None:
                 raise over(row["ended"])
             state |= following(state, record, parts)
-            added.append({"session": session, "n": record.n, "part": record.part, "body": body})
-    if added:
-        connection.execute(insert(RECORDS), added)
-        changed = {name: value for name, value in state.items() if value != row[name]}
-        own = update(SESSIONS).where(SESSIONS.c.name == session)
-        connection.execute(own.values(**changed, last=time.time()))
+            write_line(connection, session, "record", record.part, record.n, body)
+    if state["n"] > row["n"]:
+        changed = {name: state[name] for name in NEW} | {"last": time.time()}
+        connection.execute(update(SESSIONS).where(SESSIONS.c.name == session).values(changed))
     return int(state["n"])
+
+
+def write_line(
+    connection: Connection, session: str, kind: str, part: int, n: int, body: str
+) -> None:
+    """Add a line to the journal of a session."""
+    values = {"session": session, "kind": kind, "part": part, "n": n, "body": body}
+    connection.execute(insert(LINES), values)
+
+
+def stored(
+    connection: Connection, session: str, kind: str | None = None, part: int | None = None
+) -> tuple[str, ...]:
+    """Read lines of a session's journal: its blocks, then its records, each in their order."""
+    query = select(LINES.c.body).where(LINES.c.session == session)
+    if kind is not None:
+        query = query.where(LINES.c.kind == kind)
+    if part is not None:
+        query = query.where(LINES.c.part == part)
+    return tuple(connection.scalars(query.order_by(LINES.c.kind, LINES.c.part, LINES.c.n)))
 
 
 def lost() -> Refusal:
@@ -365,11 +353,6 @@ def _unreachable(url: URL, error: SQLAlchemyError) -> TwoalikeError:
     )
 
 
-def iso_time(seconds: float) -> str:
-    """Return a time of the store as text, in UTC and to the second."""
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
 def archive(connection: Connection) -> Iterator[str]:
     """Yield the archive of a store, line by line without line ends.
 
@@ -378,32 +361,18 @@ def archive(connection: Connection) -> Iterator[str]:
     code went back to the pool has no participant.
     """
     for session in connection.execute(select(SESSIONS).order_by(SESSIONS.c.entered)).all():
+        entered = datetime.fromtimestamp(session.entered, UTC)
         yield json.dumps(
             {
                 "kind": "session",
                 "session": session.name,
                 "participant": session.participant if session.held is not None else None,
                 "protocol": session.protocol,
-                "entered": iso_time(session.entered),
+                "entered": f"{entered:%Y-%m-%dT%H:%M:%SZ}",
                 "ended": session.ended,
             }
         )
-        yield from stored_blocks(connection, session.name)
-        yield from connection.scalars(
-            select(RECORDS.c.body).where(RECORDS.c.session == session.name).order_by(RECORDS.c.n)
-        )
-
-
-def stored_blocks(connection: Connection, session: str) -> tuple[str, ...]:
-    """Read the blocks that were chosen for a session, by part and number, as JSON."""
-    query = select(BLOCKS.c.body).where(BLOCKS.c.session == session)
-    return tuple(connection.scalars(query.order_by(BLOCKS.c.part, BLOCKS.c.block)))
-
-
-def stored_records(connection: Connection, session: str, part: int) -> tuple[str, ...]:
-    """Read the records of a part of a session, in order, as JSON."""
-    query = select(RECORDS.c.body).where(RECORDS.c.session == session, RECORDS.c.part == part)
-    return tuple(connection.scalars(query.order_by(RECORDS.c.n)))
+        yield from stored(connection, session.name)
 
 
 def read_store(store: str | Path) -> Iterator[str]:
