@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 from playwright.sync_api import Page as BrowserPage
-from tests.online.test_choice_browser import PICTURES, answer, browser, data, faults_of
+from tests.online.test_choice_browser import PICTURES, answer, begin, browser, data, faults_of
 
 from twoalike.online._blocks import arrangement
 from twoalike.tasks.multi_arrangement import (
@@ -35,12 +35,8 @@ class Table:
         self.seats = ArrangementActivity(TRIAL, PROTOCOL, self.layout).places
 
     def begin(self) -> None:
-        self.page.goto("http://study.test/")
-        self.page.wait_for_function("!!window.show")
         trial = arrangement(TRIAL).model_dump(mode="json") | {"progress": 0.5}
-        step = {"what": "arrangement", "protocol": PROTOCOL.model_dump(mode="json"), "trial": trial}
-        addresses = {name: f"http://study.test/{name}" for name in PICTURES}
-        self.page.evaluate("step => void show(step)", {**step, "addresses": addresses})
+        begin(self.page, "arrangement", PROTOCOL, trial=trial)
         self.page.locator(".item").first.wait_for()
         self.page.wait_for_timeout(200)
 

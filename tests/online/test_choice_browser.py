@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,16 @@ def opened(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Browser
     context.close()
 
 
+def begin(page: BrowserPage, what: str, protocol: Any = ROW, **parameters: Any) -> BrowserPage:
+    """Open the page, and begin a step in it."""
+    page.goto("http://study.test/")
+    page.wait_for_function("!!window.show")
+    addresses = {name: f"http://study.test/{name}" for name in PICTURES}
+    step = {"what": what, "protocol": protocol.model_dump(mode="json"), **parameters}
+    page.evaluate("step => void show(step)", {**step, "addresses": addresses})
+    return page
+
+
 @pytest.fixture
 def show(opened: BrowserPage) -> Iterator[Show]:
     """Open the page, and begin a step in it."""
@@ -104,16 +115,8 @@ def show(opened: BrowserPage) -> Iterator[Show]:
     def keep(error: object) -> None:
         faults.append(str(error))
 
-    def begin(what: str, protocol: Any = ROW, **parameters: Any) -> BrowserPage:
-        opened.goto("http://study.test/")
-        opened.wait_for_function("!!window.show")
-        addresses = {name: f"http://study.test/{name}" for name in PICTURES}
-        step = {"what": what, "protocol": protocol.model_dump(mode="json"), **parameters}
-        opened.evaluate("step => void show(step)", {**step, "addresses": addresses})
-        return opened
-
     opened.on("pageerror", keep)
-    yield begin
+    yield partial(begin, opened)
     opened.remove_listener("pageerror", keep)
     assert not faults
 
@@ -176,11 +179,7 @@ def test_on_a_phone_images_are_large_and_no_key_is_named(
     context = browser.new_context(viewport=viewport, has_touch=True, is_mobile=True)
     page = context.new_page()
     page.route("**/*", answer)
-    page.goto("http://study.test/")
-    page.wait_for_function("!!window.show")
-    step = {"what": "trial", "trial": TRIAL, "protocol": rules.model_dump(mode="json")}
-    addresses = {name: f"http://study.test/{name}" for name in PICTURES}
-    page.evaluate("step => void show(step)", {**step, "addresses": addresses})
+    begin(page, "trial", rules, trial=TRIAL)
     await_images(page)
     boxes = [page.locator(".image").nth(number).bounding_box() or {} for number in range(3)]
     left, right = min(b["x"] for b in boxes), max(b["x"] + b["width"] for b in boxes)
@@ -230,21 +229,10 @@ def test_focus_does_not_change_what_keys_mean(show: Show, keys: list[str]) -> No
     assert found["items"][-1]["answer"]["method"] == "keyboard"
 
 
-def test_a_page_is_turned_after_its_shortest_time(show: Show) -> None:
-    images = {"images": ["a", "b"], "progress": [1, 4], "caption": "1 of 4 done"}
-    page = show("page", step={**TEXT_PAGE, **images})
-    page.locator(".words").wait_for()
-    page.keyboard.press("Space")
-    assert not faults_of(page)
-    press(page, "button")
-    (note,) = data(page)["items"]
-    assert note["event"] == TEXT_PAGE["name"]
-    assert note["detail"]["shown_s"] >= TEXT_PAGE["minimum_s"]
-    assert note["detail"]["ended_by"] == "press"
-
-
 def test_a_long_page_is_left_from_its_end(show: Show) -> None:
-    page = show("page", step={**TEXT_PAGE, "text": "\n\n".join(["So it goes on. " * 20] * 12)})
+    text = "\n\n".join(["So it goes on. " * 20] * 12)
+    images = {"images": ["a", "b"], "progress": [1, 4], "caption": "1 of 4 done"}
+    page = show("page", step={**TEXT_PAGE, "text": text, **images})
     page.locator(".words").wait_for()
     page.wait_for_timeout(400)
     assert not faults_of(page)
@@ -298,11 +286,3 @@ def test_questions_are_answered(
     note, answers = data(page)["items"]
     assert note["detail"] == {"id": "q"}
     assert answers == {"kind": "answers", "measure": "form", "values": {"q": expected}}
-
-
-def test_a_countdown_ends_by_itself(show: Show) -> None:
-    page = show("countdown", OddOneOut.model_validate({"breaks": {"ready_s": 0.4}}))
-    page.get_by_text("Get ready").wait_for()
-    (note,) = data(page)["items"]
-    assert note["event"] == "ready"
-    assert note["detail"]["shown_s"] >= 0.4

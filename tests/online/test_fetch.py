@@ -248,7 +248,7 @@ DAMAGES: dict[str, Damage] = {
         "an answer to 'hand' that the page does not take",
     ),
     "other images": (
-        lambda r: item(r, "arrangement", 1)["items"].reverse(),
+        lambda r: item(r, "arrangement", 1).update(items=item(r, "arrangement", 1)["items"][::-1]),
         "places of other objects",
     ),
     "moved afterwards": (_moved_afterwards, "the last event says"),

