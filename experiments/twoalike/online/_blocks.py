@@ -23,19 +23,6 @@ from twoalike.design import (
     with_adaptive_block,
 )
 from twoalike.online import _records as sent
-from twoalike.online._records import (
-    Arrangement,
-    ArrangementStep,
-    BlockStep,
-    ChoiceTrial,
-    Name,
-    PageStep,
-    PartIndex,
-    Sent,
-    Sha256,
-    Step,
-    TrialStep,
-)
 from twoalike.online._snapshots import CutOff, Snapshot
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, TwoalikeError
@@ -75,16 +62,16 @@ class Chooser(CutOff):
     """The snapshot that chose a block, with its data."""
 
     number: Annotated[int, Field(ge=1)]
-    posterior: Sha256
+    posterior: sent.Sha256
     """Hash of the draws (:attr:`Snapshot.posterior`)."""
 
 
-class Block(Sent):
+class Block(sent.Sent):
     """A chosen block: the steps of the page, and the rows of the trial list."""
 
     kind: Literal["block"] = "block"
-    session: Name
-    part: PartIndex
+    session: sent.Name
+    part: sent.PartIndex
     block: Annotated[int, Field(ge=1)]
     snapshot: Chooser | None = None
     """None: chosen at random, since there was no snapshot yet."""
@@ -94,7 +81,7 @@ class Block(Sent):
     """The trial, of arrangements; None after the last one."""
     ended: dict[str, str | float] | None = None
     """After the last one: why there is no further main trial, as the log has it."""
-    steps: tuple[Step, ...]
+    steps: tuple[sent.Step, ...]
     """Pages and trials that take the place of the :class:`BlockStep`."""
 
     def note(self, time: float) -> Note:
@@ -115,14 +102,14 @@ def block_table(blocks: Sequence[Block]) -> pd.DataFrame:
     return typed(TRIAL_LIST, values)
 
 
-def spliced(steps: Sequence[Step], blocks: Sequence[Block]) -> tuple[Step, ...]:
+def spliced(steps: Sequence[sent.Step], blocks: Sequence[Block]) -> tuple[sent.Step, ...]:
     """Replace block steps by the steps of chosen blocks; the others remain."""
     made = {one.block: one.steps for one in blocks}
-    found: list[Step] = []
+    found: list[sent.Step] = []
     left = list(reversed(steps))
     while left:
         step = left.pop()
-        if isinstance(step, BlockStep) and step.block in made:
+        if isinstance(step, sent.BlockStep) and step.block in made:
             left += reversed(made[step.block])
         else:
             found.append(step)
@@ -178,7 +165,7 @@ def choose_block(
     stimuli: StimulusSet,
     snapshot: Snapshot | None,
     person: tuple[str, int],
-    step: BlockStep,
+    step: sent.BlockStep,
     before: Sequence[Block],
     protocol: OddOneOut,
     key: Mapping[str, Any],
@@ -192,7 +179,7 @@ def choose_block(
     table = next_block(study, stimuli, snapshot, *person, step.block, listed, earlier=earlier)
     first, total = 0 if listed is None else len(listed), study.config.design.n_judged
     trials = trials_from_table(table)
-    steps: list[Step] = []
+    steps: list[sent.Step] = []
     for number in range(first, len(trials)):
         page = None if number == 0 else page_before(protocol, trials, number, total)
         if page == "practice_end" and step.practice_end is not None:
@@ -202,7 +189,7 @@ def choose_block(
             caption = protocol.texts.progress.format(done=done, total=total)
             filled = {"progress": (done, total), "caption": caption}
             steps.append(step.pause.model_copy(update=filled))
-        steps.append(TrialStep(trial=choice_trial(trials[number], protocol)))
+        steps.append(sent.TrialStep(trial=choice_trial(trials[number], protocol)))
     chooser = None
     if snapshot is not None:
         known: Any = {"number": snapshot.number, "posterior": snapshot.posterior}
@@ -227,13 +214,13 @@ def next_arrangement_block(
         return Block(**key, ended=end_detail(arranging.end()), steps=())
     assert not isinstance(planned, ArrangementEnd)
     trial, protocol = arranging.trial(planned), prepared.protocol
-    pages: list[Step] = []
+    pages: list[sent.Step] = []
     if done:
         roomy = frame(protocol.screen, ROOMY_PX)
         shown = pages_between(protocol, roomy, arranging, done[-1].trial_type, trial)
         pages = [page_step(page) for page in shown if isinstance(page, PageActivity)]
-    following = BlockStep(block=key["block"] + 1, task="multi-arrangement")
-    steps = (*pages, ArrangementStep(trial=arrangement(trial)), following)
+    following = sent.BlockStep(block=key["block"] + 1, task="multi-arrangement")
+    steps = (*pages, sent.ArrangementStep(trial=arrangement(trial)), following)
     return Block(**key, arranged=trial, steps=steps)
 
 
@@ -270,10 +257,10 @@ def check_adaptive(study: Study) -> None:
         )
 
 
-def choice_trial(trial: Trial, protocol: Choosing) -> ChoiceTrial:
+def choice_trial(trial: Trial, protocol: Choosing) -> sent.ChoiceTrial:
     """Return what the page needs of a trial; checks and repeats look like main trials."""
     is_practice = trial.trial_type == "practice"
-    return ChoiceTrial(
+    return sent.ChoiceTrial(
         trial_index=trial.trial_index,
         block_index=trial.block_index,
         trial_type="practice" if is_practice else "main",
@@ -284,9 +271,9 @@ def choice_trial(trial: Trial, protocol: Choosing) -> ChoiceTrial:
     )
 
 
-def arrangement(trial: ArrangementTrial) -> Arrangement:
+def arrangement(trial: ArrangementTrial) -> sent.Arrangement:
     """Return what the page needs of an arrangement; checks look like main trials."""
-    return Arrangement(
+    return sent.Arrangement(
         trial_index=trial.trial_index,
         items=trial.items,
         order=trial.seats.order,
@@ -295,10 +282,10 @@ def arrangement(trial: ArrangementTrial) -> Arrangement:
     )
 
 
-def page_step(activity: PageActivity) -> PageStep:
+def page_step(activity: PageActivity) -> sent.PageStep:
     """Return a page of text as a step."""
     page = activity.scene
-    return PageStep(
+    return sent.PageStep(
         name=activity.name,
         text=page.text,
         footer=page.footer,

@@ -16,17 +16,8 @@ from itertools import takewhile
 from typing import Any
 
 from twoalike.design import adaptive_blocks, study_with
+from twoalike.online import _records as sent
 from twoalike.online._blocks import ROOMY_PX, arrangement, choice_trial, page_step
-from twoalike.online._records import (
-    ArrangementStep,
-    BlockStep,
-    PageStep,
-    Part,
-    Person,
-    QuestionStep,
-    Step,
-    TrialStep,
-)
 from twoalike.record import Progress
 from twoalike.registry import find_task, task_names
 from twoalike.study import ScreenProfile, Study, TwoalikeError
@@ -103,10 +94,10 @@ def is_adaptive(study: Study) -> bool:
     return study.config.design.sampler == "adaptive"
 
 
-def compile_person(study: Study, parts: Sequence[Prepared]) -> Person:
+def compile_person(study: Study, parts: Sequence[Prepared]) -> sent.Person:
     """Compile what a participant does, from what :func:`prepare_person` returns."""
     sitting = parts[0].sitting
-    return Person(
+    return sent.Person(
         participant=sitting.participant,
         session=sitting.session,
         group=study.group,
@@ -114,7 +105,7 @@ def compile_person(study: Study, parts: Sequence[Prepared]) -> Person:
     )
 
 
-def _part(prepared: Prepared, study: Study) -> Part:
+def _part(prepared: Prepared, study: Study) -> sent.Part:
     protocol, task = prepared.protocol, find_task(prepared.plan.name.task)
     chosen = is_adaptive(study) and task.name == "odd-one-out"
     _check_page(prepared, chosen=chosen)
@@ -123,14 +114,16 @@ def _part(prepared: Prepared, study: Study) -> Part:
     assert task.page is not None  # is refused
     steps = tuple(task.page(prepared, ROOMY))
     if chosen:  # blocks take the place of the trials, and of the pages between them
-        at = [number for number, step in enumerate(steps) if isinstance(step, TrialStep)]
-        between = {step.name: step for step in steps[at[0] : at[-1]] if isinstance(step, PageStep)}
-        shown = {"practice_end": between.get("practice_end"), "pause": between.get("break")}
+        at = [number for number, step in enumerate(steps) if isinstance(step, sent.TrialStep)]
+        between = {
+            step.name: step for step in steps[at[0] : at[-1]] if isinstance(step, sent.PageStep)
+        }
+        shown: Any = {"practice_end": between.get("practice_end"), "pause": between.get("break")}
         numbers = adaptive_blocks(study.config.design)
-        blocks = (BlockStep(block=number, **shown) for number in numbers)
+        blocks = (sent.BlockStep(block=number, **shown) for number in numbers)
         steps = (*steps[: at[0]], *blocks, *steps[at[-1] + 1 :])
     digest = hashlib.sha256(protocol.model_dump_json().encode()).hexdigest()
-    return Part(
+    return sent.Part(
         protocol=f"{protocol.task}-{digest[:12]}",
         task=task.name,
         steps=steps,
@@ -171,12 +164,12 @@ def _check_page(prepared: Prepared, *, chosen: bool) -> None:
             )
 
 
-def choice_steps(prepared: Prepared, view: View) -> Iterator[Step]:
+def choice_steps(prepared: Prepared, view: View) -> Iterator[sent.Step]:
     """Yield the steps of a session of choices among images."""
     yield from _steps(with_block_questions(prepared, view, Progress()), prepared)
 
 
-def arrangement_steps(prepared: Prepared, view: View) -> Iterator[Step]:
+def arrangement_steps(prepared: Prepared, view: View) -> Iterator[sent.Step]:
     """Yield the steps of a multi-arrangement session; trials that answers decide are blocks."""
     assert isinstance(prepared, PreparedArrangements)
     config = prepared.arranging.config
@@ -186,11 +179,11 @@ def arrangement_steps(prepared: Prepared, view: View) -> Iterator[Step]:
     protocol, pages = prepared.protocol, frame(prepared.protocol.screen, view.size)
     opening = prepared.opening(Progress())
     yield from _steps(before_trials(protocol, pages, opening, frozenset()), prepared)
-    yield BlockStep(block=1, task="multi-arrangement")
+    yield sent.BlockStep(block=1, task="multi-arrangement")
     yield from _steps(after_trials(protocol, pages), prepared)
 
 
-def _steps(script: Iterator[Activity | Item], prepared: Prepared) -> Iterator[Step]:
+def _steps(script: Iterator[Activity | Item], prepared: Prepared) -> Iterator[sent.Step]:
     protocol = prepared.protocol
     consent: QuestionActivity | None = None
     for given in script:
@@ -209,10 +202,10 @@ def _steps(script: Iterator[Activity | Item], prepared: Prepared) -> Iterator[St
                 stored = {name: str(value) for name, value in values.items() if name != "consent"}
                 yield _question(consent, values=stored, declined=page_step(declined))
             case TripletActivity():
-                yield TrialStep(trial=choice_trial(given.trial, given.protocol))
+                yield sent.TrialStep(trial=choice_trial(given.trial, given.protocol))
             case ArrangementActivity(trial=trial):
                 given.result = _nothing_arranged(trial)
-                yield ArrangementStep(trial=arrangement(trial))
+                yield sent.ArrangementStep(trial=arrangement(trial))
 
 
 def _nothing_arranged(trial: ArrangementTrial) -> ArrangementResult:
@@ -231,9 +224,9 @@ def _nothing_arranged(trial: ArrangementTrial) -> ArrangementResult:
     )
 
 
-def _question(activity: QuestionActivity, **more: Any) -> QuestionStep:
+def _question(activity: QuestionActivity, **more: Any) -> sent.QuestionStep:
     question = activity.question
-    return QuestionStep(
+    return sent.QuestionStep(
         measure=activity.measure,  # type: ignore[arg-type]  # checked by the model
         id=question.id,
         text=question.text,
@@ -245,7 +238,7 @@ def _question(activity: QuestionActivity, **more: Any) -> QuestionStep:
     )
 
 
-def as_json(person: Person) -> bytes:
+def as_json(person: sent.Person) -> bytes:
     """Write a person's file as compact UTF-8 JSON, always in the same way."""
     content = person.model_dump(mode="json")
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()

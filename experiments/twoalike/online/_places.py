@@ -26,7 +26,15 @@ from sqlalchemy import (
 )
 
 from twoalike.online._ids import Key, hashed, withdrawal_as_typed
-from twoalike.online._records import NEW, PartShape, Reason, Refusal
+from twoalike.online._records import (
+    NEW,
+    ArrangementStep,
+    BlockStep,
+    PartShape,
+    Reason,
+    Refusal,
+    TrialStep,
+)
 from twoalike.online._site import OnlineStudy, has_data
 from twoalike.online._store import FACTS, LINES, LINKS, SESSIONS, fact, lost, over, set_fact
 from twoalike.study import OnlineConfig, inert_cell
@@ -330,12 +338,17 @@ def operator_state(connection: Connection, built: OnlineStudy) -> dict[str, Any]
 
 @lru_cache(maxsize=10_000)
 def _listed_trials(built: OnlineStudy, participant: str) -> tuple[int | None, int]:
-    """Count trials (None: that depends on the answers) and parts."""
+    """Count trials, choices to be chosen too (None: answers decide), and parts."""
     if participant not in built.session.participants:  # an earlier build had this code
         return None, 0
-    counts = [built.n_trials(part) for part in built.person(participant).parts]
-    known = [n for n in counts if n is not None]
-    return sum(known) if len(known) == len(counts) else None, len(counts)
+    parts, listed = built.person(participant).parts, 0
+    for part in parts:
+        blocks = [step for step in part.steps if isinstance(step, BlockStep)]
+        if blocks and blocks[0].task == "multi-arrangement":
+            return None, len(parts)
+        trials = sum(isinstance(step, TrialStep | ArrangementStep) for step in part.steps)
+        listed += built.study.config.design.n_listed if blocks else trials
+    return listed, len(parts)
 
 
 _PAYMENT = ("status", "minutes")

@@ -18,17 +18,6 @@ from twoalike.design import ListedArrangement, PlannedArrangement
 from twoalike.online import _records as sent
 from twoalike.online._archive import ReadSession, SessionLine, records_sha256
 from twoalike.online._blocks import Block, arranged, end_detail
-from twoalike.online._records import (
-    NEW,
-    ArrangementStep,
-    BlockStep,
-    Part,
-    QuestionStep,
-    Refusal,
-    Step,
-    following,
-    shapes_of,
-)
 from twoalike.record import (
     OLDEST_AGE,
     TRIAL_SHOWN,
@@ -74,7 +63,7 @@ class _PartRun:
     def __init__(
         self,
         prepared: Prepared,
-        part: Part,
+        part: sent.Part,
         chosen: Sequence[Block],
         head: SessionLine,
         root: Path,
@@ -178,7 +167,7 @@ class _PartRun:
                 yield self._drawn(item)
                 yield placed
                 left = self.part.steps[step + 1 :]
-                if not any(isinstance(one, ArrangementStep | BlockStep) for one in left):
+                if not any(isinstance(one, sent.ArrangementStep | sent.BlockStep) for one in left):
                     listed = None if self.chosen else self._arranging.end()
                     if detail := self.chosen[-1].ended if self.chosen else end_detail(listed):
                         yield Note("arranged", self._end, detail)  # why there is no further trial
@@ -203,7 +192,7 @@ class _PartRun:
         self.errors.append(error)
         return Note(DRAWN, self.time, {"trial_index": self.n_done, "error_s": round(error, 6)})
 
-    def _event(self, item: sent.EventRow, step: Step) -> EventRow:
+    def _event(self, item: sent.EventRow, step: sent.Step) -> EventRow:
         """Row of the table of events; numbers of JSON become those of its columns."""
         if self._events is None:
             raise ValueError("this task has no table of events")
@@ -215,12 +204,12 @@ class _PartRun:
         found, expected = values.get("trial_index"), self.n_done + 1
         if found != expected:
             raise ValueError(f"an event of trial {found}, not {expected}")
-        shown = step.trial.items if isinstance(step, ArrangementStep) else ()
+        shown = step.trial.items if isinstance(step, sent.ArrangementStep) else ()
         if values.get("stimulus") is not None and values["stimulus"] not in shown:
             raise ValueError(f"an event of {values['stimulus']!r}, which the trial does not show")
         return EventRow(values)
 
-    def _answers(self, item: sent.Answers, step: Step) -> QuestionAnswers:
+    def _answers(self, item: sent.Answers, step: sent.Step) -> QuestionAnswers:
         if item.measure == "consent":
             protocol = self.prepared.protocol
             consent: Mapping[str, object] = {
@@ -232,7 +221,7 @@ class _PartRun:
             if item.values != consent or type(consent["consent"]) is not bool:
                 raise ValueError("consent to another text than the protocol's")
             return QuestionAnswers("consent", consent)
-        if not isinstance(step, QuestionStep) or set(item.values) != {step.id}:
+        if not isinstance(step, sent.QuestionStep) or set(item.values) != {step.id}:
             raise ValueError(f"answers to {', '.join(item.values)}, which the step does not ask")
         asked = self.prepared.asked(item.measure, item.values)
         for name, value in item.values.items():
@@ -339,7 +328,7 @@ class Written(NamedTuple):
 def replay_session(
     read: ReadSession,
     prepared: Sequence[Prepared],
-    parts: Sequence[Part],
+    parts: Sequence[sent.Part],
     root: Path,
     page_version: str,
 ) -> Written:
@@ -350,11 +339,11 @@ def replay_session(
     task: what a page sends may be forged.
     """
     head, sitting = read.head, prepared[0].sitting
-    shapes, state = shapes_of(parts), dict(NEW)
+    shapes, state = sent.shapes_of(parts), dict(sent.NEW)
     for record in read.records:
         try:
-            state = following(state, record, shapes)
-        except Refusal as refusal:
+            state = sent.following(state, record, shapes)
+        except sent.Refusal as refusal:
             raise _fault(head, f"record {record.n}: {refusal.reason}") from refusal
     if head.ended == "completed" and not state["done"]:
         raise _fault(head, "is completed, but its last records are missing")

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError, create_model
 
 from twoalike.design import shown_objects
+from twoalike.online import _records as sent
 from twoalike.online._compile import (
     as_json,
     compile_person,
@@ -26,16 +27,6 @@ from twoalike.online._compile import (
     least_window,
     prepare_person,
     without_keys,
-)
-from twoalike.online._records import (
-    ArrangementStep,
-    BlockStep,
-    ImageFile,
-    OnlineSession,
-    Part,
-    Person,
-    Sent,
-    TrialStep,
 )
 from twoalike.record import balanced_cohort, participant_label
 from twoalike.stimuli import StimulusSet, shown_as_it_is, stimuli_held
@@ -57,7 +48,7 @@ class Picture(NamedTuple):
 
     name: str
     content: bytes
-    about: ImageFile
+    about: sent.ImageFile
 
 
 def pictures(stimuli: StimulusSet, names: Iterable[str], protocol: Protocol) -> Iterator[Picture]:
@@ -77,7 +68,7 @@ def pictures(stimuli: StimulusSet, names: Iterable[str], protocol: Protocol) -> 
             image.save(buffer, format="PNG")
             content, ending = buffer.getvalue(), "png"
         digest = sha256(content).hexdigest()
-        about = ImageFile(
+        about = sent.ImageFile(
             file=f"images/{digest[:16]}.{ending}",
             width=image.width,
             height=image.height,
@@ -112,7 +103,7 @@ class OnlineStudy:
     """
 
     study: Study
-    session: OnlineSession
+    session: sent.OnlineSession
     state: str = "read"
 
     @property
@@ -120,9 +111,9 @@ class OnlineStudy:
         """Where the page is."""
         return self.study.root / FOLDER
 
-    def person(self, participant: str) -> Person:
+    def person(self, participant: str) -> sent.Person:
         """Read what a participant does."""
-        return _read(self.folder / "people" / f"{participant}.json", Person)
+        return _read(self.folder / "people" / f"{participant}.json", sent.Person)
 
     @cached_property
     def groups(self) -> dict[str, str]:
@@ -136,15 +127,7 @@ class OnlineStudy:
     def chooses(self) -> bool:
         """Whether any trials are chosen while a session runs."""
         parts = self.person(self.session.participants[0]).parts
-        return any(isinstance(step, BlockStep) for part in parts for step in part.steps)
-
-    def n_trials(self, part: Part) -> int | None:
-        """Count the trials in a part, choices not chosen yet too; None if the answers decide."""
-        blocks = [step for step in part.steps if isinstance(step, BlockStep)]
-        if blocks:
-            open_ended = blocks[0].task == "multi-arrangement"
-            return None if open_ended else self.study.config.design.n_listed
-        return sum(isinstance(step, TrialStep | ArrangementStep) for step in part.steps)
+        return any(isinstance(step, sent.BlockStep) for part in parts for step in part.steps)
 
     @cached_property
     def task(self) -> str | None:
@@ -224,10 +207,10 @@ def check_built(study: Study | str | Path) -> OnlineStudy:
 def read_built(study: Study | str | Path) -> OnlineStudy:
     """Read the page of a study, as it was built."""
     opened = study if isinstance(study, Study) else Study.load(study)
-    return OnlineStudy(opened, _read(opened.root / FOLDER / SESSION, OnlineSession))
+    return OnlineStudy(opened, _read(opened.root / FOLDER / SESSION, sent.OnlineSession))
 
 
-def _read[Model: (OnlineSession, Person)](path: Path, model: type[Model]) -> Model:
+def _read[Model: (sent.OnlineSession, sent.Person)](path: Path, model: type[Model]) -> Model:
     if not path.is_file():
         raise TwoalikeError(
             where=path,
@@ -264,7 +247,7 @@ def _codes(participants: int | Sequence[str]) -> tuple[str, ...]:
 class _Site(NamedTuple):
     """Content of the folder; pictures are made when they are written."""
 
-    session: OnlineSession
+    session: sent.OnlineSession
     people: Mapping[str, bytes]
     pictures: Callable[[], Iterator[Picture]]
 
@@ -333,7 +316,7 @@ def _compile(study: Study, codes: Sequence[str], task: str | None, session: int)
     first = next(iter(protocols.values()))
     _check_together(study, protocols, stimuli, shown)
     shots = partial(pictures, stimuli, shown, first)
-    made = OnlineSession(
+    made = sent.OnlineSession(
         version=version("twoalike"),
         hash="0" * 64,
         study=study.config.title,
@@ -385,7 +368,7 @@ def _page_texts(study: Study, language: str) -> dict[str, str]:
     """Texts of the page in a language; protocols/page.toml of the study may replace any of them."""
     english = Path(str(_TEXTS)) / "page.en.toml"
     keys: dict[str, Any] = dict.fromkeys(tomllib.loads(english.read_text("utf-8")), (str, ...))
-    model = create_model("PageTexts", __base__=Sent, **keys)
+    model = create_model("PageTexts", __base__=sent.Sent, **keys)
     shipped, own = english.with_name(f"page.{language}.toml"), study.root / _OWN_TEXTS
     found = [path for path in (shipped, own) if path.is_file()]
     if not found:
@@ -399,7 +382,7 @@ def _page_texts(study: Study, language: str) -> dict[str, str]:
     return texts | {"title": texts["title"] or study.config.title}
 
 
-def _refuse_change(study: Study, folder: Path, new: OnlineSession, overwrite: bool) -> None:
+def _refuse_change(study: Study, folder: Path, new: sent.OnlineSession, overwrite: bool) -> None:
     """Refuse to change what is shown once people have begun."""
     if overwrite or not (folder / SESSION).is_file():
         return

@@ -155,14 +155,9 @@ def publish_snapshot(
         },
     )
     path = folder / f"{number:04d}"
+    arrays = {"embedding": embedding, "lapse": lapse, "information": information}
     with atomic_directory(path) as temporary:
-        np.savez(
-            temporary / _ARRAYS,
-            embedding=embedding,
-            lapse=lapse,
-            triplets=pool.astype(np.int32),
-            information=information,
-        )
+        np.savez(temporary / _ARRAYS, **arrays, triplets=pool.astype(np.int32))
         write_json(temporary / _ABOUT, about)
         if path.exists():
             raise TwoalikeError(
@@ -190,16 +185,9 @@ def read_snapshot(path: Path) -> Snapshot:
             found=found[:12],
             remedy="The file is damaged: move the folder away; the one before is used.",
         )
-    return Snapshot(
-        number=about["number"],
-        cut_off=CutOff.model_validate(about["cut_off"]),
-        posterior=about["posterior"],
-        ids=tuple(about["objects"]),
-        embedding=arrays["embedding"],
-        lapse=arrays["lapse"],
-        triplets=arrays["triplets"].astype(np.int64),
-        information=arrays["information"],
-    )
+    cut_off, ids = CutOff.model_validate(about["cut_off"]), tuple(about["objects"])
+    arrays = dict(arrays) | {"triplets": arrays["triplets"].astype(np.int64)}
+    return Snapshot(about["number"], cut_off, about["posterior"], ids, **arrays)
 
 
 def latest_snapshot(folder: Path, known: Snapshot | None = None) -> Snapshot | None:
