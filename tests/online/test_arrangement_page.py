@@ -10,7 +10,7 @@ import numpy as np
 from tests.online.replay import differences, replayed
 from tests.online.simulated import as_sent
 
-from twoalike.online._blocks import arrangement
+from twoalike.online._compile import arrangement
 from twoalike.study import TwoalikeError
 from twoalike.tasks._activity import (
     Arena,

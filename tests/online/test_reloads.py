@@ -71,16 +71,8 @@ session_minutes = 0
 tasks = ["odd-one-out", "anchored-choice", "multi-arrangement"]
 order = "fixed"
 """
-N_STEPS = 58
-"""Points between what a page gives, at each of which it is loaded anew once."""
 type Reloads = list[int]
 """After how many groups of items each page is loaded anew."""
-
-
-def mixed(n: int, seed: int) -> list[Reloads]:
-    """Sessions with many reloads, some before the page has given anything."""
-    rng = np.random.default_rng(seed)
-    return [rng.integers(0, 9, size=30).tolist() for _ in range(n)]
 
 
 @pytest.fixture(scope="module")
@@ -134,18 +126,9 @@ def check_rows(study: Study, code: str, sent: list[Any]) -> None:
     assert sorted(own["answer"]) == sorted(given)
 
 
-@pytest.mark.parametrize(
-    "reloads",
-    [
-        pytest.param(mixed(3, 1), id="many"),
-        pytest.param(
-            [[k] for k in range(N_STEPS)],
-            id="each step",
-            marks=[pytest.mark.slow, pytest.mark.timeout(1200)],
-        ),
-    ],
-)
-def test_sessions_with_reloads_are_fetched(study: Path, reloads: list[Reloads]) -> None:
+def test_sessions_with_many_reloads_are_fetched(study: Path) -> None:
+    rng = np.random.default_rng(1)  # some come before the page has given anything
+    reloads: list[Reloads] = [rng.integers(0, 9, size=30).tolist() for _ in range(4)]
     shutil.rmtree(study / "data", ignore_errors=True)
     built, sent, archive = archive_of(study, reloads)
     fetched = fetch(study, archive)
@@ -169,12 +152,6 @@ def n_kept(study: Study, code: str) -> int:
     again = events[events["pointer"].isna()].merge(by_person, on=by_image, suffixes=("", "_before"))
     np.testing.assert_allclose(again[["x", "y"]], again[["x_before", "y_before"]], atol=1e-6)
     return len(again)
-
-
-def test_no_step_is_left_out(study: Path) -> None:
-    _, sent, _ = archive_of(study, [[N_STEPS - 1], [N_STEPS]])
-    openings = [len(items(one, "segment")) for one in sent]
-    assert openings == [4, 3]  # one a part; the last reload would come after the end
 
 
 SIZE: Size = (1280, 1024)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
@@ -32,7 +33,6 @@ from tests.online.server_study import (
     served,
     whole_session,
 )
-from tests.online.test_server_kill import await_server, free_port
 
 from twoalike.online import _app as app
 from twoalike.online._limits import Buckets, Limits
@@ -301,9 +301,10 @@ N_SILENT = 1_100
 SERVE = """
 import sys
 from contextlib import suppress
+from functools import partial
 from twoalike.online import Limits, serve
 with suppress(KeyboardInterrupt):
-    serve(sys.argv[1], port=int(sys.argv[2]), limits=Limits(head_s=4.0))
+    serve(sys.argv[1], port=0, limits=Limits(head_s=4.0), show=partial(print, flush=True))
 """
 
 
@@ -314,20 +315,22 @@ def test_silent_connections_stop_nothing(tmp_path: Path, n_files: int) -> None:
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 2 * N_SILENT)), hard))
-    study, log, port = compiled_study(tmp_path, 2, 10), tmp_path / "log.txt", free_port()
-    serve = shlex.join([sys.executable, "-c", SERVE, str(study), str(port)])
+    study, log = compiled_study(tmp_path, 2, 10), tmp_path / "log.txt"
+    serve = shlex.join([sys.executable, "-c", SERVE, str(study)])
+    command = ["sh", "-c", f"ulimit -n {n_files}; exec {serve}"]
     with log.open("wb") as file, ExitStack() as silent:
-        command = ["sh", "-c", f"ulimit -n {n_files}; exec {serve}"]
-        server = subprocess.Popen(command, stdout=file, stderr=file)
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=file, text=True)
         try:
-            await_server(port)
-            address = ("127.0.0.1", port)
+            assert server.stdout is not None
+            address = server.stdout.readline().split()[1]
+            port = urlsplit(address).port
             for number in range(N_SILENT):
-                connection = silent.enter_context(socket.create_connection(address, timeout=30))
+                connection = socket.create_connection(("127.0.0.1", port), timeout=30)
+                silent.enter_context(connection)
                 if number % 2:
                     connection.sendall(b"GET / HTTP/1.1\r\nHost:")
             who = {"external": {"PROLIFIC_PID": "p1"}}
-            answer = httpx.post(f"http://127.0.0.1:{port}/api/enter", json=who, timeout=20)
+            answer = httpx.post(f"{address}api/enter", json=who, timeout=20)
             assert answer.status_code == 200
             try:
                 assert connection.recv(1) == b""  # nothing came in time
@@ -335,7 +338,7 @@ def test_silent_connections_stop_nothing(tmp_path: Path, n_files: int) -> None:
                 pass
         finally:
             server.send_signal(signal.SIGINT)
-            server.wait(30)
+            server.communicate(timeout=30)
     lines = log.read_text(encoding="utf-8")
     assert "Traceback" not in lines
     assert lines.count("silent connections closed") == 1

@@ -327,6 +327,8 @@ class _Server:
         if not self.sessions.take(session, len(body) // _BYTES_A_REQUEST):
             raise Refusal("slow_down", "too many bytes of one session")
         batch = _checked(_BATCH.validate_json, body)
+        if len({record.n for record in batch}) < len(batch):
+            raise Refusal("malformed", "two records with the same number")
         if any(record.session != session for record in batch):
             raise Refusal("forbidden", "a record of another session")
         if any(record.protocol != self.built.session.hash for record in batch):

@@ -23,6 +23,7 @@ from twoalike.design import (
     with_adaptive_block,
 )
 from twoalike.online import _records as sent
+from twoalike.online._compile import ROOMY, arrangement, choice_trial, page_step
 from twoalike.online._snapshots import CutOff, Snapshot
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, TwoalikeError
@@ -32,7 +33,6 @@ from twoalike.tasks import (
     OddOneOut,
     PageActivity,
     Prepared,
-    Trial,
     as_text,
     count_judged,
     frame,
@@ -48,10 +48,7 @@ from twoalike.tasks.multi_arrangement import (
     pages_between,
     submitted,
 )
-from twoalike.tasks.odd_one_out import Choosing
 
-ROOMY_PX = (4096, 4096)
-"""A window in which everything fits: steps do not depend on it."""
 _DECIMALS = 6
 """Of scores, as the column ``sampler_score`` has them."""
 _NOTED = {"snapshot": "number", "records": "records", "trials": "trials", "fitted": "time"}
@@ -216,7 +213,7 @@ def next_arrangement_block(
     trial, protocol = arranging.trial(planned), prepared.protocol
     pages: list[sent.Step] = []
     if done:
-        roomy = frame(protocol.screen, ROOMY_PX)
+        roomy = frame(protocol.screen, ROOMY.size)
         shown = pages_between(protocol, roomy, arranging, done[-1].trial_type, trial)
         pages = [page_step(page) for page in shown if isinstance(page, PageActivity)]
     following = sent.BlockStep(block=key["block"] + 1, task="multi-arrangement")
@@ -255,44 +252,3 @@ def check_adaptive(study: Study) -> None:
             where="conditions" if config.conditions else "objects_per_person",
             remedy="Leave them out, or choose another design.sampler.",
         )
-
-
-def choice_trial(trial: Trial, protocol: Choosing) -> sent.ChoiceTrial:
-    """Return what the page needs of a trial; checks and repeats look like main trials."""
-    is_practice = trial.trial_type == "practice"
-    return sent.ChoiceTrial(
-        trial_index=trial.trial_index,
-        block_index=trial.block_index,
-        trial_type="practice" if is_practice else "main",
-        stimuli=trial.stimuli,
-        positions=trial.positions,
-        expected=trial.expected if is_practice and protocol.practice.feedback else None,
-        anchored=trial.anchored,
-    )
-
-
-def arrangement(trial: ArrangementTrial) -> sent.Arrangement:
-    """Return what the page needs of an arrangement; checks look like main trials."""
-    return sent.Arrangement(
-        trial_index=trial.trial_index,
-        items=trial.items,
-        order=trial.seats.order,
-        rotation=trial.seats.rotation,
-        progress=trial.progress,
-    )
-
-
-def page_step(activity: PageActivity) -> sent.PageStep:
-    """Return a page of text as a step."""
-    page = activity.scene
-    return sent.PageStep(
-        name=activity.name,
-        text=page.text,
-        footer=page.footer,
-        progress=page.progress,
-        caption=page.caption,
-        images=page.images,
-        minimum_s=activity.minimum_s,
-        limit_s=activity.limit_s,
-        keys=tuple(sorted(activity.keys)),
-    )

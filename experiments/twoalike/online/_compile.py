@@ -17,7 +17,6 @@ from typing import Any
 
 from twoalike.design import adaptive_blocks, study_with
 from twoalike.online import _records as sent
-from twoalike.online._blocks import ROOMY_PX, arrangement, choice_trial, page_step
 from twoalike.record import Progress
 from twoalike.registry import find_task, task_names
 from twoalike.study import ScreenProfile, Study, TwoalikeError
@@ -31,6 +30,7 @@ from twoalike.tasks import (
     QuestionActivity,
     QuestionAnswers,
     Sitting,
+    Trial,
     View,
     after_trials,
     before_trials,
@@ -53,7 +53,9 @@ from twoalike.tasks.multi_arrangement import (
 from twoalike.tasks.odd_one_out import Choosing, TripletActivity, answer_keys
 from twoalike.tasks.screens import usual_screen
 
-ROOMY = View(ROOMY_PX, ScreenProfile(width_m=0.5, distance_m=0.5, size_px=ROOMY_PX))
+_ROOMY_PX = (4096, 4096)
+ROOMY = View(_ROOMY_PX, ScreenProfile(width_m=0.5, distance_m=0.5, size_px=_ROOMY_PX))
+"""A window in which everything fits: steps do not depend on it."""
 
 
 def prepare_person(
@@ -235,6 +237,47 @@ def _question(activity: QuestionActivity, **more: Any) -> sent.QuestionStep:
         required=question.required,
         minimum_s=activity.minimum_s,
         **more,
+    )
+
+
+def choice_trial(trial: Trial, protocol: Choosing) -> sent.ChoiceTrial:
+    """Return what the page needs of a trial; checks and repeats look like main trials."""
+    is_practice = trial.trial_type == "practice"
+    return sent.ChoiceTrial(
+        trial_index=trial.trial_index,
+        block_index=trial.block_index,
+        trial_type="practice" if is_practice else "main",
+        stimuli=trial.stimuli,
+        positions=trial.positions,
+        expected=trial.expected if is_practice and protocol.practice.feedback else None,
+        anchored=trial.anchored,
+    )
+
+
+def arrangement(trial: ArrangementTrial) -> sent.Arrangement:
+    """Return what the page needs of an arrangement; checks look like main trials."""
+    return sent.Arrangement(
+        trial_index=trial.trial_index,
+        items=trial.items,
+        order=trial.seats.order,
+        rotation=trial.seats.rotation,
+        progress=trial.progress,
+    )
+
+
+def page_step(activity: PageActivity) -> sent.PageStep:
+    """Return a page of text as a step."""
+    page = activity.scene
+    return sent.PageStep(
+        name=activity.name,
+        text=page.text,
+        footer=page.footer,
+        progress=page.progress,
+        caption=page.caption,
+        images=page.images,
+        minimum_s=activity.minimum_s,
+        limit_s=activity.limit_s,
+        keys=tuple(sorted(activity.keys)),
     )
 
 

@@ -94,12 +94,18 @@ def erase(
                 held.enter_context(hold_participant(opened, root, code))
             busy = "records of this study are being fetched. Wait until that has ended."
             held.enter_context(hold_lock(locks / "fetch.lock", busy))
-            if (staging(opened) / "moves.json").is_file():
+            if (staging(opened) / _LIST).is_file():
                 finish_moves(opened, read_built(opened).studies)
-        there = _open_store(opened, store)
+        pattern = f"sourcedata/sub-{code}/ses-*/sub-*_online.json"
+        markers = sorted(path for root in roots for path in root.glob(pattern))
+        fetched = [str(read_json(path, KIND)["session"]) for path in markers]
+        there, sessions = _open_store(opened, store), list[str]()
         if there is not None:
+            from twoalike.online._places import sessions_of
+
             held.enter_context(closing(there))
-        fetched, sessions = _sessions(opened, code, there)
+            with there.reading() as connection:
+                sessions = sessions_of(connection, code, fetched)
         files, tables = _files(opened, code), _tables(opened, code)
         removed = [*map(str, files), *(f"rows of sub-{code} in {path}" for path in tables)]
         removed += [f"{counted(len(sessions), 'session')} in the store"] if sessions else []
@@ -110,7 +116,8 @@ def erase(
         derived, notes = _derived(opened, code, {*files, *tables}), list[str]()
         if yes:
             remember_erased(opened, [code, *fetched, *sessions])
-            notes += _clear(opened, there, code, fetched)
+            if there is not None:
+                notes += _clear(opened, there, code, fetched)
             _remove(opened, code, files, tables)
     for path in (locks / f"{root.name}_sub-{code}.lock" for root in roots if yes):
         path.unlink(missing_ok=True)
@@ -151,23 +158,8 @@ def _open_store(study: Study, store: str | None) -> Any:
     return Store(existing_store(place)) if store is not None or Path(place).exists() else None
 
 
-def _sessions(study: Study, code: str, store: Any) -> tuple[list[str], list[str]]:
-    """Names of the sessions that raw data were fetched from, and of those in the store."""
-    pattern = f"sourcedata/sub-{code}/ses-*/sub-*_online.json"
-    markers = [path for root in (study.raw, study.pilot) for path in root.glob(pattern)]
-    fetched = [str(read_json(path, KIND)["session"]) for path in sorted(markers)]
-    if store is None:
-        return fetched, []
-    from twoalike.online._places import sessions_of
-
-    with store.reading() as connection:
-        return fetched, sessions_of(connection, code, fetched)
-
-
 def _clear(study: Study, store: Any, code: str, fetched: Collection[str]) -> list[str]:
     """Delete the sessions in the store; return what remains to be done."""
-    if store is None:
-        return []
     from twoalike.online._ids import load_key
     from twoalike.online._places import erase_sessions
 

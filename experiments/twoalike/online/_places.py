@@ -66,8 +66,8 @@ def enter(
     """
     config, visit = built.study.config.online, built.session.session
     identity = external.get(config.id_parameter, "")
-    person = key.person(f"{config.id_parameter}={identity}") if identity else None
-    link = None if link is None else key.link(link)
+    person = key.mark("person", f"{config.id_parameter}={identity}") if identity else None
+    link = None if link is None else key.mark("link", link)
     if (earlier := _earlier(connection, person, link, token, visit)) is not None:
         if earlier["ended"] == "expired":
             raise over("expired")
@@ -292,7 +292,8 @@ def erase_sessions(
 
 def add_links(connection: Connection, links: list[str], key: Key) -> None:
     """Store the codes of one-time links, in an order that does not follow that of the links."""
-    connection.execute(insert(LINKS), [{"link": one} for one in sorted(map(key.link, links))])
+    marks = sorted(key.mark("link", link) for link in links)
+    connection.execute(insert(LINKS), [{"link": one} for one in marks])
 
 
 def resume_point(row: Mapping[str, Any], parts: tuple[PartShape, ...]) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, FiniteFloat
+from pydantic import BaseModel, ConfigDict, FailFast, Field, FiniteFloat
 
 MOST_BYTES = 262_144
 """Longest record as JSON; an arrangement of a hundred images with a thousand moves takes less."""
@@ -188,17 +188,10 @@ class Record(Sent):
     items: Annotated[tuple[Item, ...], FailFast(), Field(max_length=5_000)]
 
 
-def _unique(records: tuple[Record, ...]) -> tuple[Record, ...]:
-    if len({(one.session, one.n) for one in records}) < len(records):
-        raise ValueError("two records of one request have the same number")
-    return records
-
-
 type Batch = Annotated[
     tuple[Record, ...],
     FailFast(),  # thousands of errors would take long to collect
     Field(min_length=1, max_length=50),
-    AfterValidator(_unique),
 ]
 """Records of one request."""
 

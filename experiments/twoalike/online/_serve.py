@@ -45,8 +45,8 @@ def _key_of(store: Store, path: Path) -> Key:
         known = fact(connection, _KEY)
     key = make_key(path) if known is None and not path.exists() else load_key(path)
     if known is None:
-        store.write(lambda connection: set_fact(connection, _KEY, key.fingerprint))
-    elif known != key.fingerprint:
+        store.write(lambda connection: set_fact(connection, _KEY, key.mark("key")))
+    elif known != key.mark("key"):
         raise TwoalikeError(
             where=path,
             expected="the key that the store was written with",
