@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import threading
 import time
 from collections import Counter
@@ -87,6 +88,8 @@ def test_killed_servers_lose_nothing(tmp_path: Path, rng: np.random.Generator) -
             stop.set()
             for person in people:
                 person.join()
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(30) == 130
     assert [person.fault for person in people] == [None] * N_PEOPLE
     lines = [json.loads(line) for line in read_store(default_store(study))]
     stored = [((line["session"], line["n"]), line) for line in lines if "n" in line]

@@ -13,17 +13,7 @@ from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    RowMapping,
-    delete,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+import sqlalchemy as sa
 
 from twoalike.online._ids import Key, hashed, withdrawal_as_typed
 from twoalike.online._records import (
@@ -52,13 +42,13 @@ type Token = tuple[str, str]
 
 
 def enter(
-    connection: Connection,
+    connection: sa.Connection,
     built: OnlineStudy,
     key: Key,
     external: Mapping[str, str],
     link: str | None = None,
     token: Token | None = None,
-) -> RowMapping:
+) -> sa.RowMapping:
     """Return the session of whoever enters: their own, which may be over, or a new one.
 
     A link counts first, then an id (in ``external``, the parts of the address), then the token:
@@ -85,15 +75,15 @@ def enter(
     row |= {"protocol": built.session.hash, "entered": now, "last": now, "person": person}
     row |= {"ids": key.close(external) if external else None}
     row |= {"withdrawal": hashed(key.withdrawal(name))}
-    connection.execute(insert(SESSIONS).values(row))
+    connection.execute(sa.insert(SESSIONS).values(row))
     if link is not None:
-        connection.execute(update(LINKS).where(LINKS.c.link == link).values(session=name))
+        connection.execute(sa.update(LINKS).where(LINKS.c.link == link).values(session=name))
     return find_session(connection, name)
 
 
-def find_session(connection: Connection, name: str) -> RowMapping:
+def find_session(connection: sa.Connection, name: str) -> sa.RowMapping:
     """Return a session."""
-    query = select(SESSIONS).where(SESSIONS.c.name == name)
+    query = sa.select(SESSIONS).where(SESSIONS.c.name == name)
     row = connection.execute(query).mappings().first()
     if row is None:
         raise lost()
@@ -101,7 +91,7 @@ def find_session(connection: Connection, name: str) -> RowMapping:
 
 
 def _restored(
-    connection: Connection, token: Token | None, built: OnlineStudy, key: Key
+    connection: sa.Connection, token: Token | None, built: OnlineStudy, key: Key
 ) -> Token | None:
     """Session and code of a valid token that the store does not know, if the code is still free.
 
@@ -113,18 +103,18 @@ def _restored(
     if key.erased(token[1]) in _erased_codes(connection):
         raise Refusal("unknown", "a session of a person who was erased")
     here = (SESSIONS.c.visit == built.session.session) & (SESSIONS.c.held == token[1])
-    taken = select(SESSIONS.c.name).where(or_(SESSIONS.c.name == token[0], here))
+    taken = sa.select(SESSIONS.c.name).where(sa.or_(SESSIONS.c.name == token[0], here))
     return None if connection.execute(taken).first() else token
 
 
 def _earlier(
-    connection: Connection, person: str | None, link: str | None, token: Token | None, visit: int
-) -> RowMapping | None:
+    connection: sa.Connection, person: str | None, link: str | None, token: Token | None, visit: int
+) -> sa.RowMapping | None:
     """Session that whoever enters has begun already, if any."""
-    ended = func.coalesce(SESSIONS.c.ended, "")
-    query = select(SESSIONS).where(or_(ended != "expired", SESSIONS.c.held.is_not(None)))
+    ended = sa.func.coalesce(SESSIONS.c.ended, "")
+    query = sa.select(SESSIONS).where(sa.or_(ended != "expired", SESSIONS.c.held.is_not(None)))
     if link is not None:
-        known = connection.execute(select(LINKS.c.session).where(LINKS.c.link == link)).first()
+        known = connection.execute(sa.select(LINKS.c.session).where(LINKS.c.link == link)).first()
         if known is None:
             raise Refusal("unknown", "no such link")
         if known.session == _WITHDRAWN:
@@ -140,14 +130,14 @@ def _earlier(
     return connection.execute(query.order_by(SESSIONS.c.entered.desc())).mappings().first()
 
 
-def _held(connection: Connection, visit: int) -> dict[str, str | None]:
+def _held(connection: sa.Connection, visit: int) -> dict[str, str | None]:
     """How the session of each code that somebody has has ended; None: not yet."""
-    query = select(SESSIONS.c.held, SESSIONS.c.ended)
+    query = sa.select(SESSIONS.c.held, SESSIONS.c.ended)
     found = connection.execute(query.where(SESSIONS.c.visit == visit, SESSIONS.c.held.is_not(None)))
     return {row.held: row.ended for row in found}
 
 
-def _free_code(connection: Connection, person: str | None, built: OnlineStudy, key: Key) -> str:
+def _free_code(connection: sa.Connection, person: str | None, built: OnlineStudy, key: Key) -> str:
     """Code for someone new: in the group with the fewest people, the first in the order built.
 
     In later sessions of the study it is the one that the person had before.
@@ -160,7 +150,7 @@ def _free_code(connection: Connection, person: str | None, built: OnlineStudy, k
     if most and len(here) >= most:
         raise Refusal("full", "as many people as may take part")
     if visit > 1:
-        known = select(SESSIONS.c.participant).where(
+        known = sa.select(SESSIONS.c.participant).where(
             SESSIONS.c.person == person, SESSIONS.c.ended == "completed"
         )
         code: str | None = None if person is None else connection.scalar(known)
@@ -179,12 +169,12 @@ def _free_code(connection: Connection, person: str | None, built: OnlineStudy, k
     raise Refusal("full", "no code is free")
 
 
-def _erased_codes(connection: Connection) -> set[str]:
+def _erased_codes(connection: sa.Connection) -> set[str]:
     """Facts by which the codes of erased people are recognised; they are not given out again."""
-    return set(connection.scalars(select(FACTS.c.name).where(FACTS.c.name.like("erased %"))))
+    return set(connection.scalars(sa.select(FACTS.c.name).where(FACTS.c.name.like("erased %"))))
 
 
-def expire(connection: Connection, config: OnlineConfig) -> None:
+def expire(connection: sa.Connection, config: OnlineConfig) -> None:
     """End sessions that were not continued in time; codes without a stored trial become free.
 
     What is no time of service is left out for all sessions. A server looks every ``LOOK_S``. If
@@ -194,7 +184,7 @@ def expire(connection: Connection, config: OnlineConfig) -> None:
     """
     now, last = time.time(), SESSIONS.c.last
     before = float(fact(connection, _CLOCK) or now)
-    open_ = update(SESSIONS).where(SESSIONS.c.ended.is_(None))
+    open_ = sa.update(SESSIONS).where(SESSIONS.c.ended.is_(None))
     if now - before > 2 * LOOK_S:
         waiting = open_.where(last <= before + LOOK_S)
         connection.execute(waiting.values(last=last + (now - before)))
@@ -203,21 +193,21 @@ def expire(connection: Connection, config: OnlineConfig) -> None:
     _end_abandoned(connection, last < now - 3600 * config.return_hours)
 
 
-def _end_abandoned(connection: Connection, which: ColumnElement[bool]) -> None:
+def _end_abandoned(connection: sa.Connection, which: sa.ColumnElement[bool]) -> None:
     which, end = SESSIONS.c.ended.is_(None) & which, {"ended": "expired", "ended_at": time.time()}
-    empty = update(SESSIONS).where(which, SESSIONS.c.trials == 0)
+    empty = sa.update(SESSIONS).where(which, SESSIONS.c.trials == 0)
     connection.execute(empty.values(**end, held=None))
-    connection.execute(update(SESSIONS).where(which).values(end))
+    connection.execute(sa.update(SESSIONS).where(which).values(end))
 
 
-def free(connection: Connection, session: str) -> None:
+def free(connection: sa.Connection, session: str) -> None:
     """End a session as if its participant had not come back in time; one that is over stays so."""
     find_session(connection, session)
     _end_abandoned(connection, SESSIONS.c.name == session)
 
 
 def finish(
-    connection: Connection, session: str, reason: Reason, config: OnlineConfig
+    connection: sa.Connection, session: str, reason: Reason, config: OnlineConfig
 ) -> dict[str, str | None]:
     """End a session; returns its :func:`outcome`."""
     row = find_session(connection, session)
@@ -227,7 +217,7 @@ def finish(
         raise Refusal("malformed", "completed before its last record")
     if row["ended"] is None:
         held = row["held"] if row["trials"] else None
-        change = update(SESSIONS).where(SESSIONS.c.name == session)
+        change = sa.update(SESSIONS).where(SESSIONS.c.name == session)
         connection.execute(change.values(ended=reason, ended_at=time.time(), held=held))
     return outcome(reason, config)
 
@@ -241,13 +231,13 @@ def outcome(reason: str, config: OnlineConfig) -> dict[str, str | None]:
     return {"code": code or None, "url": url or None}
 
 
-def withdraw(connection: Connection, code: str) -> str:
+def withdraw(connection: sa.Connection, code: str) -> str:
     """Delete what is stored of a session; returns its name.
 
     The store keeps the fact of the withdrawal and the participant's code, by which answers that
     were fetched before can be found.
     """
-    query = select(SESSIONS).where(SESSIONS.c.withdrawal == hashed(withdrawal_as_typed(code)))
+    query = sa.select(SESSIONS).where(SESSIONS.c.withdrawal == hashed(withdrawal_as_typed(code)))
     row = connection.execute(query).mappings().first()
     if row is None:
         raise Refusal("unknown", "no such code for withdrawal")
@@ -255,45 +245,45 @@ def withdraw(connection: Connection, code: str) -> str:
         _delete_records(connection, [row["name"]])
         values = {**NEW, "ended": "withdrawn", "ended_at": time.time(), "last": row["entered"]}
         values |= {"person": None, "ids": None, "held": row["held"] if row["trials"] else None}
-        connection.execute(update(SESSIONS).where(SESSIONS.c.name == row["name"]).values(values))
+        connection.execute(sa.update(SESSIONS).where(SESSIONS.c.name == row["name"]).values(values))
     return str(row["name"])
 
 
-def _delete_records(connection: Connection, sessions: list[str]) -> None:
+def _delete_records(connection: sa.Connection, sessions: list[str]) -> None:
     """Delete what is stored of sessions except their rows; their links stay used."""
-    connection.execute(delete(LINES).where(LINES.c.session.in_(sessions)))
-    used = update(LINKS).where(LINKS.c.session.in_(sessions))
+    connection.execute(sa.delete(LINES).where(LINES.c.session.in_(sessions)))
+    used = sa.update(LINKS).where(LINKS.c.session.in_(sessions))
     connection.execute(used.values(session=_WITHDRAWN))
 
 
-def sessions_of(connection: Connection, code: str, known: Collection[str]) -> list[str]:
+def sessions_of(connection: sa.Connection, code: str, known: Collection[str]) -> list[str]:
     """Sessions of whoever has a code, under other codes as well; ``known`` are some of them."""
-    query = select(SESSIONS.c.name, SESSIONS.c.person)
+    query = sa.select(SESSIONS.c.name, SESSIONS.c.person)
     own = connection.execute(
-        query.where(or_(SESSIONS.c.held == code, SESSIONS.c.name.in_(known)))
+        query.where(sa.or_(SESSIONS.c.held == code, SESSIONS.c.name.in_(known)))
     ).all()
     if not own:  # the code went back to the pool
         own = connection.execute(query.where(SESSIONS.c.participant == code)).all()
     people = {row.person for row in own if row.person is not None}
-    others = connection.scalars(select(SESSIONS.c.name).where(SESSIONS.c.person.in_(people)))
+    others = connection.scalars(sa.select(SESSIONS.c.name).where(SESSIONS.c.person.in_(people)))
     return sorted({*(row.name for row in own), *others})
 
 
 def erase_sessions(
-    connection: Connection, code: str, known: Collection[str], key: Key | None
+    connection: sa.Connection, code: str, known: Collection[str], key: Key | None
 ) -> None:
     """Delete the sessions of whoever has a code; with a key, the code is not given out again."""
     names = sessions_of(connection, code, known)
     _delete_records(connection, names)
-    connection.execute(delete(SESSIONS).where(SESSIONS.c.name.in_(names)))
+    connection.execute(sa.delete(SESSIONS).where(SESSIONS.c.name.in_(names)))
     if key is not None:
         set_fact(connection, key.erased(code), "yes")
 
 
-def add_links(connection: Connection, links: list[str], key: Key) -> None:
+def add_links(connection: sa.Connection, links: list[str], key: Key) -> None:
     """Store the codes of one-time links, in an order that does not follow that of the links."""
     marks = sorted(key.mark("link", link) for link in links)
-    connection.execute(insert(LINKS), [{"link": one} for one in marks])
+    connection.execute(sa.insert(LINKS), [{"link": one} for one in marks])
 
 
 def resume_point(row: Mapping[str, Any], parts: tuple[PartShape, ...]) -> dict[str, Any] | None:
@@ -311,12 +301,12 @@ _SHOWN = ("name", "participant", "entered", "last", "ended", "ended_at")
 _COUNTS = ("trials", "fast", "checks", "right")
 
 
-def operator_state(connection: Connection, built: OnlineStudy) -> dict[str, Any]:
+def operator_state(connection: sa.Connection, built: OnlineStudy) -> dict[str, Any]:
     """Return what the operator's page shows; no ids. Times are s since 1970, by the server."""
     visit, codes = built.session.session, built.session.participants
-    query = select(SESSIONS).where(SESSIONS.c.visit == visit).order_by(SESSIONS.c.entered.desc())
+    query = sa.select(SESSIONS).where(SESSIONS.c.visit == visit).order_by(SESSIONS.c.entered.desc())
     held = _held(connection, visit)
-    links = connection.scalars(select(LINKS.c.session)).all()
+    links = connection.scalars(sa.select(LINKS.c.session)).all()
     sessions = []
     for row in connection.execute(query).mappings():
         shown = {name: row[name] for name in (*_SHOWN, *_COUNTS)}
@@ -357,7 +347,7 @@ _RANGE, _FEWEST = 15, 5
 """Minutes of the shortest range in the list of payments, and people who share one at least."""
 
 
-def payments(connection: Connection, key: Key) -> str:
+def payments(connection: sa.Connection, key: Key) -> str:
     """Return the people to be paid as CSV: ids, how their session ended, a range of minutes.
 
     What it shows of a session is also seen in the raw data. So it shows little: rows are in the
@@ -366,7 +356,7 @@ def payments(connection: Connection, key: Key) -> str:
     """
     minutes: dict[str, dict[str, float]] = defaultdict(dict)
     people: list[tuple[dict[str, str], str, str]] = []
-    query = select(SESSIONS).where(SESSIONS.c.ids.is_not(None))
+    query = sa.select(SESSIONS).where(SESSIONS.c.ids.is_not(None))
     for row in connection.execute(query).mappings():
         status = row["ended"] or "under way"
         minutes[status][row["name"]] = ((row["ended_at"] or row["last"]) - row["entered"]) / 60

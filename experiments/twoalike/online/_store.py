@@ -26,23 +26,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    Engine,
-    Float,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    UniqueConstraint,
-    create_engine,
-    event,
-    insert,
-    select,
-    text,
-    update,
-)
+import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -59,49 +43,52 @@ _MOST_TOGETHER = 500
 _LOCK = 7_201_522
 """Number of the lock that writers to one PostgreSQL database take in turns."""
 
-METADATA = MetaData()
-_TYPES = {int: Integer, float: Float, str: Text}
-SESSIONS = Table(
+METADATA = sa.MetaData()
+_TYPES = {int: sa.Integer, float: sa.Float, str: sa.Text}
+SESSIONS = sa.Table(
     "sessions",
     METADATA,
-    Column("name", Text, primary_key=True),
-    Column("visit", Integer, nullable=False),  # number of the participant's session
-    Column("participant", Text, nullable=False),
-    Column("held", Text),  # the participant's code, NULL once it went back to the pool
-    Column("protocol", Text, nullable=False),
-    Column("entered", Float, nullable=False),  # s since 1970
-    Column("last", Float, nullable=False),  # when it was last heard of
-    Column("ended", Text),
-    Column("ended_at", Float),
-    Column("person", Text, index=True),  # recognises an id, and does not reveal it
-    Column("ids", Text),  # encrypted under the key
-    Column("withdrawal", Text, nullable=False, unique=True),  # hash of the code
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("visit", sa.Integer, nullable=False),  # number of the participant's session
+    sa.Column("participant", sa.Text, nullable=False),
+    sa.Column("held", sa.Text),  # the participant's code, NULL once it went back to the pool
+    sa.Column("protocol", sa.Text, nullable=False),
+    sa.Column("entered", sa.Float, nullable=False),  # s since 1970
+    sa.Column("last", sa.Float, nullable=False),  # when it was last heard of
+    sa.Column("ended", sa.Text),
+    sa.Column("ended_at", sa.Float),
+    sa.Column("person", sa.Text, index=True),  # recognises an id, and does not reveal it
+    sa.Column("ids", sa.Text),  # encrypted under the key
+    sa.Column("withdrawal", sa.Text, nullable=False, unique=True),  # hash of the code
     # State after the last record:
-    *(Column(name, _TYPES[type(new)], nullable=False, default=new) for name, new in NEW.items()),
-    UniqueConstraint("visit", "held"),
+    *(sa.Column(name, _TYPES[type(new)], nullable=False, default=new) for name, new in NEW.items()),
+    sa.UniqueConstraint("visit", "held"),
 )
-LINES = Table(
+LINES = sa.Table(
     "records",
     METADATA,
-    Column("session", Text, primary_key=True),
-    Column("kind", Text, primary_key=True),  # block, as it was chosen and shown, or record
-    Column("part", Integer, primary_key=True),
-    Column("n", Integer, primary_key=True),  # of blocks within the part, of records overall
-    Column("body", Text, nullable=False),
+    sa.Column("session", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),  # block, as it was chosen and shown, or record
+    sa.Column("part", sa.Integer, primary_key=True),
+    sa.Column("n", sa.Integer, primary_key=True),  # of blocks within the part, of records overall
+    sa.Column("body", sa.Text, nullable=False),
 )
-LINKS = Table(
+LINKS = sa.Table(
     "links",
     METADATA,
-    Column("link", Text, primary_key=True),  # recognises a link under the key
-    Column("session", Text),
+    sa.Column("link", sa.Text, primary_key=True),  # recognises a link under the key
+    sa.Column("session", sa.Text),
     sqlite_with_rowid=False,  # else in the order in which they were made
 )
-FACTS = Table(
-    "facts", METADATA, Column("name", Text, primary_key=True), Column("value", Text, nullable=False)
+FACTS = sa.Table(
+    "facts",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
 )
 
 
-type Job = Callable[[Connection], Any]
+type Job = Callable[[sa.Connection], Any]
 """Writes and returns the answer; raises :class:`Refusal` to write nothing."""
 type _Task = tuple[Job, Future[Any]]
 
@@ -138,7 +125,7 @@ class Store:
         return self.submit(job).result()
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self) -> Iterator[sa.Connection]:
         """Open a connection that reads one state of the store, whatever is written meanwhile."""
         with self._reader.connect() as connection:
             yield connection
@@ -173,10 +160,10 @@ class Store:
         self._reader.dispose()
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def _writing(self) -> Iterator[sa.Connection]:
         with self._writer.begin() as connection:
             if connection.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             yield connection
 
     def _next(self) -> _Task | None:
@@ -227,18 +214,20 @@ class Store:
 
 
 def append(
-    connection: Connection, session: str, records: Sequence[Record], parts: tuple[PartShape, ...]
+    connection: sa.Connection, session: str, records: Sequence[Record], parts: tuple[PartShape, ...]
 ) -> int:
     """Store records of a session, whose participant was given ``parts``; returns how many it has.
 
     The number of the last one that is stored is that of all, as there are no gaps.
     """
-    row = connection.execute(select(SESSIONS).where(SESSIONS.c.name == session)).mappings().first()
+    row = (
+        connection.execute(sa.select(SESSIONS).where(SESSIONS.c.name == session)).mappings().first()
+    )
     if row is None:
         raise lost()
     own = (LINES.c.session == session) & (LINES.c.kind == "record")
     again = [one.n for one in records if one.n <= row["n"]]
-    query = select(LINES.c.n, LINES.c.body).where(own, LINES.c.n.in_(again))
+    query = sa.select(LINES.c.n, LINES.c.body).where(own, LINES.c.n.in_(again))
     known = {one.n: one.body for one in connection.execute(query)} if again else {}
     state = dict(row)
     for record in sorted(records, key=lambda one: one.n):
@@ -254,23 +243,23 @@ def append(
             write_line(connection, session, "record", record.part, record.n, body)
     if state["n"] > row["n"]:
         changed = {name: state[name] for name in NEW} | {"last": time.time()}
-        connection.execute(update(SESSIONS).where(SESSIONS.c.name == session).values(changed))
+        connection.execute(sa.update(SESSIONS).where(SESSIONS.c.name == session).values(changed))
     return int(state["n"])
 
 
 def write_line(
-    connection: Connection, session: str, kind: str, part: int, n: int, body: str
+    connection: sa.Connection, session: str, kind: str, part: int, n: int, body: str
 ) -> None:
     """Add a line to the journal of a session."""
     values = {"session": session, "kind": kind, "part": part, "n": n, "body": body}
-    connection.execute(insert(LINES), values)
+    connection.execute(sa.insert(LINES), values)
 
 
 def stored(
-    connection: Connection, session: str, kind: str | None = None, part: int | None = None
+    connection: sa.Connection, session: str, kind: str | None = None, part: int | None = None
 ) -> tuple[str, ...]:
     """Read lines of a session's journal: its blocks, then its records, each in their order."""
-    query = select(LINES.c.body).where(LINES.c.session == session)
+    query = sa.select(LINES.c.body).where(LINES.c.session == session)
     if kind is not None:
         query = query.where(LINES.c.kind == kind)
     if part is not None:
@@ -289,16 +278,16 @@ def over(ended: str) -> Refusal:
     return Refusal(error, f"session is {ended}")
 
 
-def fact(connection: Connection, name: str) -> str | None:
+def fact(connection: sa.Connection, name: str) -> str | None:
     """Read a fact about the study, such as whether people may enter."""
-    return connection.scalar(select(FACTS.c.value).where(FACTS.c.name == name))
+    return connection.scalar(sa.select(FACTS.c.value).where(FACTS.c.name == name))
 
 
-def set_fact(connection: Connection, name: str, value: str) -> None:
+def set_fact(connection: sa.Connection, name: str, value: str) -> None:
     """Write a fact about the study."""
-    changed = connection.execute(update(FACTS).where(FACTS.c.name == name).values(value=value))
+    changed = connection.execute(sa.update(FACTS).where(FACTS.c.name == name).values(value=value))
     if not changed.rowcount:
-        connection.execute(insert(FACTS).values(name=name, value=value))
+        connection.execute(sa.insert(FACTS).values(name=name, value=value))
 
 
 def store_url(store: str | Path) -> URL:
@@ -326,20 +315,22 @@ def existing_store(store: str | Path) -> URL:
     return url
 
 
-def _engine(url: URL, *, writes: bool) -> Engine:
+def _engine(url: URL, *, writes: bool) -> sa.Engine:
     if url.get_backend_name() == "postgresql":
         level = "READ COMMITTED" if writes else "REPEATABLE READ"
-        return create_engine(url, isolation_level=level, pool_pre_ping=True, hide_parameters=True)
-    engine = create_engine(url, connect_args={"timeout": _PATIENCE_S}, hide_parameters=True)
+        return sa.create_engine(
+            url, isolation_level=level, pool_pre_ping=True, hide_parameters=True
+        )
+    engine = sa.create_engine(url, connect_args={"timeout": _PATIENCE_S}, hide_parameters=True)
 
-    @event.listens_for(engine, "connect")
+    @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _: object) -> None:
         connection.isolation_level = None  # transactions are begun below
         for setting in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
             connection.execute(f"PRAGMA {setting}").fetchall()
 
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
         # A transaction that reads and then writes has to hold the lock from its start.
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
@@ -353,14 +344,14 @@ def _unreachable(url: URL, error: SQLAlchemyError) -> TwoalikeError:
     )
 
 
-def archive(connection: Connection) -> Iterator[str]:
+def archive(connection: sa.Connection) -> Iterator[str]:
     """Yield the archive of a store, line by line without line ends.
 
     A line ``{"kind": "session", ...}`` for each session, in the order in which they were entered,
     then its blocks, where trials were chosen meanwhile, and its records by number. A session whose
     code went back to the pool has no participant.
     """
-    for session in connection.execute(select(SESSIONS).order_by(SESSIONS.c.entered)).all():
+    for session in connection.execute(sa.select(SESSIONS).order_by(SESSIONS.c.entered)).all():
         entered = datetime.fromtimestamp(session.entered, UTC)
         yield json.dumps(
             {
@@ -381,7 +372,7 @@ def read_store(store: str | Path) -> Iterator[str]:
     Parameters
     ----------
     store
-        Connection string, or path of the SQLite file.
+        sa.Connection string, or path of the SQLite file.
     """
     url = existing_store(store)
     engine = _engine(url, writes=False)
