@@ -52,18 +52,9 @@ def check_run_files(
 
     A copy for publication has no journal: there, rows are checked by the rules of their task.
 
-    Parameters
-    ----------
-    root
-        The data set.
-    path
-        Raw table in it, which may be missing.
-    stimuli
-        SHA-256 by object id, as the images are now; None where they are not to be compared.
-
-    Returns
-    -------
-    What is wrong; nothing if all is well.
+    ``path`` is a raw table in the data set ``root``, which may be missing; ``stimuli`` the SHA-256
+    by object id, as the images are now, None where they are not to be compared. The result is what
+    is wrong; nothing if all is well.
     """
     root = Path(root)
     try:
@@ -71,8 +62,14 @@ def check_run_files(
         task_of(path, name)
         lines = read_journal(name.journal(root))
         if not lines.content:
-            begun = path.exists() or name.manifest(root).exists()
-            return _check_copy(root, name, path, stimuli) if begun else []
+            if not (path.exists() or name.manifest(root).exists()):
+                return []
+            manifest = read_manifest(name.manifest(root))
+            if manifest["journal"] is not None:
+                message = "is missing: with it, edited rows cannot be found. Put it back from a"
+                return [RawProblem(name.journal(root), f"{message} backup")]
+            images = _check_images(name.manifest(root), manifest["stimuli"], stimuli or {})
+            return [*check_by_rules(root, path), *(images if stimuli is not None else ())]
         problems = _by_journal(root, name, lines, stimuli)
         if problems and (later := read_journal(name.journal(root))).content != lines.content:
             return _by_journal(root, name, later, stimuli)  # the session is running
@@ -133,20 +130,6 @@ def _check_end(root: Path, name: RunName, lines: Lines) -> Iterator[RawProblem]:
         yield RawProblem(journal, "is not the one that its manifest is of. Restore both")
 
 
-def _check_copy(
-    root: Path, name: RunName, path: Path, stimuli: Mapping[str, str] | None
-) -> list[RawProblem]:
-    """Check a run of a copy without journals: cells by columns, rows by the rules of the task."""
-    manifest = read_manifest(name.manifest(root))
-    if manifest["journal"] is not None:
-        message = "is missing: with it, edited rows cannot be found. Put it back from a backup"
-        return [RawProblem(name.journal(root), message)]
-    problems = check_by_rules(root, path)
-    if stimuli is not None:
-        problems += _check_images(name.manifest(root), manifest["stimuli"], stimuli)
-    return problems
-
-
 def check_by_rules(root: Path, path: Path) -> list[RawProblem]:
     """Check a raw table by its columns and the rules of its task, whatever wrote it.
 
@@ -170,7 +153,7 @@ def check_by_rules(root: Path, path: Path) -> list[RawProblem]:
         shown = _rows_of(read_tsv(name.trials(root), what, task.trial_list.names))
     if task.events is not None:
         events = read_events(root, name)
-    problems += check_rows(path, rows, task, manifest, shown, events)
+    problems += check_rows(path, rows, task, manifest["stimuli"], shown, events)
     return problems
 
 
@@ -230,8 +213,6 @@ def check_dataset(
 
     Parameters
     ----------
-    root
-        Data set, such as ``data/raw`` of a study.
     stimuli
         SHA-256 by object id, as the images are now; None where they are not to be compared.
     participant
@@ -250,7 +231,7 @@ def check_dataset(
         remark = f"{root}: made by another tool (no manifests): only its tables can be checked"
         return Checked((), (remark,), runs)
     journals = root.glob(f"sourcedata/sub-{participant}/ses-*/sub-*_journal.jsonl")
-    every = sorted({*runs, *(RunName.of_journal(path).rows(root) for path in journals)})
+    every = sorted({*runs, *(RunName.parse(path).rows(root) for path in journals)})
     found = {}
     with progress() as bar:
         task = bar.add_task("check sessions", total=len(every), status="")
@@ -268,20 +249,19 @@ def check_dataset(
         *check_manifests(root, runs, pilot),
     ]
     clean = [path for path in runs if not found[path]]
-    n_trials = sum(_n_trials(root, path) for path in clean)
+    n_trials = 0
+    for path in clean:  # by the journal; in a copy without one, by the table
+        name = RunName.parse(path)
+        if name.journal(root).is_file():
+            n_trials += run_progress(root, name).n_done
+        else:
+            rows = whole_rows(path, task_of(path, name).trials)
+            n_trials += len({row["trial_index"] for row in rows})
     problems = [*beside, *chain.from_iterable(found.values())]
     remarks += [*_remarks(root, runs, [RunName.parse(path) for path in clean])]
     if participant == "*":
         remarks += [f"{root}: {remark}" for remark in without_sessions(root, runs)]
     return Checked(tuple(problems), tuple(remarks), runs, n_trials)
-
-
-def _n_trials(root: Path, path: Path) -> int:
-    """Trials of a run, by its journal; in a copy without one, by its table."""
-    name = RunName.parse(path)
-    if name.journal(root).is_file():
-        return run_progress(root, name).n_done
-    return len({row["trial_index"] for row in whole_rows(path, task_of(path, name).trials)})
 
 
 def _write_left_out(study: Study, root: Path, participant: str) -> tuple[list[str], set[str]]:
@@ -290,7 +270,7 @@ def _write_left_out(study: Study, root: Path, participant: str) -> tuple[list[st
 
     said, running = list[str](), set[str]()
     paths = sorted(root.glob(f"sourcedata/sub-{participant}/ses-*/sub-*_journal.jsonl"))
-    names = map(RunName.of_journal, paths)
+    names = map(RunName.parse, paths)
     behind = [one for one in names if left_out(root, one, read_journal(one.journal(root)))]
     for code in dict.fromkeys(one.participant for one in behind):
         try:
@@ -332,9 +312,8 @@ def _is_foreign(root: Path) -> bool:
 def require_sound(checked: Checked, *, allow_problems: bool = False) -> list[str]:
     """Stop at problems of a data set, unless they are allowed.
 
-    Returns
-    -------
-    What the user should see, one line each: remarks, and the problems that were allowed.
+    The result is what the user should see, one line each: remarks, and the problems that were
+    allowed.
     """
     lines = [f"note: {remark}" for remark in checked.remarks]
     if not checked.problems:
@@ -356,16 +335,12 @@ def check_raw(study: Study, *, allow_problems: bool = False, pilot: bool = False
     Returns and raises as :func:`require_sound`.
     """
     root = study.pilot if pilot else study.raw
-    checked = check_dataset(root, _listed_images(study), pilot=pilot, study=study)
+    listed = None
+    if (study.stimuli / MANIFEST).is_file():
+        table = StimulusSet.load(study.stimuli, verify=False).table
+        listed = dict(zip(table["id"], table["sha256"], strict=True))
+    checked = check_dataset(root, listed, pilot=pilot, study=study)
     return require_sound(checked, allow_problems=allow_problems)
-
-
-def _listed_images(study: Study) -> Mapping[str, str] | None:
-    """SHA-256 by object id, from the study's list of images; None if it has no list."""
-    if not (study.stimuli / MANIFEST).is_file():
-        return None
-    table = StimulusSet.load(study.stimuli, verify=False).table
-    return dict(zip(table["id"], table["sha256"], strict=True))
 
 
 def check_folder(root: str | Path, *, allow_problems: bool = False) -> list[str]:
@@ -373,18 +348,15 @@ def check_folder(root: str | Path, *, allow_problems: bool = False) -> list[str]
     return require_sound(check_dataset(root), allow_problems=allow_problems)
 
 
-def _bids_validator() -> Path:
-    name = "bids-validator-deno"
-    scripts = Path(sysconfig.get_path("scripts"))
-    for path in (scripts / name, scripts / f"{name}.exe"):
-        if path.exists():
-            return path
-    raise TwoalikeError(f"bids-validator-deno is not installed. {how_to_install('experiments')}")
-
-
 def check_bids(root: Path) -> list[RawProblem]:
     """Errors of the BIDS validator in the data set ``root``."""
-    command = [str(_bids_validator()), str(root), *_BIDS_OPTIONS]
+    scripts = Path(sysconfig.get_path("scripts"))
+    names = (scripts / f"bids-validator-deno{ending}" for ending in ("", ".exe"))
+    if (validator := next((path for path in names if path.exists()), None)) is None:
+        raise TwoalikeError(
+            f"bids-validator-deno is not installed. {how_to_install('experiments')}"
+        )
+    command = [str(validator), str(root), *_BIDS_OPTIONS]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     try:
         issues = json.loads(done.stdout)["issues"]

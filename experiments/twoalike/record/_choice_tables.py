@@ -8,7 +8,9 @@ Columns of timed presentation, and of a session that a scanner's trigger starts,
 sessions that ask for them.
 """
 
-from dataclasses import replace
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
 from twoalike.design import (
     ALIKE_PAIR_LIST,
@@ -17,40 +19,43 @@ from twoalike.design import (
     PAIR_LIST,
     TRIAL_LIST,
 )
-from twoalike.tables import MOST_SHOWN, PLACES, SEEN_BEFORE, STIMULI, Column, Table
+from twoalike.tables import MOST_SHOWN, PLACES, SEEN_BEFORE, Column, Table
 
 OFF = 0.5
 """Frames that a duration may differ from its plan before it is flagged."""
 _TIMED, _MASKED = "timing.presentation_ms", "timing.mask"
 TRIAL = TRIAL_LIST["trial_index"]
-PILOT = Column("pilot", "boolean", "Whether this was a pilot or dry run.")
-WINDOW_TIME = "time at which the window received the event; rounded up to a screen frame"
-BROWSER_TIME = (
-    "time at which the browser received the event, by its clock; onsets are animation frames"
-)
 
 
-def seconds(name: str, description: str, missing: str = "", when: str = "") -> Column:
+def text(
+    name: str, about: str, missing: str = "", levels: Mapping[str, str] | None = None, **more: Any
+) -> Column:
+    """Column of words: any, or one of ``levels``."""
+    return Column(name, "string", about, missing=missing, levels=levels or {}, **more)
+
+
+def flag(name: str, about: str, missing: str = "") -> Column:
+    """Column of yes or no."""
+    return Column(name, "boolean", about, missing=missing)
+
+
+def count(name: str, about: str, missing: str = "", minimum: int = 0, **more: Any) -> Column:
+    """Column of a whole number from 0, or another one, on."""
+    return Column(name, "integer", about, missing=missing, minimum=minimum, **more)
+
+
+def seconds(name: str, about: str, missing: str = "", when: str = "") -> Column:
     """Column of a time from 0 on."""
-    return Column(name, "number", description, units="s", minimum=0, missing=missing, when=when)
+    return Column(name, "number", about, units="s", minimum=0, missing=missing, when=when)
 
 
-def _shown_for(what: str, number: int, missing: str, when: str, noun: str) -> tuple[Column, ...]:
-    """Onset and duration of an image, or of its mask."""
-    return (
-        seconds(
-            f"{what}_onset_{number}",
-            f"First frame that showed {noun}, since the start of the run.",
-            missing,
-            when,
-        ),
-        seconds(
-            f"{what}_duration_{number}",
-            f"From the first frame that showed {noun} to the first one without it.",
-            missing,
-            when,
-        ),
-    )
+PILOT = flag("pilot", "Whether this was a pilot or dry run.")
+CLOCKS = {
+    "pyglet": "time at which the window received the event; rounded up to a screen frame",
+    "browser": "time at which the browser received the event, by its clock; onsets are animation "
+    "frames",
+}
+"""Where times come from, of people."""
 
 
 def timed_columns(n_items: int = 3) -> tuple[Column, ...]:
@@ -61,303 +66,245 @@ def timed_columns(n_items: int = 3) -> tuple[Column, ...]:
     >>> [column.name for column in timed_columns(1)][:3]
     ['presentation_planned', 'image_onset_1', 'image_duration_1']
     """
+
+    def shown(what: str, k: int, missing: str, when: str, noun: str) -> tuple[Column, ...]:
+        first = f"First frame that showed {noun}, since the start of the run."
+        lasted = f"From the first frame that showed {noun} to the first one without it."
+        made = partial(seconds, missing=missing, when=when)
+        return made(f"{what}_onset_{k}", first), made(f"{what}_duration_{k}", lasted)
+
     images, masks = list[Column](), list[Column]()
     for k in range(1, n_items + 1):
-        absent, noun = "this object was not shown", f"stimulus_{k}"
-        images += _shown_for("image", k, absent, _TIMED, noun)
+        noun, absent = f"stimulus_{k}", "no mask was shown for it"
+        images += shown("image", k, "this object was not shown", _TIMED, noun)
         about = f"Mask of {noun}: a picture of mask_folder, or scrambled."
-        absent = "no mask was shown for it"
-        masks.append(Column(f"mask_{k}", "string", about, missing=absent, when=_MASKED))
-        masks += _shown_for("mask", k, absent, _MASKED, f"the mask of {noun}")
+        masks.append(text(f"mask_{k}", about, absent, when=_MASKED))
+        masks += shown("mask", k, absent, _MASKED, f"the mask of {noun}")
     planned = "How long each image was to be shown: whole frames at the refresh rate in the"
     return (
         seconds("presentation_planned", f"{planned} manifest.", "never", _TIMED),
         *images,
         seconds("mask_planned", "How long each mask was to be shown, likewise.", "never", _MASKED),
         *masks,
-        Column(
+        text(
             "timing_flag",
-            "string",
             "What lasted more than half a frame longer or shorter than planned; no trial is ever "
             "deleted.",
-            levels={
+            "nothing",
+            {
                 "image": "an image",
                 "mask": "a mask",
                 "interval": "the time between two images",
                 "several": "more than one kind of these",
             },
-            missing="nothing",
             when=_TIMED,
         ),
     )
 
 
-SCANNER_COLUMNS = (
-    seconds(
-        "trigger_time",
-        "The scanner's trigger that the session, or the block, waited for, since the start of the "
-        "run.",
-        "never",
-        "scanner.start",
-    ),
-    seconds(
-        "onset_from_trigger",
-        "First frame that showed the triplet, since that trigger: t = 0 is the trigger.",
-        "never",
-        "scanner.start",
-    ),
+_TRIGGERED = (
+    "The scanner's trigger that the session, or the block, waited for, since the start of the run."
 )
+_FROM_TRIGGER = "First frame that showed the triplet, since that trigger: t = 0 is the trigger."
+SCANNER_COLUMNS = (
+    seconds("trigger_time", _TRIGGERED, "never", "scanner.start"),
+    seconds("onset_from_trigger", _FROM_TRIGGER, "never", "scanner.start"),
+)
+_METHODS = {
+    "keyboard": "a key",
+    "mouse": "a click on the image",
+    "touch": "a touch on the image",
+    "none": "no choice",
+}
 
-TRIPLETS = Table(
-    "beh",
-    (
-        TRIAL,
-        TRIAL_LIST["block_index"],
-        TRIAL_LIST["trial_type"],
-        TRIAL_LIST["triplet_id"],
-        *(TRIAL_LIST[name] for name in (*STIMULI, *PLACES)),
-        Column(
-            "response",
-            "integer",
-            "The object chosen as the odd one: 1, 2, 3 for stimulus_1, _2, _3.",
-            levels=TRIAL_LIST["expected_odd"].levels,
-            missing="no choice before the time limit",
-        ),
-        Column(
-            "odd_stimulus",
-            "string",
-            "Id of the chosen object, a check on response.",
-            missing="no choice",
-        ),
-        Column(
-            "response_position",
-            "string",
-            "Where the chosen object stood.",
-            levels=TRIAL_LIST[PLACES[0]].levels,
-            missing="no choice",
-        ),
-        Column(
-            "response_key",
-            "string",
-            "Name of the key pressed.",
-            missing="no key (mouse, or no choice)",
-        ),
-        Column(
-            "response_method",
-            "string",
-            "How the choice was given.",
-            levels={
-                "keyboard": "a key",
-                "mouse": "a click on the image",
-                "touch": "a touch on the image",
-                "none": "no choice",
-            },
-        ),
-        seconds(
-            "response_time",
-            "From the first frame that showed the triplet to the choice.",
-            "no choice",
-        ),
-        Column(
+
+def _response(
+    name: str, about: str, listed: Table, expected: str, answer: str = "choice"
+) -> Column:
+    """Make the column of the number of a chosen object, of those that a list may expect."""
+    levels = listed[expected].levels
+    missing = f"no {answer} before the time limit"
+    return Column(name, "integer", about, levels=levels, missing=missing)
+
+
+def _given(
+    key: str = "Name of the key pressed.",
+    method: str = "How the choice was given.",
+    answer: str = "choice",
+) -> tuple[Column, ...]:
+    """How a choice was given."""
+    return (
+        text("response_key", key, f"no key (mouse, or no {answer})"),
+        text("response_method", method, levels=_METHODS),
+    )
+
+
+def _circumstances(
+    shown: str, until: str, answer: str = "choice", dropped: str = "", out: str = ""
+) -> tuple[Column, ...]:
+    """List times of a trial, and what to know of them; ``shown`` is what its first frame showed."""
+    return (
+        seconds("response_time", f"From the first frame that showed {shown} to {until}.", answer),
+        text(
             "rt_source",
-            "string",
             "Where the response time comes from.",
-            levels={
-                "pyglet": WINDOW_TIME,
-                "browser": BROWSER_TIME,
-                "simulated": "response-time model of a simulated observer, not a person",
-            },
+            levels=CLOCKS
+            | {"simulated": "response-time model of a simulated observer, not a person"},
         ),
-        Column(
+        text(
             "rt_flag",
-            "string",
             "Why to look at the response time with care; no trial is ever deleted.",
-            levels={
+            "nothing to remark",
+            {
                 "fast": "shorter than the protocol's flag_fast_s",
                 "slow": "longer than the protocol's flag_slow_s",
                 "interrupted": "the trial was shown a second time after Esc",
             },
-            missing="nothing to remark",
         ),
         seconds(
             "onset",
-            "First frame that showed the triplet, since the start of the run; after a resume the "
+            f"First frame that showed {shown}, since the start of the run; after a resume the "
             "time goes on from the last trial recorded before.",
         ),
-        Column("timed_out", "boolean", "Whether the time limit passed without a choice."),
-        Column(
+        flag("timed_out", f"Whether the time limit passed without {out or 'a choice'}."),
+        count(
             "n_early_presses",
-            "integer",
             "Presses that came before the shortest time allowed and were ignored.",
-            minimum=0,
         ),
-        Column(
+        count(
             "dropped_frames",
-            "integer",
-            "Screen frames that came late while the triplet was shown; where its presentation is "
-            "timed, from its first frame to the last one of images and masks.",
-            minimum=0,
-            missing="refresh rate of the screen not known",
+            f"Screen frames that came late while {shown} was shown{dropped}.",
+            "refresh rate of the screen not known",
         ),
-        TRIAL_LIST["expected_odd"],
-        Column(
-            "correct",
-            "boolean",
-            "Whether response is expected_odd.",
-            missing="no right answer, or no choice",
-        ),
-        *(TRIAL_LIST[name] for name in ("repeat_of", "sampler", "sampler_score", "condition")),
-        *timed_columns(),
+    )
+
+
+def _choice_table(
+    listed: Table, given: tuple[Column, ...], shown: str, right: str, until: str = "the choice"
+) -> Table:
+    """Raw table: what the list says, then the answer, its circumstances, and what was right."""
+    first = [name.startswith("expected") for name in listed.names].index(True)
+    repeat = listed.names.index("repeat_of")
+    timed = "; where its presentation is timed, from its first frame to the last one of images and"
+    columns = (
+        *listed.columns[:first],
+        *given,
+        *_circumstances(shown, until, "no choice", f"{timed} masks"),
+        *listed.columns[first:repeat],
+        flag("correct", f"Whether {right}.", "no right answer, or no choice"),
+        *listed.columns[repeat:],
+        *timed_columns(sum(name.startswith("stimulus_") for name in listed.names)),
         *SCANNER_COLUMNS,
         PILOT,
         SEEN_BEFORE,
-    ),
-)
-"""``*_task-oddoneout_*_beh.tsv``: one row a trial shown to its end."""
-
-_OF_ANCHORED = {
-    "response": replace(
-        TRIPLETS["response"],
-        description="The candidate chosen as more like the reference: 2, 3 for stimulus_2, _3.",
-        levels=ANCHORED_LIST["expected_response"].levels,
-    ),
-    "odd_stimulus": replace(TRIPLETS["odd_stimulus"], name="chosen_stimulus"),
-    "response_position": replace(
-        TRIPLETS["response_position"],
-        levels={place: ANCHORED_LIST[PLACES[0]].levels[place] for place in ("left", "right")},
-    ),
-    "expected_odd": ANCHORED_LIST["expected_response"],
-    "correct": replace(TRIPLETS["correct"], description="Whether response is expected_response."),
-}
-ANCHORED = replace(
-    TRIPLETS,
-    columns=tuple(
-        _OF_ANCHORED.get(column.name)
-        or (ANCHORED_LIST[column.name] if column.name in ANCHORED_LIST.names else column)
-        for column in TRIPLETS.columns
-    ),
-)
-"""``*_task-anchoredchoice_*_beh.tsv``: one row a trial shown to its end."""
-
-_NUMBERS = ODD_OF_MANY_LIST["expected_odd"].levels
-_OF_ODD = (
-    replace(
-        TRIPLETS["response"],
-        description="The object chosen as the odd one: 1 to 6 for stimulus_1 to _6.",
-        levels=_NUMBERS,
-    ),
-    TRIPLETS["odd_stimulus"],
-    Column(
-        "response_position",
-        "integer",
-        "Place of the chosen object on the screen, as position_1 to _6.",
-        minimum=1,
-        maximum=MOST_SHOWN,
-        missing="no choice",
-    ),
-    TRIPLETS["response_key"],
-    TRIPLETS["response_method"],
-)
-
-
-def _response(number: int, which: str) -> Column:
-    return replace(
-        TRIPLETS["response"],
-        name=f"response_{number}",
-        description=f"{which} object of the pair chosen as most alike: 1 to 6 for stimulus_1 to "
-        "_6; response_1 is the smaller number.",
-        levels=_NUMBERS,
-        missing="no pair before the time limit",
-    )
-
-
-def _alike(number: int) -> Column:
-    return replace(
-        TRIPLETS["odd_stimulus"],
-        name=f"alike_{number}",
-        description=f"Id of object response_{number}, a check on it.",
-        missing="no pair",
-    )
-
-
-_OF_PAIR = (
-    _response(1, "One"),
-    _response(2, "The other"),
-    _alike(1),
-    _alike(2),
-    Column(
-        "first_response",
-        "integer",
-        "The object of the pair that was chosen first.",
-        levels=_NUMBERS,
-        missing="no pair",
-    ),
-    replace(
-        TRIPLETS["response_time"],
-        name="first_response_time",
-        description="From the first frame that showed the images to the choice of that object.",
-        missing="no pair",
-    ),
-    Column("n_taken_back", "integer", "Times that an object was chosen and taken back.", minimum=0),
-    replace(
-        TRIPLETS["response_key"],
-        description="Name of the key pressed for the second object.",
-        missing="no key (mouse, or no pair)",
-    ),
-    replace(
-        TRIPLETS["response_method"], description="How the second object of the pair was chosen."
-    ),
-)
-
-
-def _table(listed: Table, given: tuple[Column, ...], response_time: str, correct: str) -> Table:
-    """Raw table: what the list says, then the answer, its circumstances, and what was right."""
-    names = listed.names
-    start = names.index("position_6") + 1
-    end = names.index("repeat_of")
-    times = ("rt_source", "rt_flag", "onset", "timed_out", "n_early_presses", "dropped_frames")
-    columns = (
-        *listed.columns[:start],
-        *given,
-        replace(TRIPLETS["response_time"], description=response_time),
-        *(replace(TRIPLETS[name], description=_of_images(name)) for name in times),
-        *listed.columns[start:end],
-        replace(TRIPLETS["correct"], description=correct),
-        *listed.columns[end:],
-        *timed_columns(MOST_SHOWN),
-        *SCANNER_COLUMNS,
-        *TRIPLETS.columns[-2:],
     )
     return Table("beh", columns)
 
 
-def _of_images(name: str) -> str:
-    return TRIPLETS[name].description.replace("the triplet", "the images")
-
-
-ODD_OF_MANY = _table(
+_POSITIONS = TRIAL_LIST[PLACES[0]].levels
+TRIPLETS = _choice_table(
+    TRIAL_LIST,
+    (
+        _response(
+            "response",
+            "The object chosen as the odd one: 1, 2, 3 for stimulus_1, _2, _3.",
+            TRIAL_LIST,
+            "expected_odd",
+        ),
+        text("odd_stimulus", "Id of the chosen object, a check on response.", "no choice"),
+        text("response_position", "Where the chosen object stood.", "no choice", _POSITIONS),
+        *_given(),
+    ),
+    "the triplet",
+    "response is expected_odd",
+)
+"""``*_task-oddoneout_*_beh.tsv``: one row a trial shown to its end."""
+ANCHORED = _choice_table(
+    ANCHORED_LIST,
+    (
+        _response(
+            "response",
+            "The candidate chosen as more like the reference: 2, 3 for stimulus_2, _3.",
+            ANCHORED_LIST,
+            "expected_response",
+        ),
+        text("chosen_stimulus", "Id of the chosen object, a check on response.", "no choice"),
+        text(
+            "response_position",
+            "Where the chosen object stood.",
+            "no choice",
+            {side: ANCHORED_LIST[PLACES[0]].levels[side] for side in ("left", "right")},
+        ),
+        *_given(),
+    ),
+    "the triplet",
+    "response is expected_response",
+)
+"""``*_task-anchoredchoice_*_beh.tsv``: one row a trial shown to its end."""
+ODD_OF_MANY = _choice_table(
     ODD_OF_MANY_LIST,
-    _OF_ODD,
-    "From the first frame that showed the images to the choice.",
-    TRIPLETS["correct"].description,
+    (
+        _response(
+            "response",
+            "The object chosen as the odd one: 1 to 6 for stimulus_1 to _6.",
+            ODD_OF_MANY_LIST,
+            "expected_odd",
+        ),
+        TRIPLETS["odd_stimulus"],
+        count(
+            "response_position",
+            "Place of the chosen object on the screen, as position_1 to _6.",
+            "no choice",
+            1,
+            maximum=MOST_SHOWN,
+        ),
+        *_given(),
+    ),
+    "the images",
+    "response is expected_odd",
 )
 """``*_task-oddoneofmany_*_beh.tsv``: one row a trial shown to its end."""
-ALIKE_PAIRS = _table(
+_PAIR = "object of the pair chosen as most alike: 1 to 6 for stimulus_1 to _6; response_1 is the"
+ALIKE_PAIRS = _choice_table(
     ALIKE_PAIR_LIST,
-    _OF_PAIR,
-    "From the first frame that showed the images to the choice of the second object.",
-    "Whether response_1 and response_2 are expected_1 and expected_2.",
+    (
+        *(
+            _response(name, f"{one} {_PAIR} smaller number.", ALIKE_PAIR_LIST, "expected_1", "pair")
+            for name, one in (("response_1", "One"), ("response_2", "The other"))
+        ),
+        *(
+            text(f"alike_{k}", f"Id of object response_{k}, a check on it.", "no pair")
+            for k in "12"
+        ),
+        Column(
+            "first_response",
+            "integer",
+            "The object of the pair that was chosen first.",
+            levels=ALIKE_PAIR_LIST["expected_1"].levels,
+            missing="no pair",
+        ),
+        seconds(
+            "first_response_time",
+            "From the first frame that showed the images to the choice of that object.",
+            "no pair",
+        ),
+        count("n_taken_back", "Times that an object was chosen and taken back."),
+        *_given(
+            "Name of the key pressed for the second object.",
+            "How the second object of the pair was chosen.",
+            "pair",
+        ),
+    ),
+    "the images",
+    "response_1 and response_2 are expected_1 and expected_2",
+    "the choice of the second object",
 )
 """``*_task-mostalikepair_*_beh.tsv``: one row a trial shown to its end."""
 
 RATINGS = Table(
     "beh",
     (
-        *(
-            PAIR_LIST[name]
-            for name in ("trial_index", "block_index", "trial_type", "stimulus_1", "stimulus_2")
-        ),
-        *(PAIR_LIST[name] for name in ("position_1", "position_2")),
+        *PAIR_LIST.columns[: PAIR_LIST.names.index("expected_rating")],
         Column(
             "response",
             "number",
@@ -366,14 +313,7 @@ RATINGS = Table(
             minimum=0,
             missing="no answer before the time limit",
         ),
-        Column(
-            "scale_points",
-            "integer",
-            "Number of points of the Likert scale.",
-            minimum=2,
-            maximum=11,
-            missing="a slider",
-        ),
+        count("scale_points", "Number of points of the Likert scale.", "a slider", 2, maximum=11),
         Column(
             "start_value",
             "number",
@@ -382,16 +322,13 @@ RATINGS = Table(
             maximum=1,
             missing="no slider, or one that stood nowhere",
         ),
-        Column(
+        count(
             "n_adjustments",
-            "integer",
             "Times the answer was set or changed: by a press, a drag, or a step of a key or of the "
             "wheel.",
-            minimum=0,
         ),
-        Column(
+        text(
             "response_method",
-            "string",
             "How the answer was last set; of a slider left at its start, how that was confirmed.",
             levels={
                 "keyboard": "a key",
@@ -401,34 +338,15 @@ RATINGS = Table(
                 "none": "no answer",
             },
         ),
-        replace(
-            TRIPLETS["response_time"],
-            description="From the first frame that showed the pair to the end of the answer.",
-            missing="no answer",
-        ),
-        TRIPLETS["rt_source"],
-        TRIPLETS["rt_flag"],
-        replace(
-            TRIPLETS["onset"],
-            description=TRIPLETS["onset"].description.replace("the triplet", "the pair"),
-        ),
-        replace(
-            TRIPLETS["timed_out"], description="Whether the time limit passed without an answer."
-        ),
-        TRIPLETS["n_early_presses"],
-        replace(
-            TRIPLETS["dropped_frames"],
-            description="Screen frames that came late while the pair was shown.",
-        ),
+        *_circumstances("the pair", "the end of the answer", "no answer", out="an answer"),
         PAIR_LIST["expected_rating"],
-        replace(
-            TRIPLETS["correct"],
-            description="Whether response is in the half of the scale that expected_rating names.",
-            missing="no right answer, or no answer",
+        flag(
+            "correct",
+            "Whether response is in the half of the scale that expected_rating names.",
+            "no right answer, or no answer",
         ),
-        PAIR_LIST["repeat_of"],
-        PAIR_LIST["sampler"],
-        TRIPLETS["pilot"],
+        *PAIR_LIST.columns[PAIR_LIST.names.index("repeat_of") :],
+        PILOT,
         SEEN_BEFORE,
     ),
 )

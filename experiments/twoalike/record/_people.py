@@ -21,68 +21,47 @@ from twoalike.tables import read_tsv
 
 
 def missing_files(root: str | Path, participant: str = "*") -> list[RawProblem]:
-    """List what is missing from a data set: the list of participants, raw tables.
-
-    Parameters
-    ----------
-    participant
-        Whose tables; everybody's if left out.
-    """
+    """List what is missing from a data set: the list of participants, raw tables."""
     root = Path(root)
-    found = [_lost_list(root), *(_lost_rows(root, name) for name in _described(root, participant))]
-    return [problem for problem in found if problem is not None]
+    sidecars = root.glob(f"sub-{participant}/ses-*/beh/sub-*_beh.json")
+    manifests = root.glob(f"sourcedata/sub-{participant}/ses-*/sub-*_manifest.json")
+    names = {RunName.parse(path): path for path in [*manifests, *sidecars]}
+    lost = [
+        RawProblem(
+            name.rows(root),
+            f"is missing, but {names[name].name} of the same session is there: the table was "
+            "deleted or moved. Put it back from a backup, or move the other files of the session "
+            "away too",
+        )
+        for name in sorted(names, key=lambda name: name.stem)
+        # Otherwise it is written again from the journal.
+        if not name.rows(root).exists() and not run_progress(root, name).begun
+    ]
+    path = root / "participants.tsv"
+    if path.is_file():
+        return [*_undecodable(path), *lost]
+    people = {folder.parent.name for folder in root.glob("sub-*/ses-*")}
+    if not people or path.exists():
+        return lost
+    message = (
+        f"is missing, but there are data of {counted(len(people), 'participant')}: the list was "
+        "deleted or moved. Put it back from a backup, or write it anew: a first line "
+        f"participant_id, then a line for each folder, such as {min(people)}"
+    )
+    return [RawProblem(path, message), *lost]
 
 
 def unreadable_texts(root: str | Path) -> list[RawProblem]:
     """List tables and descriptions that are not UTF-8: spreadsheets save as UTF-16, too."""
     texts = sorted(path for kind in ("tsv", "json") for path in Path(root).rglob(f"*.{kind}"))
-    found = [_undecodable(path) for path in texts if path.is_file()]
-    return [problem for problem in found if problem is not None]
+    return [one for path in texts if path.is_file() for one in _undecodable(path)]
 
 
-def _undecodable(path: Path) -> RawProblem | None:
+def _undecodable(path: Path) -> Iterator[RawProblem]:
     try:
         path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
-        return RawProblem(path, f"not UTF-8 text (byte {error.start}). Save as UTF-8")
-    return None
-
-
-def _lost_rows(root: Path, name: RunName) -> RawProblem | None:
-    """Report a raw table that is gone, if the run had one."""
-    path, beside = name.rows(root), name.sidecar(root)
-    if path.exists() or run_progress(root, name).begun:  # written again from the journal
-        return None
-    left = beside if beside.exists() else name.manifest(root)
-    return RawProblem(
-        path,
-        f"is missing, but {left.name} of the same session is there: the table was deleted or "
-        "moved. Put it back from a backup, or move the other files of the session away too",
-    )
-
-
-def _lost_list(root: Path) -> RawProblem | None:
-    """Report a list of participants that was deleted or cannot be read."""
-    path = root / "participants.tsv"
-    if path.is_file():
-        return _undecodable(path)
-    people = {folder.parent.name for folder in root.glob("sub-*/ses-*")}
-    if not people or path.exists():
-        return None
-    return RawProblem(
-        path,
-        f"is missing, but there are data of {counted(len(people), 'participant')}: the list was "
-        "deleted or moved. Put it back from a backup, or write it anew: a first line "
-        f"participant_id, then a line for each folder, such as {min(people)}",
-    )
-
-
-def _described(root: Path, participant: str) -> list[RunName]:
-    """Find the runs that have a sidecar or a manifest."""
-    sidecars = root.glob(f"sub-{participant}/ses-*/beh/sub-*_beh.json")
-    manifests = root.glob(f"sourcedata/sub-{participant}/ses-*/sub-*_manifest.json")
-    names = {path.name.rpartition("_")[0] + "_beh.tsv" for path in [*sidecars, *manifests]}
-    return [RunName.parse(Path(name)) for name in sorted(names)]
+        yield RawProblem(path, f"not UTF-8 text (byte {error.start}). Save as UTF-8")
 
 
 def people_listed(root: Path) -> pd.DataFrame | None:
