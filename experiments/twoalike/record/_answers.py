@@ -13,13 +13,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from twoalike.record._dataset import RunName
 from twoalike.record._journal import read_journal
-from twoalike.record._placing_tables import ANSWERS, parse_options
 from twoalike.record._rows import RawProblem
+from twoalike.record._tables import ANSWERS, parse_options
 from twoalike.study import MISSING
 from twoalike.tables import check_text, read_tsv
 
@@ -81,7 +82,7 @@ def read_answers(
     ``participant_id`` (with ``sub-``), ``session_id`` (with ``ses-``), ``task`` (its BIDS label)
     and the columns of a table of answers.
     """
-    latest: dict[tuple[str, ...], dict[str, str]] = {}
+    latest: dict[tuple[str, ...], dict[Any, Any]] = {}
     for path in _paths(root, participant):
         name = RunName.parse(path)
         where = (f"sub-{name.participant}", f"ses-{name.session:02d}", name.task)

@@ -27,8 +27,8 @@ import numpy as np
 from twoalike.design import participant_number
 from twoalike.record._dataset import BETWEEN, assigned_cells, lock_folder, register_participant
 from twoalike.record._people import declined, people_listed
-from twoalike.record._placing_tables import ASSIGNED, CONDITION_ORDER, GROUP, OBJECT_SET, TASK_ORDER
 from twoalike.record._rows import RawProblem
+from twoalike.record._tables import ASSIGNED, CONDITION_ORDER, GROUP, OBJECT_SET, TASK_ORDER
 from twoalike.study import MISSING, Study, TwoalikeError, hold_lock, read_json, readable_by
 from twoalike.tables import read_tsv
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from twoalike.record._placing_tables import ASSIGNED, PARTICIPANTS
+from twoalike.record._tables import ASSIGNED, PARTICIPANTS
 from twoalike.study import (
     MISSING,
     Study,

@@ -173,9 +173,9 @@ def check_same(
         listed = plan.trials.iloc[: len(shown)].to_dict("records")
         rows = enumerate(zip_longest(shown.to_dict("records"), listed), start=1)
         # The first row that differs; the rest follows from it.
-        apart = next(((k, old, new) for k, (old, new) in rows if old != new), (0, {}, {}))
-        number, *both = apart
-        pairs.append(("the trial list", *({f"row {number}": row} for row in both)))
+        apart = ((k, old, new) for k, (old, new) in rows if old != new)
+        number, old, new = next(apart, (0, None, None))
+        pairs.append(("the trial list", {f"row {number}": old}, {f"row {number}": new}))
     changed = [(what, before, now) for what, before, now in pairs if before != now]
     if changed:
         differences = [

@@ -13,8 +13,8 @@ import pandas as pd
 from twoalike.record._answers import read_answers
 from twoalike.record._dataset import RunName
 from twoalike.record._manifest import read_manifest
-from twoalike.record._placing_tables import GROUP
 from twoalike.record._rows import RawProblem
+from twoalike.record._tables import GROUP
 from twoalike.record._views import run_progress
 from twoalike.study import MISSING, TwoalikeError, counted
 from twoalike.tables import read_tsv

@@ -17,8 +17,8 @@ import pandas as pd
 
 from twoalike.record._dataset import RunName, find_runs
 from twoalike.record._journal import Lines, read_journal
-from twoalike.record._placing_tables import ANSWERS
 from twoalike.record._rows import RawProblem, task_of
+from twoalike.record._tables import ANSWERS
 from twoalike.study import atomic_path
 from twoalike.tables import BY_CONDITION, SEEN_BEFORE, Table
 
