@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.conftest import call, succeed
+from tests.exchange.conftest import DAYS, NAMED, OLD_CODES
 
 from twoalike.exchange import (
     Shared,
@@ -24,17 +25,7 @@ from twoalike.judgments import read_raw, read_raw_arrangements
 from twoalike.record import check_bids, check_dataset
 from twoalike.study import TwoalikeError
 
-NAMED = (
-    "participants.age",
-    "consent.consent_time",
-    "form.age",
-    "form.hand",
-    "form.job",
-    "debrief.strategy",
-)
-OLD_CODES = ("anna7q", "002", "bob3+")
-DAYS = ("2024-11-03", "2024-11-17", "2025-01-30")
-WORDS = ("Miller", "colours", "baker")
+SECRETS = ("Miller", "colours", "baker")
 
 
 def publish(study: Path, out: Path, *more: str) -> int:
@@ -70,7 +61,7 @@ def test_no_code_name_date_or_seed_is_left_in_any_byte(copy: Path) -> None:
         for code in OLD_CODES:
             named = rf"sub-{re.escape(code)}(?![0-9a-z])".encode()
             assert not re.search(named, content + place), path
-        for secret in (*DAYS, *WORDS, "anna7q", "bob3+", "73921", "73922", "torn_line"):
+        for secret in (*DAYS, *SECRETS, "anna7q", "bob3+", "73921", "73922", "torn_line"):
             assert secret.encode() not in content + place, (secret, path)
         # An age is two digits, which a new random code may hold: as a whole word only.
         assert not re.search(rb"(?<![0-9A-Za-z.])94(?![0-9A-Za-z.])", content), path
@@ -468,7 +459,7 @@ def test_answers_that_a_spreadsheet_would_run_are_inert(study: Path, tmp_path: P
     raw = study / "data" / "raw"
     replace("form.tsv", "left", "-left")(raw)
     replace("form.json", '"left": "left"', '"-left": "left"')(raw)
-    replace("debrief.tsv", WORDS[1], "colours")(raw)
+    replace("debrief.tsv", SECRETS[1], "colours")(raw)
     replace("debrief.tsv", "I looked", "=I looked")(raw)
     out = tmp_path / "public"
     assert publish(study, out, "--with-free-text") == 0

@@ -161,19 +161,17 @@ _SHOWN = 4
 
 @dataclass(frozen=True, kw_only=True)
 class ShareOptions:
-    """What to publish."""
+    """What to publish, as :func:`share` takes it.
+
+    ``columns`` are those beside ours, as ``table.column``; ``names`` further words that must not
+    occur, by default the names of this computer and of its user.
+    """
 
     columns: Collection[str] = ()
-    """Columns beside those that twoalike writes, as ``table.column``."""
     with_free_text: bool = False
-    """Whether named columns with answers in participants' own words are published."""
     times: Literal["shift", "drop"] = "shift"
-    """``shift``: all dates of a participant are moved back by the same whole number of days, to
-    before 1925; ``drop``: dates and times are left out."""
     allow: Collection[str] = ()
-    """Texts that look private and are not."""
     names: Collection[str] | None = None
-    """Further words that must not occur; None: the names of this computer and of its user."""
 
 
 @dataclass(frozen=True)

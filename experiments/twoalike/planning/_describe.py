@@ -6,7 +6,6 @@ the applicants have to add. It is one template, ``texts/describe.md.jinja``, wit
 each language in a file beside it.
 """
 
-import html
 import json
 import math
 import re
@@ -48,17 +47,6 @@ _PAGE = "online/session.json"
 """The page that ``online build`` writes."""
 _NOBODY = "000"
 """Code of the participant whose session is described where a task has no trial lists."""
-_STYLE = """
-body { font: 10.5pt/1.4 "Liberation Sans", Arial, sans-serif; color: #1a1a1a; max-width: 46em;
-  margin: 2em auto; padding: 0 1em; }
-h1 { font-size: 1.5em; margin-bottom: .2em; } h2 { font-size: 1.1em; margin: 1.1em 0 .3em; }
-p, ul { margin: .3em 0; } ul { padding-left: 1.3em; } h1 + p { color: #595959; }
-blockquote { margin: .4em 0; padding: .1em .9em; border-left: 3px solid #b3b3b3; }
-code { font-size: .9em; overflow-wrap: anywhere; }
-@page { size: A4; margin: 12mm 16mm; }
-@media print { body { margin: 0; max-width: none; font-size: 8.5pt; line-height: 1.25; }
-  h2 { break-after: avoid; margin-top: .7em; } h2:last-of-type { break-before: page; } }
-"""
 
 
 @dataclass(frozen=True)
@@ -77,11 +65,8 @@ class DescriptionPage:
         from markdown_it import MarkdownIt
 
         body = MarkdownIt("commonmark", {"html": False}).render(self.markdown)
-        return (
-            f'<!doctype html>\n<html lang="{self.language}">\n<head>\n<meta charset="utf-8">\n'
-            f"<title>{html.escape(self.title)}</title>\n<style>{_STYLE}</style>\n</head>\n"
-            f"<body>\n{body}</body>\n</html>\n"
-        )
+        page = _template("describe.html.jinja")
+        return str(page.render(language=self.language, title=self.title, body=body)) + "\n"
 
     def save(self, path: str | Path) -> Path:
         """Write the page to a file, in the format that the ending of its name says."""
@@ -203,7 +188,7 @@ def describe_study(
         consents.setdefault(form, []).append(one.task.name)
     shown = [one.protocol.texts for one in asking if one.protocol.consent.ask]
     measures = [getattr(one.protocol, name) for one in sessions for name in _MEASURES]
-    markdown = _template().render(
+    markdown = _template("describe.md.jinja").render(
         title=title,
         version=version("twoalike"),
         w=words,
@@ -229,14 +214,14 @@ def describe_study(
 
 
 @cache
-def _template() -> Any:
+def _template(name: str) -> Any:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
     environment.filters["f"] = str.format
     environment.filters["code"] = "`{}`".format
     environment.filters["quote"] = _quoted
-    return environment.from_string((_TEXTS / "describe.md.jinja").read_text(encoding="utf-8"))
+    return environment.from_string((_TEXTS / name).read_text(encoding="utf-8"))
 
 
 def _quoted(pages: Iterable[str]) -> str:

@@ -258,7 +258,8 @@ def check_dataset(
             rows = whole_rows(path, task_of(path, name).trials)
             n_trials += len({row["trial_index"] for row in rows})
     problems = [*beside, *chain.from_iterable(found.values())]
-    remarks += [*_remarks(root, runs, [RunName.parse(path) for path in clean])]
+    remarks += _remarks(root, [RunName.parse(path) for path in clean])
+    remarks += [f"{root}: {remark}" for remark in absent_sessions(runs)]
     if participant == "*":
         remarks += [f"{root}: {remark}" for remark in without_sessions(root, runs)]
     return Checked(tuple(problems), tuple(remarks), runs, n_trials)
@@ -282,7 +283,7 @@ def _write_left_out(study: Study, root: Path, participant: str) -> tuple[list[st
     return said, running
 
 
-def _remarks(root: Path, runs: tuple[Path, ...], clean: list[RunName]) -> Iterator[str]:
+def _remarks(root: Path, clean: list[RunName]) -> Iterator[str]:
     ends = [(name, read_manifest(name.manifest(root))["end_reason"]) for name in clean]
     if unfinished := [name for name, reason in ends if reason != "completed"]:
         yield (
@@ -294,7 +295,6 @@ def _remarks(root: Path, runs: tuple[Path, ...], clean: list[RunName]) -> Iterat
             f"{path}: another program had put this in the place of a session's journal, which was "
             "written again. Compare the two, and delete it"
         )
-    yield from (f"{root}: {remark}" for remark in absent_sessions(runs))
 
 
 def _is_foreign(root: Path) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from twoalike.stimuli._media import check_sound, count_frames
+from twoalike.stimuli._media import count_frames, sound_length
 from twoalike.stimuli._picture import FILM_SUFFIXES, check_still, opened, plain_picture
 from twoalike.study import MISSING, TwoalikeError, sha256_file
 from twoalike.tables import OBJECT_ID, Column, Table, check_text
@@ -273,7 +273,7 @@ def check_stimulus(manifest: Path, one: Stimulus, *, decode: bool = False) -> No
         )
     where = f"{where} {file.name}"
     if one.kind == "sound":
-        check_sound(file, where, decode=decode)
+        sound_length(file, where, decode=decode)
     elif one.kind == "film":
         if decode:
             count_frames(file, where)

@@ -33,7 +33,7 @@ from twoalike.stimuli._manifest import (
     stimuli_of,
     text_digest,
 )
-from twoalike.stimuli._media import check_sound, count_frames, draw_speaker, sound_length
+from twoalike.stimuli._media import count_frames, draw_speaker, sound_length
 from twoalike.stimuli._picture import is_still, opened, plain_picture, read_picture
 from twoalike.stimuli.lettering import Words
 from twoalike.study import (
@@ -326,7 +326,7 @@ def image_table(folder: str | Path, kind: str = "image") -> pd.DataFrame:
     files = list_files(folder, kind)
     for file in list(files):
         if kind == "sound":
-            check_sound(file, str(file), decode=True)
+            sound_length(file, str(file), decode=True)
         elif kind == "film":
             count_frames(file, str(file))
         else:
