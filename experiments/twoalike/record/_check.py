@@ -3,10 +3,11 @@
 They add our own rules to the form that BIDS checks (:func:`check_bids`).
 """
 
+import hashlib
 import json
 import subprocess
 import sysconfig
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -18,14 +19,7 @@ from twoalike.record._answers import lost_journals
 from twoalike.record._dataset import RunName, find_runs
 from twoalike.record._journal import Lines, not_as_written, read_journal
 from twoalike.record._manifest import read_manifest
-from twoalike.record._people import (
-    absent_sessions,
-    check_copies,
-    check_manifests,
-    check_people,
-    missing_files,
-    without_sessions,
-)
+from twoalike.record._people import declined, missing_files, people_listed
 from twoalike.record._rows import (
     RawProblem,
     check_rows,
@@ -37,9 +31,18 @@ from twoalike.record._rows import (
     whole_rows,
 )
 from twoalike.record._run import hold_participant, write_left_out
+from twoalike.record._tables import GROUP
 from twoalike.record._views import left_out, run_progress, views_of
 from twoalike.stimuli import MANIFEST, StimulusSet
-from twoalike.study import Study, TwoalikeError, counted, how_to_install, parse_json_table, progress
+from twoalike.study import (
+    MISSING,
+    Study,
+    TwoalikeError,
+    counted,
+    how_to_install,
+    parse_json_table,
+    progress,
+)
 from twoalike.tables import read_tsv
 
 _BIDS_OPTIONS = ("--ignoreWarnings", "--max-rows", "-1", "--format", "json")
@@ -244,9 +247,9 @@ def check_dataset(
     beside = [
         *missing_files(root, participant),
         *lost_journals(root, participant),
-        *(check_people(root) if participant == "*" else ()),
-        *check_copies(runs),
-        *check_manifests(root, runs, pilot),
+        *(_check_people(root) if participant == "*" else ()),
+        *_check_copies(runs),
+        *_check_manifests(root, runs, pilot),
     ]
     clean = [path for path in runs if not found[path]]
     n_trials = 0
@@ -258,10 +261,8 @@ def check_dataset(
             rows = whole_rows(path, task_of(path, name).trials)
             n_trials += len({row["trial_index"] for row in rows})
     problems = [*beside, *chain.from_iterable(found.values())]
-    remarks += _remarks(root, [RunName.parse(path) for path in clean])
-    remarks += [f"{root}: {remark}" for remark in absent_sessions(runs)]
-    if participant == "*":
-        remarks += [f"{root}: {remark}" for remark in without_sessions(root, runs)]
+    names = [RunName.parse(path) for path in clean]
+    remarks += _remarks(root, runs, names, everybody=participant == "*")
     return Checked(tuple(problems), tuple(remarks), runs, n_trials)
 
 
@@ -283,7 +284,68 @@ def _write_left_out(study: Study, root: Path, participant: str) -> tuple[list[st
     return said, running
 
 
-def _remarks(root: Path, clean: list[RunName]) -> Iterator[str]:
+def _check_people(root: Path) -> Iterator[RawProblem]:
+    """Compare the list of participants with the folders of their data."""
+    path, table = root / "participants.tsv", people_listed(root)
+    if table is None:
+        return
+    listed = list(table["participant_id"])
+    folders = {folder.name for folder in root.glob("sub-*") if folder.is_dir()}
+    for number, code in enumerate(listed, start=1):
+        # git and zip drop the empty folder of a participant who did not consent.
+        if code not in folders and not declined(root, code):
+            message = f"{code} has no folder here: it was deleted or moved. Put it back"
+            yield RawProblem(path, message, number, "participant_id")
+    for code in sorted(folders - set(listed)):
+        yield RawProblem(path, f"does not list {code}, who has a folder. Put the line back")
+
+
+def _check_manifests(root: Path, runs: Iterable[Path], pilot: bool | None) -> Iterator[RawProblem]:
+    """Find runs whose manifest contradicts the list of participants, or the data set it is in.
+
+    ``pilot`` says whether that should hold pilot data; None where this is unknown.
+    """
+    path, table = root / "participants.tsv", people_listed(root)
+    people = [] if table is None else table.to_dict("records")
+    listed = {row["participant_id"]: (number, row) for number, row in enumerate(people, start=1)}
+    for run in runs:
+        name = RunName.parse(run)
+        try:
+            manifest = read_manifest(name.manifest(root))
+        except TwoalikeError:  # reported by the check of the run
+            continue
+        code = f"sub-{name.participant}"
+        number, row = listed.get(code, (0, {}))
+        simulated, kind = str(manifest["simulated"]).lower(), row.get("simulated")
+        said = {GROUP.name: (row.get(GROUP.name, MISSING), manifest.get("group"))}
+        if kind in ("true", "false"):
+            said["simulated"] = (kind, simulated)
+        for column, (cell, value) in said.items():
+            if number and value is not None and cell != value:
+                message = f"{code} is {cell}, the manifest of {run.name} says {value}"
+                yield RawProblem(path, message, number, column)
+        if pilot is not None and manifest.get("pilot") not in (None, pilot):
+            what = "a session of the study" if pilot else "a pilot session"
+            yield RawProblem(run, f"is {what}: move it and its sourcedata out of {root.name}")
+
+
+def _check_copies(runs: Iterable[Path]) -> Iterator[RawProblem]:
+    """Find tables that hold the same rows: one of them is a copy."""
+    first: dict[bytes, Path] = {}
+    for path in (path for path in runs if path.is_file()):
+        content = path.read_bytes().replace(b"\r\n", b"\n")
+        if content.count(b"\n") < 2:  # no row yet
+            continue
+        original = first.setdefault(hashlib.sha256(content).digest(), path)
+        if original != path:
+            message = f"holds the same rows as {original}: one is a copy. Delete the wrong one"
+            yield RawProblem(path, message)
+
+
+def _remarks(
+    root: Path, runs: tuple[Path, ...], clean: list[RunName], *, everybody: bool
+) -> Iterator[str]:
+    """Say what cannot be checked or may be intended."""
     ends = [(name, read_manifest(name.manifest(root))["end_reason"]) for name in clean]
     if unfinished := [name for name, reason in ends if reason != "completed"]:
         yield (
@@ -295,6 +357,20 @@ def _remarks(root: Path, clean: list[RunName]) -> Iterator[str]:
             f"{path}: another program had put this in the place of a session's journal, which was "
             "written again. Compare the two, and delete it"
         )
+    sessions: dict[str, set[int]] = {}
+    for name in map(RunName.parse, runs):
+        sessions.setdefault(name.participant, set()).add(name.session)
+    for participant, found in sessions.items():
+        if absent := sorted(set(range(1, max(found))) - found):
+            numbers = ", ".join(map(str, absent))
+            said = f"participant {participant} has session {max(found)} here, but not {numbers}"
+            yield f"{root}: {said}"
+    table = people_listed(root) if everybody else None
+    for code in [] if table is None else table["participant_id"]:
+        # A process that was killed before the first page leaves the same, so this is no problem.
+        has = code.removeprefix("sub-") in sessions
+        if not has and (root / code).is_dir() and not declined(root, code):
+            yield f"{root}: {code} is listed but has no session: it was deleted, or never began"
 
 
 def _is_foreign(root: Path) -> bool:

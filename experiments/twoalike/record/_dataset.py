@@ -8,7 +8,7 @@ error, a folder of a participant who is not listed is another.
 import hmac
 import re
 import secrets
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partialmethod
 from pathlib import Path
@@ -323,18 +323,6 @@ def check_participant(root: Path, participant: str, simulated: bool) -> None:
         _with_participants(table, {participant: {}}, simulated)
 
 
-def _describe_participants(path: Path, columns: Collection[str]) -> None:
-    """Write the sidecar of the list of participants, or add columns to the one that is there."""
-    there = path.exists()
-    if there and not columns:
-        return
-    entries = parse_json_table(path.read_bytes(), path) if there else PARTICIPANTS.sidecar()
-    added = [one for one in ASSIGNED if one.name in columns and one.name not in entries]
-    entries |= {column.name: column.sidecar() for column in added}
-    if added or not there:
-        write_json(path, entries)
-
-
 def register_participant(root: Path, study: Study, participant: str, simulated: bool) -> None:
     """Give a participant a folder and a row in ``participants.tsv``, in the order that is valid."""
     register_participants(root, study, {participant: study}, simulated=simulated)
@@ -363,6 +351,14 @@ def register_participants(
         if first or not after.astype(str).equals(before.astype(str)):
             write_tsv(path, after)
         assigned = {column for own in cells.values() for column in own}
-        _describe_participants(root / "participants.json", assigned)
+        beside = root / "participants.json"
+        if assigned or not beside.exists():
+            entries = PARTICIPANTS.sidecar()
+            if beside.exists():
+                entries = parse_json_table(beside.read_bytes(), beside)
+            new = (one for one in ASSIGNED if one.name in assigned and one.name not in entries)
+            described = entries | {column.name: column.sidecar() for column in new}
+            if described != entries or not beside.exists():
+                write_json(beside, described)
         for folder in folders:
             folder.mkdir(exist_ok=True)
