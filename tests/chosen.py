@@ -8,6 +8,7 @@ import numpy as np
 from twoalike.choice import TRIPLET, Question
 from twoalike.embedding import Prior
 from twoalike.embedding._choices import ChoiceGroup, Choices, choice_log_likelihood
+from twoalike.embedding._kind import Kind, Unknown
 from twoalike.embedding._model import Data
 from twoalike.embedding._priors import find_kernel
 
@@ -54,6 +55,28 @@ def log_likelihoods(
         )
         found[group.rows] = evaluate(logs)
     return found
+
+
+def judged_logs(
+    data: Kind[Any], x: Any, *own: Any, similarity: str = "dot", log_weight: Any = None
+) -> list[np.ndarray]:
+    """Log-probability of what each group of other judgments holds, given the embedding (m, d).
+
+    ``own`` is of those who judged, and ``log_weight`` (people, d) how they weigh dimensions.
+    """
+    import pytensor.tensor as pt
+    from pymc.sampling.jax import get_jaxified_graph
+
+    form: Any = (find_kernel(similarity), tuple(data.people), pt, x.shape[1])
+    weights = None if log_weight is None else pt.as_tensor(log_weight)
+    unknown = Unknown(pt.as_tensor(x), *form, log_weight=weights)
+    known = [pt.as_tensor(one) for one in own]
+    if hasattr(data, "reference"):
+        each = np.zeros(len(data.people), dtype=np.float32)
+        known += [one + each for one in unknown.units(data.reference, data.people)]
+    given: Any = known if len(known) > 1 else known[0]
+    logs = [data.log_likelihood(unknown, given, of, of.arrays, of.size) for of in data.groups]
+    return [np.asarray(one) for one in get_jaxified_graph([], logs)()]
 
 
 def _exponential(m: int, d: int, features: Any) -> Any:

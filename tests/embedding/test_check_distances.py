@@ -5,19 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytensor.tensor as pt
 import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
-from pymc.sampling.jax import get_jaxified_graph
 from scipy.stats import norm
+from tests.chosen import judged_logs
 from tests.posteriors import around, posterior_of
 
 from twoalike.cli.app import main
 from twoalike.embedding import KindChecks, Posterior, check
 from twoalike.embedding._dissimilarities import replicated_dissimilarities
 from twoalike.embedding._follow import ReplicateTally
-from twoalike.embedding._layouts import layout_log_likelihood, replicated_layouts
+from twoalike.embedding._layouts import LayoutGroup, Layouts, replicated_layouts
 from twoalike.judgments import (
     arrangements_table,
     dissimilarities_table,
@@ -106,12 +105,11 @@ def test_replicated_layouts_are_those_of_the_likelihood(
     places = flat.reshape(n, k, 2)
     places = places - places.mean(axis=1, keepdims=True)
     places /= np.linalg.norm(places, axis=(1, 2), keepdims=True)
-    inputs = pt.dmatrix(), pt.dvector()
-    layout = items.reshape(n, k), places, np.ones((n, k)), np.zeros(n, dtype=int)
-    logs = get_jaxified_graph(inputs, [layout_log_likelihood(*inputs, *layout, size=k, d=3)])
-    (own,) = logs(x, np.array([0.5]))
+    group = LayoutGroup(items.reshape(n, k), places, np.ones((n, k)), np.zeros(n, dtype=int))
+    data = Layouts(groups=(group,), people=("p",), ids=tuple(IDS))
+    (own,) = judged_logs(data, x, np.array([0.5]))
     for stretch, noise in ((1.25, 0.5), (1.0, 0.6)):
-        (other,) = logs(x * [stretch, 1.0, 1.0], np.array([noise]))
+        (other,) = judged_logs(data, x * [stretch, 1.0, 1.0], np.array([noise]))
         ratio = np.exp(np.asarray(other - own, dtype=np.float64))
         error = ratio.std() / np.sqrt(n)
         assert error < 0.01 and abs(ratio.mean() - 1) < 4 * error

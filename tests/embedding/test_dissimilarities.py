@@ -4,17 +4,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytensor.tensor as pt
 import pytest
 from numpy.testing import assert_allclose
 from scipy.linalg import null_space
 from scipy.stats import multivariate_normal, spearmanr
+from tests.chosen import judged_logs
 
 from twoalike.embedding import FitConfig, fit_embedding
-from twoalike.embedding._dissimilarities import (
-    Dissimilarities,
-    dissimilarity_log_likelihood,
-)
+from twoalike.embedding._dissimilarities import Dissimilarities
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._priors import KERNELS
 from twoalike.embedding._vi import Family, _loss, columns_of, jax_density, rows_a_step
@@ -68,10 +65,9 @@ def own_log_likelihoods(
 ) -> np.ndarray:
     """Log-density of each source, in the order of the labels."""
     values = np.empty(len(data.sources))
-    for group in data.groups:
-        values[group.source] = dissimilarity_log_likelihood(
-            pt.as_tensor(x), *map(pt.as_tensor, noises), *group.arrays, similarity=similarity
-        ).eval()
+    logs = judged_logs(data, x, *noises, similarity=similarity)
+    for group, found in zip(data.groups, logs, strict=True):
+        values[group.source] = found
     return values
 
 

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from pymc.sampling.jax import get_jaxified_graph
 from scipy.stats import spearmanr
+from tests.chosen import judged_logs
 
 from twoalike.embedding import FitConfig, fit_embedding
-from twoalike.embedding._layouts import Layouts, layout_log_likelihood
+from twoalike.embedding._layouts import Layouts
 from twoalike.judgments import arrangements_table
 from twoalike.study import TwoalikeError
 
@@ -34,13 +34,7 @@ def laid_out(trials: list[tuple[np.ndarray, np.ndarray]], who: list[str] | None 
 
 
 def logs(x: np.ndarray, layouts: Layouts, noise: np.ndarray) -> np.ndarray:
-    found = []
-    for group in layouts.groups:
-        graph = layout_log_likelihood(
-            x, noise, *group.arrays, size=group.items.shape[1], d=x.shape[1]
-        )
-        found.append(np.asarray(get_jaxified_graph([], [graph])()[0]))
-    return np.concatenate(found)
+    return np.concatenate(judged_logs(layouts, x, noise))
 
 
 def by_hand(x: np.ndarray, items: np.ndarray, places: np.ndarray, noise: float) -> float:

@@ -1,27 +1,22 @@
 """Ratings and sortings in the model: known answers, recovery, checks, commands."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytensor.tensor as pt
 import pytest
 from numpy.testing import assert_allclose
 from scipy.special import expit
 from tests import rated
+from tests.chosen import judged_logs
 
 from twoalike.cli.app import main
 from twoalike.embedding import FitConfig, Posterior, check, fit_embedding
 from twoalike.embedding._priors import KERNELS
-from twoalike.embedding._ratings import (
-    FAR,
-    RATING_LEVELS,
-    Ratings,
-    rating_log_likelihood,
-    slider_levels,
-)
-from twoalike.embedding._sortings import decision_log_likelihood, log_decisions
+from twoalike.embedding._ratings import FAR, RATING_LEVELS, Ratings, slider_levels
+from twoalike.embedding._sortings import SortingGroup, Sortings, log_decisions
 from twoalike.judgments import (
     choices_table,
     ratings_table,
@@ -31,7 +26,6 @@ from twoalike.results import evaluate
 from twoalike.study import TwoalikeError
 
 M, D = 12, 3
-QUICK: Any = {"mode": "FAST_COMPILE"}
 IDS = [f"o{k:02d}" for k in range(M)]
 UPPER = np.triu_indices(M, 1)
 
@@ -110,15 +104,11 @@ def test_probability_of_a_rating_is_that_of_the_graded_response_model(
     cuts = np.sort(rng.normal(size=(2, 4)), axis=1)
     ends = np.full((2, 1), FAR)
     thresholds = np.concatenate([-ends, cuts, ends], axis=1)
-    symbols = [pt.as_tensor(array) for array in (x, noise, thresholds)]
-    weights = None if log_weight is None else pt.as_tensor(log_weight)
-    form = {"similarity": similarity, "reference": data.reference, "log_weight": weights}
+    form: Any = {"similarity": similarity, "log_weight": log_weight}
 
     def logs(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        arrays = (group.items, low, high, group.rater)
-        return np.asarray(
-            rating_log_likelihood(*symbols, *arrays, **form).eval(mode="FAST_COMPILE")
-        )  # type: ignore[arg-type]
+        own = replace(data, groups=(replace(group, low=low, high=high),))
+        return judged_logs(own, x, noise, thresholds, **form)[0]
 
     expected = np.empty(group.size)
     for rater in range(2):
@@ -156,14 +146,9 @@ def test_probabilities_of_all_partitions_sum_to_one(
     items = np.tile(np.array([5, 2, 7, 1, 0], dtype=np.int32), (rows, 1))
     noise, threshold = np.array([0.4]), np.array([0.3])
     reference = np.stack(UPPER, axis=1)
-    arrays = (items, pile, shown, np.zeros(rows, dtype=np.int32))
-    logs = decision_log_likelihood(
-        *map(pt.as_tensor, (x, noise, threshold)),
-        *arrays,
-        size=5,
-        similarity=similarity,
-        reference=reference,
-    ).eval(mode="FAST_COMPILE")
+    group = SortingGroup(items, pile, shown, np.zeros(rows, dtype=np.int32))
+    data = Sortings(groups=(group,), people=("p",), ids=tuple(IDS), reference=reference)
+    (logs,) = judged_logs(data, x, noise, threshold, similarity=similarity)
     assert_allclose(np.exp(logs.sum(axis=1)).sum(), 1, rtol=1e-5)
     assert (logs[:, [0, 4]] == 0).all()
     s = KERNELS[similarity].matrix(x, x)

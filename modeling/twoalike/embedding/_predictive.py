@@ -24,8 +24,9 @@ import pandas as pd
 
 from twoalike.choice import guessing
 from twoalike.embedding._choices import Choices, answer_probabilities
-from twoalike.embedding._follow import BINS, Comparison, ReplicateTally, outstanding, rounds
+from twoalike.embedding._follow import Comparison, ReplicateTally, outstanding, rounds
 from twoalike.embedding._judged import as_table, draws_of, some_draws
+from twoalike.embedding._kind import BINS
 from twoalike.embedding._loo import (
     LEAST_DRAWS,
     LeaveOneOut,
