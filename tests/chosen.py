@@ -7,7 +7,7 @@ import numpy as np
 
 from twoalike.choice import TRIPLET, Question
 from twoalike.embedding import Prior
-from twoalike.embedding._choices import ChoiceGroup, Choices, choice_log_likelihood
+from twoalike.embedding._choices import ChoiceGroup, Choices
 from twoalike.embedding._kind import Kind, Unknown
 from twoalike.embedding._model import Data
 from twoalike.embedding._priors import find_kernel
@@ -39,20 +39,21 @@ def log_likelihoods(
     xp: Any = np,
     constant: Any = np.asarray,
     evaluate: Any = np.asarray,
+    whole: bool = False,
     **form: Any,
 ) -> np.ndarray:
     """Log-probability of each choice, in the order of the table.
 
-    ``constant`` makes an array of ``xp`` of an array, ``evaluate`` the reverse.
+    ``whole``: by the similarities of all objects. ``constant`` makes an array of ``xp`` of an
+    array, ``evaluate`` the reverse.
     """
     found = np.empty(len(data.choices))
+    people = constant(temperature), constant(lapse)
+    shape: Any = (data.participants, xp, x.shape[1])
+    unknown = Unknown(constant(x), find_kernel(similarity), *shape, *people, **form)
     for group in data.choices.groups:
         batch = constant(group.items), constant(group.judge)
-        people = constant(temperature), constant(lapse)
-        kernel = find_kernel(similarity)
-        logs = choice_log_likelihood(
-            constant(x), *people, batch, group.question, kernel, xp, **form
-        )
+        logs = data.choices.log_likelihood(unknown, None, group, batch, 10**9 * whole)
         found[group.rows] = evaluate(logs)
     return found
 

@@ -79,13 +79,13 @@ def test_slopes_are_kept_and_listed(fitted: Posterior, tmp_path: Path) -> None:
 
 
 def test_new_people_vary_by_the_covariates_too(fitted: Posterior) -> None:
-    observers, group = fitted.observers, fitted.tree["posterior"].to_dataset()
+    group = fitted.tree["posterior"].to_dataset()
     own = np.asarray(group["temperature_spread"].values.reshape(-1))
     shift = group["temperature_slope"].values.reshape(-1, 2) @ fitted.weights.z.T  # type: ignore[union-attr]
     expected = np.hypot(own, shift.std(axis=1)) * np.sqrt(1 + 1 / P)
-    assert_allclose(observers.new_spread, expected, rtol=1e-4)
+    assert_allclose(fitted.population[1], expected, rtol=1e-4)
     one = fitted.for_person("p05")
-    assert one.observers.new_spread.shape == own.shape
+    assert one.population[1].shape == own.shape
     triplets = random_triplets(M, 20, np.random.default_rng(2))
     assert_allclose(fitted.choice_probabilities(triplets, lapse=True).sum(axis=1), 1)
 

@@ -44,7 +44,7 @@ def test_trials_are_what_was_put_in(arrangements: pd.DataFrame) -> None:
     assert ids == tuple(OBJECTS)
     by_key = {(trial.participant, trial.trial): trial for trial in trials}
     first = by_key["p1", 1]
-    places = {ids[i]: tuple(place) for i, place in zip(first.items, first.positions, strict=True)}
+    places = {ids[i]: tuple(place) for i, place in zip(first.items, first.values, strict=True)}
     assert places == {"oak": (0.1, 0.4), "zebra": (-0.2, 0.0), "ant": (0.3, -0.3)}
     assert first.trial_type == "practice" and first.response_time == 9.0
     assert np.isnan(by_key["p1", 2].response_time)
@@ -78,7 +78,7 @@ def test_any_trials_survive_the_file(
     write_judgments(path, arrangements_table(columns, OBJECTS), {}, "arrangements")
     found, _ = trials_of(read_judgments(path, "arrangements"))
     assert [
-        [(int(i), *map(float, p)) for i, p in zip(t.items, t.positions, strict=True)] for t in found
+        [(int(i), *map(float, p)) for i, p in zip(t.items, t.values, strict=True)] for t in found
     ] == trials
 
 

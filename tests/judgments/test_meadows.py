@@ -196,7 +196,7 @@ def test_a_real_session_gives_the_platforms_own_figures(shared_data: Path) -> No
         len(trial["positions"]) for trial in content["trials"]
     ]
     assert len(trials) == 109 and len(ids) == 118 and len(content["rdm"]) == 6903
-    arranged = [ArrangedTrial(trial.items, trial.positions) for trial in trials]
+    arranged = [ArrangedTrial(trial.items, trial.values) for trial in trials]
     pairs = np.triu_indices(118, 1)
     # The platform stores the smallest evidence, max(distance, .2)²: so our unit is its diameter.
     weakest = pair_evidence(arranged, 118)[pairs].min()

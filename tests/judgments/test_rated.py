@@ -51,7 +51,7 @@ def test_piles_are_numbered_in_order_of_appearance() -> None:
     )
     trials, _ = sortings_of(table)
     assert [trial.items.tolist() for trial in trials] == [[3, 0, 1], [0, 1]]
-    assert [trial.piles.tolist() for trial in trials] == [[0, 1, 0], [0, 0]]
+    assert [trial.values.tolist() for trial in trials] == [[0, 1, 0], [0, 0]]
 
 
 def test_import_of_ratings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

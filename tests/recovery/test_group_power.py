@@ -2,19 +2,19 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from twoalike.embedding import FitConfig
 from twoalike.observers import SimulatedObserver, sparse_embedding
 from twoalike.recovery import (
     GroupEffect,
     GroupOutcome,
     GroupPowerAnalysis,
-    GroupPowerConfig,
     World,
     collect,
     planned_study,
@@ -61,16 +61,16 @@ def test_people_weigh_the_dimensions(make_study: MakeStudy, rng: np.random.Gener
 
 
 def test_a_study_of_groups_is_simulated_fitted_and_compared(make_study: MakeStudy) -> None:
-    fit = GroupPowerConfig().fit.model_copy(update={"steps": 200, "chains": 1})
-    config = GroupPowerConfig(trials_per_person=50, effect=6.0, spread=0.5, fit=fit)
-    analysis = GroupPowerAnalysis(Study.load(make_study()), config)
+    study, effect = Study.load(make_study()), GroupEffect(effect=6.0, spread=0.5)
+    fit = FitConfig(quick=True, engine="vi", people="weights", steps=200, chains=1)
+    analysis = GroupPowerAnalysis(study=study, trials_per_person=50, effect=effect, fit=fit)
     (found,) = analysis.simulate(12, 1)
     assert (found.participants, found.judgments) == (12, 600)
     assert found.effect > 1
     assert found.p_all < 0.05
     (kept,) = (analysis.study.derived / "power").rglob("*.json")
     assert json.loads(kept.read_text())["outcome"] == asdict(found)
-    assert GroupPowerAnalysis(analysis.study, config).simulate(12, 1) == [found]
+    assert replace(analysis).simulate(12, 1) == [found]
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from twoalike.figures import NARROW, WIDE, power_curves, power_description, to_s
 from twoalike.recovery import (
     Outcome,
     PowerAnalysis,
-    PowerConfig,
     PowerResult,
     SearchPlan,
     Target,
@@ -67,13 +66,11 @@ def test_a_study_is_sized_and_the_answer_comes_again(
 
 @pytest.mark.slow
 def test_the_answer_holds_when_the_study_is_simulated_anew(make_study: MakeStudy) -> None:
-    analysis = PowerAnalysis(Study.load(make_study()), PowerConfig(trials_per_person=40, worlds=4))
+    analysis = PowerAnalysis(study=Study.load(make_study()), trials_per_person=40, worlds=4)
     target = make_target(analysis.oracle, information=0.7)
     people = analysis.run(target).found.participants
     assert people > 1
-    anew = PowerAnalysis(
-        study_with(analysis.study, seed=999, sampler=None), replace(analysis.config, worlds=6)
-    )
+    anew = replace(analysis, study=study_with(analysis.study, seed=999, sampler=None), worlds=6)
     regrets = [outcome.regret for outcome in anew.simulate(people, 6)]
     assert sum(regret <= target.value for regret in regrets) >= 3  # of 6 about 5 are promised
 
@@ -132,7 +129,7 @@ def result(make_study: MakeStudy, simulate: Any) -> PowerResult:
     plan = SearchPlan(**bounds, assurance=0.8)
     target = Target(measure="regret", value=0.05, asked="`target_regret=0.05`")
     found = find_size(simulate, target, plan)
-    return PowerResult(PowerAnalysis(Study.load(make_study())), found, target)
+    return PowerResult(PowerAnalysis(study=Study.load(make_study())), found, target)
 
 
 def test_other_splits_have_enough_judgments(result: PowerResult) -> None:

@@ -90,7 +90,7 @@ def export_dissimilarities(
     own: dict[str, list[ArrangedTrial]] = {}
     for trial in main:
         if trial.session in used:
-            items, places = trial.items.astype(np.int64), trial.positions.astype(np.float64)
+            items, places = trial.items.astype(np.int64), trial.values.astype(np.float64)
             arranged = ArrangedTrial(items, places)
             own.setdefault(trial.participant, []).append(arranged)
     if not own:

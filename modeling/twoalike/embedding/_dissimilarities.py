@@ -154,8 +154,9 @@ class Dissimilarities(Kind[PairGroup]):
         """
         import pytensor.tensor as pt
 
-        items, judged, basis, roots, values, source = arrays
-        judged, basis, roots, values = map(pt.as_tensor, (judged, basis, roots, values))
+        items, *rest, source = arrays
+        known: Any = map(pt.as_tensor, rest)
+        judged, basis, roots, values = known
         v, w = (noise[source] for noise in own)
         slope2 = 1 / (1 + 2 * v**2 + w**2)
         of_objects, of_pairs = slope2 * v**2, slope2 * w**2
@@ -186,7 +187,7 @@ class Dissimilarities(Kind[PairGroup]):
         """Give who judged and negative dissimilarities: as many numbers as objects."""
         for source in pair_sources(table, ids)[0]:
             telling = float(len(np.unique(source.pairs)))
-            yield source.participant, -source.dissimilarity, source.pairs, telling
+            yield source.participant, -source.values, source.pairs, telling
 
     @classmethod
     def replicated(
@@ -210,7 +211,7 @@ class Dissimilarities(Kind[PairGroup]):
             weight=cases[who],
             cases=cases,
             left_out=left_out + len(known) - len(of),
-            given=np.concatenate([source.dissimilarity for source in found]),
+            given=np.concatenate([source.values for source in found]),
             n_pairs=len(of),
             pairs=np.concatenate([source.pairs for source in found]),
             source=source,
@@ -229,7 +230,7 @@ def _padded(sources: Sequence[PairSource], numbers: Sequence[int]) -> PairGroup:
     values = np.zeros((len(sources), size, size), dtype=np.float32)
     for own, source in zip(values, sources, strict=True):
         first, second = np.unique(source.pairs, return_inverse=True)[1].reshape(-1, 2).T
-        z = source.dissimilarity - source.dissimilarity.mean()
+        z = source.values - source.values.mean()
         own[first, second] = own[second, first] = z / z.std()
     return PairGroup(items, judged, basis, roots, values, np.array(numbers, dtype=np.int32))
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from twoalike.choice import TRIPLET, guessing
 from twoalike.embedding._advice import describe_links, optimiser_convergence, with_chains
-from twoalike.embedding._choices import Choices, given_answers, used_choices
+from twoalike.embedding._choices import Choices, held_losses, used_choices
 from twoalike.embedding._config import Checkpoint, FitConfig, fit_settings, remove_checkpoint
 from twoalike.embedding._draws import importance, order_draws, pack_tree, spread
 from twoalike.embedding._form import (
@@ -401,10 +401,7 @@ def _hold_out(data: Data, engine: str, config: FitConfig) -> tuple[Data, Data | 
 
 def _score(posterior: Posterior, held: Choices) -> dict[str, Any]:
     """Log-loss of judgments held out, under the predictions for the people who made them."""
-    n_draws, p = len(posterior.embedding), np.zeros(len(held))
-    for draw in draws_of(posterior, np.arange(n_draws), 3 * len(held)):
-        p += given_answers(draw, held) / n_draws
-    loss = -np.log(p)
+    loss = held_losses(draws_of(posterior, np.arange(len(posterior.embedding))), held)
     plain = (held.chance == TRIPLET.chance).all()
     return ({} if plain else {"guessing": guessing(held.chance)["log_loss"]}) | {
         "judgments": len(held),

@@ -238,10 +238,8 @@ def _scored(known: Replicated, logs: Floats, *, fitted: bool) -> Score:
     k_high, limit = 0.0, 0.0
     if fitted:
         fits = separate_fits(posterior, n_draws)
-        predicted, shape = np.empty((2, logs.shape[1]))
-        for part, weights, found in left_out_weights(likelihood, chains, fits):
-            predicted[part] = np.einsum("ks,sk->k", weights, likelihood[:, part])
-            shape[part] = found
+        weights, shape = left_out_weights(likelihood, chains, fits)
+        predicted = np.einsum("ks,sk->k", weights, likelihood)
         limit = trusted_k(n_draws // fits)
         k_high = float((shape > limit).mean())
     else:

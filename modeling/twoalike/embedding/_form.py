@@ -8,16 +8,15 @@ judged much, one more fit shows whether they weigh the dimensions differently.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import Any
 
 import numpy as np
 
-from twoalike.embedding._choices import Choices, given_answers
+from twoalike.embedding._choices import Choices, held_losses
 from twoalike.embedding._config import FitConfig
 from twoalike.embedding._draws import importance
-from twoalike.embedding._judged import Draw
 from twoalike.embedding._model import Data, Form, cheaper_whole
+from twoalike.embedding._observers import drawn
 from twoalike.embedding._posterior import SURE
 from twoalike.embedding._priors import find_kernel, find_prior
 from twoalike.embedding._spectrum import Spectrum
@@ -40,7 +39,6 @@ MANY = 20_000
 """Judgments from which a tenth is held out once, instead of each fifth in turn."""
 FITS = 2
 """At least, of a similarity: dot products gain more by a mixture of fits than distances do."""
-OF_A_DRAW = ("embedding", "temperature", "lapse")
 FEWEST_PEOPLE, MUCH = 5, 100
 """People, and judgments a person (median), from which on weights of the dimensions are tried."""
 WEIGHT = 0.01
@@ -175,16 +173,11 @@ def _try(data: Data, form: Form, folds: list[Integers], config: FitConfig) -> Tr
     title = f"pilot, {form.similarity}" + (", weights by person" if form.weights else "")
     draws, _ = fit_vi(data, form, config=short, parts=parts, title=title)
     kernel, losses = find_kernel(form.similarity), []
+    of_draw = ["embedding", "temperature", "lapse", *["log_weight"] * form.weights]
     for fold, rows in enumerate(folds):
-        held = data.choices.take(rows)
-        total = np.zeros(len(held))
-        for fit, place in product(range(copies * fold, copies * (fold + 1)), range(DRAWS)):
-            x, temperature, lapse = (draws[name][fit, place] for name in OF_A_DRAW)
-            whole = None if form.weights else kernel.whole(x, 3 * len(held))
-            roots = np.exp(draws["log_weight"][fit, place] / 2) if form.weights else None
-            draw = Draw(x, temperature, lapse, kernel, whole, roots)
-            total += given_answers(draw, held) / (copies * DRAWS)
-        losses.append(-np.log(total))
+        own = slice(copies * fold, copies * (fold + 1))
+        found = {name: draws[name][own].reshape(-1, *draws[name].shape[2:]) for name in of_draw}
+        losses.append(held_losses(drawn(found, kernel), data.choices.take(rows)))
     counts = [_with_weight(fold.mean(axis=0), form.similarity) for fold in draws["embedding"]]
     return Trial(form.similarity, np.concatenate(losses), int(np.median(counts)))
 

@@ -181,30 +181,13 @@ def _coordinates(model: Posterior) -> Floats:
 def linked(x: Floats) -> Integers:
     """Cluster at least three points, (m, D), by Ward's linkage: the cluster of each, (m,)."""
     from scipy.cluster.hierarchy import fcluster, linkage
-    from scipy.spatial.distance import pdist, squareform
+    from sklearn.metrics import silhouette_score
 
-    distances = pdist(x)
-    tree, square = linkage(distances, "ward"), squareform(distances)
+    tree = linkage(x, "ward")
     cuts = [fcluster(tree, n, "maxclust") for n in range(2, max(min(MOST, len(x) // 2), 2) + 1)]
-    best = max(cuts, key=lambda cut: mean_silhouette(square, cut))
+    best = max(cuts, key=lambda cut: silhouette_score(x, cut) if cut.max() > 1 else -1.0)
     _, first, codes = np.unique(best, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[codes]
-
-
-def mean_silhouette(distances: Floats, codes: Integers) -> float:
-    """Mean silhouette of points, by distances (m, m) and clusters (m,); 0 for a point alone."""
-    names, codes = np.unique(codes, return_inverse=True)
-    if len(names) < 2:
-        return -1.0
-    count = np.bincount(codes)
-    total = distances @ np.eye(len(names))[codes]  # (m, clusters)
-    rows = np.arange(len(codes))
-    own = total[rows, codes] / np.maximum(count[codes] - 1, 1)
-    total = total / count
-    total[rows, codes] = np.inf
-    other = total.min(axis=1)
-    silhouette = (other - own) / np.maximum(np.maximum(own, other), 1e-12)
-    return float(np.where(count[codes] > 1, silhouette, 0.0).mean())
 
 
 FEWEST = 3

@@ -46,7 +46,7 @@ from twoalike.embedding._kind import (
     pooled_noise,
 )
 from twoalike.embedding._posterior import Posterior
-from twoalike.judgments import Arrangement, trial_numbers, trials_of
+from twoalike.judgments import JudgedTrial, trial_numbers, trials_of
 from twoalike.study import Floats, Integers, TwoalikeError
 from twoalike.tables import JUDGED
 
@@ -119,9 +119,9 @@ class Layouts(Kind[LayoutGroup]):
         """
         import pytensor.tensor as pt
 
-        items, places, shown, arranger = arrays
+        items, places, there, arranger = arrays
         x, size, d = unknown.x, group.items.shape[1], unknown.dimensions
-        shown, places = pt.as_tensor(shown)[:, :, None], pt.as_tensor(places)
+        shown: Any = pt.as_tensor(there)[:, :, None]
         spread, roots = ((x - x.mean(axis=0)) ** 2).mean(axis=0), unknown.roots_of(self.people)
         of_view = spread.sum() if roots is None else (roots[arranger] ** 2 * spread).sum(axis=1)
         # An embedding of one point has no views.
@@ -149,7 +149,7 @@ class Layouts(Kind[LayoutGroup]):
             if trial.trial_type in JUDGED and _has_shape(trial):
                 k = len(trial.items)
                 pairs = np.stack(np.triu_indices(k, 1), axis=1)
-                near = -_distances(trial.positions, pairs)
+                near = -_distances(trial.values, pairs)
                 yield trial.participant, near, trial.items[pairs], 2.0 * (k - 1) - 1
 
     @classmethod
@@ -174,18 +174,18 @@ class Layouts(Kind[LayoutGroup]):
         return PlacedTrials.of(posterior, layouts, names, left_out)
 
 
-def _has_shape(trial: Arrangement) -> bool:
-    spread = np.ptp(trial.positions, axis=0).max() if len(trial.items) else 0.0
+def _has_shape(trial: JudgedTrial) -> bool:
+    spread = np.ptp(trial.values, axis=0).max() if len(trial.items) else 0.0
     return len(trial.items) >= FEWEST and bool(spread > 1e-6)
 
 
-def _padded(trials: Sequence[Arrangement], arrangers: dict[str, int]) -> LayoutGroup:
+def _padded(trials: Sequence[JudgedTrial], arrangers: dict[str, int]) -> LayoutGroup:
     shape = (len(trials), max(len(trial.items) for trial in trials))
     items, shown = np.zeros(shape, dtype=np.int32), np.zeros(shape, dtype=np.float32)
     places = np.zeros((*shape, 2), dtype=np.float32)
     for row, trial in enumerate(trials):
         k = len(trial.items)
-        centred = trial.positions - trial.positions.mean(axis=0)
+        centred = trial.values - trial.values.mean(axis=0)
         items[row, :k], shown[row, :k] = trial.items, 1
         places[row, :k] = centred / np.linalg.norm(centred)
     who = np.array([arrangers[trial.participant] for trial in trials], dtype=np.int32)

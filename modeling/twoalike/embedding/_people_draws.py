@@ -148,9 +148,11 @@ class _Table:
         kernel = find_kernel(similarity)
         lapse, tables = expit(LOGITS), np.zeros((n_people, len(LOGITS), grid.shape[1]))
         for group in data.choices.groups:
-            known: dict[str, Any] = {"matrix": kernel.whole(x, group.shown.size)}
+            known: dict[str, Any] = {}
             if log_weight is not None:
                 known = {"roots": np.exp(log_weight / 2)[group.judge]}
+            elif kernel.is_cheaper_whole(len(x), group.shown.size):
+                known = {"matrix": kernel.matrix(x, x)}
             question = group.question
             pairs = kernel.pairs(x, group.items, question.pairs, **known)
             pairs = tuple(side.astype(np.float32) for side in pairs)

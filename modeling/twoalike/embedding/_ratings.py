@@ -47,7 +47,7 @@ from twoalike.embedding._kind import (
 )
 from twoalike.embedding._loo import subset_rows
 from twoalike.embedding._posterior import Posterior
-from twoalike.judgments import RatingSource, person_of, rating_sources
+from twoalike.judgments import PairSource, person_of, rating_sources
 from twoalike.study import Floats, Integers
 
 RATING_LEVELS = 10
@@ -98,7 +98,7 @@ class Ratings(Kind[RatingGroup]):
         sources, ids = rating_sources(table, ids)
         scales = list(dict.fromkeys(source.points for source in sources))
         cuts = [_between(source) for source in sources]
-        counts = [len(source.rating) for source in sources]
+        counts = [len(source.values) for source in sources]
         items = np.concatenate([source.pairs for source in sources])
         group = RatingGroup(
             items.astype(np.int32),
@@ -149,7 +149,7 @@ class Ratings(Kind[RatingGroup]):
     ) -> Iterator[tuple[str, Floats, Integers, float]]:
         """Give who rated and ratings on one scale."""
         for source in rating_sources(table, ids)[0]:
-            yield source.participant, source.rating, source.pairs, float(len(source.rating))
+            yield source.participant, source.values, source.pairs, float(len(source.values))
 
     @classmethod
     def replicated(
@@ -191,12 +191,12 @@ class Ratings(Kind[RatingGroup]):
         )
 
 
-def _between(source: RatingSource) -> tuple[Integers, Integers]:
+def _between(source: PairSource) -> tuple[Integers, Integers]:
     """Thresholds between which each of a rater's answers lies, (n,) each."""
     if source.points is not None:
-        level = source.rating.astype(np.int64)
+        level = source.values.astype(np.int64)
         return level - 1, level
-    return slider_levels(source.rating)
+    return slider_levels(source.values)
 
 
 def slider_levels(rating: Floats, levels: int = RATING_LEVELS) -> tuple[Integers, Integers]:

@@ -44,7 +44,7 @@ from twoalike.embedding._kind import (
     reference_pairs,
 )
 from twoalike.embedding._posterior import Posterior
-from twoalike.judgments import Sorting, sortings_of
+from twoalike.judgments import JudgedTrial, sortings_of
 from twoalike.study import Floats, Integers, TwoalikeError
 
 TYPICAL_NOISE = 0.5
@@ -142,7 +142,7 @@ class Sortings(Kind[SortingGroup]):
         for trial in sortings_of(table, ids)[0]:
             if len(trial.items) >= FEWEST:
                 pairs = np.stack(np.triu_indices(len(trial.items), 1), axis=1)
-                same = (trial.piles[pairs[:, 0]] == trial.piles[pairs[:, 1]]).astype(np.float64)
+                same = (trial.values[pairs[:, 0]] == trial.values[pairs[:, 1]]).astype(np.float64)
                 yield trial.participant, same, trial.items[pairs], float(len(trial.items) - 1)
 
     @classmethod
@@ -175,7 +175,7 @@ class Sortings(Kind[SortingGroup]):
         )
 
 
-def _padded(trials: Sequence[Sorting], sorters: Mapping[str, int], seed: int) -> SortingGroup:
+def _padded(trials: Sequence[JudgedTrial], sorters: Mapping[str, int], seed: int) -> SortingGroup:
     rng = np.random.default_rng(seed)
     shape = (len(trials), max(len(trial.items) for trial in trials))
     items, pile = (np.zeros(shape, dtype=np.int32) for _ in range(2))
@@ -183,7 +183,7 @@ def _padded(trials: Sequence[Sorting], sorters: Mapping[str, int], seed: int) ->
     for row, trial in enumerate(trials):
         k = len(trial.items)
         order = rng.permutation(k)
-        items[row, :k], pile[row, :k], shown[row, :k] = trial.items[order], trial.piles[order], 1
+        items[row, :k], pile[row, :k], shown[row, :k] = trial.items[order], trial.values[order], 1
     who = np.array([sorters[trial.participant] for trial in trials], dtype=np.int32)
     return SortingGroup(items, pile, shown, who)
 

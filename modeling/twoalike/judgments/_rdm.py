@@ -197,7 +197,7 @@ def _from_pairs(table: pd.DataFrame) -> RdmTable:
     for matrix, source in zip(values, sources, strict=True):
         np.fill_diagonal(matrix, 0.0)
         first, second = source.pairs.T
-        matrix[first, second] = matrix[second, first] = source.dissimilarity
+        matrix[first, second] = matrix[second, first] = source.values
     return RdmTable(values, ids, tuple(source.label for source in sources))
 
 
