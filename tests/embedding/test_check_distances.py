@@ -8,14 +8,12 @@ import pandas as pd
 import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
-from scipy.stats import norm
 from tests.chosen import judged_logs
 from tests.posteriors import around, posterior_of
 
 from twoalike.cli.app import main
 from twoalike.embedding import KindChecks, Posterior, check
 from twoalike.embedding._dissimilarities import replicated_dissimilarities
-from twoalike.embedding._follow import ReplicateTally
 from twoalike.embedding._layouts import LayoutGroup, Layouts, replicated_layouts
 from twoalike.judgments import (
     arrangements_table,
@@ -134,18 +132,6 @@ def test_replicated_dissimilarities_have_the_covariance_of_the_likelihood(
     covariance = slope2 * (w**2 * np.eye(len(first)) + v**2 * incidence @ incidence.T)
     assert_allclose(drawn.mean(axis=0), -np.sqrt(slope2) * s, atol=0.02)
     assert_allclose(np.cov(drawn.T), covariance, atol=0.02)
-
-
-def test_tails_are_known_beyond_the_replicates(rng: np.random.Generator) -> None:
-    tally, observed = ReplicateTally(["middle", "far", "skewed", "none"]), np.array([0, 4.5, 6, 0])
-    for values in rng.normal(size=(2000, 4)):
-        values[2] = rng.gamma(1.0)
-        tally.add(observed, values)
-    middle, far, skewed = tally.comparisons(np.array([5, 5, 5, 0]))
-    assert_allclose(middle.p, 0.5, atol=0.03)
-    assert_allclose([middle.low, middle.high], norm.ppf([0.05, 0.95]), atol=0.1)
-    assert 1e-7 < far.p < 1e-4  # of a normal 3.4e-6
-    assert_allclose(np.log(skewed.p), -6, atol=1)  # of a normal with its mean and spread: -14
 
 
 def test_layouts_of_the_model_pass(x: np.ndarray) -> None:

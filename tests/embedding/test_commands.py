@@ -172,10 +172,3 @@ def test_an_interrupt_leaves_no_posterior_and_no_traceback(choices: Path, tmp_pa
     assert process.returncode == 130
     assert "Traceback" not in said
     assert not out.exists() and not list(tmp_path.glob("out/.*"))
-
-
-@pytest.mark.parametrize("option", ["--draws", "--chains", "--steps"])
-def test_a_setting_out_of_range_is_one_line(
-    run: Run, choices: Path, tmp_path: Path, option: str
-) -> None:
-    refused(run, tmp_path / "p.nc", option.strip("-"), "fit", "--choices", choices, option, 0)

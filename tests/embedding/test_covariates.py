@@ -113,13 +113,6 @@ def test_draws_of_people_find_slopes_of_temperature_and_lapse() -> None:
     assert_allclose(np.log(found["temperature"]).mean(axis=2), 0, atol=1e-9)
 
 
-def test_build_model_has_slopes(choices: pd.DataFrame) -> None:
-    model = build_model(choices, covariates={"age": AGE}, people="weights", dimensions=3)
-    free = {v.name for v in model.free_RVs}
-    assert {"temperature_slope", "lapse_slope", "weight_slope"} <= free
-    assert model.coords["covariate"] == ("age",)
-
-
 def test_covariates_are_read_from_a_file_or_a_study(tmp_path: Path) -> None:
     path = tmp_path / "age.tsv"
     path.write_text("participant\tage\tyears\np1\t20\tn/a\np2\t30\t4.5\n", encoding="utf-8")

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from scipy.special import softmax
 from scipy.stats import spearmanr
 
-from twoalike.embedding import FitConfig, Posterior, advise, check, fit_embedding
+from twoalike.embedding import FitConfig, Posterior, check, fit_embedding
 from twoalike.embedding._config import Checkpoint
 from twoalike.features import FeatureTable
 from twoalike.judgments import choices_table
@@ -100,17 +100,6 @@ def test_fits_of_vi_are_compared_as_chains_are_and_check_says_the_same(
     assert check(hasty).converged is False
     alone = fit_embedding(choices, config=FitConfig(**SHORT, draws=20))
     assert "choice_rhat_95" not in alone.attrs["convergence"]
-
-
-def test_a_fit_that_has_not_converged_says_so(world: Any, tmp_path: Path) -> None:
-    config = FitConfig(quick=True, engine="nuts", tune=50, draws=10, max_depth=3)
-    posterior = fit_embedding(world.judge(600, 4), config=config)
-    posterior.save(tmp_path / "p.nc")
-    attrs = Posterior.load(tmp_path / "p.nc").attrs
-    assert attrs["converged"] == 0
-    assert attrs["convergence"]["converged"] is False
-    assert attrs["convergence"]["choice_rhat_95"] > 1.05
-    assert advise("nuts", attrs["convergence"])[0].startswith("The chains do not agree. Give them")
 
 
 def test_features_inform_objects_nobody_judged(world: Any) -> None:

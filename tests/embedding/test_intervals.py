@@ -58,11 +58,6 @@ def test_a_level_that_is_no_share_is_refused(level: float) -> None:
         central_interval(np.arange(5.0), level)
 
 
-def test_one_draw_has_no_interval() -> None:
-    with pytest.raises(TwoalikeError, match="at least 2 draws"):
-        central_interval(np.ones((1, 4)), 0.9)
-
-
 @pytest.mark.parametrize("values", [2**26, 60, 1])
 def test_choice_intervals_are_quantiles_of_the_draws(
     posterior: Posterior, monkeypatch: pytest.MonkeyPatch, values: int
@@ -187,11 +182,3 @@ def test_objects_that_are_unknown_or_twice_or_too_few_are_refused(posterior: Pos
         select_objects(posterior.ids, ["o1", "o2", "o1"])
     with pytest.raises(TwoalikeError, match="at least 3 objects"):
         similarity_table(posterior, scale="chance", objects=["o1", "o2"])
-
-
-def test_a_similarity_of_a_newer_version_is_refused(posterior: Posterior) -> None:
-    posterior.tree.attrs["similarity"] = "telepathy"
-    with pytest.raises(TwoalikeError, match="this twoalike knows .*dot"):
-        similarity_table(posterior)
-    posterior.tree.attrs["similarity"] = "dot"
-    assert similarity_table(posterior).mean.shape == (7, 7)

@@ -22,8 +22,7 @@ from twoalike.embedding import (
     participants_table,
 )
 from twoalike.embedding._draws import order_draws
-from twoalike.embedding._form import run_pilot
-from twoalike.embedding._model import Data, Form
+from twoalike.embedding._model import Data
 from twoalike.embedding._participants import agreement
 from twoalike.embedding._people import Groups, read_groups
 from twoalike.judgments import choices_table
@@ -241,16 +240,6 @@ def test_dropped_dimensions_leave_the_gauge_and_the_answers(rng: np.random.Gener
                 s = -np.linalg.norm(views[..., :, None, :] - views[..., None, :, :], axis=-1)
             sides.append(s / one["temperature"][..., None, None])
         assert_allclose(sides[1], sides[0], atol=1e-2)
-
-
-def test_weights_are_tried_where_the_settings_leave_people_open(choices: pd.DataFrame) -> None:
-    data = Data.from_tables({"choices": pd.concat([choices] * 3, ignore_index=True)})
-    found = []
-    for named in ({}, {"people": "noise"}):
-        config = FitConfig.model_validate({"steps": 100} | named)
-        pilot = run_pilot(data, lambda similarity: Form(2, "softplus"), ("dot",), config)
-        found.append(pilot.weighted is not None)
-    assert found == [True, False]
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,7 @@ import pytest
 from twoalike.choice import log_choice, pair_similarities, random_triplets
 from twoalike.cli.app import main
 from twoalike.embedding import FitConfig, Posterior, fit_embedding
-from twoalike.embedding._choices import Choices
-from twoalike.embedding._form import MANY, Pilot, Trial, _folds, run_pilot
+from twoalike.embedding._form import Pilot, Trial, run_pilot
 from twoalike.embedding._model import Data, Form
 from twoalike.features import FeatureTable, write_features
 from twoalike.judgments import choices_table, write_judgments
@@ -131,13 +130,3 @@ def test_the_better_trial_decides() -> None:
     assert unsure.taken.similarity == "dot" == unsure.described()["taken"]
     few = Pilot((Trial("dot", losses, 1),), offered=20)
     assert (few.dimensions, Pilot(few.trials, offered=3).dimensions) == (8, 3)
-
-
-def test_every_judgment_is_held_out_once_where_they_are_few() -> None:
-    folds = _folds(Choices.from_table(judged_by_distance(1003, 0)), 0)
-    rows = np.concatenate(folds)
-    assert [len(fold) for fold in folds] == [200] * 5  # of one size: one program fits all
-    assert len(np.unique(rows)) == 1000
-    assert [len(fold) for fold in _folds(Choices.from_table(judged_by_distance(MANY, 0)), 0)] == [
-        MANY // 10
-    ]

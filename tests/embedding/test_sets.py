@@ -21,7 +21,7 @@ from twoalike.embedding import (
 )
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._priors import KERNELS
-from twoalike.embedding._vi import jax_density, rows_a_step
+from twoalike.embedding._vi import jax_density
 from twoalike.judgments import choices_table, split_sets, write_judgments
 from twoalike.study import TwoalikeError
 
@@ -85,18 +85,6 @@ def fitted(mixed: pd.DataFrame) -> Posterior:
 def correlation(posterior: Posterior) -> float:
     upper = np.triu_indices(M, 1)
     return float(np.corrcoef(posterior.similarity()[upper], truth()[upper])[0, 1])
-
-
-def test_questions_are_groups_of_the_choices(mixed: pd.DataFrame) -> None:
-    data = Data.from_tables({"choices": mixed})
-    choices = data.choices
-    assert (len(choices), data.size) == (1800, 1800)
-    assert {group.question for group in choices.groups} == {TRIPLET, *LARGER}
-    assert len(data.take(slice(5), others=False).choices) == 5
-    assert choices.given(PEOPLE).sum() == 1800
-    assert choices.seen().sum() == 300 * (3 + 4 + 5 + 5 + 8 + 6)
-    assert sorted(choices.rows) == list(range(1800))
-    assert rows_a_step(data, 600) == [100] * 6 and rows_a_step(data) == [300] * 6
 
 
 @pytest.mark.parametrize("weights", [pytest.param(False, marks=pytest.mark.slow), True])

@@ -7,10 +7,10 @@ import pytest
 from numpy.testing import assert_allclose
 from tests.chosen import data_of
 
-from twoalike.choice import ANCHORED, log_choice, pair_similarities, random_triplets
+from twoalike.choice import log_choice, pair_similarities, random_triplets
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._priors import PRIORS, find_kernel
-from twoalike.embedding._spectrum import Spectrum, score_matrix, starts_near
+from twoalike.embedding._spectrum import Spectrum, starts_near
 from twoalike.embedding._vi import jax_density
 
 
@@ -19,21 +19,6 @@ def embedding_at(data: Data, form: Form, start: dict[str, Any]) -> Any:
     density = jax_density(data, form, [start])
     found = density.quantities(*(density.starts[0][name] for name in density.names))
     return np.asarray(dict(zip(density.outputs, found, strict=True))["embedding"])
-
-
-def test_scores_of_two_judgments_by_hand() -> None:
-    # The odd one is the last; of an anchored choice the last two are never compared.
-    odd = data_of(np.array([[0, 1, 2]]), 2, np.zeros(1), "abcd", "p").choices.groups[0]
-    shown = np.array([[3, 1, 0]])
-    near = data_of(shown, 0, np.zeros(1), "abcd", "p", ANCHORED).choices.groups[0]
-    information = (3 * 2 / 9 + 2 * 1 / 4) / 6
-    expected = np.zeros((4, 4))
-    expected[0, 1], expected[0, 2], expected[1, 2] = 2 / 3, -1 / 3, -1 / 3
-    expected[1, 3], expected[0, 3] = 1 / 2, -1 / 2
-    assert_allclose(
-        score_matrix([(one, one.items) for one in (odd, near)], 4).toarray() * information,
-        expected + expected.T,
-    )
 
 
 @pytest.mark.parametrize(
@@ -80,10 +65,3 @@ def test_judgments_that_agree_on_nothing_have_no_spectrum() -> None:
     random, _, _ = judged(np.zeros((40, 40)), 8_000, rng)
     nothing = Spectrum.of(random, "dot")
     assert nothing is None or len(nothing.values) <= 1
-
-
-def test_few_judgments_start_at_random(world: Any) -> None:
-    data, form = Data.from_tables({"choices": world.judge(60, 3)}), Form(4, "softplus")
-    (found,) = starts_near([data], form, [np.random.default_rng(7)])
-    for name, value in form.start(len(data.ids), np.random.default_rng(7)).items():
-        assert_allclose(found[name], value)
