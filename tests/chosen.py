@@ -4,13 +4,45 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from twoalike.choice import TRIPLET, Question
+from twoalike.choice import TRIPLET, Question, log_choice
 from twoalike.embedding import Prior
 from twoalike.embedding._choices import ChoiceGroup, Choices
 from twoalike.embedding._kind import Kind, Unknown
 from twoalike.embedding._model import Data
 from twoalike.embedding._priors import find_kernel
+from twoalike.judgments import choices_table
+
+
+def answered(
+    x: np.ndarray,
+    shown: np.ndarray,
+    rng: np.random.Generator,
+    temperature: Any = 1.0,
+    lapse: Any = None,
+    *,
+    question: Question = TRIPLET,
+    similarity: str = "dot",
+    roots: Any = None,
+) -> np.ndarray:
+    """Answers of people who choose by the model, (n,): which of the question's answers."""
+    pairs = find_kernel(similarity).pairs(x, shown, question.pairs, roots=roots)
+    logs = np.stack(log_choice(pairs, temperature, lapse, question=question), axis=1)
+    return np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
+
+
+def chosen_table(
+    shown: np.ndarray,
+    answer: np.ndarray,
+    ids: Sequence[str],
+    question: Question = TRIPLET,
+    **more: Any,
+) -> pd.DataFrame:
+    """Table of choices among items shown, (n, k), and of their answers."""
+    columns: dict[str, Any] = {f"item_{k + 1}": shown[:, k] for k in range(shown.shape[1])}
+    columns |= {"chosen": question.answers[answer, 0] + 1, "kind": [question.kind] * len(shown)}
+    return choices_table(columns | more, ids)
 
 
 def data_of(

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pytest
+from tests.chosen import answered, chosen_table
 from tests.posteriors import posterior_of
 
-from twoalike.choice import ANCHORED, log_choice, pair_similarities
+from twoalike.choice import ANCHORED, TRIPLET, log_choice, pair_similarities
 from twoalike.embedding import Posterior
-from twoalike.judgments import choices_table
 
 
 @dataclass(frozen=True)
@@ -35,20 +35,11 @@ class World:
     def judge(self, n: int, seed: int, *, kind: str = "odd_one_out") -> pd.DataFrame:
         rng = np.random.default_rng(seed)
         shown, who = self.triplets(n, rng), rng.integers(0, len(self.lapse), n)
-        pairs = pair_similarities(self.embedding @ self.embedding.T, shown)
-        noise, guess = self.temperature[who], self.lapse[who]
-        if kind == "anchored":
-            logs = np.stack(log_choice(pairs[:2], noise, guess, question=ANCHORED), axis=1)
-            chosen = 2 + np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
-        else:
-            logs = np.stack(log_choice(pairs, noise, guess), axis=1)
-            chosen = 1 + np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
-        columns = {f"item_{k + 1}": shown[:, k] for k in range(3)}
-        people = np.array([f"person_{k}" for k in range(len(self.lapse))])[who]
-        kinds = [kind] * n
-        return choices_table(
-            {"participant": people, "chosen": chosen, "kind": kinds, **columns}, self.ids
-        )
+        question = ANCHORED if kind == "anchored" else TRIPLET
+        people = self.temperature[who], self.lapse[who]
+        answer = answered(self.embedding, shown, rng, *people, question=question)
+        names = np.array([f"person_{k}" for k in range(len(self.lapse))])[who]
+        return chosen_table(shown, answer, self.ids, question, participant=names)
 
 
 @pytest.fixture(scope="session")

@@ -16,11 +16,6 @@ def draws(rng: np.random.Generator) -> np.ndarray:
     return np.abs(truth + 0.05 * rng.standard_normal((3, 150, 25, 4))).astype("float32")
 
 
-def shuffled(draws: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    order = np.argsort(rng.random((*draws.shape[:2], 1, draws.shape[3])), axis=-1)
-    return np.take_along_axis(draws, np.broadcast_to(order, draws.shape), axis=-1)
-
-
 def test_permuted_chains_are_aligned(draws: np.ndarray, rng: np.random.Generator) -> None:
     swapped = draws.copy()
     swapped[1] = draws[1][..., [2, 0, 3, 1]]

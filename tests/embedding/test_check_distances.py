@@ -1,8 +1,5 @@
 """Checks of arrangements and dissimilarities: data of the model pass, what is not so stands out."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,14 +8,12 @@ from numpy.testing import assert_allclose
 from tests.chosen import judged_logs
 from tests.posteriors import around, posterior_of
 
-from twoalike.cli.app import main
 from twoalike.embedding import KindChecks, Posterior, check
 from twoalike.embedding._dissimilarities import replicated_dissimilarities
 from twoalike.embedding._layouts import LayoutGroup, Layouts, replicated_layouts
 from twoalike.judgments import (
     arrangements_table,
     dissimilarities_table,
-    write_judgments,
 )
 from twoalike.study import TwoalikeError
 
@@ -230,62 +225,3 @@ def test_a_noise_that_explains_random_places_is_said(x: np.ndarray) -> None:
     assert checked.arrangements.outstanding == []
     assert checked.arrangements.at_random == ["p4"]
     assert any(words.startswith("p4: placed at random") for words in checked.advice)
-
-
-def test_commands_fit_and_check_arrangements_and_dissimilarities(
-    x: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    placed, given, out = tmp_path / "a.parquet", tmp_path / "d.parquet", tmp_path / "p.nc"
-    write_judgments(placed, arranged(x), {}, "arrangements")
-    write_judgments(given, rated(x, 0.3, 0.5), {}, "dissimilarities")
-
-    def run(*words: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main([str(word) for word in words])
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), " ".join(said.out.split()), said.err
-
-    quick = (
-        "--quick",
-        "--engine",
-        "vi",
-        "--steps",
-        300,
-        "--chains",
-        1,
-        "--draws",
-        30,
-        "--dimensions",
-        3,
-    )
-    assert run("fit", "--arrangements", placed, "--out", out, *quick)[0] == 0
-    assert Posterior.load(out).attrs["provenance"]["inputs"]["arrangements"]["file"] == placed.name
-    status, said, _ = run("check", out)
-    assert status == 0 and "arrangements need them: --arrangements" in said
-    assert "--choices" not in said  # the fit had none
-    numbers = tmp_path / "check.json"
-    status, said, _ = run("check", out, "--arrangements", placed, "--json", numbers)
-    assert status == 0 and "Would the model give such layouts again? 48 arrangements" in said
-    assert "tenths of the embedding" in said and "--arrangements" not in said
-    assert "posterior was" not in said
-    own, other = arranged(x), arranged(x, seed=1)
-    both = pd.concat([own, other.assign(trial=other["trial"] + TRIALS)]).astype(own.dtypes)
-    write_judgments(tmp_path / "both.parquet", both, {}, "arrangements")
-    said = run("check", out, "--arrangements", tmp_path / "both.parquet")[1]
-    assert "The posterior was fitted to 48 of these 96 arrangements" in said
-    found = json.loads(numbers.read_text())
-    assert set(found["inputs"]) == {"posterior", "arrangements"}
-    assert len(found["arrangements"]["participants"]) == len(PEOPLE)
-    assert len(found["arrangements"]["calibration"]) == 10
-    assert 0.3 < found["arrangements"]["follow"]["observed"] < 1
-    near(x, object_noise=np.full(4, 0.3), pair_noise=np.full(4, 0.5)).save(tmp_path / "q.nc")
-    status, said, _ = run("check", tmp_path / "q.nc", "--dissimilarities", given)
-    assert status == 0 and "dissimilarities again? 1,104 dissimilarities" in said
-    assert "posterior does not record the dissimilarities that it was fitted to" in said
-    for words, complaint in (
-        (("--dissimilarities", given), "none of the 1104 dissimilarities"),
-        (("--arrangements", tmp_path / "no.parquet"), "found no such file"),
-        (("--arrangements", placed, "--study", tmp_path), "--arrangements or --study, found both"),
-    ):
-        status, _, said = run("check", out, *words)
-        assert status == 1 and complaint in said and said.count("\n") == 1

@@ -9,7 +9,6 @@ from numpy.testing import assert_allclose
 from twoalike.embedding._loo import (
     leave_one_out,
     predict_left_out,
-    subset_rows,
 )
 
 COUNTS = np.array([30, 50, 20])
@@ -66,12 +65,3 @@ def test_fits_that_differ_are_left_one_out_apart(dirichlet: Any, rng: np.random.
     together, _ = predict_left_out(answers, chosen, 2)
     assert (together[[0, 1], chosen] < 0.25).all()  # the fit that knew the answer hardly counts
     assert (k < 0.7).all()
-
-
-def test_the_subset_is_bounded_and_repeats_by_seed(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert len(subset_rows(5_000_000, 100, 0)) == 20_000
-    assert len(subset_rows(5_000_000, 4000, 0)) == 2500
-    assert subset_rows(300, 100, 0).tolist() == list(range(300))
-    first, again, other = (subset_rows(50_000, 100, seed) for seed in (1, 1, 2))
-    assert (first == again).all() and not (first == other).all()
-    assert (np.diff(first) > 0).all()

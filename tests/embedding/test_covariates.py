@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from scipy.special import expit
+from tests.chosen import answered, chosen_table
 
-from twoalike.choice import log_choice, pair_similarities, random_triplets
+from twoalike.choice import random_triplets
 from twoalike.embedding import FitConfig, Posterior, build_model, covariate_table, fit_embedding
 from twoalike.embedding._model import Data
 from twoalike.embedding._people import Covariates, read_covariates
 from twoalike.embedding._people_draws import draw_observers
-from twoalike.judgments import choices_table
 from twoalike.study import Study, TwoalikeError
 
 P, M, EACH = 24, 10, 60
@@ -32,12 +32,9 @@ def simulated(n_people: int, each: int, seed: int = 0) -> tuple[np.ndarray, Data
     lapse = expit(-2.0 + 0.8 * z + 0.4 * rng.standard_normal(n_people))
     x = rng.gamma(1.0, 1.4, (M, 3)) * (rng.random((M, 3)) < 0.6)
     judge, shown = np.repeat(np.arange(n_people), each), random_triplets(M, n_people * each, rng)
-    logs = log_choice(pair_similarities(x @ x.T, shown), temperature[judge], lapse[judge])
-    logs = np.stack(logs, axis=1)
-    chosen = 1 + np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
-    columns: dict[str, Any] = {f"item_{k + 1}": shown[:, k] for k in range(3)}
-    columns |= {"chosen": chosen, "participant": [f"p{k:02d}" for k in judge]}
-    table = choices_table(columns, [f"object_{k}" for k in range(M)])
+    answer = answered(x, shown, rng, temperature[judge], lapse[judge])
+    ids, names = [f"object_{k}" for k in range(M)], [f"p{k:02d}" for k in judge]
+    table = chosen_table(shown, answer, ids, participant=names)
     return x, Data.from_tables({"choices": table}), table
 
 

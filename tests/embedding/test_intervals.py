@@ -73,22 +73,6 @@ def test_choice_intervals_are_quantiles_of_the_draws(
     assert (wide[0] <= mean + 1e-6).all() and (mean <= wide[1] + 1e-6).all()
 
 
-def test_intervals_of_a_participant_are_theirs(posterior: Posterior) -> None:
-    triplets, who = all_triplets(4), 2
-    judges = np.full(len(triplets), who)
-    low, high = choice_intervals(posterior, triplets, 0.8, participants=judges)
-    draws = []
-    for x, t, g in zip(
-        posterior.embedding, posterior.temperature[:, who], posterior.lapse[:, who], strict=True
-    ):
-        s = x @ x.T
-        i, j, k = triplets.T
-        draws.append(np.exp(np.stack(log_choice((s[i, j], s[i, k], s[j, k]), t, g), axis=1)))
-    expected = np.quantile(draws, [0.1, 0.9], axis=0)
-    assert_allclose(low, expected[0], rtol=1e-4)
-    assert_allclose(high, expected[1], rtol=1e-4)
-
-
 def test_somebody_unknown_is_a_new_person(posterior: Posterior) -> None:
     triplets = all_triplets(4)
     nobody = np.full(len(triplets), -1)

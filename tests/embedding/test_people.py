@@ -9,23 +9,19 @@ import pymc as pm
 import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
-from tests.chosen import log_likelihoods
+from tests.chosen import answered, chosen_table, log_likelihoods
 
 from twoalike.choice import log_choice, random_triplets
 from twoalike.embedding import (
     FitConfig,
     Posterior,
     build_model,
-    check,
     fit,
     fit_embedding,
-    participants_table,
 )
 from twoalike.embedding._draws import order_draws
 from twoalike.embedding._model import Data
-from twoalike.embedding._participants import agreement
 from twoalike.embedding._people import Groups, read_groups
-from twoalike.judgments import choices_table
 from twoalike.study import Study, TwoalikeError
 
 PEOPLE, OBJECTS, EACH = 12, 10, 40
@@ -44,16 +40,9 @@ def simulated(
     log_weight -= log_weight.mean(axis=0)
     log_weight -= log_weight.mean(axis=1, keepdims=True)
     shown, who = random_triplets(objects, people * each, rng), np.repeat(np.arange(people), each)
-    a, b, c = (x[shown[:, k]] * np.exp(log_weight / 2)[who] for k in range(3))
-    pairs = ((a * b).sum(axis=1), (a * c).sum(axis=1), (b * c).sum(axis=1))
-    logs = np.stack(log_choice(pairs), axis=1)
-    chosen = 1 + np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
-    columns = {f"item_{k + 1}": shown[:, k] for k in range(3)} | {"chosen": chosen}
-    table = choices_table(
-        columns | {"participant": [f"p{k:02d}" for k in who]},
-        [f"object_{k:02d}" for k in range(objects)],
-    )
-    return x, log_weight, table
+    answer = answered(x, shown, rng, roots=np.exp(log_weight / 2)[who])
+    ids, names = [f"object_{k:02d}" for k in range(objects)], [f"p{k:02d}" for k in who]
+    return x, log_weight, chosen_table(shown, answer, ids, participant=names)
 
 
 @pytest.fixture(scope="module")
@@ -201,20 +190,6 @@ def test_the_posterior_of_a_group_keeps_its_people(fitted: Posterior, tmp_path: 
     assert Posterior.load(tmp_path / "left.nc").weights is not None
     with pytest.raises(TwoalikeError, match="found 'up'. It has left, right"):
         fitted.for_group("up")
-
-
-def test_checks_use_the_weights(fitted: Posterior, choices: pd.DataFrame) -> None:
-    found = check(fitted, choices)
-    assert found.loo is not None
-    ignored = fitted.tree.copy()
-    group = ignored["posterior"].to_dataset()
-    ignored["posterior"] = group.drop_vars(["log_weight", "group_log_weight"])
-    without = check(Posterior(ignored), choices).loo
-    assert without is not None
-    assert found.loo.log_loss < without.log_loss
-    agreed = agreement(fitted)
-    assert_allclose(agreed[:, 7], agreement(fitted.for_person("p07"))[:, 0], rtol=1e-4)
-    assert len(participants_table(fitted)) == PEOPLE
 
 
 def test_dropped_dimensions_leave_the_gauge_and_the_answers(rng: np.random.Generator) -> None:

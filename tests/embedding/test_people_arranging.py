@@ -20,7 +20,6 @@ from twoalike.embedding._dissimilarities import Dissimilarities
 from twoalike.embedding._layouts import Layouts, replicated_layouts
 from twoalike.embedding._model import Data, Form
 from twoalike.judgments import arrangements_table, choices_table, dissimilarities_table
-from twoalike.study import TwoalikeError
 
 M, SIZE, EACH = 12, 8, 16
 IDS = [f"o{k:02d}" for k in range(M)]
@@ -165,9 +164,3 @@ def test_checks_see_what_each_person_sees(fitted: Posterior, table: pd.DataFrame
     assert [person.name for person in own.participants] == ["p3"]
     one = next(person for person in found.participants if person.name == "p3")
     assert_allclose(own.participants[0].observed, one.observed, atol=1e-3)
-
-
-def test_weights_of_arrangements_need_two_people(table: pd.DataFrame) -> None:
-    config = FitConfig(quick=True, people="weights")
-    with pytest.raises(TwoalikeError, match="judgments with two participants or more, found 1"):
-        fit_embedding(None, arrangements=table[table["participant"] == "p1"], config=config)

@@ -10,17 +10,14 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.special import expit
 from tests import rated
-from tests.chosen import judged_logs
+from tests.chosen import answered, chosen_table, judged_logs
 
-from twoalike.cli.app import main
 from twoalike.embedding import FitConfig, Posterior, check, fit_embedding
 from twoalike.embedding._priors import KERNELS
 from twoalike.embedding._ratings import FAR, RATING_LEVELS, Ratings, slider_levels
 from twoalike.embedding._sortings import SortingGroup, Sortings, log_decisions
 from twoalike.judgments import (
-    choices_table,
     ratings_table,
-    write_judgments,
 )
 from twoalike.results import evaluate
 from twoalike.study import TwoalikeError
@@ -59,11 +56,7 @@ def sort(s: np.ndarray, people: int, trials: int, rng: np.random.Generator) -> p
 def choose(x: np.ndarray, n: int, rng: np.random.Generator) -> pd.DataFrame:
     """Odd-one-out choices of one person."""
     items = np.stack([rng.permutation(M)[:3] for _ in range(n)])
-    s = x @ x.T
-    sides = np.stack([s[items[:, a], items[:, b]] for a, b in ((1, 2), (0, 2), (0, 1))], axis=1)
-    chosen = 1 + (sides + rng.gumbel(size=sides.shape)).argmax(axis=1)
-    columns = {f"item_{k + 1}": items[:, k] for k in range(3)} | {"chosen": chosen}
-    return choices_table(columns | {"participant": ["p0"] * n}, IDS)
+    return chosen_table(items, answered(x, items, rng), IDS, participant=["p0"] * n)
 
 
 def recovered(posterior: Posterior, x: np.ndarray) -> float:
@@ -199,35 +192,16 @@ def test_fit_of_both_with_choices_is_checked(rng: np.random.Generator, tmp_path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kinds", [("ratings",), ("sortings",), ("ratings", "sortings", "choices")])
-def test_commands_recover_the_space(
-    kinds: tuple[str, ...],
-    tmp_path: Path,
-    rng: np.random.Generator,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_the_space_is_recovered(kinds: tuple[str, ...], rng: np.random.Generator) -> None:
     x, s = truth(rng)
-    tables = {
+    tables: dict[str, Any] = {
         "ratings": rate(s, 4, rng, slider=False),
         "sortings": sort(s, 8, 4, rng),
         "choices": choose(x, 300, rng),
     }
-    words = []
-    for kind in kinds:
-        path = tmp_path / f"{kind}.parquet"
-        write_judgments(path, tables[kind], {}, kind)  # type: ignore[arg-type]
-        words += [f"--{kind}", str(path)]
-    out = tmp_path / "posterior.nc"
-    small = ["--quick", "--draws", "150", "--tune", "200", "--dimensions", "4", "--chains", "1"]
-    with pytest.raises(SystemExit) as ended:
-        main(["fit", *words, "--out", str(out), "--engine", "nuts", *small])
-    assert not ended.value.code
-    assert "next: twoalike check" in capsys.readouterr().out.replace("\n", " ")
+    small: Any = {"draws": 150, "tune": 200, "dimensions": 4, "chains": 1}
+    config = FitConfig(quick=True, engine="nuts", **small)
+    found = fit_embedding(**{kind: tables[kind] for kind in kinds}, config=config)
     # Piles tell little of how unlike two objects are that never share one: r was .82 to .90 in two
     # worlds, and no higher (.90) with six times as many sortings.
-    assert recovered(Posterior.load(out), x) > (0.75 if kinds == ("sortings",) else 0.9)
-    with pytest.raises(SystemExit) as ended:
-        main(["check", str(out), *words])
-    assert not ended.value.code
-    page = capsys.readouterr().out
-    assert ("log-loss of a rating" in page) == ("ratings" in kinds)
-    assert ("decision to join a pile" in page) == ("sortings" in kinds)
+    assert recovered(found, x) > (0.75 if kinds == ("sortings",) else 0.9)

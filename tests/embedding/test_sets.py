@@ -1,6 +1,5 @@
 """Choices among more than three items in the model: density, minibatches, recovery, checks."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,6 @@ import pytest
 from numpy.testing import assert_allclose
 
 from twoalike.choice import Question, log_choice, log_set_choice
-from twoalike.cli.app import main
 from twoalike.embedding import (
     FitConfig,
     Posterior,
@@ -22,7 +20,7 @@ from twoalike.embedding import (
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._priors import KERNELS
 from twoalike.embedding._vi import jax_density
-from twoalike.judgments import choices_table, split_sets, write_judgments
+from twoalike.judgments import choices_table, split_sets
 from twoalike.study import TwoalikeError
 
 M, PEOPLE = 12, 4
@@ -154,21 +152,6 @@ def test_predictions_sum_to_one_and_lie_in_their_intervals(
         set_probabilities(fitted, items[:, :4], question)
     with pytest.raises(TwoalikeError, match="expected indices of 12 objects"):
         set_probabilities(fitted, items + 12, question)
-
-
-def test_mixed_choices_are_fitted_from_the_command_line(
-    mixed: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    choices, out = tmp_path / "choices.parquet", tmp_path / "posterior.nc"
-    write_judgments(choices, mixed.groupby("kind", observed=True).head(40), {})
-    settings = ["--quick", "--engine", "vi", "--steps", "100", "--dimensions", "2", "--chains", "1"]
-    for words in (
-        ["fit", "--choices", str(choices), "--out", str(out), *settings],
-        ["check", str(out), "--choices", str(choices)],
-    ):
-        with pytest.raises(SystemExit, match="0"):
-            main(words)
-    assert "most alike pair of 5" in capsys.readouterr().out
 
 
 @pytest.mark.slow

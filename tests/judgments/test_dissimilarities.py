@@ -119,13 +119,6 @@ def test_matrices_become_rows(
         assert_allclose(source.values, vector)
 
 
-def test_triangles_of_complex_numbers_are_refused(vectors: np.ndarray, tmp_path: Path) -> None:
-    content = {"stimuli": OBJECTS, "rdmutv": vectors[:1] + 1j}
-    scipy.io.savemat(tmp_path / "r.mat", content)
-    with pytest.raises(TwoalikeError, match=f"expected an upper triangle of {len(OBJECTS)} stim"):
-        import_dissimilarities([tmp_path / "r.mat"], OBJECTS)
-
-
 def test_people_are_called_as_the_file_says(vectors: np.ndarray, tmp_path: Path) -> None:
     np.save(tmp_path / "one.npy", vectors[:1])
     np.save(tmp_path / "two.npy", vectors)

@@ -156,12 +156,8 @@ class DimensionCurve:
 def curve_table(scores: Floats) -> pd.DataFrame:
     """Compare numbers of dimensions by the log-probability of each answer with the first k, (n, D).
 
-    Returns
-    -------
-    Columns ``dimensions``, from 1; ``log_loss`` in nats a judgment and ``se``; ``difference`` of
-    that to the lowest log-loss and ``difference_se``, of the differences judgment by judgment;
-    ``needed``, true in one row: the fewest dimensions with a difference of at most two standard
-    errors.
+    Columns ``dimensions``; ``log_loss`` in nats and ``se``; ``difference`` to the lowest and
+    ``difference_se``, judgment by judgment; ``needed``, true of the fewest that will do.
     """
     n = len(scores)
     loss = -scores.mean(axis=0)

@@ -87,37 +87,31 @@ class Pilot:
     def described(self) -> dict[str, Any]:
         """Give what the posterior's file says of it."""
         taken = self.taken
-        rows = []
-        for trial in self.trials:
-            gap = trial.losses - taken.losses
-            rows.append(
-                {
-                    "similarity": trial.similarity,
-                    "log_loss": round(float(trial.losses.mean()), 5),
-                    "minus_taken": round(float(gap.mean()), 5),
-                    "minus_taken_se": round(float(gap.std() / np.sqrt(len(gap))), 5),
-                    "dimensions": trial.dimensions,
-                }
-            )
         found: dict[str, Any] = {
             "people": "weights" if self.weights else "noise",
             "judgments": len(taken.losses),
             "offered": self.offered,
             "taken": taken.similarity,
-            "tried": rows,
+            "tried": [
+                {
+                    "similarity": trial.similarity,
+                    "log_loss": round(float(trial.losses.mean()), 5),
+                    **_with_error("minus_taken", trial.losses - taken.losses),
+                    "dimensions": trial.dimensions,
+                }
+                for trial in self.trials
+            ],
         }
         if self.weighted is not None:
-            found["weights"] = self._gain(self.weighted)
+            gain = taken.losses[: len(self.weighted.losses)] - self.weighted.losses
+            found["weights"] = {"judgments": len(gain), **_with_error("gain", gain)}
         return found
 
-    def _gain(self, other: Trial) -> dict[str, Any]:
-        """By how many nats a judgment another trial predicts better."""
-        gain = self.taken.losses[: len(other.losses)] - other.losses
-        return {
-            "judgments": len(gain),
-            "gain": round(float(gain.mean()), 5),
-            "gain_se": round(float(gain.std() / np.sqrt(len(gain))), 5),
-        }
+
+def _with_error(name: str, values: Floats) -> dict[str, float]:
+    """Mean of values, in nats a judgment, with its standard error."""
+    error = float(values.std() / np.sqrt(len(values)))
+    return {name: round(float(values.mean()), 5), f"{name}_se": round(error, 5)}
 
 
 def _is_sure(gain: Floats) -> bool:

@@ -171,7 +171,27 @@ class Layouts(Kind[LayoutGroup]):
             raise none_known(posterior, "arrangements", len(np.unique(number)), names)
         layouts = cls.from_table(used[~strange], posterior.ids)
         left_out = len(np.unique(number[strange])) + layouts.left_out
-        return PlacedTrials.of(posterior, layouts, names, left_out)
+        # The trials of all groups one after the other.
+        grouped = [(group, group.shown > 0) for group in layouts.groups]
+        size = np.concatenate([there.sum(axis=1) for _, there in grouped])
+        arranger = np.concatenate([group.arranger for group in layouts.groups])
+        who = pd.Index(names).get_indexer(pd.Index(layouts.people))[arranger]
+        pairs = _pairs_within(size)
+        return PlacedTrials(
+            posterior=posterior,
+            names=names,
+            who=who,
+            weight=size,
+            cases=np.bincount(who, minlength=len(names)),
+            left_out=left_out,
+            given=np.concatenate([group.places[there] for group, there in grouped]),
+            n_pairs=len(pairs),
+            bins=[f"{10 * k} to {10 * (k + 1)} %" for k in range(BINS)],
+            bin_cases=np.bincount(np.arange(len(pairs)) * BINS // len(pairs), minlength=BINS),
+            items=np.concatenate([group.items[there] for group, there in grouped]),
+            trial=np.repeat(np.arange(len(size)), size),
+            pairs=pairs,
+        )
 
 
 def _has_shape(trial: JudgedTrial) -> bool:
@@ -259,32 +279,6 @@ class PlacedTrials(Replicated):
     items: Integers
     trial: Integers
     pairs: Integers
-
-    @classmethod
-    def of(
-        cls, posterior: Posterior, layouts: Layouts, names: tuple[str, ...], left_out: int
-    ) -> Self:
-        """Lay the trials of layouts one after the other; ``names`` are the posterior's."""
-        grouped = [(group, group.shown > 0) for group in layouts.groups]
-        size = np.concatenate([there.sum(axis=1) for _, there in grouped])
-        arranger = np.concatenate([group.arranger for group in layouts.groups])
-        who = pd.Index(names).get_indexer(pd.Index(layouts.people))[arranger]
-        pairs = _pairs_within(size)
-        return cls(
-            posterior=posterior,
-            names=names,
-            who=who,
-            weight=size,
-            cases=np.bincount(who, minlength=len(names)),
-            left_out=left_out,
-            given=np.concatenate([group.places[there] for group, there in grouped]),
-            n_pairs=len(pairs),
-            bins=[f"{10 * k} to {10 * (k + 1)} %" for k in range(BINS)],
-            bin_cases=np.bincount(np.arange(len(pairs)) * BINS // len(pairs), minlength=BINS),
-            items=np.concatenate([group.items[there] for group, there in grouped]),
-            trial=np.repeat(np.arange(len(size)), size),
-            pairs=pairs,
-        )
 
     def under(self, draw: int) -> _View:
         """Distances as whoever arranged sees them."""

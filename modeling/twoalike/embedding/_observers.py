@@ -85,14 +85,16 @@ class Draw:
         return [replace(self, embedding=view, roots=None) for view in views]
 
     def pairs(
-        self, items: Integers, question: Question, judges: Integers | None = None
+        self, items: Integers, question: Question, judges: Integers | None = None, total: int = 0
     ) -> tuple[Any, ...]:
         """Similarities of the question's pairs in sets of items, (n, k), to judges: (n,) each.
 
-        Without judges they are those of the embedding itself.
+        Without judges they are those of the embedding itself. ``total`` counts the items of all
+        sets, of which these may be some.
         """
         roots = None if self.roots is None or judges is None else self.roots[judges]
-        whole = roots is None and self.kernel.is_cheaper_whole(len(self.embedding), items.size)
+        number = max(total, items.size)
+        whole = roots is None and self.kernel.is_cheaper_whole(len(self.embedding), number)
         matrix = self.matrix if whole else None
         return self.kernel.pairs(self.embedding, items, question.pairs, matrix=matrix, roots=roots)
 
@@ -114,32 +116,33 @@ class Draw:
         for start in range(0, len(items), step):
             some, here = items[start : start + step], p[start : start + step]
             if judges is None:
-                here[:] = self._of_new(some, question, lapse)
+                here[:] = self._of_new(some, question, lapse, items.size)
                 continue
             who = judges[start : start + step]
             known = who >= 0
             if known.any():
                 own, rows = who[known], some if known.all() else some[known]
                 guess = self.lapse[own] if lapse else None
-                pairs = self.pairs(rows, question, own)
+                pairs = self.pairs(rows, question, own, items.size)
                 here[known] = _answered(pairs, question, self.temperature[own], guess)
             if not known.all():
-                here[~known] = self._of_new(some[~known], question, lapse)
+                here[~known] = self._of_new(some[~known], question, lapse, items.size)
         return p
 
-    def _of_new(self, items: Integers, question: Question, lapse: bool) -> Floats:
+    def _of_new(self, items: Integers, question: Question, lapse: bool, total: int) -> Floats:
         """Answers of new people, integrated over the population; or of a typical observer."""
         number = self.temperature.dtype.type
         if not lapse:
-            return _answered(self.pairs(items, question), question, number(1), None)
+            pairs = self.pairs(items, question, total=total)
+            return _answered(pairs, question, number(1), None)
         z, weights = _normal_nodes(NODES if self.new_spread > 0 else 1)
         heat, rate = np.exp(self.new_spread * z), number(self.new_lapse)
-        total: Any = 0
+        mean: Any = 0
         for view in self.views:
-            pairs = view.pairs(items, question)
+            pairs = view.pairs(items, question, total=total)
             for one, weight in zip(heat, weights / len(self.views), strict=True):
-                total += number(weight) * _answered(pairs, question, number(one), rate)
-        return np.asarray(total)
+                mean += number(weight) * _answered(pairs, question, number(one), rate)
+        return np.asarray(mean)
 
 
 def _answered(pairs: Any, question: Question, temperature: Any, lapse: Any) -> Floats:

@@ -356,7 +356,7 @@ class _MeanDraw(Draw):
         return self.posterior.similarity()
 
     def pairs(
-        self, items: Integers, question: Question, judges: Integers | None = None
+        self, items: Integers, question: Question, judges: Integers | None = None, total: int = 0
     ) -> tuple[Any, ...]:
         """Average over draws the similarities to the judges, if these weigh dimensions."""
         if self.posterior.weights is None or judges is None:

@@ -366,16 +366,11 @@ def fit_vi(
     checkpoint: Checkpoint | None = None,
     between: Callable[[], None] = lambda: None,
 ) -> tuple[dict[str, Floats], dict[str, Floats]]:
-    """Fit by variational inference.
+    """Fit by variational inference: draws by name, (fits, S, ...) each, and statistics.
 
-    Each fit sees all of ``data``, or its own of ``parts``, which are of one size. The progress bar
-    has the title and the log-loss of ``held`` judgments; ``between`` is called whenever some steps
-    are done, and what it raises ends the fit.
-
-    Returns
-    -------
-    Draws by name, each of shape (fits, S, ...); statistics: ``loss`` of each fit and chunk of
-    steps, the negative evidence bound a judgment in nats.
+    These are the ``loss`` of each fit and chunk of steps, the negative evidence bound a judgment in
+    nats. Each fit sees all of ``data``, or its own of ``parts``, which are of one size; ``between``
+    is called whenever some steps are done, and what it raises ends the fit.
     """
     import jax
 

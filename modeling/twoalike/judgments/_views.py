@@ -30,19 +30,10 @@ FEWEST_PAIRS = 3  # of two pairs, location and scale leave nothing but their ord
 def object_index(
     choices: pd.DataFrame, ids: Sequence[str] | None = None
 ) -> tuple[Integers, Integers, tuple[str, ...]]:
-    """Choices of triplets as arrays.
+    """Choices of triplets: items shown, (n, 3), position of the chosen one (0..2), (n,), and ids.
 
-    Parameters
-    ----------
-    choices
-        Table of n choices among three items; :func:`split_sets` leaves the others out.
-    ids
-        Objects to index into; the table's own list by default.
-
-    Returns
-    -------
-    Object indices of the items shown, shape (n, 3); position of the chosen item in 0..2,
-    shape (n,); the ids the indices point into.
+    Items are indices into ``ids``, the table's own list by default; :func:`split_sets` leaves
+    choices of larger sets out.
     """
     refuse_sets(choices, "a table of triplets")
     triplets, names = item_indices(choices, ITEMS, ids)
@@ -122,16 +113,8 @@ def set_choices(
 ) -> tuple[list[SetChoices], tuple[str, ...]]:
     """Sort choices by the question that they answer, by kind and then by number of items.
 
-    Parameters
-    ----------
-    choices
-        Table of choices, of larger sets or of triplets.
-    ids
-        Objects to index into; the table's own list by default.
-
-    Returns
-    -------
-    The choices of each question; the ids that their items point into.
+    ``ids`` are the objects to index into, the table's own by default; also what the items of each
+    question point into.
     """
     kinds = choices["kind"].astype(str).to_numpy(dtype=object)
     second: Integers = np.zeros(len(choices), dtype=np.int64)
