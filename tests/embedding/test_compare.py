@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from tests.chosen import answered
 from tests.posteriors import posterior_of
 
 from twoalike.choice import ANCHORED, log_choice
@@ -66,10 +67,7 @@ def test_scores_are_those_of_who_judged(x: np.ndarray, rng: np.random.Generator)
 def test_the_truth_predicts_better_than_noise(x: np.ndarray, rng: np.random.Generator) -> None:
     choices = judge(IDS, 800, rng)
     triplets = np.stack([choices[f"item_{k}"].cat.codes for k in (1, 2, 3)], axis=1)
-    s = 2 * x @ x.T
-    i, j, k = triplets.T
-    logs = np.stack(log_choice((s[i, j], s[i, k], s[j, k])), axis=1)
-    choices["chosen"] = (1 + np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)).astype("int8")
+    choices["chosen"] = (1 + answered(np.sqrt(2) * x, triplets, rng)).astype("int8")
     truth = make(around(np.sqrt(2) * x, 0.02, rng), IDS, lapse=0.01)
     noise = make(around(rng.permuted(x, axis=0), 0.02, rng), IDS, lapse=0.01)
     result = compare_predictions(noise, truth, choices)

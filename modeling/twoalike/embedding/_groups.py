@@ -261,7 +261,8 @@ def compare_groups(
     views, clusters = Views(model), Clusters.of(model, read_labels(labels, inputs))
     if not isinstance(groups, Mapping):
         inputs["groups"] = Path(groups)
-    settings = {"interval": interval, "permutations": permutations, "resamples": resamples}
+    settings: dict[str, Any] = {"interval": interval}
+    settings |= {"permutations": permutations, "resamples": resamples}
     result = provenance("comparison of groups", seed=seed, inputs=inputs, config=settings)
     result["people"] = {
         name: int((found.of == place).sum()) for place, name in enumerate(found.names)

@@ -362,8 +362,8 @@ class _MeanDraw(Draw):
         if self.posterior.weights is None or judges is None:
             return self.kernel.pairs(self.embedding, items, question.pairs, matrix=self.matrix)
         draws = map(self.posterior.draw, range(len(self.posterior.embedding)))
-        total: Any = sum(np.stack(draw.pairs(items, question, judges)) for draw in draws)
-        return tuple(total / len(self.posterior.embedding))
+        each = (np.stack(draw.pairs(items, question, judges)) for draw in draws)
+        return tuple(np.asarray(sum(each)) / len(self.posterior.embedding))
 
 
 QUESTIONS: Mapping[ChoiceKind, Question] = {"odd_one_out": TRIPLET, "anchored": ANCHORED}
