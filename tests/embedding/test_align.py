@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 from scipy.spatial.distance import pdist
 
 from twoalike.embedding._advice import optimiser_convergence
-from twoalike.embedding._draws import align_draws, importance, rotate_draws, spread
+from twoalike.embedding._draws import align_draws, rotate_draws, spread
 
 
 @pytest.fixture
@@ -23,15 +23,6 @@ def test_permuted_chains_are_aligned(draws: np.ndarray, rng: np.random.Generator
     orders = align_draws(swapped)
     aligned = np.take_along_axis(swapped, orders[:, :, None, :], axis=-1)
     assert_allclose(aligned, draws)
-
-
-def test_importance_is_a_share_and_finds_the_empty_dimension(draws: np.ndarray) -> None:
-    x = draws.copy()
-    x[..., 2] *= 1e-3
-    share = importance(x)
-    assert_allclose(share.sum(), 1.0)
-    assert share.argmin() == 2
-    assert share[2] < 1e-4
 
 
 def test_optimiser_that_still_moves_has_not_converged() -> None:

@@ -1,7 +1,6 @@
 """Ratings and sortings in the model: known answers, recovery, checks, commands."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,15 +11,13 @@ from scipy.special import expit
 from tests import rated
 from tests.chosen import answered, chosen_table, judged_logs
 
-from twoalike.embedding import FitConfig, Posterior, check, fit_embedding
+from twoalike.embedding import FitConfig, Posterior, fit_embedding
 from twoalike.embedding._priors import KERNELS
 from twoalike.embedding._ratings import FAR, RATING_LEVELS, Ratings, slider_levels
 from twoalike.embedding._sortings import SortingGroup, Sortings, log_decisions
 from twoalike.judgments import (
     ratings_table,
 )
-from twoalike.results import evaluate
-from twoalike.study import TwoalikeError
 
 M, D = 12, 3
 IDS = [f"o{k:02d}" for k in range(M)]
@@ -154,40 +151,6 @@ def test_probabilities_of_all_partitions_sum_to_one(
     assert_allclose(np.exp(logs[own, 3]), gain[1] / gain.sum(), rtol=1e-4)
     seen = s[items[:, :, None], items[:, None, :]], 0.3, 0.4
     assert_allclose(log_decisions(seen, pile, shown, 5, np), logs, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.slow
-def test_fit_of_both_with_choices_is_checked(rng: np.random.Generator, tmp_path: Path) -> None:
-    x, s = truth(rng)
-    tables = {"ratings": rate(s, 2, rng, slider=True), "sortings": sort(s, 2, 2, rng)}
-    config = FitConfig(engine="vi", chains=1, steps=500, draws=30, quick=True, dimensions=3)
-    posterior = fit_embedding(choose(x, 60, rng), **tables, config=config)
-    posterior.save(tmp_path / "posterior.nc")
-    posterior = Posterior.load(tmp_path / "posterior.nc")
-    group = posterior.tree["posterior"].dataset
-    assert group["rating_threshold"].shape == (1, 30, 2, RATING_LEVELS - 1)
-    assert (np.diff(group["rating_threshold"].values) > 0).all()
-    assert posterior.tree["constant_data"].dataset["ratings"].values.tolist() == [66, 66]
-    assert posterior.tree["constant_data"].dataset["sortings"].values.tolist() == [2, 2]
-    found = check(posterior, **tables)
-    assert found.ratings is not None and found.sortings is not None
-    assert (found.ratings.judgments, found.sortings.judgments) == (132, 4)
-    assert found.ratings.score.left_out and found.ratings.score.judgments == 132
-    assert found.sortings.score.judgments == 4 * 8
-    assert [part.name for part in found.sortings.calibration][0] == "piles a trial"
-    assert_allclose([part.observed for part in found.ratings.calibration], 0.1, atol=0.02)
-    assert any("choices=" in sentence for sentence in found.missing)
-    new = check(posterior, ratings=tables["ratings"], fitted=False)
-    assert new.ratings is not None and not new.ratings.score.left_out
-    scored = evaluate({"truth": (IDS, x)}, posterior=posterior, similarity="dot", **tables)
-    assert scored.ratings is not None and scored.sortings is not None
-    for part, judgments in ((scored.ratings, 132), (scored.sortings, 4 * 8)):
-        assert part.posterior is not None and part.posterior.left_out
-        assert part.posterior.judgments == judgments
-        assert part.posterior.log_loss.low < part.posterior.guessing
-    strange = tables["ratings"].assign(participant=pd.Categorical(["nobody"] * 132))
-    with pytest.raises(TwoalikeError, match="none of the 132 rows of ratings"):
-        check(posterior, ratings=strange)
 
 
 @pytest.mark.slow

@@ -18,7 +18,8 @@ several times slower.
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -355,6 +356,21 @@ class _Progress:
             )
 
 
+@contextmanager
+def _single_precision() -> Iterator[None]:
+    """Compute in single precision.
+
+    PyMC turns double precision on, and one division by a whole number then makes the likelihood of
+    all judgments double.
+    """
+    import jax
+
+    with jax.enable_x64(False), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Explicitly requested dtype", UserWarning)
+        yield
+
+
+@_single_precision()
 def fit_vi(
     data: Data,
     form: Form,
@@ -372,25 +388,6 @@ def fit_vi(
     nats. Each fit sees all of ``data``, or its own of ``parts``, which are of one size; ``between``
     is called whenever some steps are done, and what it raises ends the fit.
     """
-    import jax
-
-    # PyMC turns double precision on, and one division by a whole number then makes the likelihood
-    # of all judgments double.
-    with jax.enable_x64(False), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Explicitly requested dtype", UserWarning)
-        return _fit_in_single(data, form, config, held, list(parts), title, checkpoint, between)
-
-
-def _fit_in_single(
-    data: Data,
-    form: Form,
-    config: FitConfig,
-    held: Data | None,
-    parts: list[Data],
-    title: str,
-    checkpoint: Checkpoint | None,
-    between: Callable[[], None],
-) -> tuple[dict[str, Floats], dict[str, Floats]]:
     import jax
     import optax
 
