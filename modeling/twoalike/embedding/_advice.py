@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.choice import log_choice, pair_similarities, random_triplets
+from twoalike.choice import TRIPLET, random_triplets
 from twoalike.embedding._follow import Comparison, KindChecks
 from twoalike.embedding._loo import LeaveOneOut
 from twoalike.embedding._model import Data
+from twoalike.embedding._observers import Draw
 from twoalike.embedding._predictive import Predictive
 from twoalike.embedding._priors import find_kernel
 from twoalike.study import Floats, Integers
@@ -43,17 +44,13 @@ def predictions(x: Floats, triplets: Integers, similarity: str = "dot") -> tuple
     Draws ``x`` have shape (chains, draws, m, d), triplets (n, 3). Similarities, (chains, draws, n),
     are less their mean over the triplets.
     """
-    kernel = find_kernel(similarity)
-    # Only of objects that are asked about: all pairs of 20,000 objects take gigabytes.
-    objects, places = np.unique(triplets, return_inverse=True)
-    x, triplets = x[:, :, objects], places.reshape(triplets.shape)
+    kernel, typical = find_kernel(similarity), np.ones(1)
     shape = (*x.shape[:2], len(triplets))
     p, s = np.empty((*shape, 3)), np.empty(shape)
-    for chain, draw in np.ndindex(*x.shape[:2]):
-        matrix = kernel.matrix(x[chain, draw], x[chain, draw])
-        pairs = pair_similarities(matrix, triplets)
-        p[chain, draw] = np.exp(np.stack(log_choice(pairs), axis=1))
-        s[chain, draw] = pairs[0] - np.mean(pairs)
+    for place in np.ndindex(*x.shape[:2]):
+        draw = Draw(x[place], kernel, typical, 1 - typical)
+        pairs = draw.pairs(triplets, TRIPLET)
+        p[place], s[place] = draw.answers(triplets, TRIPLET, lapse=False), pairs[0] - np.mean(pairs)
     return p, s
 
 
