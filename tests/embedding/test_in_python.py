@@ -226,6 +226,6 @@ def test_labels_of_sampled_triplets(files: Path, tmp_path: Path, world: Any) -> 
     rng = np.random.default_rng(0)
     table = FeatureTable(tuple(world.ids), rng.normal(size=(30, 4)).astype(np.float32))
     made = label_images(str(files / "p.nc"), table, str(tmp_path / "l"), sample="uniform", number=9)
-    assert (made.images, made.shards, made.made, made.config.triplets) == (30, 1, 1, 9)
+    assert (made.images, made.shards, made.made, made.triplets) == (30, 1, 1, 9)
     with pytest.raises(TwoalikeError, match="`number=...`"):
         label_images(files / "p.nc", table, tmp_path / "l", number=0)

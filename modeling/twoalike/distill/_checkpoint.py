@@ -44,9 +44,9 @@ class DamagedCheckpointError(TwoalikeError):
 class Progress:
     """A run's progress: steps done, and the best step so far by held-out images."""
 
-    step: int
-    best_step: int
-    best: float | None  # what that step has least of
+    step: int = 0
+    best_step: int = 0
+    best: float | None = None  # what that step has least of
 
 
 @dataclass(frozen=True)
@@ -103,21 +103,12 @@ def nothing_left(out: Path) -> Iterator[None]:
                     )
             else:
                 computed = {*beside.glob("*features*")}
-                made = {*out.glob("*"), *beside.glob("*")} - before - computed
-                _remove(made, missing)
+                for path in {*out.glob("*"), *beside.glob("*")} - before - computed:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+                for folder in missing:
+                    if folder.is_dir() and not any(folder.iterdir()):
+                        folder.rmdir()
         raise
-
-
-def _remove(made: set[Path], missing: list[Path]) -> None:
-    """Remove new files and folders, then those folders that were missing and are empty now."""
-    for path in made:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-    for folder in missing:
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
 
 
 def plain_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:

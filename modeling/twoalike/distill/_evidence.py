@@ -217,9 +217,7 @@ class ClosedForm:
     rows: Sequence[dict[str, Any]] = ()  # scores of both and their parts
 
     @classmethod
-    def of(
-        cls, sides: BothSides, student: StudentNetwork, config: DistillConfig
-    ) -> "ClosedForm":
+    def of(cls, sides: BothSides, student: StudentNetwork, config: DistillConfig) -> "ClosedForm":
         """Choose the form of the vector by training images, and score it on held-out ones."""
         found = sides.found(student, config.batch)
         learnt = sides.learnt(found)
@@ -235,7 +233,7 @@ class ClosedForm:
         return cls(sides, frontier, found, scores[better], sides.score(found, closed), rows)
 
     def compared(self, student: StudentNetwork, batch: int, mix: float) -> dict[str, Any]:
-        """Score the vector by a student's present weights, of that mix, beside the closed form's."""
+        """Score the vector by a student's present weights beside that of the closed form."""
         assert self.base is not None and self.closed is not None
         found = self.sides.found(student, batch)
         score = self.sides.score(found, self.frontier.chosen.fit(self.sides.learnt(found)))

@@ -59,7 +59,7 @@ class Trainer:
         self.folder, self.fingerprint, self.start = folder, fingerprint, start
         self.checkpoints = checkpoints_of(folder)
         self.update = Update(fabric, student, lesson.source, config)
-        self.progress = Progress(0, 0, None)
+        self.progress = Progress()
         self.taken: Taken | None = None
         self.log: list[Record] = []
         self.saved: list[int] = []
@@ -208,7 +208,7 @@ class Trainer:
         step = self.progress.step
         held_out = self._held_out()
         if held_out is None:
-            self.progress = Progress(step, step, None)
+            self.progress = Progress(step, step)
             return
         if self.config.keep_classifier:
             same = self._likeliest(held_out["mix"]) == self._likeliest_at_first

@@ -35,7 +35,7 @@ from twoalike.distill._lesson import (
     label_lesson,
 )
 from twoalike.distill._loop import Trainer, scores_by_step
-from twoalike.distill._sources import HEAD, Inputs, Opinion, seed_of
+from twoalike.distill._sources import Inputs, Opinion
 from twoalike.distill._trainable import frozen_part, prepare_training, restore
 from twoalike.distill._update import Record, StudentNetwork, make_head
 from twoalike.features import AlignedVector, FeatureTable, join_parts
@@ -133,8 +133,8 @@ def distill(
     out = Path(out)
     with hold_output(out):
         control = control.folder if isinstance(control, Student) else control
-        guidance = Guidance.of(teacher, features, objects, labels, validation, control)
-        guidance.check(config)
+        folders = labels, validation, control
+        guidance = Guidance.of(teacher, features, objects, folders, config.sampling)
         if claim_folder(out, resume):
             with nothing_left(out):
                 unreadable: tuple[str, ...] = ()
@@ -158,7 +158,8 @@ def _distil(given: Given, fabric: Fabric, resume: bool) -> None:
     if (control := given.guidance.control) is not None:
         check_control(control, config, given.images, lesson, origin["sha256"])
     network = _network(given, module, lesson, fabric.device)
-    start, before = None, {}
+    start = None
+    before: dict[str, Any] = {}  # scores
     if (sides := lesson.sides) is not None:
         start = ClosedForm.of(sides, network, config)
     elif lesson.agreement is not None:
@@ -193,7 +194,7 @@ def _distil(given: Given, fabric: Fabric, resume: bool) -> None:
 def _fingerprint(
     given: Given, initial: str, origin: dict[str, Any], processes: int
 ) -> dict[str, Any]:
-    """What a checkpoint must agree with to be continued."""
+    """Say what a checkpoint must be of to be continued."""
     classifier = given.backbone.classifier
     return {
         "config": given.config.model_dump(mode="json"),

@@ -3,7 +3,7 @@
 import copy
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple, cast
 
@@ -159,7 +159,7 @@ class AdamToInit(torch.optim.Adam):
                 self.initial[parameter] = parameter.detach().clone()
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
         """Take one step: the pull, then Adam, whose update does not depend on the weights."""
         for group in self.param_groups:
             pull = group["lr"] * group["decay"]

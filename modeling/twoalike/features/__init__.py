@@ -3,7 +3,7 @@
 Features that others keep in Parquet or HDF5 are read as well.
 """
 
-from twoalike.features._formats import read_features
+from twoalike.features._formats import as_features, read_features
 from twoalike.features._stored import ROWS, MappedRows, StoredRows, stored_rows
 from twoalike.features._table import (
     FEATURES,
@@ -31,6 +31,7 @@ __all__ = [
     "Parts",
     "Rows",
     "StoredRows",
+    "as_features",
     "check_features_path",
     "feature_shard",
     "join_parts",
