@@ -78,6 +78,7 @@ def test_installed_lite0_classifies_as_the_package_it_comes_from() -> None:
     with torch.inference_mode():
         found = ours.classifier(ours.module(images))
         torch.testing.assert_close(found, original(images), atol=1e-4, rtol=0)
+    assert (ours.architecture, ours.n_features) == ("tf_efficientnet_lite0", 1280)
     assert load_backbone("efficientnet_lite0").classifier is None
 
 

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.conftest import call
 from tests.distill.conftest import QUICK, Finished, Squares, assert_same, run
 
 from twoalike.backbones import Backbone, extract_features, load_backbone
@@ -169,29 +168,6 @@ def test_inputs_that_do_not_fit_are_told_before_training(squares: Squares, tmp_p
     for number, (options, message) in enumerate(wrong):
         with pytest.raises(TwoalikeError, match=message):
             run(squares, tmp_path / f"{number}", **options)
-
-
-def test_the_verb_with_a_recipe(
-    squares: Squares, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    recipe = tmp_path / "recipe.toml"
-    recipe.write_text("steps = 50\nbatch = 8\nsize = 32\nheld_out = 0.1\n")
-    write_features(tmp_path / "colours.npz", squares.features)
-    common = ("--teacher", squares.teacher, "--images", squares.images, "--untrained")
-    common += ("--student", "test_resnet", "--features", tmp_path / "colours.npz")
-    common = ("distill", *common)
-    assert not call(*common, "--out", tmp_path / "s", "--config", recipe, "--steps", 2)
-    assert "36 images" in capsys.readouterr().out
-    config = json.loads((tmp_path / "s" / "config.json").read_text())["config"]
-    assert (config["steps"], config["batch"]) == (2, 8)
-    recipe.write_text("stepz = 50\n")
-    wrong = [(("--config", recipe), "did you mean 'steps'"), (("--batch", 1), "--batch")]
-    for options, message in wrong:
-        assert call(*common, "--out", tmp_path / "t", *options) == 1
-        said = capsys.readouterr().err
-        assert message in said
-        assert said.count("\n") == 1
-    assert not (tmp_path / "t").exists()
 
 
 @pytest.mark.parametrize("recipe", ["distill_default.toml", "distill_demo.toml"])

@@ -13,6 +13,7 @@ from torch import nn
 from twoalike.backbones import Backbone, Preprocessing, load_backbone
 from twoalike.distill import DistillConfig, load_recipe
 from twoalike.distill._trainable import add_adapters, prepare_training, trained_network
+from twoalike.distill._update import StudentNetwork
 from twoalike.study import TwoalikeError
 
 NETWORKS = ["test_vit", "test_resnet", "efficientnet_lite0"]
@@ -168,6 +169,15 @@ def test_the_student_learns_and_the_rest_stays(
     assert frozen_names(train) <= {name for name in base if torch.equal(base[name], learnt[name])}
     assert (said["learnt"] > 0) is (train != "probe")
     assert said["learnt"] < sum(value.numel() for value in base.values())
+
+
+def test_batch_statistics_stay_and_weights_learn() -> None:
+    student = StudentNetwork(load_backbone("test_resnet", untrained=True).module).train()
+    buffers = {name: value.clone() for name, value in student.named_buffers()}
+    seen = student(torch.randn(4, 3, 32, 32))
+    (seen.features.square().sum() / seen.temperature).backward()
+    assert all(torch.equal(value, buffers[name]) for name, value in student.named_buffers())
+    assert all(p.grad is not None for p in student.parameters())
 
 
 LAZY = """

@@ -72,7 +72,7 @@ def test_unjudged_objects_of_the_posterior_are_left_out(
     np.testing.assert_allclose(
         marked.weight.T @ marked.weight, fitted.weight.T @ fitted.weight, atol=1e-5
     )
-    mixed = fit_teacher(both, world.features)
+    mixed = fit_teacher(both, world.features, TeachConfig(folds=4, triplets=8000))
     new = np.random.default_rng
     assert accuracy(marked, world, new(1)) > accuracy(mixed, world, new(1)) + 0.02
 
@@ -173,7 +173,7 @@ def test_a_map_that_predicts_nothing_is_refused_and_never_empty(rng: np.random.G
         ids = tuple(f"o{number}" for number in range(54))
         noise = FeatureTable(ids, rng.normal(size=(54, 30)).astype(np.float32))
         try:
-            teacher = fit_teacher(Draws(ids, x), noise)
+            teacher = fit_teacher(Draws(ids, x), noise, TeachConfig(folds=3, triplets=2000))
         except UninformativeError:
             refused += 1
         else:

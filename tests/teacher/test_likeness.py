@@ -107,15 +107,14 @@ def test_the_teacher_of_a_group_predicts_its_people_best(
         members = [name for name in GROUPS if GROUPS[name] == group]
         assert said["label_comparison"]["n"] == n_new(files, members)
         assert said["inputs"]["posterior"]["sha256"] == sha256_file(files / "posterior.nc")
-    for kind in ("surrogate", "posterior"):
-        for group in HEED:
-            options = ("--group", group, "--kind", kind, "--out", files / f"{kind}-{group}")
-            assert not call("teach", *common, *options)
+    for group in HEED:
+        options = ("--group", group, "--kind", "posterior", "--out", files / f"posterior-{group}")
+        assert not call("teach", *common, *options)
     held_out = {
         group: choices_of(world, [name for name in GROUPS if GROUPS[name] == group], 500, rng)
         for group in HEED
     }
-    for prefix in ("", "surrogate-", "posterior-"):
+    for prefix in ("", "posterior-"):
         for own, other in (("experts", "novices"), ("novices", "experts")):
             ours, theirs = (log_loss(files, prefix + it, held_out[own]) for it in (own, other))
             assert ours < theirs - 0.05

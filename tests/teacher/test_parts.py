@@ -9,7 +9,6 @@ from twoalike.teacher import compare_predictions, sample_triplets
 from twoalike.teacher._labels import (
     fit_mixture,
     log_probabilities,
-    score_choices,
 )
 
 
@@ -38,23 +37,3 @@ def test_the_better_kind_wins() -> None:
     assert found["log_loss"]["sure"] == pytest.approx(-(3 * np.log(0.9) + np.log(0.05)) / 4)
     guessing = compare_predictions(predicted, chosen, lapse=0.5)
     assert guessing["best"] == "sure"
-
-
-def test_anchored_answers_are_weighed_as_such(rng: np.random.Generator) -> None:
-    """The weights that made the choices are found again, from both kinds together."""
-    n, lapse = 40_000, 0.1
-    parts = [rng.normal(size=(n, 3)), rng.normal(size=(n, 3))]
-    anchored = rng.random(n) < 0.5
-    p = (1 - lapse) * np.exp(log_probabilities(1.5 * parts[0] + 0.5 * parts[1], anchored))
-    p += lapse / np.where(anchored, 2, 3)[:, None]
-    p[anchored, 0] = 0.0
-    np.testing.assert_allclose(p.sum(axis=1), 1.0)
-    chosen = (p.cumsum(axis=1) < rng.random((n, 1))).sum(axis=1)
-    assert (chosen[anchored] > 0).all()
-    found = fit_mixture(parts, np.eye(3)[chosen], lapse, anchored)
-    np.testing.assert_allclose(found, [1.5, 0.5], atol=0.06)
-    ignored = fit_mixture(parts, np.eye(3)[chosen], lapse)
-    assert ignored[0] < 1.4  # as if the references had been passed over by chance
-    zero = score_choices(0.0 * parts[0], chosen, lapse, anchored)
-    assert zero["log_loss"] == pytest.approx(np.log(np.where(anchored, 2, 3)).mean())
-    assert zero["accuracy"] == pytest.approx(1 / np.where(anchored, 2, 3).mean(), abs=0.02)

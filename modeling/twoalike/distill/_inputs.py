@@ -11,15 +11,14 @@ from twoalike.backbones import (
     Preprocessing,
     TokenPool,
     choose_tokens,
+    extract_features,
     load_backbone,
-    pooled_features,
     without_vector,
 )
 from twoalike.collections import Collection
 from twoalike.distill._checkpoint import LOG, checkpoints_of, find_checkpoints
 from twoalike.distill._config import DistillConfig
 from twoalike.distill._labels import PLAN
-from twoalike.distill._trainable import feature_source
 from twoalike.features import FeatureTable, as_features, read_features, write_features
 from twoalike.study import TwoalikeError, read_ids, read_json, sha256_file
 from twoalike.tables import LabelSource
@@ -244,14 +243,12 @@ def teacher_features(given: Given, teacher: Teacher, same: bool) -> FeatureTable
             f"{error.problem or error}",
             remedy=f"Compute the features of these images with its weights and {remedy}",
         ) from error
-    meta = feature_source(network, seen.digest)
-    if source.get("weights_sha256") not in (None, meta["weights_sha256"]):
+    if source.get("weights_sha256") not in (None, network.weights_sha256):
         raise TwoalikeError(
             f"the teacher maps features of {name} with other weights than those available here",
             remedy=f"Compute the features of these images elsewhere and {remedy}",
         )
-    values = pooled_features(network, seen, device=given.device, workers=given.config.workers)
-    table = FeatureTable(tuple(seen.ids), values, meta)
+    table = extract_features(network, seen, device=given.device, workers=given.config.workers)
     write_features(cache, table)
     return table
 

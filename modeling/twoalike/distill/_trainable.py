@@ -37,12 +37,12 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from twoalike.backbones import Backbone, pooled_features
+from twoalike.backbones import Backbone, extract_features
 from twoalike.collections import Collection
 from twoalike.distill._config import DistillConfig
 from twoalike.distill._evidence import Cropped
 from twoalike.distill._sources import CACHE_BYTES
-from twoalike.features import FeatureTable, read_features, write_features
+from twoalike.features import read_features, write_features
 from twoalike.study import Floats, TwoalikeError, atomic_path
 
 TOLERANCE = 1e-5
@@ -237,17 +237,6 @@ def _try_merging(adapted: Any, size: int) -> None:
             expected=f"{TOLERANCE:.0e} at most",
             remedy="Use train = 'full' or 'last', or name other layers as lora_targets.",
         )
-
-
-def feature_source(backbone: Backbone, digest: str) -> dict[str, Any]:
-    """Describe the source of cached features: the network, and the images by their listing."""
-    return {
-        "backbone": backbone.name,
-        "weights_sha256": backbone.weights_sha256,
-        "preprocessing": backbone.preprocessing.as_timm(),
-        **backbone.tokens,
-        "listing_sha256": digest,
-    }
 
 
 def compute_twice(network: nn.Module) -> None:
@@ -446,9 +435,7 @@ def _made(
     is_there = table.is_file() and read_features(table).meta["listing_sha256"] == images.digest
     if not (is_there and (block is None or stored.is_file())):
         with nullcontext() if block is None else _keeping(block, len(images), stored):
-            values = pooled_features(backbone, images, **how)
-        meta = feature_source(backbone, images.digest)
-        write_features(table, FeatureTable(tuple(images.ids), values, meta))
+            write_features(table, extract_features(backbone, images, **how))
     if block is None:
         return np.asarray(read_features(table).values)
     # Changes would stay with this process; torch refuses arrays that cannot be changed.

@@ -139,7 +139,7 @@ def _set_indices(sets: str | Path | npt.ArrayLike, ids: Sequence[str], size: int
     values = np.asarray(sets)
     if values.dtype.kind in "iu":
         return values.astype(np.int64)
-    rows = pd.Index(ids).get_indexer(values.astype(str).ravel())
+    rows = pd.Index(ids).get_indexer(pd.Index(values.astype(str).ravel()))
     if (rows < 0).any():
         found = repr(str(values.ravel()[rows < 0][0]))
         raise TwoalikeError(where="sets", expected=f"ids of the {len(ids)} objects", found=found)
