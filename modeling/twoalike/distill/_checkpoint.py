@@ -10,7 +10,7 @@ import json
 import pickle
 import shutil
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -126,8 +126,8 @@ def save_tensors(
     usual_permissions(path)
 
 
-def save_checkpoint(folder: Path, made: Checkpoint, keep: Collection[int] = ()) -> None:
-    """Write a checkpoint, and delete all others but the best and those of the steps ``keep``."""
+def save_checkpoint(folder: Path, made: Checkpoint, keep: int) -> None:
+    """Write a checkpoint, and delete all others but the best and the last ``keep``."""
     path, progress = checkpoint_path(folder, made.progress.step), made.progress
     try:
         with atomic_path(path) as temporary:
@@ -141,9 +141,10 @@ def save_checkpoint(folder: Path, made: Checkpoint, keep: Collection[int] = ()) 
             where=path,
             remedy="Free space, then continue with `resume=True`.",
         ) from error
-    for other in find_checkpoints(folder):
-        if checkpoint_step(other) not in {progress.step, progress.best_step, *keep}:
-            other.unlink()
+    steps = {checkpoint_step(other): other for other in find_checkpoints(folder)}
+    last = [step for step in steps if step <= progress.step][-keep:]
+    for step in steps.keys() - {progress.best_step, *last}:
+        steps[step].unlink()
 
 
 def read_checkpoint(

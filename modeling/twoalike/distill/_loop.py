@@ -62,7 +62,6 @@ class Trainer:
         self.progress = Progress()
         self.taken: Taken | None = None
         self.log: list[Record] = []
-        self.saved: list[int] = []
         self._note: Callable[[Record], None] = self.log.append
         self._said = {"loss": "", "held out": ""}  # on the progress bar
 
@@ -78,8 +77,6 @@ class Trainer:
             return
         state = self._first_whole(found[::-1], "The run continues from", self.fingerprint)
         self.progress, self.log[:] = state.progress, state.log
-        steps = map(checkpoint_step, found)
-        self.saved = [step for step in steps if step <= self.progress.step]
         self.student.load_state_dict(state.weights)
         self.update.optimizer.load_state_dict(state.optimizer)
 
@@ -266,9 +263,7 @@ class Trainer:
                 self.student.state_dict(),
                 self.update.optimizer.state_dict(),
             )
-            keep = self.saved[1 - self.config.keep :] if self.config.keep > 1 else ()
-            save_checkpoint(self.checkpoints, state, keep)
-        self.saved.append(self.progress.step)
+            save_checkpoint(self.checkpoints, state, self.config.keep)
         self.fabric.barrier()
 
     def _stop_if_asked(self, interrupt: Interrupt) -> None:
