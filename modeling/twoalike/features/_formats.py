@@ -95,6 +95,13 @@ def read_features(
     return _table(path, ids, values, meta)
 
 
+def as_features(
+    features: FeatureTable | str | Path, objects: str | Path | None = None
+) -> FeatureTable:
+    """Read features by :func:`read_features`, if they are not a table already."""
+    return features if isinstance(features, FeatureTable) else read_features(features, objects)
+
+
 def _table(path: Path, ids: Sequence[str], values: Content, meta: dict[str, Any]) -> FeatureTable:
     rows = _checked(path, ids, values)
     if "parts" in meta:
