@@ -14,8 +14,8 @@ from matplotlib import pyplot
 import twoalike.api as ta
 from twoalike.embedding import Posterior, compare_groups
 from twoalike.report import write_report
-from twoalike.report._groups import people_section
 from twoalike.report._inputs import read_inputs
+from twoalike.report._people import people_section
 from twoalike.report._summary import cautions
 from twoalike.study import Study, TwoalikeError
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from xml.etree import ElementTree
 
 import pandas as pd
@@ -295,7 +297,8 @@ def test_each_task_has_its_section(
     assert ids[1:4] == ["sessions", "arrangements", "response-times"]
     assert "dragging images into a circle" in page.text
     assert page.text.count("completed") == 2
-    inputs = replace(read_inputs(Study.load(folder)), left_out={"01": "p_careless 1"})
+    fit: Any = SimpleNamespace(attrs={"excluded": {"people": {"01": "p_careless 1"}}})
+    inputs = replace(read_inputs(Study.load(folder)), posterior=fit)
     section = arrangement_section(inputs)
     assert section is not None
     (grid,) = (block for block in section.blocks if isinstance(block, Grid))

@@ -56,13 +56,13 @@ from twoalike.figures import (
 from twoalike.judgments import JudgmentTable, read_judgments
 from twoalike.recovery import Measure, PowerResult
 from twoalike.report import (
-    Thumbnails,
     category_labels,
     category_levels,
     describe_dimensions,
     dimension_weights,
     few_categories,
     shown_dimensions,
+    thumbnails,
     top_images,
 )
 from twoalike.results import Leaderboard, Results
@@ -170,7 +170,7 @@ def map(  # noqa: A001 - as ta.plot.map
     coloured = few_categories(labels[[level]] if level else labels)
     layout = map_layout(posterior.thinned().embedding)
     ax = _axes(ax, 4.6)
-    pictures = Thumbnails(known, ids) if known is not None and images else None
+    pictures = thumbnails(known, ids) if known is not None and images else None
     categories = coloured[1] if coloured else None
     draw_map(ax, layout, categories=categories, images=pictures, names=ids, width=_inches(ax))
     if categories is not None:

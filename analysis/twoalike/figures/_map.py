@@ -1,6 +1,6 @@
 """The embedding as a map, and as the matrix of its similarities."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from textwrap import shorten
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MOST_ELLIPSES = 300
 """Objects up to which each has an ellipse; those of more would hide all."""
+type Thumbnails = Callable[[int], npt.NDArray[np.uint8]]
+"""From an object's row to its picture, shape (h, w, 3)."""
 _MOST_ACROSS = 24
 _NAME_INCHES, _NAME_POINTS = 0.75, 6.5
 _MOST_WORK = 4e8
@@ -189,7 +191,7 @@ def _draw_leaders(
 def _draw_images(
     axes: "Axes",
     positions: Floats,
-    images: Sequence[npt.NDArray[np.uint8]],
+    images: Thumbnails,
     colours: Sequence[str],
     size: float,
     shown: Booleans,
@@ -199,7 +201,7 @@ def _draw_images(
     for row in np.flatnonzero(shown).tolist():
         x, y = positions[row] - size / 2
         axes.imshow(
-            images[row],
+            images(row),
             extent=(x, x + size, y, y + size),
             interpolation="none",
             aspect="equal",
@@ -264,7 +266,7 @@ def draw_map(
     layout: MapLayout,
     *,
     categories: Sequence[str] | None = None,
-    images: Sequence[npt.NDArray[np.uint8]] | None = None,
+    images: Thumbnails | None = None,
     names: Sequence[str] | None = None,
     width: float = WIDE,
     spread: bool = False,
@@ -272,7 +274,7 @@ def draw_map(
     """Draw the map of m objects into axes, ``width`` inches wide.
 
     An ellipse holds half of the posterior; of more than :data:`MOST_ELLIPSES` objects only those
-    have one whose images would not hide another. ``images`` are thumbnails, shape (h, w, 3), uint8:
+    have one whose images would not hide another. ``images`` are thumbnails:
     those that would hide another are drawn as marks, or with ``spread`` moved apart, with a line to
     the place. ``names`` are written where there is room and there are no images; ``categories``
     give colour and marker.
@@ -308,7 +310,7 @@ def embedding_map(
     layout: MapLayout,
     *,
     categories: Sequence[str] | None = None,
-    images: Sequence[npt.NDArray[np.uint8]] | None = None,
+    images: Thumbnails | None = None,
     names: Sequence[str] | None = None,
     width: float = WIDE,
     spread: bool = False,
