@@ -144,3 +144,12 @@ def test_a_map_can_show_every_image(rng: np.random.Generator) -> None:
         assert len(figure.axes[0].images) == expected
     assert to_png(figure).startswith(b"\x89PNG")
     assert to_png(figure) == to_png(figure)
+
+
+def test_a_map_of_many_has_names_with_room_and_few_ellipses(rng: np.random.Generator) -> None:
+    m = 400
+    layout = map_layout(rng.normal(scale=0.1, size=(6, m, 3)) + rng.normal(size=(m, 3)))
+    axes = embedding_map(layout, names=[f"thing_{number}" for number in range(m)]).axes[0]
+    assert 10 < len(axes.texts) < m / 2
+    assert all(text.get_text().startswith("thing ") for text in axes.texts)
+    assert 10 < len(axes.patches) / 2 < m  # a rim and a filling each
