@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import pandas as pd
 
-from twoalike.calibration import CalibrationError, binned, error_of
+from twoalike.calibration import binned, error_of
 from twoalike.choice import expected_accuracy, log_loss
 from twoalike.embedding import Posterior, PosteriorSource, as_posterior, seen_judgments
 from twoalike.evaluation import (
@@ -21,6 +21,7 @@ from twoalike.evaluation import (
     Judgments,
     TwoWayBootstrap,
     by_participant,
+    mean_scores,
     questions_of,
     subset_names,
 )
@@ -200,17 +201,19 @@ def _score(
     own = known_people(posterior, judged)
     own = np.full_like(own, -1) if people == "new" else own
     p = posterior_answers(posterior, judged, as_new=people == "new")
-    hits, losses = expected_accuracy(p, judged.answer, TIED), log_loss(p, judged.answer)
+    scores = {
+        "accuracy": expected_accuracy(p, judged.answer, TIED),
+        "log_loss": log_loss(p, judged.answer),
+    }
 
-    def calibration(some: Booleans, boot: TwoWayBootstrap) -> CalibrationError:
+    def calibration(some: Booleans, boot: TwoWayBootstrap) -> Figures:
         return error_of(binned(p[some], judged.answer[some], answers="top"), boot)
 
     def part(some: Booleans) -> Figures:
         within = boot if some.all() else boot.within(some)
         return Figures(
             n=int(some.sum()),
-            accuracy=within.interval(hits[some]).within(0.0, 1.0),
-            log_loss=within.interval(losses[some]).within(0.0, np.inf),
+            **mean_scores({name: each[some] for name, each in scores.items()}, within),
             calibration=calibration(some, within),
         )
 
@@ -229,7 +232,7 @@ def _score(
         },
     }
     if judged.known_people:
-        by_person = by_participant(hits, losses, judged.participants, judged.people)
+        by_person = by_participant(scores, judged.participants, judged.people)
         found["participants"] = _with_calibration(by_person, judged, own, calibration)
     add_chance(rows, judged)
     rows.add(judged.name, Figures(found), model="posterior")
@@ -246,7 +249,7 @@ def _with_calibration(
     by_person: dict[str, Figures],
     judged: Judgments,
     own: Integers,
-    calibration: Callable[[Booleans, TwoWayBootstrap], CalibrationError],
+    calibration: Callable[[Booleans, TwoWayBootstrap], Figures],
 ) -> dict[str, Figures]:
     """Scores of each participant, with calibration, and whether the posterior knows them."""
     place = {name: row for row, name in enumerate(judged.people)}

@@ -39,7 +39,6 @@ from twoalike.tasks import (
     page_before,
     trials_from_table,
 )
-from twoalike.tasks.choosing import Choosing
 from twoalike.tasks.multi_arrangement import (
     ArrangementResult,
     ArrangementTrial,
