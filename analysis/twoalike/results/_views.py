@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Literal
 
 import pandas as pd
 
-from twoalike.results._frame import Row
-from twoalike.results._model import Judged, Saved, TableView
+from twoalike.results._frame import Judged, Row
+from twoalike.results._model import Saved, TableView
 from twoalike.study import counted
 
 FEW_CLASSES = 6
