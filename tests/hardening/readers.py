@@ -163,8 +163,8 @@ def read_raw_data(root: Path) -> None:
 
 
 def read_sessions(root: Path) -> None:
-    from twoalike.report._sessions import read_runs
-    from twoalike.report._sessions import read_sessions as of_report
+    from twoalike.report._inputs import read_runs
+    from twoalike.report._inputs import read_sessions as of_report
 
     of_report(read_runs(root / RAW), Study.load(root).config.exclusion, {})
 

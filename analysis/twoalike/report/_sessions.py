@@ -1,15 +1,12 @@
-"""Runs of every task: what each says of its participant, and a section with every one in a line."""
+"""Sections on sessions: every one in a line, by task, and what to distrust in them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from twoalike.record import RunName, describe_groups, find_runs, read_manifest, read_run
+from twoalike.record import describe_groups
 from twoalike.registry import find_task
 from twoalike.report._blocks import (
     DASH,
@@ -22,7 +19,8 @@ from twoalike.report._blocks import (
     percent,
     say,
 )
-from twoalike.study import ExclusionConfig, Floats
+from twoalike.report._inputs import CHOSEN, Inputs, Run, Session, summarise
+from twoalike.study import Floats
 from twoalike.tables import (
     ANCHORED_CHOICE,
     FREE_SORTING,
@@ -32,136 +30,7 @@ from twoalike.tables import (
     ODD_ONE_OF_MANY,
     ODD_ONE_OUT,
     PAIR_RATING,
-    POSITIONS,
 )
-
-if TYPE_CHECKING:
-    from twoalike.report._inputs import Inputs
-
-CHOSEN: Mapping[str, tuple[str, ...]] = {
-    ODD_ONE_OUT: ("odd_stimulus",),
-    ANCHORED_CHOICE: ("chosen_stimulus",),
-    ODD_ONE_OF_MANY: ("odd_stimulus",),
-    MOST_ALIKE_PAIR: ("alike_1", "alike_2"),
-}
-"""Columns of the chosen objects, by the label of each task of choices."""
-_ANSWERS = {ODD_ONE_OUT: 3, ANCHORED_CHOICE: 2}
-"""Images that can be chosen, in tasks with three images."""
-
-
-class Run(NamedTuple):
-    """One run of a task."""
-
-    name: RunName
-    rows: pd.DataFrame
-    manifest: dict[str, Any]
-
-    @property
-    def end(self) -> str:
-        """Why its last part ended."""
-        segments = self.manifest["segments"]
-        return str(segments[-1]["end_reason"] or "not ended") if segments else "not started"
-
-    def excluded(self, rule: ExclusionConfig) -> str | None:
-        """Why the declared rule leaves it out; None if it does not."""
-        unusable = find_task(self.name.task).unusable
-        return (unusable(self.rows, rule=rule) or None) if unusable else None
-
-
-@dataclass(frozen=True)
-class Session:
-    """One run of a task of choices."""
-
-    participant: str
-    session: int
-    task: str  # label
-    trials: int  # shown
-    planned: int
-    times: Floats  # s, of answered main and repeat trials
-    caught: int  # attention checks answered right
-    catches: int
-    timed_out: int
-    fast: int  # flagged as too fast
-    place: str  # chosen most often, in all trials but practice; empty without an answer
-    share: float  # of the answers
-    one_sided: bool  # whether that is far more than by chance (3.5 sd)
-    same: int  # repeated trials answered the same way both times
-    repeats: int
-    simulated: bool
-    excluded: str | None = None  # why the study's rule leaves it out
-
-
-def read_runs(raw: Path) -> list[Run]:
-    """Read every run of a data set."""
-    runs = map(read_run, find_runs(raw))
-    return [Run(run.name, run.rows, read_manifest(run.name.manifest(raw))) for run in runs]
-
-
-def read_sessions(
-    runs: Sequence[Run], rule: ExclusionConfig, careless: Mapping[str, str]
-) -> list[Session]:
-    """Summarise every run of choices, by task, with what a rule of exclusion says of it.
-
-    ``careless`` are participants whom the fit left out by the rule, with reasons.
-    """
-    return [
-        summarise(run, run.excluded(rule) or careless.get(run.name.participant))
-        for task in CHOSEN
-        for run in runs
-        if run.name.task == task
-    ]
-
-
-def summarise(run: Run, excluded: str | None = None) -> Session:
-    """Count what happened in a run of choices."""
-    (name, rows, manifest), columns = run, list(CHOSEN[run.name.task])
-    real = rows[rows["trial_type"] != "practice"]
-    judged = real[real["trial_type"].isin(JUDGED)]
-    catches = real[real["trial_type"] == "catch"]
-    answered = real[real[columns[0]].notna()]
-    chosen = {
-        int(index): frozenset(names)
-        for index, *names in answered[["trial_index", *columns]].itertuples(index=False)
-    }
-    again = real.loc[real["repeat_of"].notna(), ["trial_index", "repeat_of"]].astype(int)
-    pairs = [(chosen.get(first), chosen.get(k)) for k, first in again.to_numpy()]
-    both = [pair for pair in pairs if None not in pair]
-    at, known, chance = _places(name.task, real, answered)
-    place = max(known, key=at.count) if at else ""
-    share, spread = at.count(place) / max(len(at), 1), np.sqrt(chance * (1 - chance))
-    return Session(
-        participant=name.participant,
-        session=name.session,
-        task=name.task,
-        trials=len(rows),
-        planned=int(manifest["n_trials"]),
-        times=judged["response_time"].dropna().to_numpy(dtype=np.float64),
-        caught=int(catches["correct"].fillna(False).sum()),
-        catches=len(catches),
-        timed_out=int(real["timed_out"].sum()),
-        fast=int((judged["rt_flag"] == "fast").fillna(False).sum()),
-        place=place,
-        share=share,
-        one_sided=bool(at) and share > chance + 3.5 * spread / np.sqrt(len(at)),
-        same=sum(first == second for first, second in both),
-        repeats=len(both),
-        simulated=bool(manifest["simulated"]),
-        excluded=excluded,
-    )
-
-
-def _places(
-    task: str, real: pd.DataFrame, answered: pd.DataFrame
-) -> tuple[list[str], Sequence[str], float]:
-    """Places of the chosen images, those that there are, and the share of each by chance."""
-    if task in _ANSWERS:
-        return answered["response_position"].tolist(), POSITIONS, 1 / _ANSWERS[task]
-    most = int(real["n_items"].max()) if len(real) else 0
-    chance = float((1 / real["n_items"]).mean()) if len(real) else 0.0
-    numbers = ("response",) if task == ODD_ONE_OF_MANY else ("response_1", "response_2")
-    records = answered.to_dict("records")
-    at = [str(row[f"position_{row[number]}"]) for row in records for number in numbers]
-    return at, [str(place) for place in range(1, most + 1)], chance
 
 
 def people_cautions(sessions: Sequence[Session]) -> Iterator[str]:
@@ -184,7 +53,7 @@ def people_cautions(sessions: Sequence[Session]) -> Iterator[str]:
 
 
 def _section(
-    inputs: "Inputs", task: str, anchor: str, cells: Callable[[Run], dict[str, str]]
+    inputs: Inputs, task: str, anchor: str, cells: Callable[[Run], dict[str, str]]
 ) -> Section | None:
     """Section of a task, with the cells of a run between session and end; None if it was not run.
 

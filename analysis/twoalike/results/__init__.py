@@ -9,9 +9,9 @@ from twoalike.results._frame import COLUMNS as COLUMNS
 from twoalike.results._frame import MEASURES as MEASURES
 from twoalike.results._frame import TRANSFER as TRANSFER
 from twoalike.results._frame import WHOLE as WHOLE
+from twoalike.results._frame import Judged as Judged
 from twoalike.results._frame import Row as Row
 from twoalike.results._leaderboard import leaderboard as leaderboard
-from twoalike.results._model import Judged as Judged
 from twoalike.results._model import Network as Network
 from twoalike.results._model import Saved as Saved
 from twoalike.results._model import Seen as Seen

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -20,9 +20,6 @@ from twoalike.calibration import MEASURES as CALIBRATION
 from twoalike.evaluation import CHOICE_MEASURES, Candidate, Count, Figures, Span, quantity_of
 from twoalike.study import Content
 from twoalike.transfer import TransferMeasure
-
-if TYPE_CHECKING:
-    from twoalike.results._model import Judged
 
 COLUMNS = ("measure", "representation", "model", "level", "value", "low", "high", "unit", "n")
 WHOLE = "vector"
@@ -90,6 +87,35 @@ class Row(Content):
         return named(self.model, self.representation)
 
 
+class Judged(Content):
+    """The judgments of one kind that networks were scored on."""
+
+    kind: str
+    """One judgment, in words."""
+    question: str = ""
+    """What was asked, in words, where sets have more than three items."""
+    judgments: Count | None = None
+    """Judgments scored."""
+    participants: Count
+    """Participants."""
+    objects: Count | None = None
+    """Objects."""
+    items: Count | None = None
+    """Different triplets, sets or pairs."""
+    left_out: dict[str, Count] = {}
+    """Judgments, participants or objects not scored here, by reason."""
+
+    def sentence(self) -> str:
+        """How many choices of how many were scored; empty where all were."""
+        lacking = self.left_out.get("without_features", 0)
+        if not lacking or self.judgments is None:
+            return ""
+        return (
+            f"{self.judgments:,} of {self.judgments + lacking:,} choices were scored: those of "
+            "objects that all networks have features of."
+        )
+
+
 def named(model: str, representation: str) -> str:
     """Name a model, or a part of its vector.
 
@@ -134,7 +160,7 @@ class Rows:
     """Name of each network -> its model and representation."""
     rows: list[Row] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
-    judged: "dict[str, Judged]" = field(default_factory=dict)
+    judged: dict[str, Judged] = field(default_factory=dict)
     """Question or kind of judgments -> how many were scored."""
 
     @classmethod

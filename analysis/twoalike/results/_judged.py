@@ -37,9 +37,8 @@ from twoalike.evaluation import (
     score_pairs,
 )
 from twoalike.judgments import JudgmentKind, JudgmentTable, RdmTable, read_judgments
-from twoalike.results._frame import Rows
+from twoalike.results._frame import Judged, Rows
 from twoalike.results._inputs import common_objects
-from twoalike.results._model import Judged
 from twoalike.study import MISSING, Floats, TwoalikeError, counted
 from twoalike.tables import Labels
 

@@ -13,7 +13,7 @@ import pandas as pd
 from pydantic import model_validator
 
 from twoalike.evaluation import Candidate, Count, Interval
-from twoalike.results._frame import COLUMNS, WHOLE, Row, Rows, model_of, named
+from twoalike.results._frame import COLUMNS, WHOLE, Judged, Row, Rows, model_of, named
 from twoalike.study import (
     Booleans,
     Content,
@@ -54,35 +54,6 @@ class Network(Content):
     def name(self) -> str:
         """Network and part of its vector, in one word."""
         return named(self.model, self.representation)
-
-
-class Judged(Content):
-    """The judgments of one kind that networks were scored on."""
-
-    kind: str
-    """One judgment, in words."""
-    question: str = ""
-    """What was asked, in words, where sets have more than three items."""
-    judgments: Count | None = None
-    """Judgments scored."""
-    participants: Count
-    """Participants."""
-    objects: Count | None = None
-    """Objects."""
-    items: Count | None = None
-    """Different triplets, sets or pairs."""
-    left_out: dict[str, Count] = {}
-    """Judgments, participants or objects not scored here, by reason."""
-
-    def sentence(self) -> str:
-        """How many choices of how many were scored; empty where all were."""
-        lacking = self.left_out.get("without_features", 0)
-        if not lacking or self.judgments is None:
-            return ""
-        return (
-            f"{self.judgments:,} of {self.judgments + lacking:,} choices were scored: those of "
-            "objects that all networks have features of."
-        )
 
 
 class Seen(Content):

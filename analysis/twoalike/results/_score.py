@@ -26,7 +26,7 @@ from twoalike.evaluation import (
     subset_names,
 )
 from twoalike.judgments import JudgmentKind, JudgmentTable, is_scored, read_judgments
-from twoalike.results._frame import Rows
+from twoalike.results._frame import Judged, Rows
 from twoalike.results._judged import (
     add_chance,
     known_people,
@@ -34,7 +34,7 @@ from twoalike.results._judged import (
     posterior_answers,
     predicted,
 )
-from twoalike.results._model import Judged, Saved, Seen, TableView
+from twoalike.results._model import Saved, Seen, TableView
 from twoalike.results._views import cell, many
 from twoalike.study import Booleans, Integers, TwoalikeError, check_output, counted
 from twoalike.tables import LabelSource, read_labels
