@@ -12,14 +12,9 @@ from typing import Any, ClassVar, Literal
 
 import pandas as pd
 
-<<<<<<< HEAD
 from twoalike.evaluation import CHOICE_MEASURES
-from twoalike.results._frame import Row
-from twoalike.results._model import Judged, Saved, TableView
-=======
 from twoalike.results._frame import Judged, Row
 from twoalike.results._model import Saved, TableView
->>>>>>> views
 from twoalike.study import counted
 
 FEW_CLASSES = 6

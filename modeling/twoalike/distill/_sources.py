@@ -190,11 +190,6 @@ class Opinion:
     def __len__(self) -> int:
         return len(self.rows)
 
-    @property
-    def draws(self) -> torch.Tensor:
-        """Positions of the images by draw, shape (S, n, D)."""
-        return self.positions[:, self.rows]
-
     def only(self, rows: Integers) -> "Opinion":
         """Keep some of the images."""
         kept = copy(self)

@@ -21,8 +21,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.features._stored import MappedRows, StoredRows, stored_rows
-from twoalike.features._table import PLAN, FeatureTable, Rows, feature_shard, read_parts
+from twoalike.features._table import (
+    PLAN,
+    FeatureTable,
+    MappedRows,
+    Rows,
+    StoredRows,
+    feature_shard,
+    read_parts,
+    stored_rows,
+)
 from twoalike.study import (
     DAMAGED_HDF5,
     TwoalikeError,
