@@ -142,13 +142,8 @@ def save_checkpoint(folder: Path, made: Checkpoint, keep: int) -> None:
             remedy="Free space, then continue with `resume=True`.",
         ) from error
     steps = {checkpoint_step(other): other for other in find_checkpoints(folder)}
-<<<<<<< HEAD
-    latest = [step for step in steps if step <= progress.step][-keep:]
-    for step in steps.keys() - {progress.best_step, *latest}:
-=======
     newest = [step for step in steps if step <= progress.step][-keep:]
     for step in steps.keys() - {progress.best_step, *newest}:
->>>>>>> nets
         steps[step].unlink()
 
 
