@@ -6,7 +6,6 @@ is on the disk, so a resumed session asks first what the block before left open.
 """
 
 from abc import abstractmethod
-from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
@@ -376,24 +375,19 @@ def blocks_over(prepared: Prepared, progress: Progress) -> tuple[int, bool]:
     Blocks are counted as the breaks between them: every so many trials of the protocol, or else the
     blocks of the trial list; a short last one is a part of the one before.
     """
-    listed, n_trials = prepared.plan.trials, prepared.plan.n_trials
-    if listed is None:
-        judged, n_practice = pd.DataFrame(), 0
-    else:
-        first = listed.drop_duplicates("trial_index")
-        judged = first[first["trial_type"] != "practice"]
-        n_practice = len(first) - len(judged)
+    plan, protocol = prepared.plan, prepared.protocol
+    listed = pd.DataFrame() if plan.trials is None else plan.trials.drop_duplicates("trial_index")
+    trials = [*listed.itertuples()]
+    n_practice = len(trials) - count_judged(trials)
     done = max(0, progress.n_done - n_practice)
-    total = None if n_trials is None else n_trials - n_practice
-    if every := prepared.protocol.breaks.break_every:
-        over = done // every
-        over -= over > 0 and not ends_block(over * every, every, total)
+    total = None if plan.n_trials is None else plan.n_trials - n_practice
+    if (every := protocol.breaks.break_every) or total is None or "block_index" not in listed:
+        over = sum(ends_block(n, every, total) for n in range(1, done + 1)) if every else 0
         return over, done > over * every
-    if not done or "block_index" not in judged:
-        return 0, done > 0
-    order = judged["block_index"].tolist()
-    *before, last = Counter(order).items()
-    if before and len(order) == total and 2 * last[1] < before[-1][1]:
-        order = [before[-1][0] if block == last[0] else block for block in order]
-    goes_on = order[done - 1 : done] == order[done : done + 1]
-    return len(set(order[:done])) - goes_on, goes_on
+    known = min(progress.n_done, len(trials))
+    ends = {
+        n
+        for n in range(n_practice + 1, known + 1)
+        if n == len(trials) or page_before(protocol, trials, n, total) == "break"
+    }
+    return len(ends), done > 0 and known not in ends

@@ -4,10 +4,10 @@ import signal
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Protocol, runtime_checkable
 
 from twoalike.record import AskedQuestion, RunRecord
+from twoalike.study import held_interrupt
 from twoalike.tasks._activity import (
     ANSWERED,
     Activity,
@@ -268,7 +268,6 @@ class Marks:
         ]
 
 
-_SIGNALS = {"SIGTERM": "terminated", "SIGHUP": "terminated", "SIGINT": "interrupted"}
 type Keep = Callable[[Item], None]
 """Takes each item as it arises."""
 
@@ -296,19 +295,15 @@ def catch_signals() -> Iterator[Callable[[float], list[Event]]]:
 
     Gives a function of the time: a Stop event once a signal has come, else nothing.
     """
-    caught: list[str] = []
-
-    def note(number: int, _: FrameType | None) -> None:
-        caught.append(_SIGNALS[signal.Signals(number).name])
-
     # SIGHUP does not exist on Windows.
-    known = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
-    before = [(number, signal.signal(number, note)) for number in known]
-    try:
-        yield lambda time: [Stop(time, caught[0])] if caught else []
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
+    others = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    with held_interrupt(*others, at_end=False) as held:
+
+        def stop(time: float) -> list[Event]:
+            reason = "interrupted" if held.number == signal.SIGINT else "terminated"
+            return [Stop(time, reason)] if held.asked else []
+
+        yield stop
 
 
 def run_session(
