@@ -266,7 +266,7 @@ def _label(source: Path, features: Path, out: Path, rule: Any, **settings: Any) 
     shards = counted(made.shards, "shard")
     count = shards if made.made == made.shards else f"{made.made} of {shards} so far"
     say(
-        f"{out}  {counted(made.config.triplets, 'triplet')} ({made.config.rule}) of "
+        f"{out}  {counted(made.triplets, 'triplet')} ({made.rule}) of "
         f"{counted(made.images, 'image')}, {count}"
     )
 

@@ -31,12 +31,12 @@ from twoalike.report import (
     Row,
     Section,
     Text,
-    Thumbnails,
     Tile,
     Verbatim,
     image_uri,
     percent,
     render,
+    thumbnails,
 )
 from twoalike.stimuli import ATTRIBUTION, MANIFEST, StimulusSet
 from twoalike.study import Floats, Integers, Study, atomic_path, counted, provenance, write_json
@@ -387,7 +387,7 @@ def _draw_map(result: Result, width: float, *, titled: bool = False) -> "Figure"
     figure = embedding_map(
         result.layout,
         categories=list(result.categories[result.level]) if result.level else None,
-        images=Thumbnails(result.stimuli, result.ids, 160 if width > NARROW else 112),
+        images=thumbnails(result.stimuli, result.ids, 160 if width > NARROW else 112),
         width=width,
         spread=True,
     )

@@ -26,7 +26,7 @@ from twoalike.evaluation import (
     subset_names,
 )
 from twoalike.judgments import JudgmentKind, JudgmentTable, is_scored, read_judgments
-from twoalike.results._frame import Rows
+from twoalike.results._frame import Judged, Rows
 from twoalike.results._judged import (
     add_chance,
     known_people,
@@ -34,10 +34,9 @@ from twoalike.results._judged import (
     posterior_answers,
     predicted,
 )
-from twoalike.results._model import Judged, Saved, Seen, TableView
+from twoalike.results._model import Saved, Seen, TableView
 from twoalike.results._views import cell, many
 from twoalike.study import Booleans, Integers, TwoalikeError, check_output, counted
-from twoalike.study import provenance as made_from
 from twoalike.tables import LabelSource, read_labels
 
 type Whom = Literal["auto", "known", "new"]
@@ -145,8 +144,7 @@ def score(
     files = {kind: Path(one) for kind, one in tables.items() if isinstance(one, str | Path)}
     inputs: dict[str, Path] = {**files} | ({} if fit.path is None else {"posterior": fit.path})
     by_level = read_labels(labels, inputs)
-    rows, judged = Rows({}), dict[str, Judged]()
-    about: dict[str, Any] = {"left_out": {}, "seen": {}, "judged": judged}
+    rows, about = Rows({}), {"left_out": dict[str, Any](), "seen": dict[str, Any]()}
     for kind, source in tables.items():
         table = read_judgments(source, kind)
         scored = is_scored(table)
@@ -163,18 +161,14 @@ def score(
                 boot = TwoWayBootstrap(
                     of.participants, of.things, np.random.default_rng(seed), resamples=resamples
                 )
-                judged[of.name] = _score(thinned, labelled(of, by_level), people, boot, rows)
+                rows.judged[of.name] = _score(thinned, labelled(of, by_level), people, boot, rows)
         else:
             found = predicted(fit, kind, table, seed, fitted=False)
             rows.add(kind, found, model="posterior")
             n = len(table["participant"].unique())
-            judged[kind] = Judged(kind=kind, judgments=found["n"], participants=n)
+            rows.judged[kind] = Judged(kind=kind, judgments=found["n"], participants=n)
     config = {"people": people, "resamples": resamples, "interval": 0.95}
-    made = made_from("scores", seed=seed, inputs=inputs, config=config)
-    scores = Scores(**made, **about, rows=tuple(rows.rows))
-    if out is not None:
-        scores.save(out)
-    return scores
+    return Scores.made(rows, (), seed=seed, inputs=inputs, config=config, out=out, **about)
 
 
 def _refuse_none(n: int, kind: str, expected: str) -> None:
