@@ -21,7 +21,6 @@ number of steps, which stays near it; :meth:`ChoiceDistribution.identified` give
 means under the others lie.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,11 +47,6 @@ def count_probabilities(probabilities: Floats, counts: Integers) -> Floats:
     return np.asarray(np.exp(logs @ counts.T + ways))
 
 
-def _chunks(m: int, outcomes: int) -> Iterator[slice]:
-    step = max(1, _CELLS // outcomes)
-    return (slice(start, start + step) for start in range(0, m, step))
-
-
 def expected_value(probabilities: npt.ArrayLike, n: int, values: Floats) -> Floats:
     """Mean of a function of the counts of n votes, on each of m triplets, shape (m,) or (m, f).
 
@@ -61,7 +55,9 @@ def expected_value(probabilities: npt.ArrayLike, n: int, values: Floats) -> Floa
     p = np.asarray(probabilities, dtype=np.float64)
     counts = all_counts(n)
     out = np.empty((len(p), *values.shape[1:]))
-    for rows in _chunks(len(p), len(counts)):
+    step = max(1, _CELLS // len(counts))
+    for start in range(0, len(p), step):
+        rows = slice(start, start + step)
         out[rows] = count_probabilities(p[rows], counts) @ values
     return out
 
@@ -175,7 +171,8 @@ class ChoiceDistribution:
         """
         votes = self.types.sum(axis=1)
         reached = [n for n in np.unique(votes) if self.shares[votes >= n].sum() >= _REACHED]
-        types = sorted_counts(min(int(max(reached)), _MOST_MOMENTS))
+        n = min(int(max(reached)), _MOST_MOMENTS)
+        types = np.rint(lattice(n)[0] * n).astype(np.int64)  # every way to split n votes
         likelihood = type_probabilities(self.points, types)
         expected = self.weights @ likelihood
         # Room for rounding: this distribution itself meets the conditions, so that a solution
@@ -189,12 +186,6 @@ class ChoiceDistribution:
             ends.append(float(values @ found.x))
         value = float(self.mean(values))
         return min(ends[0], value), max(ends[1], value)
-
-
-def sorted_counts(n: int) -> Integers:
-    """Every way to split n votes, in descending order, shape (u, 3)."""
-    points, _ = lattice(n)
-    return np.asarray(np.rint(points * n), dtype=np.int64)
 
 
 def fit_distribution(

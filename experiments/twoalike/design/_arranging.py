@@ -224,7 +224,9 @@ def next_arrangement(
     reason = _end_reason(config, state, number, spent_s, None if listed is None else len(listed))
     if reason is not None:
         return ArrangementEnd(reason=reason, **vars(state))
-    shares = _shares(config, number, spent_s)
+    shares = [number / config.max_trials] if config.max_trials else []
+    if config.session_minutes:
+        shares.append(spent_s / (60 * config.session_minutes))
     if listed is not None:
         items, scheduler = listed[number]
         seated = tuple(items)
@@ -268,12 +270,6 @@ def _end_reason(
     if config.session_minutes and spent_s >= 60 * config.session_minutes:
         return "time"
     return None
-
-
-def _shares(config: ArrangementConfig, number: int, spent_s: float) -> list[float]:
-    """Shares of the allowed trials and of the allowed time that are over."""
-    shares = [number / config.max_trials] if config.max_trials else []
-    return [*shares, spent_s / (60 * config.session_minutes)] if config.session_minutes else shares
 
 
 def _lifted(
