@@ -26,13 +26,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from twoalike.design import study_with
 from twoalike.embedding import FitConfig
 from twoalike.recovery import (
     CHANCE,
     VI_STEPS,
-    Outcome,
     PowerAnalysis,
 )
 from twoalike.stimuli import StimulusSet
@@ -89,7 +89,7 @@ def size(study: Path, name: str) -> dict[str, Any]:
     return json.loads(out.read_text()) | json.loads(told.read_text())
 
 
-def studies_anew(study: Path, people: int, n: int, fit: str) -> list[Outcome]:
+def studies_anew(study: Path, people: int, n: int, fit: str) -> pd.DataFrame:
     """Simulate studies of new worlds, unless that was done."""
     anew = study_with(Study.load(study), seed=NEW_SEED, sampler=None)
     found = PowerAnalysis(study=anew, worlds=max(n, 2), fit=FITS[fit]).simulate(people, n)
@@ -97,11 +97,11 @@ def studies_anew(study: Path, people: int, n: int, fit: str) -> list[Outcome]:
     return found
 
 
-def row(answer: dict[str, Any], fit: str, outcomes: list[Outcome]) -> str:
+def row(answer: dict[str, Any], fit: str, studies: pd.DataFrame) -> str:
     """One line of the table."""
     target, recommended = answer["target"], answer["recommended"]
-    values = [outcome.value(target["measure"]) for outcome in outcomes]
-    reached = sum(value <= target["value"] for value in values)
+    values = studies[target["measure"]]
+    reached = int((values <= target["value"]).sum())
     what = "log-loss above the truth's" if target["measure"] == "regret" else "width"
     cells = (
         f"{what} ≤ {target['value']:.3f}",
@@ -109,9 +109,9 @@ def row(answer: dict[str, Any], fit: str, outcomes: list[Outcome]) -> str:
         f"{answer['seconds']:.0f} s ({answer['cpu']:.0f} s)",
         f"{recommended['reached']} of {recommended['simulated']}",
         fit,
-        f"{reached} of {len(outcomes)}",
-        f"{np.mean(values):.3f} ({min(values):.3f} to {max(values):.3f})",
-        f"{np.mean([outcome.coverage for outcome in outcomes]):.0%}",
+        f"{reached} of {len(studies)}",
+        f"{values.mean():.3f} ({values.min():.3f} to {values.max():.3f})",
+        f"{studies['coverage'].mean():.0%}",
     )
     return "| " + " | ".join(cells) + " |"
 

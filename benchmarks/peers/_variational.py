@@ -22,7 +22,7 @@ import torch
 from scipy.stats import false_discovery_control, norm
 from torch.distributions import Normal
 
-from twoalike.choice import log_choice, odd_from_pair, pair_similarities
+from twoalike.choice import log_choice, pair_similarities
 
 SAMPLES = 50  # that predictions average over
 
@@ -93,7 +93,7 @@ def main() -> None:
     with np.load(judgments) as told:
         data = dict(told)
     rng = torch.Generator().manual_seed(int(data["seed"]))
-    shown, kept = torch.as_tensor(data["shown"]), torch.as_tensor(odd_from_pair(data["chosen"]))
+    shown, kept = torch.as_tensor(data["shown"]), torch.as_tensor(2 - data["chosen"])
     torch.set_num_threads(1)  # more would mostly wait for one another: matrices are small
     start = time.process_time()
     mean, sd = fit(shown, kept, int(data["objects"]), settings, rng)

@@ -1,26 +1,21 @@
 """Simulated outcomes whose learning curve is known, and a study to size."""
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from twoalike.recovery import Outcome
+type Outcome = dict[str, Any]
 
 
 def outcome(participants: int, world: int, regret: float, **more: float) -> Outcome:
     """A study of 100 trials a person; widths go with the root of regret."""
-    width = more.get("width", 0.9 * regret**0.5)
-    return Outcome(
-        world=world,
-        participants=participants,
-        judgments=100 * participants,
-        regret=regret,
-        width=width,
-        coverage=more.get("coverage", 0.94),
-        oracle=0.65,
-        converged=True,
-    )
+    size = {"world": world, "participants": participants, "judgments": 100 * participants}
+    scores = {"regret": regret, "width": 0.9 * regret**0.5, "coverage": 0.94, "oracle": 0.65}
+    return size | scores | more | {"converged": True}
 
 
 @pytest.fixture
@@ -29,13 +24,13 @@ def make_outcome() -> Callable[..., Outcome]:
 
 
 type SimulateOne = Callable[[int, int], Outcome]
-type SimulateAll = Callable[[int, int], list[Outcome]]
+type SimulateAll = Callable[[int, int], pd.DataFrame]
 
 
 @pytest.fixture
 def each() -> Callable[[SimulateOne], SimulateAll]:
     """Turn what simulates one study into what simulates the first of a size."""
-    return lambda one: lambda people, number: [one(people, world) for world in range(number)]
+    return lambda one: lambda people, number: pd.DataFrame(map(partial(one, people), range(number)))
 
 
 @pytest.fixture

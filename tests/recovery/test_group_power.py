@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from twoalike.embedding import FitConfig
 from twoalike.observers import SimulatedObserver, sparse_embedding
 from twoalike.recovery import (
     GroupEffect,
-    GroupOutcome,
     GroupPowerAnalysis,
     World,
     collect,
@@ -64,13 +63,12 @@ def test_a_study_of_groups_is_simulated_fitted_and_compared(make_study: MakeStud
     study, effect = Study.load(make_study()), GroupEffect(effect=6.0, spread=0.5)
     fit = FitConfig(quick=True, engine="vi", people="weights", steps=200, chains=1)
     analysis = GroupPowerAnalysis(study=study, trials_per_person=50, effect=effect, fit=fit)
-    (found,) = analysis.simulate(12, 1)
-    assert (found.participants, found.judgments) == (12, 600)
-    assert found.effect > 1
-    assert found.p_all < 0.05
+    (found,) = analysis.simulate(12, 1).to_dict("records")
+    assert (found["participants"], found["judgments"]) == (12, 600)
+    assert found["effect"] > 1 and found["p_all"] < 0.05
     (kept,) = (analysis.study.derived / "power").rglob("*.json")
-    assert json.loads(kept.read_text())["outcome"] == asdict(found)
-    assert replace(analysis).simulate(12, 1) == [found]
+    assert json.loads(kept.read_text())["outcome"] == found
+    assert replace(analysis).simulate(12, 1).to_dict("records") == [found]
 
 
 @pytest.fixture
@@ -78,19 +76,12 @@ def outcomes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Instead of simulations: studies whose power is a half at 20 people; sizes asked for."""
     sizes: list[int] = []
 
-    def simulated(*arguments: Any, **more: Any) -> GroupOutcome:
+    def simulated(*arguments: Any, **more: Any) -> dict[str, Any]:
         _, people, number = arguments
         sizes.append(people)
         p = 0.01 if np.random.default_rng(number).random() < people / (people + 20) else 0.3
-        return GroupOutcome(
-            study=number,
-            participants=people,
-            judgments=40 * people,
-            p_all=p,
-            p_dimension=p,
-            p_pair=0.5,
-            effect=0.4,
-        )
+        size = {"study": number, "participants": people, "judgments": 40 * people}
+        return size | {"p_all": p, "p_dimension": p, "p_pair": 0.5, "effect": 0.4}
 
     monkeypatch.setattr("twoalike.recovery.GroupPowerAnalysis._simulated", simulated)
     return sizes

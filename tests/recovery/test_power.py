@@ -12,7 +12,6 @@ import pytest
 from twoalike.design import study_with
 from twoalike.figures import NARROW, WIDE, power_curves, power_description, to_svg
 from twoalike.recovery import (
-    Outcome,
     PowerAnalysis,
     PowerResult,
     SearchPlan,
@@ -71,14 +70,14 @@ def test_the_answer_holds_when_the_study_is_simulated_anew(make_study: MakeStudy
     people = analysis.run(target).found.participants
     assert people > 1
     anew = replace(analysis, study=study_with(analysis.study, seed=999, sampler=None), worlds=6)
-    regrets = [outcome.regret for outcome in anew.simulate(people, 6)]
-    assert sum(regret <= target.value for regret in regrets) >= 3  # of 6 about 5 are promised
+    regrets = anew.simulate(people, 6)["regret"]
+    assert (regrets <= target.value).sum() >= 3  # of 6 about 5 are promised
 
 
 def test_ctrl_c_says_that_it_goes_on(
     make_study: MakeStudy, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stopped(*arguments: Any, **more: Any) -> Outcome:
+    def stopped(*arguments: Any, **more: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("twoalike.recovery.PowerAnalysis._simulated", stopped)
@@ -160,6 +159,6 @@ def test_the_figure_has_both_panels_and_words(result: PowerResult, width: float)
     left, right = figure.axes
     assert (left.get_yscale(), right.get_yscale()) == ("log", "linear")
     dots = left.lines[1].get_xydata()
-    assert {float(x) for x, _ in dots} == {float(o.judgments) for o in result.found.outcomes}
+    assert {float(x) for x, _ in dots} == set(result.found.studies["judgments"].astype(float))
     assert "target" in "".join(text.get_text() for text in left.texts)
     assert "target" not in "".join(text.get_text() for text in right.texts)

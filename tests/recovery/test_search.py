@@ -5,14 +5,13 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from twoalike.recovery import (
     CHANCE,
     Difference,
     FoundSize,
-    GroupOutcome,
-    Outcome,
     SearchPlan,
     Share,
     Target,
@@ -22,7 +21,7 @@ from twoalike.recovery import (
 )
 from twoalike.study import TwoalikeError
 
-type Simulate = Callable[[int, int], list[Outcome]]
+type Simulate = Callable[[int, int], pd.DataFrame]
 NORMAL = NormalDist()
 
 
@@ -41,20 +40,20 @@ def test_the_answer_is_a_little_above_what_half_of_studies_need(
 ) -> None:
     asked: dict[int, int] = {}
 
-    def noted(people: int, number: int) -> list[Outcome]:
+    def noted(people: int, number: int) -> pd.DataFrame:
         asked[people] = number
         return simulate(people, number)
 
     found = find_size(noted, regret(target), plan())
     assert exact < found.participants <= np.ceil(1.7 * exact)
-    assert len(found.sizes[found.participants]) == 5
+    assert (found.studies["participants"] == found.participants).sum() == 5
     assert sum(asked.values()) < 40
 
 
 def test_sizes_come_in_units_and_start_at_the_smallest(simulate: Simulate) -> None:
     found = find_size(simulate, regret(0.1), plan(unit=4, fewest=4))
     assert found.participants == 8
-    assert {people % 4 for people in found.sizes} == {0}
+    assert set(found.studies["participants"] % 4) == {0}
     assert find_size(simulate, regret(0.44), plan(fewest=2, start=8)).participants == 2
 
 
@@ -71,7 +70,7 @@ def test_what_can_be_reached_is_said(simulate: Simulate) -> None:
 def test_a_size_that_its_own_studies_refute_is_passed_over(make_outcome: Any, each: Any) -> None:
     """Where regret falls off a cliff, as where dimensions are found, no power law holds."""
 
-    def cliff(participants: int, world: int) -> Outcome:
+    def cliff(participants: int, world: int) -> dict[str, Any]:
         return make_outcome(participants, world, 0.3 if participants < 11 else 0.05)
 
     found = find_size(each(cliff), regret(0.2), plan(studies=3))
@@ -79,7 +78,7 @@ def test_a_size_that_its_own_studies_refute_is_passed_over(make_outcome: Any, ea
 
 
 def test_intervals_that_are_narrow_and_wrong_are_no_answer(make_outcome: Any, each: Any) -> None:
-    def one(participants: int, world: int) -> Outcome:
+    def one(participants: int, world: int) -> dict[str, Any]:
         if participants < 4:
             return make_outcome(participants, world, 0.5, width=0.1, coverage=0.5)
         return make_outcome(participants, world, 0.4 / participants, width=0.6 / participants)
@@ -124,29 +123,20 @@ def test_impossible_targets_are_refused(asked: dict[str, float], complaint: str)
         make_target(0.65, **asked)
 
 
-def outcome(number: int, people: int, p: float) -> GroupOutcome:
-    return GroupOutcome(
-        study=number,
-        participants=people,
-        judgments=100 * people,
-        p_all=p,
-        p_dimension=p,
-        p_pair=1.0,
-        effect=0.5,
-    )
+def outcome(people: int, p: float) -> dict[str, Any]:
+    size = {"participants": people, "judgments": 100 * people}
+    return size | {"p_all": p, "p_dimension": p, "p_pair": 1.0, "effect": 0.5}
 
 
-def groups(
-    enough: float, seed: int, test: Any = "all", **changes: Any
-) -> tuple[FoundSize[GroupOutcome], int]:
+def groups(enough: float, seed: int, test: Any = "all", **changes: Any) -> tuple[FoundSize, int]:
     """Size of groups of which 80 % differ with ``enough`` people; studies that it took."""
     rng, asked = np.random.default_rng(seed), dict[int, int]()
 
-    def studies(people: int, number: int) -> list[GroupOutcome]:
+    def studies(people: int, number: int) -> pd.DataFrame:
         asked[people] = number
         z = (1.96 + NORMAL.inv_cdf(0.8)) * (people / enough) ** 0.5 - 1.96
         differ = rng.random(number) < NORMAL.cdf(z)
-        return [outcome(k, people, 0.01 if found else 0.5) for k, found in enumerate(differ)]
+        return pd.DataFrame([outcome(people, 0.01 if found else 0.5) for found in differ])
 
     settings = {"start": 50, "fewest": 6, "most": 400, "unit": 2, "studies": 40, "probes": 10}
     found = find_size(studies, Difference(test), plan(**(settings | changes)))
@@ -157,7 +147,7 @@ def groups(
 def test_the_size_of_groups_is_found(enough: float) -> None:
     answers, simulations = zip(*(groups(enough, seed) for seed in range(12)), strict=True)
     for answer in answers:
-        assert len(answer.sizes[answer.participants]) == 40
+        assert (answer.studies["participants"] == answer.participants).sum() == 40
         assert answer.participants % 2 == 0
         assert answer.needed.low < answer.needed.median <= answer.participants
     found = [answer.participants / enough for answer in answers]

@@ -111,9 +111,8 @@ def draw_power(axes: "Axes", result: PowerResult, measure: Measure) -> None:
     A dot is a study; in the band are the studies between the assurance and its complement. The
     dashed line is the target.
     """
-    outcomes = result.found.outcomes
-    n = np.array([outcome.judgments for outcome in outcomes], dtype=np.float64)
-    y = np.array([outcome.value(measure) for outcome in outcomes])
+    studies = result.found.studies
+    n, y = (studies[name].to_numpy(np.float64) for name in ("judgments", measure))
     curve, assurance = result.curve(measure), result.analysis.assurance
     grid = np.geomspace(0.8 * n.min(), 1.25 * n.max(), 120)
     low, high = curve.band(grid, assurance)
@@ -128,7 +127,7 @@ def draw_power(axes: "Axes", result: PowerResult, measure: Measure) -> None:
         _plain_ticks(axes.yaxis)
     else:
         axes.set_ylim(0, 1.12 * max(y.max(), high.max()))
-    size = result.at_recommended[0].judgments
+    size = int(result.at_recommended["judgments"].iloc[0])
     people = counted(result.found.participants, "participant")
     side = -1 if size > np.sqrt(grid[0] * grid[-1]) else 1  # the side that has room
     axes.axvline(size, color=VERMILION, lw=1.4)
@@ -177,17 +176,14 @@ def _plain_ticks(axis: "Axis") -> None:
 
 def power_description(result: PowerResult) -> str:
     """Describe the figure in words, for who cannot see it."""
-    outcomes, target = result.found.outcomes, result.target
-    sizes = sorted({outcome.judgments for outcome in outcomes})
-    ends = [
-        np.mean([o.value(target.measure) for o in outcomes if o.judgments == size])
-        for size in (sizes[0], sizes[-1])
-    ]
+    studies, target = result.found.studies, result.target
+    means = studies.groupby("judgments")[target.measure].mean().iloc[[0, -1]]
+    (fewest, first), (most, last) = means.items()
     what = "log-loss above the truth's" if target.measure == "regret" else "width of intervals"
     return (
         f"Two panels: log-loss above the truth's and width of 95 % intervals against the number "
-        f"of judgments, {len(outcomes)} simulated studies. The {what} falls from {ends[0]:.3g} at "
-        f"{sizes[0]:,} judgments to {ends[1]:.3g} at {sizes[-1]:,}; the target is "
+        f"of judgments, {len(studies)} simulated studies. The {what} falls from {first:.3g} at "
+        f"{fewest:,} judgments to {last:.3g} at {most:,}; the target is "
         f"{target.value:.3g}. Recommended: {counted(result.found.participants, 'participant')} of "
         f"{result.trials} trials."
     )

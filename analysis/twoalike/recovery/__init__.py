@@ -22,9 +22,7 @@ from twoalike.recovery._search import make_target as make_target
 from twoalike.recovery._search import needed_people as needed_people
 from twoalike.recovery._simulate import CHANCE as CHANCE
 from twoalike.recovery._simulate import GroupEffect as GroupEffect
-from twoalike.recovery._simulate import GroupOutcome as GroupOutcome
 from twoalike.recovery._simulate import Measure as Measure
-from twoalike.recovery._simulate import Outcome as Outcome
 from twoalike.recovery._simulate import World as World
 from twoalike.recovery._simulate import collect as collect
 from twoalike.recovery._simulate import draw_world as draw_world

@@ -5,9 +5,10 @@ from functools import cached_property
 from math import ceil, lcm
 from pathlib import Path
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from twoalike.design import study_with
 from twoalike.embedding import FitConfig, compare_groups
@@ -19,7 +20,6 @@ from twoalike.recovery._simulate import (
     TESTS,
     WORLDS,
     GroupEffect,
-    GroupOutcome,
     GroupTest,
     draw_world,
     fewest_people,
@@ -27,9 +27,6 @@ from twoalike.recovery._simulate import (
     unit_of,
 )
 from twoalike.study import Study, TwoalikeError, counted
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FIT = FitConfig(quick=True, engine="vi", people="weights", steps=VI_STEPS, chains=2)
 FEWEST = 6
@@ -124,12 +121,15 @@ def group_power(
 
 
 @dataclass(eq=False, kw_only=True)
-class GroupPowerAnalysis(Planned[GroupOutcome]):
-    """A study of two groups to be sized; see :func:`group_power`."""
+class GroupPowerAnalysis(Planned):
+    """A study of two groups to be sized; see :func:`group_power`.
+
+    A simulated study has its number, p-values corrected for the number of dimensions and pairs, and
+    the effect reported for the fitted dimension that is most like the one that differs.
+    """
 
     kind = "group_power"
     study_kind = "simulated_group_study"
-    outcome_type = GroupOutcome
     file_name = "{}-people-in-groups_study-{}"
     ranges = RANGES | {
         "assurance": (lambda share: 0.2 <= share < 1, "a share from 0.2, below 1"),
@@ -155,7 +155,7 @@ class GroupPowerAnalysis(Planned[GroupOutcome]):
         """Provenance: all that a simulated study depends on but its size and number."""
         return self._described(**asdict(self.effect))
 
-    def _simulated(self, participants: int, number: int) -> GroupOutcome:
+    def _simulated(self, participants: int, number: int) -> dict[str, Any]:
         seeds = (self.seed, 6, number, participants)
         world = draw_world(self.source, self.seed, number)
         rng = np.random.default_rng([*seeds, 3])
@@ -169,15 +169,15 @@ class GroupPowerAnalysis(Planned[GroupOutcome]):
         (found,) = result["differences"]
         like = most_like(world, self.effect.column(world.observer.embedding), posterior)
         sign = 1 if found["second"] == "second" else -1
-        return GroupOutcome(
-            study=number,
-            participants=participants,
-            judgments=judgments,
-            p_all=found["p"],
-            p_dimension=min(row["p"] for row in found["dimensions"]),
-            p_pair=min(row["p"] for row in found["pairs"]),
-            effect=sign * found["dimensions"][like]["effect"],
-        )
+        return {
+            "study": number,
+            "participants": participants,
+            "judgments": judgments,
+            "p_all": found["p"],
+            "p_dimension": min(row["p"] for row in found["dimensions"]),
+            "p_pair": min(row["p"] for row in found["pairs"]),
+            "effect": sign * found["dimensions"][like]["effect"],
+        }
 
     def run(self, slurm: SlurmConfig | None = None) -> "GroupPowerResult":
         """Find the size of study with which most studies find a difference."""
@@ -199,7 +199,7 @@ def two_sample_size(effect: float, power: float) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class GroupPowerResult(Answer[GroupPowerAnalysis, GroupOutcome]):
+class GroupPowerResult(Answer[GroupPowerAnalysis]):
     """How many participants, and why."""
 
     @property
@@ -207,7 +207,7 @@ class GroupPowerResult(Answer[GroupPowerAnalysis, GroupOutcome]):
         """Share of the simulated studies of the recommended size that find a difference."""
         return Difference(self.analysis.test).share(self.at_recommended)
 
-    def table(self) -> "pd.DataFrame":
+    def table(self) -> pd.DataFrame:
         """Tabulate the simulated studies by size, as text.
 
         Returns
@@ -216,23 +216,21 @@ class GroupPowerResult(Answer[GroupPowerAnalysis, GroupOutcome]):
         differ, in percent with its 95 % interval, by the test of ``all`` dimensions together, of
         any ``dimension`` and of any ``pair`` of objects.
         """
-        import pandas as pd
-
         rows = [
             {
-                "people": f"2 × {size // 2}",
-                "judgments": f"{outcomes[0].judgments:,}",
-                "studies": str(len(outcomes)),
+                "people": f"2 × {of['participants'].iloc[0] // 2}",
+                "judgments": f"{of['judgments'].iloc[0]:,}",
+                "studies": str(len(of)),
             }
-            | {test: str(Difference(test).share(outcomes)) for test in TESTS}
-            for size, outcomes in self.found.sizes.items()
+            | {test: str(Difference(test).share(of)) for test in TESTS}
+            for _, of in self.found.studies.groupby("participants")
         ]
         return pd.DataFrame(rows)
 
     def answer(self) -> str:
         """Name the size, its power, and the time that a session takes."""
         people = counted(self.found.participants // 2, "participant")
-        judgments = self.at_recommended[0].judgments
+        judgments = self.at_recommended["judgments"].iloc[0]
         return (
             f"{people} in each of two groups × {counted(self.analysis.trials, 'trial')} "
             f"({judgments:,} judgments): {self.power} of such studies find a difference. "
@@ -242,8 +240,7 @@ class GroupPowerResult(Answer[GroupPowerAnalysis, GroupOutcome]):
     def reasons(self) -> list[str]:
         """Give what the answer rests on."""
         config, found = self.analysis, self.found
-        at = self.at_recommended
-        reported = sum(outcome.effect for outcome in at) / len(at)
+        reported = self.at_recommended["effect"].mean()
         needed, people = found.needed, "differ" if config.people_differ else "are alike"
         return [
             f"Simulated at that size: {self.power.count} of {self.power.of} differ, by the test "
@@ -271,14 +268,14 @@ class GroupPowerResult(Answer[GroupPowerAnalysis, GroupOutcome]):
                 "participants": found.participants,
                 "per_group": found.participants // 2,
                 "trials_per_person": self.analysis.trials,
-                "judgments": self.at_recommended[0].judgments,
+                "judgments": int(self.at_recommended["judgments"].iloc[0]),
                 **self.power.to_json(),
             },
             "needed": {"participants": asdict(found.needed)},
             "sizes": [
                 {"participants": size}
-                | {test: Difference(test).share(outcomes).to_json() for test in TESTS}
-                for size, outcomes in found.sizes.items()
+                | {test: Difference(test).share(of).to_json() for test in TESTS}
+                for size, of in found.studies.groupby("participants")
             ],
-            "studies": [asdict(outcome) for outcome in found.outcomes],
+            "studies": found.studies.to_dict("records"),
         }

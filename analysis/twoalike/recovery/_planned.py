@@ -4,20 +4,19 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import cached_property, partial
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 
 from twoalike.embedding import FitConfig, Posterior, fit_embedding
 from twoalike.jobs import SlurmConfig, Task, run_tasks
 from twoalike.recovery._search import FoundSize, SearchPlan, Wanted, find_size
 from twoalike.recovery._simulate import (
-    GroupOutcome,
-    Outcome,
     World,
     WorldSource,
     collect,
@@ -36,9 +35,6 @@ from twoalike.study import (
     read_json,
     write_json,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 VI_STEPS = 1_500
 """With the 3,000 that ``vi`` takes by default, single fits of few judgments lose dimensions that
@@ -65,18 +61,16 @@ def check_ranges(settings: Mapping[str, Any], ranges: Ranges = RANGES) -> None:
 
 
 @dataclass(eq=False, kw_only=True)
-class Planned[O: (Outcome, GroupOutcome)](ABC):
+class Planned(ABC):
     """A study, what is assumed of it, and its simulations in ``derived/power/``.
 
-    ``kind``, ``study_kind``, ``outcome_type`` and ``file_name`` are what the results and a
-    simulated study are, what holds its outcome, and its file by participants and number. The seed
-    of the study seeds everything; worlds come from the ``observer`` (.npz) or posterior (.nc), if
-    there is one.
+    ``kind``, ``study_kind`` and ``file_name`` are what the results and a simulated study are, and
+    its file by participants and number. The seed of the study seeds everything; worlds come from
+    the ``observer`` (.npz) or posterior (.nc), if there is one.
     """
 
     kind: ClassVar[str]
     study_kind: ClassVar[str]
-    outcome_type: ClassVar[type]
     file_name: ClassVar[str]
     ranges: ClassVar[Ranges] = RANGES
 
@@ -139,8 +133,10 @@ class Planned[O: (Outcome, GroupOutcome)](ABC):
         }
         return provenance(self.kind, seed=self.seed, inputs=inputs, config=config | more)
 
-    def simulate(self, participants: int, number: int, slurm: SlurmConfig | None = None) -> list[O]:
-        """Simulate the first studies of a size, or read them from ``derived/power/``.
+    def simulate(
+        self, participants: int, number: int, slurm: SlurmConfig | None = None
+    ) -> pd.DataFrame:
+        """Simulate the first studies of a size, or read them from ``derived/power/``: a row each.
 
         With ``slurm`` each is a job of a cluster; None: they are simulated in this process.
         """
@@ -155,17 +151,16 @@ class Planned[O: (Outcome, GroupOutcome)](ABC):
         ]
         title = f"studies of {participants:,} × {self.trials} trials"
         run_tasks(tasks, slurm=slurm, folder=folder / "slurm", title=title)
-        kept = [read_json(task.output, self.study_kind)["outcome"] for task in tasks]
-        return [self.outcome_type(**outcome) for outcome in kept]
+        return pd.DataFrame([read_json(one.output, self.study_kind)["outcome"] for one in tasks])
 
     def simulate_one(self, participants: int, number: int, path: Path) -> None:
         """Simulate one study and write it."""
-        outcome = asdict(self._simulated(participants, number))
+        outcome = self._simulated(participants, number)
         write_json(path, self.about | {"kind": self.study_kind, "outcome": outcome})
 
     @abstractmethod
-    def _simulated(self, participants: int, number: int) -> O:
-        """Simulate one study."""
+    def _simulated(self, participants: int, number: int) -> dict[str, Any]:
+        """Simulate one study: its number, ``participants``, ``judgments``, and its outcome."""
 
     def _fitted(
         self,
@@ -192,7 +187,7 @@ class Planned[O: (Outcome, GroupOutcome)](ABC):
             where = f"simulated study of {participants} participants, number {seeds[2]}"
             raise TwoalikeError(f"{where}: {error}") from error
 
-    def _found(self, wanted: Wanted[O], slurm: SlurmConfig | None, **bounds: int) -> FoundSize[O]:
+    def _found(self, wanted: Wanted, slurm: SlurmConfig | None, **bounds: int) -> FoundSize:
         """Find the size; ``bounds`` are those of the search that the design does not give."""
         least = fewest_people(self.planned, self.stimuli)
         bounds = {"fewest": least, "unit": unit_of(self.planned), **bounds}
@@ -201,16 +196,17 @@ class Planned[O: (Outcome, GroupOutcome)](ABC):
 
 
 @dataclass(frozen=True, eq=False)
-class Answer[A: Planned[Any], O: (Outcome, GroupOutcome)](ABC):
+class Answer[A: Planned](ABC):
     """How many participants, and why."""
 
     analysis: A
-    found: FoundSize[O]
+    found: FoundSize
 
     @property
-    def at_recommended(self) -> list[O]:
+    def at_recommended(self) -> pd.DataFrame:
         """Simulated studies of the recommended size."""
-        return self.found.sizes[self.found.participants]
+        studies = self.found.studies
+        return studies[studies["participants"] == self.found.participants]
 
     @property
     def session(self) -> str:
@@ -222,7 +218,7 @@ class Answer[A: Planned[Any], O: (Outcome, GroupOutcome)](ABC):
         return f"A session takes four people out of five {took}."
 
     @abstractmethod
-    def table(self) -> "pd.DataFrame":
+    def table(self) -> pd.DataFrame:
         """Tabulate the simulated studies by size, as text."""
 
     @abstractmethod

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from twoalike.design import shown_objects, study_with
 from twoalike.embedding import FitConfig
@@ -17,16 +18,12 @@ from twoalike.recovery._simulate import (
     CHANCE,
     WORLDS,
     Measure,
-    Outcome,
     World,
     draw_world,
     score,
     unit_of,
 )
 from twoalike.study import Study, TwoalikeError, counted
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 PER_OBJECT = 10
 """Judgments an object that the search starts from."""
@@ -144,12 +141,15 @@ def power(
 
 
 @dataclass(eq=False, kw_only=True)
-class PowerAnalysis(Planned[Outcome]):
-    """A study to be sized, in ``worlds``; see :func:`power`."""
+class PowerAnalysis(Planned):
+    """A study to be sized, in ``worlds``; see :func:`power`.
+
+    A simulated study has the number of its ``world``, what :func:`score` finds, the ``oracle``'s
+    log-loss, in nats, and whether the fit ``converged``.
+    """
 
     kind = "power"
     study_kind = "simulated_study"
-    outcome_type = Outcome
     file_name = "{}-people_world-{}"
 
     worlds: int = 6
@@ -165,17 +165,17 @@ class PowerAnalysis(Planned[Outcome]):
         """Mean log-loss of one who knows the truth, nats."""
         return float(np.mean([world.oracle for world in self.drawn]))
 
-    def _simulated(self, participants: int, number: int) -> Outcome:
+    def _simulated(self, participants: int, number: int) -> dict[str, Any]:
         world, seeds = self.drawn[number], (self.seed, 3, number, participants)
         posterior, judgments, _ = self._fitted(world, participants, seeds)
-        return Outcome(
-            world=number,
-            participants=participants,
-            judgments=judgments,
-            oracle=world.oracle,
-            converged=bool(posterior.attrs["converged"]),
+        return {
+            "world": number,
+            "participants": participants,
+            "judgments": judgments,
             **score(posterior, world),
-        )
+            "oracle": world.oracle,
+            "converged": bool(posterior.attrs["converged"]),
+        }
 
     def run(self, target: Target, slurm: SlurmConfig | None = None) -> "PowerResult":
         """Find the size of study with which most studies reach the target."""
@@ -186,7 +186,7 @@ class PowerAnalysis(Planned[Outcome]):
 
 
 @dataclass(frozen=True, eq=False)
-class PowerResult(Answer[PowerAnalysis, Outcome]):
+class PowerResult(Answer[PowerAnalysis]):
     """How many participants reach the target, and why."""
 
     target: Target
@@ -207,11 +207,11 @@ class PowerResult(Answer[PowerAnalysis, Outcome]):
         people, needed = self.found.participants, self.found.needed.median
         if needed < people / STEP:  # studies of smaller sizes speak against the curve
             needed = people
-        return needed * self.at_recommended[0].judgments / people
+        return float(needed * self.at_recommended["judgments"].iloc[0] / people)
 
     def curve(self, measure: Measure) -> LearningCurve:
         """Learning curve of one of the measures."""
-        return replace(self.target, measure=measure).curve(self.found.outcomes)
+        return replace(self.target, measure=measure).curve(self.found.studies)
 
     def splits(self, trials: Sequence[int]) -> list[tuple[int, int]]:
         """Other ways to the same number of judgments: participants, trials a person."""
@@ -220,7 +220,7 @@ class PowerResult(Answer[PowerAnalysis, Outcome]):
         people = [-(-self.judgments // (t * share * unit)) * unit for t in trials]
         return [(max(int(n), unit), t) for n, t in zip(people, trials, strict=True)]
 
-    def table(self) -> "pd.DataFrame":
+    def table(self) -> pd.DataFrame:
         """Tabulate the simulated studies by size, as text.
 
         Returns
@@ -230,35 +230,35 @@ class PowerResult(Answer[PowerAnalysis, Outcome]):
         ``width`` of the 95 % intervals of choice probabilities; ``hold``: share of the truth
         inside them; ``reached``: how many reach the target.
         """
-        import pandas as pd
-
-        return pd.DataFrame([self._row(*of) for of in self.found.sizes.items()])
-
-    def _row(self, size: int, found: Sequence[Outcome]) -> dict[str, str]:
-        regret = np.array([outcome.regret for outcome in found])
-        known = 1 - regret.mean() / (CHANCE - np.mean([outcome.oracle for outcome in found]))
-        return {
-            "people": str(size),
-            "judgments": f"{found[0].judgments:,}",
-            "regret": f"{regret.mean():.3f} ({regret.min():.3f}-{regret.max():.3f})",
-            "known": f"{known:.0%}",
-            "width": f"{np.mean([outcome.width for outcome in found]):.3f}",
-            "hold": f"{np.mean([outcome.coverage for outcome in found]):.0%}",
-            "reached": f"{self.target.reached(found)} of {len(found)}",
-        }
+        rows = []
+        for size, of in self.found.studies.groupby("participants"):
+            regret = of["regret"]
+            known = 1 - regret.mean() / (CHANCE - of["oracle"].mean())
+            row = {
+                "people": str(size),
+                "judgments": f"{of['judgments'].iloc[0]:,}",
+                "regret": f"{regret.mean():.3f} ({regret.min():.3f}-{regret.max():.3f})",
+                "known": f"{known:.0%}",
+                "width": f"{of['width'].mean():.3f}",
+                "hold": f"{of['coverage'].mean():.0%}",
+                "reached": f"{self.target.reached(of)} of {len(of)}",
+            }
+            rows.append(row)
+        return pd.DataFrame(rows)
 
     def answer(self) -> str:
         """Name the size, and the time that a session takes."""
         people = counted(self.found.participants, "participant")
+        judgments = self.at_recommended["judgments"].iloc[0]
         return (
             f"{people} × {counted(self.trials, 'trial')} "
-            f"({self.at_recommended[0].judgments:,} judgments) for {self.target.words}. "
+            f"({judgments:,} judgments) for {self.target.words}. "
             f"{self.session}"
         )
 
     def reasons(self) -> list[str]:
         """Give what the answer rests on, and other ways to the same number of judgments."""
-        config, outcomes = self.analysis, self.found.outcomes
+        config, studies = self.analysis, self.found.studies
         curve = self.curve(self.target.measure)
         low, high = curve.size_interval(self.target.value)
         half = curve.size_at(self.target.value)
@@ -272,9 +272,8 @@ class PowerResult(Answer[PowerAnalysis, Outcome]):
             f"Assumed: {WORLDS[self.analysis.source.kind]}, log-loss of one who knows it "
             f"{self.analysis.oracle:.3f}; {people}; fits by {config.fit.engine}.",
         ]
-        doubtful = sum(not outcome.converged for outcome in outcomes)
-        if doubtful:
-            which = f"{counted(doubtful, 'fit')} of {len(outcomes)}"
+        if doubtful := int((~studies["converged"]).sum()):
+            which = f"{counted(doubtful, 'fit')} of {len(studies)}"
             lines.append(f"{which} had not converged: their scores count as they are.")
         return lines
 
@@ -282,6 +281,7 @@ class PowerResult(Answer[PowerAnalysis, Outcome]):
         """Give everything, JSON-ready."""
         config, target, found = self.analysis, self.target, self.found
         curve, at = self.curve(target.measure), self.at_recommended
+        studies = found.studies.assign(log_loss=found.studies["oracle"] + found.studies["regret"])
         low, high = curve.size_interval(target.value)
         return self.analysis.about | {
             "assumptions": {
@@ -295,7 +295,7 @@ class PowerResult(Answer[PowerAnalysis, Outcome]):
             "recommended": {
                 "participants": found.participants,
                 "trials_per_person": self.trials,
-                "judgments": at[0].judgments,
+                "judgments": int(at["judgments"].iloc[0]),
                 "reached": self.n_reached,
                 "simulated": len(at),
             },
@@ -304,5 +304,5 @@ class PowerResult(Answer[PowerAnalysis, Outcome]):
                 "judgments_half": {"value": curve.size_at(target.value), "low": low, "high": high},
             },
             "curves": {measure: self.curve(measure).to_json() for measure in ("regret", "width")},
-            "studies": [outcome.to_json() for outcome in found.outcomes],
+            "studies": studies.to_dict("records"),
         }

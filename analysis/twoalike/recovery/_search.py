@@ -19,7 +19,7 @@ the power of a test of means with N people, c the quantile of its level; with c 
 and both unknown it serves for averages over worlds as well.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil, comb
 from statistics import NormalDist
@@ -27,9 +27,10 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from twoalike.evaluation import wilson_interval
-from twoalike.recovery._simulate import CHANCE, GroupOutcome, GroupTest, Measure, Outcome
+from twoalike.recovery._simulate import CHANCE, LEVEL, GroupTest, Measure
 from twoalike.study import Floats, TwoalikeError, counted
 
 EXPONENT = {"regret": 1.0, "width": 0.5}
@@ -104,15 +105,16 @@ class LearningCurve:
         return {name: getattr(self, name) for name in ("log_scale", "exponent", "shift", "sd")}
 
 
-def fit_curve(
-    outcomes: Sequence[Outcome], measure: Measure, rng: np.random.Generator
-) -> LearningCurve:
-    """Fit the curve to two or more simulated studies; ``rng`` draws worlds anew."""
-    outcomes = _counted(outcomes, measure)
-    n = np.array([outcome.judgments for outcome in outcomes], dtype=np.float64)
-    y = np.log([outcome.value(measure) for outcome in outcomes])
-    world = np.array([outcome.world for outcome in outcomes])
-    names, row = np.unique(world, return_inverse=True)
+def fit_curve(studies: pd.DataFrame, measure: Measure, rng: np.random.Generator) -> LearningCurve:
+    """Fit the curve to two or more simulated studies; ``rng`` draws worlds anew.
+
+    Widths of the sizes whose intervals do not hold the truth (:data:`HOLDS`) are passed over.
+    """
+    honest = studies.groupby("judgments")["coverage"].transform("mean") >= HOLDS
+    if measure == "width" and honest.any():
+        studies = studies[honest]
+    n, y = studies["judgments"].to_numpy(np.float64), np.log(studies[measure].to_numpy(np.float64))
+    names, row = np.unique(studies["world"], return_inverse=True)
     log_a, b, shift = _fit(n, y, np.ones((1, len(n))), EXPONENT[measure])[0]
     residuals = y - (log_a - b * np.log(n + shift))
     free = max(len(y) - min(3, len(np.unique(n))), 1)
@@ -123,20 +125,6 @@ def fit_curve(
     deviation = sd * rng.standard_t(max(len(names) - 1, 1), size=RESAMPLES)
     samples = np.column_stack([again[:, 0] + deviation, again[:, 1:], deviation])
     return LearningCurve(float(log_a), float(b), float(shift), sd, samples)
-
-
-def held(outcomes: Sequence[Outcome]) -> float:
-    """Mean share of the truth that the intervals of studies hold."""
-    return float(np.mean([outcome.coverage for outcome in outcomes]))
-
-
-def _counted(outcomes: Sequence[Outcome], measure: Measure) -> Sequence[Outcome]:
-    """Studies of the sizes whose measure can be trusted: for widths, see :data:`HOLDS`."""
-    by_size: dict[int, list[Outcome]] = {}
-    for outcome in outcomes:
-        by_size.setdefault(outcome.judgments, []).append(outcome)
-    honest = [one for found in by_size.values() if held(found) >= HOLDS for one in found]
-    return honest if honest and measure == "width" else outcomes
 
 
 def _fit(n: Floats, y: Floats, weights: Floats, exponent: float) -> Floats:
@@ -190,16 +178,16 @@ class Needed:
     high: float
 
 
-class Wanted[O](Protocol):
-    """What a study is to reach."""
+class Wanted(Protocol):
+    """What a study is to reach; simulated studies have a row each."""
 
-    def reached(self, outcomes: Sequence[O]) -> int:
+    def reached(self, studies: pd.DataFrame) -> int:
         """Count the studies of one size that reach it."""
 
-    def needed(self, sizes: Mapping[int, Sequence[O]], assurance: float) -> Needed:
+    def needed(self, studies: pd.DataFrame, assurance: float) -> Needed:
         """Size with which a share ``assurance`` of studies to come reaches it."""
 
-    def unreachable(self, outcomes: Sequence[O], plan: "SearchPlan") -> str:
+    def unreachable(self, studies: pd.DataFrame, plan: "SearchPlan") -> str:
         """Say that studies of the largest size do not reach it."""
 
 
@@ -233,25 +221,20 @@ class SearchPlan:
 
 
 @dataclass(frozen=True, eq=False)
-class FoundSize[O]:
-    """The answer and what it rests on."""
+class FoundSize:
+    """The answer and what it rests on: what the curve gives, and all simulated studies.
+
+    These have a row each, small ones first.
+    """
 
     participants: int
-    """Recommended number."""
     needed: Needed
-    """What the curve through all sizes gives."""
-    sizes: dict[int, list[O]]
-    """Simulated studies of each size, small ones first."""
-
-    @property
-    def outcomes(self) -> list[O]:
-        """All simulated studies, small ones first."""
-        return [outcome for outcomes in self.sizes.values() for outcome in outcomes]
+    studies: pd.DataFrame
 
 
-def find_size[O](
-    simulate: Callable[[int, int], Sequence[O]], wanted: Wanted[O], plan: SearchPlan
-) -> FoundSize[O]:
+def find_size(
+    simulate: Callable[[int, int], pd.DataFrame], wanted: Wanted, plan: SearchPlan
+) -> FoundSize:
     """Find the number of participants with which most studies to come reach what is wanted.
 
     ``simulate`` gives, of a number of participants, the first studies of that size; it is called
@@ -262,11 +245,12 @@ def find_size[O](
             f"the design takes at least {counted(smallest, 'participant')}, more than "
             f"`most_participants={plan.most}`. Raise it."
         )
-    sizes: dict[int, list[O]] = {}
+    sizes: dict[int, pd.DataFrame] = {}
     people, number = min(plan.size(plan.start), plan.largest), min(plan.probes, plan.studies)
     while True:
-        sizes = dict(sorted((sizes | {people: list(simulate(people, number))}).items()))
-        needed = wanted.needed(sizes, plan.assurance)
+        sizes = dict(sorted((sizes | {people: simulate(people, number)}).items()))
+        studies = pd.concat(sizes.values(), ignore_index=True)
+        needed = wanted.needed(studies, plan.assurance)
         whole = {
             size: wanted.reached(found)
             for size, found in sizes.items()
@@ -274,7 +258,7 @@ def find_size[O](
         }
         best = _best(needed, whole, plan)
         if answers := [size for size in whole if best <= size <= STEP * best]:
-            return FoundSize(min(answers), needed, sizes)
+            return FoundSize(min(answers), needed, studies)
         if best > plan.largest and plan.largest in sizes:
             if plan.largest in whole or needed.low > plan.largest:
                 raise TwoalikeError(wanted.unreachable(sizes[plan.largest], plan))
@@ -317,35 +301,36 @@ class Target:
             return f"95 % intervals of choice probabilities {self.value:.3g} wide on average"
         return f"a log-loss within {self.value:.3g} nats of the truth's"
 
-    def reached(self, outcomes: Sequence[Outcome]) -> int:
+    def reached(self, studies: pd.DataFrame) -> int:
         """Count the studies of one size that reach it, by widths of intervals that hold."""
-        if self.measure == "width" and held(outcomes) < HOLDS:
+        if self.measure == "width" and studies["coverage"].mean() < HOLDS:
             return 0
-        return sum(outcome.value(self.measure) <= self.value for outcome in outcomes)
+        return int((studies[self.measure] <= self.value).sum())
 
-    def curve(self, outcomes: Sequence[Outcome]) -> LearningCurve:
+    def curve(self, studies: pd.DataFrame) -> LearningCurve:
         """Learning curve through all studies; the same for the same studies."""
-        return fit_curve(outcomes, self.measure, np.random.default_rng(len(outcomes)))
+        return fit_curve(studies, self.measure, np.random.default_rng(len(studies)))
 
-    def needed(self, sizes: Mapping[int, Sequence[Outcome]], assurance: float) -> Needed:
+    def needed(self, studies: pd.DataFrame, assurance: float) -> Needed:
         """Size at which a share of studies to come lies below the value."""
-        largest = max(sizes)
-        if self.measure == "width" and all(held(found) < HOLDS for found in sizes.values()):
+        largest = int(studies["participants"].max())
+        held = studies.groupby("participants")["coverage"].mean()
+        if self.measure == "width" and (held < HOLDS).all():
             return Needed(2.0 * largest, largest, np.inf)
-        each = sizes[largest][0].judgments / largest
-        curve = self.curve([outcome for found in sizes.values() for outcome in found])
+        each = float(studies["judgments"].max()) / largest
+        curve = self.curve(studies)
         low, high = curve.size_interval(self.value)
         assured = curve.assured_size(self.value, assurance)
         return Needed(assured / each, low / each, high / each)
 
-    def unreachable(self, outcomes: Sequence[Outcome], plan: SearchPlan) -> str:
+    def unreachable(self, studies: pd.DataFrame, plan: SearchPlan) -> str:
         """Say what studies of the largest size come to."""
-        middle = np.exp(np.mean(np.log([outcome.value(self.measure) for outcome in outcomes])))
-        come_to = f"{middle:.3g}"
+        come_to = f"{np.exp(np.log(studies[self.measure]).mean()):.3g}"
+        held = studies["coverage"].mean()
         if self.measure == "regret":
             come_to += " nats above it"
-        elif held(outcomes) < HOLDS:
-            come_to += f", but their intervals hold {held(outcomes):.0%} of the truth"
+        elif held < HOLDS:
+            come_to += f", but their intervals hold {held:.0%} of the truth"
         return (
             f"{self.asked}: {self.words} is not reached by {plan.assurance:.0%} of studies with "
             f"{counted(plan.largest, 'participant')}, who come to {come_to}. Ask for less, or "
@@ -427,24 +412,26 @@ class Difference:
 
     test: GroupTest
 
-    def reached(self, outcomes: Sequence[GroupOutcome]) -> int:
-        """Count the studies in which it does."""
-        return sum(outcome.differs(self.test) for outcome in outcomes)
+    def reached(self, studies: pd.DataFrame) -> int:
+        """Count the studies in which it does, at the 5 % level."""
+        return int((studies[f"p_{self.test}"] <= LEVEL).sum())
 
-    def share(self, outcomes: Sequence[GroupOutcome]) -> Share:
+    def share(self, studies: pd.DataFrame) -> Share:
         """Share of such studies."""
-        return Share(self.reached(outcomes), len(outcomes))
+        return Share(self.reached(studies), len(studies))
 
-    def needed(self, sizes: Mapping[int, Sequence[GroupOutcome]], assurance: float) -> Needed:
+    def needed(self, studies: pd.DataFrame, assurance: float) -> Needed:
         """Size at which the curve of the module reaches the assurance."""
-        return needed_people({size: self.share(found) for size, found in sizes.items()}, assurance)
+        sizes = [of for _, of in studies.groupby("participants")]
+        shares = {int(of["participants"].iloc[0]): self.share(of) for of in sizes}
+        return needed_people(shares, assurance)
 
-    def unreachable(self, outcomes: Sequence[GroupOutcome], plan: SearchPlan) -> str:
+    def unreachable(self, studies: pd.DataFrame, plan: SearchPlan) -> str:
         """Say how many studies of the largest size differ."""
         return (
             f"`most_participants={plan.most}`: of simulated studies with "
             f"{counted(plan.largest, 'participant')}, {plan.largest // 2} a group, "
-            f"{self.share(outcomes)} differ, not {plan.assurance:.0%}. Raise it, or "
+            f"{self.share(studies)} differ, not {plan.assurance:.0%}. Raise it, or "
             "`trials_per_person=...`, or expect a larger `effect=...`."
         )
 

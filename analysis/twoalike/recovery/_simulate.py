@@ -8,11 +8,11 @@ is the effect that was asked for.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import comb, log
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
@@ -283,38 +283,14 @@ def _choose(
     }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """Size and score of a simulated study."""
-
-    world: int
-    """Number of the world."""
-    participants: int
-    judgments: int
-    """``participants``, ``judgments``: Size of the study."""
-    regret: float
-    """Mean Kullback-Leibler divergence from the true to the predicted probabilities, in nats: how
-    much the expected log-loss on new triplets exceeds the oracle's."""
-    width: float
-    """Mean width of the 95 % intervals of the choice probabilities."""
-    coverage: float
-    """Share of the true probabilities inside them."""
-    oracle: float
-    """Log-loss, in nats, of one who knows the truth."""
-    converged: bool
-    """Whether the fit has converged."""
-
-    def value(self, measure: Measure) -> float:
-        """Give the measure that a target is about."""
-        return self.regret if measure == "regret" else self.width
-
-    def to_json(self) -> dict[str, Any]:
-        """Give all of it, JSON-ready."""
-        return asdict(self) | {"log_loss": self.oracle + self.regret}
-
-
 def score(posterior: Posterior, world: World) -> dict[str, float]:
-    """Regret, width and coverage on the test triplets of a world, by its probabilities."""
+    """Score a fit on the test triplets of a world, by its probabilities.
+
+    ``regret`` is the mean Kullback-Leibler divergence from the true to the predicted probabilities,
+    in nats: how much the expected log-loss on new triplets exceeds the oracle's; ``width`` the mean
+    width of the 95 % intervals of choice probabilities, ``coverage`` the share of the true ones
+    inside them.
+    """
     place = {name: row for row, name in enumerate(posterior.ids)}
     rows = np.array([place[name] for name in world.observer.ids])
     triplets, true = rows[world.triplets], world.probabilities
@@ -362,27 +338,6 @@ class GroupEffect:
         within = self.spread * np.sqrt(1 - 1 / d)  # after the mean of d was taken away
         log_weight[second] += self.effect * within * shift
         return np.asarray(log_weight)
-
-
-@dataclass(frozen=True, kw_only=True)
-class GroupOutcome:
-    """Size of a simulated study of two groups, and what the comparison of these found."""
-
-    study: int
-    """Number of the study; each has a world of its own."""
-    participants: int
-    judgments: int
-    """``participants``, ``judgments``: Size of the study, both groups together."""
-    p_all: float
-    p_dimension: float
-    p_pair: float
-    """``p_all``, ``p_dimension``, ``p_pair``: p-values of the tests, corrected for their number."""
-    effect: float
-    """Effect reported for the fitted dimension that is most like the one that differs."""
-
-    def differs(self, test: GroupTest) -> bool:
-        """Whether a test finds a difference at the 5 % level."""
-        return bool(getattr(self, f"p_{test}") <= LEVEL)
 
 
 def most_like(world: World, column: int, posterior: Posterior) -> int:
