@@ -65,7 +65,7 @@ class Booth:
 
     def trial(self, trial: Trial) -> tuple[dict[str, object]]:
         """Rows of a trial that nobody answered in time."""
-        result = TrialResult(trial, 5.0 * trial.trial_index, None, 0, None, None)
+        result = TrialResult(trial, 5.0 * trial.trial_index, 0, None, None, None)
         return result.rows(rt_source="pyglet", pilot=False)
 
     @contextmanager

@@ -1,6 +1,7 @@
 """A whole session: the order of things, Esc, and any sequence of events."""
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.tasks.scripts import triplet_script
+from tests.tasks.scripts import simulate, triplet_script
 
 from twoalike.observers import SimulatedObserver
 from twoalike.record import TRIPLETS, AskedQuestion, RunRecord
@@ -17,10 +18,13 @@ from twoalike.tasks import (
     Button,
     Countdown,
     Event,
+    Fixation,
     Focus,
+    ImageRow,
     Item,
     Keeper,
     KeyPress,
+    Marks,
     MoreShown,
     MultiArrangement,
     Note,
@@ -28,6 +32,7 @@ from twoalike.tasks import (
     OddOneOut,
     Opening,
     Page,
+    Phase,
     PointerMove,
     PointerPress,
     PointerRelease,
@@ -358,6 +363,244 @@ def test_the_countdown_after_esc_is_part_of_the_pause_of_an_arrangement() -> Non
     assert (paused.event, paused.detail["paused_s"]) == ("trial_paused", 23.0)
     assert isinstance(session.activity, ArrangementActivity)
     assert session.activity.phase_end == time + 50
+
+
+# Marks for another machine's recording: which, in which order, and what a bad port does.
+
+TRIAL_MARKS = ["image_onset", "response", "trial_end"]
+
+
+@dataclass
+class Port:
+    """Remembers what it was sent, and fails as often as asked."""
+
+    fails: Callable[[str], bool] = lambda event: False
+    sent: list[tuple[str, float]] = field(default_factory=list)
+
+    def __call__(self, event: str, time: float) -> str | None:
+        self.sent.append((event, time))
+        return "the cable is out" if self.fails(event) else None
+
+    @property
+    def events(self) -> list[str]:
+        """All but the cross, whose code is 0 unless a protocol gives it one."""
+        return [event for event, _ in self.sent if event != "fixation_onset"]
+
+
+def unbroken(**settings: dict[str, float]) -> OddOneOut:
+    return OddOneOut.model_validate({"breaks": {"break_every": 0}, **settings})
+
+
+def test_a_session_sends_its_marks_in_order_at_onsets_and_answers() -> None:
+    port = Port()
+    kept = simulate(unbroken(breaks={"break_every": 2}), trials("mmm"), marks=Marks(port))
+    first, second, third = [TRIAL_MARKS] * 3
+    assert port.events == ["session_start", *first, *second, "break_", *third, "session_end"]
+    results = [item for item in kept if isinstance(item, TrialResult)]
+    onsets = [time for event, time in port.sent if event == "image_onset"]
+    answers = [time for event, time in port.sent if event == "response"]
+    assert onsets == [result.onset for result in results]
+    for result, time in zip(results, answers, strict=True):
+        assert result.answer is not None
+        assert time == pytest.approx(result.onset + result.answer.response_time)
+    assert [time for _, time in port.sent] == sorted(time for _, time in port.sent)
+
+
+@pytest.mark.parametrize("which", ["image_onset", ""])
+def test_a_failing_port_stops_nothing_and_leaves_notes(which: str) -> None:
+    """With an empty name every mark fails."""
+    port = Port(lambda event: which in event)
+    kept = simulate(unbroken(), trials("mmm"), marks=Marks(port))
+    assert len([item for item in kept if isinstance(item, TrialResult)]) == 3
+    notes = [item for item in kept if isinstance(item, Note) and item.event == "trigger_failed"]
+    failed = [(event, time) for event, time in port.sent if which in event]
+    assert failed
+    assert [(note.detail["trigger"], note.time) for note in notes] == failed
+    assert {note.detail["reason"] for note in notes} == {"the cable is out"}
+    assert port.events == ["session_start", *TRIAL_MARKS * 3, "session_end"]
+
+
+def marked(session: Session, steps: Sequence[float | KeyPress | Stop | Tick], port: Port) -> None:
+    """Frames at the times given, and presses between them."""
+    marks = Marks(port)
+    for step in steps:
+        event = Shown(step) if isinstance(step, float) else step
+        if isinstance(event, Shown):
+            assert marks.shown(session, event.time) == []
+        for item in session.handle(event):
+            marks.kept(item, event.time)
+
+
+def test_the_page_after_escape_marks_nothing_and_a_trial_shown_again_its_new_onset() -> None:
+    port = Port()
+    page: list[float | KeyPress] = [0.0, KeyPress(2.0, "space"), 2.1, KeyPress(4.0, "space")]
+    protocol = unbroken(timing={"fixation_s": 0.0, "feedback_s": 0.0})
+    interrupted: list[float | KeyPress] = [KeyPress(5.0, "escape"), 5.1, KeyPress(6.0, "x"), 6.1]
+    interrupted += [KeyPress(8.0, "1"), 8.1]
+    marked(begin(protocol, "mm"), [*page, 4.1, *interrupted, KeyPress(9.0, "1"), 9.1], port)
+    assert port.sent == [
+        ("session_start", 0.0),
+        ("image_onset", 4.1),
+        ("image_onset", 6.1),
+        ("response", 8.0),
+        ("image_onset", 8.1),
+        ("trial_end", 8.1),
+        ("response", 9.0),
+        ("trial_end", 9.1),
+    ]
+
+
+def test_a_countdown_marks_nothing_and_ends_no_trial() -> None:
+    port = Port()
+    protocol = unbroken(
+        timing={"fixation_s": 0.0, "feedback_s": 0.0},
+        breaks={"ready_s": 3.0},
+        pages={"page_s": 0, "instruction_s": 0},
+    )
+    script = triplet_script(
+        protocol,
+        lay_out(protocol, View((1280, 1024))),
+        trials("mm"),
+        Opening(consent=False, form=(), resumed=True),
+        n_done=1,
+    )
+    session = Session(script, "Stop?", getting_ready(protocol))
+    counted: list[float | KeyPress | Tick] = [0.0, KeyPress(0.5, "space"), 0.6]
+    counted += [KeyPress(1.0, "space"), 1.1, KeyPress(2.0, "space"), 2.1, Tick(5.2), 5.3]
+    interrupted = [KeyPress(6.0, "escape"), 6.1, KeyPress(7.0, "x"), 7.1, Tick(10.2), 10.3]
+    marked(session, [*counted, *interrupted, KeyPress(12.0, "1"), 12.1], port)
+    assert port.sent == [
+        ("session_start", 0.0),
+        ("image_onset", 5.3),
+        ("image_onset", 10.3),
+        ("response", 12.0),
+        ("trial_end", 12.1),
+    ]
+
+
+# One trial.
+
+TRIAL = Trial(1, 1, "main", "t1", ("a", "b", "c"), ("middle", "right", "left"))
+
+
+def timed(**timing: float) -> OddOneOut:
+    return OddOneOut.model_validate({"timing": timing})
+
+
+def play(rules: OddOneOut, *events: Event, trial: Trial = TRIAL) -> TripletActivity:
+    return after(TripletActivity(trial, rules, LAYOUT), *events)
+
+
+def after(activity: TripletActivity, *events: Event) -> TripletActivity:
+    """A copy of a trial that has taken further events."""
+    activity = copy(activity)
+    for event in events:
+        activity.handle(event)
+    return activity
+
+
+OPENING = (Shown(0.0), Tick(0.6), Shown(0.7))
+"""Fixation at 0 s, triplet at 0.7 s."""
+
+
+def test_a_choice_is_timed_from_the_first_frame_of_the_triplet() -> None:
+    state = play(DEFAULT, *OPENING, Shown(0.8, 2), KeyPress(1.9, "down"))
+    (row,) = state.result.rows(rt_source="pyglet", pilot=False)
+    assert row["response_time"] == pytest.approx(1.2)
+    assert (row["onset"], row["dropped_frames"], row["rt_flag"]) == (0.7, 2, None)
+    # The middle shows stimulus_1.
+    assert (row["response"], row["odd_stimulus"], row["response_position"]) == (1, "a", "middle")
+    assert (row["response_key"], row["response_method"]) == ("down", "keyboard")
+    TRIPLETS.format_row(row)
+
+
+def test_a_click_picks_the_image_it_hits_and_nothing_beside_it() -> None:
+    x, y = LAYOUT.centre("right")
+    missed = play(DEFAULT, *OPENING, PointerPress(2.0, 0, 400), PointerRelease(2.1, x, y))
+    assert missed.phase is Phase.ANSWER
+    assert missed.early == 0
+    state = play(DEFAULT, *OPENING, PointerPress(2.0, x + 5, y - 5))
+    assert state.answer is not None
+    assert (state.answer.position, state.answer.method, state.answer.key) == (
+        "right",
+        "mouse",
+        None,
+    )
+
+
+def test_early_presses_are_ignored_and_counted() -> None:
+    early = (KeyPress(0.1, "1"), PointerPress(0.2, 0, 0), KeyPress(0.3, "x"))
+    # At 0.75 s the triplet is there for 0.05 s only.
+    state = play(DEFAULT, Shown(0.0), *early, Tick(0.6), Shown(0.7), KeyPress(0.75, "2"))
+    assert state.phase is Phase.ANSWER
+    assert state.early == 3
+    state = after(state, KeyPress(0.9, "2"))
+    assert state.result.early == 3
+
+
+def test_time_runs_out_into_a_message_that_waits() -> None:
+    rules = timed(response_limit_s=2.0)
+    state = play(rules, *OPENING, Tick(2.6))
+    assert state.phase is Phase.ANSWER
+    state = after(state, KeyPress(2.8, "1"))
+    assert state.phase is Phase.MESSAGE
+    (row,) = state.result.rows(rt_source="pyglet", pilot=True)
+    assert row["timed_out"] is True
+    assert row["response"] is None
+    TRIPLETS.format_row(row)
+    assert isinstance(state.scene, Page)
+    for early in (KeyPress(2.9, "space"), Shown(3.0), KeyPress(3.5, "space"), KeyPress(9.0, "x")):
+        state = after(state, early)
+        assert state.phase is Phase.MESSAGE
+    assert after(state, KeyPress(9.1, "space")).phase is Phase.DONE
+
+
+def test_scenes_follow_the_phases_and_feedback_keeps_the_chosen_image_only() -> None:
+    state = play(DEFAULT)
+    assert isinstance(state.scene, Fixation)
+    state = play(DEFAULT, *OPENING)
+    scene = state.scene
+    assert isinstance(scene, ImageRow)
+    assert scene.images == ("c", "a", "b")
+    state = after(state, KeyPress(2.0, "right"))
+    scene = state.scene
+    assert isinstance(scene, ImageRow)
+    assert (scene.images, scene.prompt) == ((None, None, "b"), "")
+    state = after(state, Shown(2.01))
+    assert after(state, Tick(2.40)).phase is Phase.FEEDBACK
+    assert after(state, Tick(2.42)).phase is Phase.DONE
+
+
+def test_an_interrupted_trial_starts_again_and_says_so() -> None:
+    state = play(DEFAULT, Shown(0.0), KeyPress(0.1, "1"), *OPENING[1:])
+    state.restart(4.0)
+    assert (state.phase, state.onset, state.early) == (Phase.FIXATION, None, 1)
+    for event in (Shown(5.0), Tick(6.0), Shown(6.0), KeyPress(7.0, "1")):
+        state = after(state, event)
+    result = state.result
+    assert (result.flag, result.onset, result.early) == ("interrupted", 6.0, 1)
+
+
+def test_right_answers_are_known_where_there_are_any() -> None:
+    catch = replace(TRIAL, trial_type="catch", expected=1)
+    for key, correct in (("down", True), ("left", False)):
+        state = play(DEFAULT, *OPENING, KeyPress(2.0, key), trial=catch)
+        (row,) = state.result.rows(rt_source="pyglet", pilot=False)
+        assert row["correct"] is correct
+
+
+@pytest.mark.parametrize("feedback", [True, False])
+def test_a_wrong_practice_answer_is_shown_the_right_one(feedback: bool) -> None:
+    rules = OddOneOut.model_validate({"practice": {"feedback": feedback}})
+    trial = replace(TRIAL, trial_type="practice", expected=2)  # b, at the right
+    wrong = play(rules, *OPENING, KeyPress(2.0, "left"), trial=trial).scene
+    right = play(rules, *OPENING, KeyPress(2.0, "right"), trial=trial).scene
+    if not feedback:
+        assert (wrong, right) == (ImageRow(("c", None, None)), ImageRow((None, None, "b")))
+        return
+    # All three stay, so that they can be compared, and the answer expected is marked.
+    assert wrong == ImageRow(("c", "a", "b"), verdict=rules.texts.wrong, marked=("b",))
+    assert right == ImageRow((None, None, "b"), verdict=rules.texts.right, marked=("b",))
 
 
 # Any sequence of events.

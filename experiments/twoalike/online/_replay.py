@@ -252,7 +252,7 @@ class _PartRun:
             flag = "fast" if time < timing.flag_fast_s else flag
         flag = "interrupted" if item.flag == "interrupted" else flag
         trial = self._trials[item.trial_index]
-        return TrialResult(trial, item.onset, answer, item.early, item.dropped, flag)
+        return TrialResult(trial, item.onset, item.early, item.dropped, flag, answer)
 
     def _arranged(self, item: sent.ArrangementResult) -> ArrangementResult:
         self.n_done = index = item.trial_index

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from twoalike.study import Strict, formed
-from twoalike.study import changed as changed  # noqa: PLC0414
 
 SYNONYMS = {
     "enter": "return",

@@ -372,6 +372,7 @@ class OfTrial(ABC):
         return None
 
 
+@dataclass(frozen=True)
 class ListedResult(OfTrial):
     """A listed trial that was shown to its end; a dataclass of each step adds what was answered."""
 

@@ -55,13 +55,8 @@ class Answer:
 class TrialResult(ListedResult):
     """A choice that was shown to its end."""
 
-    trial: Trial
-    onset: float
     answer: Answer | None
     """The choice; None if the time limit passed."""
-    early: int
-    dropped: int | None
-    flag: str | None
     timed: Mapping[str, object] = field(default_factory=dict)
     """Cells of the columns of timed presentation and of a scanner's trigger, where it has them."""
     n_taken_back: int = 0
@@ -361,7 +356,7 @@ class TripletActivity(TrialActivity):
         answer, late = self.answer, self._dropped if self._shown is None else self._shown.late
         flag = self._flag(None if answer is None else answer.response_time)
         return TrialResult(
-            *(self.trial, self.onset, answer, self.early, late, flag, timed, self.taken_back)
+            *(self.trial, self.onset, self.early, late, flag, answer, timed, self.taken_back)
         )
 
 

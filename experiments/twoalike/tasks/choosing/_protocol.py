@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from twoalike.study import Strict
+from twoalike.study import Strict, changed
 from twoalike.tables import MOST_SHOWN, POSITIONS
 from twoalike.tasks._presentation import PresentationTiming
 from twoalike.tasks._protocol import (
     KeyNames,
     PageTexts,
     Protocol,
-    changed,
     check_each_once,
     preset_texts,
     task_field,

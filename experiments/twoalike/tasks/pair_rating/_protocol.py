@@ -7,13 +7,12 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from twoalike.study import Strict, TwoalikeError
+from twoalike.study import Strict, TwoalikeError, changed
 from twoalike.tasks._protocol import (
     KeyNames,
     PageTexts,
     Protocol,
     TrialTiming,
-    changed,
     check_each_once,
     task_field,
     texts_field,

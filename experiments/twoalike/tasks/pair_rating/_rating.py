@@ -34,8 +34,6 @@ _FINE = 0.2
 class RatingResult(ListedResult):
     """A rating that was shown to its end."""
 
-    trial: Trial
-    onset: float
     value: float | None
     """Point of a Likert scale, or place on a slider; None if the time limit passed."""
     response_time: float | None
@@ -45,9 +43,6 @@ class RatingResult(ListedResult):
     n_adjustments: int
     scale_points: int | None
     start_value: float | None
-    early: int
-    dropped: int | None
-    flag: str | None
 
     @property
     def timed_out(self) -> bool:
