@@ -40,7 +40,6 @@ from twoalike.tasks._activity import Timer as Timer
 from twoalike.tasks._activity import Typed as Typed
 from twoalike.tasks._activity import trial_shown as trial_shown
 from twoalike.tasks._duration import Duration as Duration
-from twoalike.tasks._duration import Times as Times
 from twoalike.tasks._duration import session_duration as session_duration
 from twoalike.tasks._listed import MoreTrials as MoreTrials
 from twoalike.tasks._listed import PreparedTrials as PreparedTrials
@@ -57,12 +56,9 @@ from twoalike.tasks._prepare import Prepared as Prepared
 from twoalike.tasks._prepare import Sitting as Sitting
 from twoalike.tasks._prepare import as_text as as_text
 from twoalike.tasks._prepare import check_lists as check_lists
-from twoalike.tasks._prepare import check_objects as check_objects
 from twoalike.tasks._prepare import check_readable as check_readable
 from twoalike.tasks._prepare import check_sitting as check_sitting
 from twoalike.tasks._prepare import prepare_session as prepare_session
-from twoalike.tasks._prepare import run_plan as run_plan
-from twoalike.tasks._prepare import session_inputs as session_inputs
 from twoalike.tasks._presentation import PresentationTiming as PresentationTiming
 from twoalike.tasks._presentation import frame_counts as frame_counts
 from twoalike.tasks._presentation import frames_line as frames_line
@@ -89,13 +85,11 @@ from twoalike.tasks._protocol_file import readable_on as readable_on
 from twoalike.tasks._protocol_file import study_tasks as study_tasks
 from twoalike.tasks._session import Keeper as Keeper
 from twoalike.tasks._session import Marks as Marks
-from twoalike.tasks._session import Script as Script
 from twoalike.tasks._session import Session as Session
 from twoalike.tasks._session import catch_signals as catch_signals
 from twoalike.tasks._session import run_session as run_session
 from twoalike.tasks._several import prepare_parts as prepare_parts
 from twoalike.tasks._several import tasks_to_do as tasks_to_do
-from twoalike.tasks._simulated import Hands as Hands
 from twoalike.tasks._simulated import NoWindow as NoWindow
 from twoalike.tasks._simulated import PlayableScreen as PlayableScreen
 from twoalike.tasks._simulated import SimulatedParticipant as SimulatedParticipant
@@ -104,11 +98,9 @@ from twoalike.tasks._trial import Phase as Phase
 from twoalike.tasks._trial import Trial as Trial
 from twoalike.tasks._trial import TrialActivity as TrialActivity
 from twoalike.tasks._trial import trials_from_table as trials_from_table
-from twoalike.tasks._validate import DataCheck as DataCheck
 from twoalike.tasks._validate import StudyCheck as StudyCheck
 from twoalike.tasks._validate import validate_study as validate_study
 from twoalike.tasks.choosing import AnchoredChoice as AnchoredChoice
-from twoalike.tasks.choosing import Choosing as Choosing
 from twoalike.tasks.choosing import MostAlikePair as MostAlikePair
 from twoalike.tasks.choosing import OddOneOfMany as OddOneOfMany
 from twoalike.tasks.choosing import OddOneOut as OddOneOut

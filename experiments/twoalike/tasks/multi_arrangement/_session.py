@@ -40,14 +40,7 @@ from twoalike.tasks._duration import (
     page_duration,
 )
 from twoalike.tasks._listed import ends_block
-from twoalike.tasks._prepare import (
-    Prepared,
-    Sitting,
-    check_objects,
-    load_listed,
-    run_plan,
-    session_inputs,
-)
+from twoalike.tasks._prepare import Prepared, Sitting, load_listed
 from twoalike.tasks._session import Script
 from twoalike.tasks.multi_arrangement._arranging import (
     ArrangementActivity,
@@ -453,17 +446,7 @@ def prepare_arrangements(sitting: Sitting) -> PreparedArrangements:
     ids = shown_objects(stimuli, config)
     listed = listed_arrangements(table)
     shown = dict.fromkeys([*ids, *(name for trial in listed for name in trial.stimuli)])
-    check_objects(sitting, protocol, stimuli, shown)
     n_listed = None if config.scheduler == "lift_weakest" or config.max_trials else len(listed)
-    plan = run_plan(
-        sitting,
-        protocol,
-        stimuli,
-        shown=shown,
-        trials=table,
-        n_trials=n_listed,
-        design=config.model_dump(mode="json"),
-    )
     coarsest = stimuli.levels[0] if stimuli.levels else None
     kinds = stimuli.table[coarsest] if coarsest else pd.Series("", index=stimuli.table.index)
     arranging = Arranging(
@@ -475,12 +458,14 @@ def prepare_arrangements(sitting: Sitting) -> PreparedArrangements:
         earlier=_earlier_trials(sitting),
     )
     _check_main_trials(arranging, sitting)
-    return PreparedArrangements(
-        sitting=sitting,
-        protocol=protocol,
-        stimuli=stimuli,
-        plan=plan,
-        inputs=session_inputs(study, MULTI_ARRANGEMENT),
+    return PreparedArrangements.of(
+        sitting,
+        protocol,
+        stimuli,
+        shown=shown,
+        n_trials=n_listed,
+        listed=table,
+        design=config.model_dump(mode="json"),
         arranging=arranging,
     )
 
