@@ -308,7 +308,8 @@ def sit(person: Person) -> Iterator[Callable[..., Session]]:
         return begun[-1]
 
     def start(root: Path, task: str, *words: str) -> Session:
-        command = [sys.executable, "-m", "twoalike.cli.app", "run", str(root), "--task", task]
+        command = [sys.executable, "-m", "twoalike.cli.app", "run", str(root)]
+        command += ["--task", task] if task else []
         return Session(root, person, task, run([*command, "--participant", "001", *words]), run)
 
     yield start

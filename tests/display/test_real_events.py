@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from twoalike.record import read_manifest, read_run
-from twoalike.tasks import AnchoredChoice, MostAlikePair, OddOneOut, View, lay_out
+from twoalike.tasks import MostAlikePair, OddOneOut, View, lay_out
 
 pytestmark = [pytest.mark.display, pytest.mark.filterwarnings("ignore")]
 
@@ -89,35 +89,6 @@ def test_escape_asks_saves_and_ends(
     manifest = session.name.manifest(session.raw)
     assert (session.n_rows(), read_manifest(manifest)["end_reason"]) == (2, "stopped")
     assert session.problems() == []
-
-
-def test_anchored_choices_are_recorded_as_given_and_go_on_after_a_kill(
-    make_study: Callable[..., Path], person: Any, sit: Callable[..., Any]
-) -> None:
-    root = make_study("study", f"{DESIGN}[anchored]\ntrials = 4\npractice = 0\n")
-    (root / "protocols" / "anchored_choice.toml").write_text(QUICK)
-    session = sit(root, "anchored-choice")
-    layout = lay_out(AnchoredChoice(), VIEW)
-    given = [
-        ("left", "keyboard", "left", lambda: person.press("Left")),
-        ("right", "mouse", None, lambda: person.click(*layout.centre("right"))),
-        ("left", "mouse", None, lambda: person.click(layout.centre("left")[0] - 100, -200)),
-        ("right", "keyboard", "2", lambda: person.press("2")),
-    ]
-    session.begin()
-    for *_, act in given[:2]:
-        session.answer(act)
-    person.click(*layout.centre("middle"))  # the reference is no answer
-    person.press("Down")
-    assert session.n_rows() == 2
-    session = session.killed()
-    for *_, act in given[2:]:
-        session.answer(act)
-    table, found = recorded(session)
-    assert found == [list(row[:3]) for row in given]
-    assert table["seen_before"].tolist() == [False, False, True, False]
-    segments = read_manifest(session.name.manifest(session.raw))["segments"]
-    assert [one["end_reason"] for one in segments] == ["killed", "completed"]
 
 
 def test_pairs_are_framed_and_recorded_as_given(

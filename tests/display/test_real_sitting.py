@@ -1,14 +1,14 @@
 """Two tasks and a condition at the real command line: one window, ticks and lines, kills."""
 
 import json
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+import tomllib
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.display.conftest import Session
+from tests.display.conftest import SIZE, Session
 
 from twoalike.record import check_bids, read_answers, read_run
 from twoalike.tasks import OddOneOut, TextLayout, frame, lay_out_question
@@ -68,40 +68,18 @@ instruction = { en = ["Judge by what they are used for."] }
 """
 
 
-@pytest.fixture
-def start(person: Any, tmp_path: Path) -> Iterator[Callable[..., tuple[Session, Session]]]:
-    """A function that lets participant 001 begin, or go on with, a sitting of two tasks."""
-    begun: list[subprocess.Popen[bytes]] = []
-
-    def go(root: Path, *words: str) -> tuple[Session, Session]:
-        command = [sys.executable, "-m", "twoalike.cli.app", "run", str(root)]
-        begun.append(subprocess.Popen([*command, "--participant", "001", *words]))
-        one, two = (
-            Session(root, person, task, begun[-1]) for task in ("odd-one-out", "anchored-choice")
-        )
-        return one, two
-
-    yield go
-    for process in begun:
-        process.kill()
-        process.wait()
+TASKS = ("odd-one-out", "anchored-choice")
+PROTOCOL = OddOneOut.model_validate(tomllib.loads(QUICK + ASKED))
 
 
 def layout_of(number: int) -> TextLayout:
-    protocol = OddOneOut.model_validate({"form": {"questions": QUESTIONS}})
-    scene = asked_scene(protocol.form.questions[number], protocol.texts)
-    return lay_out_question(scene, frame(protocol.screen, (1280, 1024)))
+    scene = asked_scene(PROTOCOL.form.questions[number], PROTOCOL.texts)
+    return lay_out_question(scene, frame(PROTOCOL.screen, SIZE))
 
 
-QUESTIONS = [
-    {
-        "id": "known",
-        "text": "What do you know well?",
-        "kind": "choices",
-        "options": ["cats", "cars", "trees"],
-    },
-    {"id": "story", "text": "What did you do today?", "kind": "long_text"},
-]
+def both(session: Session) -> tuple[Session, Session]:
+    """A sitting as the session of each of its tasks."""
+    return replace(session, task=TASKS[0]), replace(session, task=TASKS[1])
 
 
 def asked(session: Session) -> list[str]:
@@ -109,11 +87,11 @@ def asked(session: Session) -> list[str]:
 
 
 def test_two_tasks_in_one_window(
-    make_study: Callable[..., Path], person: Any, start: Callable[..., tuple[Session, Session]]
+    make_study: Callable[..., Path], person: Any, sit: Callable[..., Session]
 ) -> None:
     root = make_study("study", DESIGN, QUICK + ASKED)
     (root / "protocols" / "anchored_choice.toml").write_text(QUICK)
-    one, _ = start(root)
+    one, _ = both(sit(root, ""))
     one.until(person.window)
     one.until(lambda: asked(one), lambda: person.press("1"))  # consent
     person.wait(0.5)
@@ -131,7 +109,7 @@ def test_two_tasks_in_one_window(
     one.process.kill()  # at the question after the first block
     one.process.wait()
 
-    one, two = start(root, "--resume")
+    one, two = both(sit(root, "", "--resume"))
     one.until(person.window)
     one.until(lambda: one.notes("resume"), lambda: person.press("space"))
     one.until(lambda: "tired_block1" in asked(one), lambda: person.press("2"))
@@ -146,7 +124,7 @@ def test_two_tasks_in_one_window(
     two.process.kill()
     two.process.wait()
 
-    one, two = start(root, "--resume")
+    one, two = both(sit(root, "", "--resume"))
     two.until(person.window)
     two.until(lambda: two.notes("resume"), lambda: person.press("space"))
     two.until(lambda: two.n_rows() == 2, lambda: person.press("Right"))

@@ -111,30 +111,3 @@ def test_a_real_hand_cannot_bring_it_to_a_stop() -> None:
         ]
     result, _ = run(3, meddle=tuple(meddle))
     assert result.ending.reason == "done"
-
-
-def test_hands_do_the_same_in_a_trial_whatever_came_before() -> None:
-    def placed(*indices: int) -> list[Any]:
-        protocol = MultiArrangement()
-        layout = lay_out_arena(protocol, (1280, 1024), 6)
-        clock = VirtualClock()
-        screen = NoWindow(clock)
-        hands = ArrangementHands(arranger(6), screen, clock, (7, 8))
-        results: list[Any] = []
-        for index in indices:
-            trial = ArrangementTrial(
-                trial_index=index,
-                trial_type="main",
-                items=tuple(f"o{k}" for k in range(6)),
-                seats=draw_seats(6, np.random.default_rng(index)),
-            )
-            activity: ArrangementActivity = ArrangementActivity(trial, protocol, layout)
-            while not activity.finished:
-                results += activity.handle(Shown(clock.now()))
-                hands.act(activity)
-                results += [item for event in screen.events() for item in activity.handle(event)]
-        return [item.places for item in results if isinstance(item, ArrangementResult)]
-
-    first, second = placed(1, 2)
-    assert first != second
-    assert placed(2) == [second]

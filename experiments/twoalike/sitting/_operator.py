@@ -92,21 +92,18 @@ class OperatorState:
         """Count the trials of an earlier sitting, and its attention checks (None: no answer)."""
         trials = {row["trial_index"]: row for row in rows}
         rated = [row for row in trials.values() if row["trial_type"] != "practice"]
-        missed = [
-            row
-            for row in rated
-            if row.get("timed_out") == "true" or row.get("end_reason") == "timeout"
-        ]
         known = [row for row in rated if row.get("min_evidence_before", MISSING) != MISSING]
+        times = [row.get("response_time", MISSING) for row in rated if row["trial_type"] == "main"]
+        over = ("true", "timeout")  # of a task whose rows say that they are, or why they ended
         return replace(
             self,
             done=len(trials),
             begun_with=len(trials),
-            spent_s=sum(_taken(row) for row in rated if row["trial_type"] == "main"),
+            spent_s=sum(float(time) for time in times if time != MISSING),
             evidence=_evidence(known[-1]) if known else None,
             catch_seen=len(checks),
             catch_right=sum(right is True for right in checks),
-            missed=len(missed),
+            missed=sum(row.get("timed_out", row.get("end_reason")) in over for row in rated),
             fast=sum(row.get("rt_flag") == "fast" for row in rated),
         )
 
@@ -228,11 +225,6 @@ class OperatorState:
         return (*found, *self.remarks)
 
 
-def _taken(row: Mapping[str, str]) -> float:
-    taken = row.get("response_time", MISSING)
-    return 0.0 if taken == MISSING else float(taken)
-
-
 def _evidence(row: Mapping[str, str]) -> tuple[float, float]:
     return float(row["min_evidence_before"]), float(row["mean_evidence_before"])
 
@@ -244,10 +236,6 @@ def _trial_evidence(trial: object) -> tuple[float, float] | None:
 
 
 _REFRESH_S = 0.5
-
-
-def _minutes(seconds: float | None) -> str:
-    return "" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 def render(state: OperatorState) -> RenderableType:
@@ -262,36 +250,25 @@ def render(state: OperatorState) -> RenderableType:
     if share is not None:
         table.add_row("", ProgressBar(total=1.0, completed=share, width=40))
     table.add_row("now", Text(state.ended or state.doing))
-    table.add_row("time", Text(f"{_minutes(state.elapsed_s)}{_left(state)}"))
+    left = None if state.ended else state.left
+    minutes, seconds = divmod(int(state.elapsed_s), 60)
+    table.add_row("time", Text(f"{minutes}:{seconds:02d}" + (f", {left} left" if left else "")))
     if state.catch_seen:
         table.add_row("checks", Text(f"{state.catch_right} of {state.catch_seen} right"))
     if state.evidence_goal is None:
-        table.add_row("answers", Text(_answers(state)))
-    else:
-        table.add_row("evidence", Text(_gathered(state, state.evidence_goal)))
+        last = state.last_response_s
+        took = "" if last is None else f", the last took {last:.2f} s"
+        table.add_row("answers", Text(f"{state.missed} missed, {state.fast} fast{took}"))
+    else:  # as it stood when the last main trial was chosen
+        found = "none yet"
+        if state.evidence is not None:
+            found = "weakest pair {:.2f}, mean {:.2f}".format(*state.evidence)
+        over = f"; time was up in {counted(state.missed, 'trial')}" if state.missed else ""
+        table.add_row("evidence", Text(f"{found}, {state.evidence_goal:g} asked for{over}"))
     for warning in state.warnings:
         table.add_row(Text("warning", style="bold yellow"), Text(warning, style="yellow"))
     title = f"{state.task}, participant {state.participant}, session {state.session}"
     return Panel(table, title=Text(title), title_align="left", expand=False)
-
-
-def _left(state: OperatorState) -> str:
-    left = None if state.ended else state.left
-    return "" if left is None else f", {left} left"
-
-
-def _answers(state: OperatorState) -> str:
-    last = "" if state.last_response_s is None else f", the last took {state.last_response_s:.2f} s"
-    return f"{state.missed} missed, {state.fast} fast{last}"
-
-
-def _gathered(state: OperatorState, goal: float) -> str:
-    """Evidence on the pairs, as it stood when the last main trial was chosen."""
-    over = f"; time was up in {counted(state.missed, 'trial')}" if state.missed else ""
-    if state.evidence is None:
-        return f"none yet, {goal:g} asked for{over}"
-    least, mean = state.evidence
-    return f"weakest pair {least:.2f}, mean {mean:.2f}, {goal:g} asked for{over}"
 
 
 class OperatorView:

@@ -135,7 +135,7 @@ class SortingLayout(PlacingLayout):
         rows = math.ceil(n / columns)
         if rows * step > room.height + self.item * _APART:
             columns = max(1, int((room.width + self.item * _APART) // step))
-        return _grid(room, n, columns, step)
+        return _grid(room, n, min(columns, max(n, 1)), step, step)
 
     def pile_places(self, cell: int, n: int) -> tuple[float, tuple[Point, ...]]:
         """Side and centres of the ``n`` images of a pile, as large as they can be there."""
@@ -144,7 +144,7 @@ class SortingLayout(PlacingLayout):
         room = _inner(free, self.text)
         columns = max(range(1, n + 1), key=lambda k: _side(room, n, k), default=1)
         side = min(float(self.item), _side(room, n, columns))
-        return side, _grid(room, n, columns, side * (1 + _APART))
+        return side, _grid(room, n, columns, side * (1 + _APART), side * (1 + _APART))
 
     def neighbour(self, cell: int | None, y: float, dx: int, dy: int) -> int | None:
         """Place beside one in a direction; None for the images not sorted, such as one at ``y``."""
@@ -170,14 +170,13 @@ def _side(room: Box, n: int, columns: int) -> float:
     return max(0.0, min(room.width / across, room.height / (down + (down - 1) * _APART)))
 
 
-def _grid(room: Box, n: int, columns: int, step: float) -> tuple[Point, ...]:
-    """Centres of ``n`` images in rows, the whole in the middle of its room."""
-    columns = min(columns, max(n, 1))
-    rows = max(1, -(-n // columns))
+def _grid(room: Box, n: int, columns: int, across: float, down: float) -> tuple[Point, ...]:
+    """Centres of ``n`` things in rows, the whole in the middle of its room."""
+    rows = -(-n // columns)
     return tuple(
         (
-            room.x + (number % columns - (columns - 1) / 2) * step,
-            room.y - (number // columns - (rows - 1) / 2) * step,
+            room.x + (number % columns - (columns - 1) / 2) * across,
+            room.y - (number // columns - (rows - 1) / 2) * down,
         )
         for number in range(n)
     )
@@ -192,17 +191,9 @@ def _cells(area: Box, n: int, gap: float) -> tuple[tuple[Box, ...], int]:
         return wide, (area.height - (rows - 1) * gap) / rows
 
     columns = max(range(1, n + 1), key=lambda k: (min(shape(k)), -(-(-n // k) * k - n)))
-    (wide, high), rows = shape(columns), -(-n // columns)
-    boxes = tuple(
-        Box(
-            area.x + (number % columns - (columns - 1) / 2) * (wide + gap),
-            area.y - (number // columns - (rows - 1) / 2) * (high + gap),
-            wide,
-            high,
-        )
-        for number in range(n)
-    )
-    return boxes, columns
+    wide, high = shape(columns)
+    centres = _grid(area, n, columns, wide + gap, high + gap)
+    return tuple(Box(x, y, wide, high) for x, y in centres), columns
 
 
 def _item_size(protocol: FreeSorting, tray: Box, cell: Box, text: int, n: int, height: int) -> int:

@@ -229,12 +229,22 @@ def arrangement_script(
 
 def submitted(result: ArrangementResult) -> SubmittedTrial:
     """Return what the choice of the next trial knows of a result."""
-    kept = zip(result.trial.items, result.places, result.inside, strict=True)
+    return _submitted(pd.DataFrame(result.rows(rt_source="", pilot=False)))
+
+
+def _submitted(rows: pd.DataFrame) -> SubmittedTrial:
+    inside = rows[rows["inside"].astype(bool)]
+    points = zip(inside["x"].astype(float), inside["y"].astype(float), strict=True)
     return SubmittedTrial(
-        trial_type=result.trial_type,
-        places={name: place for name, place, inside in kept if inside},
-        time_s=result.ending.time - result.onset,
+        trial_type=str(rows["trial_type"].iloc[0]),
+        places=dict(zip(inside["stimulus"].astype(str), points, strict=True)),
+        time_s=float(rows["response_time"].iloc[0]),
     )
+
+
+def _read_trials(path: Path) -> list[SubmittedTrial]:
+    rows = read_run(path).rows
+    return [_submitted(trial) for _, trial in rows.groupby("trial_index", sort=False)]
 
 
 def pages_between(
@@ -413,34 +423,16 @@ class PreparedArrangements(Prepared):
         return replace(self.arranging, done=done)
 
 
-def _read_trials(path: Path) -> list[SubmittedTrial]:
-    trials = []
-    for _, rows in read_run(path).rows.groupby("trial_index", sort=False):
-        inside = rows[rows["inside"].astype(bool)]
-        points = zip(inside["x"].astype(float), inside["y"].astype(float), strict=True)
-        trials.append(
-            SubmittedTrial(
-                trial_type=str(rows["trial_type"].iloc[0]),
-                places=dict(zip(inside["stimulus"].astype(str), points, strict=True)),
-                time_s=float(rows["response_time"].iloc[0]),
-            )
-        )
-    return trials
-
-
 def _earlier_trials(sitting: Sitting) -> list[SubmittedTrial]:
     """Read the main trials of the participant's earlier sessions: their evidence counts.
 
     That of another condition is about other similarities, so it does not.
     """
-    runs = find_runs(sitting.root, MULTI_ARRANGEMENT, sitting.participant)
-    names = {path: RunName.parse(path) for path in runs}
-    earlier = [
-        path
-        for path, name in names.items()
-        if name.session < sitting.session and name.run == sitting.study.run
-    ]
-    trials = [trial for path in earlier for trial in _read_trials(path)]
+    trials = []
+    for path in find_runs(sitting.root, MULTI_ARRANGEMENT, sitting.participant):
+        name = RunName.parse(path)
+        if name.session < sitting.session and name.run == sitting.study.run:
+            trials += _read_trials(path)
     return [trial for trial in trials if trial.trial_type == "main"]
 
 
