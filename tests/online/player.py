@@ -26,8 +26,8 @@ from twoalike.tasks import (
     run_session,
 )
 from twoalike.tasks._simulated import _SAID as SAID
+from twoalike.tasks.choosing import TripletActivity
 from twoalike.tasks.multi_arrangement import ArrangementActivity
-from twoalike.tasks.odd_one_out import TripletActivity
 
 type Means = Literal["hands", "mouse", "touch"]
 """``hands``: keys and mouse as the window's simulated hands choose them."""

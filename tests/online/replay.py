@@ -20,7 +20,7 @@ from twoalike.tasks import (
     Scene,
     Shown,
 )
-from twoalike.tasks.odd_one_out import TripletActivity
+from twoalike.tasks.choosing import TripletActivity
 
 SCRIPT = Path(__file__).parent / "js" / "cases.mjs"
 

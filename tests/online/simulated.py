@@ -13,8 +13,8 @@ from twoalike.online._blocks import Block, next_arrangement_block, spliced
 from twoalike.online._records import ArrangementStep, BlockStep, Part, QuestionStep, TrialStep
 from twoalike.sitting import _part, sit
 from twoalike.tasks import EventRow, Item, Keeper, Note, QuestionAnswers
+from twoalike.tasks.choosing import TrialResult
 from twoalike.tasks.multi_arrangement import ArrangementResult
-from twoalike.tasks.odd_one_out import TrialResult
 
 DEVICE = {
     "browser": "chrome",

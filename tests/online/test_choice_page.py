@@ -25,7 +25,7 @@ from twoalike.tasks import (
     View,
     lay_out,
 )
-from twoalike.tasks.odd_one_out import TripletActivity
+from twoalike.tasks.choosing import TripletActivity
 
 type Rules = OddOneOut | AnchoredChoice | OddOneOfMany
 SIZES = [(360, 740), (740, 360), (320, 568), (1024, 768), (1920, 1080), (3840, 2160), (501, 997)]

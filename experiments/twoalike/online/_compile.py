@@ -42,6 +42,7 @@ from twoalike.tasks import (
     with_block_questions,
 )
 from twoalike.tasks import PageTexts as TaskTexts
+from twoalike.tasks.choosing import Choosing, TripletActivity, answer_keys
 from twoalike.tasks.multi_arrangement import (
     ArrangementActivity,
     ArrangementResult,
@@ -50,7 +51,6 @@ from twoalike.tasks.multi_arrangement import (
     Handling,
     PreparedArrangements,
 )
-from twoalike.tasks.odd_one_out import Choosing, TripletActivity, answer_keys
 from twoalike.tasks.screens import usual_screen
 
 _ROOMY_PX = (4096, 4096)
@@ -85,7 +85,7 @@ def prepare_person(
         none = Opening(consent=False, form=(), resumed=False)
         protocol = for_browser(one.protocol)
         plan = replace(one.plan, protocol=protocol.model_dump(mode="json"))
-        opening = none if found else one.first_opening()
+        opening = none if found else one.opening()
         found.append(replace(one, protocol=protocol, plan=plan, settled=opening))
     found[0].check_consent(Progress())
     return found

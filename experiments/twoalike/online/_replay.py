@@ -41,8 +41,8 @@ from twoalike.tasks import (
     QuestionAnswers,
     Trial,
 )
+from twoalike.tasks.choosing import Answer, TrialResult
 from twoalike.tasks.multi_arrangement import ArrangementResult, PreparedArrangements, submitted
-from twoalike.tasks.odd_one_out import Answer, TrialResult
 from twoalike.tasks.screens import consent_text_hash
 
 DRAWN = "drawn"

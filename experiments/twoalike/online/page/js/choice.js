@@ -1,6 +1,6 @@
 /**
  * One trial of choices as a state machine, event by event that of the window task
- * (twoalike.tasks.odd_one_out): cross, images until the answer or the time limit, feedback.
+ * (twoalike.tasks.choosing): cross, images until the answer or the time limit, feedback.
  *
  * Besides the events of driver.js it takes `pick` (a place whose button was pressed without a
  * pointer) and `go_on` (the button of the page after the time limit).
