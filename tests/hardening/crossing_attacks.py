@@ -27,7 +27,7 @@ _CELL = f"{_IMPORT}what_may_be_misread_is_refused_or_noted"
 LOST = {
     "page loaded anew at every step, also several times": (f"{_RELOADS}sessions_with_many",),
     "page loaded anew in a real session, also within an arrangement": (
-        f"{_RELOADS}the_page_is_loaded_anew_twice",
+        f"{_RELOADS}the_page_is_loaded_anew_at",
     ),
     "backup restored while people answer": (f"{_ENTRY}answers_since_the_backup",),
     "backup from before a session began": (f"{_ENTRY}a_session_that_began_since",),

@@ -163,7 +163,8 @@ STATE = """() => {
   if (has(".twoalike-page .options, .twoalike-page form")) {
     return {step, kind: "question", open: open(document.querySelector(".twoalike-page button"))};
   }
-  return {step, kind: "page", open: open(document.querySelector(".twoalike-page .push"))};
+  const text = document.querySelector(".twoalike-page .words")?.textContent;
+  return {step, kind: "page", text, open: open(document.querySelector(".twoalike-page .push"))};
 }"""
 """What a participant sees at once: page, question, countdown, images, arena; and whether the page
 takes an answer yet."""
@@ -224,7 +225,7 @@ class Player:
             state = self.page.evaluate(STATE)
             if state is not None and until(state):
                 return
-            key = state and (state["step"], state.get("trial"), state["kind"])
+            key = state and tuple(state.get(name) for name in ("step", "trial", "kind", "text"))
             waiting = self._acted[0] == key and monotonic() - self._acted[1] < _AGAIN_S
             if state is None or not state["open"] or waiting:
                 sleep(_LOOK_S)

@@ -1,11 +1,8 @@
 """Adaptive sessions online: snapshots are whole and final, blocks follow from them at once."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import cast
 
@@ -261,40 +258,6 @@ def test_a_fit_uses_nothing_after_its_cut_off(
     with_later = refit(study, lambda: lines, announce=said.append)
     assert with_later is not None
     assert with_later.cut_off.records == 149
-
-
-PUBLISH = """
-import sys
-import tests.online.test_snapshots as t
-from pathlib import Path
-from twoalike.online import publish_snapshot
-ids = tuple(f"o{i:02d}" for i in range(12))
-print("ready", flush=True)
-while True:
-    publish_snapshot(Path(sys.argv[1]), t.FakePosterior(ids, draws=20), ids, t.CUT_OFF, 1)
-"""
-
-
-@pytest.mark.skipif(os.name != "posix", reason="kills by a signal")
-def test_a_killed_fit_leaves_whole_snapshots(tmp_path: Path) -> None:
-    folder = tmp_path / "snapshots"
-    for attempt in range(2):
-        command = [sys.executable, "-c", PUBLISH, str(folder)]
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
-        )
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        time.sleep(0.25 + 0.013 * attempt)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
-        last = latest_snapshot(folder)
-        assert last is not None
-        for number in range(1, last.number + 1):
-            assert read_snapshot(folder / f"{number:04d}").number == number
-    names = [path.name for path in folder.iterdir() if path.name[0] != "."]
-    assert sorted(names) == [f"{number:04d}" for number in range(1, len(names) + 1)]
 
 
 def test_snapshots_are_final_and_checked(study: Study, stimuli: StimulusSet) -> None:
