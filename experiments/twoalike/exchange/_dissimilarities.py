@@ -93,7 +93,7 @@ def export_dissimilarities(
     own: dict[str, list[ArrangedTrial]] = {}
     for trial in main:
         if trial.session in used:
-            items, places = trial.items.astype(np.int64), trial.positions.astype(np.float64)
+            items, places = trial.items.astype(np.int64), trial.values.astype(np.float64)
             own.setdefault(trial.participant, []).append(ArrangedTrial(items, places))
     if not own:
         what = "no main trial" if session is None else f"no main trial in session {session}"
