@@ -14,7 +14,6 @@ from twoalike.record import (
     check_bids,
     check_dataset,
     check_run,
-    read_journal,
     read_run,
     run_progress,
     write_left_out,
@@ -43,15 +42,6 @@ def finished(booth: Any) -> Any:
     assert record(booth) == []
     assert booth.problems() == []
     return booth
-
-
-def test_every_line_follows_from_the_one_before(finished: Any) -> None:
-    found = read_journal(finished.journal)
-    assert not (found.torn or found.broken)
-    kinds = [entry["what"] for entry in found.entries]
-    assert kinds == ["start", *["note", "trial"] * 14, "end"]
-    assert [entry["n"] for entry in found.entries] == list(range(1, 31))
-    assert finished.manifest["journal"] == {"lines": 30, "chain": found.chain}
 
 
 def test_a_trial_is_on_the_disk_when_append_returns(
@@ -368,13 +358,3 @@ def test_a_trial_that_was_broken_off_is_flagged_when_it_is_shown_again(booth: An
             run.append(booth.trial(trial))
         run.end("stopped")
     assert read_run(booth.rows).rows[SEEN_BEFORE.name].tolist() == [False, True, False]
-
-
-def test_a_session_that_is_running_is_no_problem(booth: Any) -> None:
-    with booth.open() as run:
-        for trial in booth.trials[:5]:
-            run.append(booth.trial(trial))
-        assert check_dataset(booth.root).but_resumable().problems == ()
-        run.write_views()
-        assert booth.problems() == []
-        run.end("stopped")

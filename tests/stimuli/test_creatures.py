@@ -3,11 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from PIL import Image
 
 from twoalike.stimuli import StimulusSet, draw_creatures
-from twoalike.study import TwoalikeError
 
 SMALL = {"kingdoms": 2, "families": 2, "species": 2, "individuals": 2, "size": 48}
 
@@ -38,10 +36,3 @@ def test_a_creature_stays_when_others_are_added(tmp_path: Path) -> None:
     few = draw_creatures(tmp_path / "few", seed=1, **SMALL)
     more = draw_creatures(tmp_path / "more", seed=1, **SMALL | {"individuals": 3})
     assert few.path(few.ids[0]).read_bytes() == more.path(few.ids[0]).read_bytes()
-
-
-def test_a_folder_with_files_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(TwoalikeError, match="new or empty folder"):
-        draw_creatures(tmp_path, seed=1)
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]

@@ -13,7 +13,7 @@ from tests.stimuli.odd_images import write_odd_images
 
 from twoalike.cli.app import app
 from twoalike.planning import study_template
-from twoalike.stimuli import MANIFEST, StimulusSet, read_picture
+from twoalike.stimuli import StimulusSet, read_picture
 from twoalike.study import SAFE_SEED, DesignConfig, Study, StudyConfig, read_json, sha256_file
 from twoalike.tasks import MultiArrangement, OddOneOut, protocol_template
 
@@ -107,16 +107,6 @@ def test_doubles_and_images_beside_the_folders_are_told_of(
     said = capsys.readouterr().out
     assert "note: the same image under 3 names: owl, owl2, owl3" in said
     assert "note: without a category: 1 image, such as owl3.png" in said
-
-
-def test_a_manifest_that_is_there_is_kept(tmp_path: Path, images: Path) -> None:
-    table = StimulusSet.from_images(images).table[::-1].assign(size=["s", "m", "l"])
-    (images / MANIFEST).unlink()
-    StimulusSet.write(images, table)
-    init(tmp_path / "birds", "--images", images)
-    stimuli = StimulusSet.load(tmp_path / "birds" / "stimuli")
-    assert stimuli.ids == ("cod", "tit", "owl")
-    assert stimuli.levels == ("level_1", "size")
 
 
 def test_a_folder_with_files_is_never_touched(

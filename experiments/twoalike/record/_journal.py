@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -98,11 +99,6 @@ def _chained(body: str, before: str) -> str:
     return f'{body}{_CHAIN}{digest}"}}'
 
 
-def _plain(value: Any) -> Any:
-    """Make a number of numpy one of Python."""
-    return value.item()
-
-
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
     try:
@@ -136,10 +132,10 @@ class Journal:
     def append(self, what: str, at: float, *, sync: bool = False, **content: object) -> None:
         """Append a line in one write; with ``sync``, wait until it is on the disk."""
         entry = {"n": len(self.entries) + 1, "at": round(at, 4), "what": what, **content}
-        body = json.dumps(entry, ensure_ascii=False, allow_nan=False, default=_plain)[:-1]
-        body = body.encode(
-            "utf-8", "backslashreplace"
-        ).decode()  # lone surrogates, as JSON has them
+        plain = methodcaller("item")  # of numbers of numpy
+        body = json.dumps(entry, ensure_ascii=False, allow_nan=False, default=plain)[:-1]
+        # Lone surrogates as JSON has them.
+        body = body.encode("utf-8", "backslashreplace").decode()
         line = _chained(body, self.chain)
         if syncing_together():
             self._content += line.encode() + b"\n"

@@ -50,8 +50,11 @@ def _column(section: str, name: str, listed: Table = TRIAL_LIST, **words: Any) -
     about = dict(_DECLARED[section][name.removesuffix(f"_{words.get('k')}")])
     key = next(key for key in about if key in _KINDS)
     description = about.pop(key).format(**words)
-    if isinstance(levels := about.get("levels"), str):
+    levels = about.get("levels", {})
+    if isinstance(levels, str):
         about["levels"] = listed[levels].levels
+    else:
+        about["levels"] = {name: text.format(**words) for name, text in levels.items()}
     about["missing"] = about.get("missing", "").format(**words)
     return Column(name, description=description, **_KINDS[key] | about)
 
@@ -92,7 +95,8 @@ def _table(label: str, listed: Table = TRIAL_LIST, also: str = "shared", **more:
         "timed": timed_columns(n_items),
         "scanner": [_column("shared", name) for name in ("trigger_time", "onset_from_trigger")],
     }
-    own, words = _DECLARED[label], _DECLARED["words"] | _DECLARED[label].get("words", {})
+    own = _DECLARED[label]
+    words = _DECLARED["words"] | own.get("words", {}) | {"oldest": OLDEST_AGE}
     known = {column.name: column for column in (PARTICIPANT_ID, SEEN_BEFORE)}
     columns: list[Column] = []
     for name in own["columns"].split():
