@@ -46,9 +46,8 @@ def main(demo: Path) -> None:
     ]
     kingdoms = list(table.loc[list(posterior.ids), "kingdom"])
     half = WIDTH // 2
-    map_ = picture(
-        embedding_map(map_layout(posterior.embedding), categories=kingdoms, images=thumbs), half
-    )
+    layout, images = map_layout(posterior.embedding), thumbs.__getitem__
+    map_ = picture(embedding_map(layout, categories=kingdoms, images=images), half)
     panels = [of(results, "odd_one_out") for of in (accuracy_panel, log_loss_panel)]
     chart = picture(panels_chart(panels), half)
     height = TILE + 20 + max(map_.height, chart.height)

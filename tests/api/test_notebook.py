@@ -1,7 +1,7 @@
 """What a notebook does: paths as text, frames of pandas and polars, objects shown."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +48,10 @@ def choices(folder: str) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def results(folder: str, choices: pd.DataFrame) -> Results:
-    rng = np.random.default_rng(0)
-    ids = list(ta.StimulusSet.load(f"{folder}/stimuli").ids)
-    frame = pd.DataFrame(rng.normal(size=(8, 4)), index=ids)
-    labels = ta.StimulusSet.load(f"{folder}/stimuli").table[["id", "kind"]]
-    networks = {"base": (ids, rng.normal(size=(8, 4))), "aligned": frame}
+    stimuli, rng = ta.StimulusSet.load(f"{folder}/stimuli"), np.random.default_rng(0)
+    ids, labels = list(stimuli.ids), stimuli.table[["id", "kind"]]
+    networks = {"base": (ids, rng.normal(size=(8, 4)))}
+    networks["aligned"] = pd.DataFrame(rng.normal(size=(8, 4)), index=ids)
     out = f"{folder}/derived/results.json"
     return ta.evaluate(networks, choices=choices, labels=labels, resamples=100, out=out)
 
@@ -67,67 +66,61 @@ def test_everything_shows_itself(folder: str, results: Results) -> None:
         assert "<" in html and "object at 0x" not in html + repr(thing), type(thing)
 
 
-def test_frames_of_pandas_and_polars_are_the_same(choices: pd.DataFrame, results: Any) -> None:
-    first = ta.fit(choices, **SETTINGS)
-    second = ta.fit(polars.from_pandas(choices), **SETTINGS)
-    np.testing.assert_array_equal(first.embedding, second.embedding)
+def test_files_and_frames_of_pandas_and_polars_are_the_same(
+    folder: str, choices: pd.DataFrame, results: Results
+) -> None:
+    study = ta.Study.load(folder)
+    first = ta.load_posterior(study.posterior)
+    table, frame = ta.read_judgments(str(study.choices)), polars.from_pandas(choices)
+    for pair in ((str(study.choices), table), (choices, frame)):
+        fits = [ta.fit(source, out=None, **SETTINGS) for source in pair]
+        np.testing.assert_array_equal(fits[0].embedding, fits[1].embedding)
     matrix = first.tree["posterior"]["embedding"].mean(("chain", "draw"))
     assert matrix.dims == ("object", "dimension")
     rng = np.random.default_rng(0)
     networks = {name: (list(first.ids), rng.normal(size=(8, 4))) for name in ("base", "aligned")}
-    scores = [
-        ta.evaluate(networks, choices=table, resamples=100).as_dict()["rows"]
-        for table in (choices, polars.from_pandas(choices))
-    ]
-    assert scores[0] == scores[1]
+    labels = ta.StimulusSet.load(f"{folder}/stimuli").table[["id", "kind"]]
+    again = ta.evaluate(networks, choices=polars.from_pandas(choices), labels=labels, resamples=100)
+    assert again.as_dict()["rows"] == results.as_dict()["rows"]
     answers = ta.predict(first, [first.ids[:3], first.ids[3:6]])
     np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)
 
 
-def test_the_table_of_a_study_is_a_file_a_frame_or_the_study(folder: str) -> None:
-    study = ta.Study.load(folder)
-    table = ta.read_judgments(str(study.choices))
-    fits = [ta.fit(source, out=None, **SETTINGS) for source in (str(study.choices), table)]
-    np.testing.assert_array_equal(fits[0].embedding, fits[1].embedding)
-    assert fits[0].ids == ta.load_posterior(study.posterior).ids
-
-
-DRAWINGS: dict[str, Callable[..., Any]] = {
-    "map": lambda f, r, ax: ta.plot.map(f"{f}/derived/posterior.nc", f, ax=ax),
-    "similarity": lambda f, r, ax: ta.plot.similarity(f"{f}/derived/posterior.nc", f, ax=ax),
-    "matrix": lambda f, r, ax: ta.plot.similarity(pd.DataFrame(np.eye(8)), ax=ax),
-    "dimensions": lambda f, r, ax: ta.plot.dimensions(
-        f"{f}/derived/posterior.nc", f"{f}/derived/choices.parquet", ax=ax
-    ),
-    "predictions": lambda f, r, ax: ta.plot.predictions(
-        f"{f}/derived/posterior.nc", f"{f}/derived/choices.parquet", ax=ax
-    ),
-    "response_times": lambda f, r, ax: ta.plot.response_times(
-        f"{f}/derived/choices.parquet", ax=ax
-    ),
-    "times_by_uncertainty": lambda f, r, ax: ta.plot.times_by_uncertainty(
-        f"{f}/derived/posterior.nc", f"{f}/derived/choices.parquet", ax=ax
-    ),
-    "temperature": lambda f, r, ax: ta.plot.temperature(f"{f}/derived/posterior.nc", ax=ax),
-    "lapse": lambda f, r, ax: ta.plot.lapse(f"{f}/derived/posterior.nc", ax=ax),
-    "accuracy": lambda f, r, ax: ta.plot.accuracy(f"{f}/derived/results.json", ax=ax),
-    "log_loss": lambda f, r, ax: ta.plot.log_loss(r, ax=ax),
-    "ceilings": lambda f, r, ax: ta.plot.ceilings(r, ax=ax),
-    "groups": lambda f, r, ax: ta.plot.groups(r, "kind", ax=ax),
-    "distances": lambda f, r, ax: ta.plot.distances(r, ax=ax),
-    "transfer": lambda f, r, ax: ta.plot.transfer(r, ax=ax),
+DRAWINGS = {
+    "map": "posterior study",
+    "similarity": "posterior study",
+    "dimensions": "posterior choices",
+    "predictions": "posterior choices",
+    "response_times": "choices",
+    "times_by_uncertainty": "posterior choices",
+    "temperature": "posterior",
+    "lapse": "posterior",
+    "accuracy": "results",
+    "log_loss": "results",
+    "ceilings": "results",
+    "groups": "results kind",
+    "distances": "results",
+    "transfer": "results",
 }
+"""Figure -> what it is drawn of."""
 
 
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_figures_are_drawn_into_axes(name: str, folder: str, results: Results) -> None:
-    draw = DRAWINGS[name]
+    derived = f"{folder}/derived"
+    known: dict[str, Any] = {"study": folder, "posterior": f"{derived}/posterior.nc"}
+    known |= {"choices": f"{derived}/choices.parquet", "results": f"{derived}/results.json"}
+    given = [known.get(word, word) for word in DRAWINGS[name].split()]
     axes = plt.figure().add_subplot()
-    assert draw(folder, results, axes) is axes
+    assert getattr(ta.plot, name)(*given, ax=axes) is axes
     assert axes.has_data()
-    own = draw(folder, results, None)
-    assert own.figure is not axes.figure
-    own.figure.canvas.draw()
+    axes.figure.canvas.draw()
+
+
+def test_a_figure_makes_its_own_axes(results: Results) -> None:
+    assert set(DRAWINGS) < set(dir(ta.plot))
+    own = ta.plot.accuracy(results)
+    assert own.figure is not ta.plot.similarity(pd.DataFrame(np.eye(8))).figure
 
 
 def test_the_frontier_of_a_student_is_drawn(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_every_figure_is_valid_svg_at_both_widths(width: float, rng: np.random.G
     figures = [
         panels_chart([ACCURACY, BANDED], width=width),
         panels_chart([TOGETHER], width=width),
-        embedding_map(map_layout(draws), categories=labels, images=images, width=width),
+        embedding_map(map_layout(draws), categories=labels, images=images.__getitem__, width=width),
         embedding_map(map_layout(draws), width=width),
         observer_parameters(list(times), rng.random((50, 5)), rng.random((50, 5)), width=width),
         response_times(times, width=width),
@@ -140,7 +140,16 @@ def test_a_map_can_show_every_image(rng: np.random.Generator) -> None:
     layout = map_layout(rng.normal(scale=0.01, size=(20, 6, 3)) + np.eye(6, 3))
     images = [np.full((4, 4, 3), 100, dtype=np.uint8)] * 6
     for spread, expected in ((False, 4), (True, 6)):
-        figure = embedding_map(layout, images=images, spread=spread)
+        figure = embedding_map(layout, images=images.__getitem__, spread=spread)
         assert len(figure.axes[0].images) == expected
     assert to_png(figure).startswith(b"\x89PNG")
     assert to_png(figure) == to_png(figure)
+
+
+def test_a_map_of_many_has_names_with_room_and_few_ellipses(rng: np.random.Generator) -> None:
+    m = 400
+    layout = map_layout(rng.normal(scale=0.1, size=(6, m, 3)) + rng.normal(size=(m, 3)))
+    axes = embedding_map(layout, names=[f"thing_{number}" for number in range(m)]).axes[0]
+    assert 10 < len(axes.texts) < m / 2
+    assert all(text.get_text().startswith("thing ") for text in axes.texts)
+    assert 10 < len(axes.patches) / 2 < m  # a rim and a filling each

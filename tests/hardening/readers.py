@@ -163,9 +163,10 @@ def read_raw_data(root: Path) -> None:
 
 
 def read_sessions(root: Path) -> None:
-    from twoalike.report import read_sessions as of_report
+    from twoalike.report._inputs import read_runs
+    from twoalike.report._inputs import read_sessions as of_report
 
-    of_report(root / RAW, Study.load(root).config.exclusion)
+    of_report(read_runs(root / RAW), Study.load(root).config.exclusion, {})
 
 
 def read_runs(root: Path) -> None:

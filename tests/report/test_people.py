@@ -8,14 +8,14 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
 from matplotlib import pyplot
+from tests.posteriors import posterior_of
 
 import twoalike.api as ta
 from twoalike.embedding import Posterior, compare_groups
 from twoalike.report import write_report
-from twoalike.report._groups import people_section
 from twoalike.report._inputs import read_inputs
+from twoalike.report._people import people_section
 from twoalike.report._summary import cautions
 from twoalike.study import Study, TwoalikeError
 
@@ -29,27 +29,14 @@ def weighted(study: Study, monkeypatch: pytest.MonkeyPatch) -> Study:
     """A study in whose posterior experts weigh the kinds of shapes twice as much as novices do."""
     monkeypatch.setattr("twoalike.report._blocks.to_data_uri", lambda figure: "data:,")
     posterior = Posterior.load(study.posterior)
-    rng = np.random.default_rng(5)
-    group = posterior.tree["posterior"].to_dataset()
-    chains, draws, _, dimensions = group["embedding"].shape
-    size = (chains, draws, len(PEOPLE))
-    log = 0.15 * rng.normal(size=(len(PEOPLE), dimensions))
+    embedding, rng = posterior.tree["posterior"]["embedding"].values, np.random.default_rng(5)
+    log = 0.15 * rng.normal(size=(len(PEOPLE), embedding.shape[-1]))
     log[:4, KIND] += 0.7
     log -= log.mean(axis=0)
     log -= log.mean(axis=1, keepdims=True)
-    axes = ("chain", "draw")
-    drawn = log + 0.05 * rng.normal(size=(*size, dimensions))
-    people = xr.Dataset(
-        {
-            "embedding": group["embedding"],
-            "temperature": ((*axes, "participant"), np.ones(size)),
-            "lapse": ((*axes, "participant"), np.full(size, 0.05)),
-            "log_weight": ((*axes, "participant", "dimension"), drawn),
-            "weight_spread": (axes, np.full(size[:2], 0.3)),
-        },
-        coords={"object": group["object"], "participant": list(PEOPLE)},
-    )
-    posterior.tree["posterior"] = people.astype("float32")
+    drawn = log + 0.05 * rng.normal(size=(2, 40, *log.shape))
+    draws = {"embedding": embedding, "log_weight": drawn, "weight_spread": np.full((2, 40), 0.3)}
+    posterior = posterior_of(draws, {"object": posterior.ids, "participant": PEOPLE})
     posterior.save(study.posterior)
     return study
 

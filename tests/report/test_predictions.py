@@ -1,17 +1,15 @@
 """Predicted and observed choices: each judgment is left out of what predicts it."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-import xarray as xr
+from tests.posteriors import posterior_of
 
 from twoalike.calibration import Reliability, reliability
 from twoalike.choice import log_choice
 from twoalike.embedding import Posterior, predict_choices
 from twoalike.judgments import choices_table
-from twoalike.report._fit import check_fits, predictions_section
 
 GROUPS, EACH, DRAWS = 400, 4, 400
 SCALE = 1.0
@@ -43,24 +41,16 @@ def few_judgments() -> tuple[Posterior, Any]:
         weights = np.exp(by_draw[:, answers].sum(axis=1))
         draws[:, group] = prior[rng.choice(len(prior), DRAWS, p=weights / weights.sum())]
     ids = [f"o{number:04d}" for number in range(3 * GROUPS)]
-    dims = ("chain", "draw")
-    drawn = xr.Dataset(
-        {
-            "embedding": ((*dims, "object", "dimension"), draws.reshape(2, -1, 3 * GROUPS, 2)),
-            "temperature": ((*dims, "participant"), np.ones((2, DRAWS // 2, 1))),
-            "lapse": ((*dims, "participant"), np.full((2, DRAWS // 2, 1), 1e-9)),
-        },
-        coords={"object": ids, "participant": ["01"]},
-    )
-    tree = xr.DataTree.from_dict({"posterior": drawn})
-    tree.attrs = {"engine": "nuts", "schema_version": 1}
+    drawn = {"embedding": draws.reshape(2, -1, 3 * GROUPS, 2)}
+    drawn["lapse"] = np.full((2, DRAWS // 2, 1), 1e-9)
+    posterior = posterior_of(drawn, {"object": ids, "participant": ["01"]})
     items = np.repeat(np.arange(3 * GROUPS).reshape(GROUPS, 3), EACH, axis=0)
     columns = {f"item_{k + 1}": items[:, k] for k in range(3)}
     codes = {name: [ids[item] for item in values] for name, values in columns.items()}
     table = choices_table(
         codes | {"chosen": chosen.ravel() + 1, "participant": ["01"] * chosen.size}, ids
     )
-    return Posterior(tree), table
+    return posterior, table
 
 
 def off(curve: Reliability) -> int:
@@ -79,19 +69,3 @@ def test_a_fit_looks_less_sure_than_it_is_of_its_own_judgments_only(few_judgment
     assert np.abs(curve.predicted - curve.observed).max() < 0.06
     assert left_out.left_out and not own.left_out
     np.testing.assert_allclose(left_out.probabilities.sum(axis=1), 1, atol=1e-6)
-
-
-def test_the_report_leaves_each_judgment_out(few_judgments: Any) -> None:
-    posterior, choices = few_judgments
-    inputs: Any = SimpleNamespace(
-        posterior=posterior, choices=choices, made_from=lambda provenance, role: None
-    )
-    (fit,) = check_fits(inputs, seed=1)
-    assert fit.left_out
-    assert off(fit.curve) <= 1
-    picture = predictions_section(inputs, [fit]).blocks[0]
-    assert "Each judgment is left out of what predicts it" in picture.caption  # type: ignore[union-attr]
-    inputs.made_from = lambda provenance, role: False
-    (fit,) = check_fits(inputs, seed=1)
-    picture = predictions_section(inputs, [fit]).blocks[0]
-    assert "fitted to other judgments" in picture.caption  # type: ignore[union-attr]

@@ -5,9 +5,9 @@ import json
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pandas as pd
@@ -16,13 +16,7 @@ from tests.conftest import call
 
 from twoalike.cli.app import main
 from twoalike.embedding import Posterior
-from twoalike.report import (
-    Grid,
-    arrangement_section,
-    write_report,
-)
-from twoalike.report._blocks import as_csv
-from twoalike.report._inputs import read_inputs
+from twoalike.report import few_categories, write_report
 from twoalike.results import Results
 from twoalike.study import Study, TwoalikeError
 
@@ -82,7 +76,7 @@ def report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Pag
     """The page of a study with its figures left out, for tests of what it says."""
     monkeypatch.setattr("twoalike.report._blocks.to_data_uri", lambda figure: "data:,")
 
-    def made(study: Study, **options: bool) -> Page:
+    def made(study: Study, **options: Any) -> Page:
         write_report(study, tmp_path / "r.html", **options)
         return Page((tmp_path / "r.html").read_text(encoding="utf-8"))
 
@@ -115,6 +109,8 @@ def test_a_full_study(finished: Study, whole_page: Page) -> None:
         "of the gap between base and the ceiling",
         "the No-U-Turn sampler (2 chains of 40 draws",
         "mostly kind",
+        "Each judgment is left out of what predicts it",
+        "of three objects of one category (size): nothing was asked",
     ):
         assert said in page.text, said
     results = Results.load(finished.derived / "results.json")
@@ -168,11 +164,6 @@ def test_every_figure_as_svg_and_every_number_as_csv(
     assert len(pairs) == 12 * 11 / 2
 
 
-def test_no_number_of_a_report_is_a_formula() -> None:
-    table = pd.DataFrame({"=object": ["=1+1", "ant"], "value": [-0.5, None]})
-    assert as_csv(table) == "'=object,value\n'=1+1,-0.5\nant,\n"
-
-
 EVIL = (
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -198,7 +189,10 @@ def fill_with(evil: tuple[str, ...], study: Study) -> None:
         (study.derived / "results.json", "needs 2 triplets", in_json[quote]),
         (study.derived / "student" / "README.md", "# Card", "".join(evil)),
         (study.root / "study.toml", "Shapes", in_json[quote] + in_json[style]),
-        *((path, '"PsychoPy"', f'"{in_json[image]}"') for path in manifests),
+        *(
+            (path, '"software": "twoalike"', f'"software": "{in_json[image]}"')
+            for path in manifests
+        ),
     ):
         content = path.read_text(encoding="utf-8")
         assert before in content, (path, before)
@@ -212,7 +206,7 @@ def fill_with(evil: tuple[str, ...], study: Study) -> None:
 def test_text_from_data_is_escaped(
     study_of: Callable[[tuple[str, ...]], Study], tmp_path: Path
 ) -> None:
-    ids = ("<script>alert(3)</script>", 'x"><img/src=x>', "$x_{$", "&amp", *"abcdefgh")
+    ids = ("<script>alert(3)</script>", 'x"><img/src=x>', "$x_{$", "&amp", "=1+1", *"abcdefg")
     study = study_of(ids)
     fill_with(EVIL, study)
     out = tmp_path / "r.html"
@@ -229,6 +223,9 @@ def test_text_from_data_is_escaped(
         assert text in page.text, text
     names = {attrs.get("alt") for attrs in page.all("img")}
     assert names & set(ids[:4]), "the evil names are shown as they are"
+    cells = [path.read_text() for path in (tmp_path / "files").glob("*.csv")]
+    assert any("'=1+1" in text for text in cells)
+    assert not [text for text in cells if re.search("(^|,)=", text, re.M)]  # a formula
     drawn = [ElementTree.parse(path) for path in (tmp_path / "files").glob("*.svg")]
     tags = {element.tag.rpartition("}")[2] for one in drawn for element in one.iter()}
     assert tags.isdisjoint({"script", "b", "img", "foreignObject"})
@@ -245,11 +242,7 @@ def test_text_from_data_is_escaped(
     ],
 )
 def test_what_is_missing_is_named_with_its_command(
-    report: Callable[..., Page],
-    removed: tuple[str, ...],
-    missing: int,
-    study: Study,
-    tmp_path: Path,
+    report: Callable[..., Page], removed: tuple[str, ...], missing: int, study: Study
 ) -> None:
     for name in removed:
         (study.derived / name).unlink()
@@ -269,11 +262,13 @@ def test_an_empty_study_says_what_to_do_first(report: Callable[..., Page], tmp_p
 
 
 def test_a_fit_that_has_not_converged_is_said_first(
-    report: Callable[..., Page], study: Study, tmp_path: Path
+    report: Callable[..., Page], study: Study
 ) -> None:
     posterior = Posterior.load(study.posterior)
     state = {"converged": False, "choice_rhat_95": 1.31, "divergences": 3}
+    made = {"inputs": {"choices": {"file": "choices.parquet", "sha256": "0"}}}
     posterior.tree.attrs |= {"convergence": json.dumps(state), "engine": "vi"}
+    posterior.tree.attrs["provenance"] = json.dumps(made)
     posterior.save(study.posterior)
     page = report(study)
     before = page.text[: page.text.index("What it says")]
@@ -281,37 +276,30 @@ def test_a_fit_that_has_not_converged_is_said_first(
     assert "3 divergent transitions" in page.text
     assert any(attrs.get("role") == "alert" for _, attrs in page.elements)
     assert "variational approximation" in page.text
+    assert "The embedding was fitted to other judgments than these." in page.text
+    assert "other judgments than those of choices.parquet" in page.text
 
 
 def test_each_task_has_its_section(
-    make_study: Callable[..., Path], report: Callable[..., Page]
+    make_study: Callable[..., Path], report: Callable[..., Page], tmp_path: Path
 ) -> None:
     folder = make_study(arrangement="schema_version = 1\n")
     for task in ("odd-one-out", "multi-arrangement"):
         words = ["run", str(folder), "--task", task, "--participant", "01", "--simulate"]
         assert call(*words, "--no-window") == 0
-    page = report(Study.load(folder))
+    page = report(Study.load(folder), files=tmp_path / "files")
     ids = [attrs["id"] for attrs in page.all("section")]
     assert ids[1:4] == ["sessions", "arrangements", "response-times"]
     assert "dragging images into a circle" in page.text
     assert page.text.count("completed") == 2
-    inputs = replace(read_inputs(Study.load(folder)), left_out={"01": "p_careless 1"})
-    section = arrangement_section(inputs)
-    assert section is not None
-    (grid,) = (block for block in section.blocks if isinstance(block, Grid))
-    assert grid.frame["rule"].tolist() == ["out"]
     rows = pd.read_csv(next(folder.rglob("*multiarrangement*_beh.tsv")), sep="\t")
-    assert (
-        len(rows)
-        > rows["trial_index"].nunique()
-        == int(grid.frame["arrangements"].iloc[0].split(" of ")[0])
-    )
+    assert len(rows) > rows["trial_index"].nunique()
+    table = pd.read_csv(tmp_path / "files" / "arrangements.csv")
+    assert table["arrangements"].tolist() == [rows["trial_index"].nunique()]
     assert "participants’ codes and the study’s images: before you publish" in page.text
 
 
-def test_careless_sessions_are_pointed_out(
-    report: Callable[..., Page], study: Study, tmp_path: Path
-) -> None:
+def test_careless_sessions_are_pointed_out(report: Callable[..., Page], study: Study) -> None:
     """Rewrite one session: all answers left, checks failed, the end cut off."""
     path = next(study.raw.glob("sub-02/**/*_beh.tsv"))
     header, *lines = path.read_text().splitlines()
@@ -377,3 +365,15 @@ def test_damaged_inputs_are_one_line_and_leave_no_report(
     assert len(lines) == 1
     assert Path(file).name in lines[0]
     assert snapshot(study.root) == before
+
+
+def test_the_largest_of_many_categories_are_told_apart() -> None:
+    sizes = {f"c{k:02d}": 30 - k for k in range(20)}
+    labels = pd.DataFrame({"sort": [name for name, n in sizes.items() for _ in range(n)]})
+    level, names = few_categories(labels) or ("", [])
+    assert level == "sort"
+    assert set(names) == {*(f"c{k:02d}" for k in range(7)), "other"}
+    each = [f"o{number:02d}" for number in range(12)]
+    assert few_categories(pd.DataFrame({"each": each})) is None
+    few = few_categories(pd.DataFrame({"sort": each, "kind": ["a", "b"] * 6}))
+    assert few == ("kind", ["a", "b"] * 6)

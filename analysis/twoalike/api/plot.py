@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from twoalike import figures, report
 from twoalike.calibration import reliability
 from twoalike.calibration import times_by_uncertainty as ranked_times
 from twoalike.embedding import (
@@ -23,48 +24,9 @@ from twoalike.embedding import (
     read_groups,
     view_groups,
 )
-from twoalike.figures import (
-    MARKERS,
-    POWER_TITLES,
-    Panel,
-    accuracy_panel,
-    ceilings_panel,
-    distances_panel,
-    draw_board,
-    draw_dimensions,
-    draw_lapse,
-    draw_map,
-    draw_panel,
-    draw_people,
-    draw_power,
-    draw_reliability,
-    draw_response_times,
-    draw_similarity,
-    draw_temperature,
-    draw_times_by_entropy,
-    draw_weights,
-    group_panel,
-    log_loss_panel,
-    map_layout,
-    participants_height,
-    people_layout,
-    structure_panels,
-    styled,
-    transfer_panel,
-    weights_height,
-)
+from twoalike.figures import Panel, styled
 from twoalike.judgments import JudgmentTable, read_judgments
 from twoalike.recovery import Measure, PowerResult
-from twoalike.report import (
-    Thumbnails,
-    category_labels,
-    category_levels,
-    describe_dimensions,
-    dimension_weights,
-    few_categories,
-    shown_dimensions,
-    top_images,
-)
 from twoalike.results import Leaderboard, Results
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Floats, Study, TwoalikeError, read_json, require_file
@@ -73,30 +35,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = [
-    "accuracy",
-    "ceilings",
-    "dimensions",
-    "distances",
-    "frontier",
-    "groups",
-    "lapse",
-    "leaderboard",
-    "log_loss",
-    "map",
-    "people",
-    "power",
-    "predictions",
-    "response_times",
-    "similarity",
-    "structure",
-    "temperature",
-    "times_by_uncertainty",
-    "training",
-    "transfer",
-    "weights",
-]
-
 type Pathlike = str | Path
 type SomeStimuli = StimulusSet | Study | Pathlike
 type SomeResults = Results | Pathlike
@@ -104,7 +42,9 @@ type Groups = Mapping[str, str] | Pathlike | None
 
 
 def __dir__() -> list[str]:
-    return __all__
+    """Return the figures."""
+    own = (name for name, of in globals().items() if getattr(of, "__module__", "") == __name__)
+    return sorted(name for name in own if not name.startswith("_") and name[0].islower())
 
 
 def _axes(ax: "Axes | None", height: float, width: float = 5.0) -> "Axes":
@@ -160,19 +100,21 @@ def map(  # noqa: A001 - as ta.plot.map
     posterior = as_posterior(posterior)
     ids = posterior.ids
     known = _stimuli(stimuli, ids)
-    labels = category_labels(known, ids)
+    labels = report.category_labels(known, ids)
     if level is not None and level not in labels:
         raise TwoalikeError(
             where=f"`level={level!r}`",
             expected=f"one of {', '.join(list(labels.columns))}",
             found="no such level",
         )
-    coloured = few_categories(labels[[level]] if level else labels)
-    layout = map_layout(posterior.thinned().embedding)
+    coloured = report.few_categories(labels[[level]] if level else labels)
+    layout = figures.map_layout(posterior.thinned().embedding)
     ax = _axes(ax, 4.6)
-    pictures = Thumbnails(known, ids) if known is not None and images else None
+    pictures = report.thumbnails(known, ids) if known is not None and images else None
     categories = coloured[1] if coloured else None
-    draw_map(ax, layout, categories=categories, images=pictures, names=ids, width=_inches(ax))
+    figures.draw_map(
+        ax, layout, categories=categories, images=pictures, names=ids, width=_inches(ax)
+    )
     if categories is not None:
         _legend(ax)
     return ax
@@ -196,9 +138,11 @@ def similarity(
         matrix, ids = posterior.thinned().similarity(), posterior.ids
     else:
         matrix, ids = _matrix(similar)
-    levels = category_levels(category_labels(_stimuli(stimuli, ids), ids)) if ids else []
+    levels = (
+        report.category_levels(report.category_labels(_stimuli(stimuli, ids), ids)) if ids else []
+    )
     ax = _axes(ax, 4.2)
-    draw_similarity(ax, matrix, levels=levels, label=label, size=_inches(ax))
+    figures.draw_similarity(ax, matrix, levels=levels, label=label, width=_inches(ax))
     return ax
 
 
@@ -222,7 +166,7 @@ def dimensions(
     """Log-loss of the choices by number of dimensions kept; filled: the fewest that do."""
     curve = dimension_curve(as_posterior(posterior).thinned(), read_judgments(choices), seed=seed)
     ax = _axes(ax, 2.6, 4.6)
-    draw_dimensions(ax, curve.table)
+    figures.draw_dimensions(ax, curve.table)
     return ax
 
 
@@ -239,7 +183,7 @@ def predictions(
     source, table = as_posterior(posterior), read_judgments(choices)
     made = predict_choices(source, table, fitted=fitted, seed=seed)
     ax = _axes(ax, 4.4, 4.6)
-    draw_reliability(ax, reliability(made.probabilities, made.chosen))
+    figures.draw_reliability(ax, reliability(made.probabilities, made.chosen))
     ax.set_xlabel("predicted probability of being the odd one")
     return ax
 
@@ -253,8 +197,8 @@ def response_times(choices: JudgmentTable, *, ax: "Axes | None" = None) -> "Axes
     times = {str(name): values.to_numpy(np.float64) for name, values in groups}
     if not times:
         raise TwoalikeError("the choices have no response times")
-    ax = _axes(ax, participants_height(len(times)))
-    draw_response_times(ax, times)
+    ax = _axes(ax, figures.participants_height(len(times)))
+    figures.draw_response_times(ax, times)
     return ax
 
 
@@ -270,7 +214,7 @@ def times_by_uncertainty(
     """Response times against the predicted entropy of the answer, within people."""
     found = ranked_times(posterior, choices, fitted=fitted, seed=seed)
     ax = _axes(ax, 3.2, 4.6)
-    draw_times_by_entropy(ax, found)
+    figures.draw_times_by_entropy(ax, found)
     return ax
 
 
@@ -278,20 +222,20 @@ def times_by_uncertainty(
 def temperature(posterior: PosteriorSource, *, ax: "Axes | None" = None) -> "Axes":
     """Temperature of each participant, median and 95 % interval: how noisy their choices are."""
     posterior = as_posterior(posterior)
-    return _by_median(draw_temperature, posterior.participants, posterior.temperature, ax)
+    return _by_median(figures.draw_temperature, posterior.participants, posterior.temperature, ax)
 
 
 @styled
 def lapse(posterior: PosteriorSource, *, ax: "Axes | None" = None) -> "Axes":
     """Lapse rate of each participant, median and 95 % interval: the share of guesses."""
     posterior = as_posterior(posterior)
-    return _by_median(draw_lapse, posterior.participants, posterior.lapse, ax)
+    return _by_median(figures.draw_lapse, posterior.participants, posterior.lapse, ax)
 
 
 def _by_median(
     draw: Callable[..., None], names: tuple[str, ...], draws: Floats, ax: "Axes | None"
 ) -> "Axes":
-    ax = _axes(ax, participants_height(len(names)))
+    ax = _axes(ax, figures.participants_height(len(names)))
     order = np.argsort(np.median(draws, axis=0), kind="stable")
     draw(ax, [names[row] for row in order], draws[:, order])
     return ax
@@ -311,7 +255,7 @@ def people(
     ``participant`` and ``group``; None: those of the posterior.
     """
     posterior, group_of = _weighted(posterior, groups)
-    layout = None if posterior.weights is None else people_layout(posterior.weights.log)
+    layout = None if posterior.weights is None else figures.people_layout(posterior.weights.log)
     if layout is None:
         raise TwoalikeError(
             where="the posterior",
@@ -321,7 +265,7 @@ def people(
     shown = posterior.participants if names else None
     of = [group_of[name] for name in posterior.participants] if group_of else None
     ax = _axes(ax, 4.2)
-    draw_people(ax, layout, groups=of, names=shown, width=_inches(ax))
+    figures.draw_people(ax, layout, groups=of, names=shown, width=_inches(ax))
     if of is not None:
         _legend(ax)
     return ax
@@ -340,13 +284,13 @@ def weights(
     posterior, group_of = _weighted(posterior, groups)
     posterior = posterior.thinned()
     views = view_groups(posterior, group_of, seed=seed) if group_of else None
-    shown = shown_dimensions(describe_dimensions(posterior.embedding))
-    found = dimension_weights(posterior, views, shown)
+    shown = report.shown_dimensions(report.describe_dimensions(posterior.embedding))
+    found = report.dimension_weights(posterior, views, shown)
     known = _stimuli(stimuli, posterior.ids)
-    images = None if known is None else top_images(known, posterior.ids, shown)
-    ax = _axes(ax, weights_height(len(shown), len(found.names)))
+    images = None if known is None else report.top_images(known, posterior.ids, shown)
+    ax = _axes(ax, figures.weights_height(len(shown), len(found.names)))
     titles = [f"dimension {place}" for place in range(1, len(shown) + 1)]
-    draw_weights(ax, found, titles, images, width=_inches(ax))
+    figures.draw_weights(ax, found, titles, images, width=_inches(ax))
     if views is not None:
         _legend(ax)
     return ax
@@ -374,8 +318,8 @@ def power(result: PowerResult, measure: Measure = "regret", *, ax: "Axes | None"
     The measure is ``"regret"``, the log-loss above the truth's, or ``"width"`` of 95 % intervals.
     """
     ax = _axes(ax, 3.3, 4.0)
-    draw_power(ax, result, measure)
-    ax.set_title(POWER_TITLES[measure])
+    figures.draw_power(ax, result, measure)
+    ax.set_title(figures.POWER_TITLES[measure])
     return ax
 
 
@@ -396,7 +340,7 @@ def _draw(
         reason = results.missing.get(part, "not measured")
         raise TwoalikeError(reason, where=f"results, {part}")
     ax = _axes(ax, panel.height + 0.3, width)
-    draw_panel(ax, panel)
+    figures.draw_panel(ax, panel)
     if any(line.series for line in panel.lines):
         _legend(ax)
     return ax
@@ -405,13 +349,13 @@ def _draw(
 @styled
 def accuracy(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
     """Accuracy of every network on the choices with its 95 % interval, and chance."""
-    return _draw(results, "judgments", accuracy_panel, ax, 4.0)
+    return _draw(results, "judgments", figures.accuracy_panel, ax, 4.0)
 
 
 @styled
 def log_loss(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
     """Log-loss of every network with its 95 % interval, and chance; less is better."""
-    return _draw(results, "judgments", log_loss_panel, ax, 4.0)
+    return _draw(results, "judgments", figures.log_loss_panel, ax, 4.0)
 
 
 @styled
@@ -422,7 +366,7 @@ def structure(results: SomeResults, *, persons: bool = False, ax: "Axes | None" 
     """
 
     def panel(found: Results, _: str) -> Panel:
-        panels = structure_panels(found)
+        panels = figures.structure_panels(found)
         if persons and len(panels) < 2:
             raise TwoalikeError("a single person has no noise ceiling", where="`persons=True`")
         return panels[int(persons)]
@@ -445,7 +389,7 @@ def groups(results: SomeResults, group: str, *, ax: "Axes | None" = None) -> "Ax
             raise TwoalikeError(
                 where=f"`group={group!r}`", expected=expected, found="no such group"
             )
-        return group_panel(found, question, group)
+        return figures.group_panel(found, question, group)
 
     return _draw(results, "groups", panel, ax)
 
@@ -453,19 +397,19 @@ def groups(results: SomeResults, group: str, *, ax: "Axes | None" = None) -> "Ax
 @styled
 def ceilings(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
     """Accuracy of networks (dots), how people agree (squares), and bounds (diamonds)."""
-    return _draw(results, "ceilings", ceilings_panel, ax)
+    return _draw(results, "ceilings", figures.ceilings_panel, ax)
 
 
 @styled
 def distances(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
     """Change of distances within and between categories, beside the first network's."""
-    return _draw(results, "structure", lambda found, _: distances_panel(found), ax)
+    return _draw(results, "structure", lambda found, _: figures.distances_panel(found), ax)
 
 
 @styled
 def transfer(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
     """Share right in other tasks: classes from few images, linear probes, shifted classes."""
-    return _draw(results, "transfer", lambda found, _: transfer_panel(found), ax)
+    return _draw(results, "transfer", lambda found, _: figures.transfer_panel(found), ax)
 
 
 @styled
@@ -483,7 +427,7 @@ def leaderboard(
     """
     found = ranked if isinstance(ranked, Leaderboard) else Leaderboard.load(ranked)
     ax = _axes(ax, 0.8 + 0.2 * len(found.networks), 4.0)
-    draw_board(ax, found.board(measure or found.boards[0].kind, subset))
+    figures.draw_board(ax, found.board(measure or found.boards[0].kind, subset))
     return ax
 
 
@@ -529,7 +473,7 @@ def frontier(student: Pathlike, *, ax: "Axes | None" = None) -> "Axes":
     chosen, axes = said["vector"], ["likeness", "ability"]
     ax = _axes(ax, 3.4, 4.6)
     forms = points.groupby(["centred", "whitening"])
-    for mark, (form, line) in zip(MARKERS, forms, strict=False):
+    for mark, (form, line) in zip(figures.MARKERS, forms, strict=False):
         centred, shrunk = form
         name = f"whitened, {shrunk}" if shrunk else "centred" if centred else "as they are"
         ax.plot(*line[axes].T.to_numpy(), marker=mark, ms=4, lw=0.9, label=f"features {name}")

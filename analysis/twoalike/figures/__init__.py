@@ -18,7 +18,6 @@ from twoalike.figures._curves import response_times as response_times
 from twoalike.figures._curves import times_by_entropy_chart as times_by_entropy_chart
 from twoalike.figures._map import MOST_ELLIPSES as MOST_ELLIPSES
 from twoalike.figures._map import MapLayout as MapLayout
-from twoalike.figures._map import category_order as category_order
 from twoalike.figures._map import draw_map as draw_map
 from twoalike.figures._map import draw_similarity as draw_similarity
 from twoalike.figures._map import embedding_map as embedding_map

@@ -1,7 +1,7 @@
 """Curves and people: predictions, loss by dimensions, power, response times, noise."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from twoalike.figures._style import (
     MUTED,
     VERMILION,
     WIDE,
+    chart_of,
     light_grid,
     new_figure,
     reference_line,
@@ -34,7 +35,6 @@ POWER_TITLES: dict[Measure, str] = {
     "regret": "Log-loss above the truth's (nats)",
     "width": "Width of 95 % intervals",
 }
-_TICKS = np.array([1.0, 2.0, 5.0])
 
 
 def draw_reliability(axes: "Axes", curve: Reliability) -> None:
@@ -83,12 +83,8 @@ def draw_dimensions(axes: "Axes", table: "pd.DataFrame") -> None:
     light_grid(axes, "y")
 
 
-@styled
-def dimension_chart(table: "pd.DataFrame", *, width: float = WIDE) -> "Figure":
-    """Log-loss by number of dimensions; a filled dot is the fewest that are as good as the best."""
-    figure = new_figure(min(width, 4.6), 2.6)
-    draw_dimensions(figure.add_subplot(), table)
-    return figure
+dimension_chart = chart_of(draw_dimensions, lambda width, table: 2.6, most=4.6)
+"""Log-loss by number of dimensions; a filled dot is the fewest that are as good as the best."""
 
 
 @styled
@@ -96,9 +92,8 @@ def power_curves(result: PowerResult, *, width: float = WIDE) -> "Figure":
     """Draw simulated studies of several sizes, their learning curves, and the recommended size.
 
     Left the log-loss on new triplets above that of one who knows the truth, right the mean width
-    of the intervals of choice probabilities. A dot is a simulated study; in the band are the
-    studies between the assurance and its complement. The dashed line is the target. The panels
-    are one above the other where the width (inches) is small.
+    of the intervals of choice probabilities. The panels are one above the other where the width
+    (inches) is small.
     """
     stacked = width < 5
     figure = new_figure(width, 6.0 if stacked else 3.3)
@@ -111,75 +106,71 @@ def power_curves(result: PowerResult, *, width: float = WIDE) -> "Figure":
 
 
 def draw_power(axes: "Axes", result: PowerResult, measure: Measure) -> None:
-    """Draw one measure of :func:`power_curves` into axes."""
+    """Draw one measure of simulated studies into axes.
+
+    A dot is a study; in the band are the studies between the assurance and its complement. The
+    dashed line is the target.
+    """
     outcomes = result.found.outcomes
     n = np.array([outcome.judgments for outcome in outcomes], dtype=np.float64)
     y = np.array([outcome.value(measure) for outcome in outcomes])
-    curve, assurance = result.curve(measure), result.analysis.config.assurance
+    curve, assurance = result.curve(measure), result.analysis.assurance
     grid = np.geomspace(0.8 * n.min(), 1.25 * n.max(), 120)
     low, high = curve.band(grid, assurance)
     axes.fill_between(grid, low, high, color=BLUE, alpha=0.16, lw=0)
     axes.plot(grid, curve.value(grid), color=BLUE, lw=1.6)
     axes.plot(n, y, "o", ms=4.2, mfc="white", mec=BLUE, mew=1.0, alpha=0.9)
     axes.set(xscale="log", xlim=(grid[0], grid[-1]), xlabel="judgments in all")
+    _plain_ticks(axes.xaxis)
     if measure == "regret":
         low_y = min(y.min(), low.min(), result.target.value)
         axes.set(yscale="log", ylim=(low_y / 1.15, max(y.max(), high.max()) * 1.1))
+        _plain_ticks(axes.yaxis)
     else:
         axes.set_ylim(0, 1.12 * max(y.max(), high.max()))
-    _mark_recommended(axes, result, float(grid[0]), float(grid[-1]))
-    if measure == result.target.measure:
-        _mark_target(axes, result.target.value)
-    for axis in (axes.xaxis, axes.yaxis) if measure == "regret" else (axes.xaxis,):
-        _plain_ticks(axis)
-    light_grid(axes, "y")
-
-
-def _mark_recommended(axes: "Axes", result: PowerResult, left: float, right: float) -> None:
-    """Vertical line at the recommended size, its words on the side that has room."""
     size = result.at_recommended[0].judgments
     people = counted(result.found.participants, "participant")
-    text = f"{people}\n× {counted(result.trials, 'trial')}"
-    late = size > np.sqrt(left * right)
+    side = -1 if size > np.sqrt(grid[0] * grid[-1]) else 1  # the side that has room
     axes.axvline(size, color=VERMILION, lw=1.4)
     axes.annotate(
-        text,
+        f"{people}\n× {counted(result.trials, 'trial')}",
         (size, 1),
         xycoords=("data", "axes fraction"),
-        xytext=(-4 if late else 4, -1),
-        textcoords="offset points",
-        ha="right" if late else "left",
+        xytext=(4 * side, -1),
+        ha="left" if side > 0 else "right",
         va="top",
         color=VERMILION,
         fontweight="bold",
-        fontsize=8,
-        bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.7},
+        **_NOTE,
     )
+    if measure == result.target.measure:
+        target = result.target.value
+        axes.axhline(target, color=INK, lw=1.0, ls=DASHES)
+        axes.annotate(
+            f"target {target:.2g}",
+            (0, target),
+            xycoords=("axes fraction", "data"),
+            xytext=(3, 3),
+            va="bottom",
+            color=MUTED,
+            **_NOTE,
+        )
+    light_grid(axes, "y")
 
 
-def _mark_target(axes: "Axes", value: float) -> None:
-    axes.axhline(value, color=INK, lw=1.0, ls=DASHES)
-    axes.annotate(
-        f"target {value:.2g}",
-        (0, value),
-        xycoords=("axes fraction", "data"),
-        xytext=(3, 3),
-        textcoords="offset points",
-        va="bottom",
-        color=MUTED,
-        fontsize=8,
-        bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.7},
-    )
+_NOTE: dict[str, Any] = {
+    "textcoords": "offset points",
+    "fontsize": 8,
+    "bbox": {"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.7},
+}
+"""Look of words beside a line."""
 
 
 def _plain_ticks(axis: "Axis") -> None:
     """Ticks at 1, 2 and 5 times powers of ten along a logarithmic axis, written out."""
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-    low, high = axis.get_view_interval()
-    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-    ticks = np.outer(powers, _TICKS).ravel()
-    axis.set_major_locator(FixedLocator(ticks[(ticks >= low) & (ticks <= high)].tolist()))
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, at: f"{value:,.10g}"))
 
@@ -246,12 +237,8 @@ def draw_response_times(axes: "Axes", times: Mapping[str, Floats]) -> None:
     light_grid(axes, "x")
 
 
-@styled
-def response_times(times: Mapping[str, Floats], *, width: float = WIDE) -> "Figure":
-    """Response times of each participant on a log scale, fastest on top."""
-    figure = new_figure(width, participants_height(len(times)))
-    draw_response_times(figure.add_subplot(), times)
-    return figure
+response_times = chart_of(draw_response_times, lambda width, times: participants_height(len(times)))
+"""Response times of each participant on a log scale, fastest on top."""
 
 
 def draw_temperature(axes: "Axes", participants: Sequence[str], draws: Floats) -> None:

@@ -1,6 +1,6 @@
 """The embedding as a map, and as the matrix of its similarities."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from textwrap import shorten
@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from twoalike.figures._style import INK, WIDE, category_colours, new_figure, styled
-from twoalike.study import Booleans, Floats, Integers
+from twoalike.figures._style import INK, WIDE, category_colours, chart_of
+from twoalike.study import Booleans, Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 MOST_ELLIPSES = 300
 """Objects up to which each has an ellipse; those of more would hide all."""
+type Thumbnails = Callable[[int], npt.NDArray[np.uint8]]
+"""From an object's row to its picture, shape (h, w, 3)."""
 _MOST_ACROSS = 24
 _NAME_INCHES, _NAME_POINTS = 0.75, 6.5
 _MOST_WORK = 4e8
@@ -39,16 +41,12 @@ def _distances(points: Floats) -> Floats:
     return np.asarray(np.sqrt(np.maximum(squared, 0.0)))
 
 
-def _rotation(points: Floats, target: Floats) -> Floats:
-    """Rotation (or reflection) that brings ``points`` closest to ``target``."""
-    left, _, right = np.linalg.svd(points.T @ target, full_matrices=False)
-    return np.asarray(left @ right)
-
-
 def _turned(points: Floats, target: Floats) -> Floats:
     """Points moved, turned and scaled to fit the target."""
+    from scipy.linalg import orthogonal_procrustes
+
     points = points - points.mean(axis=0)
-    turned = points @ _rotation(points, target)
+    turned = points @ orthogonal_procrustes(points, target)[0]
     size = float((turned**2).sum())
     return turned * (float((turned * target).sum()) / size if size else 1.0)
 
@@ -68,6 +66,8 @@ def _flatten(distances: Floats, start: Floats, steps: int) -> Floats:
 
 def _mean_shape(draws: Floats) -> Floats:
     """Average the draws after turning each onto the mean similarities' shape: (m, D)."""
+    from scipy.linalg import orthogonal_procrustes
+
     mean = np.zeros((draws.shape[1], draws.shape[1]))
     for draw in draws:
         mean += draw @ draw.T / len(draws)
@@ -79,7 +79,9 @@ def _mean_shape(draws: Floats) -> Floats:
     target = np.asarray(vectors[:, :kept] * np.sqrt(values[:kept]))
     if draws.shape[2] < kept:
         draws = np.pad(draws, ((0, 0), (0, 0), (0, kept - draws.shape[2])))
-    return np.asarray(np.mean([draw @ _rotation(draw, target) for draw in draws], axis=0))
+    return np.asarray(
+        np.mean([draw @ orthogonal_procrustes(draw, target)[0] for draw in draws], axis=0)
+    )
 
 
 def map_layout(draws: Floats, most: int = 100) -> MapLayout:
@@ -189,7 +191,7 @@ def _draw_leaders(
 def _draw_images(
     axes: "Axes",
     positions: Floats,
-    images: Sequence[npt.NDArray[np.uint8]],
+    images: Thumbnails,
     colours: Sequence[str],
     size: float,
     shown: Booleans,
@@ -199,7 +201,7 @@ def _draw_images(
     for row in np.flatnonzero(shown).tolist():
         x, y = positions[row] - size / 2
         axes.imshow(
-            images[row],
+            images(row),
             extent=(x, x + size, y, y + size),
             interpolation="none",
             aspect="equal",
@@ -264,7 +266,7 @@ def draw_map(
     layout: MapLayout,
     *,
     categories: Sequence[str] | None = None,
-    images: Sequence[npt.NDArray[np.uint8]] | None = None,
+    images: Thumbnails | None = None,
     names: Sequence[str] | None = None,
     width: float = WIDE,
     spread: bool = False,
@@ -272,7 +274,7 @@ def draw_map(
     """Draw the map of m objects into axes, ``width`` inches wide.
 
     An ellipse holds half of the posterior; of more than :data:`MOST_ELLIPSES` objects only those
-    have one whose images would not hide another. ``images`` are thumbnails, shape (h, w, 3), uint8:
+    have one whose images would not hide another. ``images`` are thumbnails:
     those that would hide another are drawn as marks, or with ``spread`` moved apart, with a line to
     the place. ``names`` are written where there is room and there are no images; ``categories``
     give colour and marker.
@@ -299,58 +301,22 @@ def draw_map(
         x, y = positions[np.array([group == name for group in groups]) & ~pictured].T
         look: dict[str, Any] = {"color": colour, "marker": marker, "edgecolor": "white"}
         axes.scatter(x, y, zorder=2 if many else 4, s=6 if many else 15, lw=0.5, **look)
-        axes.scatter([], [], label=name, s=30, lw=0, **look)
+        if categories:
+            axes.scatter([], [], label=name, s=30, lw=0, **look)
     _set_limits(axes, layout, size)
 
 
-@styled
-def embedding_map(
-    layout: MapLayout,
-    *,
-    categories: Sequence[str] | None = None,
-    images: Sequence[npt.NDArray[np.uint8]] | None = None,
-    names: Sequence[str] | None = None,
-    width: float = WIDE,
-    spread: bool = False,
-) -> "Figure":
-    """Map of m objects, ``width`` inches wide; parameters as of :func:`draw_map`."""
+def _map_height(width: float, layout: MapLayout, **options: Any) -> float:
     across, up = np.ptp(layout.positions, axis=0).tolist()
     height = width * float(np.clip(up / (max(across, up) or 1.0), 0.55, 1.0))
-    figure = new_figure(width, height + (0.35 if categories else 0))
-    draw_map(
-        figure.add_subplot(),
-        layout,
-        categories=categories,
-        images=images,
-        names=names,
-        width=width,
-        spread=spread,
-    )
-    if categories is not None:
-        columns = min(len(set(categories)), max(2, int(width / 1.4)))
-        figure.legend(loc="outside upper left", ncols=columns)
-    return figure
+    return height + (0.35 if options.get("categories") else 0)
 
+
+embedding_map = chart_of(draw_map, _map_height, legend=1.4, sized=True)
+"""Map of m objects; parameters as of :func:`draw_map`."""
 
 _MOST_ROWS = 600
 _ROOMY = 4.5  # inches
-
-
-def category_order(levels: Sequence[Sequence[str]], n: int) -> Integers:
-    """Order that puts objects of one category together, levels coarse to fine.
-
-    Categories keep their order of first appearance.
-
-    Examples
-    --------
-    >>> category_order([["plant", "animal", "plant"], ["fern", "fox", "moss"]], 3)
-    array([0, 2, 1])
-    """
-    ranks: list[Integers] = []
-    for level in levels:
-        place = {name: rank for rank, name in enumerate(dict.fromkeys(level))}
-        ranks.append(np.array([place[name] for name in level]))
-    return np.lexsort([np.arange(n), *ranks[::-1]]).astype(np.int64)
 
 
 def _runs(labels: Sequence[str]) -> list[tuple[str, int, int]]:
@@ -403,37 +369,23 @@ def _averaged(values: Floats, most: int) -> Floats:
     return np.asarray(blocks(np.nan_to_num(values)) / np.where(known > 0, known, np.nan))
 
 
-@styled
-def similarity_heatmap(
-    matrix: Floats,
-    *,
-    levels: Sequence[Sequence[str]] = (),
-    label: str = "similarity",
-    width: float = WIDE,
-) -> "Figure":
-    """Similarity of every pair of m objects, grouped by category."""
-    size = min(width, 5.6)
-    figure = new_figure(size, size * 0.88)
-    draw_similarity(figure.add_subplot(), matrix, levels=levels, label=label, size=size)
-    return figure
-
-
 def draw_similarity(
     axes: "Axes",
     matrix: Floats,
     *,
     levels: Sequence[Sequence[str]] = (),
     label: str = "similarity",
-    size: float = _ROOMY,
+    width: float = _ROOMY,
 ) -> None:
-    """Draw similarities into axes ``size`` inches wide, grouped by category.
+    """Draw similarities into axes ``width`` inches wide, grouped by category.
 
     The matrix is symmetric, shape (m, m); its diagonal is left blank, and of more than 600 objects
     neighbours are averaged: a screen shows no more. Categories of each object are given for each
     level, coarse to fine; the first two are marked.
     """
     n = len(matrix)
-    order = category_order(levels, n)
+    codes = [pd.factorize(np.asarray(level, dtype=object))[0] for level in levels]
+    order = np.lexsort([np.arange(n), *codes[::-1]])  # categories as they first appear
     values = np.array(matrix, dtype=np.float64)[np.ix_(order, order)]
     between = values[~np.eye(n, dtype=bool)]
     np.fill_diagonal(values, np.nan)
@@ -446,6 +398,12 @@ def draw_similarity(
     )
     axes.axis("off")
     if levels:
-        _mark_categories(axes, [[level[row] for row in order] for level in levels], n, size)
+        _mark_categories(axes, [[level[row] for row in order] for level in levels], n, width)
     bar = axes.figure.colorbar(image, ax=axes, shrink=0.6, pad=0.03, label=label, extend="both")
     bar.outline.set_visible(False)
+
+
+similarity_heatmap = chart_of(
+    draw_similarity, lambda width, matrix, **_: 0.88 * width, most=5.6, sized=True
+)
+"""Similarity of every pair of m objects, grouped by category."""

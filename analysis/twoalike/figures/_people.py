@@ -15,16 +15,14 @@ from twoalike.figures._style import (
     MUTED,
     WIDE,
     category_colours,
+    chart_of,
     light_grid,
-    new_figure,
     reference_line,
-    styled,
 )
 from twoalike.study import Floats, Integers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 MOST_PEOPLE = 60
 """People up to which each has an ellipse; of more, only the typical one is drawn."""
@@ -125,9 +123,10 @@ def draw_people(
     for name, (colour, marker) in looks.items():
         own = positions[[group == name for group in of]]
         look: dict[str, Any] = {"color": colour, "marker": marker, "edgecolor": "white"}
-        axes.scatter(own[:, 0], own[:, 1], s=22 if few else 9, lw=0.5, zorder=3, label=name, **look)
+        look["label"] = name if groups else None
+        axes.scatter(own[:, 0], own[:, 1], s=22 if few else 9, lw=0.5, zorder=3, **look)
         if groups:
-            look |= {"edgecolor": INK, "s": 110, "lw": 1.4, "zorder": 4}
+            look |= {"edgecolor": INK, "s": 110, "lw": 1.4, "zorder": 4, "label": None}
             axes.scatter(*own.mean(axis=0), **look)
     if not few:
         corner = low[None] + 0.08 * extent
@@ -151,28 +150,13 @@ def _wrapped(label: str, inches: float) -> str:
     return fill(label, max(int(inches * 13), 20))
 
 
-@styled
-def people_map(
-    layout: PeopleLayout,
-    *,
-    groups: Sequence[str] | None = None,
-    names: Sequence[str] | None = None,
-    numbers: Sequence[int] | None = None,
-    width: float = WIDE,
-) -> "Figure":
-    """Map of P people, ``width`` inches wide; parameters as of :func:`draw_people`."""
+def _people_height(width: float, layout: PeopleLayout, **options: Any) -> float:
     across, up = np.ptp(layout.positions, axis=0).tolist()
-    height = width * float(np.clip(up / (across or 1.0), 0.5, 1.0))
-    figure = new_figure(width, height + 0.7)
-    axes = figure.add_subplot()
-    draw_people(axes, layout, groups=groups, names=names, numbers=numbers, width=width)
-    if groups is not None:
-        figure.legend(
-            *axes.get_legend_handles_labels(),
-            loc="outside upper left",
-            ncols=2 if width < _NARROWER else 4,
-        )
-    return figure
+    return width * float(np.clip(up / (across or 1.0), 0.5, 1.0)) + 0.7
+
+
+people_map = chart_of(draw_people, _people_height, legend=1.7, sized=True)
+"""Map of P people; parameters as of :func:`draw_people`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,18 +254,10 @@ def _draw_thumbnails(axes: "Axes", images: Sequence[Sequence[npt.NDArray[np.uint
             )
 
 
-@styled
-def weights_chart(
-    weights: DimensionWeights,
-    titles: Sequence[str],
-    images: Sequence[Sequence[npt.NDArray[np.uint8]]] | None = None,
-    *,
-    width: float = WIDE,
-) -> "Figure":
-    """Weights of every dimension, ``width`` inches wide; parameters as of :func:`draw_weights`."""
-    figure = new_figure(width, weights_height(len(titles), len(weights.names)))
-    axes = figure.add_subplot()
-    draw_weights(axes, weights, titles, images, width=width)
-    if weights.names:
-        figure.legend(loc="outside upper left", ncols=2 if width < _NARROWER else 4)
-    return figure
+weights_chart = chart_of(
+    draw_weights,
+    lambda width, weights, titles, *_: weights_height(len(titles), len(weights.names)),
+    legend=1.7,
+    sized=True,
+)
+"""Weights of every dimension; parameters as of :func:`draw_weights`."""

@@ -1,8 +1,8 @@
 """Results drawn: estimates with their intervals from top to bottom, and a leaderboard."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twoalike.evaluation import Interval, Span
 from twoalike.figures._style import (
@@ -29,22 +29,16 @@ if TYPE_CHECKING:
 
 PEOPLE, BOUND = PALETTE[6], INK
 """Colours of people, and of what no model can exceed."""
-MINUS = "\N{MINUS SIGN}"
 
 
-@dataclass(frozen=True)
-class Line:
-    """One estimate of a chart."""
+class Line(NamedTuple):
+    """One estimate of a chart, in the row of its name; ``series`` is for the legend."""
 
     name: str
-    """Of its row."""
     measure: Interval
-    """With its interval."""
     colour: str = PALETTE[0]
     marker: str = "o"
-    """``colour``, ``marker``: Of dot and line."""
     series: str = ""
-    """What the colour means, for the legend; empty where the row's name says it."""
 
 
 @dataclass(frozen=True)
@@ -78,75 +72,62 @@ class Panel:
 
     def words(self) -> str:
         """Describe the chart for who cannot see it."""
-        each = (
-            f"{line.series} {line.name} {_written(line.measure, self.digits)}".lstrip()
-            for line in self.lines
-        )
+        each = []
+        for line in self.lines:
+            of = line.measure
+            value, low, high = (self.written(x) for x in (of.value, of.low, of.high))
+            ends = "" if of.low == of.high else f" [{low}, {high}]"
+            each.append(f"{line.series} {line.name} {value}{ends}".lstrip())
         return f"{self.title or self.label}: {'; '.join(each)}."
 
-
-def _written(measure: Interval, digits: int) -> str:
-    value, low, high = (
-        f"{x:.{digits}f}".replace("-", MINUS) for x in (measure.value, measure.low, measure.high)
-    )
-    return value if measure.low == measure.high else f"{value} [{low}, {high}]"
+    def written(self, value: float) -> str:
+        """Write a number with the digits of the panel."""
+        return f"{value:.{self.digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def draw_panel(axes: "Axes", panel: Panel) -> None:
     """Draw estimates into axes, from top to bottom: a mark, a line for the interval, the value."""
-    most = max(map(len, panel.rows.values()))
-    labelled: set[str] = set()
-    for row, members in enumerate(panel.rows.values()):
+    rows = panel.rows
+    most = max(map(len, rows.values()))
+    labelled = {""}
+    for row, members in enumerate(rows.values()):
         for place, line in enumerate(members):
             y = row + (place - (len(members) - 1) / 2) * 0.7 / most
-            label = line.series if line.series and line.series not in labelled else None
-            _draw_estimate(axes, line, y, label, panel.digits if most == 1 else None)
+            label = None if line.series in labelled else line.series
             labelled.add(line.series)
+            value, ends = line.measure.value, [line.measure.low, line.measure.high]
+            axes.plot(ends, [y, y], color=line.colour, lw=3.0, alpha=0.45, solid_capstyle="round")
+            axes.plot(value, y, line.marker, color=line.colour, ms=6.5, label=label)
+            if most == 1:
+                look: dict[str, Any] = {"ha": "center", "va": "bottom", "fontweight": "bold"}
+                look |= {"xytext": (0, 6), "textcoords": "offset points"}
+                axes.annotate(panel.written(value), (value, y), **look)
         if row and most > 1:
             axes.axhline(row - 0.5, color=FAINT, lw=0.8, zorder=0)
     if panel.band is not None:
         axes.axvspan(panel.band.low, panel.band.high, color=FAINT, zorder=0, lw=0)
-        _annotate(axes, "noise ceiling", (panel.band.low + panel.band.high) / 2, "center")
+        _annotate(axes, "noise ceiling", (panel.band.low + panel.band.high) / 2, 0)
     if panel.reference is not None:
         reference_line(axes, panel.reference)
-        low, high = axes.get_xlim()
-        late = panel.reference > (low + high) / 2
-        _annotate(axes, panel.reference_name, panel.reference, "right" if late else "left")
-    axes.set_yticks(range(len(panel.rows)), list(panel.rows))
-    axes.set_ylim(len(panel.rows) - 0.5, -0.75)
+        late = panel.reference > sum(axes.get_xlim()) / 2
+        _annotate(axes, panel.reference_name, panel.reference, -1 if late else 1)
+    axes.set_yticks(range(len(rows)), list(rows))
+    axes.set_ylim(len(rows) - 0.5, -0.75)
     axes.margins(x=0.14 if most == 1 else 0.08)
     axes.set_xlabel(panel.label)
     axes.set_title(panel.title)
     light_grid(axes, "x")
 
 
-def _draw_estimate(
-    axes: "Axes", line: Line, y: float, label: str | None, digits: int | None
-) -> None:
-    value, ends = line.measure.value, [line.measure.low, line.measure.high]
-    axes.plot(ends, [y, y], color=line.colour, lw=3.0, alpha=0.45, solid_capstyle="round")
-    axes.plot(value, y, line.marker, color=line.colour, ms=6.5, label=label)
-    if digits is not None:
-        axes.annotate(
-            f"{value:.{digits}f}".replace("-", MINUS),
-            (value, y),
-            xytext=(0, 6),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            fontweight="bold",
-        )
-
-
-def _annotate(axes: "Axes", text: str, x: float, ha: str) -> None:
-    """Name a line or band above the axis."""
+def _annotate(axes: "Axes", text: str, x: float, side: int) -> None:
+    """Name a line or band above the axis, on its left, in the middle or on its right."""
     axes.annotate(
         text,
         (x, 0),
         xycoords=("data", "axes fraction"),
-        xytext=({"left": 3, "right": -3}.get(ha, 0), 3),
+        xytext=(3 * side, 3),
         textcoords="offset points",
-        ha=ha,
+        ha=("center", "left", "right")[side],
         va="bottom",
         color=MUTED,
         fontsize=8,
@@ -203,23 +184,35 @@ def _people_lines(results: Saved, keys: dict[str, str], colour: str, marker: str
             yield Line(name, found, colour, marker)
 
 
-def _chance(results: Saved, question: str, measure: str) -> float | None:
-    row = results.at(f"{question}.chance.{measure}")
-    return row.value if row else None
+def _by_level(results: Saved, measure: str, start: str = "") -> Iterator[Line]:
+    """Give a row per level, with a line per network, of levels that start so."""
+    for level in results.levels(measure):
+        if level.startswith(start):
+            yield from _network_lines(results, measure, level, row=level.removeprefix(start))
+
+
+def _agreement(
+    results: Results, question: str, lines: Iterable[Line], label: str = "", title: str = ""
+) -> Panel:
+    """Panel of accuracy, with chance, which is named where there is a title."""
+    row = results.at(f"{question}.chance.accuracy")
+    label = label or f"{question.replace('_', '-')} accuracy (dashed: chance)"
+    chance = row.value if row else None
+    return Panel(tuple(lines), label, title, chance, "chance" if title else "")
 
 
 def accuracy_panel(results: Results, question: str) -> Panel:
     """Accuracy of every network on the choices, and chance."""
-    lines = tuple(_network_lines(results, f"{question}.accuracy"))
-    name = f"{question.replace('_', '-')} accuracy"
-    chance = _chance(results, question, "accuracy")
-    return Panel(lines, "more is better", name.capitalize(), chance, "chance")
+    title = f"{question.replace('_', '-')} accuracy".capitalize()
+    lines = _network_lines(results, f"{question}.accuracy")
+    return _agreement(results, question, lines, "more is better", title)
 
 
 def log_loss_panel(results: Results, question: str) -> Panel:
     """Log-loss of every network, and chance."""
     lines = tuple(_network_lines(results, f"{question}.log_loss"))
-    chance = _chance(results, question, "log_loss")
+    row = results.at(f"{question}.chance.log_loss")
+    chance = row.value if row else None
     return Panel(lines, "less is better", "Log-loss (nats)", chance, "chance")
 
 
@@ -231,103 +224,80 @@ def structure_panels(results: Results) -> tuple[Panel, ...]:
     """
     label = "Spearman correlation"
     mean = Panel(tuple(_network_lines(results, "rdm.spearman")), label, "Against the mean person")
-    ends = [results.at(f"rdm.ceiling.{end}") for end in ("lower", "upper")]
-    if None in ends:
+    lower, upper = (results.at(f"rdm.ceiling.{end}") for end in ("lower", "upper"))
+    if lower is None or upper is None:
         return (mean,)
-    lines = tuple(_network_lines(results, "rdm.per_person.mean"))
-    band = Span(*(end.value for end in ends if end))
-    return mean, Panel(lines, label, "Mean over persons", band=band)
+    lines, band = _network_lines(results, "rdm.per_person.mean"), Span(lower.value, upper.value)
+    return mean, Panel(tuple(lines), label, "Mean over persons", band=band)
 
 
 def group_panel(results: Results, question: str, group: str) -> Panel:
     """Accuracy of networks, of people and of the best model in subsets of enough choices."""
     lines: list[Line] = []
-    measure = f"{question}.accuracy"
+    measure, ceilings = f"{question}.accuracy", f"{question}.ceilings"
     for level in results.levels(measure):
-        rows = [results.at(measure, name, level) for name in results.names]
-        if (
-            not level.startswith(f"{group}: ")
-            or min(row.n or 0 for row in rows if row) < FEWEST_CHOICES
-        ):
+        counts = [row.n or 0 for name in results.names if (row := results.at(measure, name, level))]
+        if not level.startswith(f"{group}: ") or min(counts) < FEWEST_CHOICES:
             continue
         subset = level.removeprefix(f"{group}: ")
         lines += _network_lines(results, measure, level, row=subset)
-        for series, key, colour, marker in (
-            ("two people", "pair_agreement", PEOPLE, "s"),
-            ("best possible", "oracle", BOUND, "D"),
-        ):
-            if bound := results.estimate(f"{question}.ceilings.{key}", level=level):
-                lines.append(Line(subset, bound, colour, marker, series))
-    label = f"{question.replace('_', '-')} accuracy (dashed: chance)"
-    return Panel(tuple(lines), label, reference=_chance(results, question, "accuracy"))
+        if two := results.estimate(f"{ceilings}.pair_agreement", level=level):
+            lines.append(Line(subset, two, PEOPLE, "s", "two people"))
+        if bound := results.estimate(f"{ceilings}.oracle", level=level):
+            lines.append(Line(subset, bound, BOUND, "D", "best possible"))
+    return _agreement(results, question, lines)
 
 
 def category_panel(results: Results, question: str) -> tuple[str, Panel]:
     """Accuracy in the trials that show an object of a category, at the coarsest level; its name."""
     measure = f"{question}.categories.accuracy"
-    levels = results.levels(measure)
-    first = levels[0].partition(": ")[0] if levels else ""
-    lines = [
-        line
-        for level in levels
-        if level.startswith(f"{first}: ")
-        for line in _network_lines(results, measure, level, row=level.partition(": ")[2])
-    ]
-    label = f"{question.replace('_', '-')} accuracy (dashed: chance)"
-    return first, Panel(tuple(lines), label, reference=_chance(results, question, "accuracy"))
+    first = "".join(results.levels(measure)[:1]).partition(": ")[0]
+    return first, _agreement(results, question, _by_level(results, measure, f"{first}: "))
 
 
 def ceilings_panel(results: Results, question: str) -> Panel:
     """Accuracy of every network, then how people agree, and the bounds."""
     start = f"{question}.ceilings"
-    people, bounds = (
-        {name: f"{start}.{key}" for name, key in keys.items() if name != "attention checks"}
-        for keys in (AGREEMENT, BOUNDS)
-    )
-    lines = (
+    people = {name: f"{start}.{key}" for name, key in AGREEMENT.items()}
+    people.pop("attention checks")
+    bounds = {name: f"{start}.{key}" for name, key in BOUNDS.items()}
+    lines = [
         *_network_lines(results, f"{question}.accuracy"),
         *_people_lines(results, people, PEOPLE, "s"),
         *_people_lines(results, bounds, BOUND, "D"),
-    )
-    return Panel(lines, "share right", reference=_chance(results, question, "accuracy"))
+    ]
+    return _agreement(results, question, lines, "share right")
 
 
 def distances_panel(results: Results) -> Panel:
     """How each network changed the distances of each kind of pair, kind by kind."""
-    measure = "structure.distances.percent"
-    lines = [
-        line
-        for level in results.levels(measure)
-        for line in _network_lines(results, measure, level, row=level)
-    ]
-    return Panel(tuple(lines), "change of distance (%)", reference=0.0, digits=1)
+    lines = tuple(_by_level(results, "structure.distances.percent"))
+    return Panel(lines, "change of distance (%)", reference=0.0, digits=1)
 
 
 def transfer_panel(results: Saved) -> Panel:
     """Tasks that a summary shows, network by network, with intervals over other images."""
-    colours = model_colours(results.networks)
-    lines = []
+    lines = list[Line]()
     for measure, level in ability_rows(results):
-        for name in results.names:
-            same = results.estimate(f"{measure}.same_classes", name, level)
-            found = same or results.estimate(measure, name, level)
-            if found is not None:
-                lines.append(Line(level, found, colours[name], series=name))
+        same = results.levels(f"{measure}.same_classes")
+        of = f"{measure}.same_classes" if level in same else measure
+        lines += _network_lines(results, of, level, row=level)
     return Panel(tuple(lines), "share right")
 
 
 def rated_panel(results: Results, kind: str) -> Panel:
     """Agreement with ratings or sortings, the ends of the ceiling, and people with themselves."""
     measure = {"ratings": "ratings.per_person.mean", "sortings": "sortings.area.mean"}[kind]
-    lines = [*_network_lines(results, measure)]
-    keys = {"the other people": "lower", "all people": "upper"}
-    ceiling = {name: f"{kind}.ceiling.{end}" for name, end in keys.items()}
-    lines += _people_lines(results, ceiling, PEOPLE, "s")
+    ceiling = {"the other people": f"{kind}.ceiling.lower", "all people": f"{kind}.ceiling.upper"}
     again = {"the same person again": "ratings.repeats.spearman"} if kind == "ratings" else {}
-    lines += _people_lines(results, again, BOUND, "D")
+    lines = (
+        *_network_lines(results, measure),
+        *_people_lines(results, ceiling, PEOPLE, "s"),
+        *_people_lines(results, again, BOUND, "D"),
+    )
     if kind == "ratings":
-        return Panel(tuple(lines), "rank correlation with a rater", reference=0.0)
-    return Panel(tuple(lines), "area under the curve (dashed: chance)", reference=0.5)
+        return Panel(lines, "rank correlation with a rater", reference=0.0)
+    return Panel(lines, "area under the curve (dashed: chance)", reference=0.5)
 
 
 _PANEL, _ROW = 1.75, 0.19
@@ -335,19 +305,13 @@ _PANEL, _ROW = 1.75, 0.19
 _LONGEST = 34
 """Letters of a network's name; the rest is cut."""
 _TITLES = {
-    "accuracy": "Accuracy",
-    "log_loss": "Log-loss (nats)",
-    "majority": "Against majorities",
-    "posterior": "Posterior",
-    "rdm": "Mean person",
+    "accuracy": ("Accuracy", "share right"),
+    "log_loss": ("Log-loss (nats)", "less is better"),
+    "majority": ("Against majorities", "share right"),
+    "posterior": ("Posterior", "Spearman"),
+    "rdm": ("Mean person", "Spearman"),
 }
-_AXES = {
-    "accuracy": "share right",
-    "log_loss": "less is better",
-    "majority": "share right",
-    "posterior": "Spearman",
-    "rdm": "Spearman",
-}
+"""Measure of a leaderboard -> title of its panel, and label of its axis."""
 
 
 def draw_board(axes: "Axes", board: "Board") -> None:
@@ -373,26 +337,24 @@ def draw_board(axes: "Axes", board: "Board") -> None:
     axes.set_yticks(range(len(names)), [shortened(name, _LONGEST) for name in names])
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.margins(x=0.06)
-    axes.set_xlabel(_AXES[board.kind])
-    title = board.subset or _TITLES[board.kind]
-    axes.set_title(", ".join(filter(None, [title, board.question])))
+    title, label = _TITLES[board.kind]
+    axes.set_xlabel(label)
+    axes.set_title(", ".join(filter(None, [board.subset or title, board.question])))
     light_grid(axes, "x")
     axes.grid(axis="y", lw=0.4)
-
-
-def _panels(leaderboard: "Leaderboard") -> list["Board"]:
-    """Measures that the figure shows: the first, the same by level, and those of structure."""
-    first, *others = leaderboard.boards
-    levels = [one for one in others if one.measure == first.measure and one.level]
-    group = levels[0].level.partition(": ")[0] if levels else ""
-    by_level = [one for one in levels if one.level.startswith(f"{group}: ")]
-    return [first, *by_level, *(one for one in others if one.kind in ("posterior", "rdm"))]
 
 
 @styled
 def leaderboard_chart(leaderboard: "Leaderboard") -> "Figure":
     """Draw networks in rows, and the first measure, its levels and structure in panels."""
-    panels = _panels(leaderboard)
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    first, *others = leaderboard.boards
+    levels = [one for one in others if one.measure == first.measure and one.level]
+    group = "".join(one.level for one in levels[:1]).partition(": ")[0]
+    panels = [first, *(one for one in levels if one.level.startswith(f"{group}: "))]
+    panels += [one for one in others if one.kind in ("posterior", "rdm")]
     longest = max(len(shortened(name, _LONGEST)) for name in leaderboard.names)
     height = 1.15 + _ROW * len(leaderboard.names)
     figure = new_figure(0.6 + 0.075 * longest + _PANEL * len(panels), height)
@@ -406,29 +368,22 @@ def leaderboard_chart(leaderboard: "Leaderboard") -> "Figure":
             one.set_xlim(min(low for low, _ in ends), max(high for _, high in ends))
     for one in axes[1:]:
         one.tick_params(labelleft=False)
-    figure.legend(handles=_signs(panels), loc="outside lower left", ncols=3, fontsize=8)
+    looks: dict[str, dict[str, Any]] = {
+        "may be the best": {"color": BLUE, "marker": "o", "ms": 4.5, "lw": 2.2},
+        "another is better": {"color": MUTED, "marker": "o", "ms": 4.5, "lw": 2.2, "mfc": "white"},
+        "people, leave-one-out": {"color": MUTED, "lw": 0.9, "ls": DASHES},
+        "chance": {"color": MUTED, "lw": 0.9, "ls": ":"},
+    }
+    signs: dict[str, Any] = {
+        name: Line2D([], [], label=name, **look) for name, look in looks.items()
+    }
+    signs["best possible"] = Patch(color=FAINT, label="best possible (95 % interval)")
+    limits = {"best": "best possible", "leave_one_out": "people, leave-one-out", "chance": "chance"}
+    shown = ["may be the best", "another is better"]
+    shown += [name for key, name in limits.items() if any(one.of(key) for one in panels)]
+    handles = [signs[name] for name in shown]
+    figure.legend(handles=handles, loc="outside lower left", ncols=3, fontsize=8)
     return figure
-
-
-def _signs(panels: "Sequence[Board]") -> list[object]:
-    """Legend of what the panels show."""
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
-    def line(label: str, **look: object) -> Line2D:
-        return Line2D([], [], label=label, **look)  # type: ignore[arg-type]
-
-    found: list[object] = [
-        line("may be the best", color=BLUE, marker="o", ms=4.5, lw=2.2),
-        line("another is better", color=MUTED, marker="o", ms=4.5, lw=2.2, mfc="white"),
-    ]
-    if any(one.of("best") for one in panels):
-        found.append(Patch(color=FAINT, label="best possible (95 % interval)"))
-    if any(one.of("leave_one_out") for one in panels):
-        found.append(line("people, leave-one-out", color=MUTED, lw=0.9, ls=DASHES))
-    if any(one.of("chance") for one in panels):
-        found.append(line("chance", color=MUTED, lw=0.9, ls=":"))
-    return found
 
 
 def leaderboard_description(leaderboard: "Leaderboard") -> str:

@@ -87,25 +87,52 @@ def new_figure(width: float, height: float) -> "Figure":
     return figure
 
 
+def chart_of(
+    draw: Callable[..., None],
+    height: Callable[..., float],
+    *,
+    most: float = WIDE,
+    legend: float = 0,
+    sized: bool = False,
+) -> "Callable[..., Figure]":
+    """Make a function that draws one panel into a figure of its own, ``width`` inches wide.
+
+    ``height`` is from width and arguments to inches; the figure is at most so many inches wide;
+    named series have a legend above, in columns of so many inches; ``sized``: what draws takes
+    the width, too.
+    """
+
+    @styled
+    def made(*given: Any, width: float = WIDE, **options: Any) -> "Figure":
+        width = min(width, most)
+        figure = new_figure(width, height(width, *given, **options))
+        axes = figure.add_subplot()
+        draw(axes, *given, **options, **({"width": width} if sized else {}))
+        handles, labels = axes.get_legend_handles_labels()
+        if legend and handles:
+            columns = min(len(labels), max(2, int(width / legend)))
+            figure.legend(handles, labels, loc="outside upper left", ncols=columns)
+        return figure
+
+    return made
+
+
 def to_svg(figure: "Figure", description: str | None = None) -> bytes:
     """Figure as SVG with its description for who cannot see it; same figure, same bytes."""
-    from matplotlib import rc_context
-
-    buffer = io.BytesIO()
-    with rc_context(_STYLE):
-        metadata = {"Date": None, "Creator": None, "Description": description}
-        figure.savefig(buffer, format="svg", metadata=metadata)
-    return buffer.getvalue()
+    metadata = {"Date": None, "Creator": None, "Description": description}
+    return _saved(figure, format="svg", metadata=metadata)
 
 
 def to_png(figure: "Figure", dpi: int = 200, description: str | None = None) -> bytes:
     """Figure as PNG on white, with its description; the same figure gives the same bytes."""
-    from matplotlib import rc_context
+    metadata = {"Software": None} | ({"Description": description} if description else {})
+    return _saved(figure, format="png", dpi=dpi, facecolor="white", metadata=metadata)
 
+
+@styled
+def _saved(figure: "Figure", **how: Any) -> bytes:
     buffer = io.BytesIO()
-    with rc_context(_STYLE):
-        metadata = {"Software": None} | ({"Description": description} if description else {})
-        figure.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata=metadata)
+    figure.savefig(buffer, **how)
     return buffer.getvalue()
 
 

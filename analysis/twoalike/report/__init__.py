@@ -3,78 +3,35 @@
 The parts of a page (sections of pictures, galleries and tables) serve other pages as well.
 """
 
-from twoalike.report._blocks import (
-    Caution,
-    Fact,
-    Gallery,
-    Grid,
-    Page,
-    Picture,
-    Row,
-    Section,
-    Text,
-    Thumbnails,
-    Tile,
-    Verbatim,
-    image_uri,
-    percent,
-    render,
-)
-from twoalike.report._embedding import (
-    Dimension,
-    category_labels,
-    category_levels,
-    describe_dimensions,
-    few_categories,
-    shown_dimensions,
-)
-from twoalike.report._groups import dimension_weights, top_images
-from twoalike.report._inputs import Inputs, Session, read_sessions
-from twoalike.report._report import Report, write_report
-from twoalike.report._sessions import (
-    alike_pair_section,
-    anchored_section,
-    arrangement_section,
-    odd_of_many_section,
-    rating_section,
-    sorting_section,
-    triplet_section,
-)
-
-__all__ = [
-    "Caution",
-    "Dimension",
-    "Fact",
-    "Gallery",
-    "Grid",
-    "Inputs",
-    "Page",
-    "Picture",
-    "Report",
-    "Row",
-    "Section",
-    "Session",
-    "Text",
-    "Thumbnails",
-    "Tile",
-    "Verbatim",
-    "alike_pair_section",
-    "anchored_section",
-    "arrangement_section",
-    "category_labels",
-    "category_levels",
-    "describe_dimensions",
-    "dimension_weights",
-    "few_categories",
-    "image_uri",
-    "odd_of_many_section",
-    "percent",
-    "rating_section",
-    "read_sessions",
-    "render",
-    "shown_dimensions",
-    "sorting_section",
-    "top_images",
-    "triplet_section",
-    "write_report",
-]
+from twoalike.report._blocks import Caution as Caution
+from twoalike.report._blocks import Fact as Fact
+from twoalike.report._blocks import Gallery as Gallery
+from twoalike.report._blocks import Grid as Grid
+from twoalike.report._blocks import Page as Page
+from twoalike.report._blocks import Picture as Picture
+from twoalike.report._blocks import Row as Row
+from twoalike.report._blocks import Section as Section
+from twoalike.report._blocks import Text as Text
+from twoalike.report._blocks import Tile as Tile
+from twoalike.report._blocks import Verbatim as Verbatim
+from twoalike.report._blocks import image_uri as image_uri
+from twoalike.report._blocks import percent as percent
+from twoalike.report._blocks import render as render
+from twoalike.report._blocks import thumbnails as thumbnails
+from twoalike.report._embedding import category_labels as category_labels
+from twoalike.report._embedding import category_levels as category_levels
+from twoalike.report._embedding import describe_dimensions as describe_dimensions
+from twoalike.report._embedding import few_categories as few_categories
+from twoalike.report._embedding import shown_dimensions as shown_dimensions
+from twoalike.report._embedding import top_images as top_images
+from twoalike.report._inputs import Inputs as Inputs
+from twoalike.report._people import dimension_weights as dimension_weights
+from twoalike.report._report import Report as Report
+from twoalike.report._report import write_report as write_report
+from twoalike.report._sessions import alike_pair_section as alike_pair_section
+from twoalike.report._sessions import anchored_section as anchored_section
+from twoalike.report._sessions import arrangement_section as arrangement_section
+from twoalike.report._sessions import odd_of_many_section as odd_of_many_section
+from twoalike.report._sessions import rating_section as rating_section
+from twoalike.report._sessions import sorting_section as sorting_section
+from twoalike.report._sessions import triplet_section as triplet_section

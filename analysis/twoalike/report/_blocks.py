@@ -1,16 +1,19 @@
-"""What a section of the report is made of: texts, frames and figures, for one template.
+"""What a page is made of: texts, frames and figures for one template, and the words around them.
 
-Text is text: nothing here is HTML, and the template escapes all of it.
+Text is text: nothing here is HTML, and the template escapes all of it. The words of the report are
+in ``templates/words.toml``, by section; code gives the values in them.
 """
 
 import base64
 import io
 import re
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +23,10 @@ from PIL import Image
 from twoalike.evaluation import Interval
 from twoalike.figures import NARROW, WIDE, Panel, panels_chart, to_data_uri
 from twoalike.stimuli import StimulusSet
-from twoalike.study import TwoalikeError, atomic_directory, inert_cell
+from twoalike.study import TwoalikeError, atomic_directory, counted, inert_cell
 
 if TYPE_CHECKING:
+    from jinja2 import Environment, Template
     from matplotlib.figure import Figure
 
     from twoalike.results import TableView
@@ -43,12 +47,16 @@ def as_csv(numbers: pd.DataFrame) -> str:
     return str(inert.to_csv(index=False, lineterminator="\n"))
 
 
-class _Block:
-    """A block with a name of its kind, by which the template chooses how to show it."""
+class Block:
+    """A part of a section; the template shows it by its kind."""
 
-    kind: ClassVar[str]
     numbers: pd.DataFrame | None = None
     """Numbers behind it, to download; None where there are none."""
+
+    @property
+    def kind(self) -> str:
+        """Name of the template's macro."""
+        return type(self).__name__.lower()
 
     @property
     def csv_uri(self) -> str | None:
@@ -60,21 +68,19 @@ class _Block:
 
 
 @dataclass(frozen=True)
-class Picture(_Block):
-    """A figure with its alternative text and caption, for a page and for a phone."""
+class Picture(Block):
+    """A figure with its alternative text and caption, as data URIs for a page and for a phone."""
 
-    kind: ClassVar[str] = "picture"
     alt: str
     caption: str
     wide: str
     narrow: str
-    """``wide``, ``narrow``: Data URIs of both widths."""
     numbers: pd.DataFrame | None = None
 
     @classmethod
     def draw(
         cls,
-        make: Callable[[float], "Figure"],
+        make: "Callable[[float], Figure]",
         *,
         alt: str,
         caption: str,
@@ -86,32 +92,26 @@ class Picture(_Block):
     @classmethod
     def of(cls, panels: Sequence[Panel], caption: str, alt: str = "") -> "Picture":
         """Draw panels of estimates, whose numbers are those drawn."""
-        lines = [(panel.title or panel.label, line) for panel in panels for line in panel.lines]
-        numbers = pd.DataFrame(
-            {
-                "measure": [of for of, _ in lines],
-                "name": [line.name for _, line in lines],
-                "series": [line.series for _, line in lines],
-                **{
-                    end: [getattr(line.measure, end) for _, line in lines]
-                    for end in ("value", "low", "high")
-                },
-            }
-        )
-        words = " ".join([alt, *(panel.words() for panel in panels)]).strip()
         return cls.draw(
             lambda width: panels_chart(panels, width=width),
-            alt=words,
+            alt=" ".join([alt, *(panel.words() for panel in panels)]).strip(),
             caption=caption,
-            numbers=numbers,
+            numbers=pd.DataFrame(
+                [
+                    (panel.title or panel.label, line.name, line.series)
+                    + (line.measure.value, line.measure.low, line.measure.high)
+                    for panel in panels
+                    for line in panel.lines
+                ],
+                columns=["measure", "name", "series", "value", "low", "high"],
+            ),
         )
 
 
 @dataclass(frozen=True)
-class Grid(_Block):
+class Grid(Block):
     """A table of texts; the index names the rows. A cell's second line is set small."""
 
-    kind: ClassVar[str] = "grid"
     caption: str
     frame: pd.DataFrame
     raw: pd.DataFrame | None = None
@@ -131,8 +131,7 @@ class Grid(_Block):
         return cells.astype(str).replace("\n", " ", regex=True)
 
 
-@dataclass(frozen=True)
-class Tile:
+class Tile(NamedTuple):
     """One image of a gallery; a name stands in for an image that is missing."""
 
     name: str
@@ -140,8 +139,7 @@ class Tile:
     note: str
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One line of a gallery."""
 
     title: str
@@ -150,13 +148,12 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Gallery(_Block):
+class Gallery(Block):
     """Rows of images, each with a title; ``more`` of them are folded away.
 
     ``pairs``: each image shows two things side by side, and is twice as wide as high.
     """
 
-    kind: ClassVar[str] = "gallery"
     caption: str
     rows: Sequence[Row]
     more: Sequence[Row] = ()
@@ -174,37 +171,30 @@ class Gallery(_Block):
 
 
 @dataclass(frozen=True)
-class Text(_Block):
+class Text(Block):
     """A paragraph; a quiet one is set small."""
 
-    kind: ClassVar[str] = "text"
     text: str
     quiet: bool = False
 
 
 @dataclass(frozen=True)
-class Verbatim(_Block):
+class Verbatim(Block):
     """A file shown as it is, folded away."""
 
-    kind: ClassVar[str] = "verbatim"
     title: str
     text: str
 
 
 @dataclass(frozen=True)
-class Missing(_Block):
+class Missing(Block):
     """What is not there, and the command that makes it."""
 
-    kind: ClassVar[str] = "missing"
     text: str
     command: str
 
 
-type Block = Picture | Grid | Gallery | Text | Verbatim | Missing
-
-
-@dataclass(frozen=True)
-class Section:
+class Section(NamedTuple):
     """One section: its address in the page, and how to read it in a sentence or two (lead)."""
 
     anchor: str
@@ -213,24 +203,21 @@ class Section:
     blocks: Sequence[Block]
 
 
-@dataclass(frozen=True)
-class Caution:
+class Caution(NamedTuple):
     """Something to distrust; ``grave`` if no conclusion should be drawn before it is mended."""
 
     text: str
     grave: bool = False
 
 
-@dataclass(frozen=True)
-class Fact:
+class Fact(NamedTuple):
     """A headline number."""
 
     value: str
     label: str
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(NamedTuple):
     """The whole report."""
 
     title: str
@@ -241,47 +228,28 @@ class Page:
     sections: Sequence[Section]
 
 
-NO_SESSIONS = Missing(
-    "There are no sessions in data/raw yet.",
-    "twoalike run STUDY --task odd-one-out --participant ID",
-)
-NO_POSTERIOR = Missing("The embedding has not been fitted yet.", "twoalike fit STUDY")
-
-
-def number(value: float, digits: int = 3) -> str:
-    """Return a number with fixed digits and a true minus sign.
+def number(value: float, digits: int = 3, sign: str = "") -> str:
+    """Return a number with fixed digits and a true minus sign; the ``sign`` + is shown, too.
 
     Examples
     --------
-    >>> number(-0.0512, 2)
-    '−0.05'
+    >>> number(-0.0512, 2), number(0.0512, 2, "+")
+    ('−0.05', '+0.05')
     """
-    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    return f"{value:{sign}.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def signed(value: float, digits: int = 3) -> str:
-    """Return a number with its sign.
-
-    Examples
-    --------
-    >>> signed(0.0512, 2)
-    '+0.05'
-    """
-    return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    """Return a number with its sign."""
+    return number(value, digits, "+")
 
 
 def percent(value: float, digits: int = 0) -> str:
-    """Return a share as a percentage, with a space that does not break.
-
-    Examples
-    --------
-    >>> percent(0.416).replace("\N{NO-BREAK SPACE}", " ")
-    '42 %'
-    """
+    """Return a share as a percentage, with a space that does not break."""
     return f"{number(100 * value, digits)}\N{NO-BREAK SPACE}%"
 
 
-def span(measure: Interval, show: Callable[[float], str] = number) -> str:
+def span(measure: Interval, show: Callable[..., str] = number, *digits: int) -> str:
     """Return an estimate with its interval.
 
     Examples
@@ -289,7 +257,68 @@ def span(measure: Interval, show: Callable[[float], str] = number) -> str:
     >>> span(Interval(0.5, 0.45, 0.55))
     '0.500 [0.450, 0.550]'
     """
-    return f"{show(measure.value)} [{show(measure.low)}, {show(measure.high)}]"
+    value, low, high = (show(end, *digits) for end in (measure.value, measure.low, measure.high))
+    return f"{value} [{low}, {high}]"
+
+
+def _environment(*, html: bool) -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("twoalike.report", "templates"),
+        autoescape=html,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    of_numbers = {of.__name__: of for of in (number, signed, percent, span, counted, typeset)}
+    environment.filters |= {**of_numbers, "thousands": "{:,}".format}
+    environment.globals |= of_numbers
+    return environment
+
+
+@cache
+def _words() -> "dict[str, Template]":
+    """Templates of the report's words, by their section and name."""
+    environment = _environment(html=False)
+    text = files("twoalike.report").joinpath("templates/words.toml").read_text(encoding="utf-8")
+    return {
+        f"{section}.{name}": environment.from_string(words)
+        for section, parts in tomllib.loads(text).items()
+        for name, words in parts.items()
+    }
+
+
+def say(key: str, **values: Any) -> str:
+    """Words of the report by their key, such as ``map.caption``, with the values in them."""
+    return re.sub("[ \n]+", " ", _words()[key].render(values)).strip()
+
+
+def section(anchor: str, *blocks: Block, **values: Any) -> Section:
+    """Make a section with its title and lead."""
+    title, lead = (say(f"{anchor}.{part}", **values) for part in ("title", "lead"))
+    return Section(anchor, title, lead, blocks)
+
+
+def picture(
+    key: str,
+    make: "Callable[[float], Figure]",
+    numbers: pd.DataFrame | None = None,
+    **values: Any,
+) -> Picture:
+    """Draw a figure with its words, the caption and the alternative text below a key."""
+    alt, caption = (say(f"{key}.{part}", **values) for part in ("alt", "caption"))
+    return Picture.draw(make, alt=alt, caption=caption, numbers=numbers)
+
+
+def no_sessions() -> Missing:
+    """Say that nobody took part yet."""
+    return Missing(say("none.sessions"), "twoalike run STUDY --task odd-one-out --participant ID")
+
+
+def no_posterior() -> Missing:
+    """Say that nothing was fitted yet."""
+    return Missing(say("none.posterior"), "twoalike fit STUDY")
 
 
 def thumbnail(picture: Image.Image, size: int) -> Image.Image:
@@ -301,65 +330,32 @@ def thumbnail(picture: Image.Image, size: int) -> Image.Image:
     return square
 
 
-def image_uri(picture: Image.Image, size: int = 112) -> str:
-    """Thumbnail as a JPEG data URI."""
-    return _uri(thumbnail(picture, size))
-
-
-def pair_uri(left: Image.Image, right: Image.Image, size: int = 112) -> str:
-    """Thumbnails of two pictures side by side, as a JPEG data URI, twice as wide as high."""
-    both = Image.new("RGB", (2 * size, size), "white")
-    for place, picture in enumerate((left, right)):
-        both.paste(thumbnail(picture, size), (place * size, 0))
-    return _uri(both)
-
-
-def _uri(image: Image.Image) -> str:
+def image_uri(*pictures: Image.Image, size: int = 112) -> str:
+    """Thumbnails side by side, as a JPEG data URI."""
+    strip = Image.new("RGB", (len(pictures) * size, size), "white")
+    for place, one in enumerate(pictures):
+        strip.paste(thumbnail(one, size), (place * size, 0))
     buffer = io.BytesIO()
-    image.save(buffer, format="JPEG", quality=82)
+    strip.save(buffer, format="JPEG", quality=82)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-class Thumbnails(Sequence[npt.NDArray[np.uint8]]):
-    """Thumbnails of the named objects, shape (size, size, 3) each, read when asked for."""
-
-    def __init__(self, stimuli: StimulusSet, ids: Sequence[str], size: int = 48) -> None:
-        self._stimuli, self._ids, self._size = stimuli, ids, size
-
-    def __len__(self) -> int:
-        """Return the number of objects."""
-        return len(self._ids)
-
-    @overload
-    def __getitem__(self, row: int) -> npt.NDArray[np.uint8]: ...
-    @overload
-    def __getitem__(self, row: slice) -> "Thumbnails": ...
-    def __getitem__(self, row: int | slice) -> "npt.NDArray[np.uint8] | Thumbnails":
-        """Read the thumbnail of an object."""
-        if isinstance(row, slice):
-            return Thumbnails(self._stimuli, self._ids[row], self._size)
-        return np.asarray(thumbnail(self._stimuli.picture(self._ids[row]), self._size), np.uint8)
+type Thumbnail = Callable[[int], npt.NDArray[np.uint8]]
 
 
-_SVG = "data:image/svg+xml;base64,"
+def thumbnails(stimuli: StimulusSet, ids: Sequence[str], size: int = 48) -> Thumbnail:
+    """Give the thumbnail of each named object by its row, shape (size, size, 3), when asked for."""
+    return lambda row: np.asarray(thumbnail(stimuli.picture(ids[row]), size), np.uint8)
 
 
 def render(page: Page) -> str:
     """HTML of a page; all text that comes from data is escaped."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=PackageLoader("twoalike.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     style = files("twoalike.report").joinpath("templates/report.css").read_text(encoding="utf-8")
     names = {id(block): name for name, block in named_blocks(page)}
-    template = environment.get_template("report.html.j2")
-    return template.render(page=page, style=Markup(style), names=names, typeset=typeset, id=id)
+    template = _environment(html=True).get_template("report.html.j2")
+    return template.render(page=page, style=Markup(style), names=names, id=id)
 
 
 def typeset(cell: str) -> str:
@@ -375,12 +371,10 @@ def typeset(cell: str) -> str:
 
 def named_blocks(page: Page) -> Iterator[tuple[str, Block]]:
     """Every block with a name for its file: its section's, numbered where there are several."""
-    for section in page.sections:
-        count = 0
-        for block in section.blocks:
-            if isinstance(block, Picture | Grid | Gallery):
-                count += 1
-                yield section.anchor + (f"-{count}" if count > 1 else ""), block
+    for part in page.sections:
+        shown = [block for block in part.blocks if isinstance(block, Picture | Grid | Gallery)]
+        for place, block in enumerate(shown, start=1):
+            yield part.anchor + (f"-{place}" if place > 1 else ""), block
 
 
 def write_files(page: Page, folder: Path) -> None:
@@ -395,7 +389,7 @@ def write_files(page: Page, folder: Path) -> None:
     with atomic_directory(folder) as temporary:
         for name, block in named_blocks(page):
             if isinstance(block, Picture):
-                drawn = base64.b64decode(block.wide.removeprefix(_SVG))
+                drawn = base64.b64decode(block.wide.partition(",")[2])
                 (temporary / f"{name}.svg").write_bytes(drawn)
             if block.numbers is not None:
                 (temporary / f"{name}.csv").write_text(as_csv(block.numbers), encoding="utf-8")

@@ -4,10 +4,10 @@ Coordinates are never averaged over draws. What is averaged is a statement about
 an object is among the highest on a dimension, and how much of all similarity that carries.
 """
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from twoalike.embedding import DimensionCurve
@@ -20,31 +20,31 @@ from twoalike.figures import (
     similarity_heatmap,
 )
 from twoalike.report._blocks import (
-    NO_POSTERIOR,
     Block,
     Gallery,
-    Picture,
     Row,
     Section,
-    Thumbnails,
     Tile,
     image_uri,
-    number,
+    no_posterior,
     percent,
+    picture,
+    say,
+    section,
+    thumbnails,
 )
 from twoalike.report._inputs import Inputs
 from twoalike.stimuli import StimulusSet
-from twoalike.study import Floats, Integers, counted
+from twoalike.study import Floats, Integers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True)
-class Dimension:
+class Dimension(NamedTuple):
     """One dimension."""
 
-    index: int  # its column in the embedding
+    column: int  # in the embedding
     share: float  # of all similarity (sum of squares): mean, and 95 % interval
     low: float
     high: float
@@ -62,24 +62,21 @@ def describe_dimensions(draws: Floats, highest: int = 8) -> list[Dimension]:
     >>> draws = np.zeros((4, 3, 2))
     >>> draws[:, 0, 1] = 2.0
     >>> draws[:, 1, 0] = 1.0
-    >>> [(d.index, round(d.share, 2), d.top.tolist()) for d in describe_dimensions(draws, 1)]
+    >>> [(d.column, round(d.share, 2), d.top.tolist()) for d in describe_dimensions(draws, 1)]
     [(1, 0.8, [0]), (0, 0.2, [1])]
     """
     squares = np.einsum("smd,smd->sd", draws, draws, dtype=np.float64)
     total = squares.sum(axis=1, keepdims=True)
     shares = squares / np.where(total > 0, total, 1.0)
     m = draws.shape[1]
-    highest = min(highest, m)
     described = []
-    for index in np.argsort(-shares.mean(axis=0), kind="stable").tolist():
-        order = np.argsort(-draws[:, :, index], axis=1, kind="stable")[:, :highest]
+    for column in np.argsort(-shares.mean(axis=0), kind="stable").tolist():
+        order = np.argsort(-draws[:, :, column], axis=1, kind="stable")[:, :highest]
         sureness = np.bincount(order.ravel(), minlength=m) / len(draws)
         top = np.argsort(-sureness, kind="stable")[:highest]
-        low, high = np.percentile(shares[:, index], (2.5, 97.5))
-        share = float(shares[:, index].mean())
-        described.append(
-            Dimension(index, share, float(low), float(high), top.astype(np.int64), sureness[top])
-        )
+        low, high = np.percentile(shares[:, column], (2.5, 97.5)).tolist()
+        share = float(shares[:, column].mean())
+        described.append(Dimension(column, share, low, high, top.astype(np.int64), sureness[top]))
     return described
 
 
@@ -98,11 +95,6 @@ _LEAST_SURE = 0.2
 _UNFOLDED = 6
 _MOST_PAIRED = 200
 """Objects up to which the page carries all pairs; ``twoalike similarity`` writes more."""
-
-
-def with_all(stimuli: StimulusSet | None, ids: tuple[str, ...]) -> StimulusSet | None:
-    """Return the stimulus set, if it holds all objects of the embedding."""
-    return stimuli if stimuli is not None and set(ids) <= set(stimuli.ids) else None
 
 
 def category_labels(stimuli: StimulusSet | None, ids: tuple[str, ...]) -> pd.DataFrame:
@@ -133,49 +125,38 @@ def few_categories(labels: pd.DataFrame) -> tuple[str, list[str]] | None:
 
 def category_levels(labels: pd.DataFrame) -> list[list[str]]:
     """Categories to order a matrix by, coarse to fine: first those of :func:`few_categories`."""
-    first = few_categories(labels)
-    levels = [first[1]] if first else []
-    return levels + [
-        list(labels[name]) for name in labels if levels and list(labels[name]) != levels[0]
-    ]
+    if (first := few_categories(labels)) is None:
+        return []
+    levels = [list(labels[name]) for name in labels]
+    return [first[1], *(level for level in levels if level != first[1])]
+
+
+def top_images(
+    stimuli: StimulusSet, ids: tuple[str, ...], shown: list[Dimension], most: int = 4
+) -> list[list[npt.NDArray[np.uint8]]]:
+    """Thumbnails of the highest objects of each dimension."""
+    thumbnail = thumbnails(stimuli, ids, 72)
+    return [[thumbnail(row) for row in of.top[:most]] for of in shown]
 
 
 def map_section(inputs: Inputs) -> Section:
     """Map of the embedding."""
-    title, anchor = "Map of the embedding", "map"
-    lead = (
-        "What people find alike lies close together. The map flattens all dimensions to two, so "
-        "near means alike only as far as two dimensions can show it."
-    )
-    posterior = inputs.posterior
-    if posterior is None:
-        return Section(anchor, title, lead, [NO_POSTERIOR])
-    ids = posterior.ids
-    stimuli = with_all(inputs.stimuli, ids)
-    labels = category_labels(stimuli, ids)
-    level, categories = few_categories(labels) or ("", None)
+    if (posterior := inputs.posterior) is None:
+        return section("map", no_posterior())
+    ids, stimuli = posterior.ids, inputs.pictured
+    level, categories = few_categories(category_labels(stimuli, ids)) or ("", None)
     layout = map_layout(posterior.thinned().embedding)
 
     def draw(width: float) -> "Figure":
-        images = Thumbnails(stimuli, ids, 48 if width == WIDE else 32) if stimuli else None
+        images = thumbnails(stimuli, ids, 48 if width == WIDE else 32) if stimuli else None
         return embedding_map(layout, categories=categories, images=images, names=ids, width=width)
 
-    by = f", coloured by {level}" if level else ""
-    whose = "an ellipse" if len(ids) <= MOST_ELLIPSES else "some ellipses"
-    caption = (
-        f"Each object at its place by the mean similarities{by}. Ellipse: where half of the "
-        "posterior puts it"
-        + (", of those with room for it" if len(ids) > MOST_ELLIPSES else "")
-        + ". Distances on the map and in the embedding correlate "
-        f"{number(layout.fit, 2)}."
-        + (" Images that would hide another are drawn as marks." if stimuli else "")
-    )
-    alt = f"Map of {counted(len(ids), 'object')}{by}, with {whose} of uncertainty."
     (x, y), spread = layout.positions.T, layout.covariances.reshape(-1, 4).T
     numbers = pd.DataFrame({"id": list(ids), "x": x, "y": y})
     numbers = numbers.assign(variance_x=spread[0], covariance=spread[1], variance_y=spread[3])
-    picture = Picture.draw(draw, alt=alt, caption=caption, numbers=numbers)
-    return Section(anchor, title, lead, [picture])
+    said = {"level": level, "n": len(ids), "fit": layout.fit, "images": stimuli is not None}
+    shown = picture("map", draw, numbers, many=len(ids) > MOST_ELLIPSES, **said)
+    return section("map", shown)
 
 
 def _common_label(labels: pd.DataFrame, rows: list[int]) -> str:
@@ -188,106 +169,60 @@ def _common_label(labels: pd.DataFrame, rows: list[int]) -> str:
 
 
 def _dimension_row(
-    place: int,
-    dimension: Dimension,
-    ids: tuple[str, ...],
-    stimuli: StimulusSet | None,
-    labels: pd.DataFrame,
+    place: int, of: Dimension, ids: tuple[str, ...], stimuli: StimulusSet | None
 ) -> Row:
-    tiles = []
-    pairs = list(zip(dimension.top.tolist(), dimension.sureness.tolist(), strict=True))
+    pairs = list(zip(of.top.tolist(), of.sureness.tolist(), strict=True))
     pairs = [pair for pair in pairs if pair[1] >= _LEAST_SURE] or pairs[:1]
-    rows = [row for row, _ in pairs]
-    for row, sure in pairs:
-        image = image_uri(stimuli.picture(ids[row])) if stimuli else None
-        tiles.append(Tile(ids[row], image, percent(sure)))
-    share = f"{percent(dimension.share, 1)} of similarity"
-    interval = f"[{percent(dimension.low, 1)}, {percent(dimension.high, 1)}]"
-    note = " · ".join(part for part in (f"{share} {interval}", _common_label(labels, rows)) if part)
-    return Row(f"Dimension {place}", note, tiles)
-
-
-def _curve_blocks(curve: DimensionCurve | None) -> list[Block]:
-    """How many of the dimensions the judgments need."""
-    if curve is None:
-        return []
-    table = curve.table
-    by_number = "; ".join(
-        f"{count}: {number(loss)}"
-        for count, loss in zip(table["dimensions"], table["log_loss"], strict=True)
-    )
-    how = "each left out of what predicts it" if curve.fitted else "which were not in the fit"
-    picture = Picture.draw(
-        lambda width: dimension_chart(table, width=width),
-        alt=f"Log-loss by number of dimensions: {by_number}. Needed: {curve.needed}.",
-        caption=(
-            f"Log-loss with only the weightiest dimensions, of {counted(curve.subset, 'judgment')}"
-            f", {how}. Lines: 95 % of the difference to the best number. "
-            f"{counted(curve.needed, 'dimension')} (filled) predict as well as any number, within "
-            "two standard errors."
-        ),
-        numbers=table,
-    )
-    return [picture]
+    tiles = [
+        Tile(ids[row], image_uri(stimuli.picture(ids[row])) if stimuli else None, percent(sure))
+        for row, sure in pairs
+    ]
+    common = _common_label(category_labels(stimuli, ids), [row for row, _ in pairs])
+    return Row(f"Dimension {place}", say("dimensions.row", of=of, common=common), tiles)
 
 
 def dimensions_section(inputs: Inputs, curve: DimensionCurve | None) -> Section:
     """Dimensions with their highest objects, and how many of them are needed."""
-    title, anchor = "Dimensions", "dimensions"
-    lead = (
-        "Two objects are alike as far as they are high on the same dimensions. Read a dimension "
-        "by its highest objects; the percentages say how sure it is that they belong there."
-    )
-    posterior = inputs.posterior
-    if posterior is None:
-        return Section(anchor, title, lead, [NO_POSTERIOR])
-    ids = posterior.ids
-    stimuli = with_all(inputs.stimuli, ids)
-    labels = category_labels(stimuli, ids)
+    if (posterior := inputs.posterior) is None:
+        return section("dimensions", no_posterior())
     described = describe_dimensions(posterior.thinned().embedding)
-    shown = shown_dimensions(described)
     rows = [
-        _dimension_row(place, dimension, ids, stimuli, labels)
-        for place, dimension in enumerate(shown, start=1)
+        _dimension_row(place, of, posterior.ids, inputs.pictured)
+        for place, of in enumerate(shown_dimensions(described), start=1)
     ]
-    rest = len(described) - len(shown)
-    caption = (
-        f"{counted(len(shown), 'dimension')} of {len(described)}, by weight"
-        + (f"; the other {rest} carry little" if rest else "")
-        + ". Percentage under an image: share of draws with it among the highest."
-    )
+    caption = say("dimensions.caption", shown=len(rows), of=len(described))
     blocks: list[Block] = [Gallery(caption, rows[:_UNFOLDED], rows[_UNFOLDED:])]
-    blocks += _curve_blocks(curve)
-    return Section(anchor, title, lead, blocks)
+    if curve is not None:
+        table = curve.table
+        losses = list(zip(table["dimensions"], table["log_loss"], strict=True))
+        blocks.append(
+            picture(
+                "dimension-curve",
+                lambda width: dimension_chart(table, width=width),
+                table,
+                curve=curve,
+                losses=losses,
+            )
+        )
+    return section("dimensions", *blocks)
 
 
 def similarity_section(inputs: Inputs) -> Section:
     """Matrix of similarities by category."""
-    title, anchor = "Similarity", "similarity"
-    lead = "Bright blocks on the diagonal are categories whose members people find alike."
-    posterior = inputs.posterior
-    if posterior is None:
-        return Section(anchor, title, lead, [NO_POSTERIOR])
+    if (posterior := inputs.posterior) is None:
+        return section("similarity", no_posterior())
     ids = posterior.ids
-    labels = category_labels(with_all(inputs.stimuli, ids), ids)
-    levels = category_levels(labels)
-    matrix = posterior.thinned().similarity()
-    ordered = f", ordered by {', then '.join(map(str, labels))}" if levels else ""
-    caption = (
-        "Mean over draws of the dot product of two objects' embeddings"
-        + (ordered or ", in the order of the stimulus list")
-        + "; colours end at the 1st and 99th percentile."
-    )
-    alt = f"Similarity matrix of {counted(len(ids), 'object')}{ordered}."
-    if levels:
-        alt += " " + _contrast(matrix, levels[0])
-    picture = Picture.draw(
+    labels = category_labels(inputs.pictured, ids)
+    levels, matrix = category_levels(labels), posterior.thinned().similarity()
+    shown = picture(
+        "similarity",
         lambda width: similarity_heatmap(matrix, levels=levels, width=width),
-        alt=alt,
-        caption=caption,
-        numbers=_pairs(matrix, ids) if len(ids) <= _MOST_PAIRED else None,
+        _pairs(matrix, ids) if len(ids) <= _MOST_PAIRED else None,
+        n=len(ids),
+        levels=list(map(str, labels)) if levels else [],
+        means=_contrast(matrix, levels[0]) if levels else None,
     )
-    return Section(anchor, title, lead, [picture])
+    return section("similarity", shown)
 
 
 def _pairs(matrix: Floats, ids: tuple[str, ...]) -> pd.DataFrame:
@@ -297,12 +232,11 @@ def _pairs(matrix: Floats, ids: tuple[str, ...]) -> pd.DataFrame:
     return pd.DataFrame({"item_a": names[first], "item_b": names[second], "similarity": similarity})
 
 
-def _contrast(matrix: Floats, labels: list[str]) -> str:
-    """Mean similarity within and between categories, in words."""
+def _contrast(matrix: Floats, labels: list[str]) -> tuple[float, float] | None:
+    """Mean similarity within and between categories, where there are both."""
     _, codes = np.unique(np.asarray(labels), return_inverse=True)
     same = codes[:, None] == codes[None, :]
-    off = ~np.eye(len(matrix), dtype=bool)
-    if not (same & off).any() or same.all():
-        return ""
-    within, between = matrix[same & off].mean(), matrix[~same].mean()
-    return f"Mean similarity within a category {within:.2f}, between categories {between:.2f}."
+    within = same & ~np.eye(len(matrix), dtype=bool)
+    if not within.any() or same.all():
+        return None
+    return float(matrix[within].mean()), float(matrix[~same].mean())

@@ -9,9 +9,19 @@ from typing import Any
 
 import pandas as pd
 
-from twoalike.record import RunName, check_raw, find_runs, read_manifest
+from twoalike.record import check_raw
 from twoalike.registry import find_task, task_names
-from twoalike.report._blocks import Block, Grid, Page, Section, Text, render, write_files
+from twoalike.report._blocks import (
+    Block,
+    Grid,
+    Page,
+    Section,
+    Text,
+    render,
+    say,
+    section,
+    write_files,
+)
 from twoalike.report._embedding import dimensions_section, map_section, similarity_section
 from twoalike.report._fit import (
     check_dimensions,
@@ -21,8 +31,8 @@ from twoalike.report._fit import (
     predictions_section,
     times_section,
 )
-from twoalike.report._groups import people_section
 from twoalike.report._inputs import Inputs, read_inputs
+from twoalike.report._people import people_section
 from twoalike.report._results import alignment_section, measured_sections
 from twoalike.report._summary import cautions, facts, findings
 from twoalike.study import Study, TwoalikeError, atomic_path, check_output, counted
@@ -79,33 +89,19 @@ def write_report(
     return Report(path, tuple(notes))
 
 
-def _subtitle(inputs: Inputs) -> str:
-    kinds = set() if inputs.choices is None else set(inputs.choices["kind"])
-    labels = {RunName.parse(path).task for path in find_runs(inputs.study.raw)}
-    alone = {"anchored": "Study of anchored judgments", "most_alike": "Study of most alike pairs"}
-    only = kinds.pop() if len(kinds) == 1 else ""
-    parts = [alone.get(only, "Odd-one-out study")]
-    if inputs.choices is None and labels and not inputs.sessions:
-        parts = [f"Study with {', '.join(sorted(find_task(label).name for label in labels))}"]
-    if inputs.sessions:
-        parts.append(counted(len(inputs.sessions), "session"))
-    return " · ".join([*parts, f"twoalike {version('twoalike')}"])
-
-
 def build_page(inputs: Inputs, seed: int) -> Page:
     """Make every section; what an input is missing for says so in its place."""
     fits = check_fits(inputs, seed)
-    tasks = [task for task in map(find_task, task_names()) if task.section]
-    of_tasks = [task.section(inputs) for task in tasks if task.section]
-    sections = [
-        *[section for section in of_tasks if section is not None],
+    of_tasks = (task.section for task in map(find_task, task_names()))
+    sections: list[Section | None] = [
+        *(of_task(inputs) for of_task in of_tasks if of_task),
         times_section(inputs, fits),
         map_section(inputs),
         dimensions_section(inputs, check_dimensions(inputs, seed)),
         similarity_section(inputs),
         predictions_section(inputs, fits),
-        observers_section(inputs.posterior),
-        *[section for section in [people_section(inputs, seed)] if section is not None],
+        observers_section(inputs),
+        people_section(inputs, seed),
         alignment_section(inputs),
         *measured_sections(inputs),
         methods_section(inputs),
@@ -113,112 +109,71 @@ def build_page(inputs: Inputs, seed: int) -> Page:
     return Page(
         title=inputs.study.config.title,
         subtitle=_subtitle(inputs),
-        facts=facts(inputs, fits),
-        findings=findings(inputs, fits),
+        facts=list(facts(inputs, fits)),
+        findings=list(findings(inputs, fits)),
         cautions=cautions(inputs, fits),
-        sections=sections,
+        sections=list(filter(None, sections)),
     )
+
+
+def _subtitle(inputs: Inputs) -> str:
+    kinds = set() if inputs.choices is None else set(inputs.choices["kind"])
+    tasks = sorted({find_task(run.name.task).name for run in inputs.runs})
+    alone = {"anchored": "Study of anchored judgments", "most_alike": "Study of most alike pairs"}
+    parts = [alone.get(kinds.pop() if len(kinds) == 1 else "", "Odd-one-out study")]
+    if inputs.sessions:
+        parts.append(counted(len(inputs.sessions), "session"))
+    elif inputs.choices is None and tasks:
+        parts = [f"Study with {', '.join(tasks)}"]
+    return " · ".join([*parts, f"twoalike {version('twoalike')}"])
 
 
 _NOUNS = {
-    ODD_ONE_OUT: "odd-one-out trial",
-    ANCHORED_CHOICE: "trial of anchored choice",
-    ODD_ONE_OF_MANY: "odd-one-of-many trial",
-    MOST_ALIKE_PAIR: "most-alike-pair trial",
+    ODD_ONE_OUT: ("odd-one-out trial", ""),
+    ANCHORED_CHOICE: ("trial", " of anchored choice"),
+    ODD_ONE_OF_MANY: ("odd-one-of-many trial", ""),
+    MOST_ALIKE_PAIR: ("most-alike-pair trial", ""),
 }
-"""A trial of each task of choices, by the task's label."""
+"""A trial of each task of choices, by the task's label: what is counted, and the rest."""
 
 
 def _collection(inputs: Inputs) -> str:
-    sessions, others = inputs.sessions, _other_tasks(inputs)
-    if not sessions and not others:
-        return "Judgments were not collected with this study's task."
-    if not sessions:
-        return f"{others}{_software(inputs)}."
-    people = len({session.participant for session in sessions})
-    trials = dict.fromkeys(_NOUNS, 0)
-    for session in sessions:
-        trials[session.task] += session.trials
-    answered = [_trials(number, _NOUNS[task]) for task, number in trials.items() if number]
-    return (
-        f"{counted(people, 'participant')} answered {' and '.join(answered)} in "
-        f"{counted(len(sessions), 'session')}{_software(inputs)}."
-        + (f" {others}." if others else "")
+    """Say how many people did what, and by which software, as the manifests name it."""
+    trials, others = dict.fromkeys(_NOUNS, 0), []
+    for of in inputs.sessions:
+        trials[of.task] += of.trials
+    for task in map(find_task, task_names()):
+        people = [run.name.participant for run in inputs.runs if run.name.task == task.label]
+        if people and task.judgments != "choices":
+            sessions = counted(len(people), "session")
+            who = counted(len(set(people)), "participant")
+            others.append(f"{who} did {sessions} of the {task.name} task")
+    segments = [segment for run in inputs.runs for segment in run.manifest["segments"]]
+    made = [segment["apparatus"] for segment in segments]
+    return say(
+        "methods.collection",
+        people=len({session.participant for session in inputs.sessions}),
+        sessions=len(inputs.sessions),
+        trials=[counted(n, _NOUNS[task][0]) + _NOUNS[task][1] for task, n in trials.items() if n],
+        others=others,
+        software=sorted({f"{of['software']} {of['software_version']}".strip() for of in made}),
     )
-
-
-def _other_tasks(inputs: Inputs) -> str:
-    """Say how many people did tasks whose judgments are no choices; empty if nobody did."""
-    said = []
-    for name in task_names():
-        runs = find_runs(inputs.study.raw, find_task(name).label)
-        if runs and find_task(name).judgments != "choices":
-            people = len({RunName.parse(path).participant for path in runs})
-            sessions = counted(len(runs), "session")
-            said.append(f"{counted(people, 'participant')} did {sessions} of the {name} task")
-    return "; ".join(said)
-
-
-def _trials(number: int, noun: str) -> str:
-    """Count trials whose noun begins the phrase or ends it."""
-    first, of, kind = noun.partition(" of ")
-    return f"{counted(number, first)}{of}{kind}"
-
-
-def _software(inputs: Inputs) -> str:
-    """Software that showed the trials, as the manifests name it."""
-    names = []
-    for path in find_runs(inputs.study.raw):
-        manifest = read_manifest(RunName.parse(path).manifest(inputs.study.raw))
-        for segment in manifest["segments"]:
-            apparatus = segment["apparatus"]
-            names.append(f"{apparatus['software']} {apparatus['software_version']}".strip())
-    different = sorted(set(names))
-    return f" ({', '.join(different)})" if different else ""
 
 
 def _model(inputs: Inputs) -> str:
-    posterior = inputs.posterior
-    if posterior is None:
+    if (posterior := inputs.posterior) is None:
         return ""
-    people = counted(len(posterior.participants), "participant")
-    chains, draws, objects, dimensions = posterior.tree["posterior"].dataset["embedding"].shape
-    attrs = posterior.attrs
-    engine = {"nuts": "the No-U-Turn sampler", "vi": "variational inference"}.get(
-        str(attrs.get("engine")), str(attrs.get("engine", "an engine not named in the file"))
+    engine = str(posterior.attrs.get("engine", "an engine not named in the file"))
+    names = {"nuts": "the No-U-Turn sampler", "vi": "variational inference"}
+    return say(
+        "methods.model",
+        people=len(posterior.participants),
+        shape=posterior.tree["posterior"].dataset["embedding"].shape,
+        engine=names.get(engine, engine),
+        prior=posterior.attrs.get("prior"),
+        reason=convergence(posterior)[1],
+        anchored=inputs.choices is not None and (inputs.choices["kind"] == "anchored").any(),
     )
-    reason = convergence(posterior).reason
-    judged = f"; {reason}" if reason else ""
-    prior = f", prior {attrs['prior']}" if "prior" in attrs else ""
-    anchored = inputs.choices is not None and (inputs.choices["kind"] == "anchored").any()
-    two = " Of an anchored judgment only the pairs with the reference remain." if anchored else ""
-    return (
-        f"A non-negative embedding of {objects} objects in {dimensions} dimensions, with a lapse "
-        f"rate and a temperature for each of {people}, "
-        f"was fitted by {engine} ({counted(chains, 'chain')} of {counted(draws, 'draw')}{prior}"
-        f"{judged}). "
-        "The probability that an item is called the odd one is a softmax over the dot products of "
-        f"the pairs that remain, mixed with guessing.{two} "
-        "Probabilities and similarities are averaged over draws, coordinates never are."
-    )
-
-
-def _scoring(inputs: Inputs) -> str:
-    if inputs.results is None:
-        return ""
-    kinds = ", ".join(sorted({network.similarity for network in inputs.results.networks}))
-    said = f"Networks were scored by the similarities of their features ({kinds})."
-    if inputs.results.questions:
-        said += (
-            " Ties count 1/k. Log-loss uses one temperature, fitted to one half of the triplets "
-            "and scored on the other, in turn. Intervals are 95 % percentile intervals from "
-            f"{inputs.results.config['resamples']:,} bootstrap resamples of participants and "
-            "objects, scaled so that each two choices that share a participant or an object count "
-            "once."
-        )
-    if "rdm" in inputs.results.judged:
-        said += " Intervals of rank correlations are from a jackknife over people and objects."
-    return said
 
 
 def _source(name: str, made: Mapping[str, Any], made_by: str) -> dict[str, str]:
@@ -235,20 +190,17 @@ def _source(name: str, made: Mapping[str, Any], made_by: str) -> dict[str, str]:
 
 def methods_section(inputs: Inputs) -> Section:
     """Methods, versions, seeds, hashes of inputs."""
-    lead = "To paste into a paper, and to find out later what was made from what."
-    paragraph = " ".join(
-        part for part in (_collection(inputs), _model(inputs), _scoring(inputs)) if part
-    )
+    rows, paragraph = [], [_collection(inputs), _model(inputs)]
     # Not the study's seed: a report is published, and with the seed codes can be found.
-    software = f" Analysed with twoalike {version('twoalike')}."
-    rows = []
-    if inputs.posterior is not None:
-        provenance = inputs.posterior.attrs.get("provenance", {})
-        rows.append(_source("posterior.nc", provenance, "twoalike fit"))
-    if inputs.results is not None:
-        rows.append(_source("results.json", inputs.results.provenance(), "twoalike evaluate"))
-    blocks: list[Block] = [Text(paragraph + software)]
+    if (posterior := inputs.posterior) is not None:
+        rows.append(_source("posterior.nc", posterior.attrs.get("provenance", {}), "twoalike fit"))
+    if (results := inputs.results) is not None:
+        kinds = sorted({network.similarity for network in results.networks})
+        paragraph.append(say("methods.scoring", results=results, kinds=kinds))
+        rows.append(_source("results.json", results.provenance(), "twoalike evaluate"))
+    paragraph.append(f"Analysed with twoalike {version('twoalike')}.")
+    blocks: list[Block] = [Text(" ".join(filter(None, paragraph)))]
     if rows:
         frame = pd.DataFrame(rows).set_index("file")
         blocks.append(Grid("What the numbers of this report come from.", frame))
-    return Section("methods", "Methods", lead, blocks)
+    return section("methods", *blocks)

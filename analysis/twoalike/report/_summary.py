@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from math import log
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,12 +10,12 @@ import pandas as pd
 from twoalike.choice import OPTIONS
 from twoalike.evaluation import triplet_kinds
 from twoalike.judgments import ITEMS, object_index
-from twoalike.report._blocks import Caution, Fact, number, percent, signed, span
+from twoalike.report._blocks import Caution, Fact, percent, say
 from twoalike.report._fit import FitCheck, convergence, named_kind
-from twoalike.report._groups import group_finding
-from twoalike.report._inputs import Inputs, people_cautions
+from twoalike.report._inputs import Inputs
+from twoalike.report._sessions import people_cautions
 from twoalike.results import WHOLE, Results, ability_rows, lost_abilities
-from twoalike.study import MISSING, counted
+from twoalike.study import MISSING
 
 _FEW_PEOPLE = 5
 _FEW_JUDGMENTS = 10
@@ -27,9 +28,8 @@ def _coverage(choices: pd.DataFrame) -> tuple[int, int, float]:
     codes = np.stack([choices[item].cat.codes.to_numpy(np.int64) for item in ITEMS], axis=1)
     counts = np.bincount(codes.ravel())
     m = int((counts > 0).sum())
-    pairs = np.concatenate([codes[:, [0, 1]], codes[:, [0, 2]], codes[:, [1, 2]]])
-    low, high = pairs.min(axis=1), pairs.max(axis=1)
-    seen = len(np.unique(low * len(counts) + high))
+    pairs = np.sort(np.concatenate([codes[:, [0, 1]], codes[:, [0, 2]], codes[:, [1, 2]]]), axis=1)
+    seen = len(np.unique(pairs, axis=0))
     return m, int(counts[counts > 0].min()), seen / (m * (m - 1) / 2)
 
 
@@ -51,33 +51,28 @@ def _seldom_within(inputs: Inputs) -> list[str]:
     ]
 
 
-def facts(inputs: Inputs, fits: Sequence[FitCheck]) -> list[Fact]:
+def facts(inputs: Inputs, fits: Sequence[FitCheck]) -> Iterator[Fact]:
     """Headline numbers."""
-    listed = []
     if inputs.choices is not None:
         m, _, pairs = _coverage(inputs.choices)
         people = inputs.choices["participant"].nunique()
-        listed += [
-            Fact(f"{people}", "participant" if people == 1 else "participants"),
-            Fact(f"{len(inputs.choices):,}", "judgments"),
-            Fact(f"{m}", f"objects, {percent(pairs)} of their pairs seen together"),
-        ]
+        yield Fact(f"{people}", "participant" if people == 1 else "participants")
+        yield Fact(f"{len(inputs.choices):,}", "judgments")
+        yield Fact(f"{m}", f"objects, {percent(pairs)} of their pairs seen together")
     if inputs.larger_sets:
-        listed.append(Fact(f"{inputs.larger_sets:,}", "judgments of more than three items"))
+        yield Fact(f"{inputs.larger_sets:,}", "judgments of more than three items")
     if inputs.choices is None and inputs.sessions:
-        names = {session.participant for session in inputs.sessions}
-        trials = sum(session.trials for session in inputs.sessions)
-        listed += [Fact(f"{len(names)}", "participants"), Fact(f"{trials:,}", "trials")]
+        yield Fact(f"{len({of.participant for of in inputs.sessions})}", "participants")
+        yield Fact(f"{sum(of.trials for of in inputs.sessions):,}", "trials")
     for fit in fits:
         which = named_kind(fit.kind, "choices", len(fits) > 1)
         chance = percent(1 / OPTIONS[fit.kind])
         label = f"{which} predicted by the embedding (chance {chance})"
-        listed.append(Fact(percent(fit.accuracy.value), label))
+        yield Fact(percent(fit.accuracy.value), label)
     results = inputs.results
     best = _best_network(results, results.questions[0]) if results and results.questions else None
     if results and best and (closed := results.at(f"{results.questions[0]}.gap_closed", best)):
-        listed.append(Fact(percent(closed.value), f"of the gap to the ceiling closed by {best}"))
-    return listed
+        yield Fact(percent(closed.value), f"of the gap to the ceiling closed by {best}")
 
 
 def _best_network(results: Results, question: str) -> str | None:
@@ -91,36 +86,26 @@ def _best_network(results: Results, question: str) -> str | None:
     return max(scores, key=scores.__getitem__, default=None)
 
 
-_NAMES = {"odd_one_out": "names the odd one", "anchored": "names what is more like the reference"}
-
-
-def findings(inputs: Inputs, fits: Sequence[FitCheck]) -> list[str]:
+def findings(inputs: Inputs, fits: Sequence[FitCheck]) -> Iterator[str]:
     """Say in sentences what the numbers say."""
-    said = []
     for fit in fits:
-        options = OPTIONS[fit.kind]
-        said.append(
-            f"The embedding {_NAMES[fit.kind]} in {span(fit.accuracy, percent)} of "
-            f"{'judgments that are left out of it' if fit.left_out else 'the judgments'}, with a "
-            f"log-loss of {number(fit.log_loss.value)} "
-            f"(guessing: {percent(1 / options)}, {number(log(options))})."
-        )
+        chance = 1 / OPTIONS[fit.kind]
+        yield say("findings.fit", fit=fit, chance=chance, guessing=-log(chance))
     if inputs.comparison is not None:
-        said += map(group_finding, inputs.comparison.differences[:_MOST_NAMED])
-    results = inputs.results
-    if results is None:
-        return said
+        for couple in inputs.comparison.differences[:_MOST_NAMED]:
+            yield say("findings.groups", couple=couple)
+    if (results := inputs.results) is None:
+        return
     for question in results.questions:
         noun = named_kind(question, "judgments", len(results.questions) > 1)
-        said += _changes(results, question, noun)
-    said += filter(None, [_structure(results)])
+        yield from _changes(results, question, noun)
+    of = {name: results.estimate("rdm.spearman", name) for name in results.names}
+    ends = [results.at(f"rdm.ceiling.{end}") for end in ("lower", "upper")]
+    if structure := say("findings.structure", of=of, ends=ends if all(ends) else None):
+        yield structure
     tasks = ability_rows(results)
     if tasks and len(results.names) > 1 and not lost_abilities(results):
-        said.append(
-            f"In none of {len(tasks)} measures of what else features are good for does a "
-            f"network score more than a percentage point lower than {results.names[0]}."
-        )
-    return said
+        yield say("findings.abilities", n=len(tasks), first=results.names[0])
 
 
 def _changes(results: Results, question: str, noun: str) -> Iterator[str]:
@@ -130,32 +115,12 @@ def _changes(results: Results, question: str, noun: str) -> Iterator[str]:
     if best is None or difference is None:
         return
     shares = [results.at(f"{question}.accuracy", name) for name in (best, base)]
-    mine, its = (percent(row.value) for row in shares if row)
-    clear = difference.low > 0 or difference.high < 0
-    doubt = "" if clear else " The interval includes no difference."
-    yield (
-        f"Network {best} agrees with people in {mine} of the {noun} scored, {base} in {its}: a "
-        f"difference of {span(difference, signed)}.{doubt}"
-    )
+    named: dict[str, Any] = {"best": best, "base": base, "noun": noun}
+    yield say("findings.change", **named, shares=shares, difference=difference)
     if scored := results.judged[question].sentence():
         yield scored
     if closed := results.estimate(f"{question}.gap_closed", best):
-        yield f"That is {span(closed, percent)} of the gap between {base} and the ceiling."
-
-
-def _structure(results: Results) -> str:
-    estimates = {name: results.estimate("rdm.spearman", name) for name in results.names}
-    each = "; ".join(f"{name} {span(of, _two)}" for name, of in estimates.items() if of)
-    ends = [results.at(f"rdm.ceiling.{end}") for end in ("lower", "upper")]
-    said = [f"Rank correlation with the mean person's dissimilarities: {each}."] if each else []
-    if all(ends):
-        span_of = " to ".join(_two(end.value) for end in ends if end)
-        said.append(f"Noise ceiling for single persons: {span_of}.")
-    return " ".join(said)
-
-
-def _two(value: float) -> str:
-    return number(value, 2)
+        yield say("findings.closed", **named, closed=closed)
 
 
 def cautions(inputs: Inputs, fits: Sequence[FitCheck]) -> list[Caution]:
@@ -164,83 +129,53 @@ def cautions(inputs: Inputs, fits: Sequence[FitCheck]) -> list[Caution]:
     return sorted(listed, key=lambda caution: not caution.grave)
 
 
+def _caution(name: str, **values: Any) -> Caution:
+    return Caution(say(f"cautions.{name}", **values), grave=name == "not_converged")
+
+
 def _fit_cautions(inputs: Inputs, fits: Sequence[FitCheck]) -> Iterator[Caution]:
-    posterior = inputs.posterior
-    if posterior is None:
+    if (posterior := inputs.posterior) is None:
         return
-    state = convergence(posterior)
-    reason = f" ({state.reason})" if state.reason else ""
-    if state.converged is False:
-        yield Caution(
-            f"The fit has not converged{reason}. Draw no conclusion from the embedding; "
-            "twoalike check says what may mend it.",
-            grave=True,
-        )
-    if state.converged is None:
-        yield Caution("The posterior's file does not say whether the fit converged.")
-    if state.divergences:
-        yield Caution(
-            f"{counted(state.divergences, 'divergent transition')}: the sampler may have "
-            "missed a part of the posterior."
-        )
-    if posterior.attrs.get("engine") == "vi":
-        yield Caution(
-            "The posterior is a variational approximation: its intervals tend to be too narrow."
-        )
-    if inputs.made_from(posterior.attrs.get("provenance", {}), "choices") is False:
-        yield Caution("The embedding was fitted to other judgments than those of choices.parquet.")
-    if inputs.stale_comparison:
-        yield Caution(
-            "derived/groups.json compares groups in another posterior, and is not shown: make it "
-            "again with twoalike compare."
-        )
-    if unknown := sum(fit.unknown for fit in fits):
-        yield Caution(
-            f"{counted(unknown, 'judgment')} by people or on objects that the fit does "
-            "not know were left out."
-        )
+    converged, reason, divergences = convergence(posterior)
+    unknown = sum(fit.unknown for fit in fits)
+    fitted_to = inputs.made_from(posterior.attrs.get("provenance", {}), "choices")
+    found = {
+        "not_converged": converged is False,
+        "convergence_unknown": converged is None,
+        "divergences": divergences > 0,
+        "variational": posterior.attrs.get("engine") == "vi",
+        "other_judgments": fitted_to is False,
+        "stale_comparison": inputs.stale_comparison,
+        "unknown": unknown > 0,
+    }
+    values = {"reason": reason, "divergences": divergences, "unknown": unknown}
+    yield from (_caution(name, **values) for name, there in found.items() if there)
 
 
 def _data_cautions(inputs: Inputs) -> Iterator[Caution]:
     simulated = {session.participant for session in inputs.sessions if session.simulated}
     if simulated:
         everyone = len(simulated) == len({session.participant for session in inputs.sessions})
-        who = "All participants are" if everyone else f"{counted(len(simulated), 'participant')}"
-        verb = "" if everyone else (" is" if len(simulated) == 1 else " are")
-        yield Caution(f"{who}{verb} simulated: nothing here tells of people.")
-    choices = inputs.choices
-    if choices is not None:
+        yield _caution("simulated", n=len(simulated), everyone=everyone)
+    if (choices := inputs.choices) is not None:
         people = choices["participant"].nunique()
         if people < _FEW_PEOPLE:
-            yield Caution(f"With {counted(people, 'participant')}, little is known about others.")
+            yield _caution("few_people", people=people)
         m, least, _ = _coverage(choices)
         if least < _FEW_JUDGMENTS:
-            yield Caution(
-                f"The least judged of {m} objects was seen in {counted(least, 'judgment')}: "
-                "its place is mostly a guess."
-            )
+            yield _caution("few_judgments", m=m, least=least)
     if inputs.larger_sets:
-        yield Caution(
-            f"{counted(inputs.larger_sets, 'judgment')} of more than three items inform the "
-            "embedding; the figures of choices here are of triplets alone. twoalike check and "
-            "twoalike evaluate score them."
-        )
-    seldom = _seldom_within(inputs)
-    if seldom:
-        yield Caution(
-            f"Fewer than {_FEW_WITHIN} triplets were of three objects of one category "
-            f"({', '.join(seldom)}): nothing was asked that tells likeness within it, of the "
-            "embedding or of a network that learns from it."
-        )
-    said = people_cautions(inputs.sessions)
+        yield _caution("larger_sets", n=inputs.larger_sets)
+    if seldom := _seldom_within(inputs):
+        yield _caution("seldom_within", few=_FEW_WITHIN, levels=seldom)
+    said = list(people_cautions(inputs.sessions))
     yield from map(Caution, said[:_MOST_NAMED])
     if len(said) > _MOST_NAMED:
-        yield Caution(f"{len(said) - _MOST_NAMED} further remarks on sessions: see the table.")
+        yield _caution("more", n=len(said) - _MOST_NAMED)
 
 
 def _result_cautions(inputs: Inputs) -> Iterator[Caution]:
-    results = inputs.results
-    if results is None:
+    if (results := inputs.results) is None:
         return
     yield from (Caution(f"{lost}.") for lost in lost_abilities(results))
     said = [of.sentence(kind) for kind, of in results.seen.items()]
@@ -248,12 +183,6 @@ def _result_cautions(inputs: Inputs) -> Iterator[Caution]:
     if not results.questions:
         return
     if "choices" not in results.seen and inputs.made_from(results.provenance(), "choices"):
-        yield Caution(
-            "The networks were scored on the judgments of this study. If an aligned network "
-            "learnt from them, its score is no test on new ones."
-        )
+        yield _caution("own_judgments")
     if results.judged[results.questions[0]].participants == 1:
-        yield Caution(
-            "The networks were scored on one participant: their intervals cover other "
-            "objects, not other people."
-        )
+        yield _caution("one_participant")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from twoalike.evaluation import Count
+from twoalike.evaluation import CHOICE_MEASURES, Count
 from twoalike.results._frame import Row
 from twoalike.results._model import Saved, TableView
 from twoalike.results._views import both_sides, cell
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 MEASURES = {
     "accuracy": "accuracy on single answers",
     "log_loss": "log-loss (nats), less is better",
+    **{
+        name: name.replace("_", " ") + ("" if of.high_is_good else ", less is better")
+        for name, of in CHOICE_MEASURES.items()
+        if name not in ("accuracy", "log_loss")
+    },
     "majority": "accuracy against majorities",
     "posterior": "Spearman, posterior",
     "rdm": "Spearman, mean person",
@@ -116,13 +121,18 @@ class Board:
 
     def above(self, name: str) -> str:
         """Name what a score lies above: the best possible one, or people's agreement."""
-        sign = -1 if self.kind == "log_loss" else 1
+        measure = CHOICE_MEASURES.get(self.kind)
+        sign = 1 if measure is None or measure.high_is_good else -1
         score = self.score(name).value
         for limit, key in _LIMITS.items():
             found = self.of(key)
             if found is not None and sign * score > sign * found.value:
                 return limit
         return ""
+
+    def cell(self, name: str) -> str:
+        """Write the score of a network, with its mark."""
+        return cell(self.score(name), star=MARKS[self.above(name)])
 
 
 class Leaderboard(Saved):
@@ -197,14 +207,18 @@ class Leaderboard(Saved):
     def tables(self) -> list[TableView]:
         """Ranks, scores by level and further measures, as ``twoalike leaderboard`` shows them."""
         first, *others = self.boards
+        name = MEASURES[first.kind]
         by_level = [one for one in others if one.measure == first.measure]
         rest = [one for one in others if one not in by_level and not one.level]
         tables = [self._ranks(first)]
-        if by_level:
-            title = f"{_capital(MEASURES[first.kind])}, by level"
-            tables.append(self._scores(title, by_level))
-        if rest:
-            tables.append(self._scores("Other measures", rest))
+        for title, boards in (
+            (f"{name[:1].upper()}{name[1:]}, by level", by_level),
+            ("Other measures", rest),
+        ):
+            if boards:
+                heads = [one.subset or one.title for one in boards]
+                cells = {name: [one.cell(name) for one in boards] for name in self.names}
+                tables.append(TableView(title, _frame(cells | _limits(boards), heads)))
         if self.levels("ability.few_shot"):
             tables.append(both_sides(self, {first.title: first.measure}))
         return tables
@@ -214,28 +228,28 @@ class Leaderboard(Saved):
         unit = {"majority": "triplet", "posterior": "object", "rdm": "object"}
         n = counted(one.score(self.names[0]).n or 0, unit.get(one.kind, "choice"))
         title = f"{counted(len(self.names), 'network')} by {one.title} ({n})"
-        columns = ("rank", "score", f"minus {self.reference}", "corrected p")
         rows = {}
         for name in self.names:
             best, worst = one.ranks(name)
             p = one.of("p", name)
             shown = "" if p is None else "< .001" if p.value < 0.001 else f"{p.value:.3f}"
             rank = f"{best}" if best == worst else f"{best} to {worst}"
-            rows[name] = [rank, _score(one, name), cell(one.of("difference", name), "+.3f"), shown]
+            rows[name] = [rank, one.cell(name), cell(one.of("difference", name), "+.3f"), shown]
         rows |= {label: ["", cells[0], "", ""] for label, cells in _limits([one]).items()}
+        columns = ("rank", "score", f"minus {self.reference}", "corrected p")
         return TableView(title, _frame(rows, columns), one.measure)
-
-    def _scores(self, title: str, boards: Sequence[Board]) -> TableView:
-        """Scores by several measures."""
-        rows = {name: [_score(one, name) for one in boards] for name in self.names}
-        heads = [one.subset or one.title for one in boards]
-        return TableView(title, _frame(rows | _limits(boards), heads))
 
     def notes(self) -> list[str]:
         """Say which networks may be the best, what was left out, and what marks mean."""
-        boards = self.boards
-        lines = [_best_sentence(boards[0].among_best(), len(self.names), self.config["interval"])]
-        lines += [of.sentence() for of in self.judged.values() if of.sentence()]
+        boards, k = self.boards, len(self.names)
+        best, level = boards[0].among_best(), 1 - self.config["interval"]
+        lines = [
+            f"{best[0]} is better than each other network, corrected for all pairs of {k}."
+            if len(best) == 1
+            else f"{len(best)} of {k} networks may be the best ({', '.join(best)}): no network is "
+            f"better than one of these at the {100 * level:.0f} % level, corrected for all pairs."
+        ]
+        lines += filter(None, (of.sentence() for of in self.judged.values()))
         most = max(self.networks, key=lambda of: of.objects or 0)
         if (most.objects or 0) > self.objects:
             lines.append(
@@ -256,15 +270,9 @@ class Leaderboard(Saved):
 def _frame(rows: dict[str, list[str]], columns: Sequence[str]) -> "pd.DataFrame":
     import pandas as pd
 
+    # Columns are set later: two levels of one name are two columns.
     frame = pd.DataFrame.from_dict(rows, orient="index", dtype=object)
-    return frame.set_axis(list(columns), axis=1).rename_axis(
-        "network"
-    )  # two levels of one name are two columns
-
-
-def _score(one: Board, name: str) -> str:
-    row, mark = one.score(name), MARKS[one.above(name)]
-    return cell(row, star=mark)
+    return frame.set_axis(list(columns), axis=1).rename_axis("network")
 
 
 def _limits(boards: Sequence[Board]) -> dict[str, list[str]]:
@@ -272,16 +280,3 @@ def _limits(boards: Sequence[Board]) -> dict[str, list[str]]:
     keys = {"chance": "chance", "people, leave-one-out": "leave_one_out", "best possible": "best"}
     rows = {label: [cell(one.of(key)) for one in boards] for label, key in keys.items()}
     return {label: cells for label, cells in rows.items() if any(cells)}
-
-
-def _best_sentence(best: Sequence[str], k: int, level: float) -> str:
-    if len(best) == 1:
-        return f"{best[0]} is better than each other network, corrected for all pairs of {k}."
-    return (
-        f"{len(best)} of {k} networks may be the best ({', '.join(best)}): no network is better "
-        f"than one of these at the {100 * (1 - level):.0f} % level, corrected for all pairs."
-    )
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

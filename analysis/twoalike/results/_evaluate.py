@@ -13,11 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from twoalike.evaluation import (
-    Candidate,
-    Similarity,
-    check_names,
-)
+from twoalike.evaluation import Candidate, Similarity, check_names
 from twoalike.judgments import JudgmentKind, JudgmentTable, RdmTable
 from twoalike.results._frame import Rows
 from twoalike.results._inputs import (
@@ -33,7 +29,6 @@ from twoalike.results._inputs import (
     with_features,
 )
 from twoalike.results._judged import SCORED, Given
-from twoalike.results._model import Judged, networks_of
 from twoalike.results._views import Results, TransferResults
 from twoalike.rsa import structure
 from twoalike.study import (
@@ -41,7 +36,6 @@ from twoalike.study import (
     TwoalikeError,
     check_output,
     counted,
-    provenance,
     read_ids,
 )
 from twoalike.tables import Labels, LabelSource, read_labels
@@ -191,13 +185,10 @@ def evaluate(
     name = str(files.get("choices", "choices"))
     rows = Rows.of(candidates)
     scored_on = Given(candidates, rows, by_level, judged, people, fitted, name, resamples)
-    measured = _measured(scored_on, seed, by_class)
+    _measure(scored_on, seed, by_class)
     config = {"resamples": resamples, "interval": 0.95}
-    about = provenance("results", seed=seed, inputs=files, config=config)
-    results = Results(**about, **measured, seen=seen)
-    if out is not None:
-        results.save(out)
-    return results
+    about: dict[str, Any] = {"seed": seed, "inputs": files, "config": config}
+    return Results.made(rows, candidates, **about, seen=seen, out=out)
 
 
 def transfer(
@@ -258,14 +249,8 @@ def transfer(
     _add_transfer(rows, found)
     how = asdict(found.settings) if found.settings else {}
     config = {**how, "similarity": similarity, "interval": 0.95}
-    about = provenance("transfer", seed=seed, inputs=files, config=config)
-    networks = tuple(networks_of(candidates))
-    results = TransferResults(
-        **about, networks=networks, rows=tuple(rows.rows), missing=rows.missing
-    )
-    if out is not None:
-        results.save(out)
-    return results
+    about: dict[str, Any] = {"seed": seed, "inputs": files, "config": config}
+    return TransferResults.made(rows, candidates, **about, out=out)
 
 
 def _check(
@@ -277,25 +262,21 @@ def _check(
     posterior: object,
 ) -> None:
     """Refuse too little to score, or two networks of one name."""
-    of_networks = [
-        *candidates,
-        *labels,
-        *(one for one in (*judgments, posterior) if one is not None),
-    ]
-    no_people = rdm is None and arrangements is None
-    if (of_networks or no_people) and all(one.role != "model" for one in candidates):
+    given = [one for one in (*judgments, posterior) if one is not None]
+    people = [one for one in (rdm, arrangements) if one is not None]
+    of_networks = [*candidates, *labels, *given]
+    if (of_networks or not people) and all(one.role != "model" for one in candidates):
         raise TwoalikeError(
             "no model to score",
             remedy="Give `features=...` or `model=...`; without them, `rdm=...` or "
             "`arrangements=...` alone show how far people agree.",
         )
-    if arrangements is not None and rdm is not None:
+    if len(people) > 1:
         raise TwoalikeError(
             "`arrangements=...` and `rdm=...` are both people's dissimilarities",
             remedy="Give one of them.",
         )
-    judged = (*judgments, rdm, arrangements, posterior)
-    if not labels and all(source is None for source in judged):
+    if not (labels or given or people):
         raise TwoalikeError(
             "no judgments to score on",
             remedy="Give `choices=...`, `rdm=...`, `ratings=...` or `sortings=...`.",
@@ -303,12 +284,12 @@ def _check(
     check_names(candidates)
 
 
-def _measured(given: Given, seed: int, classes: Labels) -> dict[str, Any]:
-    """Fields of :class:`Results` beside its provenance."""
+def _measure(given: Given, seed: int, classes: Labels) -> None:
+    """Add all that is measured to the rows."""
     *rngs, of_structure = np.random.default_rng(seed).spawn(len(SCORED) + 1)
-    rows, judged = given.rows, dict[str, Judged]()
+    rows = given.rows
     for score, rng in zip(SCORED.values(), rngs, strict=True):
-        judged |= score(given, rng)
+        score(given, rng)
     nets = [candidate for candidate in given.candidates if candidate.role == "model"]
     rdm, evidence, _ = given.people
     ids = _labelled(nets, given.labels) if given.labels else None
@@ -331,8 +312,7 @@ def _measured(given: Given, seed: int, classes: Labels) -> dict[str, Any]:
     missing = {part: why for part, why in NEEDS.items() if part not in there}
     if not there & {"odd_one_out", "anchored"}:
         missing |= dict.fromkeys(OF_CHOICES, "needs choices among three items")
-    of_all = {"networks": tuple(networks_of(given.candidates)), "rows": tuple(rows.rows)}
-    return {**of_all, "judged": judged, "missing": missing | rows.missing}
+    rows.missing = missing | rows.missing
 
 
 def _add_transfer(rows: Rows, found: Transfer) -> None:
@@ -344,11 +324,8 @@ def _labelled(nets: Sequence[Candidate], labels: Mapping[str, Mapping[str, str]]
     """Images of the first network that the others have, too, with a label at every level."""
     shared = common_objects(nets)
     ids = [name for name in nets[0].features.ids if name in shared]
-    found = [
-        name
-        for name in ids
-        if all(by_id.get(name, MISSING) != MISSING for by_id in labels.values())
-    ]
+    every = labels.values()
+    found = [name for name in ids if all(of.get(name, MISSING) != MISSING for of in every)]
     if not found:
         raise TwoalikeError(
             f"none of {counted(len(ids), 'object')} that all networks have features of has a "

@@ -6,15 +6,18 @@ and the meaning are those of :data:`MEASURES`, or of the measure's own declarati
 what the figure was computed from.
 """
 
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cache
+from importlib.resources import files
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from twoalike.evaluation import Candidate, Count, Figures, Span, quantity_of
+from twoalike.calibration import MEASURES as CALIBRATION
+from twoalike.evaluation import CHOICE_MEASURES, Candidate, Count, Figures, Span, quantity_of
 from twoalike.study import Content
 from twoalike.transfer import TransferMeasure
 
@@ -38,90 +41,12 @@ TRANSFER = {
     "other_set": "{level}, {images} images of another set",
 }
 """Measure of transfer -> the level of its rows."""
-MEASURES = {
-    "*.ceilings.oracle": ("share", "Accuracy of the best possible predictor on single answers."),
-    "*.ceilings.majority.accepted": (
-        "share",
-        "The same against majorities of all answers; any of tied answers counts as right.",
+MEASURES: Mapping[str, tuple[str, str]] = {
+    **CALIBRATION,
+    **tomllib.loads(
+        files("twoalike.results").joinpath("measures.toml").read_text(encoding="utf-8")
     ),
-    "*.ceilings.majority_drawn.accepted": ("share", "The same against majorities of four answers."),
-    "*.ceilings.*.votes": ("", "Mean number of votes of a majority."),
-    "*.ceilings.entropy": ("nats", "Mean entropy of the choice probabilities of a triplet."),
-    "*.ceilings.plug_in_entropy": ("nats", "Entropy of the shares of votes; too low by chance."),
-    "*.ceilings.entropy.identified": ("nats", "Its range under what explains the votes as well."),
-    "*.identified": ("share", "The estimate, and its range under what explains the votes as well."),
-    "*.ceilings.published.leave_one_out": (
-        "share",
-        "Answers that agree with the majority of the others, as published; no bound.",
-    ),
-    "*.ceilings.published.vanilla": (
-        "share",
-        "Largest share among four answers drawn, as published; no bound.",
-    ),
-    "*.ceilings.published.entropy": ("nats", "Plug-in entropy of the same four."),
-    "*.ceilings.leave_one_out": (
-        "share",
-        "Of larger sets, answers that are those of the majority of the others; ties share.",
-    ),
-    "*.ceilings.pair_agreement": ("share", "How often two people give the same answer."),
-    "*.ceilings.repeats.agreement": ("share", "How often a person gives the same answer again."),
-    "*.ceilings.catches.agreement": ("share", "Attention checks answered right."),
-    "*.corrected": ("", "The same corrected for chance: 0 for guesses, 1 for full agreement."),
-    "*.votes.counted": ("count", "Votes: of several answers of a person to a set, the first."),
-    "*.votes.mean": ("", "Votes on a triplet or set."),
-    "*.ceilings.sets": ("count", "Different triplets or sets."),
-    "*.majority.accuracy": (
-        "share",
-        "Majorities of four answers that a network names, as published; any of tied ones counts.",
-    ),
-    "*.participants.accuracy": ("share", "Accuracy by participant, with Wilson's interval."),
-    "*.participants.log_loss": ("nats", "Log-loss by participant, with Student's interval."),
-    "*.categories.accuracy": ("share", "Accuracy of the choices in which a category occurs."),
-    "*.categories.log_loss": ("nats", "Log-loss of the same."),
-    "*.difference.accuracy": ("share", "Difference to the first network, paired."),
-    "*.difference.log_loss": ("nats", "Difference to the first network, paired."),
-    "*.difference.area": ("share", "Difference to the first network, paired."),
-    "ratings.difference.*": ("correlation", "Difference to the first network, paired."),
-    "sortings.difference.*": ("correlation", "Difference to the first network, paired."),
-    "rdm.difference.*": ("correlation", "Difference to the first network, paired."),
-    "structure.posterior.difference": ("correlation", "Difference to the first network, paired."),
-    "*.chance.accuracy": ("share", "Accuracy of guesses."),
-    "*.chance.log_loss": ("nats", "Log-loss of guesses."),
-    "*.accuracy": ("share", "Answers that are named; a tie of k counts 1/k."),
-    "*.guessing": ("nats", "The same where each level, pile or answer is equally likely."),
-    "*.log_loss": (
-        "nats",
-        "Of a network at the temperature fitted to the other half of the sets; of a posterior by "
-        "its own observers.",
-    ),
-    "*.temperature": ("similarity", "Choice temperature: fitted to all choices, or known."),
-    "*.gap_closed": ("", "Share of the way from the first network to the ceiling."),
-    "*.spearman": ("correlation", "Spearman's with the mean person, or with a posterior."),
-    "*.weighted_spearman": ("correlation", "The same, pairs weighted by the evidence on them."),
-    "*.rho_a": ("correlation", "The same, ties broken at random (doi:10.7554/eLife.82566)."),
-    "*.tau_a": ("correlation", "Kendall's, with the mean person."),
-    "*.whitened": (
-        "correlation",
-        "The same after removing how errors of pairs that share an object covary "
-        "(doi:10.51628/001c.27664).",
-    ),
-    "*.per_person.*": ("correlation", "Spearman's with single people: their mean, and each."),
-    "*.area.*": (
-        "share",
-        "Area under the curve of similarity for being in one pile: mean over people, and each.",
-    ),
-    "*.ceiling.*lower": ("", "How well the judgments of the others predict a person's."),
-    "*.ceiling.*upper": ("", "The same by the judgments of all."),
-    "ratings.repeats.difference": ("share", "Distance of two ratings of a pair by one person."),
-    "sortings.agreement": ("adjusted Rand index", "Agreement of sortings by two people."),
-    "sortings.repeats": ("adjusted Rand index", "Agreement of two sortings by one person."),
-    "sortings.undecided": ("count", "Trials of one pile, or of objects each alone."),
-    "structure.cka": ("", "Linear CKA with the features of the first network."),
-    "structure.debiased_cka": ("", "The same, unbiased; about 0 for unrelated features."),
-    "structure.neighbours": ("share", "Of the ten nearest neighbours, those that are kept."),
-    "structure.neighbours.chance": ("share", "The same of unrelated features."),
-    "structure.distances.percent": ("%", "Change of distances between two kinds of objects."),
-    "structure.distances.*": ("", "Mean distance, in units of the mean over all pairs."),
+    **{f"*.{name}": (of.unit, of.about) for name, of in CHOICE_MEASURES.items()},
 }
 """Measure, with * for any keys -> unit, and meaning; the first that fits."""
 Figure = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST, allow_inf_nan=False)]
@@ -162,6 +87,35 @@ class Row(Content):
         return named(self.model, self.representation)
 
 
+class Judged(Content):
+    """The judgments of one kind that networks were scored on."""
+
+    kind: str
+    """One judgment, in words."""
+    question: str = ""
+    """What was asked, in words, where sets have more than three items."""
+    judgments: Count | None = None
+    """Judgments scored."""
+    participants: Count
+    """Participants."""
+    objects: Count | None = None
+    """Objects."""
+    items: Count | None = None
+    """Different triplets, sets or pairs."""
+    left_out: dict[str, Count] = {}
+    """Judgments, participants or objects not scored here, by reason."""
+
+    def sentence(self) -> str:
+        """How many choices of how many were scored; empty where all were."""
+        lacking = self.left_out.get("without_features", 0)
+        if not lacking or self.judgments is None:
+            return ""
+        return (
+            f"{self.judgments:,} of {self.judgments + lacking:,} choices were scored: those of "
+            "objects that all networks have features of."
+        )
+
+
 def named(model: str, representation: str) -> str:
     """Name a model, or a part of its vector.
 
@@ -200,12 +154,14 @@ class _Place:
 
 @dataclass
 class Rows:
-    """Collects the rows of results, and why some figures are missing."""
+    """Collects rows of results, what they are of, and why some figures are missing."""
 
     models: Mapping[str, tuple[str, str]]
     """Name of each network -> its model and representation."""
     rows: list[Row] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
+    judged: dict[str, Judged] = field(default_factory=dict)
+    """Question or kind of judgments -> how many were scored."""
 
     @classmethod
     def of(cls, candidates: Sequence[Candidate]) -> "Rows":

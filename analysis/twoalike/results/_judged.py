@@ -4,7 +4,7 @@ Each kind is one function in :data:`SCORED`, which adds rows and says what the n
 on. A triplet is a set of three: choices go one way, whatever was asked.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -37,9 +37,8 @@ from twoalike.evaluation import (
     score_pairs,
 )
 from twoalike.judgments import JudgmentKind, JudgmentTable, RdmTable, read_judgments
-from twoalike.results._frame import Rows
+from twoalike.results._frame import Judged, Rows
 from twoalike.results._inputs import common_objects
-from twoalike.results._model import Judged
 from twoalike.study import MISSING, Floats, TwoalikeError, counted
 from twoalike.tables import Labels
 
@@ -66,29 +65,32 @@ class Given:
 
 
 def asked_of(
-    table: pd.DataFrame, where: str, labels: Labels, candidates: Sequence[Candidate]
-) -> list[Judgments]:
-    """Choices by question, of objects that all networks have features of, with their labels."""
-    found = questions_of(table, common_objects(candidates))
-    if not found:
+    given: Given, rng: np.random.Generator
+) -> Iterator[tuple[Judgments, pd.DataFrame, np.random.Generator]]:
+    """Choices by question, of objects that all networks have features of, with their labels.
+
+    With them their table, and a generator each.
+    """
+    if (source := given.judged["choices"]) is None:
+        return
+    table = read_judgments(source)
+    asked = questions_of(table, common_objects(given.candidates))
+    if not asked:
         raise TwoalikeError(
-            where=where,
+            where=given.choices_name,
             expected="main or repeat judgments of objects that all networks have features of",
             found=f"none in {counted(len(table), 'row')}",
             remedy="Compute features of the judged objects under the ids of the judgments.",
         )
-    return [_with_labels(judged, labels) for judged in found]
-
-
-def on_choices(given: Given, rng: np.random.Generator) -> dict[str, Judged]:
-    """Score every model on each question of the choices."""
-    if (source := given.judged["choices"]) is None:
-        return {}
-    table = read_judgments(source)
-    asked = asked_of(table, given.choices_name, given.labels, given.candidates)
     for judged, child in zip(asked, rng.spawn(len(asked)), strict=True):
+        given.rows.judged[judged.name] = counts_of(judged)
+        yield _with_labels(judged, given.labels), table, child
+
+
+def on_choices(given: Given, rng: np.random.Generator) -> None:
+    """Score every model on each question of the choices."""
+    for judged, table, child in asked_of(given, rng):
         _on_question(judged, table, given, child)
-    return {judged.name: counts_of(judged) for judged in asked}
 
 
 def _on_question(
@@ -108,7 +110,7 @@ def _on_question(
     rows, start, n = given.rows, judged.name, len(judged.answer)
     add_chance(rows, judged)
     rows.add(start, tuple(scores), n=n)
-    if scores[0]["log_loss"] is None:
+    if "log_loss" not in scores[0]:
         rows.missing[f"{start}.log_loss"] = f"needs two {judged.noun}s, has one"
     rows.add(start, parts.result(), n=n)
     rows.add(f"{start}.ceilings", limits.result(), n=n)
@@ -126,10 +128,10 @@ def _on_question(
         response_times=None if np.isnan(seconds).all() else seconds,
         posterior=known,
     )
-    rows.add(f"{start}.uncertainty", of.models, n=n)
-    rows.add(f"{start}.uncertainty.people", of.people, n=n)
-    rows.add(f"{start}.uncertainty", of.posterior, model="posterior")
-    rows.missing |= {f"{start}.uncertainty.{name}": why for name, why in of.missing.items()}
+    rows.add(f"{start}.uncertainty", of["models"], n=n)
+    rows.add(f"{start}.uncertainty.people", of["people"], n=n)
+    rows.add(f"{start}.uncertainty", of["posterior"], model="posterior")
+    rows.missing |= {f"{start}.uncertainty.{name}": why for name, why in of["missing"].items()}
 
 
 def add_chance(rows: Rows, judged: Judgments) -> None:
@@ -206,7 +208,7 @@ def _in_parts(
     scored: Sequence[Scored], judged: Judgments, labels: Labels, boot: TwoWayBootstrap
 ) -> tuple[Figures, ...]:
     """Agreement of every model by participant and category, and with majorities."""
-    scores = [(of.hits, of.losses) for of in scored]
+    scores = [of.scores for of in scored]
     categories: list[dict[str, Any]] = [{} for _ in scored]
     for level, category_of in labels.items():
         names = ["" if name == MISSING else name for name in _labels_of(judged, category_of)]
@@ -219,7 +221,7 @@ def _in_parts(
     for of, by_level in zip(scored, categories, strict=True):
         part = Figures(categories=by_level)
         if judged.known_people:
-            people = by_participant(of.hits, of.losses, judged.participants, judged.people)
+            people = by_participant(of.scores, judged.participants, judged.people)
             part["participants"] = people
         if cast is not None:
             named = candidate_majority_scores(of.candidate, judged, cast)
@@ -228,11 +230,11 @@ def _in_parts(
     return tuple(parts)
 
 
-def on_rdm(given: Given, rng: np.random.Generator) -> dict[str, Judged]:
+def on_rdm(given: Given, rng: np.random.Generator) -> None:
     """Score every model on dissimilarities; without a model, how far people agree."""
     rdm, evidence, lacking = given.people
     if rdm is None:
-        return {}
+        return
     if given.candidates:
         people, scores, _ = compare_structure(given.candidates, rdm)
     else:
@@ -246,7 +248,8 @@ def on_rdm(given: Given, rng: np.random.Generator) -> dict[str, Judged]:
             )
     given.rows.add("rdm", tuple(scores), n=people.objects)
     given.rows.add("rdm.ceiling", people.ceiling, n=people.objects)
-    return {"rdm": counts_of_people(people, lacking, arranged=evidence is not None)}
+    arranged = evidence is not None
+    given.rows.judged["rdm"] = counts_of_people(people, lacking, arranged=arranged)
 
 
 def counts_of_people(people: People, lacking: int, *, arranged: bool = False) -> Judged:
@@ -264,10 +267,10 @@ _AXES = {"ratings": "rater", "sortings": "sorter"}
 """Axis of a posterior's draws that people who gave such judgments have."""
 
 
-def on_pairs(kind: PairKind, given: Given, rng: np.random.Generator) -> dict[str, Judged]:
+def on_pairs(kind: PairKind, given: Given, rng: np.random.Generator) -> None:
     """Score ratings of pairs, or sortings; with a posterior, also how well it predicts them."""
     if (source := given.judged[kind.name]) is None:
-        return {}
+        return
     rows, name = given.rows, kind.name
     found = score_pairs(kind, given.candidates, read_judgments(source, name), rng)
     rows.add(name, found.models, n=found.judgments)
@@ -277,7 +280,7 @@ def on_pairs(kind: PairKind, given: Given, rng: np.random.Generator) -> dict[str
         rows.add(name, _predicted(name, source, given.posterior, rng), model="posterior")
     except TwoalikeError as reason:  # of other people or objects than the fit, or of no fit
         rows.missing[f"{name}.posterior"] = str(reason)
-    judged = Judged(
+    rows.judged[name] = Judged(
         kind=name.removesuffix("s"),
         judgments=found.judgments,
         participants=found.participants,
@@ -285,7 +288,6 @@ def on_pairs(kind: PairKind, given: Given, rng: np.random.Generator) -> dict[str
         items=found.pairs,
         left_out={"without_features": found.left_out},
     )
-    return {name: judged}
 
 
 def _predicted(
@@ -323,7 +325,7 @@ def predicted(
     )
 
 
-SCORED: Mapping[str, Callable[[Given, np.random.Generator], dict[str, Judged]]] = {
+SCORED: Mapping[str, Callable[[Given, np.random.Generator], None]] = {
     "choices": on_choices,
     "rdm": on_rdm,
     "ratings": partial(on_pairs, RATINGS),

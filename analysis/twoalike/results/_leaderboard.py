@@ -15,6 +15,7 @@ import numpy as np
 
 from twoalike.ceilings import candidate_majority_scores, ceilings, votes_of
 from twoalike.evaluation import (
+    CHOICE_MEASURES,
     Candidate,
     Figures,
     Interval,
@@ -30,7 +31,7 @@ from twoalike.evaluation import (
     similarity_matrix,
     subset_names,
 )
-from twoalike.judgments import JudgmentTable, RdmTable, read_judgments
+from twoalike.judgments import JudgmentTable, RdmTable
 from twoalike.results._board import Leaderboard
 from twoalike.results._frame import Rows
 from twoalike.results._inputs import (
@@ -42,8 +43,7 @@ from twoalike.results._inputs import (
     read_posterior,
     with_features,
 )
-from twoalike.results._judged import Given, asked_of, counts_of, counts_of_people
-from twoalike.results._model import Judged, networks_of
+from twoalike.results._judged import Given, asked_of, counts_of_people
 from twoalike.rsa import dissimilarity_draws, posterior_covariance
 from twoalike.study import (
     Booleans,
@@ -51,7 +51,6 @@ from twoalike.study import (
     TwoalikeError,
     check_output,
     counted,
-    provenance,
 )
 from twoalike.tables import LabelSource, read_labels
 from twoalike.transfer import few_shot_ability
@@ -177,26 +176,26 @@ def leaderboard(
         resamples,
     )
     files |= {"objects": where} if where else {}
-    measured, judged = list[_Measured](), dict[str, Judged]()
-    for measure, rng in zip(_MEASURED, np.random.default_rng(seed).spawn(3), strict=True):
-        found, counts = measure(given, rng)
-        measured, judged = [*measured, *found], judged | counts
-    order, reference = _rank(given, measured, against)
-    for task in few_shot_ability([candidates[row] for row in order], by_class, seed=seed):
+    rngs = np.random.default_rng(seed).spawn(3)
+    measured = [of for on, rng in zip(_MEASURED, rngs, strict=True) for of in on(given, rng)]
+    order = np.argsort(-measured[0].joint.values, kind="stable").tolist()  # no log-loss
+    names = [one.name for one in candidates]
+    reference = order[0] if against is None else names.index(against)
+    for of in measured:
+        _add(of, names, order, reference, given.rows, named=against is not None)
+    ranked = [candidates[row] for row in order]
+    for task in few_shot_ability(ranked, by_class, seed=seed):
         given.rows.add("ability", task)
-    config = {"resamples": resamples, "interval": _LEVEL, "against": against}
-    result = Leaderboard(
-        **provenance("leaderboard", seed=seed, inputs=files, config=config),
-        reference=candidates[reference].name,
+    return Leaderboard.made(
+        given.rows,
+        ranked,
+        seed=seed,
+        inputs=files,
+        config={"resamples": resamples, "interval": _LEVEL, "against": against},
+        out=out,
+        reference=names[reference],
         objects=len(shared),
-        networks=tuple(networks_of([candidates[row] for row in order])),
-        judged=judged,
-        rows=tuple(given.rows.rows),
-        missing=given.rows.missing,
     )
-    if out is not None:
-        result.save(out)
-    return result
 
 
 def _ranked(
@@ -232,18 +231,10 @@ def _shared_objects(candidates: Sequence[Candidate]) -> set[str]:
     )
 
 
-type _Part = tuple[list[_Measured], dict[str, Judged]]
-
-
-def _on_choices(given: Given, rng: np.random.Generator) -> _Part:
+def _on_choices(given: Given, rng: np.random.Generator) -> Iterator[_Measured]:
     """Measure agreement with choices and majorities, question by question."""
-    if (source := given.judged["choices"]) is None:
-        return [], {}
-    table = read_judgments(source)
-    asked = asked_of(table, given.choices_name, given.labels, given.candidates)
-    children = zip(asked, rng.spawn(len(asked)), strict=True)
-    found = [one for judged, child in children for one in _on_question(given, judged, child)]
-    return found, {judged.name: counts_of(judged) for judged in asked}
+    for judged, _, child in asked_of(given, rng):
+        yield from _on_question(given, judged, child)
 
 
 def _on_question(given: Given, judged: Judgments, rng: np.random.Generator) -> Iterator[_Measured]:
@@ -258,7 +249,7 @@ def _on_question(given: Given, judged: Judgments, rng: np.random.Generator) -> I
     boot = TwoWayBootstrap(
         judged.participants, judged.things, on_resamples, resamples=given.resamples
     )
-    hits, losses = (np.stack([getattr(of, name) for of in scored]) for name in ("hits", "losses"))
+    every = {name: np.stack([of.scores[name] for of in scored]) for name in scored[0].scores}
     majorities = _majorities(given, judged, on_votes)
     parts = [("", limits, np.ones(len(judged.answer), dtype=bool))]
     parts += [
@@ -269,8 +260,8 @@ def _on_question(given: Given, judged: Judgments, rng: np.random.Generator) -> I
     first = first_of(judged.number)
     for level, of_part, some in parts:
         part = boot.within(some)
-        yield _of_scores("accuracy", hits[:, some], part, judged, level, of_part)
-        yield _of_scores("log_loss", losses[:, some], part, judged, level, of_part)
+        for name, scores in every.items():
+            yield _of_scores(name, scores[:, some], part, judged, level, of_part)
         if majorities is not None:
             scores, voted, on_majority = majorities
             here = some[first][voted]
@@ -300,27 +291,25 @@ def _of_scores(
 ) -> _Measured:
     """Scores of choices or triplets, (networks, n), and what they are held against."""
     published = (of.get("published") or {}).get("leave_one_out")
-    limits: Limits
+    about = CHOICE_MEASURES.get(name, CHOICE_MEASURES["accuracy"])
+    limits: Limits = {}
     if name == "accuracy":
         limits = {"chance": 1 / judged.options, "best": of["oracle"], "leave_one_out": published}
     elif name == "log_loss":
         limits = {"chance": float(np.log(judged.options)), "best": of.get("entropy")}
-    else:
-        drawn = of["majority_drawn"]
-        limits = {"best": drawn["accepted"], "leave_one_out": published} if drawn else {}
-    own = [boot.interval(of_network) for of_network in scores]
-    if name != "log_loss":
-        own = [interval.within(0.0, 1.0) for interval in own]
-    unit, count = "nats" if name == "log_loss" else "share", scores.shape[1]
+    elif name == "majority" and (drawn := of["majority_drawn"]):
+        limits = {"best": drawn["accepted"], "leave_one_out": published}
+    own = [about.mean(of_network, boot) for of_network in scores]
+    unit, count = about.unit, scores.shape[1]
     measure = f"{judged.name}.{name}"
     return _Measured(measure, tuple(own), boot.joint(scores), count, level, unit, limits)
 
 
-def _on_posterior(given: Given, rng: np.random.Generator) -> _Part:
+def _on_posterior(given: Given, rng: np.random.Generator) -> Iterator[_Measured]:
     """Correlation with the draws of a posterior; its own mean is the best that is possible."""
     posterior, shared = given.posterior, common_objects(given.candidates)
     if posterior is None:
-        return [], {}
+        return
     ids = [name for name in posterior.ids if name in shared]
     if len(ids) < FEWEST_OBJECTS:
         raise TwoalikeError(
@@ -339,14 +328,14 @@ def _on_posterior(given: Given, rng: np.random.Generator) -> _Part:
     freedom = max(len(ids) / 2 - 1, 1.0)
     joint = JointEstimates.from_covariance(values[:-1], total[:-1, :-1], freedom, rng)
     limits: Limits = {"chance": 0.0, "best": best}
-    return [_Measured("posterior.spearman", tuple(own), joint, len(ids), limits=limits)], {}
+    yield _Measured("posterior.spearman", tuple(own), joint, len(ids), limits=limits)
 
 
-def _on_rdm(given: Given, rng: np.random.Generator) -> _Part:
+def _on_rdm(given: Given, rng: np.random.Generator) -> Iterator[_Measured]:
     """Correlation with the mean person, and with single people."""
     rdm, _, lacking = given.people
     if rdm is None:
-        return [], {}
+        return
     people, scores, covariance = compare_structure(given.candidates, rdm)
     # Degrees of freedom over people, or over pairs of objects that have none in common.
     groups = people.objects / 2
@@ -359,24 +348,11 @@ def _on_rdm(given: Given, rng: np.random.Generator) -> _Part:
     given.rows.add("rdm.ceiling", people.ceiling)
     for candidate, of in zip(given.candidates, scores, strict=True):
         given.rows.add("rdm.per_person.mean", of["per_person"]["mean"], model=candidate.name)
-    limits: Limits = {"chance": 0.0}
-    found = _Measured("rdm.spearman", own, joint, people.objects, limits=limits)
-    return [found], {"rdm": counts_of_people(people, lacking)}
+    given.rows.judged["rdm"] = counts_of_people(people, lacking)
+    yield _Measured("rdm.spearman", own, joint, people.objects, limits={"chance": 0.0})
 
 
 _MEASURED = (_on_choices, _on_posterior, _on_rdm)
-
-
-def _rank(
-    given: Given, measured: Sequence[_Measured], against: str | None
-) -> tuple[list[int], int]:
-    """Order the networks by the first measure, and add every score with its rank to the rows."""
-    order = np.argsort(-measured[0].joint.values, kind="stable").tolist()  # no log-loss
-    names = [one.name for one in given.candidates]
-    reference = order[0] if against is None else names.index(against)
-    for of in measured:
-        _add(of, names, order, reference, given.rows, named=against is not None)
-    return order, reference
 
 
 def _add(
@@ -391,7 +367,8 @@ def _add(
     """Add one measure with differences to the reference and ranks, networks in their order."""
     every = of.joint.compare(level=_LEVEL)
     compared = of.joint.compare(reference, _LEVEL) if named else every
-    ranks = every.ranks(high_is_good=not of.measure.endswith("log_loss"))
+    measure = CHOICE_MEASURES.get(of.measure.rpartition(".")[2])
+    ranks = every.ranks(high_is_good=measure is None or measure.high_is_good)
     about: dict[str, Any] = {"level": of.level, "n": of.count}
     for limit, value in of.limits.items():
         rows.add(f"{of.measure}.{limit}", value, unit=of.unit, **about)

@@ -1,19 +1,28 @@
 """Files of results: a header, and the rows of one long frame."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
 from pydantic import model_validator
 
 from twoalike.evaluation import Candidate, Count, Interval
-from twoalike.results._frame import COLUMNS, WHOLE, Row, model_of, named
-from twoalike.study import Booleans, Content, TwoalikeError, check_content, read_json, write_json
+from twoalike.results._frame import COLUMNS, WHOLE, Judged, Row, Rows, model_of, named
+from twoalike.study import (
+    Booleans,
+    Content,
+    TwoalikeError,
+    check_content,
+    provenance,
+    read_json,
+    write_json,
+)
 
 
 class InputFile(Content):
@@ -45,35 +54,6 @@ class Network(Content):
     def name(self) -> str:
         """Network and part of its vector, in one word."""
         return named(self.model, self.representation)
-
-
-class Judged(Content):
-    """The judgments of one kind that networks were scored on."""
-
-    kind: str
-    """One judgment, in words."""
-    question: str = ""
-    """What was asked, in words, where sets have more than three items."""
-    judgments: Count | None = None
-    """Judgments scored."""
-    participants: Count
-    """Participants."""
-    objects: Count | None = None
-    """Objects."""
-    items: Count | None = None
-    """Different triplets, sets or pairs."""
-    left_out: dict[str, Count] = {}
-    """Judgments, participants or objects not scored here, by reason."""
-
-    def sentence(self) -> str:
-        """How many choices of how many were scored; empty where all were."""
-        lacking = self.left_out.get("without_features", 0)
-        if not lacking or self.judgments is None:
-            return ""
-        return (
-            f"{self.judgments:,} of {self.judgments + lacking:,} choices were scored: those of "
-            "objects that all networks have features of."
-        )
 
 
 class Seen(Content):
@@ -153,7 +133,7 @@ class TableView:
         return f"<p><b>{escape(self.title)}</b></p>{shown}"
 
 
-class Saved(Content):
+class Saved(Content, ABC):
     """Results: how they were made, what they are of, and every figure in a row."""
 
     command: ClassVar[str]
@@ -191,10 +171,35 @@ class Saved(Content):
         return self
 
     @classmethod
+    def made(
+        cls,
+        rows: Rows,
+        candidates: Sequence[Candidate],
+        *,
+        seed: int,
+        inputs: Mapping[str, Path],
+        config: dict[str, Any],
+        out: str | Path | None,
+        **more: Any,
+    ) -> Self:
+        """Put results together, and write them where a file is wanted."""
+        kind = cls.model_fields["kind"].default
+        found = cls(
+            **provenance(kind, seed=seed, inputs=inputs, config=config),
+            networks=tuple(map(_described, candidates)),
+            judged=rows.judged,
+            missing=rows.missing,
+            rows=tuple(rows.rows),
+            **more,
+        )
+        if out is not None:
+            found.save(out)
+        return found
+
+    @classmethod
     def load(cls, path: str | Path) -> Self:
         """Read a file that :meth:`save` wrote."""
-        kind = get_args(cls.model_fields["kind"].annotation)[0]
-        content = read_json(Path(path), kind)
+        content = read_json(Path(path), cls.model_fields["kind"].default)
         return check_content(content, cls, path, f"Make it again with: twoalike {cls.command}")
 
     def save(self, path: str | Path) -> None:
@@ -214,7 +219,9 @@ class Saved(Content):
         >>> frame = results.frame  # doctest: +SKIP
         >>> frame[frame["measure"] == "odd_one_out.accuracy"]  # doctest: +SKIP
         """
-        return frame_of(self.rows)
+        columns = {name: [getattr(row, name) for row in self.rows] for name in COLUMNS}
+        numbers = dict.fromkeys(("value", "low", "high"), "float64")
+        return pd.DataFrame(columns).astype({**numbers, "n": "Int64"})
 
     @cached_property
     def _places(self) -> dict[tuple[str, str, str], Row]:
@@ -255,9 +262,9 @@ class Saved(Content):
         named_keys = {"schema_version", "kind", "twoalike_version", "seed", "inputs", "config"}
         return self.model_dump(mode="json", include=named_keys)
 
+    @abstractmethod
     def tables(self) -> list[TableView]:
         """Tables of the main figures, as the command shows them."""
-        raise NotImplementedError
 
     def __str__(self) -> str:
         """Return what ``repr`` returns."""
@@ -267,23 +274,15 @@ class Saved(Content):
         return "".join(table.to_html() for table in self.tables())
 
 
-def frame_of(rows: Sequence[Row]) -> pd.DataFrame:
-    """Make the long frame of some rows."""
-    columns = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
-    numbers = dict.fromkeys(("value", "low", "high"), "float64")
-    return pd.DataFrame(columns).astype({**numbers, "n": "Int64"})
-
-
-def networks_of(candidates: Sequence[Candidate]) -> Iterator[Network]:
-    """Describe networks for the header."""
-    for one in candidates:
-        model, representation = model_of(one)
-        meta = {name: value for name, value in one.features.meta.items() if name != "judged"}
-        yield Network(
-            model=model,
-            representation=representation,
-            role=one.role,
-            similarity=one.similarity,
-            objects=len(one.features.ids),
-            features=meta,
-        )
+def _described(candidate: Candidate) -> Network:
+    """Describe a network for the header."""
+    model, representation = model_of(candidate)
+    meta = {name: value for name, value in candidate.features.meta.items() if name != "judged"}
+    return Network(
+        model=model,
+        representation=representation,
+        role=candidate.role,
+        similarity=candidate.similarity,
+        objects=len(candidate.features.ids),
+        features=meta,
+    )

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import pandas as pd
 
-from twoalike.calibration import CalibrationError, binned, error_of
+from twoalike.calibration import binned, error_of
 from twoalike.choice import expected_accuracy, log_loss
 from twoalike.embedding import Posterior, PosteriorSource, as_posterior, seen_judgments
 from twoalike.evaluation import (
@@ -21,11 +21,12 @@ from twoalike.evaluation import (
     Judgments,
     TwoWayBootstrap,
     by_participant,
+    mean_scores,
     questions_of,
     subset_names,
 )
 from twoalike.judgments import JudgmentKind, JudgmentTable, is_scored, read_judgments
-from twoalike.results._frame import Rows
+from twoalike.results._frame import Judged, Rows
 from twoalike.results._judged import (
     add_chance,
     known_people,
@@ -33,10 +34,9 @@ from twoalike.results._judged import (
     posterior_answers,
     predicted,
 )
-from twoalike.results._model import Judged, Saved, Seen, TableView
+from twoalike.results._model import Saved, Seen, TableView
 from twoalike.results._views import cell, many
 from twoalike.study import Booleans, Integers, TwoalikeError, check_output, counted
-from twoalike.study import provenance as made_from
 from twoalike.tables import LabelSource, read_labels
 
 type Whom = Literal["auto", "known", "new"]
@@ -144,8 +144,7 @@ def score(
     files = {kind: Path(one) for kind, one in tables.items() if isinstance(one, str | Path)}
     inputs: dict[str, Path] = {**files} | ({} if fit.path is None else {"posterior": fit.path})
     by_level = read_labels(labels, inputs)
-    rows, judged = Rows({}), dict[str, Judged]()
-    about: dict[str, Any] = {"left_out": {}, "seen": {}, "judged": judged}
+    rows, about = Rows({}), {"left_out": dict[str, Any](), "seen": dict[str, Any]()}
     for kind, source in tables.items():
         table = read_judgments(source, kind)
         scored = is_scored(table)
@@ -162,18 +161,14 @@ def score(
                 boot = TwoWayBootstrap(
                     of.participants, of.things, np.random.default_rng(seed), resamples=resamples
                 )
-                judged[of.name] = _score(thinned, labelled(of, by_level), people, boot, rows)
+                rows.judged[of.name] = _score(thinned, labelled(of, by_level), people, boot, rows)
         else:
             found = predicted(fit, kind, table, seed, fitted=False)
             rows.add(kind, found, model="posterior")
             n = len(table["participant"].unique())
-            judged[kind] = Judged(kind=kind, judgments=found["n"], participants=n)
+            rows.judged[kind] = Judged(kind=kind, judgments=found["n"], participants=n)
     config = {"people": people, "resamples": resamples, "interval": 0.95}
-    made = made_from("scores", seed=seed, inputs=inputs, config=config)
-    scores = Scores(**made, **about, rows=tuple(rows.rows))
-    if out is not None:
-        scores.save(out)
-    return scores
+    return Scores.made(rows, (), seed=seed, inputs=inputs, config=config, out=out, **about)
 
 
 def _refuse_none(n: int, kind: str, expected: str) -> None:
@@ -206,17 +201,19 @@ def _score(
     own = known_people(posterior, judged)
     own = np.full_like(own, -1) if people == "new" else own
     p = posterior_answers(posterior, judged, as_new=people == "new")
-    hits, losses = expected_accuracy(p, judged.answer, TIED), log_loss(p, judged.answer)
+    scores = {
+        "accuracy": expected_accuracy(p, judged.answer, TIED),
+        "log_loss": log_loss(p, judged.answer),
+    }
 
-    def calibration(some: Booleans, boot: TwoWayBootstrap) -> CalibrationError:
+    def calibration(some: Booleans, boot: TwoWayBootstrap) -> Figures:
         return error_of(binned(p[some], judged.answer[some], answers="top"), boot)
 
     def part(some: Booleans) -> Figures:
         within = boot if some.all() else boot.within(some)
         return Figures(
             n=int(some.sum()),
-            accuracy=within.interval(hits[some]).within(0.0, 1.0),
-            log_loss=within.interval(losses[some]).within(0.0, np.inf),
+            **mean_scores({name: each[some] for name, each in scores.items()}, within),
             calibration=calibration(some, within),
         )
 
@@ -235,7 +232,7 @@ def _score(
         },
     }
     if judged.known_people:
-        by_person = by_participant(hits, losses, judged.participants, judged.people)
+        by_person = by_participant(scores, judged.participants, judged.people)
         found["participants"] = _with_calibration(by_person, judged, own, calibration)
     add_chance(rows, judged)
     rows.add(judged.name, Figures(found), model="posterior")
@@ -252,7 +249,7 @@ def _with_calibration(
     by_person: dict[str, Figures],
     judged: Judgments,
     own: Integers,
-    calibration: Callable[[Booleans, TwoWayBootstrap], CalibrationError],
+    calibration: Callable[[Booleans, TwoWayBootstrap], Figures],
 ) -> dict[str, Figures]:
     """Scores of each participant, with calibration, and whether the posterior knows them."""
     place = {name: row for row, name in enumerate(judged.people)}

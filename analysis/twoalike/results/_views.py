@@ -1,15 +1,20 @@
 """Tables of the main figures: what terminal, notebook and report show of a frame of results.
 
-A cell is a figure and, in a second line, its interval.
+A cell is a figure and, in a second line, its interval. :data:`VIEWS` declares the tables of
+networks; the others have a row per level.
 """
 
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar, Literal
+from dataclasses import replace
+from importlib.resources import files
+from typing import Any, ClassVar, Literal
 
 import pandas as pd
 
-from twoalike.results._frame import Row
-from twoalike.results._model import Judged, Saved, TableView
+from twoalike.evaluation import CHOICE_MEASURES
+from twoalike.results._frame import Judged, Row
+from twoalike.results._model import Saved, TableView
 from twoalike.study import counted
 
 FEW_CLASSES = 6
@@ -17,7 +22,7 @@ FEW_CLASSES = 6
 STAR = "*"
 """Marks such an interval."""
 LOSS = 0.01
-"""A network that scores lower than the first by more than this has lost ability."""
+"""A network that scores lower than the first by more than this may have lost ability."""
 AGREEMENT = {
     "two people": "pair_agreement",
     "the same person again": "repeats.agreement",
@@ -37,15 +42,15 @@ ABILITIES = ("few_shot", "linear_probe", "shift_new")
 _TASKS = {
     "few_shot": "Few-shot classification, accuracy",
     "linear_probe": "Linear probe, balanced accuracy",
-    "shift_seen": "New subclasses, balanced accuracy",
-    "shift_new": "New subclasses, balanced accuracy",
-    "shift_drop": "New subclasses, balanced accuracy",
+    **dict.fromkeys(("shift_seen", "shift_new", "shift_drop"), "New subclasses, balanced accuracy"),
     "other_set": "Another set of images, balanced accuracy",
 }
 """Measure of transfer -> title of its table."""
 
-type Column = str | tuple[str, str]
-"""Measure, and the format of its figures."""
+VIEWS: Mapping[str, Any] = tomllib.loads(
+    files("twoalike.results").joinpath("views.toml").read_text(encoding="utf-8")
+)
+"""Tables with a row per network: columns, what these are held against, and a note."""
 
 
 def cell(row: Row | None, form: str = ".3f", star: str = "") -> str:
@@ -57,55 +62,54 @@ def cell(row: Row | None, form: str = ".3f", star: str = "") -> str:
     return f"{row.value:{form}}\n{row.low:{form}} to {row.high:{form}}{star}"
 
 
+def shown(results: Saved, source: Any, name: str = "", question: str = "") -> str:
+    """Write the cell of a network, of a source in :data:`VIEWS`; of a noise ceiling, its ends."""
+    if isinstance(source, float):
+        return f"{source:.3f}"
+    measure, form = (source, ".3f") if isinstance(source, str) else source
+    if measure.endswith(".ceiling"):
+        ends = [results.at(f"{measure}.{end}") for end in ("lower", "upper")]
+        return " to ".join(cell(end) for end in ends if end)
+    if measure.endswith(".guessing"):  # of the answers that the posterior predicts
+        name = "posterior"
+    return cell(results.at(measure.format(question), name), form)
+
+
 def table(
-    results: Saved,
-    title: str,
-    columns: Mapping[str, Column],
-    *,
-    more: Mapping[str, Mapping[str, str]] | None = None,
-    names: Sequence[str] | None = None,
-    part: str = "",
-    note: str = "",
+    results: Saved, kind: str, title: str, *, part: str, names: Sequence[str], question: str = ""
 ) -> TableView:
-    """Make a table with a row per network, then rows of other cells, by column.
-
-    Columns without any figure are left out, and so are further rows without any.
-    """
-    forms = {head: of if isinstance(of, tuple) else (of, ".3f") for head, of in columns.items()}
-    rows = {
-        name: [cell(results.at(measure, name), form) for measure, form in forms.values()]
-        for name in (results.names if names is None else names)
-    }
-    for label, cells in (more or {}).items():
-        if any(cells.values()):
-            rows[label] = [cells.get(head, "") for head in forms]
-    frame = pd.DataFrame.from_dict(rows, orient="index", columns=list(forms), dtype=object)
-    frame = frame.rename_axis("network")
-    return TableView(title, frame.loc[:, (frame != "").any()], part, note)
-
-
-def _chance(results: Saved, question: str) -> dict[str, str]:
-    keys = {"accuracy": "accuracy", "log-loss": "log_loss"}
-    return {head: cell(results.at(f"{question}.chance.{of}")) for head, of in keys.items()}
+    """Make a table of :data:`VIEWS`; columns without any figure are left out, and such rows."""
+    view = VIEWS[kind]
+    columns, note = dict(view["columns"]), view.get("note", "").strip()
+    if kind == "choices":  # measures that are in no view
+        others = (name for name in CHOICE_MEASURES if name not in ("accuracy", "log_loss"))
+        columns |= {name.replace("_", " "): f"{{}}.{name}" for name in others}
+    rows = {name: [shown(results, of, name, question) for of in columns.values()] for name in names}
+    for label, cells in view.get("against", {}).items():
+        found = {head: shown(results, of, question=question) for head, of in cells.items()}
+        if any(found.values()):
+            rows[label] = [found.get(head, "") for head in columns]
+    frame = pd.DataFrame.from_dict(rows, orient="index", columns=list(columns), dtype=object)
+    frame = frame.rename_axis("network").loc[:, (frame != "").any()]
+    return TableView(title, frame, part, note.format(first=(*results.names, "")[0]))
 
 
 def _of_whom(results: Saved, part: str, judged: Judged) -> str:
     """Title of a table of judgments: how many of what by whom, and what was left out."""
+    rated = part in ("rdm", "ratings", "sortings")
     of = many(judged)
     if part == "rdm":
         of = "Arrangements" if judged.kind == "arrangement" else "Dissimilarities"
     if part == "ratings":
         of += f" of {counted(judged.items or 0, 'pair')}"
-    who = counted(judged.participants, "participant")
+    on = f"on {counted(judged.items or 0, 'set')}"
     if judged.objects is not None:
-        on = f"{'of' if part in ('rdm', 'ratings', 'sortings') else 'on'} "
-        on += counted(judged.objects, "object")
-    else:
-        on = f"on {counted(judged.items or 0, 'set')}"
+        on = f"{'of' if rated else 'on'} {counted(judged.objects, 'object')}"
     out = [f"{n:,} {reason.replace('_', ' ')}" for reason, n in judged.left_out.items() if n]
-    title = f"{of} by {who} {on}" + (f" (left out: {', '.join(out)})" if out else "")
-    kind = {"rdm": "arrangements", "ratings": "ratings", "sortings": "sortings"}
-    return results.titled(kind.get(part, "choices"), title)
+    title = f"{of} by {counted(judged.participants, 'participant')} {on}"
+    title += f" (left out: {', '.join(out)})" if out else ""
+    kind = "arrangements" if part == "rdm" else part if rated else "choices"
+    return results.titled(kind, title)
 
 
 def many(judged: Judged) -> str:
@@ -114,42 +118,32 @@ def many(judged: Judged) -> str:
     return f"{of} ({judged.question})" if judged.question else of
 
 
-def results_tables(results: "Results") -> list[TableView]:
+def results_tables(results: "Results") -> Iterator[TableView]:
     """Every kind of judgments, ceilings, calibration and structure, as far as there are any."""
     asked = results.questions
-    tables = [choices_table(results, question) for question in asked]
-    tables += [rated_table(results, part) for part in _RATED if part in results.judged]
+    for part in (*asked, *(part for part in results.judged if part not in asked)):
+        title = _of_whom(results, part, results.judged[part])
+        kind = "choices" if part in asked else part
+        names = _with_posterior(results, f"{part}.guessing")
+        yield table(results, kind, title, part=part, names=names, question=part)
     for question in asked:
         kind = f", {question.replace('_', '-')}" if len(asked) > 1 else ""
-        tables += _ceilings(results, question, kind)
+        yield from _ceilings(results, question, kind)
         if results.has(f"{question}.uncertainty"):
-            tables.append(calibration_table(results, question, kind))
+            yield calibration_table(results, question, kind)
     if len(results.names) > 1:
-        tables += [*structure_tables(results), *_abilities(results)]
+        first, *others = results.names
+        if names := [name for name in others if results.at("structure.cka", name)]:
+            title = f"Features beside {first}"
+            yield table(results, "structure", title, part="structure", names=names)
+        yield from _abilities(results)
     if results.levels("ability.few_shot"):
-        tables.append(both_sides(results, likeness(results)))
-    return tables
+        yield both_sides(results, likeness(results))
 
 
-def choices_table(results: "Results", question: str) -> TableView:
-    """Scores on the choices that answer one question."""
-    columns: dict[str, Column] = {
-        "accuracy": f"{question}.accuracy",
-        "difference": (f"{question}.difference.accuracy", "+.3f"),
-        "log-loss": f"{question}.log_loss",
-        "temperature": (f"{question}.temperature", ".3g"),
-        "gap closed": (f"{question}.gap_closed", ".0%"),
-        "calibration error": f"{question}.calibration.error.debiased",
-    }
-    first = results.names[0]
-    note = (
-        f"Differences are to {first}, paired on the same judgments. Gap closed: share of the way "
-        f"from {first} to the ceiling. Temperature: fitted to all judgments; the log-loss takes "
-        "that fitted to the other half."
-    )
-    title = _of_whom(results, question, results.judged[question])
-    more = {"chance": _chance(results, question)}
-    return table(results, title, columns, more=more, part=question, note=note)
+def _with_posterior(results: Saved, measure: str) -> list[str]:
+    """Networks, and the posterior where it has a figure."""
+    return [*results.names, *(["posterior"] if results.at(measure, "posterior") else [])]
 
 
 def majority_table(results: "Results", question: str) -> TableView | None:
@@ -159,76 +153,7 @@ def majority_table(results: "Results", question: str) -> TableView | None:
     if not rows:
         return None
     title = f"Against majorities, {counted(rows[0].n or 0, 'triplet')}"
-    note = (
-        "Any of tied answers counts as right. For comparison with published figures only; every "
-        "model scores higher so."
-    )
-    return table(results, title, {"share of majorities named": measure}, note=note)
-
-
-def _span(results: "Results", part: str) -> str:
-    """Return the ends of a noise ceiling."""
-    ends = [results.at(f"{part}.ceiling.{end}") for end in ("lower", "upper")]
-    return " to ".join(f"{end.value:.3f}" for end in ends if end)
-
-
-_OVER = "Spearman, mean over people"
-_AREA, _RAND = "area, mean over people", "adjusted Rand index"
-_RATED: Mapping[str, tuple[dict[str, Column], dict[str, tuple[str, str]], str]] = {
-    "rdm": (
-        {
-            "Spearman, mean person": "rdm.spearman",
-            "rho-a": "rdm.rho_a",
-            _OVER: "rdm.per_person.mean",
-            "weighted by evidence": "structure.weighted_spearman",
-        },
-        {},
-        "",
-    ),
-    "ratings": (
-        {
-            "Spearman, mean rater": "ratings.spearman",
-            "rho-a": "ratings.rho_a",
-            _OVER: "ratings.per_person.mean",
-            "log-loss": "ratings.log_loss",
-        },
-        {"the same person again": (_OVER, "ratings.repeats.spearman")},
-        "With the mean rater: ranks of each rater's answers, averaged. Rho-a: ties broken at "
-        "random. Log-loss: of a rating under the embedding, in nats.",
-    ),
-    "sortings": (
-        {
-            _AREA: "sortings.area.mean",
-            "Spearman, share together": "sortings.spearman",
-            _RAND: "",
-            "log-loss": "sortings.log_loss",
-        },
-        {
-            "two people": (_RAND, "sortings.agreement"),
-            "the same person again": (_RAND, "sortings.repeats"),
-        },
-        "Area: under the curve, 0.5 by chance. Together: Spearman's correlation with the share of "
-        "people who put a pair into one pile. Adjusted Rand index: agreement of two sortings, 0 by "
-        "chance. Log-loss: of the choice of a pile under the embedding, in nats.",
-    ),
-}
-"""Kind of judgments -> columns; how people agree, by column; note."""
-
-
-def rated_table(results: "Results", part: str) -> TableView:
-    """Scores on dissimilarities, ratings or sortings, and the noise ceiling."""
-    columns, agreement, note = _RATED[part]
-    main = _OVER if _OVER in columns else _AREA
-    guessing = results.at(f"{part}.guessing", "posterior")
-    names = [*results.names, *(["posterior"] if guessing else [])]
-    more = {"noise ceiling": {main: _span(results, part)}}
-    if part == "sortings":
-        more = {"chance": {head: "0.500" if head == main else "0.000" for head in columns}} | more
-        more["chance"].pop("log-loss")
-    more |= {label: {head: cell(results.at(of))} for label, (head, of) in agreement.items()}
-    more["guessing"] = {"log-loss": cell(guessing)}
-    title = _of_whom(results, part, results.judged[part])
-    return table(results, title, columns, more=more, names=names, part=part, note=note)
+    return table(results, "majority", title, part="", names=results.names, question=question)
 
 
 def _ceilings(results: "Results", question: str, kind: str) -> Iterator[TableView]:
@@ -241,57 +166,14 @@ def _ceilings(results: "Results", question: str, kind: str) -> Iterator[TableVie
 
 def calibration_table(results: "Results", question: str, kind: str = "") -> TableView:
     """Calibration, and uncertainty beside people's."""
-    columns: dict[str, Column] = {
-        "error, likeliest answer": f"{question}.uncertainty.calibration.error.top.debiased",
-        "Brier score": f"{question}.uncertainty.calibration.brier",
-        "mean entropy (nats)": f"{question}.uncertainty.entropy.mean",
-        "with people's": f"{question}.uncertainty.entropy.people.posterior",
-        "with time": f"{question}.uncertainty.response_time.trials",
-    }
-    names = list(results.names)
-    known = results.at(f"{question}.uncertainty.entropy.mean", "posterior")
-    view = table(
-        results,
-        f"Calibration{kind}",
-        columns,
-        names=[*names, *(["posterior"] if known else [])],
-        part="uncertainty",
-        note=(
-            "Error: calibration error of the likeliest answer in ten bins, less what chance alone "
-            "gives. With people's: rank correlation of entropies over triplets with three votes or "
-            "more. With time: rank correlation of entropy and response time over trials, within "
-            "participants."
-        ),
-    )
-    judged = results.judged[question].judgments
-    if known and known.n != judged and known.n is not None:
-        label = f"posterior, on {counted(known.n, 'choice')} that it knows"
-        view = TableView(view.title, view.frame.rename({"posterior": label}), view.part, view.note)
+    measure, part = f"{question}.uncertainty.entropy.mean", "uncertainty"
+    names = _with_posterior(results, measure)
+    view = table(results, part, f"Calibration{kind}", part=part, names=names, question=question)
+    known = results.at(measure, "posterior")
+    if known and known.n not in (None, results.judged[question].judgments):
+        label = f"posterior, on {counted(known.n or 0, 'choice')} that it knows"
+        view = replace(view, frame=view.frame.rename({"posterior": label}))
     return view
-
-
-def structure_tables(results: "Results") -> Iterator[TableView]:
-    """How much of the first network's features the others kept."""
-    others = results.names[1:]
-    columns: dict[str, Column] = {
-        "CKA": "structure.cka",
-        "debiased CKA": "structure.debiased_cka",
-        "neighbours kept": ("structure.neighbours", ".0%"),
-        "with the embedding": "structure.posterior.spearman",
-    }
-    names = [name for name in others if results.at("structure.cka", name)]
-    if names:
-        yield table(
-            results,
-            f"Features beside {results.names[0]}",
-            columns,
-            names=names,
-            part="structure",
-            note=(
-                "With the embedding: rank correlation with its dissimilarities, averaged over "
-                "draws."
-            ),
-        )
 
 
 def ability_rows(results: Saved) -> list[tuple[str, str]]:
@@ -316,48 +198,52 @@ def _task_cell(results: Saved, measure: str, name: str, level: str) -> str:
 def _abilities(results: "Results") -> Iterator[TableView]:
     """Compare networks in a row per task; intervals are of differences from the first one."""
     tasks = ability_rows(results)
-    names = [name for name in results.names if tasks and results.at(*_first(tasks[0], name))]
+    names = [name for name in results.names if tasks and results.at(tasks[0][0], name, tasks[0][1])]
     if not names:
         return
     first, *others = names
-    heads = [first, *(f"{name} (minus {first})" for name in others)]
     rows = {}
     for measure, level in tasks:
-        cells = [f"{row.value:.3f}" for row in [results.at(measure, first, level)] if row]
-        for name in others:
-            score = results.at(measure, name, level)
+        scores = {name: results.at(measure, name, level) for name in names}
+        cells = [f"{row.value:.3f}" if row else "" for row in scores.values()]
+        for place, name in enumerate(others, start=1):
             change = _task_cell(results, f"{measure}.difference", name, level).partition("\n")[2]
-            cells.append(f"{score.value:.3f}\n{change}".strip() if score else "")
+            cells[place] = f"{cells[place]}\n{change}".strip() if scores[name] else ""
         rows[level] = cells
     images = results.at("transfer.images")
     n = counted(int(images.value), "image") if images else "images"
+    heads = [first, *(f"{name} (minus {first})" for name in others)]
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=heads, dtype=object)
     yield TableView(f"What else the features are good for ({n})", frame, "transfer")
-
-
-def _first(task: tuple[str, str], name: str) -> tuple[str, str, str]:
-    return task[0], name, task[1]
 
 
 def lost_abilities(results: Saved) -> list[str]:
     """Say of every network in how many abilities it scores lower than the first one.
 
-    Lower means by more than :data:`LOSS`, in the tasks of :data:`ABILITIES`.
+    Lower means by more than :data:`LOSS`, in the tasks of :data:`ABILITIES`. It is a loss where
+    the interval of the difference lies below zero; elsewhere no loss is shown.
     """
     tasks, said = ability_rows(results), []
     for name in results.names:
-        losses = [
-            (row.value, level, _task_cell(results, f"{measure}.difference", name, level))
-            for measure, level in tasks
-            if (row := results.at(f"{measure}.difference", name, level)) and row.value < -LOSS
-        ]
-        if losses:
-            change, level, shown = min(losses)
-            interval = shown.partition("\n")[2].removesuffix(STAR) or "not known"
+        lower, losses = list[tuple[float, str, str]](), list[tuple[float, str, str]]()
+        for task, level in tasks:
+            row, _ = task_estimate(results, f"{task}.difference", name, level)
+            if row is None or row.value >= -LOSS:
+                continue
+            known = row.low is not None and row.high is not None
+            interval = f"{row.low:.3f} to {row.high:.3f}" if known else "not known"
+            lower.append((row.value, level, interval))
+            if row.high is not None and row.high < 0:
+                losses.append(lower[-1])
+        if lower:
+            change, level, interval = min(losses or lower)
+            where = f"in {len(losses or lower)} of {len(tasks)} measures, most in {level}"
+            below = f"scores more than a percentage point below {results.names[0]} {where}"
             said.append(
-                f"{name} has lost ability: it scores more than a percentage point below "
-                f"{results.names[0]} in {len(losses)} of {len(tasks)} measures, most in {level} "
-                f"({change:+.3f}; 95 % interval {interval})"
+                f"{name} has lost ability: it {below} ({change:+.3f}; 95 % interval {interval})"
+                if losses
+                else f"{name} {below} ({change:+.3f}), but no loss is shown: 95 % interval "
+                f"{interval if interval == 'not known' else f'from {interval}'}"
             )
     return said
 
@@ -440,7 +326,7 @@ class Results(Saved):
 
     def tables(self) -> list[TableView]:
         """Tables of the main figures, as ``twoalike evaluate`` shows them."""
-        return results_tables(self)
+        return list(results_tables(self))
 
     def __repr__(self) -> str:
         """Networks and judgments in one line."""
