@@ -231,7 +231,6 @@ def _bad_parquet(folder: Path) -> None:
             lambda folder: (folder / "b.tgz").write_bytes(b"") and None,
             r"b\.tgz: expected tar shards that are not compressed.*Unpack it",
         ),
-        (_state({}), r"state\.json: expected _data_files"),
         (_state({"_data_files": [{"filename": "a"}]}), r"a: cannot be read as a table of dataset"),
         (_parquet({"image": [b""]}, {"label": [1]}), r"1\.parquet: expected one column image"),
         (_parquet({"image": pa.array([], pa.binary())}), r"expected images .*, found none"),

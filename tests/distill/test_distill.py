@@ -193,9 +193,7 @@ main(sys.argv[1:])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("student", "train"), [("test_resnet", "full"), ("test_resnet", "probe"), ("resnet18", "lora")]
-)
+@pytest.mark.parametrize(("student", "train"), [("test_resnet", "last"), ("resnet18", "lora")])
 def test_two_processes_make_one_student_and_resume_exactly(
     squares: Squares, tmp_path: Path, student: str, train: str
 ) -> None:

@@ -25,54 +25,11 @@ def stopped_and_resumed(
     return before
 
 
-class Client:
-    """MLflow's client, without a server or a database, whose tables take half a minute to make."""
-
-    noted: list[tuple[str, Any]] = []
-
-    def __init__(self, tracking_uri: str) -> None:
-        assert tracking_uri == "sqlite:///runs.db"
-
-    def get_experiment_by_name(self, name: str) -> Any:
-        return None
-
-    def create_experiment(self, name: str) -> str:
-        return name
-
-    def create_run(self, number: str) -> Any:
-        return type("Run", (), {"info": type("Info", (), {"run_id": f"{number}-1"})})
-
-    def log_batch(self, run: str, metrics: Any = (), params: Any = ()) -> None:
-        assert run == "twoalike-1"
-        self.noted.extend((one.key, (one.step, one.value)) for one in metrics)
-        self.noted.extend((one.key, one.value) for one in params)
-
-    def set_terminated(self, run: str, status: str) -> None:
-        self.noted.append(("status", status))
-
-
-def test_mlflow_gets_the_numbers_of_a_run_that_resumed_as_of_one(
-    squares: Squares, tmp_path: Path, killed_at: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///runs.db")
-    monkeypatch.setattr("mlflow.tracking.MlflowClient", Client)
-    monkeypatch.setattr(Client, "noted", [])
-    known = stopped_and_resumed(squares, tmp_path / "anna", killed_at, logger="mlflow")
-    assert known["mlflow"] == "twoalike-1"
-    found = Client.noted
-    assert [value for key, value in found if key == "status"] == ["FAILED", "RUNNING", "FINISHED"]
-    assert ("steps", "6") in found
-    # The step after the last checkpoint was taken twice, to the same end.
-    losses = {value for key, value in found if key == "loss"}
-    assert sorted(step for step, _ in losses) == [1, 2, 3, 4, 5, 6]
-    assert all(value > 0 for _, value in (one for key, one in found if key == "held_out/kl"))
-    assert "anna" not in str(found)
-
-
 @pytest.mark.slow
 def test_mlflow_has_one_run_of_a_run_that_resumed(
     squares: Squares, tmp_path: Path, killed_at: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """In a database, whose tables take half a minute to make."""
     pytest.importorskip("alembic")
     from mlflow.tracking import MlflowClient
 
@@ -99,10 +56,15 @@ def test_mlflow_says_in_one_line_what_it_lacks(
 ) -> None:
     """An address, or what mlflow-skinny needs beside itself for a database."""
 
-    def without(self: Client, name: str) -> None:
-        raise ModuleNotFoundError("No module named 'alembic'")
+    class Client:
+        """MLflow's, without a database."""
 
-    monkeypatch.setattr(Client, "get_experiment_by_name", without)
+        def __init__(self, tracking_uri: str) -> None:
+            self.uri = tracking_uri
+
+        def get_experiment_by_name(self, name: str) -> None:
+            raise ModuleNotFoundError("No module named 'alembic'")
+
     monkeypatch.setattr("mlflow.tracking.MlflowClient", Client)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     if uri:
@@ -112,7 +74,6 @@ def test_mlflow_says_in_one_line_what_it_lacks(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.slow
 def test_wandb_offline_has_one_run_of_a_run_that_resumed(
     squares: Squares, tmp_path: Path, killed_at: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

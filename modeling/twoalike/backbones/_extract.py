@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -11,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.utils.data import Dataset, default_collate
+from torch.utils.data import default_collate
 
 from twoalike.backbones._backbone import Backbone, TokenPool, choose_tokens
 from twoalike.backbones._load import load_backbone
@@ -113,11 +114,11 @@ class Forward:
             for rows, begin in zip(groups, starts, strict=True)
             for start in begin
         )
-        pictures = _Pictures(images, backbone.preprocessing, self.film, self.skip_unreadable)
+        read = partial(_pixels, images, backbone.preprocessing, self.film, self.skip_unreadable)
         device, workers = choose_device(self.device), self.workers
         if workers is None:
             workers = usual_workers(device, sum(map(len, groups)))
-        prepared = load_batches(pictures, chunks, workers, _together)
+        prepared = load_batches(read, chunks, workers, _together)
         module = backbone.module.to(device).eval()
         computed = self._computed(backbone, device, prepared)
         with _fast(module, device), progress() as bar:
@@ -179,26 +180,18 @@ def _on_host(batch: tuple[Any, ...]) -> "_Part":
 type _Part = tuple[list[int], npt.NDArray[np.float32] | None, list[tuple[int, str]]]
 
 
-class _Pictures(Dataset[Any]):
-    """Pixels for the network by the image's number; with them, why an image cannot be read."""
-
-    def __init__(
-        self, images: Collection, preprocessing: Preprocessing, film: FilmFrames, skip: bool
-    ) -> None:
-        self.images, self.preprocessing = images, preprocessing
-        self.film, self.skip = film, skip
-
-    def __getitem__(self, index: int) -> tuple[int, list[torch.Tensor], str]:
-        try:
-            if self.film == "middle":
-                pictures = [read_image(self.images, index)]
-            else:
-                pictures = self.images.frames(index, FRAMES)
-        except TwoalikeError as error:
-            if not self.skip:
-                raise
-            return index, [], str(error)
-        return index, [self.preprocessing.pixels(picture) for picture in pictures], ""
+def _pixels(
+    images: Collection, preprocessing: Preprocessing, film: FilmFrames, skip: bool, index: int
+) -> tuple[int, list[torch.Tensor], str]:
+    """Pixels of an image for the network, or of a film's frames; or why it cannot be read."""
+    try:
+        middle = film == "middle"
+        pictures = [read_image(images, index)] if middle else images.frames(index, FRAMES)
+    except TwoalikeError as error:
+        if not skip:
+            raise
+        return index, [], str(error)
+    return index, [preprocessing.pixels(picture) for picture in pictures], ""
 
 
 def _together(items: list[tuple[int, list[torch.Tensor], str]]) -> tuple[Any, ...]:

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from multiprocessing import resource_tracker
 from multiprocessing.context import BaseContext
 from typing import Any, Literal, cast
@@ -199,22 +199,22 @@ def usual_workers(device: torch.device, images: int) -> int:
 
 
 def load_batches[Key](
-    data: Dataset[Any],
+    read: Callable[[Key], Any],
     batches: Iterable[list[Key]],
     workers: int,
     collate: Callable[[list[Any]], Any] = default_collate,
 ) -> Iterator[Any]:
-    """Batches of ``data``, prepared by ``workers`` processes, or here if that is 0.
+    """Batches of what ``read`` gives by a key, in ``workers`` processes, or here if that is 0.
 
-    ``data`` gives an item by its key, ``batches`` are the keys of each batch. Processes start when
-    this is called, not with the first batch.
+    ``batches`` are the keys of each batch. Processes start when this is called, not with the first
+    batch.
     """
     loader = DataLoader(
-        _Caught(data),
+        _Read(read),
         batch_sampler=batches,
         num_workers=workers,
-        collate_fn=_Collate(collate),
-        multiprocessing_context=_worker_context(data) if workers else None,
+        collate_fn=partial(_collated, collate),
+        multiprocessing_context=_worker_context(read) if workers else None,
         pin_memory=torch.cuda.is_available(),
         worker_init_fn=_leave_signals_to_the_run,
         # A separate generator: otherwise a loader draws from torch's global one.
@@ -225,30 +225,23 @@ def load_batches[Key](
     return _raised(prepared)
 
 
-class _Caught(Dataset[Any]):
+class _Read(Dataset[Any]):
     """Items, or the errors that they raise: torch would wrap these in a traceback."""
 
-    def __init__(self, data: Dataset[Any]) -> None:
-        self.data = data
+    def __init__(self, read: Callable[[Any], Any]) -> None:
+        self.read = read
 
     def __getitem__(self, key: Any) -> Any:
         try:
-            return self.data[key]
+            return self.read(key)
         except TwoalikeError as error:
             return error
 
 
-class _Collate:
+def _collated(collate: Callable[[list[Any]], Any], items: list[Any]) -> Any:
     """Make a batch of items; if one is an error, give its message instead."""
-
-    def __init__(self, collate: Callable[[list[Any]], Any]) -> None:
-        self.collate = collate
-
-    def __call__(self, items: list[Any]) -> Any:
-        for item in items:
-            if isinstance(item, TwoalikeError):
-                return str(item)
-        return self.collate(items)
+    errors = (str(item) for item in items if isinstance(item, TwoalikeError))
+    return next(errors, None) or collate(items)
 
 
 def _raised(prepared: Iterator[Any]) -> Iterator[Any]:
@@ -275,7 +268,7 @@ def _raised(prepared: Iterator[Any]) -> Iterator[Any]:
         yield batch
 
 
-def _worker_context(data: Dataset[Any]) -> BaseContext:
+def _worker_context(read: Any) -> BaseContext:
     """How workers start: not as copies of this process, whose threads (JAX's) may hold locks.
 
     A server that has imported what they need is copied instead: two that start by themselves take
@@ -284,7 +277,8 @@ def _worker_context(data: Dataset[Any]) -> BaseContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")  # Windows
     context = multiprocessing.get_context("forkserver")
-    needed = [__name__, type(data).__module__, "timm.data.transforms_factory"]
+    own = getattr(read, "func", read).__module__  # of a partial its function's
+    needed = [__name__, own, "timm.data.transforms_factory"]
     context.set_forkserver_preload(needed)
     return context
 
@@ -324,18 +318,13 @@ def _end_with_the_run() -> None:
     os._exit(1)
 
 
-class _Faults(Dataset[tuple[int, str]]):
-    """Why an image cannot be read, by its index; empty if it can."""
-
-    def __init__(self, images: Collection) -> None:
-        self.images = images
-
-    def __getitem__(self, index: int) -> tuple[int, str]:
-        try:
-            read_image(self.images, index)
-        except TwoalikeError as error:
-            return index, str(error)
-        return index, ""
+def _fault(images: Collection, index: int) -> tuple[int, str]:
+    """Say why an image cannot be read; nothing if it can."""
+    try:
+        read_image(images, index)
+    except TwoalikeError as error:
+        return index, str(error)
+    return index, ""
 
 
 def without_unreadable(
@@ -352,7 +341,7 @@ def without_unreadable(
     faults: dict[int, str] = {}
     with progress() as bar:
         task = bar.add_task("reading images", total=len(own), status="")
-        for chunk in load_batches(_Faults(images), chunks, workers, list):
+        for chunk in load_batches(partial(_fault, images), chunks, workers, list):
             faults |= {index: reason for index, reason in chunk if reason}
             bar.update(task, advance=len(chunk))
     shares = [faults] * world

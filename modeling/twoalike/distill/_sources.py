@@ -17,7 +17,6 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.utils.data import Dataset
 
 from twoalike.collections import Collection
 from twoalike.distill._config import Sampling
@@ -351,7 +350,7 @@ class PreparedImages:
         return {"kept": set(), "made": {}}
 
 
-class ImageSet(Dataset[tuple[int, torch.Tensor]]):
+class ImageSet:
     """Prepared images by (batch number, image index); the number makes mirroring reproducible."""
 
     def __init__(
@@ -375,7 +374,7 @@ class ImageSet(Dataset[tuple[int, torch.Tensor]]):
         row = int(self.images.rows[index])
         return self.store.get(row, lambda: self.inputs.read(self.images, index))
 
-    def __getitem__(self, key: tuple[int, int]) -> tuple[int, torch.Tensor]:
+    def __call__(self, key: tuple[int, int]) -> tuple[int, torch.Tensor]:
         number, index = key
         image = self.prepared(index)
         if self.flip and np.random.default_rng([self.seed, FLIP, number, index]).random() < 0.5:

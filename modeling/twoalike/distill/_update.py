@@ -69,7 +69,6 @@ class StudentNetwork(nn.Module):
     these to the features whose similarities are trained.
     """
 
-    vector: AlignedVector | None = None  # what the written student gives, once it is trained
     class_weight: torch.Tensor
 
     def __init__(
@@ -85,7 +84,7 @@ class StudentNetwork(nn.Module):
         self.backbone = backbone
         self.similarity: Similarity = similarity
         self.head = head
-        self.vector: AlignedVector | None = None  # fitted after training
+        self.vector: AlignedVector | None = None  # what the written student gives, once trained
         # Of the features before the head; frozen, so that checkpoints need not hold it.
         for name, values in (classifier.state_dict() if classifier else {}).items():
             self.register_buffer(f"class_{name}", values.clone(), persistent=False)

@@ -5,7 +5,7 @@ choices, labels are averaged over draws, and judged objects keep the posterior's
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -211,8 +211,7 @@ class _People:
     """People's choices, if any were given, and comparisons based on them."""
 
     choices: Choices | None
-    not_new: str  # why teachers cannot be compared on them; empty if they can
-    label_comparison: dict[str, Any] = field(default_factory=dict)  # on these choices
+    label_comparison: dict[str, Any]  # on these choices, or why nothing is compared
     in_sets: int = 0  # choices among more than three items, which are not used
     codes: Integers | None = None  # numbers of the choices given
     new: Choices | None = None  # those that the posterior was not fitted to
@@ -221,7 +220,7 @@ class _People:
     def of(cls, given: JudgmentTable | None, posterior: Posterior) -> "_People":
         """Read choices, and compare labels on those that the posterior was not fitted to."""
         if given is None:
-            return cls(None, "no choices given", {"skipped": "no choices given"})
+            return cls(None, {"skipped": "no choices given"})
         table, larger = split_sets(read_judgments(given))
         in_sets, codes, fresh = (
             int(is_scored(larger).sum()),
@@ -230,7 +229,7 @@ class _People:
         )
         if in_sets and not fresh.any():
             reason = "all choices are among more than three items"
-            return cls(None, reason, {"skipped": reason}, in_sets)
+            return cls(None, {"skipped": reason}, in_sets)
         lapse = float(posterior.typical_lapse.mean())
         members = posterior.participants if posterior.likeness else None
         choices = odd_choices(given, posterior.ids, lapse, members)
@@ -243,7 +242,7 @@ class _People:
             fresh = fresh & table["participant"].isin(members).to_numpy()
         if not fresh.any():
             reason = "the posterior was fitted to these choices"
-            return cls(choices, reason, {"skipped": reason}, in_sets, codes)
+            return cls(choices, {"skipped": reason}, in_sets, codes)
         new = choices
         if fresh.sum() < len(choices.chosen):
             new = odd_choices(table[fresh], posterior.ids, lapse, members)
@@ -252,7 +251,7 @@ class _People:
             for mode in MODES
         }
         labels = compare_predictions(by_mode, new.chosen)
-        return cls(choices, "", labels, in_sets, codes, new)
+        return cls(choices, labels, in_sets, codes, new)
 
     def left_out(self) -> dict[str, int]:
         """Numbers of the choices that were not used, for teacher.json."""
@@ -272,7 +271,7 @@ class _People:
     ) -> dict[str, Any]:
         """Compare the three kinds of teachers on new choices."""
         if self.new is None:
-            return {"skipped": self.not_new}
+            return {"skipped": self.label_comparison["skipped"]}
         usable = np.isin(posterior.ids, table.ids)
         if judged is not None:
             usable &= judged
