@@ -68,7 +68,7 @@ def judgments(folder: Path) -> list[tuple[str, float, float]]:
     choices, out = folder / "choices.parquet", folder / "things.json"
     objects = ("--objects", THINGS / "object_ids.txt")
     file = THINGS / "triplets_by_participant.txt"
-    call("import", "triplets", file, *objects, "--participant-column", 4, "--out", choices)
+    call("import", "choices", file, *objects, "--participant-column", 4, "--out", choices)
     spose = THINGS / "spose49_embedding.npy"
     words = ("--features", f"fitted={spose}", "--ceiling", f"own-scale={spose}", *objects)
     call("evaluate", *words, "--choices", choices, "--similarity", "dot", "--out", out)

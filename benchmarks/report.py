@@ -83,7 +83,7 @@ def commands(folder: Path) -> dict[str, tuple[Any, ...]]:
     labels = ("--labels", study / "stimuli" / "stimuli.tsv", "--posterior", posterior)
     return {
         "init": ("init", study, "--images", folder / "tiles"),
-        "import": ("import", "triplets", *judged, "--out", choices),
+        "import": ("import", "choices", *judged, "--out", choices),
         "fit": ("fit", "--choices", choices, "--engine", "vi", "--out", posterior),
         "evaluate": (
             *("evaluate", *features, *objects, "--choices", choices),

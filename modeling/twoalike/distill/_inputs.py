@@ -42,7 +42,7 @@ class Guidance:
         features: FeatureTable | str | Path | None,
         objects: str | Path | None,
         folders: Sequence[str | Path | None],
-        sampling: str,
+        config: DistillConfig,
     ) -> "Guidance":
         """Read the teacher, and features of the images by its network.
 
@@ -61,9 +61,15 @@ class Guidance:
                 "held-out images itself",
                 where="`validation=...`",
             )
-        if labels is not None and sampling != "uniform":
+        if labels is not None and config.train == "probe":
             raise TwoalikeError(
-                f"sampling = {sampling!r} chooses a batch's triplets by a teacher's "
+                "train = 'probe' is the closed form of a teacher's vector, and `labels=...` has "
+                "no teacher",
+                remedy="Give `teacher=...`, or another `train`.",
+            )
+        if labels is not None and config.sampling != "uniform":
+            raise TwoalikeError(
+                f"sampling = {config.sampling!r} chooses a batch's triplets by a teacher's "
                 "similarities, but `labels=...` lists the triplets",
                 remedy="Give `teacher=...`, or leave sampling out.",
             )

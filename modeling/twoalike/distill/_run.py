@@ -134,7 +134,7 @@ def distill(
     with hold_output(out):
         control = control.folder if isinstance(control, Student) else control
         folders = labels, validation, control
-        guidance = Guidance.of(teacher, features, objects, folders, config.sampling)
+        guidance = Guidance.of(teacher, features, objects, folders, config)
         if claim_folder(out, resume):
             with nothing_left(out):
                 unreadable: tuple[str, ...] = ()
