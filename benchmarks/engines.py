@@ -228,13 +228,12 @@ def raced(size: str) -> dict[str, float]:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
     import torch
 
-    from twoalike.choice import odd_from_pair
     from twoalike.embedding import _vi as vi
 
     torch.set_num_threads(2)
     world = simulated(size)
     ours = our_block(world, size)
-    loop = Torch(world.shown, odd_from_pair(world.chosen - 1), size, rate=0.01)
+    loop = Torch(world.shown, 3 - world.chosen, size, rate=0.01)
     blocks, chunks = BLOCKS[size]
 
     def theirs(chunks: int) -> None:
@@ -266,8 +265,6 @@ def torch_million(rate: str, budget: float) -> dict[str, float]:
     """Held-out log-loss of the plain loop after some processor seconds, and steps made."""
     import torch
 
-    from twoalike.choice import odd_from_pair
-
     torch.set_num_threads(1)
     world = simulated("L")
     n = len(world.shown)
@@ -275,7 +272,7 @@ def torch_million(rate: str, budget: float) -> dict[str, float]:
     held = np.random.default_rng([0, 2]).choice(n, size=round(0.02 * n), replace=False)
     fitted = np.ones(n, dtype=bool)
     fitted[held] = False
-    kept = odd_from_pair(world.chosen - 1)
+    kept = 3 - world.chosen
     loop = Torch(world.shown[fitted], kept[fitted], "L", rate=0.005)
     start, spent, steps = time.process_time(), 0.0, 0
     while spent < budget:

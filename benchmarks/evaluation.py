@@ -103,7 +103,7 @@ def sides(folder: Path) -> dict[str, Callable[[], Any]]:
     rng = np.random.default_rng(1)
     boot = TwoWayBootstrap(judged.participants, judged.items, rng)
     scored = score_choices(candidates, judged, rng)
-    scores = [(of.hits, of.losses) for of in scored]
+    scores = [of.scores for of in scored]
     labels = [f"category {number % CATEGORIES}" for number in range(OBJECTS)]
     words = [sys.executable, "-P", "-m", "twoalike.cli.app", "evaluate", "--choices", str(path)]
     for name in NETWORKS:
@@ -180,9 +180,10 @@ def errors(replicates: int) -> list[str]:
                     boot = TwoWayBootstrap(people, triplets, rng, resamples=300)
                     said, chosen = sharpened(p, power), answer(p, rng)
                     found.append(error_of(binned(said, chosen, answers=answers), boot))
-                values = [(e.value, e.chance, e.debiased.value) for e in found]
+                values = [(e["value"], e["chance"], e["debiased"].value) for e in found]
                 means = " | ".join(f"{mean:.3f}" for mean in np.mean(values, axis=0))
-                held = np.mean([e.debiased.low <= truth <= e.debiased.high for e in found])
+                gaps = [e["debiased"] for e in found]
+                held = np.mean([gap.low <= truth <= gap.high for gap in gaps])
                 rows.append(f"| {n:,} | {answers} | {truth:.3f} | {means} | {held:.2f} |")
     return rows
 

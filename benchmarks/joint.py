@@ -159,7 +159,7 @@ def with_independent_noise(model: Any, world: World) -> None:
     left = np.concatenate([trial.items[first] for trial in trials])
     right = np.concatenate([trial.items[second] for trial in trials])
     number = np.repeat(np.arange(TRIALS), len(first))
-    seen = np.concatenate([distances(t.positions)[first, second] for t in trials])
+    seen = np.concatenate([distances(t.values)[first, second] for t in trials])
     with model:
         x = model["embedding"]
         flat, own = pt.dot(x, x.T).ravel(), (x**2).sum(axis=1)

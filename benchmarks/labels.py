@@ -33,7 +33,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import PAIRS, log_choice
-from twoalike.distill import LabelConfig, batch_triplets
+from twoalike.distill import batch_triplets
 from twoalike.distill._sampled import TripletStream
 from twoalike.features import FeatureTable
 from twoalike.teacher import AffineTeacher, matrix_probabilities, sample_triplets
@@ -75,7 +75,7 @@ class Case:
         every = self.images * (self.images - 1) * (self.images - 2) // 6
         if self.labels is not None:
             clusters = rng.integers(CLUSTERS, size=self.images)
-            stream = TripletStream(clusters, LabelConfig(triplets=self.labels))
+            stream = TripletStream(clusters, "cluster-boundary", self.labels)
             parts = list(stream.blocks(0, self.triplets))
             ends = np.cumsum([0, *map(len, parts)]).tolist()
             return x, np.concatenate(parts), list(zip(ends, ends[1:], strict=False))
@@ -99,14 +99,14 @@ class Case:
         return lambda rows: teacher.embed(FeatureTable(("",) * len(rows), rows))
 
 
-SHARD = LabelConfig()
+LABELS, SHARD = 1_000_000, 100_000
 CASES = (
     Case(
         "part of a shard of a million labels; teacher with the network's own part, from features",
         IMAGES,
         FEATURES + DIMENSIONS,
         PART,
-        labels=SHARD.triplets,
+        labels=LABELS,
         placed=False,
     ),
     Case(
@@ -114,15 +114,15 @@ CASES = (
         IMAGES,
         FEATURES + DIMENSIONS,
         PART,
-        labels=SHARD.triplets,
+        labels=LABELS,
     ),
     Case("all triplets of a batch of `distill`; the same teacher", 48, 1329, 17_296),
     Case(
         "a shard; teacher of human dimensions alone, from positions",
         IMAGES,
         DIMENSIONS,
-        SHARD.shard,
-        labels=SHARD.triplets,
+        SHARD,
+        labels=LABELS,
     ),
     Case("a posterior's objects, averaged over draws", 1_854, DIMENSIONS, 100_000, draws=30),
 )

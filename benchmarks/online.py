@@ -202,16 +202,16 @@ def export(folder: Path, sessions: int) -> str:
     """Fill a store with copies of one session, then read it as an archive."""
     from sqlalchemy import insert
 
-    from twoalike.online._built import parts_of
-    from twoalike.online._places import Entrant, enter
+    from twoalike.online._places import enter
     from twoalike.online._records import Record
     from twoalike.online._serve import open_store
+    from twoalike.online._session_blocks import parts_of
     from twoalike.online._store import SESSIONS, append
 
     study = compiled_study(folder, 1, N_TRIALS)
     built = read_built(study)
     store, key = open_store(study)
-    row = dict(store.submit(lambda c: enter(c, Entrant({}, None, None), built, key)).result())
+    row = dict(store.write(lambda c: enter(c, built, key, {})))
     parts = parts_of(built, row["participant"])
     person = json.loads((built.folder / "people" / f"{row['participant']}.json").read_text())
     entered = {"session": row["name"], "person": person, "protocol": built.session.hash}
@@ -219,11 +219,11 @@ def export(folder: Path, sessions: int) -> str:
     for number in range(sessions):
         name = f"s{number:015d}"
         new = row | {"name": name, "held": f"c{number}", "withdrawal": name}
-        store.submit(lambda c, new=new: c.execute(insert(SESSIONS).values(new)) and None).result()
+        store.write(lambda c, new=new: c.execute(insert(SESSIONS).values(new)) and None)
         own = [one.model_copy(update={"session": name}) for one in sent]
         for first in range(0, len(own), 50):
             some = own[first : first + 50]
-            store.submit(lambda c, name=name, some=some: append(c, name, some, parts)).result()
+            store.write(lambda c, name=name, some=some: append(c, name, some, parts))
     store.close()
     begun = time.monotonic()
     out = folder / "archive.ndjson"

@@ -34,7 +34,6 @@ from twoalike.recovery import (
     VI_STEPS,
     Outcome,
     PowerAnalysis,
-    PowerConfig,
 )
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, provenance
@@ -93,7 +92,7 @@ def size(study: Path, name: str) -> dict[str, Any]:
 def studies_anew(study: Path, people: int, n: int, fit: str) -> list[Outcome]:
     """Simulate studies of new worlds, unless that was done."""
     anew = study_with(Study.load(study), seed=NEW_SEED, sampler=None)
-    found = PowerAnalysis(anew, PowerConfig(worlds=max(n, 2), fit=FITS[fit])).simulate(people, n)
+    found = PowerAnalysis(study=anew, worlds=max(n, 2), fit=FITS[fit]).simulate(people, n)
     print(fit, found, flush=True)
     return found
 

@@ -190,45 +190,47 @@ def variant(name: str) -> AbstractContextManager[Any]:
     """Replace the likelihood by another one while a model is built."""
     from twoalike.embedding import _ratings, _sortings
 
-    known = _sortings.decision_log_likelihood
+    kind = _sortings.Sortings
+    known = kind.log_likelihood
 
-    def half(*arrays: Any, **form: Any) -> Any:
-        return 0.5 * known(*arrays, **form)
+    def half(*given: Any) -> Any:
+        return 0.5 * known(*given)
 
-    def eight(x: Any, noise: Any, threshold: Any, *arrays: Any, size: int, **form: Any) -> Any:
+    def eight(self: Any, unknown: Any, own: Any, group: Any, arrays: Any, n: int) -> Any:
         import pytensor.tensor as pt
 
+        size = group.items.shape[1]
         order = np.argsort(np.random.default_rng(0).random((ORDERS, size)), axis=1)
         *rows, sorter = map(pt.as_tensor, arrays)
         rows = [one[:, order].reshape((-1, size)) for one in rows]
         who = (sorter[:, None] + np.zeros(ORDERS, dtype=np.int32)).reshape((-1,))
-        logs = known(x, noise, threshold, *rows, who, size=size, **form)
+        logs = known(self, unknown, own, group, [*rows, who], n)
         return pt.logsumexp(logs.sum(axis=1).reshape((-1, ORDERS)), axis=1)
+
+    def all_known(shown: Any, size: int, xp: Any) -> Any:
+        return all_others(size) * shown[:, :, None] * shown[:, None, :]
 
     likelihoods = {"eight orders": eight, "half weight": half, "pairs": pairs_log_likelihood}
     if name == "equal levels":
         return mock.patch.object(_ratings, "slider_levels", equal_levels)
     if name == "pseudo-likelihood":
-        return mock.patch.object(_sortings, "members_known", all_others)
+        return mock.patch.object(_sortings, "known_before", all_known)
     if name in likelihoods:
-        return mock.patch.object(_sortings, "decision_log_likelihood", likelihoods[name])
+        return mock.patch.object(kind, "log_likelihood", likelihoods[name])
     return nullcontext()
 
 
-def pairs_log_likelihood(
-    x: Any, noise: Any, threshold: Any, *arrays: Any, size: int, log_weight: Any, **form: Any
-) -> Any:
+def pairs_log_likelihood(self: Any, unknown: Any, own: Any, group: Any, arrays: Any, n: int) -> Any:
     """Log-probability of same or different, of each pair of a trial by itself, (T, k, k)."""
     import pytensor.tensor as pt
 
-    from twoalike.embedding._sortings import trial_similarities
-
-    items, pile, shown, sorter = arrays
-    s = trial_similarities(x, items, sorter, log_weight=log_weight, **form)
-    own = (s - threshold[sorter][:, None, None]) / noise[sorter][:, None, None]
+    items, pile, shown, sorter = map(pt.as_tensor, arrays)
+    noise, threshold, origin, unit = (values[sorter][:, None, None] for values in own)
+    s = (unknown.within(items, sorter, self.people) - origin) / unit
+    apart, size = (s - threshold) / noise, group.items.shape[1]
     same = pt.eq(pile[:, :, None], pile[:, None, :])
     there = shown[:, :, None] * shown[:, None, :] * np.triu(np.ones((size, size), np.float32), 1)
-    return there * pt.where(same, pt.log(pt.sigmoid(own)), pt.log(pt.sigmoid(-own)))
+    return there * pt.where(same, pt.log(pt.sigmoid(apart)), pt.log(pt.sigmoid(-apart)))
 
 
 def fit_ratings(table: pd.DataFrame, name: str, replicate: int) -> tuple[Array, float]:

@@ -49,7 +49,7 @@ from twoalike.distill import (
     image_similarity,
     triplet_loss,
 )
-from twoalike.distill._lesson import image_lesson
+from twoalike.distill._lesson import Division, image_lesson
 from twoalike.distill._loop import Trainer
 from twoalike.distill._run import make_fabric
 from twoalike.distill._sources import Opinion
@@ -152,7 +152,9 @@ def loop_of(folder: Path, **settings: bool) -> Callable[[], None]:
     if config.checkpointing:
         compute_twice(backbone.network)
     opinion = Opinion((3 * colours[:, :1]).astype(np.float32))
-    lesson = image_lesson(config, as_collection(paths), backbone.preprocessing, opinion)
+    images = as_collection(paths)
+    division = Division.of(config, images, opinion.judged, None)
+    lesson = image_lesson(config, images, division, backbone.preprocessing, opinion)
     student = StudentNetwork(backbone.module)
     student.to(memory_format=torch.channels_last)
     trainer = Trainer(make_fabric("cpu", "32"), student, lesson, config, folder / "out", {})

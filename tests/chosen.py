@@ -4,12 +4,45 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from twoalike.choice import TRIPLET, Question
+from twoalike.choice import TRIPLET, Question, log_choice
 from twoalike.embedding import Prior
-from twoalike.embedding._choices import ChoiceGroup, Choices, choice_log_likelihood
+from twoalike.embedding._choices import ChoiceGroup, Choices
+from twoalike.embedding._kind import Kind, Unknown
 from twoalike.embedding._model import Data
 from twoalike.embedding._priors import find_kernel
+from twoalike.judgments import choices_table
+
+
+def answered(
+    x: np.ndarray,
+    shown: np.ndarray,
+    rng: np.random.Generator,
+    temperature: Any = 1.0,
+    lapse: Any = None,
+    *,
+    question: Question = TRIPLET,
+    similarity: str = "dot",
+    roots: Any = None,
+) -> np.ndarray:
+    """Answers of people who choose by the model, (n,): which of the question's answers."""
+    pairs = find_kernel(similarity).pairs(x, shown, question.pairs, roots=roots)
+    logs = np.stack(log_choice(pairs, temperature, lapse, question=question), axis=1)
+    return np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
+
+
+def chosen_table(
+    shown: np.ndarray,
+    answer: np.ndarray,
+    ids: Sequence[str],
+    question: Question = TRIPLET,
+    **more: Any,
+) -> pd.DataFrame:
+    """Table of choices among items shown, (n, k), and of their answers."""
+    columns: dict[str, Any] = {f"item_{k + 1}": shown[:, k] for k in range(shown.shape[1])}
+    columns |= {"chosen": question.answers[answer, 0] + 1, "kind": [question.kind] * len(shown)}
+    return choices_table(columns | more, ids)
 
 
 def data_of(
@@ -38,22 +71,45 @@ def log_likelihoods(
     xp: Any = np,
     constant: Any = np.asarray,
     evaluate: Any = np.asarray,
+    whole: bool = False,
     **form: Any,
 ) -> np.ndarray:
     """Log-probability of each choice, in the order of the table.
 
-    ``constant`` makes an array of ``xp`` of an array, ``evaluate`` the reverse.
+    ``whole``: by the similarities of all objects. ``constant`` makes an array of ``xp`` of an
+    array, ``evaluate`` the reverse.
     """
     found = np.empty(len(data.choices))
+    people = constant(temperature), constant(lapse)
+    shape: Any = (data.participants, xp, x.shape[1])
+    unknown = Unknown(constant(x), find_kernel(similarity), *shape, *people, **form)
     for group in data.choices.groups:
         batch = constant(group.items), constant(group.judge)
-        people = constant(temperature), constant(lapse)
-        kernel = find_kernel(similarity)
-        logs = choice_log_likelihood(
-            constant(x), *people, batch, group.question, kernel, xp, **form
-        )
+        logs = data.choices.log_likelihood(unknown, None, group, batch, 10**9 * whole)
         found[group.rows] = evaluate(logs)
     return found
+
+
+def judged_logs(
+    data: Kind[Any], x: Any, *own: Any, similarity: str = "dot", log_weight: Any = None
+) -> list[np.ndarray]:
+    """Log-probability of what each group of other judgments holds, given the embedding (m, d).
+
+    ``own`` is of those who judged, and ``log_weight`` (people, d) how they weigh dimensions.
+    """
+    import pytensor.tensor as pt
+    from pymc.sampling.jax import get_jaxified_graph
+
+    form: Any = (find_kernel(similarity), tuple(data.people), pt, x.shape[1])
+    weights = None if log_weight is None else pt.as_tensor(log_weight)
+    unknown = Unknown(pt.as_tensor(x), *form, log_weight=weights)
+    known = [pt.as_tensor(one) for one in own]
+    if hasattr(data, "reference"):
+        each = np.zeros(len(data.people), dtype=np.float32)
+        known += [one + each for one in unknown.units(data.reference, data.people)]
+    given: Any = known if len(known) > 1 else known[0]
+    logs = [data.log_likelihood(unknown, given, of, of.arrays, of.size) for of in data.groups]
+    return [np.asarray(one) for one in get_jaxified_graph([], logs)()]
 
 
 def _exponential(m: int, d: int, features: Any) -> Any:

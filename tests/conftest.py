@@ -29,7 +29,6 @@ LONG = (
     "distill/test_export.py",
     "distill/test_classifier.py",
     "embedding/test_dissimilarities.py",
-    "end_to_end/test_run_kill.py",
     "hardening/test_attacks.py",
     "end_to_end/test_kill_steps.py",
     "teacher",

@@ -240,8 +240,7 @@ WITH_OPTIONS = {
     "report": "shows the commands that make what a study still lacks",
     "jobs/_tasks.py": "options of other programs",
     "record/_check.py": "options of another program",
-    "study/_errors.py": "says how the command line shows parameters",
-    "study/_words.py": "options of another program",
+    "study/_errors.py": "shows parameters as options, and names one of another program",
 }
 """Packages and modules that name options, and why."""
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from twoalike.choice import log_choice, odd_from_pair, pair_similarities
+from twoalike.choice import log_choice, pair_similarities
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def main() -> None:
     with np.load(judgments) as told:
         data = dict(told)
     rng = torch.Generator().manual_seed(int(data["seed"]))
-    shown, kept = torch.as_tensor(data["shown"]), torch.as_tensor(odd_from_pair(data["chosen"]))
+    shown, kept = torch.as_tensor(data["shown"]), torch.as_tensor(2 - data["chosen"])
     torch.set_num_threads(1)  # more would mostly wait for one another: matrices are small
     start = time.process_time()
     x = fit(shown, kept, int(data["objects"]), Settings(**json.loads(told_settings)), rng)

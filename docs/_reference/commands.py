@@ -63,7 +63,6 @@ def _options(app: App) -> str:
     rows = [
         [", ".join(map(code, argument.names)), _default(argument), _meaning(argument)]
         for argument in app.assemble_argument_collection(parse_docstring=True)
-        if argument.names != ("*",)  # a class of options, which follow one by one
     ]
     return table(["option", "default", "meaning"], rows)
 

@@ -1,8 +1,11 @@
 """The page of files of a study in a browser, from the models that write and read them."""
 
+import tomllib
+from importlib.resources import files
+
 from pydantic import BaseModel
 
-from _reference.markdown import cell, table
+from _reference.markdown import cell, code, table
 from _reference.results import anchor, descriptions, key_table, models_within
 from twoalike.online import Block, OnlineSession, Person, Record, SessionLine
 
@@ -26,12 +29,12 @@ _OVERVIEW = (
     ),
     (
         "`STUDY/protocols/page.toml`",
-        "[texts of the page](#online-pagetexts) that replace the shipped ones",
+        "[texts of the page](#texts-of-the-page) that replace the shipped ones",
         "you → `online build`",
     ),
     (
         "`STUDY-online/records.sqlite`",
-        "sessions, records, blocks, encrypted ids, keyed hashes of one-time links",
+        "sessions with encrypted ids, their records and blocks, keyed hashes of one-time links",
         "`online serve` → `online fetch`, `online refit`",
     ),
     (
@@ -75,7 +78,10 @@ def online_page() -> str:
         parts.append(f"## {title}\n")
         parts += [_section(one) for one in seen[before:]]
     overview = table(["file", "content", "made by → read by"], _OVERVIEW)
-    return "\n".join([_HEAD + overview, *parts])
+    shipped = files("twoalike.online") / "texts" / "page.en.toml"
+    texts = tomllib.loads(shipped.read_text(encoding="utf-8"))
+    words = table(["key", "in English"], [[code(key), cell(text)] for key, text in texts.items()])
+    return "\n".join([_HEAD + overview, *parts, "## Texts of the page\n", words])
 
 
 def _section(model: type[BaseModel]) -> str:

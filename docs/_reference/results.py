@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal, TypeAliasType, Union, get_args, get_
 from pydantic import BaseModel
 
 from _reference.markdown import cell, code, table
-from twoalike.calibration import SetCalibration, Uncertainty
 from twoalike.evaluation import Interval, quantity_of
 from twoalike.results import MEASURES, Leaderboard, Results, Row, Scores, TransferResults
 from twoalike.transfer import Transfer
@@ -47,8 +46,6 @@ of the lines that fit a measure the first counts.
 
 """
 _PARTS: Mapping[str, type[BaseModel]] = {
-    "`odd_one_out.uncertainty`": Uncertainty,
-    "`odd_one_out_4.calibration`": SetCalibration,
     "`transfer`, `ability`": Transfer,
 }
 """Start of a measure -> the model whose keys follow."""

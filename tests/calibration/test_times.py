@@ -1,11 +1,9 @@
 """Response times: what is left of them without the participants' own speed."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
-import xarray as xr
 from numpy.testing import assert_allclose, assert_array_equal
+from tests.posteriors import posterior_of
 
 from twoalike.calibration import (
     by_triplet,
@@ -16,7 +14,6 @@ from twoalike.calibration import (
     times_by_uncertainty,
 )
 from twoalike.choice import entropy as answer_entropy
-from twoalike.embedding import Posterior
 from twoalike.evaluation import spearman
 from twoalike.judgments import object_index, read_judgments
 from twoalike.observers import SimulatedObserver, simulate_choices, sparse_embedding
@@ -72,20 +69,6 @@ def test_times_are_ranked_within_each_person(rng: np.random.Generator) -> None:
     assert times_by_entropy(entropy, time, np.where(person == 2, 9, person) * 0) is None
 
 
-def test_speed_of_people_makes_no_correlation(rng: np.random.Generator) -> None:
-    """Slow people who got hard triplets are no evidence; their own times are."""
-    person = np.repeat(np.arange(30), 60)
-    entropy = rng.random(1800) + person / 15
-    times = log_times(np.exp(0.3 * rng.normal(size=1800) + person / 20), person)
-    found = times_by_entropy(entropy, times.centred, person)
-    assert found is not None
-    assert found.spearman.low < 0 < found.spearman.high and found.spearman.high < 0.1
-    slower = log_times(np.exp(0.3 * rng.normal(size=1800) + 0.5 * entropy), person)
-    found = times_by_entropy(entropy, slower.centred, person)
-    assert found is not None and found.spearman.low > 0.3
-    assert all(one.value < two.value for one, two in pairwise(found.time))
-
-
 def test_a_posterior_expects_where_people_take_long(rng: np.random.Generator) -> None:
     """Simulated people whose times grow with the entropy of their choice, and the true space."""
     x = sparse_embedding(12, rng, dimensions=3)
@@ -97,20 +80,8 @@ def test_a_posterior_expects_where_people_take_long(rng: np.random.Generator) ->
     unsure = answer_entropy(observers["p0"].choice_probabilities(shown))
     choices["response_time"] = np.exp(0.6 * unsure + 0.45 * rng.normal(size=len(choices)))
     draws = np.abs(x + 0.1 * rng.normal(size=(2, 20, *x.shape)))
-    noise = {
-        name: (("chain", "draw", "participant"), np.full((2, 20, 4), value))
-        for name, value in (("temperature", 1.0), ("lapse", 0.01))
-    }
-    tree = xr.DataTree.from_dict(
-        {
-            "posterior": xr.Dataset(
-                {"embedding": (("chain", "draw", "object", "dimension"), draws), **noise},
-                coords={"object": list(ids), "participant": list(observers)},
-            )
-        }
-    )
-    tree.attrs = {"schema_version": 1, "engine": "nuts"}
-    posterior = Posterior(tree)
+    drawn = {"embedding": draws, "lapse": np.full((2, 20, 4), 0.01)}
+    posterior = posterior_of(drawn, {"object": ids, "participant": list(observers)})
     found = times_by_uncertainty(posterior, choices)
     assert found.left_out and found.spearman.low > 0.05
     assert_array_equal(found.people, np.arange(4))

@@ -8,7 +8,6 @@ import pytest
 from numpy.testing import assert_allclose
 
 from twoalike.calibration import (
-    Uncertainty,
     people_entropy,
     rank_correlation,
     uncertainty,
@@ -17,6 +16,7 @@ from twoalike.ceilings import votes_of
 from twoalike.choice import entropy, log_choice
 from twoalike.evaluation import (
     Candidate,
+    Figures,
     Judgments,
     TwoWayBootstrap,
     score_choices,
@@ -58,7 +58,7 @@ def told(
     rng: np.random.Generator,
     resamples: int = 200,
     **more: Any,
-) -> Uncertainty:
+) -> Figures:
     """Uncertainty of candidates, from their features."""
     scored = score_choices(candidates, judged, rng)
     boot = TwoWayBootstrap(judged.participants, judged.items, rng, resamples=resamples)
@@ -78,34 +78,31 @@ def test_a_model_that_sees_as_people_do_is_unsure_where_they_are(
     found = told(
         models, world.judged, rng, response_times=world.seconds, posterior=world.p, resamples=300
     )
-    assert Uncertainty.model_validate_json(found.model_dump_json()) == found
-    true, poor = found.models
+    true, poor = found["models"]
     for name in ("plug_in", "posterior"):
-        good, bad = (getattr(of.entropy.people, name).all for of in (true, poor))
+        good, bad = (of["entropy"]["people"][name]["all"] for of in (true, poor))
         assert good.low > bad.high
-        assert set(getattr(true.entropy.people, name).groups["level"]) == {"coarse", "fine"}
+        assert set(true["entropy"]["people"][name]["groups"]["level"]) == {"coarse", "fine"}
     for unit in ("triplets", "trials"):
-        assert getattr(true.response_time, unit).all.low > 0
-        assert getattr(true.response_time, unit).groups["level"]["fine"].value > 0
-    assert true.response_time.trials.all.n <= len(world.judged.answer)
-    error = true.calibration.error.all
-    assert error.debiased.low == 0
-    assert_allclose(
-        found.posterior.calibration.brier.value, true.calibration.brier.value, atol=0.005
-    )
-    assert true.missing == poor.missing == found.people.missing == {}
+        times = true["response_time"][unit]
+        assert times["all"].low > 0 and times["groups"]["level"]["fine"].value > 0
+    assert true["response_time"]["trials"]["all"].n <= len(world.judged.answer)
+    assert true["calibration"]["error"]["all"]["debiased"].low == 0
+    briers = [of["calibration"]["brier"].value for of in (found["posterior"], true)]
+    assert_allclose(*briers, atol=0.005)
+    assert true["missing"] == poor["missing"] == found["people"]["missing"] == {}
 
 
 def test_people_take_longer_where_they_disagree(world: World, rng: np.random.Generator) -> None:
     found = told([], world.judged, rng, response_times=world.seconds, resamples=300)
-    times = found.people.response_time
-    assert times.posterior.all.low > 0
+    times = found["people"]["response_time"]
+    assert times["posterior"]["all"].low > 0
     # Four votes and people's own speed leave less of it than all votes without speed.
-    assert times.as_published.all.value < times.plug_in.all.value
+    assert times["as_published"]["all"].value < times["plug_in"]["all"].value
     truth = entropy(world.p).mean()
-    own = found.people.entropy
-    assert own.plug_in.high < truth  # too sure by chance
-    assert abs(own.posterior.value - truth) < 0.06
+    own = found["people"]["entropy"]
+    assert own["plug_in"].high < truth  # too sure by chance
+    assert abs(own["posterior"].value - truth) < 0.06
 
 
 def test_triplets_judged_once_say_why_there_is_no_entropy(rng: np.random.Generator) -> None:
@@ -113,15 +110,13 @@ def test_triplets_judged_once_say_why_there_is_no_entropy(rng: np.random.Generat
     candidate = world.candidate("true", 0.0, rng)
     found = told([candidate], world.judged, rng, response_times=world.seconds)
     reason = "needs 10 triplets with at least 3 votes, has 0"
-    assert found.people.entropy is None
-    assert found.people.missing["entropy"] == reason
-    assert found.models[0].entropy.people is None
-    assert found.models[0].missing["entropy"] == reason
-    times = found.models[0].response_time
-    assert times.trials.all.low > 0
-    assert times.triplets is None
+    people, (model,) = found["people"], found["models"]
+    assert "entropy" not in people and "people" not in model["entropy"]
+    assert people["missing"]["entropy"] == model["missing"]["entropy"] == reason
+    times = model["response_time"]
+    assert times["trials"]["all"].low > 0 and "triplets" not in times
     reason = "needs 10 triplets with at least 2 response times, has 0"
-    assert found.models[0].missing["response time of triplets"] == reason
+    assert model["missing"]["response time of triplets"] == reason
 
 
 def test_thin_data_never_fail(rng: np.random.Generator) -> None:
@@ -133,10 +128,9 @@ def test_thin_data_never_fail(rng: np.random.Generator) -> None:
             judged = replace(judged, groups={"level": world.judged.groups["level"][:n]})
             times = np.where(np.arange(n) % 2 == 0, world.seconds[:n], np.nan)
             found = told([candidate], judged, rng, resamples=50, response_times=times)
-            assert Uncertainty.model_validate_json(found.model_dump_json()) == found
-            assert found.models[0].calibration.error.top.value >= 0
-            assert found.models[0].missing
-    assert "told apart" in found.people.missing["response_time"]
+            (model,) = found["models"]
+            assert model["calibration"]["error"]["top"]["value"] >= 0 and model["missing"]
+    assert "told apart" in found["people"]["missing"]["response_time"]
 
 
 def test_few_votes_have_no_entropy() -> None:

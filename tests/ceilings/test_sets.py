@@ -82,8 +82,8 @@ def test_true_probabilities_are_calibrated_and_sharpened_ones_are_not(
 ) -> None:
     data, p = judged(Question("most_alike", 4), rng)
     good, sure = (set_calibration(q, data) for q in (p, p**3 / (p**3).sum(axis=1, keepdims=True)))
-    assert good.error.debiased.low < 0.03
-    assert sure.error.debiased.low > 0.08
+    assert good["error"]["debiased"].low < 0.03
+    assert sure["error"]["debiased"].low > 0.08
     expected = ((p - np.eye(6)[data.answer]) ** 2).sum(axis=1).mean()
-    assert_allclose(good.brier.value, expected)
-    assert good.brier.high < sure.brier.value
+    assert_allclose(good["brier"].value, expected)
+    assert good["brier"].high < sure["brier"].value

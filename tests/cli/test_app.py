@@ -145,3 +145,15 @@ def test_a_reader_who_leaves_ends_a_command_in_silence(
     assert done.returncode == status
     lines = [] if both else done.stderr.splitlines()
     assert len(lines) == (status == 1), lines
+
+
+@pytest.mark.parametrize(("before", "after"), [("ACTIVE", "ACTIVE"), (None, "PASSIVE")])
+def test_waiting_threads_sleep_unless_somebody_decided_otherwise(
+    monkeypatch: pytest.MonkeyPatch, before: str | None, after: str
+) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if before:
+        monkeypatch.setenv("OMP_WAIT_POLICY", before)
+    with pytest.raises(SystemExit):
+        cli.main(["--version"])
+    assert os.environ["OMP_WAIT_POLICY"] == after

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
+from tests.posteriors import posterior_of
 
 from twoalike.embedding import Posterior, choice_intervals, similarity_table
 from twoalike.judgments import choices_table, write_judgments
@@ -23,23 +24,14 @@ IDS = ["cat", "dog, wet", "öak", "o3", "o4", "o5", "o6"]
 
 def make(rng: np.random.Generator, ids: list[str] = IDS, **attrs: Any) -> Posterior:
     """Two chains of ten draws, of 7 objects in 3 dimensions and 4 people."""
-    axes = ("chain", "draw")
     x = rng.gamma(1.0, 1.0, (7, 3)) + rng.gamma(1.0, 0.1, (2, 10, 7, 3))
     lapse = np.array([0.05, 0.9, 0.1, 0.45]) + rng.uniform(-0.05, 0.05, (2, 10, 4))
-    group = xr.Dataset(
-        {
-            "embedding": ((*axes, "object", "dimension"), x),
-            "temperature": ((*axes, "participant"), rng.uniform(0.5, 2.0, (2, 10, 4))),
-            "lapse": ((*axes, "participant"), lapse),
-        },
-        coords={"object": ids, "participant": list("abcd")},
-    ).astype("float32")
-    constant = xr.Dataset(
-        {"judgments": ("participant", [100, 7, 300, 40])}, coords={"participant": list("abcd")}
-    )
-    tree = xr.DataTree.from_dict({"posterior": group, "constant_data": constant})
-    tree.attrs = {"schema_version": 1, "engine": "nuts", "converged": 1, **attrs}
-    return Posterior(tree)
+    draws = {"embedding": x, "temperature": rng.uniform(0.5, 2.0, (2, 10, 4)), "lapse": lapse}
+    labels = {"object": ids, "participant": list("abcd")}
+    made = {"judgments": ("participant", [100, 7, 300, 40])}
+    posterior = posterior_of(draws, labels, made, convergence={}, converged=1)
+    posterior.tree.attrs |= attrs
+    return posterior
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ def test_on_a_measured_screen_the_smallest_one_is_a_remark(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     wide = ScreenProfile(width_m=0.6, distance_m=0.6, size_px=(2560, 1080))
-    monkeypatch.setattr("twoalike.tasks._protocol_file.load_profile", lambda: wide)
+    monkeypatch.setattr("twoalike.tasks._validate.load_profile", lambda: wide)
     text = "Which one of these three is not like the other two of them, as you see it yourself? "
     root = make_study(protocol=f'[texts]\nprompt = "{text * 2}"\n')
     code, said = told("validate", root)
@@ -112,8 +112,7 @@ def test_validate_tries_common_screens_and_the_one_that_was_measured(
     assert notes[0].startswith(f"note: {root}/protocols/{task}.toml: ")
     assert "1920 x 1080" not in notes[0] and "smaller" in notes[0]  # the remedy
     small = ScreenProfile(width_m=0.3, distance_m=0.6, size_px=(1366, 768))
-    for module in ("_protocol_file", "_validate"):
-        monkeypatch.setattr(f"twoalike.tasks.{module}.load_profile", lambda: small)
+    monkeypatch.setattr("twoalike.tasks._validate.load_profile", lambda: small)
     code, said = told("validate", root)
     assert code == 1
     assert f"{task}.toml: " in said and "1366 x 768" in said
@@ -126,7 +125,7 @@ def test_without_fonts_to_measure_validate_says_so(
 ) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(
-        "twoalike.tasks._protocol_file.find_spec",
+        "twoalike.tasks._validate.find_spec",
         lambda name: None if name == "matplotlib" else find(name),
     )
     code, said = told("validate", make_study(protocol=PROMPT))

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from tests.conftest import succeed
 
-from twoalike.cli.app import main
 from twoalike.collections import Collection, located, open_collection
 from twoalike.features import read_features
 from twoalike.study import TwoalikeError
@@ -101,15 +101,13 @@ def test_every_image_is_read_by_number_and_has_its_id(stored: Path) -> None:
     assert again.digest == images.digest == open_collection(stored).digest != few.digest
 
 
-def test_commands_take_every_kind(stored: Path, tmp_path: Path) -> None:
-    words = ["features", "--backbone", "test_resnet", "--untrained", "--size", "32"]
-    with pytest.raises(SystemExit) as end:
-        main([*words, "--images", str(stored), "--out", str(tmp_path / "f.npz")])
-    assert end.value.code == 0
+def test_a_command_takes_shards(tmp_path: Path) -> None:
+    as_tars(tmp_path / "tars")
     as_tree(tmp_path / "plain")
-    with pytest.raises(SystemExit):
-        main([*words, "--images", str(tmp_path / "plain"), "--out", str(tmp_path / "p.npz")])
-    found, plain = read_features(tmp_path / "f.npz"), read_features(tmp_path / "p.npz")
+    words = ["features", "--backbone", "test_resnet", "--untrained", "--size", "32"]
+    for name in ("tars", "plain"):
+        succeed(*words, "--images", tmp_path / name, "--out", tmp_path / f"{name}.npz")
+    found, plain = (read_features(tmp_path / f"{name}.npz") for name in ("tars", "plain"))
     rows = located(plain.ids, found.ids, "features")
     np.testing.assert_allclose(found.values, plain.values[rows], atol=1e-6)
 
@@ -142,8 +140,13 @@ def test_long_names_hidden_files_and_folders(tmp_path: Path) -> None:
         assert _colour(images, 0)[0] == 30
 
 
-def _tar(path: Path, members: list[tuple[str, bytes]], kind: int = tarfile.USTAR_FORMAT) -> None:
-    with tarfile.open(path, "w", format=kind) as file:
+def _tar(
+    path: Path,
+    members: list[tuple[str, bytes]],
+    kind: int = tarfile.USTAR_FORMAT,
+    encoding: str = "utf-8",
+) -> None:
+    with tarfile.open(path, "w", format=kind, encoding=encoding) as file:
         for name, content in members:
             about = tarfile.TarInfo(name)
             about.size = len(content)
@@ -163,10 +166,8 @@ def _changed_tar(change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
 
 def _tar_of_links(kind: bytes) -> Callable[[Path], None]:
     def make(folder: Path) -> None:
-        with tarfile.open(folder / "a.tar", "w") as file:
-            about = tarfile.TarInfo("a.png")
-            about.size = len(_content(1))
-            file.addfile(about, io.BytesIO(_content(1)))
+        _tar(folder / "a.tar", [("a.png", _content(1))])
+        with tarfile.open(folder / "a.tar", "a") as file:
             link = tarfile.TarInfo("b.png")
             link.type, link.linkname = kind, "a.png"
             file.addfile(link)
@@ -175,16 +176,8 @@ def _tar_of_links(kind: bytes) -> Callable[[Path], None]:
 
 
 def _tar_named(*names: str, encoding: str = "utf-8") -> Callable[[Path], None]:
-    def make(folder: Path) -> None:
-        with tarfile.open(
-            folder / "a.tar", "w", format=tarfile.GNU_FORMAT, encoding=encoding
-        ) as file:
-            for name in names:
-                about = tarfile.TarInfo(name)
-                about.size = len(_content(1))
-                file.addfile(about, io.BytesIO(_content(1)))
-
-    return make
+    members = [(name, _content(1)) for name in names]
+    return lambda folder: _tar(folder / "a.tar", members, tarfile.GNU_FORMAT, encoding)
 
 
 def _packed_tar(folder: Path) -> None:
@@ -227,11 +220,6 @@ def _bad_parquet(folder: Path) -> None:
     [
         (_changed_tar(lambda content: content[:2000]), r"a\.tar: cannot be read as an uncompr"),
         (_changed_tar(lambda content: content[:1024]), r"cut off or damaged at byte 1,024"),
-        (_changed_tar(lambda content: content[:1200]), r"cut off or damaged at byte 1,024"),
-        (
-            _changed_tar(lambda content: content[:1030] + b"?" + content[1031:]),
-            r"cut off or damaged at byte 1,024",
-        ),
         (_changed_tar(lambda content: 2 * content), r"there is more after its end at byte 3,072"),
         (_tar_of_links(tarfile.LNKTYPE), r"a\.tar: b\.png: expected an image's bytes, found a lin"),
         (_tar_of_links(tarfile.SYMTYPE), r"a\.tar: b\.png: expected an image's bytes, found a lin"),
@@ -244,8 +232,6 @@ def _bad_parquet(folder: Path) -> None:
             r"b\.tgz: expected tar shards that are not compressed.*Unpack it",
         ),
         (_state({}), r"state\.json: expected _data_files"),
-        (_state({"_data_files": None}), r"state\.json: expected _data_files"),
-        (_state({"_data_files": ["a"]}), r"state\.json: expected _data_files"),
         (_state({"_data_files": [{"filename": "a"}]}), r"a: cannot be read as a table of dataset"),
         (_parquet({"image": [b""]}, {"label": [1]}), r"1\.parquet: expected one column image"),
         (_parquet({"image": pa.array([], pa.binary())}), r"expected images .*, found none"),

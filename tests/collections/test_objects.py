@@ -112,26 +112,27 @@ SOURCES: dict[str, tuple[Callable[[Path], Any], list[str]]] = {
 
 
 @pytest.mark.parametrize("kind", SOURCES)
-def test_features_of_whatever_holds_images(kind: str, tmp_path: Path) -> None:
-    """The same numbers as of a folder, here and in other processes."""
-    _written(tmp_path / "photos")
-    expected = ta.features("test_resnet", tmp_path / "photos", **NETWORK)
+def test_images_of_whatever_holds_them(kind: str, tmp_path: Path) -> None:
     make, ids = SOURCES[kind]
     source = make(tmp_path / "held")
-    found = ta.features("test_resnet", source, **NETWORK)
-    assert list(found.ids) == ids
-    np.testing.assert_array_equal(found.values, expected.values)
     images = as_collection(source)
-    assert found.meta["listing_sha256"] == images.digest == as_collection(source).digest
+    assert list(images.ids) == ids
+    assert images.digest == as_collection(source).digest != images.only([1, 0]).digest
     again = pickle.loads(pickle.dumps(images))
-    assert again.digest == images.digest != images.only([1, 0]).digest
+    assert again.digest == images.digest
+    for number in range(N):
+        np.testing.assert_array_equal(images.picture(number), _image(number))
     np.testing.assert_array_equal(again.picture(3), _image(3))
     assert list(as_collection(source, ids=list("vwxyz")).ids) == list("vwxyz")
 
 
-def test_other_processes_prepare_them_too() -> None:
+def test_features_are_those_of_a_folder_here_and_in_other_processes(tmp_path: Path) -> None:
+    _written(tmp_path / "photos")
+    expected = ta.features("test_resnet", tmp_path / "photos", **NETWORK)
     here = ta.features("test_resnet", Vision(), **NETWORK)
     there = ta.features("test_resnet", Vision(), workers=1, **NETWORK)
+    assert here.meta["listing_sha256"] == as_collection(Vision()).digest
+    np.testing.assert_array_equal(here.values, expected.values)
     np.testing.assert_array_equal(here.values, there.values)
     with pytest.raises(
         TwoalikeError, match="they cannot be sent to other processes .* `workers=0`"
@@ -175,7 +176,7 @@ def test_images_are_seen_as_those_of_files_and_stay_as_they_are(tmp_path: Path) 
 )
 def test_what_is_no_image_is_named_by_its_place(source: Any, message: str) -> None:
     with pytest.raises(TwoalikeError, match=message) as caught:
-        ta.features("test_resnet", source, **NETWORK)
+        as_collection(source).picture(0)
     assert "\n" not in str(caught.value)
 
 

@@ -23,8 +23,6 @@ from twoalike.demo._page import (
     Result,
     Share,
     build_page,
-    draw_probabilities,
-    held_out_probabilities,
     kept_together,
     to_coordinates,
     write_page,
@@ -32,12 +30,9 @@ from twoalike.demo._page import (
 from twoalike.demo._run import set_design
 from twoalike.demo._yourself import (
     N_OBJECTS,
-    OBSERVER,
     PARTICIPANT,
     _choose_objects,
-    _fit,
     pick_objects,
-    run_yourself,
 )
 from twoalike.design import TRIPLET_LISTS
 from twoalike.figures import map_layout
@@ -67,21 +62,6 @@ def test_picked_objects_cover_every_level(seed: int, n: int) -> None:
             assert len(counts) == FAMILIAR[level].nunique()
             assert counts.max() - counts.min() <= 1
     assert picked["group"].value_counts().max() >= 2, "no two objects are close"
-
-
-def test_leaving_a_triplet_out_is_bayes_rule(rng: np.random.Generator) -> None:
-    """Draws weighted by one over the likelihood of its judgments, both of a repeated triplet."""
-    triplets = np.array([[0, 1, 2], [0, 1, 3], [2, 1, 0]])
-    chosen = np.array([2, 0, 0])
-    draws = np.abs(rng.normal(size=(500, 4, 2)))
-    p = draw_probabilities(draws, triplets, np.full(500, 0.1))
-    assert np.allclose(p.sum(axis=2), 1)
-    held_out = held_out_probabilities(p, triplets, chosen)
-    assert np.allclose(held_out.sum(axis=1), 1)
-    weights = 1 / (p[:, 0, 2] * p[:, 2, 0])
-    weights = np.minimum(weights, weights.mean() * np.sqrt(500))
-    assert np.allclose(held_out[0], (weights[:, None] * p[:, 0]).sum(axis=0) / weights.sum())
-    assert (held_out[np.arange(3), chosen] < p.mean(axis=0)[np.arange(3), chosen]).all()
 
 
 def test_the_design_is_set_in_the_file_that_init_writes(tmp_path: Path) -> None:
@@ -235,38 +215,6 @@ def test_answers_that_change_are_explained_kindly(study: Path) -> None:
     assert "0 got the same odd one both times. That happens to everybody" in changing
 
 
-def _sit_as(root: Path, config: YourselfConfig, temperature: float, lapse: float) -> str:
-    """Let a simulated person of such noise sit through the whole chain; the page as text."""
-    create_study(root, stimuli="familiar", title=config.title, seed=config.seed)
-    _choose_objects(root, config)
-    known = SimulatedObserver.load(root / OBSERVER)
-    SimulatedObserver(known.ids, known.embedding, temperature, lapse).save(root / OBSERVER)
-    return run_yourself(root, config).read_text(encoding="utf-8")
-
-
-@pytest.mark.slow
-def test_a_consistent_person_gets_a_map_though_the_first_fit_failed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    pytest.importorskip("pymc")
-    config = YourselfConfig(seed=4, simulate=True, window=False)
-    first = _fit
-    monkeypatch.setattr(
-        "twoalike.demo._yourself._fit",
-        lambda root, seed, *options: first(
-            root, seed, *(options or ("--tune", "50", "--draws", "8"))
-        ),
-    )
-    page = _sit_as(tmp_path / "you", config, 0.05, 0.0)
-    out = " ".join(capsys.readouterr().out.split())
-    assert "once more, with longer chains and another seed" in out
-    said = json.loads((tmp_path / "you" / "you.json").read_text(encoding="utf-8"))
-    assert said["converged"]
-    assert said["same_on_repeat"] == {"hits": 5, "n": 5}
-    assert "Stop" not in page
-    assert "happens to everybody" not in page
-
-
 @pytest.mark.slow
 def test_from_the_command_to_the_page(tmp_path: Path) -> None:
     pytest.importorskip("pymc")
@@ -293,7 +241,7 @@ def test_from_the_command_to_the_page(tmp_path: Path) -> None:
     assert n <= 25
     assert hits / n > 0.5, "the simulated person judges by the categories"
     assert said["same_on_repeat"]["n"] == 5
-    assert said["predicted_without_the_triplet"]["n"] == 25
+    assert said["predicted_without_the_triplet"]["n"] == 20
     page = (root / "you.html").read_text(encoding="utf-8")
     for part in ("OpenMoji", "CC BY-SA 4.0", "What to distrust", "simulated person"):
         assert part in page

@@ -5,9 +5,6 @@ from math import ceil
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from numpy.testing import assert_array_equal
 
 from twoalike.choice import log_choice, pair_similarities
 from twoalike.design import AnswerDraws, adaptive_trials, expected_information
@@ -21,36 +18,6 @@ def choice_draws(x: np.ndarray) -> AnswerDraws:
         return np.exp(np.stack(log_choice(pair_similarities(matrices, triplets)), axis=-1))
 
     return probabilities
-
-
-def random_draws(m: int, seed: int, draws: int = 30, spread: float = 0.5) -> AnswerDraws:
-    rng = np.random.default_rng(seed)
-    mean = rng.gamma(1.0, 1.0, size=(m, 4))
-    return choice_draws(np.abs(mean + spread * rng.standard_normal((draws, m, 4))))
-
-
-@given(
-    st.integers(5, 12),
-    st.integers(0, 30),
-    st.integers(0, 30),
-    st.floats(0, 1),
-    st.integers(0, 1000),
-)
-def test_a_block_is_fresh_balanced_and_as_random_as_asked(
-    m: int, n: int, k: int, share: float, seed: int
-) -> None:
-    rng = np.random.default_rng(seed)
-    everything = rng.permuted(rng.permutation(list(combinations(range(m), 3))), axis=1)
-    k = min(k, len(everything))
-    n = min(n, len(everything) - k)
-    shown = everything[:k]
-    block = adaptive_trials(random_draws(m, seed), m, n, rng=rng, random_share=share, shown=shown)
-    rows = {tuple(row) for row in block.trials.tolist()}
-    assert len(rows) == n
-    assert not rows & {tuple(sorted(row)) for row in shown.tolist()}
-    assert all(0 <= a < b < c < m for a, b, c in rows)
-    assert block.is_random.sum() == round(share * n)
-    assert_array_equal(np.isnan(block.score), block.is_random)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -1,7 +1,6 @@
 """Adaptive sessions: whole, and growing block by block without touching what was judged."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,12 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twoalike.design import (
-    TRIPLET_LISTS,
     AnswerDraws,
     adaptive_blocks,
     adaptive_trial_list,
     with_adaptive_block,
-    write_list,
 )
 from twoalike.stimuli import StimulusSet
 from twoalike.study import DesignConfig, TwoalikeError
@@ -47,22 +44,6 @@ def draws_of(m: int, seed: int = 0) -> AnswerDraws:
 
 def triplets(table: pd.DataFrame) -> list[tuple[str, ...]]:
     return [tuple(sorted(row)) for row in table[list(STIMULI)].to_numpy().tolist()]
-
-
-def test_a_whole_session(objects: Objects, tmp_path: Path) -> None:
-    stimuli = objects(3, 3, 2)
-    first = adaptive_trial_list(stimuli, CONFIG, draws_of(18), np.random.default_rng(0))
-    table = adaptive_trial_list(
-        stimuli, CONFIG, draws_of(18), np.random.default_rng(1), before=[first]
-    )
-    write_list(tmp_path / "l.tsv", table, {})
-    assert TRIPLET_LISTS.read(tmp_path / "l.tsv", stimuli.ids)[
-        "trial_type"
-    ].value_counts().to_dict() == {"main": 60, "catch": 3, "repeat": 4, "practice": 2}
-    main = table[table["trial_type"] == "main"]
-    assert main["sampler"].value_counts().to_dict() == {"adaptive": 48, "random": 12}
-    assert (main["sampler_score"].notna() == (main["sampler"] == "adaptive")).all()
-    assert not set(triplets(main)) & set(triplets(first[first["trial_type"] != "practice"]))
 
 
 @settings(deadline=None, max_examples=25)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from hashlib import sha256
 from math import log
 from pathlib import Path
 from typing import Any
@@ -13,18 +12,16 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose, assert_array_equal
 from pydantic import ValidationError
-from tests.conftest import call, succeed
+from tests.conftest import succeed
+from tests.posteriors import posterior_of
 
 from twoalike.choice import Question
 from twoalike.design import (
     TrialForm,
-    adaptive_blocks,
-    adaptive_trial_list,
     adaptive_trials,
     candidate_trials,
     expected_information,
     judged_trials,
-    with_adaptive_block,
 )
 from twoalike.embedding import Posterior
 from twoalike.observers import SimulatedObserver
@@ -32,11 +29,13 @@ from twoalike.planning import NextBlocks, choice_draws, rating_draws, read_ratin
 from twoalike.record import find_runs, read_run
 from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet
-from twoalike.study import DesignConfig, FreeSortingConfig, Study, TwoalikeError, sha256_file
+from twoalike.study import FreeSortingConfig, Study, TwoalikeError, sha256_file
 
 MakeStudy = Callable[..., Path]
+Run = Callable[..., tuple[int, str]]
 Objects = Callable[[int, int, int], StimulusSet]
 QUESTIONS = {
+    "odd-one-out": Question("odd_one_out", 3),
     "anchored-choice": Question("anchored", 3),
     "odd-one-of-many": Question("odd_one_out", 5),
     "most-alike-pair": Question("most_alike", 4),
@@ -55,45 +54,26 @@ trials_per_block = 5
 [exclusion]
 catch_accuracy = 0  # the observer's space knows nothing of the categories
 """
-SHOWN = ("trial_type", "triplet_id", "stimulus_1", "position_1", "position_2", "sampler")
 TASKS = pytest.mark.parametrize("task", list(QUESTIONS))
 
 
-def fails(capsys: pytest.CaptureFixture[str], *words: object) -> str:
+def refused(run: Run, *words: object) -> str:
     """The one line that a command which cannot do its job prints."""
-    capsys.readouterr()
-    assert call(*words) == 1
-    message = capsys.readouterr().err
-    assert message.count("\n") == 1
-    return message
+    status, said = run(*words)
+    assert (status, said.count("\n")) == (1, 1)
+    return said
 
 
 def write_posterior(path: Path, ids: tuple[str, ...], seed: int = 0, levels: int = 7) -> Path:
     """Write a vague posterior that knows how one person chooses and another one rates."""
-    rng, axes = np.random.default_rng(seed), ("chain", "draw")
-    x = rng.gamma(1, 1, (2, 20, len(ids), 3))
-    threshold = np.tile(np.linspace(-1.5, 1.5, levels - 1), (2, 20, 1, 1))
-    ones = np.ones((2, 20, 1))
-    group = xr.Dataset(
-        {
-            "embedding": ((*axes, "object", "dimension"), x),
-            "temperature": ((*axes, "participant"), ones),
-            "lapse": ((*axes, "participant"), 0.1 * ones),
-            "rating_threshold": ((*axes, "rater", "threshold"), threshold),
-            "rating_noise": ((*axes, "rater"), 0.5 * ones),
-            "rating_origin": ((*axes, "rater"), 3 * ones),
-            "rating_unit": ((*axes, "rater"), 2 * ones),
-        },
-        coords={
-            "object": list(ids),
-            "participant": ["01"],
-            "rater": ["01"],
-            "threshold": [str(number) for number in range(1, levels)],
-        },
-    ).astype("float32")
-    tree = xr.DataTree.from_dict({"posterior": group})
-    tree.attrs = {"schema_version": 1, "engine": "nuts", "convergence": '{"converged": true}'}
-    Posterior(tree).save(path)
+    x = np.random.default_rng(seed).gamma(1, 1, (2, 20, len(ids), 3))
+    one = np.ones((2, 20, 1))
+    draws = {"embedding": x, "lapse": 0.1 * one, "rating_noise": 0.5 * one}
+    draws |= {"rating_origin": 3 * one, "rating_unit": 2 * one}
+    draws["rating_threshold"] = np.tile(np.linspace(-1.5, 1.5, levels - 1), (2, 20, 1, 1))
+    steps = [str(number) for number in range(1, levels)]
+    labels = {"object": ids, "participant": ["01"], "rater": ["01"], "threshold": steps}
+    posterior_of(draws, labels).save(path)
     return path
 
 
@@ -105,42 +85,6 @@ def answers_of(question: Question | None, m: int, seed: int = 0, draws: int = 40
     levels = np.tile([-1.0, 0.0, 1.0, 2.0], (draws, 1))
     one = np.ones(draws)
     return rating_draws(x, levels, one / 2, 3 * one, 2 * one)
-
-
-def test_triplets_are_the_ones_they_always_were() -> None:
-    # Numbers of the code that knew triplets only.
-    rng = np.random.default_rng(0)
-    x = rng.gamma(1, 1, (60, 18, 3)).astype(np.float32)
-    draws = choice_draws(x, np.full(60, 0.05))
-    ids = [f"o{number:02d}" for number in range(18)]
-    rows = [(n, f"{n}.png", "0" * 64, f"k{i // 6}", f"s{i // 2}") for i, n in enumerate(ids)]
-    columns = ["id", "file", "sha256", "kind", "sub"]
-    stimuli = StimulusSet(Path("nowhere"), pd.DataFrame(rows, columns=columns, dtype=str))
-    config = DesignConfig(
-        sampler="adaptive",
-        trials=60,
-        practice=2,
-        practice_checks=1,
-        catch=3,
-        repeats=4,
-        catch_sides=[1, 2, 0],
-        trials_per_block=23,
-    )
-    whole = adaptive_trial_list(stimuli, config, draws, np.random.default_rng(4))
-    grown = None
-    for block in adaptive_blocks(config):
-        answers = None if grown is None else draws
-        rng = np.random.default_rng(block)
-        grown = with_adaptive_block(stimuli, config, grown, block, answers, rng, before=[whole])
-    assert grown is not None
-    for table, digest, scores in (
-        (whole, "4858c66ede54b2eb", [0.542469, 0.53552, 0.520186, 0.530216]),
-        (grown, "fbcd72da94998efa", [0.524769, 0.515291, 0.520362, 0.515003]),
-    ):
-        rows = table[list(SHOWN)].to_numpy().tolist()
-        text = "\n".join(map("\t".join, rows))
-        assert sha256(text.encode()).hexdigest()[:16] == digest
-        assert_allclose(table["sampler_score"].dropna()[:4], scores, atol=1e-5)
 
 
 @TASKS
@@ -185,18 +129,17 @@ def test_levels_of_a_rating_by_its_thresholds() -> None:
 
 @pytest.mark.parametrize("task", ["most-alike-pair", "pair-rating"])
 def test_sessions_by_a_posterior_are_designed_and_run(
-    make_study: MakeStudy, tmp_path: Path, capsys: pytest.CaptureFixture[str], task: str
+    make_study: MakeStudy, tmp_path: Path, run: Run, task: str
 ) -> None:
     root = make_study("study", "trials = 12\n" + TABLES[task] + SESSION)
     ids = StimulusSet.load(root / "stimuli").ids
     posterior = write_posterior(tmp_path / "p.nc", ids[::-1])
     who = ("design", root, "--task", task, "--participants", "01", "02")
-    assert "Name it with --posterior" in fails(capsys, *who)
+    assert "Name it with --posterior" in refused(run, *who)
     few = write_posterior(tmp_path / "few.nc", ids[1:])
-    message = fails(capsys, *who, "--posterior", few)
+    message = refused(run, *who, "--posterior", few)
     assert f"knows 7 of the 8 objects of the design, not {ids[0]!r}" in message
-    succeed(*who, "--posterior", posterior, "--summary")
-    assert "sampler adaptive" in capsys.readouterr().out
+    assert "sampler adaptive" in run(*who, "--posterior", posterior, "--summary")[1]
     lists = find_task(task).lists
     tables = [lists.read(path, ids) for path in sorted((root / "design").glob("*.tsv"))]
     shown, settings = pd.DataFrame({"id": ids}), lists.settings(Study.load(root))
@@ -258,23 +201,6 @@ def test_a_session_adapts_while_it_runs(
     succeed("validate", root)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("task", ["odd-one-of-many", "pair-rating"])
-def test_a_session_is_fitted_in_its_breaks(
-    make_study: MakeStudy, tmp_path: Path, task: str
-) -> None:
-    root = make_study("study", "trials = 12\n" + TABLES[task] + SESSION)
-    ids = StimulusSet.load(root / "stimuli").ids
-    observer = tmp_path / "o.npz"
-    SimulatedObserver(ids, np.random.default_rng(3).gamma(0.6, 1.8, size=(8, 3))).save(observer)
-    succeed(
-        "run", root, "--task", task, "--participant", "01", "--simulate", observer, "--no-window"
-    )
-    (path,) = find_runs(root / "data" / "raw", task.replace("-", ""))
-    assert (read_run(path).rows["sampler"] == "adaptive").sum() == 6
-    assert len(list((root / "derived" / "adaptive").glob("*_block-*.nc"))) == 2
-
-
 def test_pairs_come_again_where_too_few_are_left(make_study: MakeStudy, tmp_path: Path) -> None:
     root = make_study("study", "trials = 12\n" + TABLES["pair-rating"] + SESSION)
     posterior = write_posterior(tmp_path / "p.nc", StimulusSet.load(root / "stimuli").ids)
@@ -311,21 +237,19 @@ def test_ratings_on_another_scale_choose_nothing(make_study: MakeStudy, tmp_path
         read_rating_draws(tmp_path / "choices.nc", ids, 7)
 
 
-def test_tasks_that_cannot_adapt_say_why(
-    make_study: MakeStudy, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_tasks_that_cannot_adapt_say_why(make_study: MakeStudy, run: Run) -> None:
     root = make_study()
     ask = ("design", root, "--participants", "01", "--task")
     for more in (("--sampler", "adaptive"), ("--posterior", "p.nc"), ("--block", "2")):
-        assert "is not computed" in fails(capsys, *ask, "free-sorting", *more)
-        assert "lift_weakest chooses" in fails(capsys, *ask, "multi-arrangement", *more)
-    assert "chooses the trials" in fails(capsys, *ask, "multi-arrangement", "--sampler", "random")
+        assert "is not computed" in refused(run, *ask, "free-sorting", *more)
+        assert "lift_weakest chooses" in refused(run, *ask, "multi-arrangement", *more)
+    assert "chooses the trials" in refused(run, *ask, "multi-arrangement", "--sampler", "random")
     with pytest.raises(ValidationError, match="is not computed"):
         FreeSortingConfig.model_validate({"sampler": "adaptive"})
     table = "trials = 12\n[pair_rating]\nsampler = 'adaptive'\n"
     few = make_study("few", table)
     again = ("design", few, "--participants", "01", "--task", "pair-rating", "--block", 2)
-    assert "there is nothing to choose" in fails(capsys, *again)
+    assert "there is nothing to choose" in refused(run, *again)
     text = (few / "study.toml").read_text().replace("seed = 7", "seed = 7\nobjects_per_person = 6")
     (few / "study.toml").write_text(text)
-    assert "set objects_per_person = 0" in fails(capsys, *again)
+    assert "set objects_per_person = 0" in refused(run, *again)

@@ -60,20 +60,19 @@ def test_settings_that_need_categories_are_refused_without(
 
 
 @pytest.mark.parametrize(
-    "setting", [{"sampler": '"levels"'}, {"catch": "4"}, {"practice_checks": "2"}]
+    ("folders", "setting"),
+    [
+        (True, {"sampler": '"levels"'}),
+        (True, {"catch": "4"}),
+        (True, {"practice_checks": "2"}),
+        (False, {}),
+        (False, {"sampler": '"list"', "catch": "4"}),  # an own list brings its checks
+    ],
 )
-def test_settings_that_need_categories_pass_with_folders(
-    make: Callable[..., Path], setting: dict[str, str]
+def test_settings_pass_where_categories_are_there_or_not_needed(
+    make: Callable[..., Path], folders: bool, setting: dict[str, str]
 ) -> None:
-    assert call("validate", make(folders=True, **setting)) == 0
-
-
-def test_an_own_list_brings_its_attention_checks(make: Callable[..., Path]) -> None:
-    assert call("validate", make(folders=False, sampler='"list"', catch="4")) == 0
-
-
-def test_plain_images_need_no_categories(make: Callable[..., Path]) -> None:
-    assert call("validate", make(folders=False)) == 0
+    assert call("validate", make(folders=folders, **setting)) == 0
 
 
 @pytest.mark.parametrize("table", ["design", "arrangement"])

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from itertools import combinations
-from math import comb
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from twoalike.design import (
     PAIR_LISTS,
     TRIPLET_LISTS,
     TrialForm,
-    allows_checks,
     balanced_trials,
     check_categories,
     covering_trials,
@@ -109,14 +107,6 @@ def test_questions_show_every_pair_with_as_few_trials_as_there_can_be(
     # Each of the two is the reference as often, but for pairs turned round to leave none alone.
     assert np.ptp(np.bincount(rows[:, 0], minlength=m)) <= 1
     assert len({tuple(row) for row in rows.tolist()}) == len(rows)
-
-
-@pytest.mark.parametrize(("m", "size", "repeats"), [(10, 4, 1), (8, 4, 2), (9, 3, 2)])
-def test_sets_show_each_pair(m: int, size: int, repeats: int, rng: np.random.Generator) -> None:
-    sets = covering_trials(TrialForm(size), m, repeats, rng)
-    assert len({tuple(row) for row in sets.tolist()}) == len(sets)
-    pairs = [pair for row in sets.tolist() for pair in combinations(row, 2)]
-    assert min(pairs.count(pair) for pair in combinations(range(m), 2)) >= repeats
 
 
 @every_task
@@ -243,15 +233,6 @@ def test_checks_are_of_whole_paths_of_categories_and_never_shown_before() -> Non
     for catch, message in ((7, "categories allow 6"), (6, "are not used yet")):
         with pytest.raises(TwoalikeError, match=message):
             make("design", stimuli, trials=25, practice=0, catch=catch)
-
-
-@pytest.mark.parametrize("m", range(3, 9))
-def test_every_number_of_triplets_can_be_drawn(m: int, rng: np.random.Generator) -> None:
-    for n in range(comb(m, 3) + 1):
-        exposure = np.bincount(balanced_trials(m, n, rng, TrialForm(3)).ravel(), minlength=m)
-        assert exposure.max() - exposure.min() <= 1
-    with pytest.raises(ValueError, match="distinct triplets"):
-        balanced_trials(m, comb(m, 3) + 1, rng, TrialForm(3))
 
 
 def test_every_triplet_is_equally_likely(rng: np.random.Generator) -> None:
@@ -470,21 +451,6 @@ def test_the_rule_of_exclusion_reads_the_checks_of_every_task() -> None:
 
 
 @pytest.mark.parametrize(
-    ("levels", "allowed"),
-    [
-        ({}, False),
-        ({"kind": ["a", "a", "a"]}, False),
-        ({"kind": ["a", "a", "n/a"]}, False),
-        ({"kind": ["a", "a", "b"], "name": ["1", "2", "3"]}, False),
-        ({"kind": ["a", "a", "b"], "name": ["1", "1", "3"]}, True),
-    ],
-)
-def test_which_categories_allow_checks(levels: dict[str, list[str]], allowed: bool) -> None:
-    table = pd.DataFrame(levels, index=range(3)) if levels else pd.DataFrame(index=range(3))
-    assert allows_checks(table) is allowed
-
-
-@pytest.mark.parametrize(
     ("table", "expected"),
     [
         ("trials = 10\nplan = ['main 9']", "'design.plan': has 9 main trials, but"),
@@ -511,15 +477,6 @@ def test_settings_that_cannot_be(tmp_path: Path, table: str, expected: str) -> N
     assert "\n" not in str(caught.value)
 
 
-def session(right: int, checks: int, missed: int, others: int = 20) -> pd.DataFrame:
-    """Raw rows as text: checks of which some are right, other trials of which some are missed."""
-    kinds = ["catch"] * checks + ["main"] * others
-    expected = ["2"] * checks + ["n/a"] * others
-    response = ["2"] * right + ["3"] * (checks - right)
-    response += ["n/a"] * missed + ["1"] * (others - missed)
-    return pd.DataFrame({"trial_type": kinds, "expected_odd": expected, "response": response})
-
-
 @pytest.mark.parametrize(
     ("right", "checks", "missed", "reason"),
     [
@@ -535,7 +492,14 @@ def session(right: int, checks: int, missed: int, others: int = 20) -> pd.DataFr
 def test_the_exclusion_rule_of_the_levels_study(
     right: int, checks: int, missed: int, reason: str | None
 ) -> None:
-    raw = session(right, checks, missed)
+    answers = ["2"] * right + ["3"] * (checks - right) + ["n/a"] * missed + ["1"] * (20 - missed)
+    raw = pd.DataFrame(
+        {
+            "trial_type": ["catch"] * checks + ["main"] * 20,
+            "expected_odd": ["2"] * checks + ["n/a"] * 20,
+            "response": answers,
+        }
+    )
     found = excluded(raw, ExclusionConfig())
     assert (found is None) if reason is None else (found is not None and reason in found)
     numbers = raw.replace("n/a", None).astype({"expected_odd": "Int64", "response": "Int64"})

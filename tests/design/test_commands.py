@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
 from tests.conftest import call
+from tests.posteriors import posterior_of
 
 from twoalike.choice import log_choice, pair_similarities
 from twoalike.cli.app import app
@@ -29,10 +29,10 @@ def design(study: Path, *arguments: object) -> None:
 def fails(capsys: pytest.CaptureFixture[str], study: Path, *arguments: object) -> str:
     """The one line that a command which cannot do its job prints."""
     task = () if "--task" in arguments else ("--task", "odd-one-out")
+    capsys.readouterr()
     assert call("design", study, *task, *arguments) == 1
     message = capsys.readouterr().err
-    assert message.startswith("twoalike: ")
-    assert message.count("\n") == 1
+    assert message.startswith("twoalike: ") and message.count("\n") == 1
     return message
 
 
@@ -45,19 +45,9 @@ def lists(study: Path) -> dict[str, pd.DataFrame]:
 
 
 def write_posterior(path: Path, ids: tuple[str, ...], seed: int = 0) -> Path:
-    rng = np.random.default_rng(seed)
-    axes = ("chain", "draw")
-    group = xr.Dataset(
-        {
-            "embedding": ((*axes, "object", "dimension"), rng.gamma(1, 1, (2, 30, len(ids), 3))),
-            "temperature": ((*axes, "participant"), np.ones((2, 30, 1))),
-            "lapse": ((*axes, "participant"), np.full((2, 30, 1), 0.1)),
-        },
-        coords={"object": list(ids), "participant": ["01"]},
-    ).astype("float32")
-    tree = xr.DataTree.from_dict({"posterior": group})
-    tree.attrs = {"schema_version": 1, "engine": "nuts", "convergence": '{"converged": true}'}
-    Posterior(tree).save(path)
+    x = np.random.default_rng(seed).gamma(1, 1, (2, 30, len(ids), 3))
+    draws = {"embedding": x, "lapse": np.full((2, 30, 1), 0.1)}
+    posterior_of(draws, {"object": ids, "participant": ["01"]}).save(path)
     return path
 
 
@@ -81,24 +71,6 @@ def test_coverage_is_shared_out(make_study: MakeStudy, capsys: pytest.CaptureFix
     assert capsys.readouterr().out.count("there already") == 2
     assert "a different trial list" in fails(capsys, study, "--participants", "01", "03")
     assert lists(study).keys() == made.keys()
-
-
-def test_levels_of_a_group(make_study: MakeStudy, capsys: pytest.CaptureFixture[str]) -> None:
-    table = 'sampler = "levels"\nlevel = "kind"\ntrials = 10\npractice = 2\nlists_per_triplet = 2\n'
-    table += "shares = {within = 0.4, between = 0.0, boundary = 0.6}\n"
-    study = make_study(design=table)
-    assert "a multiple of 2, found 1" in fails(capsys, study, "--participants", "01")
-    design(study, "--participants", "01", "02", "--summary")
-    assert "share boundary" in capsys.readouterr().out
-    first, second = lists(study).values()
-    for made in (first, second):
-        main_rows = made[made["trial_type"] == "main"]
-        assert main_rows["condition"].value_counts().to_dict() == {"boundary": 6, "fine": 4}
-    judged = [set(one.loc[one["trial_type"] == "main", "triplet_id"]) for one in (first, second)]
-    assert judged[0] == judged[1]
-    # Six people are three lists of each triplet's two judgments: twelve triplets of eight.
-    six = [f"{number:02d}" for number in range(1, 7)]
-    assert "asked for 12 triplets within a class" in fails(capsys, study, "--participants", *six)
 
 
 @pytest.mark.parametrize(

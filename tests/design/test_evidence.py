@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.distance import pdist, squareform
 
@@ -90,38 +88,6 @@ def test_evidence_by_hand() -> None:
     assert state.min_evidence == 0
     assert state.mean_evidence == pytest.approx((0.13 + 0.2 + 0.38) / 6)
     assert state.progress == pytest.approx((0.13 / 0.2 + 1 + 1) / 6)
-
-
-@settings(deadline=None, max_examples=30)
-@given(st.integers(0, 10_000))
-def test_a_trial_adds_evidence_to_its_pairs_and_no_others(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    trials = arranged(M, 4, rng)
-    gained = pair_evidence(trials, M) - pair_evidence(trials[:-1], M)
-    shown = np.zeros(M, dtype=bool)
-    shown[trials[-1].items] = True
-    together = np.outer(shown, shown) & ~np.eye(M, dtype=bool)
-    assert (gained[together] >= 0.04 - 1e-12).all()
-    assert (gained[~together] == 0).all()
-    before = evidence_state(pair_evidence(trials[:-1], M), 0.5)
-    after = evidence_state(pair_evidence(trials, M), 0.5)
-    assert 0 <= before.progress <= after.progress <= 1
-    assert after.min_evidence >= before.min_evidence
-
-
-def test_noise_free_trials_of_any_scale_give_the_truth(rng: np.random.Generator) -> None:
-    truth = rng.normal(size=(M, 2))
-    sets = [np.arange(M), np.array([0, 3, 5]), np.array([2, 3, 4, 7, 8])]
-    trials = [
-        ArrangedTrial(items, scale * truth[items])
-        for items, scale in zip(sets, (0.1, 0.4, 0.2), strict=True)
-    ]
-    distances = pdist(truth)
-    assert_allclose(
-        rescaled_average(trials, M, tolerance=1e-16).dissimilarities[np.triu_indices(M, 1)],
-        distances / np.linalg.norm(distances),
-        atol=1e-5,
-    )
 
 
 def test_piles_and_nothing_are_borne(rng: np.random.Generator) -> None:

@@ -119,16 +119,6 @@ def test_time_trials_and_lists_end_a_session(rng: np.random.Generator) -> None:
     assert reason(fixed, listed=listed[:2]) == "list"
 
 
-def test_first_trial_shows_as_much_as_it_may(rng: np.random.Generator) -> None:
-    whole = next_arrangement(ArrangementConfig(), 20, [], rng, spent_s=0)
-    assert isinstance(whole, PlannedArrangement)
-    assert (sorted(whole.items), whole.scheduler) == (list(range(20)), "all")
-    assert (whole.min_evidence, whole.mean_evidence, whole.progress) == (0, 0, 0)
-    part = next_arrangement(ArrangementConfig(), 21, [], rng, spent_s=0)
-    assert isinstance(part, PlannedArrangement)
-    assert (len(set(part.items)), part.scheduler) == (20, "random")
-
-
 @settings(deadline=None, max_examples=15)
 @given(st.integers(0, 10_000), st.integers(1, 11))
 def test_a_resumed_session_goes_on_as_if_it_had_not_stopped(seed: int, stop: int) -> None:

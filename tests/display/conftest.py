@@ -4,8 +4,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from twoalike.record import (
     check_run_files,
     read_journal,
     read_notes,
+    read_run,
     run_progress,
     write_left_out,
 )
@@ -75,21 +76,6 @@ class Person:
             self.press(key)
             self.wait(STEP_S)
 
-    def learn(self, key: str) -> None:
-        """Give the keyboard a key that it lacks; before the window opens."""
-        from Xlib import XK
-
-        symbol = XK.string_to_keysym(key)
-        spare = next(
-            code
-            for code in range(self.display.display.info.max_keycode, 8, -1)
-            if not any(self.display.keycode_to_keysym(code, shift) for shift in range(4))
-        )
-        self.display.change_keyboard_mapping(spare, [[symbol] * 4])
-        self.display.sync()
-        time.sleep(0.1)
-        self.display.refresh_keyboard_mapping(_mapping_event())
-
     def point_at(self, x: float, y: float) -> Point:
         """Move the pointer; the whole pixel it is at, from the centre of the screen, y up."""
         from Xlib import X
@@ -131,6 +117,14 @@ class Person:
         data = root.get_image(right, down, 1, 1, X.ZPixmap, 0xFFFFFFFF).data
         return data[2], data[1], data[0]
 
+    def picture(self) -> np.ndarray[Any, Any]:
+        """What the screen shows, rows from the top."""
+        from Xlib import X
+
+        root = self.display.screen().root
+        data = root.get_image(0, 0, *SIZE, X.ZPixmap, 0xFFFFFFFF).data
+        return np.frombuffer(data, np.uint8).reshape(SIZE[1], SIZE[0], 4)[:, :, 2::-1]
+
     def window(self) -> Any:
         """The open window of the task, if it is there."""
         for child in self.display.screen().root.query_tree().children:
@@ -140,13 +134,6 @@ class Person:
             except Exception:  # noqa: BLE001  # windows come and go while we look
                 continue
         return None
-
-
-def _mapping_event() -> Any:
-    """What the server sends after its keyboard has changed."""
-    from Xlib.protocol.event import MappingNotify
-
-    return MappingNotify(request=1, first_keycode=8, count=248, sequence_number=0)
 
 
 @dataclass
@@ -167,6 +154,8 @@ class Session:
     person: Person
     task: str
     process: Any
+    run: Callable[[Sequence[str]], Any] = subprocess.Popen
+    """Starts a process that ends with the test."""
     seen: list[Seen] = field(default_factory=list)
 
     @property
@@ -245,6 +234,26 @@ class Session:
             time.sleep(0.2)
         return self.end()
 
+    def answer(self, act: Callable[[], Any]) -> pd.Series:
+        """Do something that answers the trial; its row."""
+        n_rows = self.n_rows()
+        done = act()
+        self.until(lambda: self.n_rows() > n_rows)
+        row = read_run(self.name.rows(self.raw)).rows.iloc[-1]
+        if done is not None:
+            moment = done if isinstance(done, float) else done[2]
+            self.saw("answer", moment, float(row["onset"]) + float(row["response_time"]))
+        return row
+
+    def killed(self) -> "Session":
+        """End the process at once; the session as it goes on."""
+        self.process.kill()
+        self.process.wait()
+        words = [*self.process.args, *([] if "--resume" in self.process.args else ["--resume"])]
+        again = replace(self, process=self.run(words))
+        again.resume()
+        return again
+
     def saw(self, what: str, done: float, recorded: float) -> None:
         """Remember what time was recorded for an act, now that the record is there."""
         self.seen.append(Seen(what, done, recorded, time.monotonic()))
@@ -294,11 +303,13 @@ def sit(person: Person) -> Iterator[Callable[..., Session]]:
     """A function that lets participant 001 begin a session of a study."""
     begun: list[subprocess.Popen[bytes]] = []
 
+    def run(words: Sequence[str]) -> subprocess.Popen[bytes]:
+        begun.append(subprocess.Popen(words))
+        return begun[-1]
+
     def start(root: Path, task: str, *words: str) -> Session:
         command = [sys.executable, "-m", "twoalike.cli.app", "run", str(root), "--task", task]
-        process = subprocess.Popen([*command, "--participant", "001", *words])
-        begun.append(process)
-        return Session(root, person, task, process)
+        return Session(root, person, task, run([*command, "--participant", "001", *words]), run)
 
     yield start
     for process in begun:

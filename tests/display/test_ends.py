@@ -4,22 +4,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.display.conftest import ENOUGH_S, Session
 
-from twoalike.record import (
-    RunName,
-    check_bids,
-    check_run_files,
-    read_manifest,
-    read_run,
-    write_left_out,
-)
-from twoalike.stimuli import StimulusSet
+from twoalike.record import read_manifest, read_run, write_left_out
 
 pytestmark = [pytest.mark.display, pytest.mark.filterwarnings("ignore")]
 
@@ -33,7 +25,7 @@ practice_items = 0
 stop_evidence = 1000
 session_minutes = 0
 """
-ENOUGH_S = 60.0
+COMMAND = [sys.executable, "-m", "twoalike.cli.app", "run"]
 
 
 def close_window(process: Any, person: Any) -> None:
@@ -47,34 +39,18 @@ def close_window(process: Any, person: Any) -> None:
     display.sync()
 
 
-def begin(root: Path, task: str, *words: str, screen: str | None = None) -> Any:
+def begin(root: Path, task: str, person: Any, screen: str | None = None) -> Session:
     """Start a simulated session in a window, and wait until it has kept two trials."""
-    command = ["run", str(root), "--task", task, "--participant", "901", "--simulate"]
+    command = [*COMMAND, str(root), "--task", task, "--participant", "001", "--simulate"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "twoalike.cli.app", *command, "--windowed", "--speed", "10", *words],
+        [*command, "--windowed", "--speed", "10"],
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "DISPLAY": screen or os.environ["DISPLAY"]},
     )
-    journal = name_of(task).journal(root / "data" / "raw")
-    deadline = time.monotonic() + ENOUGH_S
-    while not journal.exists() or journal.read_bytes().count(b'"what": "trial"') < 2:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "no trial was recorded"
-        time.sleep(0.01)
-    return process
-
-
-def name_of(task: str) -> RunName:
-    return RunName("901", 1, task.replace("-", ""))
-
-
-def problems(root: Path, task: str) -> list[Any]:
-    """What the BIDS validator and our own check find."""
-    raw = root / "data" / "raw"
-    table = StimulusSet.load(root / "stimuli").table
-    stimuli = dict(zip(table["id"], table["sha256"], strict=True))
-    return [*check_bids(raw), *check_run_files(raw, name_of(task).rows(raw), stimuli)]
+    session = Session(root, person, task, process)
+    session.until(lambda: session.n_rows() >= 2)
+    return session
 
 
 def sent(number: signal.Signals) -> Callable[..., None]:
@@ -107,14 +83,11 @@ EACH_ONCE = {("SIGHUP", TASKS[0]), ("close-button", TASKS[1])}  # the others are
 def test_a_session_that_is_ended_is_saved(
     end: Callable[..., None], reason: str, task: str, make_study: Callable[..., Path], person: Any
 ) -> None:
-    root = make_study(design=DESIGN)
-    process = begin(root, task)
-    end(process, person)
-    process.communicate(timeout=ENOUGH_S)
-    assert process.returncode == 130
-    manifest = read_manifest(name_of(task).manifest(root / "data" / "raw"))
-    assert manifest["end_reason"] == reason
-    assert problems(root, task) == []
+    session = begin(make_study(design=DESIGN), task, person)
+    end(session.process, person)
+    assert session.end() == 130
+    assert read_manifest(session.name.manifest(session.raw))["end_reason"] == reason
+    assert session.problems() == []
 
 
 @pytest.fixture
@@ -134,23 +107,21 @@ def server() -> Iterator[tuple[Any, str]]:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_when_the_screen_is_lost_the_trials_are_not(
-    task: str, make_study: Callable[..., Path], server: tuple[Any, str]
+    task: str, make_study: Callable[..., Path], server: tuple[Any, str], person: Any
 ) -> None:
-    root = make_study(design=DESIGN)
     screen, name = server
-    process = begin(root, task, screen=name)
+    session = begin(make_study(design=DESIGN), task, person, screen=name)
     screen.kill()
-    _, said = process.communicate(timeout=ENOUGH_S)
-    rows = name_of(task).rows(root / "data" / "raw")
-    write_left_out(root / "data" / "raw", "901")
+    _, said = session.process.communicate(timeout=ENOUGH_S)
+    rows = session.name.rows(session.raw)
+    write_left_out(session.raw, "001")
     left = read_run(rows).rows
     assert len(left) > 0
-    assert process.returncode != 0
+    assert session.process.returncode != 0
     assert "Traceback" not in said
-    assert problems(root, task) == []
-    command = ["run", str(root), "--task", task, "--participant", "901", "--simulate"]
-    again = [sys.executable, "-m", "twoalike.cli.app", *command, "--no-window", "--resume"]
+    assert session.problems() == []
+    again = [*COMMAND, str(session.root), "--task", task, "--participant", "001", "--simulate"]
+    again += ["--no-window", "--resume"]
     subprocess.run(again, check=True, capture_output=True, timeout=ENOUGH_S)
     assert read_run(rows).rows.iloc[: len(left)].equals(left)
-    assert problems(root, task) == []
-    sys.stdout.write(f"{process.returncode}: {said}\n")  # shown by pytest -s
+    assert session.problems() == []

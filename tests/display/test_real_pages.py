@@ -1,16 +1,11 @@
 """A long consent text read by a person at the real command line: keys, wheel, buttons, a finger."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
-from tests.display.consent import LANGUAGES, TEXTS, consent_text
-from tests.display.pages import SIZES, protocol_with
+from tests.display.consent import TEXTS, consent_text, protocol_with
 
 from twoalike.record import check_bids, read_run
 from twoalike.tasks import Ask, OddOneOut, TextLayout, frame, lay_out_question
@@ -32,16 +27,11 @@ ready_s = 0
 DESIGN = "trials = 1\npractice = 0\n"
 
 
-def layout_of(language: str, size: tuple[int, int]) -> TextLayout:
+def layout_of(language: str) -> TextLayout:
     texts = TEXTS[language]
-    ask = Ask(
-        consent_text(language),
-        (texts["agree"], texts["decline"]),
-        None,
-        texts["choose"],
-        turn=texts["go_on"],
-    )
-    return lay_out_question(ask, frame(OddOneOut().screen, size))
+    answers, turn = (texts["agree"], texts["decline"]), texts["go_on"]
+    ask = Ask(consent_text(language), answers, None, texts["choose"], turn=turn)
+    return lay_out_question(ask, frame(OddOneOut().screen, (1280, 1024)))
 
 
 class Reading:
@@ -82,7 +72,7 @@ def test_a_long_consent_is_agreed_to_on_its_last_page_only(
 ) -> None:
     protocol = protocol_with("en", QUICK)
     session = sit(make_study("study", DESIGN, protocol), "odd-one-out")
-    layout, reading = layout_of("en", (1280, 1024)), Reading(session, person)
+    layout, reading = layout_of("en"), Reading(session, person)
     agree, on, back = layout.options[0], layout.forward, layout.back
     reading.begin()
     acts: list[Callable[[], object]] = [
@@ -120,31 +110,3 @@ def test_a_long_consent_is_agreed_to_on_its_last_page_only(
     assert all(note["shown_s"] >= 0.3 for note in turned[: len(there)])
     assert len(read_run(session.name.rows(session.raw)).rows) == 1
     assert check_bids(session.raw) == []
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("size", SIZES)
-def test_every_page_is_whole_on_every_screen_in_every_language(
-    size: tuple[int, int], language: str, tmp_path: Path
-) -> None:
-    name = f"{size[0]}x{size[1]}"
-    command = [sys.executable, "-W", "ignore", "-m", "tests.display.pages", str(tmp_path)]
-    subprocess.run([*command, name, language], check=True)
-    pictures = [np.asarray(Image.open(path)) for path in sorted(tmp_path.glob("*.png"))]
-    layout = layout_of(language, size)
-    assert len(pictures) == layout.last + 1 + 3  # two pages of instruction, and thanks
-    ground = pictures[0][0, 0]
-    margin = size[1] // 60
-    agree = layout.options[0]
-    row = round(size[1] / 2 - agree.y)
-    column = round(size[0] / 2 - agree.width / 2 + agree.height / 4)
-    for number, picture in enumerate(pictures):
-        assert picture.shape[:2] == size[::-1]
-        ink = (picture != ground).any(axis=2)
-        assert ink.any()
-        rim = [ink[:margin], ink[-margin:], ink[:, :margin], ink[:, -margin:]]
-        assert not any(part.any() for part in rim)
-        if number <= layout.last:
-            white = (picture[row, column] == (0xF5, 0xF5, 0xF5)).all()
-            assert white == (number == layout.last)

@@ -20,36 +20,20 @@ instruction_s = 0
 fixation_s = 0
 minimum_rt_s = 0
 feedback_s = 0
-confirm_s = 20
 [breaks]
 ready_s = 0
 """
 DESIGN = "trials = 3\n[pair_rating]\npairs = 6\npractice = 0\n"
-TASK = "pair-rating"
-VIEW = View((1280, 1024))
-
-
-def start(make_study: Callable[..., Path], sit: Callable[..., Any], scale: str) -> Any:
-    root = make_study("study", DESIGN)
-    (root / "protocols" / "pair_rating.toml").write_text(QUICK + scale)
-    session = sit(root, TASK)
-    session.begin()
-    return session
-
-
-def answer(session: Any, act: Callable[[], Any]) -> Any:
-    """Do something that answers the trial; its row."""
-    n_rows = session.n_rows()
-    act()
-    session.until(lambda: session.n_rows() > n_rows)
-    return read_run(session.name.rows(session.raw)).rows.iloc[-1]
 
 
 def test_points_of_a_scale_are_given_by_keys_and_mouse_and_go_on_after_a_kill(
     make_study: Callable[..., Path], person: Any, sit: Callable[..., Any]
 ) -> None:
-    session = start(make_study, sit, "")
-    points = lay_out_rating(PairRating(), VIEW).points
+    root = make_study("study", DESIGN)
+    (root / "protocols" / "pair_rating.toml").write_text(QUICK)
+    session = sit(root, "pair-rating")
+    session.begin()
+    points = lay_out_rating(PairRating(), View((1280, 1024))).points
     given: list[tuple[int, str, Callable[[], Any]]] = [
         (6, "keyboard", lambda: person.press("6")),
         (2, "mouse", lambda: person.click(points[1].x, points[1].y)),
@@ -59,16 +43,13 @@ def test_points_of_a_scale_are_given_by_keys_and_mouse_and_go_on_after_a_kill(
         (3, "keyboard", lambda: person.press("3")),
     ]
     for _, _, act in given[:3]:
-        answer(session, act)
+        session.answer(act)
     person.click(0, 200)  # beside the scale
     person.press("8")  # no point has it
     assert session.n_rows() == 3
-    session.process.kill()
-    session.process.wait()
-    session = sit(session.root, TASK, "--resume")
-    session.resume()
+    session = session.killed()
     for _, _, act in given[3:]:
-        answer(session, act)
+        session.answer(act)
     assert session.finish() == 0
     rows = read_run(session.name.rows(session.raw)).rows
     assert rows["response"].tolist() == [value for value, _, _ in given]
@@ -78,47 +59,3 @@ def test_points_of_a_scale_are_given_by_keys_and_mouse_and_go_on_after_a_kill(
     assert session.problems() == []
     segments = read_manifest(session.name.manifest(session.raw))["segments"]
     assert [one["end_reason"] for one in segments] == ["killed", "completed"]
-
-
-def test_a_slider_is_dragged_clicked_wheeled_and_nudged(
-    make_study: Callable[..., Path], person: Any, sit: Callable[..., Any]
-) -> None:
-    scale = '[scale]\nkind = "slider"\nstart = 0.5\n'
-    session = start(make_study, sit, scale)
-    protocol = PairRating.model_validate({"scale": {"kind": "slider"}})
-    layout = lay_out_rating(protocol, VIEW)
-    y, done = round(layout.track.y), layout.done
-    assert done is not None
-
-    def drag() -> None:
-        person.drag((0, y), (200, y))
-        person.press("Return")
-
-    def click() -> None:
-        person.click(-160, y)
-        person.click(done.x, done.y)
-
-    def wheel() -> None:
-        for button in (4, 4, 4, 5):  # three notches up, one down
-            person.click(0, 0, button=button)
-        person.press("Return")
-
-    def arrows() -> None:
-        person.type("Left", "Left", "Down", "Return")
-
-    def leave() -> None:
-        person.press("Return")
-        person.wait(0.2)
-        assert session.n_rows() == 4
-        person.press("Return")
-
-    found = [answer(session, act) for act in (drag, click, wheel, arrows, leave, drag)]
-    values = [0.5 + 200 / layout.track.width, layout.value_at(-160), 0.54, 0.44, 0.5]
-    for row, value in zip(found, values, strict=False):
-        assert float(row["response"]) == pytest.approx(value, abs=2e-3)
-    assert [row["response_method"] for row in found] == [
-        *("mouse", "mouse", "wheel", "keyboard", "keyboard", "mouse")
-    ]
-    assert [row["n_adjustments"] for row in found] == [1, 1, 4, 3, 0, 1]
-    assert session.finish() == 0
-    assert session.problems() == []

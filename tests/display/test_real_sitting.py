@@ -124,8 +124,7 @@ def test_two_tasks_in_one_window(
     one.until(lambda: "known" in asked(one))
     person.wait(0.5)
     person.type("h", "i", "Return", "y", "o", "Up", "x")
-    button = layout_of(1).confirm
-    assert button is not None
+    button = layout_of(1).below["confirm"]
     one.until(lambda: "story" in asked(one), lambda: person.click(button.x, button.y))
     one.begin()
     one.until(lambda: one.n_rows() == 1, lambda: person.press("1"))

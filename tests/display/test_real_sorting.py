@@ -86,10 +86,7 @@ def test_images_are_sorted_by_mouse_and_by_keys_and_go_on_after_a_kill(
     items = listed(session, 2)
     row = act(session, lambda: person.drag(ready[0], (boxes[7].x, boxes[7].y)))
     assert (row["stimulus"], row["place"], row["pointer"]) == (items[0], 8, "mouse")
-    session.process.kill()
-    session.process.wait()
-    session = sit(root, TASK, "--resume")
-    session.resume()
+    session = session.killed()
     session.until(lambda: len(session.events("trial_start")) == 3)
     for place, cell in zip(ready, (4, 4, 0, 0, 4), strict=True):
         act(session, lambda at=place, cell=cell: person.drag(at, (boxes[cell].x, boxes[cell].y)))

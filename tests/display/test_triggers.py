@@ -1,4 +1,4 @@
-"""Marks come out of the port as they went in; loop-backs, no window and no hardware."""
+"""Marks come out of the port as they went in, triggers come in; loop-backs, no hardware."""
 
 import json
 import os
@@ -7,14 +7,16 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from twoalike.display._devices import PulsePort, open_triggers
+from twoalike.display._devices import PulsePort, SerialPulses, open_scanner, open_triggers
 from twoalike.study import TwoalikeError
+from twoalike.tasks import Event, Pulse
 from twoalike.tasks._protocol import Triggers
+from twoalike.tasks.screens import Scanner
 
 pty_only = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ppdev is Linux")
@@ -280,3 +282,54 @@ def test_the_stream_carries_the_mark_at_the_moment_of_the_event(tmp_path: Path) 
     assert found["before"] - 0.75 <= found["stamp"] <= found["after"] - 0.75
     assert (found["type"], found["rate"]) == ("Markers", 0.0)
     assert found["source"] == f"{name}-markers"
+
+
+def heard(take: Callable[[], Sequence[Event]], n: int) -> list[Event]:
+    """The first ``n`` pulses."""
+    found: list[Event] = []
+    deadline = time.monotonic() + 10.0
+    while len(found) < n:
+        assert time.monotonic() < deadline, "nothing was heard"
+        found += take()
+        time.sleep(0.005)
+    return found
+
+
+@pty_only
+def test_every_byte_but_0_is_a_pulse_with_its_time(line: tuple[int, str]) -> None:
+    theirs, port = line
+    lines: list[str] = []
+    with open_scanner(Scanner(port=port), time.monotonic, lines.append) as take:
+        before = time.monotonic()
+        os.write(theirs, b"\x05\x00")
+        (first,) = heard(take, 1)
+        os.write(theirs, b"\x05\x01")
+        later = heard(take, 2)
+        assert list(take()) == []
+    assert lines == []
+    assert isinstance(first, Pulse)
+    assert before <= first.time <= later[0].time <= later[1].time <= time.monotonic()
+
+
+def test_a_port_that_is_missing_is_named() -> None:
+    with (
+        pytest.raises(TwoalikeError, match="/dev/no-such-port"),
+        open_scanner(Scanner(port="/dev/no-such-port"), time.monotonic, print),
+    ):
+        pass
+
+
+def test_a_port_that_fails_is_reported_once() -> None:
+    class Broken:
+        def read(self, n: int) -> bytes:
+            raise OSError(5, "Input/output error")
+
+        def close(self) -> None:
+            pass
+
+    lines: list[str] = []
+    pulses = SerialPulses(Broken(), time.monotonic, lines.append)
+    pulses._thread.join(5.0)
+    assert list(pulses.take()) == list(pulses.take()) == []
+    assert lines == ["scanner.port: failed (Input/output error). Start with the key (scanner.key)."]
+    pulses.close()

@@ -36,7 +36,7 @@ from twoalike.tasks import (
     VirtualClock,
     lay_out,
 )
-from twoalike.tasks.odd_one_out._session import PreparedTriplets
+from twoalike.tasks.choosing import PreparedTriplets
 
 # PsychoPy's imports warn of their own dependencies.
 pytestmark = [pytest.mark.display, pytest.mark.filterwarnings("ignore")]

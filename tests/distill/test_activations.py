@@ -6,29 +6,12 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from tests.distill.conftest import Squares
+from tests.distill.conftest import Squares, run
 
 from twoalike.backbones import Preprocessing, load_backbone
 from twoalike.collections import open_collection
-from twoalike.distill import DistillConfig, distill
+from twoalike.distill import DistillConfig
 from twoalike.distill._trainable import frozen_part, prepare_training, restore
-
-SETTINGS: dict[str, Any] = {
-    "steps": 6, "batch": 8, "size": 32, "rate": 1e-3, "last_blocks": 1, "select": "last", "mix": 1,
-    "evaluate_every": 3,
-}  # fmt: skip
-
-
-def run(squares: Squares, out: Path, **settings: Any) -> Any:
-    return distill(
-        squares.teacher,
-        squares.images,
-        "test_resnet",
-        out,
-        features=squares.features,
-        untrained=True,
-        **{**SETTINGS, **settings},
-    )
 
 
 @pytest.mark.parametrize(
@@ -82,6 +65,7 @@ def test_each_image_is_read_once_for_all_steps(
         return real(self, image)
 
     monkeypatch.setattr(Preprocessing, "pixels", counted)
-    run(squares, tmp_path / "student", steps=20)
+    settings = {"steps": 20, "evaluate_every": 3, "last_blocks": 1, "select": "last"}
+    run(squares, tmp_path / "student", train="last", **settings)
     n, tried, checked = len(squares.features.ids), 3, 8
     assert len(opened) == 2 * n + tried + checked

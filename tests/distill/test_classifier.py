@@ -1,6 +1,7 @@
 """A network's own classifier, kept: its classes, the file in the folder, going on and resuming."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,22 +13,17 @@ import torch
 from safetensors.torch import load_file, save_file
 from scipy.special import softmax
 from scipy.stats import entropy
-from tests.distill.conftest import Squares
+from tests.distill.conftest import Squares, assert_same, run
 from tests.distill.test_export import Own, images_of
 from torch import nn
 
 from twoalike.backbones import Backbone, Preprocessing, load_backbone, without_vector
-from twoalike.distill import DistillConfig, class_divergence, distill
+from twoalike.distill import Student, class_divergence
 from twoalike.distill._trainable import TOLERANCE, difference
-from twoalike.distill._update import Update
 from twoalike.stimuli import read_picture
-from twoalike.study import TwoalikeError, sha256_file
+from twoalike.study import TwoalikeError
 
 COLOURS = 3
-QUICK = {
-    **{"steps": 8, "batch": 8, "size": 32, "held_out": 0.15, "evaluate_every": 4, "rate": 3e-3},
-    **{"mix": 1, "train": "full", "select": "last", "keep_classifier": 1.0},
-}
 
 
 @pytest.fixture
@@ -53,11 +49,11 @@ def weights(squares: Squares, inputs: torch.Tensor, tmp_path: Path) -> Path:
     return tmp_path / "weights.safetensors"
 
 
-def run(squares: Squares, out: Path, student: Any = "test_resnet", **options: Any) -> Any:
-    given = {name: options.pop(name) for name in ("weights", "resume") if name in options}
-    config = DistillConfig.model_validate(QUICK | options)
-    teacher, images = squares.teacher, squares.images
-    return distill(teacher, images, student, out, config, features=squares.features, **given)
+def keep(squares: Squares, out: Path, student: Any = "test_resnet", **options: Any) -> Student:
+    """Distil a student that keeps its classes."""
+    settings = {"evaluate_every": 4, "rate": 3e-3, "select": "last", "keep_classifier": 1.0}
+    given = settings | {"steps": 8, "preserve": 0.3, "untrained": False} | options
+    return run(squares, out, student, **given)
 
 
 def test_divergence_is_that_of_the_softened_probabilities(rng: np.random.Generator) -> None:
@@ -82,6 +78,7 @@ def test_installed_lite0_classifies_as_the_package_it_comes_from() -> None:
     with torch.inference_mode():
         found = ours.classifier(ours.module(images))
         torch.testing.assert_close(found, original(images), atol=1e-4, rtol=0)
+    assert (ours.architecture, ours.n_features) == ("tf_efficientnet_lite0", 1280)
     assert load_backbone("efficientnet_lite0").classifier is None
 
 
@@ -116,7 +113,7 @@ def test_networks_without_a_linear_classifier_are_refused(
     bare = timm.create_model(name, num_classes=0 if name == "test_resnet" else 2)
     save_file(bare.state_dict(), tmp_path / "bare.safetensors")
     with pytest.raises(TwoalikeError, match=f"{name}: .*own classifier.*found none"):
-        run(squares, tmp_path / "student", name, weights=tmp_path / "bare.safetensors")
+        keep(squares, tmp_path / "student", name, weights=tmp_path / "bare.safetensors")
 
 
 def test_classes_stay_with_it_and_go_without(
@@ -126,7 +123,7 @@ def test_classes_stay_with_it_and_go_without(
 
     def same_class(weight: float) -> float:
         settings = {"steps": 30, "batch": 16, "decay_to_init": 0.0, "weights": weights}
-        run(squares, tmp_path / str(weight), keep_classifier=weight, preserve=0.0, **settings)
+        keep(squares, tmp_path / str(weight), keep_classifier=weight, preserve=0.0, **settings)
         student = without_vector(load_backbone(tmp_path / str(weight)))
         assert (student.classifier is None) == (weight == 0)
         with torch.inference_mode():
@@ -143,7 +140,7 @@ def test_scores_of_classes_are_taken_from_the_vector(
     squares: Squares, weights: Path, inputs: torch.Tensor, tmp_path: Path, train: str
 ) -> None:
     out = tmp_path / "student"
-    said = run(squares, out, train=train, weights=weights)
+    said = keep(squares, out, train=train, weights=weights)
     assert said["classifier"]["classes"] == COLOURS
     named = timm.create_model(f"local-dir:{out}", pretrained=True).eval()
     bare = timm.create_model(f"local-dir:{out}", pretrained=True, num_classes=0).eval()
@@ -166,9 +163,9 @@ def test_students_go_on_with_their_classes_or_without(
     squares: Squares, weights: Path, tmp_path: Path
 ) -> None:
     first, second, third = (tmp_path / name for name in ("first", "second", "third"))
-    run(squares, first, weights=weights)
-    assert run(squares, second, first, size=None)["classifier"]["classes"] == COLOURS
-    run(squares, third, second, size=None, keep_classifier=0.0)
+    keep(squares, first, weights=weights)
+    assert keep(squares, second, first, size=None)["classifier"]["classes"] == COLOURS
+    keep(squares, third, second, size=None, keep_classifier=0.0)
     assert not (third / "classifier.safetensors").exists()
     path = first / "classifier.safetensors"
     state = load_file(path)
@@ -184,30 +181,21 @@ def test_a_module_of_ones_own_may_bring_a_classifier(squares: Squares, tmp_path:
     torch.manual_seed(2)
     own = Backbone.of(Own(), Preprocessing(size=24), name="mine")
     layer = nn.Linear(own.n_features, 4, bias=False)
-    said = run(squares, tmp_path / "s", replace(own, classifier=layer), size=None)
+    said = keep(squares, tmp_path / "s", replace(own, classifier=layer), size=None)
     found = load_file(tmp_path / "s" / "classifier.safetensors")
     assert found["weight"].shape == (4, said["num_classes"])
 
 
 def test_a_stopped_run_goes_on_to_the_same_student(
-    squares: Squares, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    squares: Squares, weights: Path, tmp_path: Path, killed_at: Callable[..., Any]
 ) -> None:
-    run(squares, tmp_path / "whole", weights=weights)
-    real, stopped = Update.take, tmp_path / "stopped"
-
-    def killed(self: Update, step: int, data: Any) -> Any:
-        if step == 6:
-            raise KeyboardInterrupt
-        return real(self, step, data)
-
-    monkeypatch.setattr(Update, "take", killed)
-    with pytest.raises(KeyboardInterrupt):
-        run(squares, stopped, weights=weights)
-    monkeypatch.setattr(Update, "take", real)
+    stopped = tmp_path / "stopped"
+    keep(squares, tmp_path / "whole", weights=weights)
+    with killed_at(6):
+        keep(squares, stopped, weights=weights)
     other = load_file(weights)
     save_file(other | {"fc.bias": other["fc.bias"] + 1}, tmp_path / "other.safetensors")
     with pytest.raises(TwoalikeError, match="this run began with classifier = "):
-        run(squares, stopped, weights=tmp_path / "other.safetensors", resume=True)
-    run(squares, stopped, weights=weights, resume=True)
-    for name in ("model.safetensors", "classifier.safetensors", "training.jsonl", "config.json"):
-        assert sha256_file(tmp_path / "whole" / name) == sha256_file(stopped / name)
+        keep(squares, stopped, weights=tmp_path / "other.safetensors", resume=True)
+    keep(squares, stopped, weights=weights, resume=True)
+    assert_same(tmp_path / "whole", stopped, "classifier.safetensors")

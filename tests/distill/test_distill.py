@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -12,39 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.distill.conftest import Squares
+from tests.distill.conftest import QUICK, Finished, Squares, assert_same, run
 
 from twoalike.backbones import Backbone, extract_features, load_backbone
-from twoalike.cli.app import main
-from twoalike.distill import DistillConfig, Student, distill
-from twoalike.distill._update import Update
-from twoalike.study import TwoalikeError, sha256_file
+from twoalike.distill import DistillConfig, Student, distill, load_recipe
+from twoalike.features import write_features
+from twoalike.study import TwoalikeError
 from twoalike.teacher import load_teacher, odd_logits, sample_triplets, score_soft
-
-QUICK = DistillConfig(
-    steps=6,
-    batch=8,
-    size=32,
-    held_out=0.15,
-    evaluate_every=2,
-    rate=1e-3,
-    head="none",
-    mix=1,
-    train="full",
-    preserve=0,
-    select="best",
-)
-
-
-def run(squares: Squares, out: Path, config: DistillConfig = QUICK, **options: Any) -> Any:
-    given: dict[str, Any] = {
-        "teacher": squares.teacher,
-        "images": squares.images,
-        "student": "test_resnet",
-        "untrained": True,
-        "features": squares.features,
-    }
-    return distill(out=out, config=config, **given | options)
 
 
 def test_student_learns_what_people_care_for(squares: Squares, tmp_path: Path) -> None:
@@ -52,8 +27,8 @@ def test_student_learns_what_people_care_for(squares: Squares, tmp_path: Path) -
     only = tmp_path / "only.txt"
     seen, unseen = squares.features.ids[:28], squares.features.ids[28:]
     only.write_text("\n".join(seen))
-    config = QUICK.model_copy(update={"steps": 40, "batch": 16, "rate": 2e-3, "evaluate_every": 10})
-    said = run(squares, tmp_path / "student", config, only=only)
+    settings = {"steps": 40, "batch": 16, "rate": 2e-3, "evaluate_every": 10}
+    said = run(squares, tmp_path / "student", only=only, **settings)
     assert said["data"]["learnt"] == 24
     assert said["held_out"]["images"] == 4
     base = extract_features("test_resnet", squares.images, untrained=True, size=32)
@@ -79,60 +54,38 @@ def test_student_learns_what_people_care_for(squares: Squares, tmp_path: Path) -
     ],
 )
 def test_resumed_run_equals_one_that_never_stopped(
-    squares: Squares,
-    tmp_path: Path,
-    stop: int,
-    also: dict[str, Any],
-    monkeypatch: pytest.MonkeyPatch,
+    squares: Squares, tmp_path: Path, stop: int, also: dict[str, Any], killed_at: Callable[..., Any]
 ) -> None:
     """To the last bit of the weights, with dropout, mirroring and any step to stop at."""
     backbone = load_backbone("test_resnet", untrained=True, size=32)
     start = {name: value.clone() for name, value in backbone.module.state_dict().items()}
-    config = QUICK.model_copy(update={"flip": True, "select": "last", **also})
 
-    def noisy() -> Backbone:
+    def noisy(out: Path, **more: Any) -> None:
         backbone.module.load_state_dict(start)
         module = torch.nn.Sequential(backbone.module, torch.nn.Dropout(0.2))
-        return Backbone("noisy", module, backbone.preprocessing)
+        student = Backbone("noisy", module, backbone.preprocessing)
+        run(squares, out, student, flip=True, select="last", **also, **more)
 
-    run(squares, tmp_path / "whole", config, student=noisy(), untrained=False)
-    real = Update.take
-
-    def killed(self: Update, step: int, data: Any) -> Any:
-        if step == stop:
-            raise KeyboardInterrupt
-        return real(self, step, data)
-
-    monkeypatch.setattr(Update, "take", killed)
-    with pytest.raises(KeyboardInterrupt):
-        run(squares, tmp_path / "stopped", config, student=noisy(), untrained=False)
+    noisy(tmp_path / "whole")
+    with killed_at(stop):
+        noisy(tmp_path / "stopped")
     assert not (tmp_path / "stopped" / "model.safetensors").exists()
-    monkeypatch.setattr(Update, "take", real)
     torch.manual_seed(999)
-    run(squares, tmp_path / "stopped", config, student=noisy(), untrained=False, resume=True)
-    for name in ("model.safetensors", "training.jsonl", "config.json"):
-        whole, stopped = (sha256_file(tmp_path / run / name) for run in ("whole", "stopped"))
-        assert whole == stopped, name
+    noisy(tmp_path / "stopped", resume=True)
+    assert_same(tmp_path / "whole", tmp_path / "stopped")
 
 
 def test_a_student_is_an_object_of_its_folder(squares: Squares, tmp_path: Path) -> None:
     """Settings by name, objects in place of files; it shows itself, and computes features."""
-    ids = squares.features.ids[:30]
-    student = distill(
-        load_teacher(squares.teacher),
-        str(squares.images),
-        "test_resnet",
-        str(tmp_path / "<student>"),
-        QUICK,
-        steps=2,
-        features=squares.features,
-        only=ids,
-        untrained=True,
-    )
+    out, teacher = str(tmp_path / "<student>"), load_teacher(squares.teacher)
+    given: dict[str, Any] = {"features": squares.features, "only": squares.features.ids[:30]}
+    given |= {"steps": 2, "untrained": True}
+    config = DistillConfig.model_validate(QUICK)
+    student = distill(teacher, str(squares.images), "test_resnet", out, config, **given)
     assert isinstance(student, Student)
     assert student["config"]["steps"] == 2
     assert student["data"]["learnt"] == 26
-    assert dict(student) == dict(Student.load(tmp_path / "<student>"))
+    assert dict(student) == dict(Student.load(out))
     assert list(student.scores.index) == ["base", "closed form", "aligned", "teacher itself"]
     assert student.scores.loc["aligned", "kl"] == student["held_out"]["student"]["kl"]
     assert repr(student).startswith("<Student: test_resnet, 26 images, in ")
@@ -142,13 +95,11 @@ def test_a_student_is_an_object_of_its_folder(squares: Squares, tmp_path: Path) 
     with pytest.raises(TwoalikeError, match=r"`stepz=\.\.\.`"):
         run(squares, tmp_path / "other", stepz=3)
     with pytest.raises(TwoalikeError, match="saved in a folder"):
-        unsaved = replace(load_teacher(squares.teacher), folder=None)
-        run(squares, tmp_path / "other", teacher=unsaved)
+        run(squares, tmp_path / "other", teacher=replace(teacher, folder=None))
 
 
-def test_folder_says_what_the_student_is(squares: Squares, tmp_path: Path) -> None:
-    out = tmp_path / "student"
-    said = run(squares, out)
+def test_folder_says_what_the_student_is(finished: Finished) -> None:
+    out, said = finished.folder, finished.said
     names = {path.name for path in out.iterdir()}
     assert names == {"model.safetensors", "config.json", "README.md", "training.jsonl"}
     assert said["kind"] == "student"
@@ -156,11 +107,11 @@ def test_folder_says_what_the_student_is(squares: Squares, tmp_path: Path) -> No
     assert said["weights_sha256"] == load_backbone(out).weights_sha256 != said["initial_sha256"]
     card = (out / "README.md").read_text()
     assert f"| aligned | {said['held_out']['student']['accuracy']:.3f} |" in card
-    assert str(tmp_path) not in card + (out / "config.json").read_text()
+    assert str(out.parent) not in card + (out / "config.json").read_text()
     log = [json.loads(line) for line in (out / "training.jsonl").read_text().splitlines()]
     assert [row["step"] for row in log if "loss" in row] == [1, 2, 3, 4, 5, 6]
     assert [row["step"] for row in log if "held_out" in row] == [0, 2, 4, 6]
-    kept = sorted(path.stem for path in (tmp_path / "student.checkpoints").glob("step-*"))
+    kept = sorted(path.stem for path in out.with_name("student.checkpoints").glob("step-*"))
     scores = [row["held_out"] | {"step": row["step"]} for row in log if "held_out" in row]
     best = max(scores, key=lambda it: (it["able"], it["likeness"]))["step"]
     leads = [it["leads"] and it["likeness"] > scores[0]["likeness"] for it in scores[1:]]
@@ -171,28 +122,28 @@ def test_folder_says_what_the_student_is(squares: Squares, tmp_path: Path) -> No
 
 def test_training_in_vain_ends_at_half_of_its_steps(squares: Squares, tmp_path: Path) -> None:
     """Weights that hardly move cannot improve on the closed form, which is then the student."""
-    vain = QUICK.model_copy(update={"rate": 1e-30, "steps": 8, "evaluate_every": 2})
-    said = run(squares, tmp_path / "vain", vain)
+    vain = {"rate": 1e-30, "steps": 8, "evaluate_every": 2}
+    said = run(squares, tmp_path / "vain", **vain)
     assert said["selected_step"] == 0
-    for name, update, last in (("vain", {}, 4), ("on", {"select": "last"}, 8)):
-        if update:
-            run(squares, tmp_path / name, vain.model_copy(update=update))
+    run(squares, tmp_path / "on", **vain, select="last")
+    for name, last in (("vain", 4), ("on", 8)):
         lines = (tmp_path / name / "training.jsonl").read_text().splitlines()
         assert max(json.loads(line)["step"] for line in lines) == last
-    assert run(squares, tmp_path / "vain", vain, resume=True) == said
+    assert run(squares, tmp_path / "vain", **vain, resume=True) == said
 
 
-def test_what_is_there_is_not_overwritten(squares: Squares, tmp_path: Path) -> None:
-    out = tmp_path / "student"
-    said = run(squares, out)
+def test_what_is_there_is_not_overwritten(finished: Finished, tmp_path: Path) -> None:
+    squares, out = finished.squares, tmp_path / "student"
+    for name in ("student", "student.checkpoints"):
+        copytree(finished.folder.with_name(name), tmp_path / name)
     with pytest.raises(TwoalikeError, match="already holds a student"):
         run(squares, out)
-    assert run(squares, out, resume=True) == said
+    assert run(squares, out, resume=True) == finished.said
     (out / "model.safetensors").unlink()
     with pytest.raises(TwoalikeError, match="`resume=True`"):
         run(squares, out)
     with pytest.raises(TwoalikeError, match=r"began with config\.seed = 0, now it is 1"):
-        run(squares, out, QUICK.model_copy(update={"seed": 1}), resume=True)
+        run(squares, out, seed=1, resume=True)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("precious")
     with pytest.raises(TwoalikeError, match=r"thesis\.txt"):
@@ -200,59 +151,27 @@ def test_what_is_there_is_not_overwritten(squares: Squares, tmp_path: Path) -> N
 
 
 def test_inputs_that_do_not_fit_are_told_before_training(squares: Squares, tmp_path: Path) -> None:
-    with pytest.raises(TwoalikeError, match="an unnamed network"):
-        distill(squares.teacher, squares.images, "test_resnet", tmp_path / "a", untrained=True)
     moved = copytree(squares.teacher, tmp_path / "moved")
     described = json.loads((moved / "teacher.json").read_text())
     described["from"]["backbone"] = str(tmp_path / "gone")
     (moved / "teacher.json").write_text(json.dumps(described))
-    with pytest.raises(TwoalikeError, match=r"which cannot be loaded here: .*`features=\.\.\.`"):
-        distill(moved, squares.images, "test_resnet", tmp_path / "a", untrained=True)
-    only = tmp_path / "only.txt"
+    only, few = tmp_path / "only.txt", tmp_path / "few.txt"
     only.write_text("s01\nnobody\n")
-    with pytest.raises(TwoalikeError, match="nobody"):
-        run(squares, tmp_path / "b", only=only)
-    with pytest.raises(TwoalikeError, match="`batch=34`"):
-        run(squares, tmp_path / "c", QUICK.model_copy(update={"batch": 99}))
-    only.write_text("s01\ns02\ns03\ns04\ns05\n")
-    with pytest.raises(TwoalikeError, match="a triplet needs 3"):
-        run(squares, tmp_path / "d", only=only)
-
-
-def verb(*arguments: object) -> object:
-    with pytest.raises(SystemExit) as end:
-        main(["distill", *map(str, arguments)])
-    return end.value.code
-
-
-def test_the_verb_with_a_recipe(
-    squares: Squares, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from twoalike.features import write_features
-
-    recipe = tmp_path / "recipe.toml"
-    recipe.write_text("steps = 50\nbatch = 8\nsize = 32\nheld_out = 0.1\n")
-    write_features(tmp_path / "colours.npz", squares.features)
-    common = ("--teacher", squares.teacher, "--images", squares.images, "--untrained")
-    common += ("--student", "test_resnet", "--features", tmp_path / "colours.npz")
-    assert not verb(*common, "--out", tmp_path / "s", "--config", recipe, "--steps", 2)
-    assert "36 images" in capsys.readouterr().out
-    config = json.loads((tmp_path / "s" / "config.json").read_text())["config"]
-    assert (config["steps"], config["batch"]) == (2, 8)
-    recipe.write_text("stepz = 50\n")
-    wrong = [(("--config", recipe), "did you mean 'steps'"), (("--batch", 1), "--batch")]
-    for options, message in wrong:
-        assert verb(*common, "--out", tmp_path / "t", *options) == 1
-        said = capsys.readouterr().err
-        assert message in said
-        assert said.count("\n") == 1
-    assert not (tmp_path / "t").exists()
+    few.write_text("s01\ns02\ns03\ns04\ns05\n")
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"features": None}, "an unnamed network"),
+        ({"features": None, "teacher": moved}, r"which cannot be loaded here: .*`features=\.\.\.`"),
+        ({"only": only}, "nobody"),
+        ({"batch": 99}, "`batch=34`"),
+        ({"only": few}, "a triplet needs 3"),
+    ]
+    for number, (options, message) in enumerate(wrong):
+        with pytest.raises(TwoalikeError, match=message):
+            run(squares, tmp_path / f"{number}", **options)
 
 
 @pytest.mark.parametrize("recipe", ["distill_default.toml", "distill_demo.toml"])
 def test_recipes_load(recipe: str) -> None:
-    from twoalike.distill import load_recipe
-
     path = Path(__file__).resolve().parents[2] / "modeling" / "recipes" / recipe
     config = load_recipe(path)
     if recipe == "distill_default.toml":
@@ -281,8 +200,6 @@ def test_two_processes_make_one_student_and_resume_exactly(
     squares: Squares, tmp_path: Path, student: str, train: str
 ) -> None:
     """Under torchrun, stopped in the sixth of six steps and resumed: the same weights."""
-    from twoalike.features import write_features
-
     write_features(tmp_path / "colours.npz", squares.features)
     killed = tmp_path / "killed.py"
     killed.write_text(KILLED)
@@ -304,7 +221,6 @@ def test_two_processes_make_one_student_and_resume_exactly(
     assert launch("stopped", killed) != 0
     assert not (tmp_path / "stopped" / "model.safetensors").exists()
     assert launch("stopped", *verb, more="--resume") == 0
-    for name in ("model.safetensors", "training.jsonl", "config.json"):
-        assert sha256_file(tmp_path / "whole" / name) == sha256_file(tmp_path / "stopped" / name)
+    assert_same(tmp_path / "whole", tmp_path / "stopped")
     said = json.loads((tmp_path / "whole" / "config.json").read_text())
     assert said["data"]["learnt"] == 32

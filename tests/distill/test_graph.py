@@ -4,21 +4,23 @@ import json
 import os
 import subprocess
 import sys
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from tests.distill.conftest import Squares
-from tests.distill.test_distill import QUICK, run
+from tests.distill.conftest import Squares, assert_same, run
 from torch import nn
 
 from twoalike.backbones import Backbone, load_backbone
 from twoalike.distill import DistillConfig
+from twoalike.distill._run import make_fabric
 from twoalike.distill._trainable import compute_twice, prepare_training
-from twoalike.distill._update import StudentNetwork, Update
+from twoalike.distill._update import StudentNetwork
 from twoalike.features import write_features
-from twoalike.study import TwoalikeError, sha256_file
+from twoalike.study import TwoalikeError
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,7 +57,7 @@ def gradients(student: StudentNetwork, images: torch.Tensor) -> dict[str, torch.
     return {name: p.grad for name, p in student.named_parameters() if p.grad is not None}
 
 
-@pytest.mark.parametrize("name", ["test_vit", "test_resnet", "test_efficientnet"])
+@pytest.mark.parametrize("name", ["test_vit", "test_efficientnet"])
 def test_blocks_computed_twice_have_the_same_gradient(name: str) -> None:
     """To the last bit."""
     backbone, plain = (load_backbone(name, untrained=True, seed=0) for _ in range(2))
@@ -73,27 +75,17 @@ def test_blocks_computed_twice_have_the_same_gradient(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_a_compiled_run_that_resumed_equals_one_that_never_stopped(
-    squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpointing: bool
+    squares: Squares, tmp_path: Path, killed_at: Callable[..., Any], checkpointing: bool
 ) -> None:
     """To the last bit."""
-    also = {"mix": 0.5, "keep": 1, "flip": True, "select": "last", "compile": True}
-    config = QUICK.model_copy(update=also | {"checkpointing": checkpointing})
-    run(squares, tmp_path / "whole", config)
-    real = Update.take
-
-    def killed(self: Update, step: int, data: Any) -> Any:
-        if step == 5:
-            raise KeyboardInterrupt
-        return real(self, step, data)
-
-    monkeypatch.setattr(Update, "take", killed)
-    with pytest.raises(KeyboardInterrupt):
-        run(squares, tmp_path / "stopped", config)
-    monkeypatch.setattr(Update, "take", real)
+    settings = {"mix": 0.5, "keep": 1, "flip": True, "select": "last", "compile": True}
+    settings["checkpointing"] = checkpointing
+    run(squares, tmp_path / "whole", **settings)
+    with killed_at(5):
+        run(squares, tmp_path / "stopped", **settings)
     torch.compiler.reset()
-    run(squares, tmp_path / "stopped", config, resume=True)
-    for name in ("model.safetensors", "training.jsonl", "config.json"):
-        assert sha256_file(tmp_path / "whole" / name) == sha256_file(tmp_path / "stopped" / name)
+    run(squares, tmp_path / "stopped", **settings, resume=True)
+    assert_same(tmp_path / "whole", tmp_path / "stopped")
 
 
 TOGETHER = """
@@ -101,7 +93,7 @@ import sys
 from twoalike.api import distill
 from tests.distill.test_graph import blocks
 teacher, images, features, out, drop = sys.argv[1:]
-distill(teacher, images, blocks(float(drop)), out, features=features, device="cpu", steps=4,
+distill(teacher, images, blocks(float(drop)), out, features=features, device="cpu", steps=2,
         batch=8, size=32, evaluate_every=2, train="full", head="none", skip_unreadable=True)
 """
 
@@ -125,3 +117,28 @@ def test_two_processes_do_not_wait_for_weights_without_a_gradient(
     assert result.returncode == 0, result.stderr[-5000:]
     said = json.loads((tmp_path / "student" / "config.json").read_text())
     assert said["data"]["unreadable"] == ["s41", "s42"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SLURM runs on Linux")
+def test_a_login_node_with_srun_needs_no_srun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One process started by hand is no mistake where SLURM is installed."""
+    (tmp_path / "srun").write_text("#!/bin/sh\n")
+    (tmp_path / "srun").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    for name in ("SLURM_NTASKS", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fabric = make_fabric("cpu", "32")
+    assert fabric.world_size == 1
+    assert [str(warning.message) for warning in caught] == []
+
+
+def test_tasks_without_their_number_on_a_node_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WORLD_SIZE", "SLURM_NTASKS_PER_NODE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SLURM_NTASKS", "8")
+    with pytest.raises(TwoalikeError, match="--ntasks-per-node, .* found --ntasks=8 alone"):
+        make_fabric("cpu", "32")

@@ -6,19 +6,13 @@ import numpy as np
 import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
+from tests.conftest import call
 from tests.distill.conftest import Squares
 
-from twoalike.cli.app import main
 from twoalike.distill import read_labels
 from twoalike.embedding import Posterior
 from twoalike.features import FeatureTable, write_features
 from twoalike.teacher import load_teacher
-
-
-def verb(*arguments: object) -> object:
-    with pytest.raises(SystemExit) as end:
-        main(["predict", *map(str, arguments)])
-    return end.value.code
 
 
 @pytest.fixture
@@ -36,7 +30,7 @@ def test_labels_of_a_teacher(
 ) -> None:
     out = tmp_path / "labels"
     more = ("--out", out, "--clusters", 5, "--pool", 30, "--seed", 9)
-    assert not verb(*words, *more)
+    assert not call("predict", *words, *more)
     said = capsys.readouterr().out
     assert said == f"{out}  400 triplets (cluster-boundary) of 40 images, 1 shard\n"
     table = read_labels(out)
@@ -47,7 +41,7 @@ def test_labels_of_a_teacher(
     truth = load_teacher(squares.teacher).choice_probabilities(rows, features)
     assert_allclose(table.probabilities, truth, atol=1e-5)
     before = (out / "shard-00000.parquet").stat().st_mtime_ns
-    assert not verb(*words, *more)
+    assert not call("predict", *words, *more)
     assert (out / "shard-00000.parquet").stat().st_mtime_ns == before
     assert str(tmp_path) not in (out / "labels.json").read_text()
 
@@ -71,7 +65,7 @@ def test_labels_of_a_posterior_average_its_draws(tmp_path: Path, rng: np.random.
     table = FeatureTable((*ids[::-1], "x", "y", "z"), values, {})
     write_features(tmp_path / "f.npz", table)
     given = ("--features", tmp_path / "f.npz", "--sample", "between", "--number", 80)
-    assert not verb(tmp_path / "p.nc", *given, "--out", tmp_path / "labels")
+    assert not call("predict", tmp_path / "p.nc", *given, "--out", tmp_path / "labels")
     labels = read_labels(tmp_path / "labels")
     assert set(labels.ids) <= set(ids)
     rows = np.array([ids.index(name) for name in labels.ids])[labels.triplets]
@@ -96,7 +90,7 @@ def test_wrong_words_end_in_one_line(
         ((*words[:3], *out, "--triplets", tmp_path / "t.txt", "--number", 3), "add --sample"),
     ]
     for arguments, message in cases:
-        assert verb(*arguments) == 1
+        assert call("predict", *arguments) == 1
         said = capsys.readouterr().err
         assert message in said
         assert said.count("\n") == 1

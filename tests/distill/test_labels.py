@@ -8,8 +8,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from tests.distill.conftest import Squares
 
-from twoalike.distill import LabelConfig, label_images, read_labels
 from twoalike.distill import _sampled as label_run
+from twoalike.distill import label_images, read_labels
 from twoalike.distill._labels import write_shard
 from twoalike.distill._sampled import RULES, Rule, TripletStream, find_clusters
 from twoalike.features import FeatureTable
@@ -130,7 +130,7 @@ CLUSTERS = np.repeat([7, 3, 9, 1, 5], [900, 60, 3, 2, 1])
 def test_triplets_keep_their_rule_and_use_images_evenly(rule: Rule) -> None:
     """Also where one cluster fills most pools, and others are too small to begin."""
     n, number = len(CLUSTERS), 10 * len(CLUSTERS)
-    stream = TripletStream(CLUSTERS, LabelConfig(rule=rule, triplets=number, seed=2))
+    stream = TripletStream(CLUSTERS, rule, number, seed=2)
     blocks = list(stream.blocks(0, number))
     triplets = np.concatenate(blocks)
     assert triplets.shape == (number, 3)
@@ -174,4 +174,4 @@ def test_clusters_are_heaps_of_features(
 )
 def test_what_cannot_be_sampled_is_refused(clusters: list[int], rule: Rule, message: str) -> None:
     with pytest.raises(TwoalikeError, match=message):
-        TripletStream(np.array(clusters), LabelConfig(rule=rule))
+        TripletStream(np.array(clusters), rule, 1)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import torch
+from tests.conftest import succeed
 from tests.distill.conftest import Squares
 
 from twoalike.backbones import load_backbone
-from twoalike.cli.app import main
 from twoalike.features import write_features
 from twoalike.stimuli import read_picture
 from twoalike.study import TwoalikeError
@@ -84,9 +84,7 @@ def _distil(squares: Squares, name: str, out: Path, *words: str, recipe: str = "
     settings += ["--config", str(settled)]
     source = ["--teacher", str(squares.teacher), "--features", str(features)]
     images = ["--images", str(squares.images), "--student", name]
-    with pytest.raises(SystemExit) as end:
-        main(["distill", *source, *images, *settings, *words])
-    assert end.value.code == 0
+    succeed("distill", *source, *images, *settings, *words)
 
 
 @pytest.mark.parametrize("repository", ["dinov2", "clip"], indirect=True)

@@ -73,7 +73,7 @@ def test_losses_equal_their_sums_written_out() -> None:
         assert found == pytest.approx(np.mean(values), rel=1e-5), objective
 
 
-@pytest.mark.parametrize("objective", TRIPLET_LOSSES)
+@pytest.mark.parametrize("objective", ["kl", "hard"])
 def test_order_of_items_does_not_matter(objective: str) -> None:
     """Rows of labels may have their images in any order: the odd one is not told by its place."""
     ours, theirs = (m @ m.T for m in (torch_normal(1, 9, 4), torch_normal(2, 9, 4)))

@@ -3,15 +3,13 @@
 from itertools import combinations
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import softmax
 
 from twoalike.distill import BatchStream, batch_triplets, scale_triplets
-from twoalike.distill._sources import ImageSource, LabelSource, Opinion, Sampling
-from twoalike.study import TwoalikeError
+from twoalike.distill._sources import LabelSource, Opinion
 
 CPU = torch.device("cpu")
 
@@ -42,19 +40,6 @@ def test_averages_of_draws(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(torch.stack(seen).mean(0), everyone, atol=0.05)
     # Who scores with such a teacher has no draw to take: the mean is the fair judge.
     np.testing.assert_allclose(one.probabilities(images, rows, CPU), everyone, atol=1e-5)
-
-
-@pytest.mark.parametrize("sampling", ["uniform", "scales"])
-def test_a_batch_is_a_function_of_its_number(rng: np.random.Generator, sampling: Sampling) -> None:
-    opinion = Opinion(rng.normal(size=(3, 30, 2)).astype(np.float32), "draw")
-    source = ImageSource(opinion, BatchStream(30, 10, seed=3), most=20, sampling=sampling)
-    images = torch.from_numpy(source.stream.indices(5))
-    for first, second in zip(
-        source.labels(5, images, CPU), source.labels(5, images, CPU), strict=True
-    ):
-        assert torch.equal(first, second)
-    other = source.labels(6, images, CPU)
-    assert not torch.equal(other[0], source.labels(5, images, CPU)[0])
 
 
 def test_listed_triplets_keep_their_labels(rng: np.random.Generator) -> None:
@@ -110,13 +95,6 @@ def test_processes_share_an_epoch_without_overlap(
     seen = np.concatenate([s.indices(number) for s in streams for number in range(per_epoch)])
     assert len(set(seen)) == len(seen) == per_epoch * batch * world
     assert set(seen) <= set(range(n))
-
-
-def test_too_large_a_batch_says_which_would_do() -> None:
-    with pytest.raises(TwoalikeError, match="`batch=10`"):
-        BatchStream(20, 16, 0, world=2)
-    with pytest.raises(TwoalikeError, match=r"than 1 image for training\. Give more images\.$"):
-        BatchStream(1, 16, 0)
 
 
 def test_triplets_at_all_scales() -> None:

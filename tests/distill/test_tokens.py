@@ -9,8 +9,9 @@ import timm
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from tests.distill.conftest import Squares
-from tests.distill.test_export import images_of, run, verb
+from tests.conftest import call
+from tests.distill.conftest import Squares, run
+from tests.distill.test_export import images_of
 from timm.data import create_transform, resolve_model_data_config
 
 from twoalike.backbones import (
@@ -132,10 +133,10 @@ def test_features_teacher_and_student_are_of_one_block(squares: Squares, tmp_pat
     common = ["--images", str(squares.images), "--weights", str(tmp_path / "w.safetensors")]
     tokens = ["--pool", "mean", "--block", "-2"]
     out = tmp_path / "f.npz"
-    assert verb("features", "--backbone", "test_vit", *common, *tokens, "--out", out) == 0
+    assert call("features", "--backbone", "test_vit", *common, *tokens, "--out", out) == 0
     teacher = teacher_of(squares, tmp_path / "teacher", read_features(out))
     words = ["distill", "--teacher", str(teacher), "--student", "test_vit", "--features", str(out)]
     settings = ["--steps", "2", "--batch", "8"]
-    assert verb(*words, *common, *settings, *tokens, "--out", tmp_path / "same") == 0
+    assert call(*words, *common, *settings, *tokens, "--out", tmp_path / "same") == 0
     said = json.loads((tmp_path / "same" / "config.json").read_text())
     assert (said["pool"], said["block"]) == ("mean", 4)

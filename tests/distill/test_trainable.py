@@ -7,16 +7,13 @@ from typing import Any
 
 import pytest
 import torch
-from tests.distill.conftest import Squares
+from tests.distill.conftest import Squares, run
 from torch import nn
 
-from twoalike.backbones import (
-    Backbone,
-    Preprocessing,
-    load_backbone,
-)
-from twoalike.distill import DistillConfig, distill
+from twoalike.backbones import Backbone, Preprocessing, load_backbone
+from twoalike.distill import DistillConfig, load_recipe
 from twoalike.distill._trainable import add_adapters, prepare_training, trained_network
+from twoalike.distill._update import StudentNetwork
 from twoalike.study import TwoalikeError
 
 NETWORKS = ["test_vit", "test_resnet", "efficientnet_lite0"]
@@ -135,40 +132,17 @@ def test_last_blocks_of_a_module_of_ones_own() -> None:
         prepare_training(own, DistillConfig(train="last", last_blocks=3))
 
 
-@pytest.mark.parametrize("change", [{"head": "linear"}, {"head": "dense"}])
-def test_settings_that_contradict_a_probe_are_told(change: dict[str, Any]) -> None:
-    from twoalike.distill import load_recipe
-
-    with pytest.raises(TwoalikeError, match="probe") as caught:
-        load_recipe(None, {"train": "probe"} | change)
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ({"train": "probe", "head": "dense"}, "probe"),
+        ({"head_width": 8}, "head_width is that of head = 'linear'"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_told(settings: dict[str, Any], match: str) -> None:
+    with pytest.raises(TwoalikeError, match=match) as caught:
+        load_recipe(None, settings)
     assert "\n" not in str(caught.value)
-
-
-def test_a_width_belongs_to_a_linear_or_dense_head() -> None:
-    from twoalike.distill import load_recipe
-
-    with pytest.raises(TwoalikeError, match="head_width is that of head = 'linear'"):
-        load_recipe(None, {"head_width": 8})
-
-
-QUICK = {
-    **{"steps": 8, "batch": 8, "size": 32, "held_out": 0.15, "evaluate_every": 4, "rate": 3e-3},
-    **{"head": "none", "mix": 1, "train": "full", "last_blocks": 1, "select": "last"},
-}
-
-
-def run(squares: Squares, out: Path, student: Any = "test_resnet", **changes: Any) -> Any:
-    config = DistillConfig.model_validate(QUICK | changes)
-    untrained = isinstance(student, str)
-    return distill(
-        squares.teacher,
-        squares.images,
-        student,
-        out,
-        config,
-        features=squares.features,
-        untrained=untrained,
-    )
 
 
 def frozen_names(train: str) -> set[str]:
@@ -185,7 +159,9 @@ def frozen_names(train: str) -> set[str]:
 def test_the_student_learns_and_the_rest_stays(
     squares: Squares, tmp_path: Path, train: str
 ) -> None:
-    said = run(squares, tmp_path / "student", train=train, steps=30, batch=16, rate=1e-2)
+    settings = {"steps": 30, "batch": 16, "rate": 1e-2, "evaluate_every": 4}
+    settings |= {"last_blocks": 1, "select": "last"}
+    said = run(squares, tmp_path / "student", train=train, **settings)
     assert said["held_out"]["student"]["kl"] < said["held_out"]["base"]["kl"] - 0.01
     assert said["check"]["difference"] <= 1e-5
     base = load_backbone("test_resnet", untrained=True).module.state_dict()
@@ -193,6 +169,15 @@ def test_the_student_learns_and_the_rest_stays(
     assert frozen_names(train) <= {name for name in base if torch.equal(base[name], learnt[name])}
     assert (said["learnt"] > 0) is (train != "probe")
     assert said["learnt"] < sum(value.numel() for value in base.values())
+
+
+def test_batch_statistics_stay_and_weights_learn() -> None:
+    student = StudentNetwork(load_backbone("test_resnet", untrained=True).module).train()
+    buffers = {name: value.clone() for name, value in student.named_buffers()}
+    seen = student(torch.randn(4, 3, 32, 32))
+    (seen.features.square().sum() / seen.temperature).backward()
+    assert all(torch.equal(value, buffers[name]) for name, value in student.named_buffers())
+    assert all(p.grad is not None for p in student.parameters())
 
 
 LAZY = """

@@ -8,31 +8,16 @@ import pytest
 import timm
 import torch
 from safetensors.torch import load_file
-from tests.distill.conftest import Squares
+from tests.distill.conftest import Squares, run
 
 from twoalike.backbones import extract_features, load_backbone
-from twoalike.distill import DistillConfig, Student, distill
+from twoalike.distill import load_recipe
 from twoalike.evaluation import Candidate
 from twoalike.features import read_features
 from twoalike.stimuli import read_picture
 from twoalike.study import TwoalikeError
 
-SHORT = DistillConfig(
-    steps=6, batch=8, size=32, held_out=0.15, evaluate_every=3, rate=1e-3, select="last"
-)
-
-
-def run(squares: Squares, out: Path, **settings: Any) -> Student:
-    return distill(
-        squares.teacher,
-        squares.images,
-        "test_resnet",
-        out,
-        SHORT,
-        features=squares.features,
-        untrained=True,
-        **settings,
-    )
+LAST = {"select": "last", "evaluate_every": 3}
 
 
 def standard(features: Any) -> np.ndarray:
@@ -43,7 +28,7 @@ def standard(features: Any) -> np.ndarray:
 
 def test_a_student_gives_one_vector_of_named_parts(squares: Squares, tmp_path: Path) -> None:
     """Plain timm, features and what is scored are the same numbers."""
-    student = run(squares, tmp_path / "s", mix=0.5, balance=0.5)
+    student = run(squares, tmp_path / "s", mix=0.5, balance=0.5, **LAST)
     p, q = student["num_features"], student["num_classes"]
     assert student["parts"] == {"features": [0, p], "human": [p, q]}
     assert (p, student["similarity"]) == (96, "raw-cosine")
@@ -86,8 +71,8 @@ def test_weights_are_taken_that_share_of_the_way(
 ) -> None:
     """Mixing changes nothing in training: the weights are those between start and end."""
     if train == "full":
-        whole = run(squares, tmp_path / "whole", head="none", mix=1.0, train=train)
-        half = run(squares, tmp_path / "half", head="none", mix=0.25, train=train)
+        whole = run(squares, tmp_path / "whole", **LAST)
+        half = run(squares, tmp_path / "half", mix=0.25, **LAST)
         end, part = (load_file(s.folder / "model.safetensors") for s in (whole, half))
         start = load_backbone("test_resnet", untrained=True).network.state_dict()
         assert any(not torch.equal(end[name], start[name]) for name in start)
@@ -96,7 +81,7 @@ def test_weights_are_taken_that_share_of_the_way(
                 expected = torch.lerp(start[name], end[name], 0.25)
                 torch.testing.assert_close(weights, expected, rtol=1e-5, atol=1e-6)
     else:
-        student = run(squares, tmp_path / "half", mix=0.5, train=train)
+        student = run(squares, tmp_path / "half", mix=0.5, train=train, **LAST)
         assert student["check"]["difference"] <= 1e-5
     with pytest.raises(TwoalikeError, match="mix"):
-        run(squares, tmp_path / "none", mix=0.0)
+        load_recipe(None, {"mix": 0.0})

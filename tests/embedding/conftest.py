@@ -1,15 +1,16 @@
 """A small world whose truth is known: 30 objects, 3 dimensions, 6 people."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from tests.chosen import answered, chosen_table
 from tests.posteriors import posterior_of
 
-from twoalike.choice import ANCHORED, log_choice, pair_similarities
-from twoalike.embedding import Posterior
-from twoalike.judgments import choices_table
+from twoalike.choice import ANCHORED, TRIPLET, log_choice, pair_similarities, random_triplets
+from twoalike.embedding import FitConfig, Posterior, fit_embedding
 
 
 @dataclass(frozen=True)
@@ -35,20 +36,11 @@ class World:
     def judge(self, n: int, seed: int, *, kind: str = "odd_one_out") -> pd.DataFrame:
         rng = np.random.default_rng(seed)
         shown, who = self.triplets(n, rng), rng.integers(0, len(self.lapse), n)
-        pairs = pair_similarities(self.embedding @ self.embedding.T, shown)
-        noise, guess = self.temperature[who], self.lapse[who]
-        if kind == "anchored":
-            logs = np.stack(log_choice(pairs[:2], noise, guess, question=ANCHORED), axis=1)
-            chosen = 2 + np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
-        else:
-            logs = np.stack(log_choice(pairs, noise, guess), axis=1)
-            chosen = 1 + np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
-        columns = {f"item_{k + 1}": shown[:, k] for k in range(3)}
-        people = np.array([f"person_{k}" for k in range(len(self.lapse))])[who]
-        kinds = [kind] * n
-        return choices_table(
-            {"participant": people, "chosen": chosen, "kind": kinds, **columns}, self.ids
-        )
+        question = ANCHORED if kind == "anchored" else TRIPLET
+        people = self.temperature[who], self.lapse[who]
+        answer = answered(self.embedding, shown, rng, *people, question=question)
+        names = np.array([f"person_{k}" for k in range(len(self.lapse))])[who]
+        return chosen_table(shown, answer, self.ids, question, participant=names)
 
 
 @pytest.fixture(scope="session")
@@ -70,3 +62,40 @@ def posterior(rng: np.random.Generator) -> Posterior:
         "lapse": rng.uniform(0.0, 0.4, (2, 5, 4)),
     }
     return posterior_of(draws, {"object": [f"o{k}" for k in range(7)], "participant": "abcd"})
+
+
+PEOPLE, OBJECTS, EACH = 12, 10, 40
+NAMES = [f"p{k:02d}" for k in range(PEOPLE)]
+GROUPS = {name: "left" if k < 5 else "right" for k, name in enumerate(NAMES)}
+AGE = {name: 20.0 + 2 * k for k, name in enumerate(NAMES)}
+
+
+def simulated(
+    objects: int, people: int, each: int, spread: float, seed: int
+) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
+    """Coordinates of a sparse world, log weights of its people, and their odd-one-out judgments."""
+    rng = np.random.default_rng(seed)
+    there = rng.random((objects, 3)) < 0.5
+    x = np.where(there, rng.gamma(4.0, 0.45, (objects, 3)), 0.03)
+    log_weight = spread * rng.standard_normal((people, 3))
+    log_weight -= log_weight.mean(axis=0)
+    log_weight -= log_weight.mean(axis=1, keepdims=True)
+    shown, who = random_triplets(objects, people * each, rng), np.repeat(np.arange(people), each)
+    answer = answered(x, shown, rng, roots=np.exp(log_weight / 2)[who])
+    ids, names = [f"object_{k:02d}" for k in range(objects)], [f"p{k:02d}" for k in who]
+    return x, log_weight, chosen_table(shown, answer, ids, participant=names)
+
+
+@pytest.fixture(scope="session")
+def weighers() -> pd.DataFrame:
+    """Choices of people who weigh the dimensions."""
+    return simulated(OBJECTS, PEOPLE, EACH, 0.8, 1)[2]
+
+
+@pytest.fixture(scope="session")
+def weighed(weighers: pd.DataFrame) -> Posterior:
+    """A short fit, with weights by person and by group, and two covariates."""
+    settings: Any = {"steps": 300, "draws": 20, "chains": 2, "dimensions": 3}
+    config = FitConfig(engine="vi", quick=True, people="weights", **settings)
+    covariates = {"age": AGE, "other": {name: np.sin(7.0 * k) for k, name in enumerate(NAMES)}}
+    return fit_embedding(weighers, groups=GROUPS, covariates=covariates, config=config)

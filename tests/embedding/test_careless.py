@@ -183,13 +183,6 @@ def test_the_density_of_following_is_that_of_the_normal_copula(
     assert found == pytest.approx(norm.logpdf([a, b]).sum() - both.sum(), abs=0.5)
 
 
-def test_impossible_questions_are_refused(near: Posterior, x: np.ndarray) -> None:
-    with pytest.raises(TwoalikeError, match="a share between 0 and 1, found 1"):
-        careless_table(near, chosen(x, "careful"), share=1.0)
-    with pytest.raises(TwoalikeError, match="found none of them"):
-        careless_table(near)
-
-
 def test_participants_with_judgments_are_in_the_order_of_p_careless(world: World) -> None:
     ids = world.ids
     x = world.embedding

@@ -1,27 +1,19 @@
 """Checks of arrangements and dissimilarities: data of the model pass, what is not so stands out."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
-import pytensor.tensor as pt
 import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
-from pymc.sampling.jax import get_jaxified_graph
-from scipy.stats import norm
+from tests.chosen import judged_logs
 from tests.posteriors import around, posterior_of
 
-from twoalike.cli.app import main
 from twoalike.embedding import KindChecks, Posterior, check
 from twoalike.embedding._dissimilarities import replicated_dissimilarities
-from twoalike.embedding._follow import ReplicateTally
-from twoalike.embedding._layouts import layout_log_likelihood, replicated_layouts
+from twoalike.embedding._layouts import LayoutGroup, Layouts, replicated_layouts
 from twoalike.judgments import (
     arrangements_table,
     dissimilarities_table,
-    write_judgments,
 )
 from twoalike.study import TwoalikeError
 
@@ -106,12 +98,11 @@ def test_replicated_layouts_are_those_of_the_likelihood(
     places = flat.reshape(n, k, 2)
     places = places - places.mean(axis=1, keepdims=True)
     places /= np.linalg.norm(places, axis=(1, 2), keepdims=True)
-    inputs = pt.dmatrix(), pt.dvector()
-    layout = items.reshape(n, k), places, np.ones((n, k)), np.zeros(n, dtype=int)
-    logs = get_jaxified_graph(inputs, [layout_log_likelihood(*inputs, *layout, size=k, d=3)])
-    (own,) = logs(x, np.array([0.5]))
+    group = LayoutGroup(items.reshape(n, k), places, np.ones((n, k)), np.zeros(n, dtype=int))
+    data = Layouts(groups=(group,), people=("p",), ids=tuple(IDS))
+    (own,) = judged_logs(data, x, np.array([0.5]))
     for stretch, noise in ((1.25, 0.5), (1.0, 0.6)):
-        (other,) = logs(x * [stretch, 1.0, 1.0], np.array([noise]))
+        (other,) = judged_logs(data, x * [stretch, 1.0, 1.0], np.array([noise]))
         ratio = np.exp(np.asarray(other - own, dtype=np.float64))
         error = ratio.std() / np.sqrt(n)
         assert error < 0.01 and abs(ratio.mean() - 1) < 4 * error
@@ -136,18 +127,6 @@ def test_replicated_dissimilarities_have_the_covariance_of_the_likelihood(
     covariance = slope2 * (w**2 * np.eye(len(first)) + v**2 * incidence @ incidence.T)
     assert_allclose(drawn.mean(axis=0), -np.sqrt(slope2) * s, atol=0.02)
     assert_allclose(np.cov(drawn.T), covariance, atol=0.02)
-
-
-def test_tails_are_known_beyond_the_replicates(rng: np.random.Generator) -> None:
-    tally, observed = ReplicateTally(["middle", "far", "skewed", "none"]), np.array([0, 4.5, 6, 0])
-    for values in rng.normal(size=(2000, 4)):
-        values[2] = rng.gamma(1.0)
-        tally.add(observed, values)
-    middle, far, skewed = tally.comparisons(np.array([5, 5, 5, 0]))
-    assert_allclose(middle.p, 0.5, atol=0.03)
-    assert_allclose([middle.low, middle.high], norm.ppf([0.05, 0.95]), atol=0.1)
-    assert 1e-7 < far.p < 1e-4  # of a normal 3.4e-6
-    assert_allclose(np.log(skewed.p), -6, atol=1)  # of a normal with its mean and spread: -14
 
 
 def test_layouts_of_the_model_pass(x: np.ndarray) -> None:
@@ -246,62 +225,3 @@ def test_a_noise_that_explains_random_places_is_said(x: np.ndarray) -> None:
     assert checked.arrangements.outstanding == []
     assert checked.arrangements.at_random == ["p4"]
     assert any(words.startswith("p4: placed at random") for words in checked.advice)
-
-
-def test_commands_fit_and_check_arrangements_and_dissimilarities(
-    x: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    placed, given, out = tmp_path / "a.parquet", tmp_path / "d.parquet", tmp_path / "p.nc"
-    write_judgments(placed, arranged(x), {}, "arrangements")
-    write_judgments(given, rated(x, 0.3, 0.5), {}, "dissimilarities")
-
-    def run(*words: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main([str(word) for word in words])
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), " ".join(said.out.split()), said.err
-
-    quick = (
-        "--quick",
-        "--engine",
-        "vi",
-        "--steps",
-        300,
-        "--chains",
-        1,
-        "--draws",
-        30,
-        "--dimensions",
-        3,
-    )
-    assert run("fit", "--arrangements", placed, "--out", out, *quick)[0] == 0
-    assert Posterior.load(out).attrs["provenance"]["inputs"]["arrangements"]["file"] == placed.name
-    status, said, _ = run("check", out)
-    assert status == 0 and "arrangements need them: --arrangements" in said
-    assert "--choices" not in said  # the fit had none
-    numbers = tmp_path / "check.json"
-    status, said, _ = run("check", out, "--arrangements", placed, "--json", numbers)
-    assert status == 0 and "Would the model give such layouts again? 48 arrangements" in said
-    assert "tenths of the embedding" in said and "--arrangements" not in said
-    assert "posterior was" not in said
-    own, other = arranged(x), arranged(x, seed=1)
-    both = pd.concat([own, other.assign(trial=other["trial"] + TRIALS)]).astype(own.dtypes)
-    write_judgments(tmp_path / "both.parquet", both, {}, "arrangements")
-    said = run("check", out, "--arrangements", tmp_path / "both.parquet")[1]
-    assert "The posterior was fitted to 48 of these 96 arrangements" in said
-    found = json.loads(numbers.read_text())
-    assert set(found["inputs"]) == {"posterior", "arrangements"}
-    assert len(found["arrangements"]["participants"]) == len(PEOPLE)
-    assert len(found["arrangements"]["calibration"]) == 10
-    assert 0.3 < found["arrangements"]["follow"]["observed"] < 1
-    near(x, object_noise=np.full(4, 0.3), pair_noise=np.full(4, 0.5)).save(tmp_path / "q.nc")
-    status, said, _ = run("check", tmp_path / "q.nc", "--dissimilarities", given)
-    assert status == 0 and "dissimilarities again? 1,104 dissimilarities" in said
-    assert "posterior does not record the dissimilarities that it was fitted to" in said
-    for words, complaint in (
-        (("--dissimilarities", given), "none of the 1104 dissimilarities"),
-        (("--arrangements", tmp_path / "no.parquet"), "found no such file"),
-        (("--arrangements", placed, "--study", tmp_path), "--arrangements or --study, found both"),
-    ):
-        status, _, said = run("check", out, *words)
-        assert status == 1 and complaint in said and said.count("\n") == 1

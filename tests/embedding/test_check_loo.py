@@ -6,13 +6,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from twoalike.embedding import Posterior
 from twoalike.embedding._loo import (
     leave_one_out,
     predict_left_out,
-    separate_fits,
-    smoothed_weights,
-    subset_rows,
 )
 
 COUNTS = np.array([30, 50, 20])
@@ -69,27 +65,3 @@ def test_fits_that_differ_are_left_one_out_apart(dirichlet: Any, rng: np.random.
     together, _ = predict_left_out(answers, chosen, 2)
     assert (together[[0, 1], chosen] < 0.25).all()  # the fit that knew the answer hardly counts
     assert (k < 0.7).all()
-
-
-def test_only_fits_of_vi_with_draws_enough_are_apart(posterior: Posterior) -> None:
-    assert separate_fits(posterior, 1000) == 1  # nuts: two chains of one posterior
-    posterior.tree.attrs["engine"] = "vi"
-    assert separate_fits(posterior, 1000) == 2
-    assert separate_fits(posterior, 10) == 1
-
-
-def test_a_draw_that_decides_alone_is_told_by_pareto_k(rng: np.random.Generator) -> None:
-    logs = np.log(rng.uniform(0.2, 0.9, (3, 200)))
-    logs[1] = -rng.exponential(2.0, 200)  # some draws find this judgment next to impossible
-    weights, k = smoothed_weights(logs, 1.0)
-    assert_allclose(np.exp(weights).sum(axis=1), 1.0)
-    assert k[1] > 0.7 > max(k[0], k[2])
-
-
-def test_the_subset_is_bounded_and_repeats_by_seed(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert len(subset_rows(5_000_000, 100, 0)) == 20_000
-    assert len(subset_rows(5_000_000, 4000, 0)) == 2500
-    assert subset_rows(300, 100, 0).tolist() == list(range(300))
-    first, again, other = (subset_rows(50_000, 100, seed) for seed in (1, 1, 2))
-    assert (first == again).all() and not (first == other).all()
-    assert (np.diff(first) > 0).all()

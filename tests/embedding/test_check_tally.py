@@ -9,7 +9,7 @@ from tests.chosen import data_of
 
 from twoalike.choice import ANCHORED, TRIPLET
 from twoalike.embedding._choices import Choices
-from twoalike.embedding._follow import Comparison, ReplicateTally, outstanding
+from twoalike.embedding._follow import ReplicateTally, outstanding
 from twoalike.embedding._predictive import judged_twice
 
 
@@ -34,21 +34,6 @@ def test_p_values_are_uniform_when_the_model_is_true(
     assert len(outstanding(found)) <= 2
     inside = np.mean([one.low <= one.observed <= one.high for one in found])
     assert 0.86 < inside < 0.95
-
-
-def test_what_is_certain_says_nothing_and_groups_without_cases_are_left_out() -> None:
-    tally = ReplicateTally(["sure", "nobody"])
-    for _ in range(3):
-        tally.add(np.array([3.0, 0.0]), np.array([3.0, 0.0]))
-    (one,) = tally.comparisons(np.array([4, 0]), counts=True)
-    assert (one.name, one.observed, one.expected, one.p) == ("sure", 0.75, 0.75, 0.5)
-
-
-def test_who_answers_otherwise_stands_out(rng: np.random.Generator) -> None:
-    people = [Comparison(str(k), 100, 0.6, 0.6, 0.5, 0.7, p) for k, p in enumerate(rng.random(50))]
-    people[7] = Comparison("careless", 100, 0.3, 0.6, 0.5, 0.7, 1 - 1e-6)
-    assert outstanding(people)[0] == "careless"
-    assert outstanding([]) == []
 
 
 def judged(rows: list[tuple[list[int], int, int]], *, anchored: bool = False) -> Choices:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_allclose
 
 from twoalike.embedding import Posterior
 from twoalike.features import FeatureTable, write_features
@@ -36,24 +35,6 @@ def refused(run: Run, out: Path, complaint: str, *arguments: object) -> None:
     assert said.strip().count("\n") == 0
     assert not out.exists()
     assert not [path for path in out.parent.glob(".*part*")]
-
-
-def test_fit_then_predict(run: Run, choices: Path, world: Any, tmp_path: Path) -> None:
-    out, table = tmp_path / "new" / "p.nc", tmp_path / "p.tsv"
-    options = ("--quick", "--engine", "vi", "--steps", 100, "--draws", 4, "--dimensions", 3)
-    status, said = run("fit", "--choices", choices, "--out", out, *options)
-    assert f"next: twoalike check {out} --choices {choices}" in said
-    assert status == 0
-    assert "engine vi" in said and "30 objects" in said
-    posterior = Posterior.load(out)
-    assert posterior.attrs["provenance"]["inputs"]["choices"]["file"] == "choices.parquet"
-    assert posterior.attrs["provenance"]["config"]["steps"] == 100
-    triplets = world.triplets(50, np.random.default_rng(1))
-    names = tmp_path / "triplets.tsv"
-    pd.DataFrame(np.array(world.ids)[triplets]).to_csv(names, sep="\t", index=False, header=False)
-    assert run("predict", out, "--triplets", names, "--out", table)[0] == 0
-    got = pd.read_csv(table, sep="\t").to_numpy()
-    assert_allclose(got, posterior.choice_probabilities(triplets, lapse=True), atol=1e-6)
 
 
 def test_a_fit_that_cannot_be_saved_is_not_lost(
@@ -172,10 +153,3 @@ def test_an_interrupt_leaves_no_posterior_and_no_traceback(choices: Path, tmp_pa
     assert process.returncode == 130
     assert "Traceback" not in said
     assert not out.exists() and not list(tmp_path.glob("out/.*"))
-
-
-@pytest.mark.parametrize("option", ["--draws", "--chains", "--steps"])
-def test_a_setting_out_of_range_is_one_line(
-    run: Run, choices: Path, tmp_path: Path, option: str
-) -> None:
-    refused(run, tmp_path / "p.nc", option.strip("-"), "fit", "--choices", choices, option, 0)

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from tests.chosen import answered
 from tests.posteriors import posterior_of
 
 from twoalike.choice import ANCHORED, log_choice
 from twoalike.embedding import Posterior, compare_predictions, compare_similarity
-from twoalike.embedding._compare import judgment_scores, mean_and_error
+from twoalike.embedding._compare import judgment_scores
 from twoalike.judgments import choices_table
 from twoalike.study import TwoalikeError
 
@@ -63,22 +64,10 @@ def test_scores_are_those_of_who_judged(x: np.ndarray, rng: np.random.Generator)
         assert hits[row] == (p.argmax() == said["chosen"] - 1)
 
 
-def test_a_posterior_does_not_differ_from_itself(x: np.ndarray, rng: np.random.Generator) -> None:
-    posterior = make(around(x, 0.2, rng), IDS)
-    result = compare_predictions(posterior, posterior, judge(IDS, 60, rng))
-    assert result["judgments"] == 60 and result["left_out"] == 0
-    for score in ("log_loss", "accuracy"):
-        assert result[score]["difference"] == {"value": 0.0, "standard_error": 0.0}
-        assert result[score]["first"] == result[score]["second"]
-
-
 def test_the_truth_predicts_better_than_noise(x: np.ndarray, rng: np.random.Generator) -> None:
     choices = judge(IDS, 800, rng)
     triplets = np.stack([choices[f"item_{k}"].cat.codes for k in (1, 2, 3)], axis=1)
-    s = 2 * x @ x.T
-    i, j, k = triplets.T
-    logs = np.stack(log_choice((s[i, j], s[i, k], s[j, k])), axis=1)
-    choices["chosen"] = (1 + np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)).astype("int8")
+    choices["chosen"] = (1 + answered(np.sqrt(2) * x, triplets, rng)).astype("int8")
     truth = make(around(np.sqrt(2) * x, 0.02, rng), IDS, lapse=0.01)
     noise = make(around(rng.permuted(x, axis=0), 0.02, rng), IDS, lapse=0.01)
     result = compare_predictions(noise, truth, choices)
@@ -88,14 +77,6 @@ def test_the_truth_predicts_better_than_noise(x: np.ndarray, rng: np.random.Gene
     assert_allclose(
         loss["value"], result["log_loss"]["second"]["value"] - result["log_loss"]["first"]["value"]
     )
-
-
-def test_standard_error_counts_dependent_judgments_once(rng: np.random.Generator) -> None:
-    values, people = rng.normal(size=400), np.arange(400) % 40
-    plain = mean_and_error(values, np.zeros(400, dtype=int))["standard_error"]
-    assert_allclose(plain, values.std(ddof=1) / 20)
-    shared = mean_and_error(rng.normal(size=40)[people], people)["standard_error"]
-    assert 0.7 / np.sqrt(40) < shared < 1.4 / np.sqrt(40)  # 40 numbers, not 400
 
 
 def test_what_cannot_be_predicted_is_left_out_and_counted(

@@ -9,21 +9,20 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from scipy.special import expit
+from tests.chosen import answered, chosen_table
+from tests.embedding.conftest import AGE, NAMES
 
-from twoalike.choice import log_choice, pair_similarities, random_triplets
-from twoalike.embedding import FitConfig, Posterior, build_model, covariate_table, fit_embedding
+from twoalike.choice import random_triplets
+from twoalike.embedding import Posterior, build_model, covariate_table
 from twoalike.embedding._model import Data
 from twoalike.embedding._people import Covariates, read_covariates
 from twoalike.embedding._people_draws import draw_observers
-from twoalike.judgments import choices_table
 from twoalike.study import Study, TwoalikeError
 
-P, M, EACH = 24, 10, 60
-NAMES = tuple(f"p{k:02d}" for k in range(P))
-AGE = {name: 20.0 + 2 * k for k, name in enumerate(NAMES)}
+M = 10
 
 
-def simulated(n_people: int, each: int, seed: int = 0) -> tuple[np.ndarray, Data, pd.DataFrame]:
+def simulated(n_people: int, each: int, seed: int = 0) -> tuple[np.ndarray, Data]:
     """People whose temperature and lapse rate rise with the first covariate, and nothing else."""
     rng = np.random.default_rng(seed)
     z = np.linspace(-1.7, 1.7, n_people)
@@ -32,33 +31,16 @@ def simulated(n_people: int, each: int, seed: int = 0) -> tuple[np.ndarray, Data
     lapse = expit(-2.0 + 0.8 * z + 0.4 * rng.standard_normal(n_people))
     x = rng.gamma(1.0, 1.4, (M, 3)) * (rng.random((M, 3)) < 0.6)
     judge, shown = np.repeat(np.arange(n_people), each), random_triplets(M, n_people * each, rng)
-    logs = log_choice(pair_similarities(x @ x.T, shown), temperature[judge], lapse[judge])
-    logs = np.stack(logs, axis=1)
-    chosen = 1 + np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
-    columns: dict[str, Any] = {f"item_{k + 1}": shown[:, k] for k in range(3)}
-    columns |= {"chosen": chosen, "participant": [f"p{k:02d}" for k in judge]}
-    table = choices_table(columns, [f"object_{k}" for k in range(M)])
-    return x, Data.from_tables({"choices": table}), table
+    answer = answered(x, shown, rng, temperature[judge], lapse[judge])
+    ids, names = [f"object_{k}" for k in range(M)], [f"p{k:02d}" for k in judge]
+    table = chosen_table(shown, answer, ids, participant=names)
+    return x, Data.from_tables({"choices": table})
 
 
-@pytest.fixture(scope="module")
-def choices() -> pd.DataFrame:
-    return simulated(P, EACH)[2]
-
-
-@pytest.fixture(scope="module")
-def fitted(choices: pd.DataFrame) -> Posterior:
-    config = FitConfig(
-        engine="vi", quick=True, people="weights", dimensions=3, steps=300, draws=20, chains=2
-    )
-    other = {name: float(np.sin(7 * k)) for k, name in enumerate(NAMES)}
-    return fit_embedding(choices, covariates={"age": AGE, "other": other}, config=config)
-
-
-def test_slopes_are_kept_and_listed(fitted: Posterior, tmp_path: Path) -> None:
-    fitted.save(tmp_path / "p.nc")
+def test_slopes_are_kept_and_listed(weighed: Posterior, tmp_path: Path) -> None:
+    weighed.save(tmp_path / "p.nc")
     posterior = Posterior.load(tmp_path / "p.nc")
-    assert posterior.attrs["covariates"]["age"]["mean"] == pytest.approx(43)
+    assert posterior.attrs["covariates"]["age"]["mean"] == pytest.approx(31)
     table = covariate_table(posterior)
     d = posterior.embedding.shape[2]
     assert table["of"].tolist() == 2 * [
@@ -78,20 +60,20 @@ def test_slopes_are_kept_and_listed(fitted: Posterior, tmp_path: Path) -> None:
         covariate_table(posterior.for_person("p03"))
 
 
-def test_new_people_vary_by_the_covariates_too(fitted: Posterior) -> None:
-    observers, group = fitted.observers, fitted.tree["posterior"].to_dataset()
+def test_new_people_vary_by_the_covariates_too(weighed: Posterior) -> None:
+    group = weighed.tree["posterior"].to_dataset()
     own = np.asarray(group["temperature_spread"].values.reshape(-1))
-    shift = group["temperature_slope"].values.reshape(-1, 2) @ fitted.weights.z.T  # type: ignore[union-attr]
-    expected = np.hypot(own, shift.std(axis=1)) * np.sqrt(1 + 1 / P)
-    assert_allclose(observers.new_spread, expected, rtol=1e-4)
-    one = fitted.for_person("p05")
-    assert one.observers.new_spread.shape == own.shape
+    shift = group["temperature_slope"].values.reshape(-1, 2) @ weighed.weights.z.T  # type: ignore[union-attr]
+    expected = np.hypot(own, shift.std(axis=1)) * np.sqrt(1 + 1 / len(NAMES))
+    assert_allclose(weighed.population[1], expected, rtol=1e-4)
+    one = weighed.for_person("p05")
+    assert one.population[1].shape == own.shape
     triplets = random_triplets(M, 20, np.random.default_rng(2))
-    assert_allclose(fitted.choice_probabilities(triplets, lapse=True).sum(axis=1), 1)
+    assert_allclose(weighed.choice_probabilities(triplets, lapse=True).sum(axis=1), 1)
 
 
 def test_draws_of_people_find_slopes_of_temperature_and_lapse() -> None:
-    x, data, _ = simulated(40, 250)
+    x, data = simulated(40, 250)
     z = np.column_stack([np.linspace(-1.7, 1.7, 40), np.sin(7 * np.arange(40))])
     covariates = Covariates(("age", "other"), z)
     data = replace(data, covariates=covariates)
@@ -113,13 +95,6 @@ def test_draws_of_people_find_slopes_of_temperature_and_lapse() -> None:
     assert_allclose(np.log(found["temperature"]).mean(axis=2), 0, atol=1e-9)
 
 
-def test_build_model_has_slopes(choices: pd.DataFrame) -> None:
-    model = build_model(choices, covariates={"age": AGE}, people="weights", dimensions=3)
-    free = {v.name for v in model.free_RVs}
-    assert {"temperature_slope", "lapse_slope", "weight_slope"} <= free
-    assert model.coords["covariate"] == ("age",)
-
-
 def test_covariates_are_read_from_a_file_or_a_study(tmp_path: Path) -> None:
     path = tmp_path / "age.tsv"
     path.write_text("participant\tage\tyears\np1\t20\tn/a\np2\t30\t4.5\n", encoding="utf-8")
@@ -135,16 +110,16 @@ def test_covariates_are_read_from_a_file_or_a_study(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ({"p00": 1.0}, "age of each of the 24 participants, a number, found none of p01"),
-        (dict.fromkeys(NAMES, 3.0), "age that differs between participants, found 3 of all 24"),
+        ({"p00": 1.0}, "age of each of the 12 participants, a number, found none of p01"),
+        (dict.fromkeys(NAMES, 3.0), "age that differs between participants, found 3 of all 12"),
         (AGE | {"p01": float("nan")}, "found none of p01"),
     ],
 )
 def test_bad_covariates_are_refused(
-    values: dict[str, float], says: str, choices: pd.DataFrame
+    values: dict[str, float], says: str, weighers: pd.DataFrame
 ) -> None:
     with pytest.raises(TwoalikeError, match=says):
-        build_model(choices, covariates={"age": values})
+        build_model(weighers, covariates={"age": values})
 
 
 def test_categories_are_sent_to_groups(tmp_path: Path) -> None:

@@ -1,12 +1,12 @@
 """The table of dimensions, and the curve that tells how many are needed."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from tests.chosen import answered, chosen_table
 from tests.posteriors import posterior_of
 
 from twoalike.choice import log_choice, pair_similarities
@@ -18,7 +18,7 @@ from twoalike.embedding import (
     dimension_table,
 )
 from twoalike.embedding._dimensions import curve_table
-from twoalike.judgments import choices_table, write_judgments
+from twoalike.judgments import write_judgments
 from twoalike.study import TwoalikeError
 
 
@@ -83,14 +83,8 @@ def judged(x: np.ndarray, n: int, seed: int, similarity: str = "dot") -> pd.Data
     """Answers of somebody without lapses whose embedding is x."""
     rng = np.random.default_rng(seed)
     shown = np.stack([rng.choice(len(x), 3, replace=False) for _ in range(n)])
-    matrix = x @ x.T
-    if similarity == "distance":
-        matrix = -np.linalg.norm(x[:, None] - x[None], axis=-1)
-    logs = np.stack(log_choice(pair_similarities(matrix, shown)), axis=1)
-    columns: dict[str, Any] = {f"item_{k + 1}": shown[:, k] for k in range(3)}
-    columns["chosen"] = 1 + np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
-    columns["participant"] = ["p"] * n
-    return choices_table(columns, [f"o{k:02d}" for k in range(len(x))])
+    answer = answered(x, shown, rng, similarity=similarity)
+    return chosen_table(shown, answer, IDS[: len(x)], participant=["p"] * n)
 
 
 def around(x: np.ndarray, spread: float = 0.1) -> np.ndarray:

@@ -8,11 +8,11 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.special import softmax
 from scipy.stats import spearmanr
+from tests.chosen import answered, chosen_table
 
-from twoalike.embedding import FitConfig, Posterior, advise, check, fit_embedding
+from twoalike.embedding import FitConfig, Posterior, check, fit_embedding
 from twoalike.embedding._config import Checkpoint
 from twoalike.features import FeatureTable
-from twoalike.judgments import choices_table
 from twoalike.study import TwoalikeError
 
 QUICK = {"quick": True, "engine": "vi", "steps": 1000, "draws": 40, "chains": 2}
@@ -102,17 +102,6 @@ def test_fits_of_vi_are_compared_as_chains_are_and_check_says_the_same(
     assert "choice_rhat_95" not in alone.attrs["convergence"]
 
 
-def test_a_fit_that_has_not_converged_says_so(world: Any, tmp_path: Path) -> None:
-    config = FitConfig(quick=True, engine="nuts", tune=50, draws=10, max_depth=3)
-    posterior = fit_embedding(world.judge(600, 4), config=config)
-    posterior.save(tmp_path / "p.nc")
-    attrs = Posterior.load(tmp_path / "p.nc").attrs
-    assert attrs["converged"] == 0
-    assert attrs["convergence"]["converged"] is False
-    assert attrs["convergence"]["choice_rhat_95"] > 1.05
-    assert advise("nuts", attrs["convergence"])[0].startswith("The chains do not agree. Give them")
-
-
 def test_features_inform_objects_nobody_judged(world: Any) -> None:
     choices = world.judge(3000, 8)
     unseen = set(world.ids[-6:])
@@ -131,12 +120,6 @@ def test_features_inform_objects_nobody_judged(world: Any) -> None:
         p = posterior.choice_probabilities(triplets)
         losses.append(float((truth * np.log(truth / p)).sum(axis=1).mean()))
     assert losses[1] < 0.6 * losses[0]
-
-
-def test_features_that_are_all_the_same_are_refused(world: Any) -> None:
-    table = FeatureTable(tuple(world.ids), np.ones((30, 4), dtype="float32"))
-    with pytest.raises(TwoalikeError, match="differ between objects"):
-        fit_embedding(world.judge(300, 2), features=table, config=FitConfig(**QUICK))
 
 
 def test_dimensions_nobody_needs_are_dropped_and_a_number_is_kept(
@@ -180,10 +163,8 @@ def euclidean(world: Any, n: int) -> tuple[Any, np.ndarray]:
     rng = np.random.default_rng(7)
     points = 3 * rng.normal(size=(30, 2))
     shown = world.triplets(n, rng)
-    p = softmax(-distances(points, shown), axis=1)
-    pair = (p.cumsum(axis=1) > rng.random((n, 1))).argmax(axis=1)
-    columns = {f"item_{k + 1}": shown[:, k] for k in range(3)}
-    return choices_table({**columns, "chosen": 3 - pair}, list(world.ids)), points
+    answer = answered(points, shown, rng, similarity="distance")
+    return chosen_table(shown, answer, list(world.ids)), points
 
 
 def distances(points: np.ndarray, shown: np.ndarray) -> np.ndarray:
@@ -244,16 +225,6 @@ def test_an_interrupted_fit_goes_on_and_ends_as_if_it_had_not_been(
     assert part.exists()  # until the posterior is saved
     assert len(saves) - before < before + 5
     assert_allclose(again.embedding, whole.embedding, rtol=1e-4, atol=1e-5)
-
-
-def test_a_checkpoint_of_another_fit_is_not_gone_on_with(tmp_path: Path) -> None:
-    mine, other = (Checkpoint(tmp_path / "part.npz", name) for name in ("mine", "other"))
-    assert mine.load() == {}
-    mine.save({"a": np.arange(3)})
-    assert_allclose(mine.load()["a"], [0, 1, 2])
-    assert other.load() == {}
-    mine.path.write_bytes(mine.path.read_bytes()[:40])
-    assert mine.load() == {}
 
 
 def test_a_prior_of_somebody_else_needs_its_name_alone(world: Any, tmp_path: Path) -> None:

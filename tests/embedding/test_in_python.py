@@ -11,7 +11,6 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from twoalike.cli.app import main
-from twoalike.distill import label_images
 from twoalike.embedding import (
     FitConfig,
     Posterior,
@@ -30,7 +29,6 @@ from twoalike.embedding import (
     save_table,
     similarity_table,
 )
-from twoalike.features import FeatureTable
 from twoalike.judgments import read_judgments, write_judgments
 from twoalike.study import Study, TwoalikeError
 from twoalike.teacher import predict
@@ -220,12 +218,3 @@ def test_wrong_shapes_and_indices_are_refused(files: Path) -> None:
     for people in (np.array([0, 1]), np.array([6]), np.array([[0]])):
         with pytest.raises(TwoalikeError, match="participants: expected"):
             posterior.choice_probabilities(np.array([[0, 1, 2]]), participants=people)
-
-
-def test_labels_of_sampled_triplets(files: Path, tmp_path: Path, world: Any) -> None:
-    rng = np.random.default_rng(0)
-    table = FeatureTable(tuple(world.ids), rng.normal(size=(30, 4)).astype(np.float32))
-    made = label_images(str(files / "p.nc"), table, str(tmp_path / "l"), sample="uniform", number=9)
-    assert (made.images, made.shards, made.made, made.config.triplets) == (30, 1, 1, 9)
-    with pytest.raises(TwoalikeError, match="`number=...`"):
-        label_images(files / "p.nc", table, tmp_path / "l", number=0)

@@ -58,11 +58,6 @@ def test_a_level_that_is_no_share_is_refused(level: float) -> None:
         central_interval(np.arange(5.0), level)
 
 
-def test_one_draw_has_no_interval() -> None:
-    with pytest.raises(TwoalikeError, match="at least 2 draws"):
-        central_interval(np.ones((1, 4)), 0.9)
-
-
 @pytest.mark.parametrize("values", [2**26, 60, 1])
 def test_choice_intervals_are_quantiles_of_the_draws(
     posterior: Posterior, monkeypatch: pytest.MonkeyPatch, values: int
@@ -76,22 +71,6 @@ def test_choice_intervals_are_quantiles_of_the_draws(
     mean = posterior.choice_probabilities(triplets, lapse=True)
     wide = choice_intervals(posterior, triplets, 0.999)
     assert (wide[0] <= mean + 1e-6).all() and (mean <= wide[1] + 1e-6).all()
-
-
-def test_intervals_of_a_participant_are_theirs(posterior: Posterior) -> None:
-    triplets, who = all_triplets(4), 2
-    judges = np.full(len(triplets), who)
-    low, high = choice_intervals(posterior, triplets, 0.8, participants=judges)
-    draws = []
-    for x, t, g in zip(
-        posterior.embedding, posterior.temperature[:, who], posterior.lapse[:, who], strict=True
-    ):
-        s = x @ x.T
-        i, j, k = triplets.T
-        draws.append(np.exp(np.stack(log_choice((s[i, j], s[i, k], s[j, k]), t, g), axis=1)))
-    expected = np.quantile(draws, [0.1, 0.9], axis=0)
-    assert_allclose(low, expected[0], rtol=1e-4)
-    assert_allclose(high, expected[1], rtol=1e-4)
 
 
 def test_somebody_unknown_is_a_new_person(posterior: Posterior) -> None:
@@ -187,11 +166,3 @@ def test_objects_that_are_unknown_or_twice_or_too_few_are_refused(posterior: Pos
         select_objects(posterior.ids, ["o1", "o2", "o1"])
     with pytest.raises(TwoalikeError, match="at least 3 objects"):
         similarity_table(posterior, scale="chance", objects=["o1", "o2"])
-
-
-def test_a_similarity_of_a_newer_version_is_refused(posterior: Posterior) -> None:
-    posterior.tree.attrs["similarity"] = "telepathy"
-    with pytest.raises(TwoalikeError, match="this twoalike knows .*dot"):
-        similarity_table(posterior)
-    posterior.tree.attrs["similarity"] = "dot"
-    assert similarity_table(posterior).mean.shape == (7, 7)

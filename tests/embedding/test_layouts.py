@@ -5,11 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from pymc.sampling.jax import get_jaxified_graph
-from scipy.stats import spearmanr
+from tests.chosen import judged_logs
 
-from twoalike.embedding import FitConfig, fit_embedding
-from twoalike.embedding._layouts import Layouts, layout_log_likelihood
+from twoalike.embedding._layouts import Layouts
 from twoalike.judgments import arrangements_table
 from twoalike.study import TwoalikeError
 
@@ -34,13 +32,7 @@ def laid_out(trials: list[tuple[np.ndarray, np.ndarray]], who: list[str] | None 
 
 
 def logs(x: np.ndarray, layouts: Layouts, noise: np.ndarray) -> np.ndarray:
-    found = []
-    for group in layouts.groups:
-        graph = layout_log_likelihood(
-            x, noise, *group.arrays, size=group.items.shape[1], d=x.shape[1]
-        )
-        found.append(np.asarray(get_jaxified_graph([], [graph])()[0]))
-    return np.concatenate(found)
+    return np.concatenate(judged_logs(layouts, x, noise))
 
 
 def by_hand(x: np.ndarray, items: np.ndarray, places: np.ndarray, noise: float) -> float:
@@ -94,23 +86,3 @@ def test_trials_without_a_shape_are_left_out_and_counted(rng: np.random.Generato
     assert len(layouts.groups[0].items) == 1 and layouts.left_out == 2
     with pytest.raises(TwoalikeError, match="found none among 2 trials"):
         laid_out([one_place, pair])
-
-
-def test_arrangements_alone_recover_the_order_of_similarities(rng: np.random.Generator) -> None:
-    there = rng.random((M, 2)) < 0.5
-    x = np.where(there, rng.gamma(4.0, 0.4, (M, 2)), 0.02)
-    trials = []
-    for _ in range(30):
-        items = rng.permutation(M)[:8]
-        trials.append((items, x[items] + 0.05 * rng.normal(size=(8, 2))))
-    table = arrangements_table(columns(trials, ["p", "q", "r"] * 10), IDS)
-    config = FitConfig(quick=True, engine="vi", dimensions=2, chains=1, steps=600, draws=40)
-    fitted = fit_embedding(None, arrangements=table, config=config)
-    upper = np.triu_indices(M, 1)
-
-    def apart(values: np.ndarray) -> np.ndarray:
-        return np.linalg.norm(values[:, None] - values[None], axis=-1)[upper]
-
-    found = np.mean([apart(draw) for draw in fitted.embedding], axis=0)
-    assert spearmanr(found, apart(x))[0] > 0.9
-    assert fitted.tree["posterior"].dataset["arrangement_noise"].sizes["arranger"] == 3

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.special import expit
-from tests.chosen import data_of
+from tests.chosen import answered, data_of
 
-from twoalike.choice import ANCHORED, TRIPLET, log_choice, pair_similarities, random_triplets
+from twoalike.choice import ANCHORED, TRIPLET, random_triplets
 from twoalike.embedding._model import Data
 from twoalike.embedding._people_draws import _log_prior_terms, draw_observers
 
@@ -25,16 +25,8 @@ def people(n_people: int, n_each: int, *, kind: str = "odd_one_out", seed: int =
     temperature = np.exp(log_t - log_t.mean())
     judge = np.repeat(np.arange(n_people), n_each)
     shown = random_triplets(40, len(judge), rng)
-    pairs = pair_similarities(x @ x.T, shown)
-    if kind == "anchored":
-        logs = np.stack(
-            log_choice(pairs[:2], temperature[judge], lapse[judge], question=ANCHORED), axis=1
-        )
-        question = ANCHORED
-    else:
-        logs = np.stack(log_choice(pairs, temperature[judge], lapse[judge]), axis=1)
-        question = TRIPLET
-    answer = np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
+    question = ANCHORED if kind == "anchored" else TRIPLET
+    answer = answered(x, shown, rng, temperature[judge], lapse[judge], question=question)
     names = [f"o{k}" for k in range(40)], [f"p{k}" for k in range(n_people)]
     return x, data_of(shown, answer, judge, *names, question), lapse, temperature
 

@@ -61,8 +61,7 @@ def test_a_new_person_is_integrated_over_the_population(
     assert_allclose(got, expected, atol=0.005)
     assert_allclose(known.choice_draws(TRIPLETS, kind=kind).mean(axis=0), got, atol=1e-6)
     assert_allclose(got.sum(axis=1), 1)
-    one = known.observers
-    assert_allclose(one.new_spread, population["temperature_spread"] * np.sqrt(1.25))
+    assert_allclose(known.population[1], population["temperature_spread"] * np.sqrt(1.25))
 
 
 def test_a_typical_observer_knows_nothing_of_the_population(known: Posterior) -> None:
@@ -80,7 +79,7 @@ PAIRS = ((0, 1), (0, 2), (1, 2))
 
 
 def test_draws_without_a_population_have_that_of_their_people(posterior: Posterior) -> None:
-    found = posterior.observers
-    assert_allclose(found.new_lapse, posterior.lapse.mean(axis=1))
+    new_lapse, new_spread = posterior.population
+    assert_allclose(new_lapse, posterior.lapse.mean(axis=1))
     logs = np.log(posterior.temperature)
-    assert_allclose(found.new_spread, logs.std(axis=1, ddof=1) * np.sqrt(1.25))
+    assert_allclose(new_spread, logs.std(axis=1, ddof=1) * np.sqrt(1.25))

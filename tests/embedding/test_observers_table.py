@@ -9,7 +9,6 @@ from numpy.testing import assert_allclose
 from twoalike.embedding import Posterior, participants_table
 from twoalike.embedding._participants import agreement
 from twoalike.judgments import choices_table
-from twoalike.study import TwoalikeError
 
 
 def set_observers(posterior: Posterior, lapse: list[float], temperature: list[float]) -> Posterior:
@@ -33,11 +32,6 @@ def test_who_guessed_stands_first_then_who_agrees_least(posterior: Posterior) ->
     assert table["guessed"].tolist() == [1.0, 0.0, 0.0, 0.0]
     assert table["judgments"].isna().all()
     assert participants_table(observers, bound=0.2)["guessed"].tolist() == [1.0, 1.0, 1.0, 0.0]
-
-
-def test_a_rate_that_is_no_share_is_refused(posterior: Posterior) -> None:
-    with pytest.raises(TwoalikeError, match="`bound=...`: expected a share"):
-        participants_table(posterior, bound=1.0)
 
 
 def test_agreement_of_anchored_choices(posterior: Posterior) -> None:

@@ -10,73 +10,26 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 from tests.chosen import log_likelihoods
+from tests.embedding.conftest import GROUPS, NAMES, OBJECTS, PEOPLE, simulated
 
 from twoalike.choice import log_choice, random_triplets
 from twoalike.embedding import (
-    FitConfig,
     Posterior,
     build_model,
-    check,
     fit,
-    fit_embedding,
-    participants_table,
 )
 from twoalike.embedding._draws import order_draws
-from twoalike.embedding._form import run_pilot
-from twoalike.embedding._model import Data, Form
-from twoalike.embedding._participants import agreement
+from twoalike.embedding._model import Data
 from twoalike.embedding._people import Groups, read_groups
-from twoalike.judgments import choices_table
 from twoalike.study import Study, TwoalikeError
-
-PEOPLE, OBJECTS, EACH = 12, 10, 40
-NAMES = [f"p{k:02d}" for k in range(PEOPLE)]
-GROUPS = {name: "left" if k < 5 else "right" for k, name in enumerate(NAMES)}
-
-
-def simulated(
-    objects: int, people: int, each: int, spread: float, seed: int
-) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
-    """Coordinates of a sparse world, log weights of its people, and their odd-one-out judgments."""
-    rng = np.random.default_rng(seed)
-    there = rng.random((objects, 3)) < 0.5
-    x = np.where(there, rng.gamma(4.0, 0.45, (objects, 3)), 0.03)
-    log_weight = spread * rng.standard_normal((people, 3))
-    log_weight -= log_weight.mean(axis=0)
-    log_weight -= log_weight.mean(axis=1, keepdims=True)
-    shown, who = random_triplets(objects, people * each, rng), np.repeat(np.arange(people), each)
-    a, b, c = (x[shown[:, k]] * np.exp(log_weight / 2)[who] for k in range(3))
-    pairs = ((a * b).sum(axis=1), (a * c).sum(axis=1), (b * c).sum(axis=1))
-    logs = np.stack(log_choice(pairs), axis=1)
-    chosen = 1 + np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
-    columns = {f"item_{k + 1}": shown[:, k] for k in range(3)} | {"chosen": chosen}
-    table = choices_table(
-        columns | {"participant": [f"p{k:02d}" for k in who]},
-        [f"object_{k:02d}" for k in range(objects)],
-    )
-    return x, log_weight, table
-
-
-@pytest.fixture(scope="module")
-def choices() -> pd.DataFrame:
-    return simulated(OBJECTS, PEOPLE, EACH, 0.8, 1)[2]
-
-
-@pytest.fixture(scope="module")
-def fitted(choices: pd.DataFrame) -> Posterior:
-    """A short fit, with weights by person and by group."""
-    config = FitConfig(
-        engine="vi", quick=True, people="weights", dimensions=3, steps=300, draws=40, chains=1
-    )
-    return fit_embedding(choices, groups=GROUPS, config=config)
 
 
 @pytest.mark.parametrize("with_groups", [False, True])
 def test_log_weights_sum_to_zero_over_people_and_over_dimensions(
-    choices: pd.DataFrame, with_groups: bool
+    weighers: pd.DataFrame, with_groups: bool
 ) -> None:
     settings: dict[str, Any] = {"people": "weights", "dimensions": 4, "prior": "softplus"}
-    model = build_model(choices, groups=GROUPS if with_groups else None, **settings)
+    model = build_model(weighers, groups=GROUPS if with_groups else None, **settings)
     drawn = pm.draw(model["log_weight"], draws=20, random_seed=1, mode="FAST_COMPILE")
     assert drawn.shape == (20, PEOPLE, 4)
     assert drawn.std() > 0.1
@@ -85,9 +38,9 @@ def test_log_weights_sum_to_zero_over_people_and_over_dimensions(
 
 
 @pytest.mark.parametrize("similarity", ["dot", "distance"])
-def test_equal_weights_are_the_model_without(similarity: str, choices: pd.DataFrame) -> None:
+def test_equal_weights_are_the_model_without(similarity: str, weighers: pd.DataFrame) -> None:
     data, x = (
-        Data.from_tables({"choices": choices}),
+        Data.from_tables({"choices": weighers}),
         np.random.default_rng(1).gamma(1.0, 1.0, (OBJECTS, 3)),
     )
     rest = (np.ones(PEOPLE), np.full(PEOPLE, 0.1), similarity)
@@ -99,8 +52,8 @@ def test_equal_weights_are_the_model_without(similarity: str, choices: pd.DataFr
     assert_allclose(weighed, log_likelihoods(data, x * np.exp(one / 2), *rest), rtol=1e-6)
 
 
-def test_groups_are_looked_up_and_kept(fitted: Posterior, tmp_path: Path) -> None:
-    fitted.save(tmp_path / "p.nc")
+def test_groups_are_looked_up_and_kept(weighed: Posterior, tmp_path: Path) -> None:
+    weighed.save(tmp_path / "p.nc")
     again = Posterior.load(tmp_path / "p.nc")
     assert again.group_of == GROUPS
     weights = again.weights
@@ -112,8 +65,8 @@ def test_groups_are_looked_up_and_kept(fitted: Posterior, tmp_path: Path) -> Non
     assert again.attrs["people"] == "weights"
 
 
-def test_groups_are_kept_where_people_differ_in_noise_only(fitted: Posterior) -> None:
-    group, tree = fitted.tree["posterior"].to_dataset(), fitted.tree.copy()
+def test_groups_are_kept_where_people_differ_in_noise_only(weighed: Posterior) -> None:
+    group, tree = weighed.tree["posterior"].to_dataset(), weighed.tree.copy()
     tree["posterior"] = group.drop_vars(["log_weight", "group_log_weight"])
     posterior = Posterior(tree)
     assert posterior.group_of == GROUPS
@@ -122,100 +75,91 @@ def test_groups_are_kept_where_people_differ_in_noise_only(fitted: Posterior) ->
         posterior.for_person("p00")
 
 
-def test_a_person_is_predicted_with_their_own_weights(fitted: Posterior) -> None:
-    triplets, weights = random_triplets(OBJECTS, 30, np.random.default_rng(2)), fitted.weights
+def test_a_person_is_predicted_with_their_own_weights(weighed: Posterior) -> None:
+    triplets, weights = random_triplets(OBJECTS, 30, np.random.default_rng(2)), weighed.weights
     assert weights is not None
-    p = fitted.choice_probabilities(triplets, participants=np.full(30, 4))
+    p = weighed.choice_probabilities(triplets, participants=np.full(30, 4))
     expected, sides = np.zeros((30, 3)), np.zeros((3, 30))
     for x, log_weight, noise in zip(
-        fitted.embedding, weights.log[:, 4], fitted.temperature[:, 4], strict=True
+        weighed.embedding, weights.log[:, 4], weighed.temperature[:, 4], strict=True
     ):
         s = (x * np.exp(log_weight)) @ x.T
         i, j, k = triplets.T
         own = (s[i, j], s[i, k], s[j, k])
-        expected += np.exp(np.stack(log_choice(own, noise), axis=1)) / len(fitted.embedding)
-        sides += np.array(own) / len(fitted.embedding)
+        expected += np.exp(np.stack(log_choice(own, noise), axis=1)) / len(weighed.embedding)
+        sides += np.array(own) / len(weighed.embedding)
     assert_allclose(p, expected, atol=1e-5)
-    plugin = fitted.choice_probabilities(triplets, "plugin", participants=np.full(30, 4))
-    noise = np.exp(np.log(fitted.temperature[:, 4]).mean())
+    plugin = weighed.choice_probabilities(triplets, "plugin", participants=np.full(30, 4))
+    noise = np.exp(np.log(weighed.temperature[:, 4]).mean())
     of_mean = log_choice((sides[0], sides[1], sides[2]), noise)
     assert_allclose(plugin, np.exp(np.stack(of_mean, axis=1)), atol=1e-4)
 
 
-def test_a_new_person_is_integrated_over_weights(fitted: Posterior) -> None:
+def test_a_new_person_is_integrated_over_weights(weighed: Posterior) -> None:
     """Against many people drawn from the groups, at temperature 1 and without lapses."""
-    triplets, weights = random_triplets(OBJECTS, 20, np.random.default_rng(3)), fitted.weights
+    triplets, weights = random_triplets(OBJECTS, 20, np.random.default_rng(3)), weighed.weights
     assert weights is not None
-    tree, certain = fitted.tree.copy(), {"lapse_spread": 1e-6, "temperature_spread": 1e-6}
+    tree, certain = weighed.tree.copy(), {"lapse_spread": 1e-6, "temperature_spread": 1e-6}
     group = tree["posterior"].to_dataset()
     calm = {name: xr.full_like(group[name], value) for name, value in certain.items()}
     calm |= {"lapse_location": xr.full_like(group["lapse_location"], -30.0)}
+    calm |= {name: xr.zeros_like(group[name]) for name in ("lapse_slope", "temperature_slope")}
     tree["posterior"] = group.assign(calm)
     got = Posterior(tree).choice_probabilities(triplets, lapse=True)
     rng, total, n = np.random.default_rng(4), np.zeros((20, 3)), 400
     i, j, k = triplets.T
-    for draw, x in enumerate(fitted.embedding):
+    for draw, x in enumerate(weighed.embedding):
         z = rng.standard_normal((n, 3))
         z -= z.mean(axis=1, keepdims=True)
-        centre = weights.centre[draw][rng.choice(weights.group, n)]
+        like = rng.integers(0, PEOPLE, n)
+        centre = weights.centre[draw][weights.group[like]] + weights.z[like] @ weights.slope[draw]
         for log_weight in centre + weights.spread[draw] * z:
             s = (x * np.exp(log_weight)) @ x.T
             total += np.exp(np.stack(log_choice((s[i, j], s[i, k], s[j, k])), axis=1))
-    assert_allclose(got, total / (n * len(fitted.embedding)), atol=0.01)
-    draws = fitted.choice_draws(triplets)
+    assert_allclose(got, total / (n * len(weighed.embedding)), atol=0.02)
+    draws = weighed.choice_draws(triplets)
     assert_allclose(
-        draws.mean(axis=0), fitted.choice_probabilities(triplets, lapse=True), atol=1e-5
+        draws.mean(axis=0), weighed.choice_probabilities(triplets, lapse=True), atol=1e-5
     )
 
 
-def test_the_posterior_of_a_person_answers_as_they_do(fitted: Posterior) -> None:
-    triplets, own = random_triplets(OBJECTS, 30, np.random.default_rng(5)), fitted.for_person("p07")
+def test_the_posterior_of_a_person_answers_as_they_do(weighed: Posterior) -> None:
+    triplets, own = (
+        random_triplets(OBJECTS, 30, np.random.default_rng(5)),
+        weighed.for_person("p07"),
+    )
     assert own.participants == ("p07",)
     for lapse in (False, True):
         assert_allclose(
             own.choice_probabilities(triplets, lapse=lapse, participants=np.zeros(30, dtype=int)),
-            fitted.choice_probabilities(triplets, lapse=lapse, participants=np.full(30, 7)),
+            weighed.choice_probabilities(triplets, lapse=lapse, participants=np.full(30, 7)),
             atol=1e-5,
         )
-    weights = fitted.weights
+    weights = weighed.weights
     assert weights is not None
-    weighed = fitted.embedding * np.exp(weights.log[:, 7, None] / 2)
-    assert_allclose(own.similarity(), np.mean([x @ x.T for x in weighed], axis=0), rtol=1e-4)
+    views = weighed.embedding * np.exp(weights.log[:, 7, None] / 2)
+    assert_allclose(own.similarity(), np.mean([x @ x.T for x in views], axis=0), rtol=1e-4)
     with pytest.raises(TwoalikeError, match="one of the 12 participants"):
-        fitted.for_person("nobody")
+        weighed.for_person("nobody")
 
 
-def test_the_posterior_of_a_group_keeps_its_people(fitted: Posterior, tmp_path: Path) -> None:
-    left, weights = fitted.for_group("left"), fitted.weights
+def test_the_posterior_of_a_group_keeps_its_people(weighed: Posterior, tmp_path: Path) -> None:
+    left, weights = weighed.for_group("left"), weighed.weights
     assert weights is not None
     assert left.participants == tuple(NAMES[:5])
     assert_allclose(
-        left.embedding, fitted.embedding * np.exp(weights.centre[:, 0, None] / 2), rtol=1e-4
+        left.embedding, weighed.embedding * np.exp(weights.centre[:, 0, None] / 2), rtol=1e-4
     )
     triplets, third = random_triplets(OBJECTS, 30, np.random.default_rng(5)), np.full(30, 3)
     assert_allclose(
         left.choice_probabilities(triplets, participants=third),
-        fitted.choice_probabilities(triplets, participants=third),
+        weighed.choice_probabilities(triplets, participants=third),
         atol=1e-5,
     )
     left.save(tmp_path / "left.nc")
     assert Posterior.load(tmp_path / "left.nc").weights is not None
     with pytest.raises(TwoalikeError, match="found 'up'. It has left, right"):
-        fitted.for_group("up")
-
-
-def test_checks_use_the_weights(fitted: Posterior, choices: pd.DataFrame) -> None:
-    found = check(fitted, choices)
-    assert found.loo is not None
-    ignored = fitted.tree.copy()
-    group = ignored["posterior"].to_dataset()
-    ignored["posterior"] = group.drop_vars(["log_weight", "group_log_weight"])
-    without = check(Posterior(ignored), choices).loo
-    assert without is not None
-    assert found.loo.log_loss < without.log_loss
-    agreed = agreement(fitted)
-    assert_allclose(agreed[:, 7], agreement(fitted.for_person("p07"))[:, 0], rtol=1e-4)
-    assert len(participants_table(fitted)) == PEOPLE
+        weighed.for_group("up")
 
 
 def test_dropped_dimensions_leave_the_gauge_and_the_answers(rng: np.random.Generator) -> None:
@@ -243,16 +187,6 @@ def test_dropped_dimensions_leave_the_gauge_and_the_answers(rng: np.random.Gener
         assert_allclose(sides[1], sides[0], atol=1e-2)
 
 
-def test_weights_are_tried_where_the_settings_leave_people_open(choices: pd.DataFrame) -> None:
-    data = Data.from_tables({"choices": pd.concat([choices] * 3, ignore_index=True)})
-    found = []
-    for named in ({}, {"people": "noise"}):
-        config = FitConfig.model_validate({"steps": 100} | named)
-        pilot = run_pilot(data, lambda similarity: Form(2, "softplus"), ("dot",), config)
-        found.append(pilot.weighted is not None)
-    assert found == [True, False]
-
-
 @pytest.mark.parametrize(
     ("lines", "says"),
     [
@@ -266,12 +200,12 @@ def test_weights_are_tried_where_the_settings_leave_people_open(choices: pd.Data
     ],
 )
 def test_a_bad_file_of_groups_is_refused_in_one_line(
-    lines: str, says: str, choices: pd.DataFrame, tmp_path: Path
+    lines: str, says: str, weighers: pd.DataFrame, tmp_path: Path
 ) -> None:
     path = tmp_path / "groups.tsv"
     path.write_text(lines, encoding="utf-8")
     with pytest.raises(TwoalikeError, match=says) as refused:
-        fit(choices, groups=path, people="weights", quick=True)
+        fit(weighers, groups=path, people="weights", quick=True)
     assert "groups" in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -292,12 +226,12 @@ def test_groups_of_a_study_are_a_column_of_its_participants(tmp_path: Path) -> N
     assert (groups.names, groups.of.tolist()) == (("right", "left"), [0, 1])
 
 
-def test_weights_need_two_people_and_two_dimensions(choices: pd.DataFrame) -> None:
-    alone = choices[choices["participant"] == "p00"]
+def test_weights_need_two_people_and_two_dimensions(weighers: pd.DataFrame) -> None:
+    alone = weighers[weighers["participant"] == "p00"]
     with pytest.raises(TwoalikeError, match="with two participants or more, found 1"):
         fit(alone, people="weights", quick=True)
     with pytest.raises(TwoalikeError, match="with two dimensions or more, found 1"):
-        fit(choices, people="weights", dimensions=1)
+        fit(weighers, people="weights", dimensions=1)
 
 
 @pytest.mark.slow

@@ -1,12 +1,13 @@
 """Weights of the dimensions in arrangements and dissimilarities, against definitions in numpy."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
-from pymc.sampling.jax import get_jaxified_graph
+from tests.chosen import judged_logs
 
 from twoalike.embedding import (
     FitConfig,
@@ -15,14 +16,10 @@ from twoalike.embedding import (
     check,
     fit_embedding,
 )
-from twoalike.embedding._dissimilarities import (
-    Dissimilarities,
-    dissimilarity_log_likelihood,
-)
-from twoalike.embedding._layouts import Layouts, layout_log_likelihood, replicated_layouts
+from twoalike.embedding._dissimilarities import Dissimilarities
+from twoalike.embedding._layouts import Layouts, replicated_layouts
 from twoalike.embedding._model import Data, Form
 from twoalike.judgments import arrangements_table, choices_table, dissimilarities_table
-from twoalike.study import TwoalikeError
 
 M, SIZE, EACH = 12, 8, 16
 IDS = [f"o{k:02d}" for k in range(M)]
@@ -99,11 +96,9 @@ def test_a_layout_is_a_view_of_what_the_arranger_sees(table: pd.DataFrame) -> No
     (group,) = layouts.groups
     x, log_weight = rng.gamma(1.0, 1.0, (M, 3)), rng.standard_normal((6, 3))
     noise = rng.uniform(0.2, 0.5, 6)
-    form: dict[str, Any] = {"size": SIZE, "d": 3}
 
     def logs(x: np.ndarray, **weights: np.ndarray) -> np.ndarray:
-        graph = layout_log_likelihood(x, noise, *group.arrays, **form, **weights)
-        return np.asarray(get_jaxified_graph([], [graph])()[0])
+        return judged_logs(layouts, x, noise, **weights)[0]
 
     weighed = logs(x, log_weight=log_weight)
     for person in range(6):
@@ -120,18 +115,14 @@ def test_dissimilarities_are_of_what_their_source_sees(similarity: str) -> None:
     table = compared(world(), np.zeros((6, 2)))
     for kept in (table, table[np.arange(len(table)) % 7 > 0]):  # the same pairs, and others
         data = Dissimilarities.from_table(kept)
-        (group,) = data.groups
         x, log_weight = rng.gamma(1.0, 1.0, (M, 3)), rng.standard_normal((6, 3))
         noises = rng.uniform(0.3, 1.0, (2, 6))
-
-        def logs(x: np.ndarray, group: Any = group, noises: Any = noises, **own: Any) -> Any:
-            found = dissimilarity_log_likelihood(
-                x, *noises, *group.arrays, similarity=similarity, **own
-            )
-            return np.asarray(get_jaxified_graph([], [found])()[0])
-
-        alone = [logs(x * np.exp(own / 2))[place] for place, own in enumerate(log_weight)]
-        assert_allclose(logs(x, log_weight=log_weight), alone, rtol=1e-3, atol=1e-3)
+        logs = partial(judged_logs, data, similarity=similarity)
+        alone = [
+            logs(x * np.exp(own / 2), *noises)[0][place] for place, own in enumerate(log_weight)
+        ]
+        weighed = logs(x, *noises, log_weight=log_weight)[0]
+        assert_allclose(weighed, alone, rtol=1e-3, atol=1e-3)
 
 
 def test_everybody_who_judged_takes_part(table: pd.DataFrame) -> None:
@@ -173,9 +164,3 @@ def test_checks_see_what_each_person_sees(fitted: Posterior, table: pd.DataFrame
     assert [person.name for person in own.participants] == ["p3"]
     one = next(person for person in found.participants if person.name == "p3")
     assert_allclose(own.participants[0].observed, one.observed, atol=1e-3)
-
-
-def test_weights_of_arrangements_need_two_people(table: pd.DataFrame) -> None:
-    config = FitConfig(quick=True, people="weights")
-    with pytest.raises(TwoalikeError, match="judgments with two participants or more, found 1"):
-        fit_embedding(None, arrangements=table[table["participant"] == "p1"], config=config)

@@ -7,27 +7,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.chosen import answered, chosen_table
 
-from twoalike.choice import log_choice, pair_similarities, random_triplets
+from twoalike.choice import random_triplets
 from twoalike.cli.app import main
 from twoalike.embedding import FitConfig, Posterior, fit_embedding
-from twoalike.embedding._choices import Choices
-from twoalike.embedding._form import MANY, Pilot, Trial, _folds, run_pilot
+from twoalike.embedding._form import Pilot, Trial, run_pilot
 from twoalike.embedding._model import Data, Form
 from twoalike.features import FeatureTable, write_features
-from twoalike.judgments import choices_table, write_judgments
+from twoalike.judgments import write_judgments
 
 
 def judged_by_distance(n: int, seed: int) -> Any:
     """Judgments of 30 points in the plane by a single attentive person."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(30, 2))
-    distance = np.sqrt(((x[:, None] - x) ** 2).sum(axis=2))
     shown = random_triplets(30, n, rng)
-    logs = np.stack(log_choice(pair_similarities(-3 * distance, shown)), axis=1)
-    chosen = 1 + np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
-    columns = {f"item_{k + 1}": shown[:, k] for k in range(3)} | {"chosen": chosen}
-    return choices_table(columns, [f"object_{k:02d}" for k in range(30)])
+    answer = answered(3 * x, shown, rng, similarity="distance")
+    return chosen_table(shown, answer, [f"object_{k:02d}" for k in range(30)])
 
 
 def test_a_world_of_distances_is_found(tmp_path: Path) -> None:
@@ -131,13 +128,3 @@ def test_the_better_trial_decides() -> None:
     assert unsure.taken.similarity == "dot" == unsure.described()["taken"]
     few = Pilot((Trial("dot", losses, 1),), offered=20)
     assert (few.dimensions, Pilot(few.trials, offered=3).dimensions) == (8, 3)
-
-
-def test_every_judgment_is_held_out_once_where_they_are_few() -> None:
-    folds = _folds(Choices.from_table(judged_by_distance(1003, 0)), 0)
-    rows = np.concatenate(folds)
-    assert [len(fold) for fold in folds] == [200] * 5  # of one size: one program fits all
-    assert len(np.unique(rows)) == 1000
-    assert [len(fold) for fold in _folds(Choices.from_table(judged_by_distance(MANY, 0)), 0)] == [
-        MANY // 10
-    ]

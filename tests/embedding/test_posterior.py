@@ -74,13 +74,6 @@ def test_a_newer_schema_and_other_endings_are_refused(posterior: Posterior, tmp_
         Posterior.load(tmp_path / "p.nc")
 
 
-def test_nan_is_refused(posterior: Posterior, tmp_path: Path) -> None:
-    posterior.tree["posterior"]["embedding"].values[0, 0, 0, 0] = np.nan
-    posterior.save(tmp_path / "p.nc")
-    with pytest.raises(TwoalikeError, match="NaN"):
-        Posterior.load(tmp_path / "p.nc")
-
-
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [

@@ -1,37 +1,25 @@
 """Ratings and sortings in the model: known answers, recovery, checks, commands."""
 
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytensor.tensor as pt
 import pytest
 from numpy.testing import assert_allclose
 from scipy.special import expit
 from tests import rated
+from tests.chosen import answered, chosen_table, judged_logs
 
-from twoalike.cli.app import main
-from twoalike.embedding import FitConfig, Posterior, check, fit_embedding
+from twoalike.embedding import FitConfig, Posterior, fit_embedding
 from twoalike.embedding._priors import KERNELS
-from twoalike.embedding._ratings import (
-    FAR,
-    RATING_LEVELS,
-    Ratings,
-    rating_log_likelihood,
-    slider_levels,
-)
-from twoalike.embedding._sortings import decision_log_likelihood, log_decisions
+from twoalike.embedding._ratings import FAR, RATING_LEVELS, Ratings, slider_levels
+from twoalike.embedding._sortings import SortingGroup, Sortings, log_decisions
 from twoalike.judgments import (
-    choices_table,
     ratings_table,
-    write_judgments,
 )
-from twoalike.results import evaluate
-from twoalike.study import TwoalikeError
 
 M, D = 12, 3
-QUICK: Any = {"mode": "FAST_COMPILE"}
 IDS = [f"o{k:02d}" for k in range(M)]
 UPPER = np.triu_indices(M, 1)
 
@@ -65,11 +53,7 @@ def sort(s: np.ndarray, people: int, trials: int, rng: np.random.Generator) -> p
 def choose(x: np.ndarray, n: int, rng: np.random.Generator) -> pd.DataFrame:
     """Odd-one-out choices of one person."""
     items = np.stack([rng.permutation(M)[:3] for _ in range(n)])
-    s = x @ x.T
-    sides = np.stack([s[items[:, a], items[:, b]] for a, b in ((1, 2), (0, 2), (0, 1))], axis=1)
-    chosen = 1 + (sides + rng.gumbel(size=sides.shape)).argmax(axis=1)
-    columns = {f"item_{k + 1}": items[:, k] for k in range(3)} | {"chosen": chosen}
-    return choices_table(columns | {"participant": ["p0"] * n}, IDS)
+    return chosen_table(items, answered(x, items, rng), IDS, participant=["p0"] * n)
 
 
 def recovered(posterior: Posterior, x: np.ndarray) -> float:
@@ -110,15 +94,11 @@ def test_probability_of_a_rating_is_that_of_the_graded_response_model(
     cuts = np.sort(rng.normal(size=(2, 4)), axis=1)
     ends = np.full((2, 1), FAR)
     thresholds = np.concatenate([-ends, cuts, ends], axis=1)
-    symbols = [pt.as_tensor(array) for array in (x, noise, thresholds)]
-    weights = None if log_weight is None else pt.as_tensor(log_weight)
-    form = {"similarity": similarity, "reference": data.reference, "log_weight": weights}
+    form: Any = {"similarity": similarity, "log_weight": log_weight}
 
     def logs(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        arrays = (group.items, low, high, group.rater)
-        return np.asarray(
-            rating_log_likelihood(*symbols, *arrays, **form).eval(mode="FAST_COMPILE")
-        )  # type: ignore[arg-type]
+        own = replace(data, groups=(replace(group, low=low, high=high),))
+        return judged_logs(own, x, noise, thresholds, **form)[0]
 
     expected = np.empty(group.size)
     for rater in range(2):
@@ -156,14 +136,9 @@ def test_probabilities_of_all_partitions_sum_to_one(
     items = np.tile(np.array([5, 2, 7, 1, 0], dtype=np.int32), (rows, 1))
     noise, threshold = np.array([0.4]), np.array([0.3])
     reference = np.stack(UPPER, axis=1)
-    arrays = (items, pile, shown, np.zeros(rows, dtype=np.int32))
-    logs = decision_log_likelihood(
-        *map(pt.as_tensor, (x, noise, threshold)),
-        *arrays,
-        size=5,
-        similarity=similarity,
-        reference=reference,
-    ).eval(mode="FAST_COMPILE")
+    group = SortingGroup(items, pile, shown, np.zeros(rows, dtype=np.int32))
+    data = Sortings(groups=(group,), people=("p",), ids=tuple(IDS), reference=reference)
+    (logs,) = judged_logs(data, x, noise, threshold, similarity=similarity)
     assert_allclose(np.exp(logs.sum(axis=1)).sum(), 1, rtol=1e-5)
     assert (logs[:, [0, 4]] == 0).all()
     s = KERNELS[similarity].matrix(x, x)
@@ -179,70 +154,17 @@ def test_probabilities_of_all_partitions_sum_to_one(
 
 
 @pytest.mark.slow
-def test_fit_of_both_with_choices_is_checked(rng: np.random.Generator, tmp_path: Path) -> None:
-    x, s = truth(rng)
-    tables = {"ratings": rate(s, 2, rng, slider=True), "sortings": sort(s, 2, 2, rng)}
-    config = FitConfig(engine="vi", chains=1, steps=500, draws=30, quick=True, dimensions=3)
-    posterior = fit_embedding(choose(x, 60, rng), **tables, config=config)
-    posterior.save(tmp_path / "posterior.nc")
-    posterior = Posterior.load(tmp_path / "posterior.nc")
-    group = posterior.tree["posterior"].dataset
-    assert group["rating_threshold"].shape == (1, 30, 2, RATING_LEVELS - 1)
-    assert (np.diff(group["rating_threshold"].values) > 0).all()
-    assert posterior.tree["constant_data"].dataset["ratings"].values.tolist() == [66, 66]
-    assert posterior.tree["constant_data"].dataset["sortings"].values.tolist() == [2, 2]
-    found = check(posterior, **tables)
-    assert found.ratings is not None and found.sortings is not None
-    assert (found.ratings.judgments, found.sortings.judgments) == (132, 4)
-    assert found.ratings.score.left_out and found.ratings.score.judgments == 132
-    assert found.sortings.score.judgments == 4 * 8
-    assert [part.name for part in found.sortings.calibration][0] == "piles a trial"
-    assert_allclose([part.observed for part in found.ratings.calibration], 0.1, atol=0.02)
-    assert any("choices=" in sentence for sentence in found.missing)
-    new = check(posterior, ratings=tables["ratings"], fitted=False)
-    assert new.ratings is not None and not new.ratings.score.left_out
-    scored = evaluate({"truth": (IDS, x)}, posterior=posterior, similarity="dot", **tables)
-    assert scored.ratings is not None and scored.sortings is not None
-    for part, judgments in ((scored.ratings, 132), (scored.sortings, 4 * 8)):
-        assert part.posterior is not None and part.posterior.left_out
-        assert part.posterior.judgments == judgments
-        assert part.posterior.log_loss.low < part.posterior.guessing
-    strange = tables["ratings"].assign(participant=pd.Categorical(["nobody"] * 132))
-    with pytest.raises(TwoalikeError, match="none of the 132 rows of ratings"):
-        check(posterior, ratings=strange)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("kinds", [("ratings",), ("sortings",), ("ratings", "sortings", "choices")])
-def test_commands_recover_the_space(
-    kinds: tuple[str, ...],
-    tmp_path: Path,
-    rng: np.random.Generator,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_the_space_is_recovered(kinds: tuple[str, ...], rng: np.random.Generator) -> None:
     x, s = truth(rng)
-    tables = {
+    tables: dict[str, Any] = {
         "ratings": rate(s, 4, rng, slider=False),
         "sortings": sort(s, 8, 4, rng),
         "choices": choose(x, 300, rng),
     }
-    words = []
-    for kind in kinds:
-        path = tmp_path / f"{kind}.parquet"
-        write_judgments(path, tables[kind], {}, kind)  # type: ignore[arg-type]
-        words += [f"--{kind}", str(path)]
-    out = tmp_path / "posterior.nc"
-    small = ["--quick", "--draws", "150", "--tune", "200", "--dimensions", "4", "--chains", "1"]
-    with pytest.raises(SystemExit) as ended:
-        main(["fit", *words, "--out", str(out), "--engine", "nuts", *small])
-    assert not ended.value.code
-    assert "next: twoalike check" in capsys.readouterr().out.replace("\n", " ")
+    small: Any = {"draws": 150, "tune": 200, "dimensions": 4, "chains": 1}
+    config = FitConfig(quick=True, engine="nuts", **small)
+    found = fit_embedding(**{kind: tables[kind] for kind in kinds}, config=config)
     # Piles tell little of how unlike two objects are that never share one: r was .82 to .90 in two
     # worlds, and no higher (.90) with six times as many sortings.
-    assert recovered(Posterior.load(out), x) > (0.75 if kinds == ("sortings",) else 0.9)
-    with pytest.raises(SystemExit) as ended:
-        main(["check", str(out), *words])
-    assert not ended.value.code
-    page = capsys.readouterr().out
-    assert ("log-loss of a rating" in page) == ("ratings" in kinds)
-    assert ("decision to join a pile" in page) == ("sortings" in kinds)
+    assert recovered(found, x) > (0.75 if kinds == ("sortings",) else 0.9)

@@ -1,6 +1,5 @@
 """Choices among more than three items in the model: density, minibatches, recovery, checks."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,6 @@ import pytest
 from numpy.testing import assert_allclose
 
 from twoalike.choice import Question, log_choice, log_set_choice
-from twoalike.cli.app import main
 from twoalike.embedding import (
     FitConfig,
     Posterior,
@@ -21,8 +19,8 @@ from twoalike.embedding import (
 )
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._priors import KERNELS
-from twoalike.embedding._vi import jax_density, rows_a_step
-from twoalike.judgments import choices_table, split_sets, write_judgments
+from twoalike.embedding._vi import jax_density
+from twoalike.judgments import choices_table, split_sets
 from twoalike.study import TwoalikeError
 
 M, PEOPLE = 12, 4
@@ -85,18 +83,6 @@ def fitted(mixed: pd.DataFrame) -> Posterior:
 def correlation(posterior: Posterior) -> float:
     upper = np.triu_indices(M, 1)
     return float(np.corrcoef(posterior.similarity()[upper], truth()[upper])[0, 1])
-
-
-def test_questions_are_groups_of_the_choices(mixed: pd.DataFrame) -> None:
-    data = Data.from_tables({"choices": mixed})
-    choices = data.choices
-    assert (len(choices), data.size) == (1800, 1800)
-    assert {group.question for group in choices.groups} == {TRIPLET, *LARGER}
-    assert len(data.take(slice(5), others=False).choices) == 5
-    assert choices.given(PEOPLE).sum() == 1800
-    assert choices.seen().sum() == 300 * (3 + 4 + 5 + 5 + 8 + 6)
-    assert sorted(choices.rows) == list(range(1800))
-    assert rows_a_step(data, 600) == [100] * 6 and rows_a_step(data) == [300] * 6
 
 
 @pytest.mark.parametrize("weights", [pytest.param(False, marks=pytest.mark.slow), True])
@@ -166,21 +152,6 @@ def test_predictions_sum_to_one_and_lie_in_their_intervals(
         set_probabilities(fitted, items[:, :4], question)
     with pytest.raises(TwoalikeError, match="expected indices of 12 objects"):
         set_probabilities(fitted, items + 12, question)
-
-
-def test_mixed_choices_are_fitted_from_the_command_line(
-    mixed: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    choices, out = tmp_path / "choices.parquet", tmp_path / "posterior.nc"
-    write_judgments(choices, mixed.groupby("kind", observed=True).head(40), {})
-    settings = ["--quick", "--engine", "vi", "--steps", "100", "--dimensions", "2", "--chains", "1"]
-    for words in (
-        ["fit", "--choices", str(choices), "--out", str(out), *settings],
-        ["check", str(out), "--choices", str(choices)],
-    ):
-        with pytest.raises(SystemExit, match="0"):
-            main(words)
-    assert "most alike pair of 5" in capsys.readouterr().out
 
 
 @pytest.mark.slow

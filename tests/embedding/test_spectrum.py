@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from tests.chosen import data_of
+from tests.chosen import answered, data_of
 
-from twoalike.choice import ANCHORED, log_choice, pair_similarities, random_triplets
+from twoalike.choice import log_choice, pair_similarities, random_triplets
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._priors import PRIORS, find_kernel
-from twoalike.embedding._spectrum import Spectrum, score_matrix, starts_near
+from twoalike.embedding._spectrum import Spectrum, starts_near
 from twoalike.embedding._vi import jax_density
 
 
@@ -19,21 +19,6 @@ def embedding_at(data: Data, form: Form, start: dict[str, Any]) -> Any:
     density = jax_density(data, form, [start])
     found = density.quantities(*(density.starts[0][name] for name in density.names))
     return np.asarray(dict(zip(density.outputs, found, strict=True))["embedding"])
-
-
-def test_scores_of_two_judgments_by_hand() -> None:
-    # The odd one is the last; of an anchored choice the last two are never compared.
-    odd = data_of(np.array([[0, 1, 2]]), 2, np.zeros(1), "abcd", "p").choices.groups[0]
-    shown = np.array([[3, 1, 0]])
-    near = data_of(shown, 0, np.zeros(1), "abcd", "p", ANCHORED).choices.groups[0]
-    information = (3 * 2 / 9 + 2 * 1 / 4) / 6
-    expected = np.zeros((4, 4))
-    expected[0, 1], expected[0, 2], expected[1, 2] = 2 / 3, -1 / 3, -1 / 3
-    expected[1, 3], expected[0, 3] = 1 / 2, -1 / 2
-    assert_allclose(
-        score_matrix([(one, one.items) for one in (odd, near)], 4).toarray() * information,
-        expected + expected.T,
-    )
 
 
 @pytest.mark.parametrize(
@@ -48,25 +33,25 @@ def test_a_start_has_the_embedding_asked_for(world: Any, prior: str, with_featur
     assert_allclose(embedding_at(data, form, form.start_at(x)), x, rtol=2e-3)
 
 
-def judged(true: Any, n: int, rng: np.random.Generator) -> tuple[Data, Any, Any]:
-    """Judgments of one observer who never lapses; triplets, and log-probabilities of answers."""
-    m = len(true)
-    triplets = random_triplets(m, n, rng)
-    logs = np.stack(log_choice(pair_similarities(true, triplets)), axis=1)
-    odd = np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
-    data = data_of(triplets, odd, np.zeros(n), list(map(str, range(m))), "p")
-    return data, triplets, logs
+def judged(
+    x: Any, n: int, rng: np.random.Generator, similarity: str = "dot"
+) -> tuple[Data, np.ndarray]:
+    """Judgments of one observer who never lapses, and the triplets."""
+    triplets = random_triplets(len(x), n, rng)
+    odd = answered(x, triplets, rng, similarity=similarity)
+    return data_of(triplets, odd, np.zeros(n), list(map(str, range(len(x)))), "p"), triplets
 
 
 @pytest.mark.parametrize("similarity", ["dot", "distance"])
 def test_a_start_is_near_the_truth_of_many_judgments(similarity: str) -> None:
     rng, kernel = np.random.default_rng(0), find_kernel(similarity)
     x = rng.gamma(1.0, 0.8, (30, 3)) if similarity == "dot" else 1.5 * rng.normal(size=(30, 2))
-    data, triplets, logs = judged(kernel.matrix(x, x), 6_000, rng)
+    data, triplets = judged(x, 6_000, rng, similarity)
     form = Form(6, "softplus" if similarity == "dot" else "gaussian", similarity)
     found = embedding_at(data, form, starts_near([data], form, [rng])[0])
-    pairs = pair_similarities(kernel.matrix(found, found), triplets)
-    excess = (np.exp(logs) * (logs - np.stack(log_choice(pairs), axis=1))).sum(axis=1).mean()
+    pairs = (pair_similarities(kernel.matrix(one, one), triplets) for one in (x, found))
+    logs, ours = (np.stack(log_choice(sides), axis=1) for sides in pairs)
+    excess = (np.exp(logs) * (logs - ours)).sum(axis=1).mean()
     of_guessing = (np.exp(logs) * (logs + np.log(3))).sum(axis=1).mean()
     assert excess < of_guessing / 3
 
@@ -74,16 +59,9 @@ def test_a_start_is_near_the_truth_of_many_judgments(similarity: str) -> None:
 def test_judgments_that_agree_on_nothing_have_no_spectrum() -> None:
     rng = np.random.default_rng(2)
     x = 1.5 * (rng.random((40, 4)) < 0.3)
-    alike, _, _ = judged(x @ x.T, 8_000, rng)
+    alike, _ = judged(x, 8_000, rng)
     found = Spectrum.of(alike, "dot")
     assert found is not None and 3 <= len(found.values) <= 6
-    random, _, _ = judged(np.zeros((40, 40)), 8_000, rng)
+    random, _ = judged(np.zeros((40, 4)), 8_000, rng)
     nothing = Spectrum.of(random, "dot")
     assert nothing is None or len(nothing.values) <= 1
-
-
-def test_few_judgments_start_at_random(world: Any) -> None:
-    data, form = Data.from_tables({"choices": world.judge(60, 3)}), Form(4, "softplus")
-    (found,) = starts_near([data], form, [np.random.default_rng(7)])
-    for name, value in form.start(len(data.ids), np.random.default_rng(7)).items():
-        assert_allclose(found[name], value)

@@ -6,14 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from tests.chosen import data_of, log_likelihoods
+from tests.chosen import answered, data_of, log_likelihoods
 
-from twoalike.choice import ANCHORED, TRIPLET, Question, log_choice, random_triplets
+from twoalike.choice import ANCHORED, TRIPLET, Question, random_triplets
 from twoalike.embedding._model import LOG_PRIOR, Data
 from twoalike.embedding._observers import Weights
 from twoalike.embedding._people import Covariates, Groups
 from twoalike.embedding._people_draws import _scores, draw_weights
-from twoalike.embedding._priors import KERNELS
 
 P, M, D, S = 30, 30, 4, 40
 
@@ -28,9 +27,7 @@ def people(similarity: str, mean: np.ndarray, seed: int) -> tuple[Any, Data, np.
     judge = np.repeat(np.arange(P), 250)
     shown = random_triplets(M, len(judge), rng)
     roots = np.exp(log_weight / 2)[judge]
-    pairs = KERNELS[similarity].pairs(x, shown, TRIPLET.pairs, roots=roots)
-    logs = np.stack(log_choice(pairs, 1.0, np.full(len(judge), 0.05)), axis=1)
-    odd = np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
+    odd = answered(x, shown, rng, 1.0, 0.05, similarity=similarity, roots=roots)
     mixed = rng.permutation(len(shown))
     names = [f"o{k}" for k in range(M)], [f"p{k}" for k in range(P)]
     return x, data_of(shown[mixed], odd[mixed], judge[mixed], *names), log_weight

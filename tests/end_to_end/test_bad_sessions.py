@@ -307,33 +307,6 @@ def test_a_disk_that_fills_during_a_session_keeps_the_trials_so_far(
         assert check_bids(moved / "data" / "raw") == []
 
 
-@pytest.mark.slow
-@on_linux
-@pytest.mark.parametrize("task", BOTH)
-def test_wherever_the_space_ends_one_line_says_so_and_resuming_works(
-    task: str, make_study: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    root = make_study(design=MANY[task])
-    full = 0
-    with small_disk(tmp_path / "disk", "1m") as disk:
-        for pages in range(40):
-            moved = shutil.copytree(root, disk / "study")
-            ballast = fill(disk)
-            os.truncate(ballast, ballast.stat().st_size - 4096 * pages)
-            status = call(*words_of(moved, task))
-            lines = capsys.readouterr().err.splitlines()
-            ballast.unlink()
-            if status:
-                full += 1
-                assert len(lines) == 1, lines
-                assert FULL.search(lines[0]), pages
-                assert call(*words_of(moved, task, "--resume")) == 0, pages
-                capsys.readouterr()
-            assert check_bids(moved / "data" / "raw") == [], pages
-            shutil.rmtree(moved)
-    assert full > 15
-
-
 @pytest.mark.parametrize(
     ("file", "old", "new", "says"),
     [

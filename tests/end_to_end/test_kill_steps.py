@@ -14,11 +14,9 @@ import pandas as pd
 import pytest
 
 from twoalike.record import (
-    RunName,
     check_bids,
     check_run_files,
     find_runs,
-    read_manifest,
     read_run,
     write_left_out,
 )
@@ -53,8 +51,6 @@ practice_items = 3
 """
 TIMES = ["onset", "response_time", "first_response_time", "first_move_time", "last_move_time"]
 ROUNDING_S = 2.1e-4
-# Times real speed, so that a session is killed in the middle and outlives all kills.
-SPEED = {"multi-arrangement": "10", "free-sorting": "10"}
 
 
 def table_of(root: Path, task: str) -> Path:
@@ -175,46 +171,3 @@ def test_thirty_steps_at_random(
         kill(forks, root, task, unbroken, step)
         check_same(root, expected, task)
         check_left(root, set(unbroken.kept))
-
-
-def longer(n_triplets: int, n_arrangements: int) -> str:
-    """A design that takes longer than somebody waits before each kill."""
-    design = DESIGN.replace(
-        "trials = 6", f"trials = {n_triplets}"
-    )  # 8 objects: 56 at most, practice too
-    # 28 pairs at most, but each may come again.
-    design = design.replace("pairs = 6", "pairs = 28\nrepeats = 16")
-    design = design.replace("items = 5\ntrials = 3", f"items = 5\ntrials = {n_arrangements}")
-    endless = f"max_trials = {n_arrangements}\nstop_evidence = 1000\nsession_minutes = 0"
-    return design.replace("max_trials = 3", endless)
-
-
-def kill_in_time(
-    make_study: Callable[..., Path], forks: Any, task: str, design: str, n_kills: int, seed: int
-) -> None:
-    """Kill one session again and again, from outside and at any time."""
-    whole, root = make_study("whole", design), make_study("killed", design)
-    assert forks.run(whole, task).status == 0
-    times, kept = random.Random(seed), set[int]()
-    for _ in range(n_kills):
-        # About half a second passes before the first trial is shown again.
-        after = times.uniform(0.05, 2.0)
-        speed = ("--speed", SPEED.get(task, "3"))
-        report = forks.run(root, task, "--resume", *speed, kill_after_s=after)
-        assert report.status == -9, "the session was over before it was killed"
-        assert not kept & set(report.kept), "a kept trial was shown again"
-        kept |= set(report.kept)
-        check_left(root, kept)
-    assert forks.run(root, task, "--resume").status == 0
-    check_same(root, whole, task)
-    check_left(root, kept)
-    (path,) = find_runs(root / "data" / "raw")
-    manifest = read_manifest(RunName.parse(path).manifest(root / "data" / "raw"))
-    *before, last = [segment["end_reason"] for segment in manifest["segments"]]
-    assert set(before) <= {"killed"}
-    assert last == "completed"
-
-
-@pytest.mark.slow
-def test_thirty_times_at_random(make_study: Callable[..., Path], forks: Any, task: str) -> None:
-    kill_in_time(make_study, forks, task, longer(50, 80), 30, seed=5)

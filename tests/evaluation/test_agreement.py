@@ -11,10 +11,15 @@ from numpy.testing import assert_allclose
 from twoalike.choice import log_choice
 from twoalike.evaluation import (
     Candidate,
+    Interval,
     Judgments,
-    accuracy_scores,
+    Scored,
+    TwoWayBootstrap,
+    by_category,
+    by_participant,
     candidate_similarities,
     choice_losses,
+    compare_choices,
     fit_temperature,
     score_choices,
     set_similarities,
@@ -36,6 +41,17 @@ def simulate(
     return values, triplets, np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
 
 
+def scored(
+    values: np.ndarray, triplets: np.ndarray, chosen: np.ndarray, temperature: float = 1.0
+) -> Scored:
+    """Scores of features, compared as they are, on choices of one person."""
+    ids = tuple(map(str, range(len(values))))
+    judged = Judgments(triplets, chosen, np.zeros(len(chosen), dtype=int), ids)
+    candidate = Candidate("model", FeatureTable(ids, values), "dot", temperature=temperature)
+    (found,) = score_choices([candidate], judged, np.random.default_rng(0))
+    return found
+
+
 def test_cosine_is_of_centred_rows_and_ignores_origin_and_unit(rng: np.random.Generator) -> None:
     values = rng.normal(size=(8, 4))
     centred = values - values.mean(axis=0)
@@ -49,21 +65,18 @@ def test_cosine_is_of_centred_rows_and_ignores_origin_and_unit(rng: np.random.Ge
 
 def test_equal_features_are_tied_whatever_their_unit(rng: np.random.Generator) -> None:
     values = rng.normal(size=(3, 6)).astype(np.float32)[[0, 0, 0, 1, 2]]
-    triplets = np.array([[0, 1, 2], [0, 1, 2], [0, 1, 2]])
     for unit in (1e-6, 1.0, 1e6):
-        hits = accuracy_scores(set_similarities(values * unit, triplets), np.arange(3))
-        assert_allclose(hits, 1 / 3)
+        found = scored(values * unit, np.tile([0, 1, 2], (3, 1)), np.arange(3))
+        assert_allclose(found.scores["accuracy"], 1 / 3)
 
 
 @given(st.permutations([0, 1, 2]), st.integers(0, 2**32 - 1))
 def test_order_of_items_does_not_matter(order: list[int], seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    values, triplets, chosen = simulate(rng, 20, 1.0, m=8)
-    shuffled = triplets[:, order]
+    values, triplets, chosen = simulate(np.random.default_rng(seed), 20, 1.0, m=8)
     moved = np.array([order.index(item) for item in chosen])
-    before, after = (set_similarities(values, t) for t in (triplets, shuffled))
-    assert_allclose(accuracy_scores(before, chosen), accuracy_scores(after, moved))
-    assert_allclose(choice_losses(before, chosen, 0.3), choice_losses(after, moved, 0.3))
+    before, after = scored(values, triplets, chosen), scored(values, triplets[:, order], moved)
+    for measure, scores in before.scores.items():
+        assert_allclose(scores, after.scores[measure])
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
@@ -90,13 +103,12 @@ def test_cross_fitting_scores_each_half_by_the_other(
 ) -> None:
     """With repeated answers a temperature fitted to the scored choices would look better."""
     candidate, judged = repeated
-    (scored,) = score_choices([candidate], judged, rng)
+    (found,) = score_choices([candidate], judged, rng)
     similarities = candidate_similarities(candidate, judged)
-    assert scored.temperature == fit_temperature(similarities, judged.answer)
-    assert (
-        scored.losses.mean() > choice_losses(similarities, judged.answer, scored.temperature).mean()
-    )
-    assert_allclose(scored.losses[:12], scored.losses[12:24])  # a triplet lies on one side
+    assert found.temperature == fit_temperature(similarities, judged.answer)
+    losses = found.scores["log_loss"]
+    assert losses.mean() > choice_losses(similarities, judged.answer, found.temperature).mean()
+    assert_allclose(losses[:12], losses[12:24])  # a triplet lies on one side
 
 
 def test_kinds_count_the_different_labels(rng: np.random.Generator) -> None:
@@ -115,7 +127,55 @@ def test_things_reference_values(shared_data: Path, tmp_path: Path) -> None:
     folder = shared_data / "things"
     rows = np.loadtxt(folder / "triplets_by_participant.txt", dtype=int)[::5]
     values = np.load(folder / "spose49_embedding.npy")
-    similarities = set_similarities(values, rows[:, :3], "dot")
-    chosen = np.full(len(rows), 2)  # the file puts the odd one last
-    assert_allclose(accuracy_scores(similarities, chosen).mean(), 0.640, atol=0.008)
-    assert_allclose(choice_losses(similarities, chosen, 1.0).mean(), 0.817, atol=0.015)
+    found = scored(values, rows[:, :3], np.full(len(rows), 2))  # the file puts the odd one last
+    assert_allclose(found.scores["accuracy"].mean(), 0.640, atol=0.008)
+    assert_allclose(found.scores["log_loss"].mean(), 0.817, atol=0.015)
+
+
+def test_a_category_has_the_choices_in_which_it_occurs(rng: np.random.Generator) -> None:
+    """A model that knows only animals is right wherever one is shown."""
+    triplets = np.stack([rng.permutation(24)[:3] for _ in range(600)])
+    labels = ["animal"] * 6 + ["tool"] * 12 + [""] * 6
+    hits = (triplets < 6).any(axis=1).astype(float)
+    boot = TwoWayBootstrap(rng.integers(5, size=600), triplets, rng, resamples=200)
+    models = [{"accuracy": hits}, {"accuracy": 1 - hits}]
+    one, other = by_category(models, triplets, labels, boot)
+    assert set(one) == {"animal", "tool"}
+    assert one["animal"]["accuracy"] == Interval(1.0, 1.0, 1.0)
+    assert one["animal"]["n"] == hits.sum()
+    shown = ((triplets >= 6) & (triplets < 18)).any(axis=1)
+    assert_allclose(one["tool"]["accuracy"].value, hits[shown].mean())
+    assert one["tool"]["accuracy"].low < hits[shown].mean() < one["tool"]["accuracy"].high
+    assert other["animal"]["accuracy"].value == 0.0
+
+
+def test_participants_have_their_own_means_and_intervals(rng: np.random.Generator) -> None:
+    skill = np.array([0.2, 0.9, 0.5])
+    people = np.concatenate([rng.integers(3, size=900), [3]])
+    hits = (rng.random(901) < np.append(skill, 1.0)[people]).astype(float)
+    losses = rng.exponential(size=901)
+    scores = {"accuracy": hits, "log_loss": losses}
+    found = by_participant(scores, people, ["a", "b", "c", "once", "never"])
+    assert list(found) == ["a", "b", "c", "once"]
+    assert sum(part["n"] for part in found.values()) == 901
+    for name, truth in zip("abc", skill, strict=True):
+        accuracy = found[name]["accuracy"]
+        assert accuracy.low < truth < accuracy.high
+    own = losses[people == 1]
+    half = found["b"]["log_loss"].high - own.mean()
+    assert_allclose(half, 1.96 * own.std(ddof=1) / np.sqrt(len(own)), rtol=0.02)
+    assert isinstance(found["once"]["log_loss"], float)
+    assert found["once"]["accuracy"].low < 0.5
+
+
+def test_accuracies_of_few_choices_stay_within_0_and_1(rng: np.random.Generator) -> None:
+    """Right in 19 of 20 choices of six objects."""
+    triplets = np.stack([rng.permutation(6)[:3] for _ in range(20)])
+    judged = Judgments(triplets, np.zeros(20, dtype=int), np.arange(20) % 2, tuple("abcdef"))
+    boot = TwoWayBootstrap(judged.participants, triplets, rng)
+    hits = np.append(0.0, np.ones(19))
+    assert boot.interval(hits).high > 1
+    features = FeatureTable(judged.ids, np.eye(6, dtype=np.float32))
+    model = Scored(Candidate("one", features), np.full((20, 3), 1 / 3), 1.0, {"accuracy": hits})
+    accuracy = compare_choices([model], judged, boot)[0]["accuracy"]
+    assert (accuracy.value, accuracy.high) == (0.95, 1.0)

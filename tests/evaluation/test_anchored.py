@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from tests.posteriors import posterior_of
 
 from twoalike.ceilings import (
     ceilings,
@@ -73,10 +74,10 @@ def test_known_answers() -> None:
     (scored,) = score_choices([candidate], judged, np.random.default_rng(0))
     # "c" is more like "a" than "b" is, with probability 1 / (1 + exp(-(4 - 2) / 2)).
     near = 1 / (1 + np.exp(-1.0))
-    assert_allclose(scored.hits, [1, 0, 1])
+    assert_allclose(scored.scores["accuracy"], [1, 0, 1])
     assert_allclose(scored.probabilities[0], [1 - near, near])
-    assert_allclose(scored.losses[:2], [-np.log(near), -np.log(1 - near)])
-    assert_allclose(scored.losses[2], np.log1p(np.exp(-3.0)))
+    assert_allclose(scored.scores["log_loss"][:2], [-np.log(near), -np.log(1 - near)])
+    assert_allclose(scored.scores["log_loss"][2], np.log1p(np.exp(-3.0)))
 
 
 def test_bounds_of_two_answers(rng: np.random.Generator) -> None:
@@ -169,23 +170,9 @@ def test_judgments_of_objects_with_features_are_taken(
 def test_a_posterior_is_scored_on_what_it_knows(
     truth: np.ndarray, rng: np.random.Generator
 ) -> None:
-    import xarray as xr
-
-    from twoalike.embedding import Posterior
-
     draws = np.abs(truth[None, None, 2:] + 0.1 * rng.normal(size=(1, 6, M - 2, 4)))
-    each = ("chain", "draw", "participant")
-    group = xr.Dataset(
-        {
-            "embedding": (("chain", "draw", "object", "dimension"), draws),
-            "temperature": (each, np.ones((1, 6, 1))),
-            "lapse": (each, np.full((1, 6, 1), 0.02)),
-        },
-        coords={"object": [*IDS[2:]], "participant": ["p0"]},
-    ).astype("float32")
-    tree = xr.DataTree.from_dict({"posterior": group})
-    tree.attrs = {"schema_version": 1, "engine": "nuts", "convergence": '{"converged": true}'}
-    posterior = Posterior(tree)
+    labels = {"object": IDS[2:], "participant": ["p0"]}
+    posterior = posterior_of({"embedding": draws, "lapse": np.full((1, 6, 1), 0.02)}, labels)
     for kind in ("odd_one_out", "anchored"):
         choices = people_choose(np.abs(truth), 1600, kind, rng)
         found = evaluate({"net": (IDS, truth)}, choices=choices, posterior=posterior)

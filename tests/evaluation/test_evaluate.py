@@ -174,6 +174,8 @@ CASES = {
     "--features flat.npz --choices choices.parquet --labels labels.tsv": "the same features",
     "--features good.npz --rdm askew.npz": "not symmetric",
     "--features good.npz --rdm level.npz": "equally dissimilar",
+    "--features good.npz --rdm diagonal.npz": "zeros on the diagonal",
+    "--features good.npz --rdm empty.npz": "at least 10 judged pairs",
     "--features good.npz --rdm others.npz": "found 0 of 24",
     "--model nowhere --images . --choices choices.parquet": "nowhere",
 }
@@ -200,6 +202,8 @@ def test_what_cannot_be_scored_is_one_line(
     ids, far = np.array(IDS), 1 - np.eye(M)
     np.savez(world / "askew.npz", ids=ids, rdm=far * np.arange(M))
     np.savez(world / "level.npz", ids=ids, rdm=far)
+    np.savez(world / "diagonal.npz", ids=ids, rdm=np.ones((M, M)))
+    np.savez(world / "empty.npz", ids=ids, rdm=np.full((M, M), np.nan))
     np.savez(world / "others.npz", ids=np.char.add("x", ids), rdm=far)
     row = {"item_1": [0], "item_2": [1], "item_3": [2], "chosen": [1]}
     table = choices_table({**row, "trial_type": ["catch"]}, IDS)

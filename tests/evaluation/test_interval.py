@@ -4,15 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from twoalike.calibration import reliability
-from twoalike.evaluation import (
-    Candidate,
-    Judgments,
-    Scored,
-    TwoWayBootstrap,
-    compare_choices,
-)
-from twoalike.features import FeatureTable
+from twoalike.evaluation import TwoWayBootstrap
 
 
 def coverage(people_sd: float, object_sd: float, *, people: int, objects: int) -> float:
@@ -42,34 +34,6 @@ def coverage(people_sd: float, object_sd: float, *, people: int, objects: int) -
 )
 def test_coverage(people_sd: float, object_sd: float, people: int, objects: int) -> None:
     assert 0.87 <= coverage(people_sd, object_sd, people=people, objects=objects) <= 0.995
-
-
-def test_accuracies_of_few_choices_stay_within_0_and_1(rng: np.random.Generator) -> None:
-    """Right in 19 of 20 choices of six objects."""
-    triplets = np.stack([rng.permutation(6)[:3] for _ in range(20)])
-    judged = Judgments(triplets, np.zeros(20, dtype=int), np.arange(20) % 2, tuple("abcdef"))
-    boot = TwoWayBootstrap(judged.participants, triplets, rng)
-    hits = np.ones(20)
-    hits[0] = 0.0
-    assert boot.interval(hits).high > 1
-    features = FeatureTable(judged.ids, np.eye(6, dtype=np.float32))
-    thirds = np.full((20, 3), 1 / 3)
-    scored = Scored(Candidate("network", features), hits, thirds, -np.log(thirds[:, 0]), 1.0)
-    found = compare_choices([scored], judged, boot)[0]["accuracy"]
-    assert found.high == 1.0
-    assert found.value == 0.95
-
-
-def test_calibrated_predictions_lie_on_the_diagonal(rng: np.random.Generator) -> None:
-    probabilities = rng.dirichlet((1, 1, 1), size=20_000)
-    chosen = np.array([rng.choice(3, p=row) for row in probabilities])
-    curve = reliability(probabilities, chosen)
-    assert_allclose(curve.observed, curve.predicted, atol=0.03)
-    assert ((curve.low <= curve.predicted) & (curve.predicted <= curve.high)).mean() >= 0.7
-    assert curve.counts.sum() == 60_000
-    sharp = probabilities**3 / (probabilities**3).sum(axis=1, keepdims=True)
-    over = reliability(sharp, chosen)
-    assert over.observed[-1] < over.predicted[-1] - 0.1
 
 
 def test_a_subset_has_the_interval_that_it_has_alone(rng: np.random.Generator) -> None:

@@ -1,5 +1,6 @@
 """Ratings and sortings: known answers, ceilings, chance, intervals, files and the command."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from numpy.testing import assert_allclose
 from scipy.stats import kendalltau, somersd
 from tests import rated
 
-from twoalike.cli.app import main
 from twoalike.embedding import Posterior
 from twoalike.evaluation import (
     RATINGS,
@@ -23,7 +23,6 @@ from twoalike.evaluation import (
 )
 from twoalike.features import FeatureTable, write_features
 from twoalike.judgments import judgment_codes, ratings_table, sortings_table, write_judgments
-from twoalike.report import write_report
 from twoalike.results import Results, evaluate
 from twoalike.study import TwoalikeError
 
@@ -228,42 +227,21 @@ def files(tmp_path: Path, rng: np.random.Generator) -> Path:
     return tmp_path
 
 
-def test_the_command_shows_and_keeps_both(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_shows_and_keeps_both(files: Path, run: Callable[..., tuple[int, str]]) -> None:
     out = files / "results.json"
-    words = ["evaluate", "--similarity", "dot", "--out", str(out)]
+    words = ["evaluate", "--similarity", "dot", "--out", out]
     for name in ("shuffled", "truth"):
         words += ["--features", f"{name}={files / name}.npz"]
     for kind in ("ratings", "sortings"):
-        words += [f"--{kind}", str(files / f"{kind}.parquet")]
-    with pytest.raises(SystemExit) as ended:
-        main(words)
-    assert not ended.value.code
-    shown = capsys.readouterr().out
-    assert "750 ratings of" in shown and "16 sortings by 8 participants" in shown
-    assert "noise ceiling" in shown and "adjusted Rand index" in shown
+        words += [f"--{kind}", files / f"{kind}.parquet"]
+    status, shown = run(*words)
+    assert status == 0
+    for part in ("750 ratings of", "16 sortings by 8 participants", "noise ceiling", "Rand index"):
+        assert part in shown
     results = Results.load(out)
     assert {"ratings", "sortings"} <= set(results.provenance()["inputs"])
-    measures = set(results.frame["measure"])
-    assert {"ratings.spearman", "sortings.area.mean"} <= measures
-    with pytest.raises(SystemExit) as ended:
-        main([*words, "--ratings", str(files / "sortings.parquet")])
-    assert ended.value.code
-
-
-def test_the_report_has_a_table_of_both(files: Path) -> None:
-    (files / "study.toml").write_text('title = "Rated"\nseed = 1\n', encoding="utf-8")
-    (files / "derived").mkdir()
-    evaluate(
-        {name: files / f"{name}.npz" for name in ("shuffled", "truth")},
-        ratings=files / "ratings.parquet",
-        sortings=files / "sortings.parquet",
-        similarity="dot",
-        out=files / "derived" / "results.json",
-    )
-    page = write_report(files, files=files / "numbers").path.read_text(encoding="utf-8")
-    for words in ("With the mean rater", "the other people", "Adjusted Rand index"):
-        assert words in page
-    assert "shown the same three images" not in page
+    assert {"ratings.spearman", "sortings.area.mean"} <= set(results.frame["measure"])
+    assert run(*words, "--ratings", files / "sortings.parquet")[0]
 
 
 def test_a_posterior_predicts_ratings_and_sortings_of_its_people(rng: np.random.Generator) -> None:

@@ -7,14 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from tests.posteriors import posterior_of
 
 from twoalike.choice import Question, log_set_choice
 from twoalike.cli.app import main
 from twoalike.embedding import Posterior
-from twoalike.embedding._posterior_file import flat_attrs
 from twoalike.features import FeatureTable
 from twoalike.judgments import choices_table, split_sets
-from twoalike.report import write_report
 from twoalike.results import evaluate
 from twoalike.study import TwoalikeError
 from twoalike.teacher import predict, teach
@@ -62,21 +61,10 @@ def mixed() -> pd.DataFrame:
 @pytest.fixture
 def fit(rng: np.random.Generator) -> Posterior:
     """One chain of six draws near the truth, of the five people."""
-    import xarray as xr
-
-    axes, x = ("chain", "draw"), similarities()[0]
+    x = similarities()[0]
     draws = np.abs(x + 0.05 * rng.normal(size=(1, 6, *x.shape)))
-    group = xr.Dataset(
-        {
-            "embedding": ((*axes, "object", "dimension"), draws),
-            "temperature": ((*axes, "participant"), np.full((1, 6, 5), 0.5)),
-            "lapse": ((*axes, "participant"), np.full((1, 6, 5), 0.05)),
-        },
-        coords={"object": IDS, "participant": list("abcde")},
-    ).astype("float32")
-    tree = xr.DataTree.from_dict({"posterior": group})
-    tree.attrs = flat_attrs({"schema_version": 1, "engine": "nuts", "convergence": {}})
-    return Posterior(tree)
+    noise = {"embedding": draws, "temperature": np.full((1, 6, 5), 0.5)}
+    return posterior_of(noise, {"object": IDS, "participant": list("abcde")}, convergence={})
 
 
 def networks(rng: np.random.Generator) -> dict[str, Any]:
@@ -113,18 +101,6 @@ def test_each_question_is_scored_against_its_own_chance(
     assert best is not None and best.high > value("odd_one_out_4.accuracy", "truth")
     titles = [table.title for table in found.tables()]
     assert any(title.startswith("200 choices (odd one of 4) by 5 participants") for title in titles)
-
-
-def test_the_report_has_a_table_of_each_question(
-    mixed: pd.DataFrame, tmp_path: Path, rng: np.random.Generator
-) -> None:
-    (tmp_path / "study.toml").write_text('title = "Sets"\nseed = 1\n', encoding="utf-8")
-    (tmp_path / "derived").mkdir()
-    out = tmp_path / "derived" / "results.json"
-    evaluate(networks(rng), choices=split_sets(mixed)[1], out=out, resamples=50)
-    page = write_report(tmp_path, files=tmp_path / "numbers").path.read_text(encoding="utf-8")
-    for words in ("200 choices (odd one of 4)", "most alike pair of 5", "majority of the others"):
-        assert words in page
 
 
 def test_agreement_needs_enough_answers(rng: np.random.Generator) -> None:

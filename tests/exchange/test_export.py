@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from tests.conftest import call
 
 from twoalike.design import ArrangedTrial, rescaled_average
@@ -21,7 +19,7 @@ from twoalike.exchange import (
     psychds_files,
 )
 from twoalike.judgments import arrangements_table, import_meadows, write_judgments
-from twoalike.study import TwoalikeError, inert_cell
+from twoalike.study import TwoalikeError
 
 
 @pytest.fixture(scope="module")
@@ -73,23 +71,6 @@ def test_psychds_keeps_the_rules(exported: Path) -> None:
     about = {entry["name"]: entry for entry in description["variableMeasured"]}
     assert about["response_time"]["unitText"] == "s"
     assert "attention check" in about["trial_type"]["description"]
-
-
-@settings(deadline=None, max_examples=40)
-@given(
-    st.lists(
-        st.text(st.characters(exclude_characters="\t\r\n", exclude_categories=["Cs"]), min_size=1),
-        min_size=1,
-        max_size=5,
-    )
-)
-def test_any_cell_survives_psychds(cells: list[str]) -> None:
-    header = "\t".join(f"c{k}" for k in range(len(cells)))
-    path = "sub-1/ses-01/beh/sub-1_ses-01_task-t_run-01_beh.tsv"
-    files = {path: f"{header}\n" + "\t".join(cells) + "\ntorn"}
-    text = psychds_files(files)["data/subject-1_session-01_task-t_data.csv"]
-    _, row = list(csv.reader(io.StringIO(text, newline="")))
-    assert row[3:] == ["" if cell == "n/a" else inert_cell(cell) for cell in cells]
 
 
 def test_no_cell_of_psychds_is_a_formula(study: Path) -> None:

@@ -1,14 +1,14 @@
 """What the search for private things finds, and what it leaves alone; codes and dates drawn."""
 
-from datetime import date, datetime, timedelta
+import json
+import re
+from datetime import date
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from twoalike.exchange import computer_names, find_private
-from twoalike.exchange._anonymous import Person, days_in, draw_people, replace_codes
+from twoalike.exchange import ShareOptions, computer_names, find_private, share_files
 from twoalike.record import participant_label
 
 FOUND = [
@@ -77,14 +77,12 @@ FOUND = [
 
 
 @pytest.mark.parametrize(("text", "kind"), FOUND)
-@pytest.mark.parametrize("around", ["{}", "a\nsaid: {}, and", '{{"k": "{}"}}', "x\t{}\ty"])
-def test_private_things_are_found_where_they_are(text: str, kind: str, around: str) -> None:
-    whole = around.format(text)
-    found = [
-        (private.text, private.kind, private.line)
-        for private in find_private(whole, names=("pc-miller",))
-    ]
-    assert found == [(text, kind, whole[: whole.index(text)].count("\n") + 1)]
+def test_private_things_are_found_where_they_are(text: str, kind: str) -> None:
+    for around in ("{}", "a\nsaid: {}, and", '{{"k": "{}"}}', "x\t{}\ty"):
+        whole = around.format(text)
+        (found,) = find_private(whole, names=("pc-miller",))
+        line = whole[: whole.index(text)].count("\n") + 1
+        assert (found.text, found.kind, found.row) == (text, kind, line)
 
 
 HARMLESS = [
@@ -145,46 +143,48 @@ def test_names_of_this_computer_are_looked_for(monkeypatch: pytest.MonkeyPatch) 
         computer_names.cache_clear()
 
 
-moments = st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1))
+def shared(people: dict[str, str], rng: int = 3, **options: Any) -> dict[str, str]:
+    """Files of a copy of a data set with a text of each person, by path."""
+    files = {"participants.tsv": "participant_id\n" + "".join(f"sub-{one}\n" for one in people)}
+    for code, text in people.items():
+        files[f"sourcedata/sub-{code}/ses-01/sub-{code}_manifest.json"] = json.dumps(
+            {"participant": code, "file": f"sub-{code}_task", "text": text}
+        )
+    given = ShareOptions(names=(), **options)
+    return dict(share_files(files, [], given, np.random.default_rng(rng)).files)
 
 
-@given(st.dictionaries(st.from_regex(r"[0-9a-zA-Z+]{1,9}", fullmatch=True), st.lists(moments)))
-@settings(deadline=None, max_examples=60)
-def test_codes_are_new_and_dates_move_by_whole_days(visits: dict[str, list[datetime]]) -> None:
-    days = {code: [moment.date() for moment in moments] for code, moments in visits.items()}
-    people = draw_people(days, np.random.default_rng(4), keep_times=True)
-    codes = [person.code for person in people.values()]
-    assert set(people) == set(visits)
-    assert len(set(codes)) == len(codes) and not set(codes) & {code.lower() for code in visits}
+def manifests(files: dict[str, str]) -> list[dict[str, str]]:
+    return [json.loads(text) for path, text in files.items() if path.endswith("manifest.json")]
+
+
+def test_codes_are_new_and_dates_move_by_whole_days() -> None:
+    visits = {code: f"2024-0{k}-05T09:15 then 2024-0{k}-17" for k, code in enumerate("abcdef1", 1)}
+    visits = {f"{code}{k}+": text for k, (code, text) in enumerate(visits.items())}
+    made = manifests(shared(visits))
+    codes = {one["participant"] for one in made}
+    assert len(codes) == len(visits) and not codes & set(visits)
     assert all(participant_label(code) == code for code in codes)
-    for code, times in visits.items():
-        moved = [datetime.fromisoformat(people[code].move(time.isoformat())) for time in times]
-        assert {time - new for time, new in zip(times, moved, strict=True)} <= {
-            timedelta(days=people[code].days or 0)
-        }
-        if moved:
-            assert date(1905, 1, 1) <= max(moved).date() < date(1925, 1, 1)
+    for one in made:
+        first, last = (date.fromisoformat(part[:10]) for part in one["text"].split(" then "))
+        assert (last - first).days == 12 and "T09:15" in one["text"]
+        assert date(1905, 1, 1) <= last < date(1925, 1, 1)
 
 
 def test_drawing_does_not_depend_on_the_codes() -> None:
-    days = [date(2024, 5, 5)]
-    one = draw_people({"a1": days, "b2": days}, np.random.default_rng(3), keep_times=True)
-    two = draw_people({"x8": days, "y9": days}, np.random.default_rng(3), keep_times=True)
-    assert list(one.values()) == list(two.values())
+    one, two = (sorted(shared(dict.fromkeys(codes, "2024-05-05"))) for codes in ("ab", "xy"))
+    assert one == two
 
 
 def test_dates_can_be_left_out_and_others_stay() -> None:
-    person = Person("new1code", None)
-    assert person.move("at 2024-05-05T09:15:00+02:00 on 9999-99-99") == "at n/a on 9999-99-99"
-    assert days_in("2024-05-05T09:15 x2023-01-02-1 2024-13-01") == [
-        date(2024, 5, 5),
-        date(2023, 1, 2),
-    ]
+    text = "at 2024-05-05T09:15:00+02:00 on 9999-99-99"
+    (made,) = manifests(shared({"p1": text}, times="drop"))
+    assert made["text"] == "at n/a on 9999-99-99"
 
 
 def test_codes_within_codes_are_told_apart() -> None:
-    people = {code: Person(new, 1) for code, new in (("1", "one1"), ("12", "two2"), ("1+", "x3"))}
-    rename = replace_codes(people)
     text = "sub-1/ses-1/sub-12_task sub-1+ sub-123 sub-1. xsub-1"
-    assert rename(text) == "sub-one1/ses-1/sub-two2_task sub-x3 sub-123 sub-one1. xsub-1"
-    assert replace_codes({})("sub-1") == "sub-1"
+    made = {one["text"] for one in manifests(shared(dict.fromkeys(("1", "12", "1+"), text)))}
+    (said,) = made
+    new = re.fullmatch(r"sub-(\w+)/ses-1/sub-(\w+)_task sub-(\w+) sub-123 sub-(\w+)\. xsub-1", said)
+    assert new and new[1] == new[4] and len(set(new.groups())) == 3

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.conftest import call
 
 from twoalike.backbones import extract_features
-from twoalike.cli.app import main
 from twoalike.features import feature_shard, read_features
 from twoalike.study import TwoalikeError, provenance
 
@@ -26,11 +26,7 @@ def images(tmp_path: Path, rng: np.random.Generator) -> Path:
 
 def run(images: Path, out: Path, *more: str | int) -> int:
     words = ["features", "--backbone", "test_resnet", "--untrained", "--size", 32, "--batch", 3]
-    try:
-        main(list(map(str, [*words, "--images", images, "--out", out, *more])))
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
+    return call(*words, "--images", images, "--out", out, *more)
 
 
 def test_parts_together_are_the_features_of_all_images(

@@ -31,13 +31,3 @@ def test_parts_that_do_not_fit_are_refused(tmp_path: Path, parts: object) -> Non
     with pytest.raises(TwoalikeError, match="f.npz: expected parts of a vector of 4") as caught:
         read_features(tmp_path / "f.npz")
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("keep", [0, 10, 200])
-def test_a_truncated_file_is_one_clear_line(tmp_path: Path, keep: int) -> None:
-    path = tmp_path / "f.npz"
-    write_features(path, FeatureTable(("a", "b"), np.ones((2, 2), dtype=np.float32)))
-    path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(TwoalikeError) as caught:
-        read_features(path)
-    assert "\n" not in str(caught.value)

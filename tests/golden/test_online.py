@@ -6,10 +6,6 @@ Where a file is missing, it is recorded anew with TWOALIKE_GOLDEN=write.
 
 import json
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -18,6 +14,9 @@ import pytest
 from tests.conftest import write_study
 from tests.golden.golden import HERE, WRITE, check, masked, pages, succeed, text_table
 from tests.golden.test_window import ASKED, DESIGN, MANIFEST, read, sidecar
+from tests.online.crowd import serving
+
+from twoalike.study import Study
 
 TASKS = ("odd-one-out", "anchored-choice", "multi-arrangement")
 QUESTIONS = ASKED.replace("ask = true", "ask = false")
@@ -29,27 +28,6 @@ def write(root: Path, task: str) -> Path:
     protocol = root / "protocols" / f"{task.replace('-', '_')}.toml"
     protocol.write_text(f"schema_version = 1\n{QUESTIONS}", encoding="utf-8")
     return root
-
-
-@contextmanager
-def serving(root: Path) -> Iterator[tuple[str, str]]:
-    """Serve a built study; address and operator's token."""
-    words = [sys.executable, "-P", "-m", "twoalike.cli.app", "online", "serve", str(root)]
-    server = subprocess.Popen([*words, "--port", "0"], stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout is not None
-        said: dict[str, str] = {}
-        for line in server.stdout:
-            name, _, rest = line.partition(" ")
-            said[name] = rest.strip()
-            if name == "token":
-                break
-        yield said["study"], said["token"].split()[0]
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-        if server.stdout is not None:
-            server.stdout.close()
 
 
 def ask(url: str, body: object = None, token: str = "") -> Any:
@@ -87,13 +65,14 @@ def test_a_session_over_http(task: str, tmp_path: Path, capsys: pytest.CaptureFi
     succeed("online", "build", root, "--participants", 1, "--task", task)
     site = root / "online"
     records = sent(root, task)
-    with serving(root) as (address, operator):
+    with serving(Study.load(root)) as server:
+        address = server.address
         (entered,) = ask(f"{address}api/enter", {"external": {}})
         named = {"session": entered["session"], "protocol": read(site / "session.json")["hash"]}
         for record in records:
             ask(f"{address}api/records", [record | named], entered["token"])
         (finished,) = ask(f"{address}api/finish", {"reason": "completed"}, entered["token"])
-        archive = ask(f"{address}api/operator/records", token=operator)
+        archive = ask(f"{address}api/operator/records", token=server.token)
     succeed("online", "fetch", root)
     succeed("validate", root)
     raw = root / "data" / "raw"

@@ -18,21 +18,21 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 _FETCH, _RELOADS = "online/test_fetch_sources.py::test_", "online/test_reloads.py::test_"
-_ENTRY, _RESTORED = "online/test_server_entry.py::test_", "online/test_server_restored.py::test_"
-_SERVER, _FORGETS = "online/test_server_attacks.py::test_", "online/test_server_forgets.py::test_"
+_ENTRY = "online/test_server_entry.py::test_"
+_SERVER, _FORGETS = "online/test_server_records.py::test_", "online/test_server_operator.py::test_"
 _CLOSING, _ERASED = "online/test_closing_browser.py::test_", "online/test_erase_online.py::test_"
 _ERASE, _CROSSED = "end_to_end/test_erase.py::test_", "end_to_end/test_crossings.py::test_"
 _DESCRIBE, _IMPORT = "planning/test_describe.py::test_", "judgments/test_misread.py::test_"
 _CELL = f"{_IMPORT}what_may_be_misread_is_refused_or_noted"
 LOST = {
-    "page loaded anew at every step, also several times": (f"{_RELOADS}sessions_with_reloads",),
+    "page loaded anew at every step, also several times": (f"{_RELOADS}sessions_with_many",),
     "page loaded anew in a real session, also within an arrangement": (
-        "online/test_browser_sessions.py::test_what_was_placed_and_answered",
+        f"{_RELOADS}the_page_is_loaded_anew_twice",
     ),
-    "backup restored while people answer": (f"{_RESTORED}answers_since_the_backup",),
-    "backup from before a session began": (f"{_RESTORED}a_session_that_began_since",),
-    "backup restored, a code given to another": (f"{_RESTORED}whoever_has_lost_their_code",),
-    "backup restored after a fetch": (f"{_RESTORED}a_code_whose_data_were_fetched",),
+    "backup restored while people answer": (f"{_ENTRY}answers_since_the_backup",),
+    "backup from before a session began": (f"{_ENTRY}a_session_that_began_since",),
+    "backup restored, a code given to another": (f"{_ENTRY}whoever_has_lost_their_code",),
+    "backup restored after a fetch": (f"{_ENTRY}whoever_has_lost_their_code",),
     "backup restored under an open page": (f"{_CLOSING}a_restored_server_strands_nobody",),
     "clock set by a day, also across a restart": (f"{_ENTRY}a_clock_that_is_set_ends_no",),
     "clock set back between two visits": (f"{_ENTRY}a_clock_that_is_set_back",),
@@ -77,7 +77,7 @@ MISREAD = {
     "honest data of people": (f"{_IMPORT}honest_people_are_not_refused",),
     "key held, or pressed late, before a question": (
         "tasks/test_screens.py::test_a_late_answer_to_a_trial",
-        "online/test_choice_browser.py::test_a_key_that_is_held",
+        "online/test_shown_browser.py::test_a_key_that_is_held",
     ),
     "other keys at a break": ("tasks/test_session.py::test_only_its_own_keys_end_a_break",),
     "every task on common screens": ("tasks/test_screen_sizes.py::test_every_task",),

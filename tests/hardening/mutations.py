@@ -106,12 +106,9 @@ def block_repeated(content: bytes, damage: Damage) -> bytes:
     return content[:end] + content[start:end] + content[end:]
 
 
-def head_flipped(content: bytes, damage: Damage) -> bytes:
-    return flipped(content[:200], damage) + content[200:]
-
-
-def tail_flipped(content: bytes, damage: Damage) -> bytes:
-    return content[:-200] + flipped(content[-200:], damage)
+def end_flipped(content: bytes, damage: Damage) -> bytes:
+    head, rest = content[:200], content[200:]
+    return flipped(head, damage) + rest if damage.below(2) else head + flipped(rest, damage)
 
 
 def noise_after(content: bytes, damage: Damage) -> bytes:
@@ -125,7 +122,7 @@ def other_kind(content: bytes, damage: Damage) -> bytes:
 
 BYTES: tuple[Mutator, ...] = (
     *(cut, emptied, flipped, block_zeroed, block_removed, block_repeated),
-    *(head_flipped, tail_flipped, noise_after, other_kind),
+    *(end_flipped, noise_after, other_kind),
 )
 
 
@@ -140,12 +137,8 @@ def bom(content: bytes, damage: Damage) -> bytes:
     return b"\xef\xbb\xbf" + content
 
 
-def crlf(content: bytes, damage: Damage) -> bytes:
-    return content.replace(b"\n", b"\r\n")
-
-
-def old_mac(content: bytes, damage: Damage) -> bytes:
-    return content.replace(b"\n", b"\r")
+def other_line_ends(content: bytes, damage: Damage) -> bytes:
+    return content.replace(b"\n", damage.of((b"\r\n", b"\r")))
 
 
 def utf16(content: bytes, damage: Damage) -> bytes:
@@ -182,7 +175,7 @@ def lines_swapped(content: bytes, damage: Damage) -> bytes:
 
 
 LINES: tuple[Mutator, ...] = (
-    *(bom, crlf, old_mac, utf16, latin1, controls, line_dropped, line_repeated, lines_swapped),
+    *(bom, other_line_ends, utf16, latin1, controls, line_dropped, line_repeated, lines_swapped),
 )
 
 
@@ -207,28 +200,17 @@ def cell_wrong(content: bytes, damage: Damage) -> bytes:
 
 
 def column_wrong(content: bytes, damage: Damage) -> bytes:
+    """A column with another value, in all rows or below its name, or left out, or doubled."""
     mark, rows = _cells(content)
     place, value = damage.below(len(rows[0])), damage.of(CELLS)
-    return _joined(mark, [row[:place] + [value] + row[place + 1 :] for row in rows])
-
-
-def column_values_wrong(content: bytes, damage: Damage) -> bytes:
-    mark, rows = _cells(content)
-    place, value = damage.below(len(rows[0])), damage.of(CELLS)
-    body = [row[:place] + [value] + row[place + 1 :] if len(row) > 1 else row for row in rows[1:]]
-    return _joined(mark, [rows[0], *body])
-
-
-def column_dropped(content: bytes, damage: Damage) -> bytes:
-    mark, rows = _cells(content)
-    place = damage.below(len(rows[0]))
-    return _joined(mark, [row[:place] + row[place + 1 :] for row in rows])
-
-
-def column_repeated(content: bytes, damage: Damage) -> bytes:
-    mark, rows = _cells(content)
-    place = damage.below(len(rows[0]))
-    return _joined(mark, [row[: place + 1] + row[place:] for row in rows])
+    now, first = damage.of(([value], [value], [], None)), damage.below(2)
+    changed = [
+        row[:place] + ([row[place]] * 2 if now is None else now) + row[place + 1 :]
+        if number >= first and len(row) > place
+        else row
+        for number, row in enumerate(rows)
+    ]
+    return _joined(mark, changed)
 
 
 def columns_swapped(content: bytes, damage: Damage) -> bytes:
@@ -249,8 +231,8 @@ def header_alone(content: bytes, damage: Damage) -> bytes:
 
 
 TABLE: tuple[Mutator, ...] = (
-    *(cell_wrong, column_wrong, column_values_wrong, column_dropped, column_repeated),
-    *(columns_swapped, other_marks, header_alone),
+    *(cell_wrong, column_wrong, column_wrong, column_wrong, columns_swapped, other_marks),
+    header_alone,
 )
 
 
@@ -266,52 +248,29 @@ def _nodes(tree: Any) -> Iterator[tuple[Any, Any]]:
             yield from _nodes(value)
 
 
-def _tree(content: bytes, damage: Damage, change: Callable[[Any, Any], None]) -> bytes:
+def node_wrong(content: bytes, damage: Damage) -> bytes:
+    """A part of a tree is left out, renamed, wrapped, or another value."""
     tree = json.loads(content)
     nodes = list(_nodes(tree)) if isinstance(tree, dict | list) else []
     if nodes:
-        change(*damage.of(nodes))
-    literal = damage.of(JSON_VALUES)
+        parent, key = damage.of(nodes)
+        value, how = parent.pop(key), damage.below(6)
+        wrong = damage.of(([value], {"x": value}, str(value))) if how == 0 else "@"
+        if how == 1 and isinstance(parent, dict):
+            parent[damage.of(CELLS)] = value
+        elif how != 2 and isinstance(parent, dict):
+            parent[key] = wrong
+        elif how != 2:
+            parent.insert(key, wrong)
     # "@" stands for a value that no tree can hold, such as one nested too deep.
-    return json.dumps(tree).replace('"@"', literal).encode()
-
-
-def value_wrong(content: bytes, damage: Damage) -> bytes:
-    def change(parent: Any, key: Any) -> None:
-        parent[key] = "@"
-
-    return _tree(content, damage, change)
-
-
-def key_dropped(content: bytes, damage: Damage) -> bytes:
-    def change(parent: Any, key: Any) -> None:
-        del parent[key]
-
-    return _tree(content, damage, change)
-
-
-def key_renamed(content: bytes, damage: Damage) -> bytes:
-    def change(parent: Any, key: Any) -> None:
-        if isinstance(parent, dict):
-            parent[damage.of(CELLS)] = parent.pop(key)
-
-    return _tree(content, damage, change)
-
-
-def value_wrapped(content: bytes, damage: Damage) -> bytes:
-    def change(parent: Any, key: Any) -> None:
-        parent[key] = damage.of(([parent[key]], {"x": parent[key]}, str(parent[key])))
-
-    return _tree(content, damage, change)
+    return json.dumps(tree).replace('"@"', damage.of(JSON_VALUES)).encode()
 
 
 def all_wrong(content: bytes, damage: Damage) -> bytes:
     return damage.of(JSON_VALUES).encode()
 
 
-JSON: tuple[Mutator, ...] = (
-    *(value_wrong, value_wrong, value_wrong, key_dropped, key_renamed, value_wrapped, all_wrong),
-)
+JSON: tuple[Mutator, ...] = (*[node_wrong] * 6, all_wrong)
 
 
 def setting_wrong(content: bytes, damage: Damage) -> bytes:
@@ -341,11 +300,10 @@ def _odd_array(array: Array, damage: Damage) -> Array:
     array = np.atleast_1d(array)
     if array.dtype.kind in "OV":  # cells and structs of MATLAB
         array = np.ones(array.shape)
-    numbers = array.dtype.kind in "fiu"
     trap = np.empty(array.shape, dtype=object)
     trap.fill(Trap(damage.trap))
     with np.errstate(all="ignore"):
-        wide = array.astype(np.float64) if numbers else np.zeros(array.shape)
+        wide = array.astype(np.float64) if array.dtype.kind in "fiu" else np.zeros(array.shape)
         choices: list[Array] = [
             *(trap, array.astype("S"), array.astype("U"), wide > 0, wide + 1j, wide.astype("f2")),
             *(array[:0], array.ravel(), array[None], array.T, array[..., :0], array[..., None]),
@@ -358,13 +316,7 @@ def _odd_array(array: Array, damage: Damage) -> Array:
     return damage.of(choices)
 
 
-def _npy(array: Array) -> bytes:
-    file = io.BytesIO()
-    np.save(file, array, allow_pickle=True)
-    return file.getvalue()
-
-
-def _lying_npy(damage: Damage) -> bytes:
+def npy_lies(content: bytes, damage: Damage) -> bytes:
     """An array whose header tells of far more than there is."""
     shape = damage.of(
         ("(1000000000000, 3)", "(200000000, 40)", "(-1, 3)", "(99999999999999999999,)", "()", "(3")
@@ -374,236 +326,190 @@ def _lying_npy(damage: Damage) -> bytes:
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + bytes(64)
 
 
-def npy_array_wrong(content: bytes, damage: Damage) -> bytes:
-    return _npy(_odd_array(np.load(io.BytesIO(content), allow_pickle=False), damage))
-
-
-def npy_lies(content: bytes, damage: Damage) -> bytes:
-    return _lying_npy(damage)
-
-
-NPY: tuple[Mutator, ...] = (npy_array_wrong, npy_array_wrong, npy_lies)
-
-
-def _members(content: bytes) -> dict[str, bytes]:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def _zipped(members: "list[tuple[str, bytes]]", method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    import warnings
-
+def npy_wrong(content: bytes, damage: Damage) -> bytes:
     file = io.BytesIO()
-    with warnings.catch_warnings(), zipfile.ZipFile(file, "w", method) as archive:
-        warnings.simplefilter("ignore")  # a name that stands twice is the damage
-        for name, content in members:
-            archive.writestr(name, content)
+    np.save(file, _odd_array(np.load(io.BytesIO(content)), damage), allow_pickle=True)
     return file.getvalue()
 
 
-def member_array_wrong(content: bytes, damage: Damage) -> bytes:
-    members = _members(content)
-    if not members:
-        return content
-    name = damage.of(list(members))
-    return _zipped(list((members | {name: npy_array_wrong(members[name], damage)}).items()))
+NPY: tuple[Mutator, ...] = (npy_wrong, npy_wrong, npy_lies)
 
 
-def member_lies(content: bytes, damage: Damage) -> bytes:
-    members = _members(content)
-    name = damage.of([*members, "x.npy"])
-    return _zipped(list((members | {name: _lying_npy(damage)}).items()))
+# files with named parts: arrays, columns, and, after "@", texts
 
 
-def member_damaged(content: bytes, damage: Damage) -> bytes:
-    members = _members(content)
-    name = damage.of([*members, "x.npy"])
-    return _zipped(
-        list((members | {name: damage.of(BYTES)(members.get(name, b""), damage)}).items())
-    )
+class Parts:
+    """How a format is taken apart into named parts, and put together with one of them changed."""
+
+    def unpack(self, content: bytes) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def pack(self, parts: dict[str, Any]) -> bytes:
+        raise NotImplementedError
+
+    def odd(self, part: Any, damage: Damage) -> Any:
+        """Another value; of a text, mostly the same JSON with something wrong in it."""
+        if isinstance(part, str):
+            told = damage.of(JSON)(part.encode(), damage).decode() if part[:1] in "{[" else "{"
+            return damage.of((told, told, told, "", "9", '["a", "a"]', "1e999"))
+        found = _odd_array(np.asarray(part), damage)
+        return found if found.dtype.kind not in "OUMVc" else np.array(["x"], "S4")
+
+    def change(self, content: bytes, name: str, to: str | None, value: Any) -> bytes:
+        """Rename a part (to None: leave it out) and give it a value."""
+        parts = self.unpack(content)
+        places = [(to, value) if key == name else (key, parts[key]) for key in parts]
+        return self.pack({key: part for key, part in places if key is not None})
 
 
-def member_dropped(content: bytes, damage: Damage) -> bytes:
-    members = list(_members(content).items())
-    if members:
-        del members[damage.below(len(members))]
-    return _zipped(members)
+class Npz(Parts):
+    def unpack(self, content: bytes) -> dict[str, Any]:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return {name: archive.read(name) for name in archive.namelist()}
+
+    def pack(self, parts: dict[str, Any], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w", method) as archive:
+            for name, content in parts.items():
+                archive.writestr(name, content)
+        return file.getvalue()
+
+    def odd(self, part: Any, damage: Damage) -> Any:
+        return damage.of((npy_wrong, npy_wrong, npy_lies, damage.of(BYTES)))(part, damage)
 
 
-def member_named_oddly(content: bytes, damage: Damage) -> bytes:
-    members = list(_members(content).items())
-    odd = damage.of(("../../x.npy", "/x.npy", "x", "features", "x.npy", "ids", "a/b.npy", ""))
-    if members:
-        place = damage.below(len(members))
-        members[place] = (odd, members[place][1])
-    return _zipped(members)
+class Hdf5(Parts):
+    """HDF5, which netCDF-4 is as well; groups are parts without a value."""
+
+    def unpack(self, content: bytes) -> dict[str, Any]:
+        parts: dict[str, Any] = {}
+        with h5py.File(io.BytesIO(content)) as file:
+            nodes = {"": file}
+            file.visititems(nodes.__setitem__)
+            for name, node in nodes.items():
+                if name:
+                    parts[name] = node[()] if isinstance(node, h5py.Dataset) else None
+                texts = {k: v for k, v in node.attrs.items() if isinstance(v, str)}
+                parts |= {f"{name}@{key}": text for key, text in texts.items()}
+        return parts
+
+    def odd(self, part: Any, damage: Damage) -> Any:
+        if isinstance(part, str):
+            return damage.of((super().odd(part, damage)[:60_000], 7, np.nan, b"\xff", [1, 2]))
+        links = (h5py.ExternalLink("../../x.h5", "/x"), h5py.SoftLink("/nowhere"), None, ...)
+        array = super().odd(np.zeros(3) if part is None else part, damage)
+        return damage.of((*links, array, array, array))
+
+    def change(self, content: bytes, name: str, to: str | None, value: Any) -> bytes:
+        bytes_ = io.BytesIO(content)
+        with h5py.File(bytes_, "r+") as file:
+            place, _, key = name.partition("@")
+            of = file[place or "/"].attrs if key else file
+            del of[key or name]
+            if key and to:
+                of[to.partition("@")[2] or to] = value
+            elif to and value is ...:  # far larger than any memory
+                file.create_dataset(to, shape=(10**9, 10**4), dtype="f8", chunks=(1000, 100))
+            elif to and value is None:
+                file.create_group(to)
+            elif to:
+                file[to] = value
+        return bytes_.getvalue()
 
 
-def member_twice(content: bytes, damage: Damage) -> bytes:
-    members = list(_members(content).items())
-    return _zipped([*members, (damage.of(members)[0], _npy(np.zeros(3)))] if members else [])
+class Parquet(Parts):
+    def unpack(self, content: bytes) -> dict[str, Any]:
+        table = pq.read_table(io.BytesIO(content))
+        texts = {f"@{k.decode()}": v.decode() for k, v in (table.schema.metadata or {}).items()}
+        return dict(zip(table.column_names, table.columns, strict=True)) | texts
+
+    def pack(self, parts: dict[str, Any]) -> bytes:
+        columns = {name: part for name, part in parts.items() if name[:1] != "@"}
+        texts = {name[1:]: part for name, part in parts.items() if name[:1] == "@"}
+        file, table = io.BytesIO(), pa.table(columns)
+        pq.write_table(table.replace_schema_metadata(texts), file)
+        return file.getvalue()
+
+    def odd(self, part: Any, damage: Damage) -> Any:
+        if isinstance(part, str):
+            return super().odd(part, damage)
+        n = len(part)
+        cells = (1.0, np.nan, np.inf, -1, True, b"\xff", 2**62, 0.5, "x", [1.0], {"a": 1}, None)
+        columns: list[Any] = [
+            *(pa.array([cell] * n) for cell in cells),
+            *(pa.array([damage.of(CELLS) for _ in range(n)]), pa.array([None, *range(n - 1)])),
+            *(pa.array([10**30] * n, pa.decimal128(38)), pa.array([0] * n, pa.timestamp("s"))),
+            pa.array([b"\xff\xfe"] * n).cast(pa.string(), safe=False),
+        ]
+        return damage.of(columns)
+
+
+class Mat(Parts):
+    def unpack(self, content: bytes) -> dict[str, Any]:
+        return {k: v for k, v in loadmat(io.BytesIO(content)).items() if k[:2] != "__"}
+
+    def pack(self, parts: dict[str, Any]) -> bytes:
+        file = io.BytesIO()
+        savemat(file, parts, do_compression=len(parts) > 1)
+        return file.getvalue()
+
+    def odd(self, part: Any, damage: Damage) -> Any:
+        return damage.of((super().odd(part, damage), np.array([["a", 1.0]], dtype=object)))
+
+
+class Safetensors(Parts):
+    def unpack(self, content: bytes) -> dict[str, Any]:
+        (size,) = struct.unpack("<Q", content[:8])
+        return {"@": content[8 : 8 + size].decode(), "rest": content[8 + size :]}
+
+    def pack(self, parts: dict[str, Any]) -> bytes:
+        head, told = parts.get("@", "").encode(), parts.get("told")
+        size = len(head) if told is None else told
+        return struct.pack("<Q", size) + head + parts.get("rest", b"")
+
+    def odd(self, part: Any, damage: Damage) -> Any:
+        return (
+            super().odd(part, damage) if isinstance(part, str) else damage.of(BYTES)(part, damage)
+        )
+
+
+def _of_parts(of: Parts) -> tuple[Mutator, ...]:
+    """Damage to any format that is taken apart into named parts."""
+
+    def part(content: bytes, damage: Damage) -> tuple[str, Any]:
+        return damage.of(list(of.unpack(content).items()))
+
+    def part_dropped(content: bytes, damage: Damage) -> bytes:
+        return of.change(content, part(content, damage)[0], None, None)
+
+    def part_renamed(content: bytes, damage: Damage) -> bytes:
+        name, value = part(content, damage)
+        odd = ("../../x.npy", "/x", "x", "features", "ids", "a/b", f"{name}_x", "@x")
+        return of.change(content, name, damage.of(odd), value)
+
+    def part_wrong(content: bytes, damage: Damage) -> bytes:
+        name, value = part(content, damage)
+        return of.change(content, name, name, of.odd(value, damage))
+
+    return (part_dropped, part_renamed, part_wrong, part_wrong, part_wrong)
 
 
 def other_packing(content: bytes, damage: Damage) -> bytes:
     methods = (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, zipfile.ZIP_STORED)
-    return flipped(_zipped(list(_members(content).items()), damage.of(methods)), damage)
-
-
-NPZ: tuple[Mutator, ...] = (
-    *(member_array_wrong, member_array_wrong, member_lies, member_damaged, member_dropped),
-    *(member_named_oddly, member_twice, other_packing),
-)
-
-
-# HDF5, which netCDF-4 is as well
-
-
-def _hdf5(content: bytes, damage: Damage, change: Callable[[Any, str], None]) -> bytes:
-    file = io.BytesIO(content)
-    with h5py.File(file, "r+") as opened:
-        names: list[str] = []
-        opened.visit(names.append)
-        if names:
-            change(opened, damage.of(names))
-    return file.getvalue()
-
-
-def node_dropped(content: bytes, damage: Damage) -> bytes:
-    def change(file: Any, name: str) -> None:
-        del file[name]
-
-    return _hdf5(content, damage, change)
-
-
-def node_exchanged(content: bytes, damage: Damage) -> bytes:
-    def change(file: Any, name: str) -> None:
-        node = file[name]
-        array = node[()] if isinstance(node, h5py.Dataset) else np.zeros(3)
-        array = np.asarray(array)
-        del file[name]
-        kind = damage.below(6)
-        if kind == 0:
-            file.create_group(name)
-        elif kind == 1:
-            file.create_dataset(name, shape=(10**9, 10**4), dtype="f8", chunks=(1000, 100))
-        elif kind == 2:
-            file[name] = h5py.ExternalLink("../../x.h5", "/x")
-        elif kind == 3:
-            file[name] = h5py.SoftLink("/nowhere")
-        else:
-            odd = _odd_array(array, damage)
-            file[name] = odd if odd.dtype.kind not in "OUMV" else np.asarray(["x"], dtype="S4")
-
-    return _hdf5(content, damage, change)
-
-
-def attribute_wrong(content: bytes, damage: Damage) -> bytes:
-    def change(file: Any, name: str) -> None:
-        node = damage.of((file, file[name]))
-        keys = list(node.attrs)
-        key = damage.of([*keys, "schema_version", "provenance"])
-        values = ["{", "9", "[1]", "null", 7, 1.5, np.nan, b"\xff", [1, 2], 2**60, "", "1e999"]
-        before = node.attrs.get(key)
-        if isinstance(before, str) and before[:1] == "{":
-            changed = damage.of(JSON)(before.encode(), damage).decode()
-            values += [changed] * len(values) if len(changed) < 60_000 else []
-        node.attrs[key] = damage.of(values)
-
-    return _hdf5(content, damage, change)
-
-
-HDF5: tuple[Mutator, ...] = (node_dropped, node_exchanged, node_exchanged, attribute_wrong)
-
-
-# Parquet
-
-
-def _parquet(content: bytes, change: Callable[[Any], Any]) -> bytes:
-    file = io.BytesIO()
-    pq.write_table(change(pq.read_table(io.BytesIO(content))), file)
-    return file.getvalue()
-
-
-def field_dropped(content: bytes, damage: Damage) -> bytes:
-    return _parquet(content, lambda table: table.drop_columns([damage.of(table.column_names)]))
-
-
-def field_renamed(content: bytes, damage: Damage) -> bytes:
-    def change(table: Any) -> Any:
-        names = list(table.column_names)
-        names[damage.below(len(names))] = damage.of([*CELLS, *table.column_names])
-        return table.rename_columns(names)
-
-    return _parquet(content, change)
-
-
-def field_wrong(content: bytes, damage: Damage) -> bytes:
-    def change(table: Any) -> Any:
-        place, n = damage.below(table.num_columns), len(table)
-        texts = [damage.of(CELLS) for _ in range(n)]
-        columns: list[Any] = [
-            *(pa.nulls(n), pa.array(texts), pa.array([[1.0]] * n), pa.array([{"a": 1}] * n)),
-            *(pa.array([np.nan] * n), pa.array([np.inf] * n), pa.array([-1] * n)),
-            *(pa.array([True] * n), pa.array([b"\xff"] * n), pa.array([2**62] * n)),
-            *(pa.array([0.5] * n), pa.array([None, *range(n - 1)]), table.column(damage.below(2))),
-            *(pa.array([10**30] * n, pa.decimal128(38)), pa.array([0] * n, pa.timestamp("s"))),
-            *(pa.array([b"\xff\xfe"] * n).cast(pa.string(), safe=False), pa.array(["x"] * n)),
-        ]
-        return table.set_column(place, table.column_names[place], damage.of(columns))
-
-    return _parquet(content, change)
+    return flipped(Npz().pack(Npz().unpack(content), damage.of(methods)), damage)
 
 
 def rows_wrong(content: bytes, damage: Damage) -> bytes:
-    def change(table: Any) -> Any:
-        return damage.of([table.slice(0, 0), table.slice(1), pa.concat_tables([table, table])])
-
-    return _parquet(content, change)
-
-
-def key_values_wrong(content: bytes, damage: Damage) -> bytes:
-    def change(table: Any) -> Any:
-        meta = dict(table.schema.metadata or {b"twoalike": b"{}", b"twoalike_objects": b"[]"})
-        value = damage.of([*JSON_VALUES, '["a", "a"]', '["zz"]', "[1, 2]", "{", "\xff"]).encode()
-        meta[damage.of(list(meta))] = value
-        return table.replace_schema_metadata(meta)
-
-    return _parquet(content, change)
-
-
-PARQUET: tuple[Mutator, ...] = (
-    *(field_dropped, field_renamed, field_wrong, field_wrong, rows_wrong, key_values_wrong),
-)
-
-
-# safetensors and MATLAB
-
-
-def header_wrong(content: bytes, damage: Damage) -> bytes:
-    (size,) = struct.unpack("<Q", content[:8])
-    head = damage.of(JSON)(content[8 : 8 + size], damage)
-    told = damage.of((len(head), len(head), len(head), 2**40, 2**64 - 1, 0))
-    return struct.pack("<Q", told) + head + content[8 + size :]
-
-
-SAFETENSORS: tuple[Mutator, ...] = (header_wrong, header_wrong, header_wrong)
-
-
-def variable_wrong(content: bytes, damage: Damage) -> bytes:
-    found = {k: v for k, v in loadmat(io.BytesIO(content)).items() if k[:2] != "__"}
-    name = damage.of(list(found))
-    odd = _odd_array(found[name], damage)
-    odd = odd if odd.dtype.kind not in "OMV" else np.array([["a", 1.0]], dtype=object)
-    if damage.below(4) == 0:
-        found[f"{name}_x"] = found.pop(name)
-    else:
-        found[name] = odd
-    file = io.BytesIO()
-    savemat(file, found, do_compression=bool(damage.below(2)))
+    table, file = pq.read_table(io.BytesIO(content)), io.BytesIO()
+    wrong = [table.slice(0, 0), table.slice(1), pa.concat_tables([table, table])]
+    pq.write_table(damage.of(wrong), file)
     return file.getvalue()
 
 
-MAT: tuple[Mutator, ...] = (variable_wrong,)
+def size_wrong(content: bytes, damage: Damage) -> bytes:
+    return struct.pack("<Q", damage.of((2**40, 2**64 - 1, 0))) + content[8:]
+
+
 WHOLE: tuple[Mutator, ...] = (cut, emptied, noise_after, other_kind)
 """Damage that the libraries of these formats survive; a changed bit within may end the process."""
 
@@ -615,11 +521,11 @@ KINDS: dict[str, tuple[Mutator, ...]] = {
     "jsonl": BYTES + LINES,
     "toml": BYTES + LINES + TOML * 3,
     "npy": BYTES + NPY * 3,
-    "npz": BYTES + NPZ * 2,
-    "hdf5": WHOLE + HDF5 * 3,
-    "parquet": WHOLE + PARQUET * 2,
-    "safetensors": BYTES + SAFETENSORS * 3,
-    "mat": WHOLE + MAT * 3,
+    "npz": (*BYTES, other_packing, *_of_parts(Npz()) * 3),
+    "hdf5": WHOLE + _of_parts(Hdf5()) * 3,
+    "parquet": (*WHOLE, rows_wrong, *_of_parts(Parquet()) * 2),
+    "safetensors": (*BYTES, size_wrong, *_of_parts(Safetensors()) * 2),
+    "mat": WHOLE + _of_parts(Mat()) * 3,
 }
 """Mutators of each kind of file."""
 

@@ -62,7 +62,7 @@ def test_headers_that_tell_of_more_than_there_is(read: Read, shape: str, tmp_pat
 def test_archives_made_to_fill_the_memory_are_refused_unread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("twoalike.study._foreign.SMALL", 2**20)
+    monkeypatch.setattr("twoalike.study._reading.SMALL", 2**20)
     np.savez_compressed(tmp_path / "f.npz", ids=np.array(["a", "b"]), features=np.zeros((2, 10**6)))
     assert "would unfold from" in refused(read_features, tmp_path / "f.npz")
     # Values that were measured shrink by little, and are read however many they are.

@@ -33,7 +33,7 @@ ARGUMENTS = {
 ALLOWED = {
     "modeling/twoalike/collections/_packed.py": {"imports tarfile", "calls tarfile.open"},
     "modeling/twoalike/jobs/_tasks.py": {"calls pickle.loads"},
-    "experiments/twoalike/study/_foreign.py": {"calls loadmat"},
+    "experiments/twoalike/study/_reading.py": {"calls loadmat"},
 }
 """Headers of archives, of which nothing is unpacked; what a job of this user left, by submitit;
 MATLAB files, which hold no code."""

@@ -65,14 +65,6 @@ def test_no_header_is_seen_where_the_first_line_is_a_judgment(tmp_path: Path) ->
         import_choices(path, OBJECTS)
 
 
-def test_the_last_item_column_holds_the_chosen_item_by_default(tmp_path: Path) -> None:
-    path = tmp_path / "plain.txt"
-    path.write_text("ant bee cat\n")
-    assert import_choices(path, OBJECTS)["chosen"].tolist() == [3]
-    table = import_choices(path, OBJECTS, item_columns=(3, 1, 2))
-    assert (table["item_1"].tolist(), table["chosen"].tolist()) == (["cat"], [3])
-
-
 def test_times_are_seconds(table: Path) -> None:
     of_ms: dict[str, Any] = COLUMNS | {"response_time_column": "rt", "response_time_unit": "ms"}
     found = import_choices(table, OBJECTS, **of_ms)["response_time"].to_numpy()

@@ -1,17 +1,14 @@
 """Meadows' trees become the table of arrangements."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy.io import savemat
+from tests.conftest import call
 
 from twoalike.design import ArrangedTrial, pair_evidence, rescaled_average
 from twoalike.judgments import import_meadows, read_judgments, trials_of
@@ -111,22 +108,6 @@ def test_items_left_outside_are_not_placed(tmp_path: Path) -> None:
         assert table.attrs["left_out"] == {"outside the arena": 3, "alone in its trial": 1}
 
 
-@settings(deadline=None, max_examples=15)
-@given(
-    st.lists(st.tuples(st.floats(0, 0.5), st.floats(0, 6.28)), min_size=3, max_size=3).filter(
-        lambda polar: max(r for r, _ in polar) > 0.3
-    )
-)
-def test_any_places_survive(
-    tmp_path_factory: pytest.TempPathFactory, polar: list[tuple[float, float]]
-) -> None:
-    places = [(r * np.cos(a), r * np.sin(a)) for r, a in polar]
-    folder = tmp_path_factory.mktemp("meadows")
-    for task in (early([places]), late([places])):
-        table = import_meadows([write(folder, task)])
-        np.testing.assert_allclose(table[["x", "y"]], places, atol=1e-12)
-
-
 def broken(**changes: Any) -> dict[str, Any]:
     task = late()
     task["trials"][1] |= changes
@@ -171,20 +152,18 @@ def test_an_export_of_dissimilarities_is_told_from_a_tree(tmp_path: Path) -> Non
         import_meadows([path])
 
 
-def test_command_line(tmp_path: Path) -> None:
+def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one = write(tmp_path, late(), "Meadows_my_exp_v_v1_calm-fox_1_tree")
     two = write(tmp_path, early(), "Meadows_my_exp_v_v2_odd-owl_1_tree")
-    out = tmp_path / "a.parquet"
-    words = [sys.executable, "-m", "twoalike.cli.app", "import", "meadows", one, two, "--out", out]
-    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "12 items placed in 4 trials by 2 participants" in done.stdout
-    table = read_judgments(out, "arrangements")
+    words = ("import", "meadows", one, two, "--out", tmp_path / "a.parquet")
+    assert call(*words) == 0
+    assert "12 items placed in 4 trials by 2 participants" in capsys.readouterr().out
+    table = read_judgments(tmp_path / "a.parquet", "arrangements")
     assert placed(table) == EXPECTED * 2
-    again = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False)
-    assert again.returncode == 1
-    assert "there is such a file already" in again.stderr and "--overwrite" in again.stderr
     assert str(tmp_path) not in json.dumps(table.attrs["provenance"])
+    assert call(*words) == 1
+    said = capsys.readouterr().err
+    assert "there is such a file already" in said and "--overwrite" in said
 
 
 def test_a_real_session_gives_the_platforms_own_figures(shared_data: Path) -> None:
@@ -196,7 +175,7 @@ def test_a_real_session_gives_the_platforms_own_figures(shared_data: Path) -> No
         len(trial["positions"]) for trial in content["trials"]
     ]
     assert len(trials) == 109 and len(ids) == 118 and len(content["rdm"]) == 6903
-    arranged = [ArrangedTrial(trial.items, trial.positions) for trial in trials]
+    arranged = [ArrangedTrial(trial.items, trial.values) for trial in trials]
     pairs = np.triu_indices(118, 1)
     # The platform stores the smallest evidence, max(distance, .2)²: so our unit is its diameter.
     weakest = pair_evidence(arranged, 118)[pairs].min()

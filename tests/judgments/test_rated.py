@@ -1,7 +1,6 @@
 """Tables of ratings and sortings: checks, files, imports, raw rows."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from twoalike.judgments import (
     sortings_table,
 )
 from twoalike.study import TwoalikeError
-from twoalike.tables import Column, Table
 
 OBJECTS = ["ant", "bee", "cat", "oak"]
 
@@ -51,7 +49,7 @@ def test_piles_are_numbered_in_order_of_appearance() -> None:
     )
     trials, _ = sortings_of(table)
     assert [trial.items.tolist() for trial in trials] == [[3, 0, 1], [0, 1]]
-    assert [trial.piles.tolist() for trial in trials] == [[0, 1, 0], [0, 0]]
+    assert [trial.values.tolist() for trial in trials] == [[0, 1, 0], [0, 0]]
 
 
 def test_import_of_ratings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,56 +86,23 @@ def test_import_of_sortings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert table["pile_name"].isna().tolist() == [False, True, True, True]
 
 
-def text(name: str, missing: str = "") -> Column:
-    return Column(name, "string", name, missing=missing)
-
-
-def number(name: str, kind: str = "number", missing: str = "") -> Column:
-    return Column(name, kind, name, missing=missing)  # type: ignore[arg-type]
-
-
-COMMON = (number("trial_index", "integer"), text("trial_type"), number("response_time"))
-RATED = Table(
-    "beh",
-    (
-        *COMMON,
-        *(text("stimulus_1"), text("stimulus_2")),
-        number("response", missing="timed out"),
-        number("scale_points", "integer", missing="a slider"),
-    ),
-    rows="trials",
-)
-SORTED = Table(
-    "beh",
-    (
-        *COMMON,
-        number("n_items", "integer"),
-        text("stimulus"),
-        number("pile", "integer", missing="none"),
-        text("pile_name", missing="none"),
-    ),
-    rows="rows",
-)
-
-
-def write_raw(raw: Path, label: str, table: Table, rows: list[str]) -> None:
+def write_raw(raw: Path, label: str, columns: str, rows: list[str]) -> None:
     folder = raw / "sub-01" / "ses-1" / "beh"
     folder.mkdir(parents=True)
-    lines = ["\t".join(table.names), *("\t".join(row.split()) for row in rows)]
+    lines = ["\t".join(row.split()) for row in (columns, *rows)]
     name = f"sub-01_ses-1_task-{label}_run-1_beh.tsv"
     (folder / name).write_text("\n".join(lines) + "\n")
 
 
-def test_raw_ratings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    task = SimpleNamespace(name="pair-rating", label="pairrating", trials=RATED)
-    monkeypatch.setattr("twoalike.judgments._raw.find_task", lambda name: task)
+def test_raw_ratings(tmp_path: Path) -> None:
+    columns = "trial_index trial_type response_time stimulus_1 stimulus_2 response scale_points"
     rows = [
         "1 practice 0.5 ant bee 0.1 n/a",
         "2 main 1.5 bee oak 0.25 n/a",
         "3 main 1.0 ant oak n/a n/a",
         "4 main 2.0 oak ant 5 7",
     ]
-    write_raw(tmp_path, "pairrating", RATED, rows)
+    write_raw(tmp_path, "pairrating", columns, rows)
     table = read_raw_ratings(tmp_path, OBJECTS)
     assert table["trial"].tolist() == [1, 2, 4]
     assert table["rating"].tolist() == [0.1, 0.25, 5.0]
@@ -146,9 +111,8 @@ def test_raw_ratings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (table.attrs["n_without_choice"], table.attrs["n_torn"]) == (1, 0)
 
 
-def test_raw_sortings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    task = SimpleNamespace(name="free-sorting", label="freesorting", trials=SORTED)
-    monkeypatch.setattr("twoalike.judgments._raw.find_task", lambda name: task)
+def test_raw_sortings(tmp_path: Path) -> None:
+    columns = "trial_index trial_type response_time n_items stimulus pile pile_name"
     rows = [
         "1 main 9.5 3 ant 1 small",
         "1 main 9.5 3 bee 1 small",
@@ -157,7 +121,7 @@ def test_raw_sortings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "2 main 7.5 2 cat 2 n/a",
         "3 main 7.5 3 cat 2 n/a",  # torn: two rows are missing
     ]
-    write_raw(tmp_path, "freesorting", SORTED, rows)
+    write_raw(tmp_path, "freesorting", columns, rows)
     table = read_raw_sortings(tmp_path, OBJECTS)
     assert table["item"].tolist() == ["ant", "bee", "oak", "cat"]
     assert table["pile"].tolist() == [1, 1, 1, 2]

@@ -165,11 +165,3 @@ def test_tables_of_two_tasks_are_one(tmp_path: Path) -> None:
     read = read_judgments(tmp_path / "c.parquet")
     assert item_counts(read).tolist() == [3, 4, 3, 7]
     assert list(read["item_4"].cat.categories) == OBJECTS
-
-
-def test_missing_indices_of_a_frame_may_be_nan() -> None:
-    frame = pd.DataFrame({"item_1": [0, 1], "item_2": [1, 2], "item_3": [2, 3], "chosen": [1, 4]})
-    frame["item_4"] = [np.nan, 0]
-    read = read_judgments(frame)
-    assert read["item_4"].isna().tolist() == [True, False]
-    assert read["item_4"].iloc[1] == "0" and item_counts(read).tolist() == [3, 4]

@@ -1,13 +1,12 @@
 """Delimited text and raw rows become the table of choices."""
 
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from tests.conftest import call
 
 from twoalike.design import excluded
 from twoalike.judgments import (
@@ -163,36 +162,25 @@ def test_raw_without_sessions_or_with_unknown_stimuli_is_refused(tmp_path: Path)
         read_raw(tmp_path, OBJECTS[:3])
 
 
-def command(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "twoalike.cli.app", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def test_command_line_imports_and_refuses(text: Path, tmp_path: Path) -> None:
+def test_command_line_imports_and_refuses(
+    text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     ids, out = tmp_path / "ids.txt", tmp_path / "new" / "choices.parquet"
     ids.write_text("\n".join(OBJECTS))
-    base = ("import", "choices", text, "--objects", ids, "--out", out)
-    refused = command(*base, "--participant-column", 9)
-    assert refused.returncode == 1
-    assert refused.stderr.count("\n") == 1
-    assert "expected column 9, found 4 columns" in refused.stderr
+    base = ("import", "choices", text, "--objects", ids, "--out")
+    assert call(*base, out, "--participant-column", 9) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "expected column 9, found 4 columns" in said
     assert not out.exists()
-    done = command(*base, "--participant-column", 4)
-    assert done.returncode == 0, done.stderr
-    assert "3 judgments by 2 participants" in done.stdout
+    assert call(*base, out, "--participant-column", 4) == 0
+    assert "3 judgments by 2 participants" in capsys.readouterr().out
     assert len(read_judgments(out)) == 3
     before = out.read_bytes()
-    taken = command(*base)
-    assert taken.returncode == 1
-    assert "replace it with --overwrite" in taken.stderr
-    assert out.read_bytes() == before
-    assert command(*base, "--overwrite").returncode == 0
-    named = command(*base[:-1], out.with_suffix(".csv"))
-    assert (named.returncode, "ends in .parquet" in named.stderr) == (1, True)
+    assert call(*base, out) == 1
+    assert "replace it with --overwrite" in capsys.readouterr().err and out.read_bytes() == before
+    assert call(*base, out, "--overwrite") == 0
+    assert call(*base, out.with_suffix(".csv")) == 1
+    assert "ends in .parquet" in capsys.readouterr().err
 
 
 def test_real_judgments(shared_data: Path, tmp_path: Path) -> None:

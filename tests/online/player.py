@@ -26,8 +26,8 @@ from twoalike.tasks import (
     run_session,
 )
 from twoalike.tasks._simulated import _SAID as SAID
+from twoalike.tasks.choosing import TripletActivity
 from twoalike.tasks.multi_arrangement import ArrangementActivity
-from twoalike.tasks.odd_one_out import TripletActivity
 
 type Means = Literal["hands", "mouse", "touch"]
 """``hands``: keys and mouse as the window's simulated hands choose them."""
@@ -177,41 +177,33 @@ class Interrupted(Exception):
 
 @dataclass
 class Player:
-    """Goes through a session in a page of a browser.
-
-    Attributes
-    ----------
-    page
-        The page; another one may take its place between two steps.
-    size
-        Width and height of the page.
-    means
-        How everything is answered.
-    person
-        Steps of the session; known once the participant has a code.
-    plans
-        What is done in the trials, by part.
-    least_s
-        From the time that images are seen to the first press.
-    deadline
-        Time (monotonic) of an interruption; None for none.
-    anywhere
-        Whether it may come amid the presses of a trial.
-    begin
-        Called with part and index of each trial before it is answered.
-    """
+    """Goes through a session in a page of a browser."""
 
     page: Page
+    """Another one may take its place between two steps."""
     size: Size
+    """Width and height of the page."""
     means: Means = "hands"
     person: Person | None = None
+    """Steps of the session; known once the participant has a code."""
     plans: Sequence[Plan] = ()
+    """What is done in the trials, by part."""
     least_s: float = 0.3
+    """From the time that images are seen to the first press."""
     deadline: float | None = None
+    """Time (monotonic) of an interruption; None for none."""
     anywhere: bool = True
+    """Whether it may come amid the presses of a trial."""
     begin: Callable[[int, int], None] = lambda part, index: None
+    """Called with part and index of each trial before it is answered."""
+    problems: list[str] = field(default_factory=list)
+    """Errors and messages of the page."""
     _acted: tuple[Any, float] = (None, 0.0)
     _finger: tuple[Page, CDPSession] | None = None
+
+    def __post_init__(self) -> None:
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("console", lambda said: self.problems.append(said.text))
 
     def enter(self, address: str) -> str:
         """Open the page and begin, or go on; return the participant's code."""
@@ -224,15 +216,7 @@ class Player:
     def play(
         self, until: Callable[[dict[str, Any]], bool] | None = None, limit_s: float = 120
     ) -> None:
-        """Answer what is shown until the last page, or until a state is reached.
-
-        Raises
-        ------
-        TimeoutError
-            If that takes too long.
-        Interrupted
-            At the deadline.
-        """
+        """Answer what is shown until the last page, or until a state is reached."""
         until = until or (lambda state: state["kind"] == "end")
         end = monotonic() + limit_s
         while monotonic() < end:
@@ -298,7 +282,11 @@ class Player:
         """Make the presses of a trial."""
         self.begin(part, index)
         sleep(self.least_s)
-        for deed in self.plans[part].deeds[index]:
+        self.make(self.plans[part].deeds[index])
+
+    def make(self, deeds: Sequence[Deed]) -> None:
+        """Make presses."""
+        for deed in deeds:
             if self.anywhere:
                 self._check_time()
             x, y = self.size[0] / 2 + deed.x, self.size[1] / 2 - deed.y

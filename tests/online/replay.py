@@ -20,23 +20,23 @@ from twoalike.tasks import (
     Scene,
     Shown,
 )
-from twoalike.tasks.odd_one_out import TripletActivity
+from twoalike.tasks.choosing import TripletActivity
 
 SCRIPT = Path(__file__).parent / "js" / "cases.mjs"
 
 
-def replayed(cases: Sequence[dict[str, Any]]) -> list[Any]:
-    """What the page's modules make of cases."""
-    done = node(
-        [str(SCRIPT)],
-        return_completed_process=True,
-        input=json.dumps(cases),
-        capture_output=True,
-        text=True,
-    )
+def run_script(script: Path, given: Any) -> list[Any]:
+    """What a script of ours makes of what it reads."""
+    how: Any = {"return_completed_process": True, "capture_output": True, "text": True}
+    done = node([str(script)], input=json.dumps(given), **how)
     assert done.returncode == 0, done.stderr
     found: list[Any] = json.loads(done.stdout)
     return found
+
+
+def replayed(cases: Sequence[dict[str, Any]]) -> list[Any]:
+    """What the page's modules make of cases."""
+    return run_script(SCRIPT, cases)
 
 
 def differences(ours: Any, theirs: Any, where: str = "", within: float = 1e-9) -> Iterator[str]:

@@ -11,10 +11,10 @@ from unittest.mock import Mock
 from sqlalchemy import update
 from starlette.testclient import TestClient
 
+from twoalike.online import make_links, new_token
 from twoalike.online._app import create_app
 from twoalike.online._ids import Key
 from twoalike.online._limits import USUAL, Limits
-from twoalike.online._records import PageTexts
 from twoalike.online._serve import open_store
 from twoalike.online._site import OnlineStudy, build_online, read_built
 from twoalike.online._store import SESSIONS, Store, archive
@@ -52,21 +52,11 @@ def built_study(
     (study / "study.toml").write_text(lines, encoding="utf-8")
     (site / "index.html").write_text("<!doctype html><title>Fruit</title>", encoding="utf-8")
     (site / "js" / "main.js").write_text("export {};", encoding="utf-8")
-    session = {
-        "version": "0.1.0",
-        "hash": HASH,
-        "study": "Fruit",
-        "session": visit,
-        "language": "en",
-        "participants": list(participants),
-        "protocols": {"odd": {}},
-        "images": {},
-        "texts": dict.fromkeys(PageTexts.model_fields, "..."),
-        "least_window_px": [300, 300],
-        "card": False,
-        "return_hours": 24.0,
-    }
-    (site / "session.json").write_text(json.dumps(session), encoding="utf-8")
+    session = {"version": "0.1.0", "hash": HASH, "study": "Fruit", "session": visit}
+    session |= {"language": "en", "participants": list(participants), "protocols": {"odd": {}}}
+    session |= {"images": {}, "texts": {}, "least_window_px": [300, 300], "card": False}
+    content = json.dumps(session | {"return_hours": 24.0})
+    (site / "session.json").write_text(content, encoding="utf-8")
     for number, code in enumerate(participants):
         person = {"participant": code, "session": visit, "parts": _parts()}
         if groups:
@@ -76,46 +66,29 @@ def built_study(
 
 
 def _parts() -> list[dict[str, Any]]:
-    steps: list[dict[str, Any]] = [page("instruction")]
-    for index in (1, 2, 3):
-        trial = {
-            "trial_index": index,
-            "block_index": 1,
-            "trial_type": TRIALS[(index - 1) % 3][0],
-            "stimuli": ["a", "b", "c"],
-            "positions": ["middle", "left", "right"],
-        }
-        steps.append({"kind": "trial", "trial": trial})
-    seats = {"items": ["a", "b", "d"], "order": [0, 1, 2], "rotation": 0.5}
-    arrangements = [
-        {"kind": "arrangement", "trial": {"trial_index": index, **seats}} for index in (1, 2)
+    trials = [
+        {"trial_index": index, "block_index": 1, "trial_type": kind, "stimuli": ["a", "b", "c"]}
+        | {"positions": ["middle", "left", "right"]}
+        for index, (kind, _) in enumerate(TRIALS, start=1)
     ]
+    seats = {"items": ["a", "b", "d"], "order": [0, 1, 2], "rotation": 0.5}
+    listed = {
+        "odd-one-out": [{"kind": "trial", "trial": trial} for trial in trials],
+        "multi-arrangement": [
+            {"kind": "arrangement", "trial": {"trial_index": index, **seats}} for index in (1, 2)
+        ],
+    }
     return [
-        {
-            "protocol": "odd",
-            "task": "odd-one-out",
-            "steps": [*steps, page("end")],
-            "resume": page("resume"),
-        },
-        {
-            "protocol": "odd",
-            "task": "multi-arrangement",
-            "steps": [page("instruction"), *arrangements, page("end")],
-            "resume": page("resume"),
-        },
+        {"protocol": "odd", "task": task, "resume": page("resume")}
+        | {"steps": [page("instruction"), *steps, page("end")]}
+        for task, steps in listed.items()
     ]
 
 
 def record(session: str, n: int, part: int, step: int, *items: dict[str, Any]) -> dict[str, Any]:
     """Record of a step."""
-    return {
-        "session": session,
-        "n": n,
-        "protocol": HASH,
-        "part": part,
-        "step": step,
-        "items": list(items),
-    }
+    place = {"session": session, "n": n, "protocol": HASH, "part": part, "step": step}
+    return {**place, "items": list(items)}
 
 
 def choice(index: int, position: str | None = "left", flag: str | None = None) -> dict[str, Any]:
@@ -152,9 +125,9 @@ def arrangement(index: int, items: Sequence[str] = ("a", "b", "d")) -> dict[str,
     }
 
 
-def note(event: str = "page", time: float = 1.0) -> dict[str, Any]:
+def note(event: str = "page", time: float = 1.0, **detail: Any) -> dict[str, Any]:
     """Item for the log."""
-    return {"kind": "note", "event": event, "time": time, "detail": {}}
+    return {"kind": "note", "event": event, "time": time, "detail": detail}
 
 
 def end(reason: str = "completed", time: float = 20.0) -> dict[str, Any]:
@@ -164,15 +137,14 @@ def end(reason: str = "completed", time: float = 20.0) -> dict[str, Any]:
 
 def whole_session(session: str) -> list[dict[str, Any]]:
     """Records of a session that answers everything."""
-    listed = [record(session, 1 + i, 0, i, choice(i)) for i in (1, 2, 3)]
+    parts = [
+        [[note()], *([choice(index)] for index in (1, 2, 3)), [note(), end()]],
+        [[note()], [arrangement(1)], [arrangement(2)], [note(), end()]],
+    ]
+    places = [(part, step) for part, steps in enumerate(parts) for step in range(len(steps))]
     return [
-        record(session, 1, 0, 0, note()),
-        *listed,
-        record(session, 5, 0, 4, note(), end()),
-        record(session, 6, 1, 0, note()),
-        record(session, 7, 1, 1, arrangement(1)),
-        record(session, 8, 1, 2, arrangement(2)),
-        record(session, 9, 1, 3, note(), end()),
+        record(session, n, part, step, *parts[part][step])
+        for n, (part, step) in enumerate(places, start=1)
     ]
 
 
@@ -190,6 +162,12 @@ class Served:
         external = {} if pid is None else {"PROLIFIC_PID": pid}
         return self.client.post("/api/enter", json={"external": external, **sent})
 
+    def entered(self, pid: str | None = None, **sent: Any) -> dict[str, Any]:
+        """Session of someone who may enter."""
+        answer = self.enter(pid, **sent)
+        assert answer.is_success, answer.text
+        return dict(answer.json())
+
     def send(self, entered: Mapping[str, Any], *records: Mapping[str, Any]) -> Any:
         """Answer to records."""
         return self.client.post("/api/records", json=list(records), headers=bearer(entered))
@@ -197,6 +175,16 @@ class Served:
     def finish(self, entered: Mapping[str, Any], reason: str = "completed") -> Any:
         """Answer to the end of a session."""
         return self.client.post("/api/finish", json={"reason": reason}, headers=bearer(entered))
+
+    def withdraw(self, entered: Mapping[str, Any]) -> Any:
+        """Answer to a withdrawal."""
+        return self.client.post("/api/withdraw", json={"code": entered["withdraw"]})
+
+    def operator(self, path: str, body: Any = None) -> Any:
+        """Answer to the operator, who asks, or sends something."""
+        headers = {"authorization": f"Bearer {new_token(self.study)}"}
+        method = "GET" if body is None else "POST"
+        return self.client.request(method, f"/api/operator/{path}", json=body, headers=headers)
 
     def archive(self) -> list[dict[str, Any]]:
         """Lines of the archive."""
@@ -206,7 +194,7 @@ class Served:
     def change(self, session: str, **values: Any) -> None:
         """Change a session's row, as if time had passed."""
         statement = update(SESSIONS).where(SESSIONS.c.name == session).values(values)
-        self.store.submit(lambda connection: connection.execute(statement) and None).result()
+        self.store.write(lambda connection: connection.execute(statement) and None)
 
 
 def bearer(entered: Mapping[str, Any]) -> dict[str, str]:
@@ -214,28 +202,29 @@ def bearer(entered: Mapping[str, Any]) -> dict[str, str]:
     return {"authorization": f"Bearer {entered['token']}"}
 
 
+def links(study: Path, number: int) -> list[str]:
+    """Make one-time links."""
+    return [one.partition("?link=")[2] for one in make_links(study, number, "https://lab.test/")]
+
+
 class _Page(OnlineStudy):
     """Page that was made by hand, and knows the right answers to its checks."""
-
-    @classmethod
-    def of(cls, study: Path) -> "_Page":
-        read = read_built(study)
-        return cls(read.study, read.session)
 
     def prepared(self, participant: str) -> list[Any]:
         trials = [
             Trial(index, 1, kind, "t", ("a", "b", "c"), ("middle", "left", "right"), right)
             for index, (kind, right) in enumerate(TRIALS, start=1)
         ]
-        odd_one_out = Mock(PreparedTriplets, trials=trials)
-        return [odd_one_out, Mock(Prepared)]
+        return [Mock(PreparedTriplets, trials=trials), Mock(Prepared)]
 
 
 @contextmanager
 def served(study: Path, limits: Limits = USUAL, store: str | None = None) -> Iterator[Served]:
     """Serve a study in this process."""
     opened, key = open_store(study, store)
-    with TestClient(create_app(_Page.of(study), opened, key, limits)) as client:
+    built = read_built(study)
+    by_hand = _Page(built.study, built.session) if built.session.hash == HASH else built
+    with TestClient(create_app(by_hand, opened, key, limits)) as client:
         yield Served(study, client, opened, key)
 
 
@@ -257,16 +246,13 @@ def compiled_study(folder: Path, n_people: int, n_trials: int) -> Path:
 def answers(entered: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Records of someone who does all that their file asks for, of choices."""
     found: list[dict[str, Any]] = []
-    protocol = entered["protocol"]
     for part, shown in enumerate(entered["person"]["parts"]):
         for step, one in enumerate(shown["steps"]):
             items = [note()]
             if one["kind"] == "trial":
-                trial = one["trial"]
-                items = [choice(trial["trial_index"], trial["positions"][0])]
+                items = [choice(one["trial"]["trial_index"], one["trial"]["positions"][0])]
             if step == len(shown["steps"]) - 1:
                 items.append(end())
-            n = len(found) + 1
-            sent = record(entered["session"], n, part, step, *items)
-            found.append(sent | {"protocol": protocol})
+            sent = record(entered["session"], len(found) + 1, part, step, *items)
+            found.append(sent | {"protocol": entered["protocol"]})
     return found

@@ -12,9 +12,9 @@ from twoalike.online import _records as sent
 from twoalike.online._blocks import Block, next_arrangement_block, spliced
 from twoalike.online._records import ArrangementStep, BlockStep, Part, QuestionStep, TrialStep
 from twoalike.sitting import _part, sit
-from twoalike.tasks import Item, Keeper, Note, QuestionAnswers
+from twoalike.tasks import EventRow, Item, Keeper, Note, QuestionAnswers
+from twoalike.tasks.choosing import TrialResult
 from twoalike.tasks.multi_arrangement import ArrangementResult
-from twoalike.tasks.odd_one_out import TrialResult
 
 DEVICE = {
     "browser": "chrome",
@@ -29,7 +29,16 @@ DEVICE = {
     "px_per_cm": 40.0,
     "distance_cm": None,
 }
-_ANSWER = ("position", "method", "response_time", "key")
+ANSWER = ("position", "method", "response_time", "key")
+PLACED = ("places", "inside", "seat_angles", "radius_px", "item_px")
+KINDS: dict[type, tuple[str, tuple[str, ...]]] = {
+    Note: ("note", ("event", "time", "detail")),
+    EventRow: ("event", ("values",)),
+    QuestionAnswers: ("answers", ("measure", "values")),
+    TrialResult: ("choice", ("trial_index", "onset", "early", "dropped", "flag")),
+    ArrangementResult: ("arrangement", ("trial_index", "onset", *PLACED)),
+}
+"""Kind of an item as it is sent, and what it is sent with."""
 ENTERED = "2026-11-28T10:00:00+00:00"
 
 
@@ -54,44 +63,16 @@ def items_of(root: Path, code: str, **options: Any) -> list[list[Item]]:
 
 def as_sent(item: Item, late: float = 0.002) -> dict[str, Any]:
     """An item as the page sends it; frames are shown so many s after those planned."""
-    match item:
-        case Note():
-            return {
-                "kind": "note",
-                "event": item.event,
-                "time": item.time,
-                "detail": dict(item.detail),
-            }
-        case QuestionAnswers():
-            return {"kind": "answers", "measure": item.measure, "values": item.values}
-        case TrialResult():
-            answer = item.answer and {name: getattr(item.answer, name) for name in _ANSWER}
-            return {
-                "kind": "choice",
-                "trial_index": item.trial_index,
-                "onset": item.onset,
-                "answer": answer,
-                "early": item.early,
-                "dropped": item.dropped,
-                "flag": item.flag,
-                "planned_onset": item.onset - late,
-            }
-        case ArrangementResult():
-            return {
-                "kind": "arrangement",
-                "trial_index": item.trial_index,
-                "items": item.trial.items,
-                "onset": item.onset,
-                "planned_onset": item.onset - late,
-                "places": item.places,
-                "inside": item.inside,
-                "seat_angles": item.seat_angles,
-                "handling": [vars(one) for one in item.handling],
-                "ending": vars(item.ending),
-                "radius_px": item.radius_px,
-                "item_px": item.item_px,
-            }
-    return {"kind": "event", "values": item.values}  # type: ignore[union-attr]
+    kind, names = KINDS[type(item)]
+    found = {"kind": kind, **{name: getattr(item, name) for name in names}}
+    if isinstance(item, TrialResult | ArrangementResult):
+        found["planned_onset"] = item.onset - late
+    if isinstance(item, TrialResult):
+        found["answer"] = item.answer and {name: getattr(item.answer, name) for name in ANSWER}
+    if isinstance(item, ArrangementResult):
+        handling = [vars(one) for one in item.handling]
+        found |= {"items": item.trial.items, "handling": handling, "ending": vars(item.ending)}
+    return found
 
 
 def _ends(item: Item, step: object) -> bool:
@@ -99,10 +80,8 @@ def _ends(item: Item, step: object) -> bool:
     match step:
         case QuestionStep():
             return isinstance(item, QuestionAnswers)
-        case TrialStep():
-            return isinstance(item, TrialResult)
-        case ArrangementStep():
-            return isinstance(item, ArrangementResult)
+        case TrialStep() | ArrangementStep():
+            return isinstance(item, TrialResult | ArrangementResult)
     return isinstance(item, Note) and item.event == getattr(step, "name", "")
 
 

@@ -9,9 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 from sqlalchemy import Connection, delete, update
-from starlette.testclient import TestClient
 from tests.conftest import call
-from tests.online.server_study import arrangement, choice
+from tests.online.server_study import Served, arrangement, bearer, choice, served
 from tests.online.simulated import DEVICE
 from tests.online.test_snapshots import FakePosterior
 
@@ -25,12 +24,11 @@ from twoalike.online import (
     read_built,
     read_store,
 )
-from twoalike.online._app import create_app
 from twoalike.online._blocks import spliced
+from twoalike.online._records import NEW
 from twoalike.online._refitting import read_choices
-from twoalike.online._serve import open_store
 from twoalike.online._snapshots import snapshot_folder
-from twoalike.online._store import BLOCKS, RECORDS, SESSIONS, Store
+from twoalike.online._store import LINES, SESSIONS, Store
 from twoalike.record import ARRANGEMENT_EVENTS, RunName, check_raw, read_notes
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
@@ -44,17 +42,16 @@ DESIGN = (
 class Page:
     """What the page does, without a browser."""
 
-    def __init__(self, client: TestClient, protocol: str) -> None:
-        self.client, self.protocol = client, protocol
-        entered = client.post("/api/enter", json={"external": {}, "link": None, "token": None})
-        self.entered: dict[str, Any] = entered.json()
+    def __init__(self, server: Served) -> None:
+        self.server, self.protocol = server, read_built(server.study).session.hash
+        self.entered = server.entered()
         self.session: str = self.entered["session"]
-        self.header = {"authorization": f"Bearer {self.entered['token']}"}
         self.steps: list[dict[str, Any]] = self.entered["person"]["parts"][0]["steps"]
         self.n = 0
 
     def post(self, path: str, body: Any) -> Any:
-        return self.client.post(f"/api/{path}", json=body, headers=self.header)
+        headers = bearer(self.entered)
+        return self.server.client.post(f"/api/{path}", json=body, headers=headers)
 
     def ask(self, at: int) -> None:
         """Let the steps of a block take its place."""
@@ -110,10 +107,8 @@ def study(make_study: Callable[..., Path]) -> Study:
 
 @pytest.fixture
 def page(study: Study) -> Iterator[Page]:
-    built = read_built(study.root)
-    store, key = open_store(study.root)
-    with TestClient(create_app(built, store, key)) as client:
-        yield Page(client, built.session.hash)
+    with served(study.root) as server:
+        yield Page(server)
 
 
 def kinds(page: Page) -> list[str]:
@@ -132,9 +127,7 @@ def test_a_session_asks_for_its_blocks(page: Page, study: Study) -> None:
     second = kinds(page).index("block")
     for at in range(first, second):
         assert page.record(at).status_code == 200
-    resumed = page.client.post(
-        "/api/enter", json={"external": {}, "link": None, "token": page.entered["token"]}
-    ).json()
+    resumed = page.server.entered(token=page.entered["token"])
     assert resumed["resume"]["step"] == second
     again = page.post("block", {"part": 0, "block": 2}).json()["steps"]
     assert again == page.steps[first:second]
@@ -153,17 +146,15 @@ def test_a_session_asks_for_its_blocks(page: Page, study: Study) -> None:
         page.steps
     )
     assert set(kinds(page)) == {"page", "trial"}
-    choices = read_choices(lines, study)
-    assert choices.cut_off.records == page.n
-    assert choices.cut_off.trials + 11 * len(choices.left_out) in (8, 11)
+    _, cut_off, left_out = read_choices(lines, study)
+    assert cut_off.records == page.n
+    assert cut_off.trials + 11 * len(left_out) in (8, 11)
 
 
 def test_withdrawal_takes_the_blocks_along(page: Page, study: Study) -> None:
     page.ask(kinds(page).index("block"))
-    page.client.post("/api/withdraw", json={"code": page.entered["withdraw"]})
-    assert [json.loads(line)["kind"] for line in read_store(default_store(study.root))] == [
-        "session"
-    ]
+    page.server.withdraw(page.entered)
+    assert [line["kind"] for line in page.server.archive()] == ["session"]
     assert page.post("block", {"part": 0, "block": 2}).status_code in (404, 409)
 
 
@@ -178,13 +169,7 @@ def test_checks_are_judged_by_the_blocks(page: Page, study: Study) -> None:
         row = right.get(trial)
         place = "left" if row is None else row[f"position_{row['expected_odd']}"]
         assert page.record(at, place).status_code == 200
-    built = read_built(study.root)
-    store, _ = open_store(study.root)
-    from twoalike.online._places import operator_state
-
-    with store.reading() as connection:
-        (seen,) = operator_state(connection, built)["sessions"]
-    store.close()
+    (seen,) = page.server.operator("state").json()["sessions"]
     checks = sum(row["trial_type"] == "catch" for row in rows)
     assert (seen["checks"], seen["right"]) == (checks, checks)
     assert (seen["trials"], seen["listed"]) == (len(rows), 11)
@@ -235,10 +220,9 @@ ARRANGED = (
 
 def test_the_server_chooses_arrangements_by_the_answers(make_study: Callable[..., Path]) -> None:
     root = make_study(design=ARRANGED)
-    built = build_online(root, 1, task="multi-arrangement")
-    store, key = open_store(root)
-    with TestClient(create_app(read_built(root), store, key)) as client:
-        page = Page(client, built.session.hash)
+    build_online(root, 1, task="multi-arrangement")
+    with served(root) as server:
+        page = Page(server)
         at = kinds(page).index("block")
         for step in range(at):
             assert page.record(step).status_code == 200
@@ -255,7 +239,7 @@ def test_the_server_chooses_arrangements_by_the_answers(make_study: Callable[...
         # A store that was restored from a backup lacks blocks: the answers choose them again.
         lines = list(read_store(default_store(root)))
         blocks = [line for line in lines if json.loads(line).get("kind") == "block"]
-        _forget_blocks(store, page.session)
+        _forget_blocks(server.store, page.session)
         sent = [json.loads(line) for line in lines if "n" in json.loads(line)]
         assert page.post("records", sent).json()["stored"] == len(sent)
         after = [line for line in read_store(default_store(root)) if '"kind":"block"' in line]
@@ -280,12 +264,9 @@ def test_the_server_chooses_arrangements_by_the_answers(make_study: Callable[...
 
 def _forget_blocks(store: Store, session: str) -> None:
     """Leave of a session what a backup made at its entry has."""
-    empty = {"n": 0, "part": 0, "step": -1, "clock": 0.0, "over": 0, "answered": 0}
 
     def work(connection: Connection) -> None:
-        for table in (BLOCKS, RECORDS):
-            connection.execute(delete(table).where(table.c.session == session))
-        change = update(SESSIONS).where(SESSIONS.c.name == session)
-        connection.execute(change.values(**empty, part_end=None, done=0, trials=0))
+        connection.execute(delete(LINES).where(LINES.c.session == session))
+        connection.execute(update(SESSIONS).where(SESSIONS.c.name == session).values(NEW))
 
-    store.submit(work).result()
+    store.write(work)

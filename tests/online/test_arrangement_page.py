@@ -10,7 +10,7 @@ import numpy as np
 from tests.online.replay import differences, replayed
 from tests.online.simulated import as_sent
 
-from twoalike.online._blocks import arrangement
+from twoalike.online._compile import arrangement
 from twoalike.study import TwoalikeError
 from twoalike.tasks._activity import (
     Arena,
@@ -95,7 +95,7 @@ class Hand:
         self, activity: ArrangementActivity, rng: np.random.Generator, pointer: str
     ) -> None:
         self.activity, self.rng, self.pointer = activity, rng, pointer
-        self.time = 0.0
+        self.time = 0.3
         self.events: list[dict[str, Any]] = []
         self.answers: list[Any] = []
 
@@ -187,31 +187,22 @@ def look(activity: ArrangementActivity) -> dict[str, Any]:
     if isinstance(scene, Page):
         return {"kind": "page", "text": scene.text, "footer": scene.footer}
     assert isinstance(scene, Arena)
+    shown = {name: getattr(scene, name) for name in ("prompt", "counter", "magnified", "progress")}
+    names = ("name", "text", "enabled")
+    buttons = [{name: getattr(one, name) for name in names} for one in scene.buttons]
     until = scene.until and {"end": scene.until.end, "length": scene.until.length}
-    return {
-        "kind": "arena",
-        "images": list(map(asdict, scene.images)),
-        "buttons": [
-            {"name": one.name, "text": one.text, "enabled": one.enabled} for one in scene.buttons
-        ],
-        "prompt": scene.prompt,
-        "counter": scene.counter,
-        "until": until,
-        "magnified": scene.magnified,
-        "progress": scene.progress,
-    }
+    images = list(map(asdict, scene.images))
+    return {"kind": "arena", "images": images, "buttons": buttons, "until": until, **shown}
 
 
 def acted(rng: np.random.Generator) -> tuple[dict[str, Any], Hand]:
     """A trial with random settings, and what somebody did in it."""
     pointer = str(rng.choice(["mouse", "touch"]))
+    unplaced, again = int(rng.choice([0, 0, 1])), bool(rng.random() < 0.8)
     protocol = MultiArrangement.model_validate(
         {
             "timing": {"trial_limit_s": float(rng.choice([0, 0, 15, 40]))},
-            "rules": {
-                "unplaced_allowed": int(rng.choice([0, 0, 1])),
-                "start_over": bool(rng.random() < 0.8),
-            },
+            "rules": {"unplaced_allowed": unplaced, "start_over": again},
             "answers": {"confirm_done": bool(rng.random() < 0.4)},
             "screen": {"touch": pointer == "touch"},
         }
@@ -222,27 +213,17 @@ def acted(rng: np.random.Generator) -> tuple[dict[str, Any], Hand]:
         trial_type="main",
         items=tuple(f"o{item}" for item in range(n)),
         seats=Seating(tuple(rng.permutation(n).tolist()), float(rng.uniform(0, 360))),
-        min_evidence_before=0.1,
-        mean_evidence_before=0.2,
         progress=0.5,
     )
-    hand = Hand(
-        ArrangementActivity(trial, protocol, lay_out_arena(protocol, size, n)), rng, pointer
-    )
-    hand.time = 0.3
+    activity = ArrangementActivity(trial, protocol, lay_out_arena(protocol, size, n))
+    hand = Hand(activity, rng, pointer)
     if rng.random() < 0.9:
         hand.give("shown")
     for _ in range(30):
         hand.act()
-    case = {
-        "made": "arrangement",
-        "trial": arrangement(trial).model_dump(mode="json"),
-        "protocol": protocol.model_dump(mode="json"),
-        "size": size,
-        "widths": widths(protocol, size),
-        "steps": hand.events,
-    }
-    return case, hand
+    case = {"made": "arrangement", "trial": arrangement(trial).model_dump(mode="json")}
+    case |= {"protocol": protocol.model_dump(mode="json"), "size": size}
+    return case | {"widths": widths(protocol, size), "steps": hand.events}, hand
 
 
 def test_the_same_events_give_the_same_items(rng: np.random.Generator) -> None:

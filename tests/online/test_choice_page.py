@@ -25,7 +25,7 @@ from twoalike.tasks import (
     View,
     lay_out,
 )
-from twoalike.tasks.odd_one_out import TripletActivity
+from twoalike.tasks.choosing import TripletActivity
 
 type Rules = OddOneOut | AnchoredChoice | OddOneOfMany
 SIZES = [(360, 740), (740, 360), (320, 568), (1024, 768), (1920, 1080), (3840, 2160), (501, 997)]
@@ -46,20 +46,15 @@ def random_size(rng: np.random.Generator) -> tuple[int, int]:
 
 
 def described(layout: Layout) -> dict[str, Any]:
-    places = layout.places
-    return {
-        "size": list(layout.size),
-        "image": layout.image,
-        "text": layout.text,
-        "places": list(places),
-        "centres": {place: list(layout.centre(place)) for place in places},
-        "labels": {place: list(map(float, layout.label(place))) for place in places},
-        "label_widths": {place: float(layout.label_width(place)) for place in places},
-        "prompt_y": float(layout.prompt_y),
-        "prompt_room": float(layout.prompt_room),
-        "timer_y": float(layout.timer_y),
-        "fits": True,
-    }
+    about: dict[str, Any] = {"size": list(layout.size), "fits": True}
+    about |= {name: getattr(layout, name) for name in ("image", "text")}
+    for name in ("prompt_y", "prompt_room", "timer_y"):
+        about[name] = float(getattr(layout, name))
+    places = about["places"] = list(layout.places)
+    about["centres"] = {place: list(layout.centre(place)) for place in places}
+    about["labels"] = {place: list(map(float, layout.label(place))) for place in places}
+    about["label_widths"] = {place: float(layout.label_width(place)) for place in places}
+    return about
 
 
 def test_images_have_the_places_that_they_have_in_a_window() -> None:
@@ -189,16 +184,12 @@ def test_trials_give_the_items_and_scenes_of_the_window() -> None:
 
 
 def test_an_image_chosen_without_a_pointer_counts_as_the_keyboards() -> None:
-    rules = OddOneOut()
     trial = {"trial_index": 1, "trial_type": "main", "stimuli": ["a", "b", "c"]}
-    steps = [
-        {"kind": "shown", "time": 0.0, "dropped": 0, "planned": 0.0},
-        {"kind": "tick", "time": 0.5},
-        {"kind": "shown", "time": 0.5, "dropped": 0, "planned": 0.5},
-        {"kind": "pick", "time": 2.0, "place": "right"},
-    ]
-    case = {"made": "trial", "protocol": rules.model_dump(mode="json"), "size": (1280, 800)}
-    trial["positions"] = ["left", "middle", "right"]
-    (found,) = replayed([{**case, "trial": trial, "steps": steps}])
+    frames = [{"kind": "shown", "time": at, "dropped": 0, "planned": at} for at in (0.0, 0.5)]
+    pick = {"kind": "pick", "time": 2.0, "place": "right"}
+    steps = [frames[0], {"kind": "tick", "time": 0.5}, frames[1], pick]
+    case = {"made": "trial", "protocol": OddOneOut().model_dump(mode="json"), "steps": steps}
+    shown = trial | {"positions": ["left", "middle", "right"]}
+    (found,) = replayed([{**case, "trial": shown, "size": (1280, 800)}])
     answer = {"position": "right", "method": "keyboard", "response_time": 1.5, "key": None}
     assert found[-1]["items"][0]["answer"] == answer

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,10 +122,6 @@ def test_tables_are_those_of_the_window(web: OnlineStudy, twins: Twins) -> None:
         assert sidecar["rt_source"]["Levels"]["browser"]
     assert check_bids(raw) == []
     assert validate_study(web.study.root).n_problems == 0
-
-
-def test_display_errors_are_summarised_and_kept(web: OnlineStudy, twins: Twins) -> None:
-    fetched = fetch(web.study.root, whole(web, twins))
     assert fetched.display_error_ms == (2.0, 2.0)
     errors = display_errors(web.study)
     assert len(errors) == 2 * len(TASKS)
@@ -203,53 +199,18 @@ def item(records: Records, kind: str, number: int = 0) -> dict[str, Any]:
     return found[number]  # type: ignore[no-any-return]
 
 
-def _without_one(records: Records) -> None:
-    del records[4]
+def changed(kind: str, number: int, **values: Any) -> Callable[[Records], object]:
+    """Change an item; keys of what is in it are joined by two underscores."""
 
+    def change(records: Records) -> None:
+        for name, value in values.items():
+            *within, key = name.split("__")
+            place = item(records, kind, number)
+            for one in within:
+                place = place[one]
+            place[key] = value
 
-def _of_another_page(records: Records) -> None:
-    records[3]["protocol"] = "0" * 64
-
-
-def _two_versions(records: Records) -> None:
-    records.append({**records[3], "step": 0})
-
-
-def _trial_left_out(records: Records) -> None:
-    item(records, "choice", 2)["trial_index"] = 4
-
-
-def _time_goes_back(records: Records) -> None:
-    item(records, "choice", 3)["onset"] = 0.5
-
-
-def _place_that_is_not_there(records: Records) -> None:
-    item(records, "choice", 1)["answer"]["position"] = "upstairs"
-
-
-def _another_key(records: Records) -> None:
-    item(records, "choice", 1)["answer"] |= {"method": "keyboard", "key": "x"}
-
-
-def _forged_error(records: Records) -> None:
-    item(records, "note", 4)["event"] = "drawn"
-
-
-def _detail_of_the_log(records: Records) -> None:
-    item(records, "note", 4)["detail"] = {"time_s": 1}
-
-
-def _another_text(records: Records) -> None:
-    item(records, "answers")["values"]["consent_sha256"] = "0" * 64
-
-
-def _no_option(records: Records) -> None:
-    item(records, "answers", 1)["values"]["hand"] = "third"
-
-
-def _other_images(records: Records) -> None:
-    shown = item(records, "arrangement", 1)
-    shown["items"] = shown["items"][::-1]
+    return change
 
 
 def _moved_afterwards(records: Records) -> None:
@@ -258,37 +219,53 @@ def _moved_afterwards(records: Records) -> None:
     moved["inside"] = [True, *moved["inside"][1:]]
 
 
-def _a_foreign_image(records: Records) -> None:
-    item(records, "event", 3)["values"]["stimulus"] = "cold9"
+type Damage = tuple[Callable[[Records], object], str]
+DAMAGES: dict[str, Damage] = {
+    "without one": (lambda r: r.pop(4), "1 record missing, the first is 5"),
+    "of another page": (
+        lambda r: r[3].update(protocol="0" * 64),
+        "record 4 is of another protocol than the session",
+    ),
+    "two versions": (lambda r: r.append({**r[3], "step": 0}), "record 4 was sent in two versions"),
+    "trial left out": (
+        changed("choice", 2, trial_index=4),
+        "record 9: the result of another trial",
+    ),
+    "time goes back": (changed("choice", 3, onset=0.5), "lies before the end of the trial above"),
+    "no place": (changed("choice", 1, answer__position="up"), "a place that was not shown"),
+    "another key": (
+        changed("choice", 1, answer__method="keyboard", answer__key="x"),
+        "the key 'x' does not choose",
+    ),
+    "forged error": (changed("note", 4, event="drawn"), "a page cannot send the event 'drawn'"),
+    "detail of the log": (changed("note", 4, detail={"time_s": 1}), "a page cannot send the event"),
+    "another text": (
+        changed("answers", 0, values__consent_sha256="0" * 64),
+        "consent to another text",
+    ),
+    "no option": (
+        changed("answers", 1, values__hand="third"),
+        "an answer to 'hand' that the page does not take",
+    ),
+    "other images": (
+        lambda r: item(r, "arrangement", 1).update(items=item(r, "arrangement", 1)["items"][::-1]),
+        "places of other objects",
+    ),
+    "moved afterwards": (_moved_afterwards, "the last event says"),
+    "a foreign image": (
+        changed("event", 3, values__stimulus="cold9"),
+        "an event of 'cold9', which the trial does not show",
+    ),
+    "cut short": (
+        lambda r: r.__delitem__(slice(-2, None)),
+        "is completed, but its last records are missing",
+    ),
+}
 
 
-def _cut_short(records: Records) -> None:
-    del records[-2:]
-
-
-@pytest.mark.parametrize(
-    ("damage", "problem"),
-    [
-        (_without_one, "1 record missing, the first is 5"),
-        (_of_another_page, "record 4 is of another protocol than the session"),
-        (_two_versions, "record 4 was sent in two versions"),
-        (_trial_left_out, "record 9: the result of another trial"),
-        (_time_goes_back, "lies before the end of the trial above"),
-        (_place_that_is_not_there, "a place that was not shown"),
-        (_another_key, "the key 'x' does not choose"),
-        (_forged_error, "a page cannot send the event 'drawn'"),
-        (_detail_of_the_log, "a page cannot send the event"),
-        (_another_text, "consent to another text"),
-        (_no_option, "an answer to 'hand' that the page does not take"),
-        (_other_images, "places of other objects"),
-        (_moved_afterwards, "the last event says"),
-        (_a_foreign_image, "an event of 'cold9', which the trial does not show"),
-        (_cut_short, "is completed, but its last records are missing"),
-    ],
-)
-def test_what_cannot_be_is_a_problem_of_one_line(
-    damage: Callable[[Records], None], problem: str, web: OnlineStudy, twins: Twins
-) -> None:
+@pytest.mark.parametrize("what", DAMAGES)
+def test_what_cannot_be_is_a_problem_of_one_line(what: str, web: OnlineStudy, twins: Twins) -> None:
+    damage, problem = DAMAGES[what]
     records = deepcopy(twins.records[CODES[0]])
     damage(records)
     fetched = fetch(web.study, archive(web, head_of(web, CODES[0]), records))
@@ -343,40 +320,34 @@ class Killed(BaseException):
     """The process ends here."""
 
 
-@pytest.mark.parametrize("n_moves", [0, 5])
+@pytest.mark.parametrize("at", ["write_json", 0, 5], ids=["before", "first move", "later move"])
 def test_a_fetch_that_breaks_off_leaves_nothing_half(
-    n_moves: int, web: OnlineStudy, twins: Twins, monkeypatch: pytest.MonkeyPatch
+    at: str | int, web: OnlineStudy, twins: Twins, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    move, moved = moving._move, [0]
+    moved = [0]
 
-    def dying(staged: Path, path: Path) -> None:
-        if moved[0] == n_moves:
-            raise Killed
-        moved[0] += 1
-        move(staged, path)
+    def dying(path: Path, target: Path, rename: Any = Path.rename) -> Any:
+        if ".fetch" in path.parts and ".fetch" not in Path(target).parts:
+            moved[0] += 1
+            if moved[0] > int(at):
+                raise Killed
+        return rename(path, target)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(moving, "_move", dying)
-        with pytest.raises(Killed):
-            fetch(web.study, whole(web, twins))
-    fetched = fetch(web.study, whole(web, twins))
-    assert (fetched.n_unchanged, fetched.problems) == (2, [])
-    assert tables(web.study.raw) == tables(twins.lab / "data" / "raw")
-    assert not moving.staging(web.study).exists()
-
-
-def test_nothing_is_there_before_all_is_whole(
-    web: OnlineStudy, twins: Twins, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def dies(*_: object) -> Iterator[None]:
+    def dies(*_: object) -> None:
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(moving, "write_json", dies)
+        if at == "write_json":
+            patch.setattr(moving, "write_json", dies)
+        else:
+            patch.setattr(Path, "rename", dying)
         with pytest.raises(Killed):
             fetch(web.study, whole(web, twins))
-    assert not web.study.raw.exists()
-    assert len(fetch(web.study, whole(web, twins)).written) == 2
+    assert web.study.raw.exists() == (at != "write_json")
+    fetched = fetch(web.study, whole(web, twins))
+    assert (fetched.n_unchanged, fetched.problems) == (0 if at == "write_json" else 2, [])
+    assert tables(web.study.raw) == tables(twins.lab / "data" / "raw")
+    assert not moving.staging(web.study).exists()
 
 
 def test_what_was_run_in_the_lab_is_not_replaced(web: OnlineStudy, twins: Twins) -> None:

@@ -1,7 +1,8 @@
-"""Where records come from, and the pages that need no server of ours."""
+"""Where records come from, what participants cannot say of each other, pages without our server."""
 
 import json
 import re
+import shutil
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -24,52 +25,34 @@ from twoalike.online import (
 )
 from twoalike.study import TwoalikeError
 
-CODE = "w0001"
-ONLINE = '[online]\ncompletion_code = "C0DE"\n'
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> OnlineStudy:
-    root = write_study(
-        tmp_path_factory.mktemp("sources") / "s", f"trials = 2\npractice = 0\n{ONLINE}"
-    )
-    return build_online(root, 3)
-
-
-@pytest.fixture(scope="module")
-def lines(built: OnlineStudy, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An archive of one session, as a page without a server writes it."""
-    lab = write_study(tmp_path_factory.mktemp("lab") / "s", f"trials = 2\npractice = 0\n{ONLINE}")
-    records = records_of(built, CODE, items_of(lab, CODE))
-    begun = head_of(built, CODE, None)
-    over = {**head_of(built, CODE), "entered": None}
-    path = lab / "archive.ndjson"
-    return write_archive(path, begun, records[:2], records[1:], over).read_text()
-
-
+DESIGN = 'trials = 2\npractice = 0\n[online]\ncompletion_code = "C0DE"\n'
 VICTIM, OTHER = "jatos-1-aa", "jatos-2-bb"
 
 
 @pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> OnlineStudy:
+    return build_online(write_study(tmp_path_factory.mktemp("sources") / "s", DESIGN), 3)
+
+
+@pytest.fixture(scope="module")
 def two(built: OnlineStudy, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """Lines of two people's sessions in JATOS."""
-    lab = write_study(tmp_path_factory.mktemp("lab") / "s", f"trials = 2\npractice = 0\n{ONLINE}")
+    """Lines of two people's sessions in JATOS, as a page without a server writes them."""
+    lab = write_study(tmp_path_factory.mktemp("lab") / "s", DESIGN)
 
     def sent(session: str, code: str) -> str:
         records = records_of(built, code, items_of(lab, code), session)
-        lines = head_of(built, code, session=session), records
+        begun, over = (head_of(built, code, end, session) for end in (None, "completed"))
+        lines = begun, records[:2], records[1:], {**over, "entered": None}
         return write_archive(lab / "archive.ndjson", *lines).read_text()
 
     return sent(VICTIM, "w0001"), sent(OTHER, "w0002")
 
 
 @pytest.fixture
-def empty(built: OnlineStudy) -> Iterator[OnlineStudy]:
+def empty(built: OnlineStudy) -> OnlineStudy:
     """The study without data."""
-    import shutil
-
     shutil.rmtree(built.study.root / "data", ignore_errors=True)
-    yield built
+    return built
 
 
 @contextmanager
@@ -99,51 +82,14 @@ def answering(content: bytes, token: str) -> Iterator[tuple[str, list[str]]]:
         server.server_close()
 
 
-def one_session(empty: OnlineStudy, source: str | Path, **how: object) -> bool:
-    found = fetch(empty.study, source, **how)  # type: ignore[arg-type]
-    return not found.problems and [one.n_trials for one in found.written] == [2]
-
-
-def test_results_of_jatos_as_exported(empty: OnlineStudy, lines: str, tmp_path: Path) -> None:
-    half = len(lines.splitlines()) // 2
-    parts = ["\n".join(lines.splitlines()[:half]), "\n".join(lines.splitlines()[half:])]
-    path = tmp_path / "results.jrzip"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("metadata.json", "{}")
-        for number, part in enumerate(parts, start=1):  # the page was reloaded
-            archive.writestr(f"study_result_1/comp_result_{number}/data.txt", part)
-    assert one_session(empty, path)
-
-
-def test_a_folder_of_files(empty: OnlineStudy, lines: str, tmp_path: Path) -> None:
-    for number, line in enumerate(lines.splitlines()):
-        (tmp_path / f"s-1_{number}.ndjson").write_text(line)
-    (tmp_path / "notes.md").write_text("not records")
-    assert one_session(empty, tmp_path)
-
-
-def test_a_server_and_its_token(empty: OnlineStudy, lines: str) -> None:
-    with answering(lines.encode(), "secret") as (address, asked):
-        with pytest.raises(TwoalikeError, match="an operator's token, found one that is refused"):
-            fetch(empty.study, address, token="other")
-        assert one_session(empty, address, token="secret")
-    assert asked == ["/api/operator/records"] * 2
-    with pytest.raises(TwoalikeError, match="cannot be read"):
-        fetch(empty.study, address, token="secret")
-
-
-def test_the_api_of_jatos(empty: OnlineStudy, lines: str) -> None:
-    with answering(lines.encode(), "jap_1") as (address, asked):
-        assert one_session(empty, address, token="jap_1", jatos=True)
-    (path,) = asked
-    assert path.startswith("/jatos/api/v1/results/data?studyUuid=")
-
-
 def in_jatos(folder: Path, *results: str) -> Path:
     path = folder / "results.jrzip"
     with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("metadata.json", "{}")
         for n, result in enumerate(results, start=1):
-            archive.writestr(f"study_result_{n}/comp-result_{n}/data.txt", result)
+            head, *lines = result.splitlines(keepends=True)  # two pages: it was reloaded
+            archive.writestr(f"study_result_{n}/comp-result_{n}/data.txt", head)
+            archive.writestr(f"study_result_{n}/comp-result_{n + 9}/data.txt", "".join(lines))
     return path
 
 
@@ -152,6 +98,7 @@ def in_folder(folder: Path, *results: str) -> Path:
         path = folder / "files" / f"{n}.ndjson"
         path.parent.mkdir(exist_ok=True)
         path.write_text(result)
+    (folder / "files" / "notes.md").write_text("not records")
     return folder / "files"
 
 
@@ -159,6 +106,23 @@ def in_one_file(folder: Path, *results: str) -> Path:
     path = folder / "results.txt"
     path.write_text("".join(results))
     return path
+
+
+PACKS = (in_jatos, in_folder, in_one_file)
+type Pack = Callable[..., Path]
+
+
+def test_a_server_and_its_token(empty: OnlineStudy, two: tuple[str, str]) -> None:
+    with answering(two[0].encode(), "secret") as (address, asked):
+        with pytest.raises(TwoalikeError, match="an operator's token, found one that is refused"):
+            fetch(empty.study, address, token="other")
+        found = fetch(empty.study, address, token="secret")
+        assert (found.problems, [one.n_trials for one in found.written]) == ([], [2])
+        assert asked == ["/api/operator/records"] * 2
+        assert fetch(empty.study, address, token="secret", jatos=True).n_unchanged == 1
+        assert asked[2].startswith("/jatos/api/v1/results/data?studyUuid=")
+    with pytest.raises(TwoalikeError, match="cannot be read"):
+        fetch(empty.study, address, token="secret")
 
 
 def withdrawal(built: OnlineStudy, session: str = VICTIM, code: str = "w0001") -> str:
@@ -181,28 +145,26 @@ def raw_files(study: OnlineStudy) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in sorted(raw.rglob("*w0001*")) if path.is_file()}
 
 
-@pytest.mark.parametrize("pack", [in_jatos, in_folder, in_one_file])
-@pytest.mark.parametrize(
-    ("attack", "problem"),
-    [
-        (lambda gone, own, victim: own + gone, "withdrawn|not its own"),
-        (lambda gone, own, victim: gone, "withdrawn|not its own"),
-        (lambda gone, own, victim: gone + own, "withdrawn|not its own"),
-        (lambda gone, own, victim: forged(victim) + gone, "withdrawn|not its own|differs"),
-        (lambda gone, own, victim: own + named_twice(gone), "'session' is given twice"),
-        (lambda gone, own, victim: own + named_twice(gone, '"sess\\u0069on"'), "is given twice"),
-    ],
-    ids=["line", "only line", "first line", "forged record", "name twice", "name escaped"],
-)
+type Attack = Callable[[str, str, str], str]
+ATTACKS: dict[str, tuple[Attack, str]] = {
+    "line": (lambda gone, own, victim: own + gone, "withdrawn|not its own"),
+    "only line": (lambda gone, own, victim: gone, "withdrawn|not its own"),
+    "first line": (lambda gone, own, victim: gone + own, "withdrawn|not its own"),
+    "forged record": (lambda gone, own, victim: forged(victim) + gone, "withdrawn|own|differs"),
+    "name twice": (lambda gone, own, victim: own + named_twice(gone), "'session' is given twice"),
+    "name escaped": (
+        lambda gone, own, victim: own + named_twice(gone, '"sess\\u0069on"'),
+        "is given twice",
+    ),
+}
+
+
+@pytest.mark.parametrize("pack", PACKS)
+@pytest.mark.parametrize("what", ATTACKS)
 def test_nobody_withdraws_another(
-    attack: Callable[[str, str, str], str],
-    problem: str,
-    pack: Callable[..., Path],
-    empty: OnlineStudy,
-    two: tuple[str, str],
-    tmp_path: Path,
+    what: str, pack: Pack, empty: OnlineStudy, two: tuple[str, str], tmp_path: Path
 ) -> None:
-    victim, own = two
+    (attack, problem), (victim, own) = ATTACKS[what], two
     assert fetch(empty.study, pack(tmp_path, victim, own)).problems == []
     before = raw_files(empty)
     hostile = attack(withdrawal(empty), own, victim)
@@ -223,9 +185,9 @@ def test_another_end_is_a_problem(empty: OnlineStudy, two: tuple[str, str], tmp_
     assert "study_result_2: names session jatos-1-aa, which is not its own" in found.problems[0]
 
 
-@pytest.mark.parametrize("pack", [in_jatos, in_folder])
+@pytest.mark.parametrize("pack", PACKS[:2])
 def test_a_result_withdraws_itself(
-    pack: Callable[..., Path],
+    pack: Pack,
     empty: OnlineStudy,
     two: tuple[str, str],
     tmp_path: Path,
@@ -243,18 +205,9 @@ def test_a_result_withdraws_itself(
     assert raw_files(empty) == {}
 
 
-def test_the_server_lists_who_withdrew(empty: OnlineStudy, two: tuple[str, str]) -> None:
-    gone = withdrawal(empty) + two[1]
-    with answering(gone.encode(), "secret") as (address, _):
-        found = fetch(empty.study, address, token="secret")
-    assert (found.n_withdrawn, found.problems, found.withdrawn) == (1, [], [])
-    assert f"session {VICTIM}: withdrawn" in found.notes
-
-
 def test_only_a_line_feed_ends_a_line() -> None:
     text = json.dumps({"a": "one\u2028two\x85three\x0c"}, ensure_ascii=False)
-    with answering(f"{text}\n{text}\n".encode(), "secret") as (address, _):
-        found = [line for line in _archive._from_server(address, "secret") if line]
+    found = [line for line in _archive._split([f"{text}\n{text}\n".encode()], "here") if line]
     assert [json.loads(line) for line in found] == [json.loads(text)] * 2
 
 
@@ -274,37 +227,32 @@ def test_damaged_and_endless_sources(
             fetch(empty.study, path)
     path.write_bytes(whole)
     monkeypatch.setattr(_archive, "_LONGEST", 1000)
-    for source in (path, tmp_path):
-        with pytest.raises(TwoalikeError, match="lines of at most"):
-            fetch(empty.study, source)
-    with (
-        answering(b"x" * 2000, "secret") as (address, _),
-        pytest.raises(TwoalikeError, match="lines of at most"),
-    ):
-        fetch(empty.study, address, token="secret")
+    with answering(b"x" * 2000, "secret") as (address, _):
+        for source in (path, tmp_path, address):
+            with pytest.raises(TwoalikeError, match="lines of at most"):
+                fetch(empty.study, source, token="secret")
 
 
 def test_what_is_no_source(empty: OnlineStudy, tmp_path: Path) -> None:
-    with pytest.raises(TwoalikeError, match="a file or folder of records"):
-        fetch(empty.study, tmp_path / "none.ndjson")
-    with pytest.raises(TwoalikeError, match="files of records"):
-        fetch(empty.study, tmp_path)
-    with pytest.raises(TwoalikeError, match="a store of records, found none"):
-        fetch(empty.study)
-    with pytest.raises(TwoalikeError, match="an operator's token, found none"):
-        fetch(empty.study, "https://lab.example.org")
+    sources: dict[str, object] = {
+        "a file or folder of records": tmp_path / "none.ndjson",
+        "files of records": tmp_path,
+        "a store of records, found none": None,
+        "an operator's token, found none": "https://lab.example.org",
+    }
+    for message, source in sources.items():
+        with pytest.raises(TwoalikeError, match=message):
+            fetch(empty.study, source)  # type: ignore[arg-type]
 
 
 def test_the_command(
-    empty: OnlineStudy, lines: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    empty: OnlineStudy, two: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = tmp_path / "a.txt"
-    path.write_text(lines)
-    words = ["online", "fetch", str(empty.study.root), str(path)]
+    words = ["online", "fetch", empty.study.root, in_one_file(tmp_path, two[0])]
     assert call(*words) == 0
     printed = capsys.readouterr()
     assert printed.out.startswith("1 session written (2 trials)\ndisplay error: median 2.0 ms")
-    path.write_text(lines + "damaged\n")
+    in_one_file(tmp_path, two[0], "damaged\n")
     assert call(*words) == 1
     printed = capsys.readouterr()
     assert "0 sessions written (0 trials), 1 unchanged" in printed.out
@@ -346,7 +294,7 @@ def test_a_page_for_a_plain_host(built: OnlineStudy, tmp_path: Path) -> None:
         write_static(built.study, out, codes="pipe", overwrite=True)
 
 
-def test_trials_chosen_on_the_way_need_our_server(built: OnlineStudy, tmp_path: Path) -> None:
+def test_trials_chosen_on_the_way_need_our_server(tmp_path: Path) -> None:
     root = write_study(tmp_path / "s", 'sampler = "adaptive"\ntrials = 8\npractice = 0\n')
     build_online(root, 1)
     with pytest.raises(TwoalikeError, match="trials that are listed beforehand"):

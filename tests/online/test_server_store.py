@@ -7,9 +7,17 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import OperationalError
-from tests.online.server_study import built_study, choice, note, record, served, whole_session
+from tests.online.server_study import (
+    built_study,
+    choice,
+    links,
+    note,
+    record,
+    served,
+    whole_session,
+)
 
-from twoalike.online import default_store, make_links, online_folder, read_store
+from twoalike.online import default_store, online_folder, read_store
 from twoalike.online._ids import load_key, make_key
 from twoalike.online._serve import open_store
 from twoalike.online._store import Store, fact, set_fact, store_url
@@ -35,10 +43,8 @@ def test_a_store_that_cannot_be_written_acknowledges_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with served(built_study(tmp_path)) as server:
-        entered = server.enter("secret-person").json()
-        server.store.submit(
-            lambda connection: connection.exec_driver_sql("DROP TABLE records") and None
-        ).result()
+        entered = server.entered("secret-person")
+        server.store.write(lambda one: one.exec_driver_sql("DROP TABLE records") and None)
         sent = record(entered["session"], 1, 0, 0, note("private-words"))
         answer = server.send(entered, sent)
         assert (answer.status_code, answer.json()) == (503, {"error": "slow_down"})
@@ -49,22 +55,20 @@ def test_a_store_that_cannot_be_written_acknowledges_nothing(
 def test_two_processes_share_a_file(tmp_path: Path) -> None:
     study = built_study(tmp_path, [f"{n:03d}" for n in range(20)])
     with served(study) as one, served(study) as other:
-        entered = [(one, other)[n % 2].enter(f"p{n}").json() for n in range(20)]
-        codes = [answer["person"]["participant"] for answer in entered]
-        assert len(set(codes)) == 20
+        entered = [(one, other)[n % 2].entered(f"p{n}") for n in range(20)]
+        assert len({answer["person"]["participant"] for answer in entered}) == 20
         for number, answer in enumerate(entered):
             sent = whole_session(answer["session"])
             for part, server in ((sent[:4], one), (sent[2:], other)):
                 assert server.send(answer, *part).status_code == 200, number
-        assert one.enter("p0").json() == other.enter("p0").json()
-    lines = [json.loads(line) for line in read_store(default_store(study))]
-    assert len(lines) == 20 * 10
+        assert one.entered("p0") == other.entered("p0")
+    assert len(list(read_store(default_store(study)))) == 20 * 10
 
 
 def test_the_key_is_kept_and_checked(tmp_path: Path) -> None:
     study = built_study(tmp_path)
     path = online_folder(study) / "key"
-    make_links(study, 1, "http://x")
+    links(study, 1)
     path.chmod(0o644)
     with pytest.raises(TwoalikeError, match="only its owner"):
         open_store(study)
@@ -106,9 +110,9 @@ def test_postgresql_serves_several_machines(tmp_path: Path, postgres: str) -> No
         key.touch(mode=0o600)
         key.write_bytes((online_folder(studies[0]) / "key").read_bytes())
         with served(studies[1], store=postgres) as other:
-            entered = one.enter("p1").json()
-            assert other.enter("p1").json() == entered
-            second = other.enter("p2").json()
+            entered = one.entered("p1")
+            assert other.entered("p1") == entered
+            second = other.entered("p2")
             assert second["person"]["participant"] == "002"
             sent = whole_session(entered["session"])
             assert one.send(entered, *sent[:4]).json()["stored"] == 4
@@ -116,15 +120,9 @@ def test_postgresql_serves_several_machines(tmp_path: Path, postgres: str) -> No
             forged = record(entered["session"], 2, 0, 1, choice(1, "right"))
             assert one.send(entered, forged).json() == {"error": "changed"}
             assert other.finish(entered).status_code == 200
-            withdrawn = one.client.post("/api/withdraw", json={"code": second["withdraw"]})
-            assert withdrawn.json() == {}
-            assert other.enter("p3").json()["person"]["participant"] == "002"
-            text = one.client.get("/api/operator/state").json()
-            assert text == {"error": "forbidden"}
+            assert one.withdraw(second).json() == {}
+            assert other.entered("p3")["person"]["participant"] == "002"
     lines = [json.loads(line) for line in read_store(postgres)]
     assert lines[1:10] == sent
-    assert [line["ended"] for line in lines if line.get("kind") == "session"] == [
-        "completed",
-        "withdrawn",
-        None,
-    ]
+    ends = [line["ended"] for line in lines if line.get("kind") == "session"]
+    assert ends == ["completed", "withdrawn", None]

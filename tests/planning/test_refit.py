@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 from twoalike.cli.app import main
-from twoalike.planning import refit
-from twoalike.study import Study, TwoalikeError
+from twoalike.study import Study
 
 DESIGN = 'sampler = "adaptive"\ntrials = 8\npractice = 1\ntrials_per_block = 4\n'
 
@@ -32,9 +31,3 @@ def test_the_next_block_is_chosen_by_the_judgments_so_far(make_study: Callable[.
     assert (study.derived / "adaptive" / "sub-901_ses-01_task-oddoneout_block-3.nc").is_file()
     (rows,) = (study.raw / "sub-901").rglob("*_beh.tsv")
     assert pd.read_csv(rows, sep="\t")["triplet_id"].tolist() == trials["triplet_id"].tolist()
-
-
-def test_a_fit_that_fails_is_reported(make_study: Callable[..., Path], tmp_path: Path) -> None:
-    root = make_study(design=DESIGN)
-    with pytest.raises(TwoalikeError, match="expected sessions of a task"):
-        refit(root, "901", 1, 3, tmp_path / "p.nc", 7)

@@ -1,7 +1,6 @@
 """Templates of studies: valid in both languages, and each can be designed and run."""
 
 import re
-import tomllib
 from collections.abc import Callable
 from itertools import cycle, product
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import get_args, get_type_hints
 import numpy as np
 import pytest
 from PIL import Image
-from pydantic import BaseModel
 from tests.design.test_levels import PUBLISHED
 
 from twoalike.cli.studies import init
@@ -18,7 +16,7 @@ from twoalike.planning import create_study, describe_study, study_templates, wri
 from twoalike.registry import find_task
 from twoalike.sitting import sit
 from twoalike.study import Study, TwoalikeError
-from twoalike.tasks import languages, protocols, study_tasks, validate_study
+from twoalike.tasks import languages, study_tasks, validate_study
 
 TEMPLATES = {template.name: template for template in study_templates()}
 SHORT = {"trials": 12, "practice": 2, "repeats": 2, "session_minutes": 3.0}
@@ -66,30 +64,6 @@ def test_a_study_made_of_a_template_runs(
     assert end.end_reason == "completed"
     assert end.path.name.split("_task-")[1].startswith(find_task(template.tasks[0]).label)
     assert validate_study(root).n_problems == 0
-
-
-@pytest.mark.parametrize("name", TEMPLATES)
-def test_a_template_states_only_what_differs(name: str) -> None:
-    for task, language in product(TEMPLATES[name].tasks, languages()):
-        model, text = protocols()[task], TEMPLATES[name].protocol(task, language)
-        default, own = (_flat(model.model_validate(tomllib.loads(one))) for one in ("", text))
-        section = ""
-        for line in text.splitlines():
-            if line.startswith("["):
-                section = f"{line.strip('[]')}."
-            elif (match := re.match(r"(\w+) = ", line)) and section:
-                key = section + match[1]
-                assert key not in own or own[key] != default[key], f"{task}: {key}"
-
-
-def _flat(model: BaseModel, prefix: str = "") -> dict[str, object]:
-    """Values of a protocol by dotted key; lists are one value."""
-    found: dict[str, object] = {}
-    for key in type(model).model_fields:
-        value = getattr(model, key)
-        inner = _flat(value, f"{prefix}{key}.") if isinstance(value, BaseModel) else {}
-        found |= inner or {f"{prefix}{key}": value}
-    return found
 
 
 def test_the_command_offers_the_templates() -> None:

@@ -36,8 +36,7 @@ from twoalike.tasks import (
     prepare_session,
     run_session,
 )
-from twoalike.tasks.odd_one_out import TrialResult
-from twoalike.tasks.odd_one_out._session import PreparedTriplets
+from twoalike.tasks.choosing import PreparedTriplets, TrialResult
 
 
 def print_error(line: str) -> None:

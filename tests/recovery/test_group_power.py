@@ -2,19 +2,19 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from twoalike.embedding import FitConfig
 from twoalike.observers import SimulatedObserver, sparse_embedding
 from twoalike.recovery import (
     GroupEffect,
     GroupOutcome,
     GroupPowerAnalysis,
-    GroupPowerConfig,
     World,
     collect,
     planned_study,
@@ -61,16 +61,16 @@ def test_people_weigh_the_dimensions(make_study: MakeStudy, rng: np.random.Gener
 
 
 def test_a_study_of_groups_is_simulated_fitted_and_compared(make_study: MakeStudy) -> None:
-    fit = GroupPowerConfig().fit.model_copy(update={"steps": 200, "chains": 1})
-    config = GroupPowerConfig(trials_per_person=50, effect=6.0, spread=0.5, fit=fit)
-    analysis = GroupPowerAnalysis(Study.load(make_study()), config)
+    study, effect = Study.load(make_study()), GroupEffect(effect=6.0, spread=0.5)
+    fit = FitConfig(quick=True, engine="vi", people="weights", steps=200, chains=1)
+    analysis = GroupPowerAnalysis(study=study, trials_per_person=50, effect=effect, fit=fit)
     (found,) = analysis.simulate(12, 1)
     assert (found.participants, found.judgments) == (12, 600)
     assert found.effect > 1
     assert found.p_all < 0.05
     (kept,) = (analysis.study.derived / "power").rglob("*.json")
     assert json.loads(kept.read_text())["outcome"] == asdict(found)
-    assert GroupPowerAnalysis(analysis.study, config).simulate(12, 1) == [found]
+    assert replace(analysis).simulate(12, 1) == [found]
 
 
 @pytest.fixture
@@ -119,40 +119,3 @@ def test_the_command_sizes_two_groups_and_goes_on(
     assert run("power", study, *SMALL, "--effect", "1.2", "--spread", "0.3")[0] == 0
     assert len(outcomes) == simulated
     assert json.loads((study / "derived" / "group_power.json").read_text()) == answer
-
-
-def test_ctrl_c_says_that_it_goes_on(
-    make_study: MakeStudy, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def stopped(*arguments: Any, **more: Any) -> GroupOutcome:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("twoalike.recovery.GroupPowerAnalysis._simulated", stopped)
-    status, said = run("power", make_study(), *SMALL)
-    assert status == 130
-    assert "the same command goes on" in said
-
-
-@pytest.mark.parametrize(
-    ("words", "complaint"),
-    [
-        (["--effect", "0.8"], "--effect 0.8: expected --groups with it"),
-        (["--groups", "--worlds", "8"], "--worlds 8: expected no such option with --groups"),
-        (["--groups", "--target-width", "0.2"], "--target-width 0.2: expected no such option"),
-        (["--groups", "--figure", "a.svg"], "there are none with --groups"),
-        (["--groups", "--effect", "0"], "--effect 0: expected a number above 0"),
-        (["--groups", "--spread", "-1"], "--spread -1: expected a number above 0"),
-        (["--groups", "--dimension", "9"], "expected a dimension of a true space of 9 or more"),
-        (["--groups", "--studies", "5"], "--studies 5: expected a number from 10"),
-        (["--groups", "--steps", "5"], "--steps 5: expected a number from 100"),
-        (["--groups", "--assurance", "0.1"], "--assurance 0.1: expected a share from 0.2"),
-        (["--groups", "--most-participants", "4"], "the design takes at least 6 participants"),
-    ],
-)
-def test_what_cannot_be_is_said_in_one_line(
-    make_study: MakeStudy, run: Callable[..., Any], words: list[str], complaint: str
-) -> None:
-    status, said = run("power", make_study(), *words)
-    assert status == 1, said
-    assert complaint in said
-    assert said.strip().count("\n") == 0

@@ -14,7 +14,6 @@ from twoalike.figures import NARROW, WIDE, power_curves, power_description, to_s
 from twoalike.recovery import (
     Outcome,
     PowerAnalysis,
-    PowerConfig,
     PowerResult,
     SearchPlan,
     Target,
@@ -67,13 +66,11 @@ def test_a_study_is_sized_and_the_answer_comes_again(
 
 @pytest.mark.slow
 def test_the_answer_holds_when_the_study_is_simulated_anew(make_study: MakeStudy) -> None:
-    analysis = PowerAnalysis(Study.load(make_study()), PowerConfig(trials_per_person=40, worlds=4))
+    analysis = PowerAnalysis(study=Study.load(make_study()), trials_per_person=40, worlds=4)
     target = make_target(analysis.oracle, information=0.7)
     people = analysis.run(target).found.participants
     assert people > 1
-    anew = PowerAnalysis(
-        study_with(analysis.study, seed=999, sampler=None), replace(analysis.config, worlds=6)
-    )
+    anew = replace(analysis, study=study_with(analysis.study, seed=999, sampler=None), worlds=6)
     regrets = [outcome.regret for outcome in anew.simulate(people, 6)]
     assert sum(regret <= target.value for regret in regrets) >= 3  # of 6 about 5 are promised
 
@@ -103,6 +100,17 @@ def test_ctrl_c_says_that_it_goes_on(
         (["--seed", "-1"], "--seed -1: expected a whole number"),
         (["--trials-per-person", "57"], "8 objects have only 56 triplets"),
         (["--observer", "nobody.npz"], "nobody.npz: expected a simulated observer"),
+        (["--effect", "0.8"], "--effect 0.8: expected --groups with it"),
+        (["--groups", "--worlds", "8"], "--worlds 8: expected no such option with --groups"),
+        (["--groups", "--target-width", "0.2"], "--target-width 0.2: expected no such option"),
+        (["--groups", "--figure", "a.svg"], "there are none with --groups"),
+        (["--groups", "--effect", "0"], "--effect 0: expected a number above 0"),
+        (["--groups", "--spread", "-1"], "--spread -1: expected a number above 0"),
+        (["--groups", "--dimension", "9"], "expected a dimension of a true space of 9 or more"),
+        (["--groups", "--studies", "5"], "--studies 5: expected a number from 10"),
+        (["--groups", "--steps", "5"], "--steps 5: expected a number from 100"),
+        (["--groups", "--assurance", "0.1"], "--assurance 0.1: expected a share from 0.2"),
+        (["--groups", "--most-participants", "4"], "the design takes at least 6 participants"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(
@@ -132,7 +140,7 @@ def result(make_study: MakeStudy, simulate: Any) -> PowerResult:
     plan = SearchPlan(**bounds, assurance=0.8)
     target = Target(measure="regret", value=0.05, asked="`target_regret=0.05`")
     found = find_size(simulate, target, plan)
-    return PowerResult(PowerAnalysis(Study.load(make_study())), found, target)
+    return PowerResult(PowerAnalysis(study=Study.load(make_study())), found, target)
 
 
 def test_other_splits_have_enough_judgments(result: PowerResult) -> None:

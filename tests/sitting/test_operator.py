@@ -5,8 +5,9 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -38,19 +39,16 @@ pty_only = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-termina
 START = OperatorState(participant="007", session=2, task="odd-one-out", n_trials=40)
 
 
-@dataclass(frozen=True)
-class Answer:
-    response_time: float
+def place(block_index: int = 1) -> SimpleNamespace:
+    return SimpleNamespace(block_index=block_index)
 
 
-@dataclass(frozen=True)
-class Place:
-    block_index: int
+def answer(response_time: float) -> SimpleNamespace:
+    return SimpleNamespace(response_time=response_time)
 
 
-@dataclass(frozen=True)
-class Arranged:
-    progress: float
+def chosen(least: float | None, mean: float | None) -> SimpleNamespace:
+    return SimpleNamespace(min_evidence_before=least, mean_evidence_before=mean)
 
 
 @dataclass(frozen=True)
@@ -62,8 +60,8 @@ class Done:
     correct: bool | None = None
     timed_out: bool = False
     flag: str | None = None
-    answer: Answer | None = None
-    trial: Place | Arranged = Place(1)
+    answer: SimpleNamespace | None = None
+    trial: SimpleNamespace = field(default_factory=place)
 
     def rows(self, *, rt_source: str, pilot: bool) -> list[dict[str, object]]:
         return []
@@ -87,7 +85,7 @@ trials = st.lists(
         correct=st.sampled_from([True, False, None]),
         timed_out=st.booleans(),
         flag=st.sampled_from([None, "fast", "slow"]),
-        answer=st.sampled_from([None, Answer(0.7)]),
+        answer=st.sampled_from([None, answer(0.7)]),
     ),
     max_size=60,
 )
@@ -171,7 +169,7 @@ def test_the_panel_says_what_the_operator_asks() -> None:
     state = START.take(_page("instruction", 60.0), 60.0)
     for number in range(1, 13):
         kind = "catch" if number == 5 else "main"
-        trial = Done(number, kind, number == 5 or None, answer=Answer(0.8), trial=Place(3))
+        trial = Done(number, kind, number == 5 or None, answer=answer(0.8), trial=place(3))
         state = state.take(trial, 60.0 + 5 * number)
     text = _text(state)
     for part in (
@@ -205,20 +203,14 @@ def test_rows_of_an_earlier_sitting_count_as_the_trials_did() -> None:
     assert (state.done, state.missed, state.catch_seen, state.catch_right) == (3, 2, 1, 0)
 
 
-@dataclass(frozen=True)
-class Chosen:
-    min_evidence_before: float | None
-    mean_evidence_before: float | None
-
-
 def test_arrangements_are_told_by_their_evidence() -> None:
     state = replace(START, task="multi-arrangement", n_trials=None, evidence_goal=0.5)
     assert "none yet, 0.5 asked for" in _text(state)
-    practice = Done(1, "practice", trial=Chosen(None, None))  # type: ignore[arg-type]
+    practice = Done(1, "practice", trial=chosen(None, None))
     for number, least in enumerate([0.0, 0.125], start=2):
-        main = Done(number, trial=Chosen(least, 0.25), timed_out=True)  # type: ignore[arg-type]
+        main = Done(number, trial=chosen(least, 0.25), timed_out=True)
         state = state.take(practice, 1.0).take(main, 2.0)
-    state = state.take(Done(4, "catch", correct=True, trial=Chosen(None, None)), 3.0)  # type: ignore[arg-type]
+    state = state.take(Done(4, "catch", correct=True, trial=chosen(None, None)), 3.0)
     text = _text(replace(state, missed=11))
     assert "weakest pair 0.12, mean 0.25, 0.5 asked for; time was up in 11 trials" in text
     assert "1 of 1 right" in text

@@ -109,23 +109,6 @@ def test_doubles_and_images_beside_the_folders_are_told_of(
     assert "note: without a category: 1 image, such as owl3.png" in said
 
 
-def test_complaints_name_the_images_of_the_person(
-    tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    bad = images / "fish" / "cod.png"
-    content = bad.read_bytes()
-    bad.write_bytes(b"not an image")
-    said = refused(capsys, tmp_path / "new", "--images", images)
-    assert said.startswith(f"twoalike: {bad}: cannot be read as an image")
-    bad.unlink()
-    said = refused(capsys, tmp_path / "new", "--images", images)
-    assert f"{images}: expected at least 3 images" in said
-    (images / "bird" / "o wl.png").write_bytes(content)
-    (images / "bird" / "o_wl.png").write_bytes(content)
-    said = refused(capsys, tmp_path / "new", "--images", images)
-    assert "o wl.png and o_wl.png would share the id 'o_wl'" in said
-
-
 def test_a_manifest_that_is_there_is_kept(tmp_path: Path, images: Path) -> None:
     table = StimulusSet.from_images(images).table[::-1].assign(size=["s", "m", "l"])
     (images / MANIFEST).unlink()

@@ -4,8 +4,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from twoalike.tasks import Frame, Opening, Trial, listed_script
-from twoalike.tasks.odd_one_out import Choosing, TripletActivity, answer_keys
+import numpy as np
+
+from twoalike.observers import SimulatedObserver
+from twoalike.tasks import (
+    Frame,
+    Item,
+    Marks,
+    NoWindow,
+    Opening,
+    Session,
+    SimulatedParticipant,
+    Trial,
+    View,
+    VirtualClock,
+    getting_ready,
+    lay_out,
+    listed_script,
+    run_session,
+)
+from twoalike.tasks.choosing import Choosing, TripletActivity, TripletHands, answer_keys
 from twoalike.tasks.screens import Layout
 
 
@@ -34,6 +52,32 @@ def triplet_script(
     frame = Frame(layout.size, layout.text)
     keys = answer_keys(protocol)
     return listed_script(protocol, frame, trials, opening, show, keys=keys, scanner=scanner, **more)
+
+
+OBSERVER = SimulatedObserver(("a", "b", "c"), np.eye(3))
+
+
+def simulate(
+    protocol: Any,
+    trials: Sequence[Trial],
+    screen: NoWindow | None = None,
+    kept: list[Item] | None = None,
+    *,
+    clock: VirtualClock | None = None,
+    observer: SimulatedObserver = OBSERVER,
+    marks: Marks | None = None,
+    **more: Any,
+) -> list[Item]:
+    """Let an observer do listed trials; what was kept, also in ``kept`` if the screen fails."""
+    clock = clock or VirtualClock()
+    screen, items = screen or NoWindow(clock), [] if kept is None else kept
+    opening = Opening(consent=False, form=(), resumed=False)
+    layout = lay_out(protocol, View(screen.size, refresh_hz=clock.refresh_hz))
+    script = triplet_script(protocol, layout, trials, opening, refresh_hz=clock.refresh_hz, **more)
+    session = Session(script, "Stop?", getting_ready(protocol), protocol.scanner.key)
+    player = SimulatedParticipant(TripletHands(observer, screen, clock, (7, 1)), screen, clock)
+    assert run_session(session, screen, items.append, player.act, marks) == "completed"
+    return items
 
 
 def replay(rows: Iterable[Mapping[str, Any]]) -> dict[int, dict[str, tuple[float, float]]]:

@@ -15,7 +15,7 @@ from twoalike.tasks import (
     View,
     lay_out,
 )
-from twoalike.tasks.odd_one_out import TrialResult, TripletActivity
+from twoalike.tasks.choosing import TrialResult, TripletActivity
 
 NAMES = ("ref", "near", "far")
 TRIAL = Trial(1, 1, "main", "a1", NAMES, ("middle", "right", "left"), kind="anchored")

@@ -88,13 +88,6 @@ def test_units_go_there_and_back(x: float, y: float) -> None:
     assert found.inside(x, y) == (math.hypot(*found.to_arena(x, y)) <= 0.5)
 
 
-@given(x=st.floats(-1e9, 1e9), y=st.floats(-1e9, 1e9))
-def test_the_nearest_point_in_the_window(x: float, y: float) -> None:
-    near = layout().clamp(x, y)
-    assert abs(near[0]) <= 640 and abs(near[1]) <= 512
-    assert near == (x, y) or abs(x) > 640 or abs(y) > 512
-
-
 @pytest.mark.parametrize(
     ("size", "n", "arena", "setting"),
     [

@@ -85,13 +85,6 @@ def test_images_end_where_the_observer_wants_them(n: int, whole: bool) -> None:
     assert {handled.n_moves for handled in result.handling} == {1}
 
 
-def test_the_same_seed_gives_the_same_rows_and_another_one_others() -> None:
-    first, again, other = (
-        run(8, seed=seed)[0].rows(rt_source="simulated", pilot=False) for seed in (4, 4, 5)
-    )
-    assert first == again != other
-
-
 def test_done_comes_by_key_and_by_button_and_can_be_confirmed() -> None:
     methods = {run(3, seed=seed)[0].ending.method for seed in range(12)}
     assert methods == {"keyboard", "mouse"}

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from tests.tasks.scripts import replay
 
-from twoalike.record import ARRANGEMENT_EVENTS as EVENTS
 from twoalike.record import ARRANGEMENTS as BEH
 from twoalike.tasks._activity import (
     Arena,
@@ -111,34 +110,6 @@ def test_a_trial_is_recorded_as_it_was_made() -> None:
     assert (a["trial_index"], a["n_items"], a["item_size_px"]) == (3, 3, activity.layout.item)
     for row in rows:
         BEH.format_row(row)
-
-
-def test_the_rows_of_events_replay_the_trial() -> None:
-    activity = begin()
-    items = arrange(activity)
-    items += drag(activity, "a", 0.1, -0.2, 14.0)
-    items += play(activity, KeyPress(15.0, "return"))
-    rows = rows_of(items)
-    assert [row["trial_type"] for row in rows] == [
-        *["trial_start", "seat", "seat", "seat"],
-        *["drag"] * 4,
-        "done",
-    ]
-    final = {
-        row["stimulus"]: (row["x"], row["y"])
-        for row in result_of(items).rows(rt_source="pyglet", pilot=False)
-    }
-    assert replay(rows) == {3: final}
-    # And from the text of the table, digit by digit.
-    written = [
-        dict(zip(EVENTS.names, EVENTS.format_row(row).rstrip("\n").split("\t"), strict=True))
-        for row in rows
-    ]
-    assert replay(written) == {3: final}
-    move = rows[4]
-    assert (move["onset"], move["duration"], move["pointer"]) == (11.0, 0.5, "mouse")
-    assert (move["stimulus"], move["inside"]) == ("a", True)
-    assert (move["x_start"], move["y_start"]) == (rows[1]["x"], rows[1]["y"])
 
 
 def test_an_image_keeps_the_place_where_it_was_gripped() -> None:

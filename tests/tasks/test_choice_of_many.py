@@ -19,7 +19,7 @@ from twoalike.tasks import (
     check_texts,
     lay_out,
 )
-from twoalike.tasks.odd_one_out import TrialResult, TripletActivity
+from twoalike.tasks.choosing import TrialResult, TripletActivity
 
 NAMES = ("ant", "bee", "cat", "dog")
 PLACES = ("3", "1", "4", "2")

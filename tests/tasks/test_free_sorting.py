@@ -137,34 +137,6 @@ def test_the_keyboard_alone_sorts() -> None:
     assert drags[0]["pointer"] == "keyboard"
 
 
-def test_arrows_go_round_the_places_and_back_to_the_tray() -> None:
-    layout = begun().layout
-    assert layout.neighbour(None, 0.0, -1, 0) is None
-    first = layout.neighbour(None, 1e9, 1, 0)
-    assert first == 0
-    assert layout.neighbour(0, 0.0, 0, -1) == layout.columns
-    assert layout.neighbour(0, 0.0, 0, 1) == 0
-    assert layout.neighbour(0, 0.0, -1, 0) is None
-    last = len(layout.cells) - 1
-    assert layout.neighbour(last, 0.0, 1, 0) == last
-
-
-def test_an_image_is_looked_at_large_and_all_are_sent_back() -> None:
-    activity = begun()
-    put(activity, 1, 0)
-    x, y = activity.places[1]
-    feed(activity, PointerPress(21.0, x, y, "right"))
-    assert isinstance(activity.scene, Piles)
-    assert activity.scene.magnified == "b"
-    (look,) = feed(activity, PointerRelease(22.0, x, y, "right"))
-    assert (look.values["trial_type"], look.values["duration"]) == ("inspect", 1.0)
-    assert feed(activity, KeyPress(23.0, "backspace")) == []
-    (reset,) = feed(activity, KeyPress(23.5, "backspace"))
-    assert reset.values["trial_type"] == "reset"
-    assert activity.n_outside == 4
-    assert not activity.may_start_over
-
-
 def test_names_of_piles_are_asked_for_after_done() -> None:
     activity = begun(rules={"name_piles": True})
     for item, cell in enumerate([3, 3, 1, 1]):

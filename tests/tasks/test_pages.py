@@ -86,7 +86,7 @@ def test_a_text_of_1500_words_is_whole_and_every_page_inside_its_room(
         assert upper < top - at.text
         lower = upper - text_height(part)
         answers = layout.options[0] if number == layout.last else layout.back
-        assert lower > max(answers.y + answers.height / 2, layout.footer_y + at.text)
+        assert lower > max(answers.y + answers.height / 2, layout.below["footer"].y + at.text)
         assert max(line.width for line in part) <= 0.84 * size[0]
     assert layout.column <= 0.84 * size[0]
 
@@ -116,19 +116,21 @@ def rectangles(scene: Page | Ask, layout: TextLayout, at: Frame) -> list[Box]:
         found += [layout.back] * (scene.part > 0)
         found += [layout.forward] * (not last or isinstance(scene, Page))
     if isinstance(scene, Page):
-        label(scene.footer, layout.footer_y)
-        label(scene.caption, layout.caption_y)
+        label(scene.footer, layout.below["footer"].y)
+        label(scene.caption, layout.below["caption"].y)
         if scene.progress:
-            found.append(Box(0, layout.bar_y, 0.5 * at.size[0], 0.4 * at.text))
+            found.append(Box(0, layout.below["bar"].y, 0.5 * at.size[0], 0.4 * at.text))
         if scene.images:
-            wide = layout.image_side * len(scene.images) + at.text * (len(scene.images) - 1)
-            found.append(Box(0, layout.images_y, wide, layout.image_side))
+            wide = layout.below["images"].height * len(scene.images) + at.text * (
+                len(scene.images) - 1
+            )
+            found.append(Box(0, layout.below["images"].y, wide, layout.below["images"].height))
     else:
-        label(scene.footer if last else scene.turn, layout.footer_y)
+        label(scene.footer if last else scene.turn, layout.below["footer"].y)
         found += layout.options if last else ()
-        if last and layout.entry is not None:
-            label("Please enter a whole number.", layout.remark_y)
-            found.append(layout.entry)
+        if last and "entry" in layout.below:
+            label("Please enter a whole number.", layout.below["remark"].y)
+            found.append(layout.below["entry"])
     return [box for box in found if box.height]
 
 

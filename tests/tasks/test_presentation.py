@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 from pydantic import ValidationError
-from tests.tasks.scripts import triplet_script
+from tests.tasks.scripts import simulate, triplet_script
 
-from twoalike.observers import SimulatedObserver
 from twoalike.record import TRIPLETS
 from twoalike.study import TwoalikeError
 from twoalike.tasks import (
@@ -19,14 +18,12 @@ from twoalike.tasks import (
     KeyPress,
     Marks,
     Note,
-    NoWindow,
     OddOneOut,
     Opening,
     Page,
     Pulse,
     Session,
     Shown,
-    SimulatedParticipant,
     Tick,
     Trial,
     View,
@@ -34,14 +31,12 @@ from twoalike.tasks import (
     frame_counts,
     getting_ready,
     lay_out,
-    run_session,
 )
 from twoalike.tasks._presentation import GivenMasks, PresentationTiming
-from twoalike.tasks.odd_one_out import (
+from twoalike.tasks.choosing import (
     Choosing,
     TrialResult,
     TripletActivity,
-    TripletHands,
 )
 
 HZ = 100.0
@@ -214,39 +209,19 @@ def test_a_trial_broken_off_is_shown_anew_from_the_cross() -> None:
     assert (cells["response_position"], cells["timing_flag"]) == ("right", None)
 
 
-NO_MASKS = GivenMasks()
-
-
-def simulate(
-    protocol: OddOneOut, n: int, sent: list[tuple[str, float]], masks: GivenMasks = NO_MASKS
-) -> list[Item]:
-    """Let an observer do ``n`` trials of two blocks."""
-    clock = VirtualClock(refresh_hz=HZ)
-    screen = NoWindow(clock)
-    ids = ("a", "b", "c")
-    hands = TripletHands(SimulatedObserver(ids, np.eye(3)), screen, clock, (1,))
-    player = SimulatedParticipant(hands, screen, clock)
+def shown(protocol: OddOneOut, n: int, **more: Any) -> tuple[list[Item], list[dict[str, Any]]]:
+    """What a session of ``n`` trials in two blocks gives, and its rows."""
     trials = [replace(TRIAL, trial_index=k, block_index=1 + (2 * k > n)) for k in range(1, n + 1)]
-    opening = Opening(consent=False, form=(), resumed=False)
-    script = triplet_script(
-        protocol, lay_out(protocol, VIEW), trials, opening, refresh_hz=HZ, masks=masks
-    )
-    session = Session(script, "Stop?", getting_ready(protocol), protocol.scanner.key)
-    kept: list[Item] = []
-
-    def send(event: str, time: float) -> None:
-        sent.append((event, time))
-
-    assert run_session(session, screen, kept.append, player.act, Marks(send)) == "completed"
-    return kept
+    kept = simulate(protocol, trials, clock=VirtualClock(refresh_hz=HZ), **more)
+    results = [item for item in kept if isinstance(item, TrialResult)]
+    return kept, [dict(one.rows(rt_source="simulated", pilot=False)[0]) for one in results]
 
 
 @pytest.mark.parametrize("timing", [FLASH, MASKED, IN_TURN])
 def test_a_simulated_session_is_marked_at_each_moment(timing: dict[str, object]) -> None:
     sent: list[tuple[str, float]] = []
-    slow = {**timing, "answers_from": "offset"}
-    results = [item for item in simulate(rules(slow), 3, sent) if isinstance(item, TrialResult)]
-    cells = [result.rows(rt_source="simulated", pilot=False)[0] for result in results]
+    marks = Marks(lambda event, time: sent.append((event, time)))
+    _, cells = shown(rules({**timing, "answers_from": "offset"}), 3, marks=marks)
     assert [row["timing_flag"] for row in cells] == [None] * 3
     times = {event: [time for what, time in sent if what == event] for event, _ in sent}
     masked, turns = "mask" in timing, 3 if timing is IN_TURN else 1
@@ -266,12 +241,10 @@ def test_trials_wait_for_the_scanner_and_count_from_its_trigger(
     start: str, n_triggers: int
 ) -> None:
     protocol = rules(FLASH, scanner={"start": start})
-    kept = simulate(protocol, 4, [])
+    kept, cells = shown(protocol, 4)
     notes = [item for item in kept if isinstance(item, Note)]
     triggers = [note.time for note in notes if note.event == "scanner_trigger"]
     assert len(triggers) == n_triggers
-    results = [item for item in kept if isinstance(item, TrialResult)]
-    cells = [result.rows(rt_source="simulated", pilot=False)[0] for result in results]
     assert [row["trigger_time"] for row in cells] == [triggers[0]] * 2 + [triggers[-1]] * 2
     for row_ in cells:
         assert row_["onset_from_trigger"] == pytest.approx(row_["onset"] - row_["trigger_time"])
@@ -314,9 +287,7 @@ def test_a_trigger_key_with_another_meaning_is_refused(key: str) -> None:
 def test_given_masks_are_drawn_by_seed_and_trial() -> None:
     masks = GivenMasks({name: Path(name) for name in "uvwxyz"}, seed=3)
     timing = {**FLASH, "mask": "images", "mask_ms": 20, "mask_folder": "masks"}
-    kept = simulate(rules(timing), 4, [], masks)
-    results = [item for item in kept if isinstance(item, TrialResult)]
-    cells = [result.rows(rt_source="simulated", pilot=False)[0] for result in results]
+    _, cells = shown(rules(timing), 4, masks=masks)
     drawn = [tuple(row[f"mask_{item}"] for item in (1, 2, 3)) for row in cells]
     assert drawn == [masks.of(TRIAL.stimuli, k) for k in (1, 2, 3, 4)]
     assert all(len(set(three)) == 3 for three in drawn)

@@ -1,6 +1,6 @@
 """A whole session: the order of things, Esc, and any sequence of events."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -15,12 +15,15 @@ from twoalike.record import TRIPLETS, AskedQuestion, RunRecord
 from twoalike.tasks import (
     Activity,
     Button,
+    Countdown,
     Event,
     Focus,
     Item,
     Keeper,
     KeyPress,
     MoreShown,
+    MultiArrangement,
+    Note,
     NoWindow,
     OddOneOut,
     Opening,
@@ -28,6 +31,7 @@ from twoalike.tasks import (
     PointerMove,
     PointerPress,
     PointerRelease,
+    ReadyActivity,
     Session,
     Shown,
     SimulatedParticipant,
@@ -37,9 +41,16 @@ from twoalike.tasks import (
     Typed,
     View,
     VirtualClock,
+    getting_ready,
     lay_out,
 )
-from twoalike.tasks.odd_one_out import TrialResult, TripletActivity, TripletHands
+from twoalike.tasks.choosing import TrialResult, TripletActivity, TripletHands
+from twoalike.tasks.multi_arrangement import (
+    ArrangementActivity,
+    ArrangementTrial,
+    Seating,
+    lay_out_arena,
+)
 
 PLACES = ("left", "middle", "right")
 
@@ -90,20 +101,6 @@ def order(rules: OddOneOut, kinds: str, n_done: int = 0) -> list[str]:
 )
 def test_a_resumed_session_goes_on_in_step(n_done: int, expected: list[str]) -> None:
     assert order(protocol(break_every=2), "ppmmmm", n_done) == expected
-
-
-def test_breaks_come_between_the_blocks_of_the_trial_list_or_after_a_number_of_trials() -> None:
-    blocks = (1, 2, 2, 3)
-    listed = [replace(t, block_index=n) for t, n in zip(trials("mmmm"), blocks, strict=True)]
-
-    def names(break_every: int) -> list[str]:
-        steps = triplet_script(protocol(break_every=break_every), LAYOUT, listed, opening())
-        return [step_name(step) for step in steps]
-
-    around = ["instruction", "instruction", "end"]
-    assert names(0) == [*around[:2], "1", "break", "2", "3", "break", "4", *around[2:]]
-    assert names(2) == [*around[:2], "1", "2", "break", "3", "4", *around[2:]]
-    assert names(3) == [*around[:2], "1", "2", "3", "4", *around[2:]]  # the last joins
 
 
 @pytest.mark.parametrize(
@@ -269,14 +266,98 @@ def test_blocks_chosen_during_the_session_wait_until_they_are_ready() -> None:
     assert kinds == [TrialResult, MoreShown, TrialResult, MoreShown, TrialResult]
 
 
-def test_a_question_may_be_called_like_a_page() -> None:
-    """A question named end is not the end: stopping there does not complete a session."""
-    asked = {"questions": [{"id": "end", "text": "When?", "kind": "text"}]}
-    rules = OddOneOut.model_validate({"form": asked})
-    begun = Opening(consent=False, form=rules.form.questions, resumed=False)
-    session = Session(triplet_script(rules, LAYOUT, trials("m"), begun), rules.texts.stop)
-    feed(session, Shown(0.0), KeyPress(1.0, "escape"), KeyPress(2.0, "escape"))
-    assert session.end_reason == "stopped"
+# The countdown before trials: no triplet appears out of nothing.
+
+
+def counting(rules: OddOneOut, kinds: str, n_done: int = 0) -> Session:
+    begun = opening(resumed=n_done > 0)
+    script = triplet_script(rules, LAYOUT, trials(kinds), begun, n_done=n_done)
+    return Session(script, rules.texts.stop, getting_ready(rules))
+
+
+def wait(session: Session, time: float) -> tuple[float, list[Item]]:
+    """Let a countdown pass."""
+    assert isinstance(session.activity, ReadyActivity)
+    items = feed(session, Shown(time), Tick(time + 2.9))
+    assert isinstance(session.activity, ReadyActivity)
+    return time + 3, [*items, *feed(session, Tick(time + 3))]
+
+
+def names(session: Session) -> Iterator[str]:
+    """What is shown, in order, where pages are turned and trials answered at once."""
+    time = 0.0
+    while not session.finished:
+        assert session.activity is not None
+        yield session.activity.name
+        if trial_under_way(session) is not None:
+            time, _ = answer(session, time)
+        elif isinstance(session.activity, ReadyActivity):
+            time, _ = wait(session, time)
+        else:
+            time = turn(session, time)
+
+
+def test_a_countdown_comes_before_every_trial_that_follows_a_page() -> None:
+    expected = ["instruction", "instruction", "ready", "trial", "trial", "practice_end", "ready"]
+    expected += ["trial", "trial", "break", "ready", "trial", "trial", "end"]
+    assert list(names(counting(protocol(break_every=2), "ppmmmm"))) == expected
+
+
+@pytest.mark.parametrize("limit_s", [30.0, 0.0])
+def test_a_break_ends_with_a_countdown_however_it_ends(limit_s: float) -> None:
+    session = counting(protocol(break_every=1, break_limit_s=limit_s), "mm")
+    time, _ = wait(session, turn(session, turn(session, 0.0)))
+    time, _ = answer(session, time)
+    feed(session, Shown(time))
+    end = Tick(time + 30) if limit_s else KeyPress(time + 30, "space")
+    (note,) = feed(session, end)
+    assert isinstance(note, Note)
+    assert note.detail["ended_by"] == ("limit" if limit_s else "press")
+    assert trial_under_way(session) is None
+    assert session.scene == Countdown(protocol().texts.ready, 3.0)
+    feed(session, Shown(time + 30))
+    # A key that would answer a trial does nothing yet.
+    assert feed(session, KeyPress(time + 31, "left"), Tick(time + 32.9)) == []
+    assert session.scene == Countdown(protocol().texts.ready, 3.0, time + 33)
+    assert feed(session, Tick(time + 33)) == [Note("ready", time + 33, {"shown_s": 3.0})]
+    assert trial_under_way(session) is not None
+
+
+def test_a_trial_that_esc_interrupted_starts_again_after_a_countdown() -> None:
+    session = counting(protocol(), "m")
+    time, _ = wait(session, turn(session, turn(session, 0.0)))
+    feed(session, Shown(time), Tick(time + 1), Shown(time + 1))
+    feed(session, KeyPress(time + 2, "escape"), KeyPress(time + 9, "x"))
+    assert trial_under_way(session) is None
+    # Esc in the countdown asks again, and the countdown starts again.
+    feed(session, Shown(time + 9), KeyPress(time + 10, "escape"))
+    assert session.asking
+    feed(session, KeyPress(time + 20, "x"))
+    time, _ = wait(session, time + 20)
+    _, items = answer(session, time)
+    (result,) = [item for item in items if isinstance(item, TrialResult)]
+    assert (result.flag, result.onset) == ("interrupted", time + 1)
+
+
+def test_the_countdown_after_esc_is_part_of_the_pause_of_an_arrangement() -> None:
+    rules = MultiArrangement.model_validate({"timing": {"trial_limit_s": 60.0}})
+    trial = ArrangementTrial(
+        trial_index=1, trial_type="main", items=("a", "b", "c"), seats=Seating((0, 1, 2), 0.0)
+    )
+
+    def script() -> Generator[Activity, None, str]:
+        yield ArrangementActivity(trial, rules, lay_out_arena(rules, (1280, 1024), 3))
+        return "completed"
+
+    session = Session(script(), "Stop?", getting_ready(rules))
+    time, _ = wait(session, 0.0)
+    feed(session, Shown(time), Tick(time + 10), KeyPress(time + 10, "escape"))
+    feed(session, KeyPress(time + 30, "x"))
+    time, items = wait(session, time + 30)
+    (paused,) = [item for item in items if isinstance(item, Note) and item.event != "ready"]
+    assert (paused.event, paused.detail["paused_s"]) == ("trial_paused", 23.0)
+    assert isinstance(session.activity, ArrangementActivity)
+    assert session.activity.phase_end == time + 50
 
 
 # Any sequence of events.
@@ -397,17 +478,27 @@ class Room:
 
     def take(self, event: Event) -> None:
         activity = self.session.activity
-        was_decided = isinstance(activity, TripletActivity) and activity.result is not None
+        trial = activity if isinstance(activity, TripletActivity) else None
+        was_decided, early = (trial.result is not None, trial.early) if trial else (False, 0)
         items = self.session.handle(event)
         results = [item for item in items if isinstance(item, TrialResult)]
-        decides = isinstance(activity, TripletActivity) and activity.result is not None
+        decides = trial is not None and trial.result is not None
         assert len(results) == int(decides and not was_decided)
+        if trial is not None and not decides:  # no press is lost
+            assert trial.early == early + self.picks(event)
         self.decided += len(results)
         for item in items:
             self.keeper(item)
         # Everything can be asked for at any time.
         assert self.session.scene is not None
         assert self.session.deadline is None or self.session.deadline >= 0
+
+    def picks(self, event: Event) -> bool:
+        """Whether an event picks an image, said again without the machine."""
+        if isinstance(event, KeyPress):
+            return self.rules.answers.position(event.key) is not None
+        left = isinstance(event, PointerPress) and event.button == "left"
+        return left and LAYOUT.hit(event.x, event.y) is not None
 
     def help(self, steps: int) -> None:
         """Go on as a participant does who does what is asked."""

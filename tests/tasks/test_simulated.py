@@ -2,14 +2,14 @@
 
 import os
 import signal
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from tests.tasks.scripts import triplet_script
+from tests.tasks.scripts import simulate
 
 from twoalike.observers import SimulatedObserver
 from twoalike.study import Study, TwoalikeError
@@ -18,22 +18,16 @@ from twoalike.tasks import (
     Note,
     NoWindow,
     OddOneOut,
-    Opening,
     Scene,
-    Session,
     Shown,
-    SimulatedParticipant,
     Sitting,
     Trial,
-    View,
     VirtualClock,
     catch_signals,
-    lay_out,
     prepare_session,
-    run_session,
 )
 from twoalike.tasks._listed import PILOT_TRIALS
-from twoalike.tasks.odd_one_out import PreparedTriplets, TrialResult, TripletHands
+from twoalike.tasks.choosing import PreparedTriplets, TrialResult
 
 IDS = tuple("abcdef")
 
@@ -49,19 +43,9 @@ def make_trials(n: int) -> tuple[Trial, ...]:
     return tuple(rows)
 
 
-@dataclass
-class Kept:
-    """What a session gave."""
-
-    rows: list[dict[str, object]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    def __call__(self, item: Item) -> None:
-        if isinstance(item, Note):
-            self.notes.append(item.event)
-        else:
-            assert isinstance(item, TrialResult)
-            self.rows += item.rows(rt_source="simulated", pilot=False)
+def rows_of(items: Sequence[Item]) -> list[dict[str, Any]]:
+    results = [item for item in items if isinstance(item, TrialResult)]
+    return [row for one in results for row in one.rows(rt_source="simulated", pilot=False)]
 
 
 def observer(temperature: float = 1.0) -> SimulatedObserver:
@@ -69,69 +53,33 @@ def observer(temperature: float = 1.0) -> SimulatedObserver:
     return SimulatedObserver(IDS, 3.0 * np.repeat(np.eye(3), 2, axis=0), temperature)
 
 
-def begin(
-    protocol: OddOneOut,
-    trials: tuple[Trial, ...],
-    screen: NoWindow,
-    clock: VirtualClock,
-    n_done: int = 0,
-    temperature: float = 1.0,
-) -> tuple[Session, SimulatedParticipant]:
-    opening = Opening(consent=False, form=(), resumed=n_done > 0)
-    layout = lay_out(protocol, View(screen.size))
-    script = triplet_script(protocol, layout, trials, opening, n_done=n_done)
-    hands = TripletHands(observer(temperature), screen, clock, (7, 1))
-    return Session(script, protocol.texts.stop), SimulatedParticipant(hands, screen, clock)
-
-
-def simulate(
-    protocol: OddOneOut, trials: tuple[Trial, ...], n_done: int = 0, temperature: float = 1.0
-) -> Kept:
-    clock = VirtualClock()
-    screen = NoWindow(clock)
-    session, player = begin(protocol, trials, screen, clock, n_done, temperature)
-    kept = Kept()
-    assert run_session(session, screen, kept, player.act) == "completed"
-    return kept
-
-
 def test_rows_hold_the_observers_choices_and_times() -> None:
     trials = make_trials(300)
     rules = OddOneOut.model_validate({"breaks": {"break_every": 60}})
-    kept = simulate(rules, trials, temperature=0.05)
-    assert [row["trial_index"] for row in kept.rows] == list(range(1, 301))
-    for trial, row in zip(trials, kept.rows, strict=True):
+    kept = simulate(rules, trials, observer=observer(0.05))
+    rows = rows_of(kept)
+    assert [row["trial_index"] for row in rows] == list(range(1, 301))
+    for trial, row in zip(trials, rows, strict=True):
         partners = {name: IDS[IDS.index(name) ^ 1] for name in trial.stimuli}
         alone = [name for name in trial.stimuli if partners[name] not in trial.stimuli]
         if len(alone) == 1:
             assert row["odd_stimulus"] == alone[0]
-    times = np.array([row["response_time"] for row in kept.rows], dtype=float)
+    times = np.array([row["response_time"] for row in rows], dtype=float)
     assert 1.5 < np.median(times) < 4.0
-    assert {row["response_method"] for row in kept.rows} == {"keyboard", "mouse"}
-    assert all(row["dropped_frames"] is None for row in kept.rows)
-    assert kept.notes.count("break") == 4
+    assert {row["response_method"] for row in rows} == {"keyboard", "mouse"}
+    assert all(row["dropped_frames"] is None for row in rows)
+    assert sum(isinstance(item, Note) and item.event == "break" for item in kept) == 4
 
 
 def test_time_limits_and_early_presses_happen_to_observers_too() -> None:
     timing = {"response_limit_s": 2.0, "minimum_rt_s": 1.5}
-    rows = simulate(OddOneOut.model_validate({"timing": timing}), make_trials(200)).rows
+    protocol = OddOneOut.model_validate({"timing": timing})
+    rows = rows_of(simulate(protocol, make_trials(200), observer=observer()))
     assert len(rows) == 200
     assert 0 < sum(row["timed_out"] is True for row in rows) < 200
     assert any(int(str(row["n_early_presses"])) > 0 for row in rows)
     answered = [row["response_time"] for row in rows if row["timed_out"] is False]
     assert all(1.5 <= float(str(taken)) < 2.0 for taken in answered)
-
-
-def test_a_resumed_session_gives_the_same_answers_as_an_unbroken_one() -> None:
-    trials = make_trials(30)
-    whole = simulate(OddOneOut(), trials).rows
-    rest = simulate(OddOneOut(), trials, n_done=11).rows
-    times = ("onset", "response_time")
-    for one, other in zip(whole[11:], rest, strict=True):
-        assert {k: v for k, v in one.items() if k not in times} == {
-            k: v for k, v in other.items() if k not in times
-        }
-        assert one["response_time"] == pytest.approx(other["response_time"])
 
 
 class BrokenScreen(NoWindow):
@@ -152,11 +100,11 @@ def test_a_choice_is_kept_even_if_the_screen_fails_right_after_it() -> None:
     """Frames: two instruction pages, fixation, triplet, and the fifth fails."""
     clock = VirtualClock()
     screen = BrokenScreen(clock, 4)
-    session, player = begin(OddOneOut(), make_trials(3), screen, clock)
-    kept = Kept()
+    kept: list[Item] = []
+    protocol = OddOneOut.model_validate({"breaks": {"ready_s": 0}})
     with pytest.raises(OSError, match="gone"):
-        run_session(session, screen, kept, player.act)
-    assert len(kept.rows) == 1
+        simulate(protocol, make_trials(3), screen, kept, clock=clock, observer=observer())
+    assert len(rows_of(kept)) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,9 @@
-"""One trial: known answers first, then any sequence of events."""
+"""One trial: known answers; any sequence of events is in ``test_session.py``."""
 
 from copy import copy
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from twoalike.record import TRIPLETS
 from twoalike.tasks import (
@@ -24,7 +22,7 @@ from twoalike.tasks import (
     View,
     lay_out,
 )
-from twoalike.tasks.odd_one_out import TripletActivity
+from twoalike.tasks.choosing import TripletActivity
 
 format_row = TRIPLETS.format_row
 TRIAL = Trial(1, 1, "main", "t1", ("a", "b", "c"), ("middle", "right", "left"))
@@ -138,81 +136,6 @@ def test_right_answers_are_known_where_there_are_any() -> None:
         state = play(DEFAULT, *OPENING, KeyPress(2.0, key), trial=catch)
         (row,) = state.result.rows(rt_source="pyglet", pilot=False)
         assert row["correct"] is correct
-
-
-KEYS = ["left", "1", "num_2", "down", "3", "right", "space", "x", "lshift"]
-POINTS = st.floats(-700, 700)
-
-
-@st.composite
-def histories(draw: st.DrawFn) -> list[Event]:
-    """Any events in the order of their times, frames among them."""
-    events: list[Event] = []
-    time = 0.0
-    for _ in range(draw(st.integers(0, 40))):
-        time += draw(st.floats(0, 1.5))
-        kind = draw(st.sampled_from(["frame", "frame", "tick", "key", "press", "release"]))
-        match kind:
-            case "frame":
-                events.append(Shown(time, draw(st.sampled_from([0, 1, None]))))
-            case "tick":
-                events.append(Tick(time))
-            case "key":
-                events.append(KeyPress(time, draw(st.sampled_from(KEYS))))
-            case "press":
-                events.append(PointerPress(time, draw(POINTS), draw(POINTS)))
-            case _:
-                events.append(PointerRelease(time, draw(POINTS), draw(POINTS)))
-    return events
-
-
-RULES = st.builds(
-    protocol,
-    fixation_s=st.sampled_from([0.0, 0.5]),
-    minimum_rt_s=st.sampled_from([0.0, 0.2, 1.0]),
-    response_limit_s=st.sampled_from([0.0, 3.0]),
-    feedback_s=st.sampled_from([0.0, 0.4]),
-)
-
-
-def picks(event: Event, rules: OddOneOut) -> str | None:
-    """Place an event picks, said again without the machine."""
-    if isinstance(event, KeyPress):
-        return rules.answers.position(event.key)
-    return LAYOUT.hit(event.x, event.y) if isinstance(event, PointerPress) else None
-
-
-@settings(deadline=None)
-@given(rules=RULES, events=histories())
-def test_no_press_is_lost(rules: OddOneOut, events: list[Event]) -> None:
-    """Each press that picks an image is early, or the choice, or comes after the decision."""
-    state = play(rules)
-    early = 0
-    for event in events:
-        before, place = state, picks(event, rules)
-        state = after(state, event)
-        if before.result is not None:
-            assert (state.answer, state.early) == (before.answer, before.early)
-        elif place is None:
-            assert (state.answer, state.early) == (None, before.early)
-        elif state.phase is Phase.MESSAGE:
-            assert event.time - state_onset(state) >= rules.timing.response_limit_s
-        elif state.answer is None:
-            early += 1
-            too_soon = state.onset is None or (
-                event.time - state.onset < rules.timing.minimum_rt_s or event.time < state.onset
-            )
-            assert too_soon
-        else:
-            assert state.answer.position == place
-            assert state.answer.response_time == event.time - state_onset(state)
-            assert state.answer.response_time >= rules.timing.minimum_rt_s
-        assert state.early == early
-
-
-def state_onset(state: TripletActivity) -> float:
-    assert state.onset is not None
-    return state.onset
 
 
 @pytest.mark.parametrize("feedback", [True, False])

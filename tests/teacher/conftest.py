@@ -1,14 +1,20 @@
 """A small world whose truth is known: objects, people's space, a network's features of them."""
 
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from twoalike.choice import log_choice, pair_similarities
+from twoalike.embedding import Posterior
 from twoalike.features import FeatureTable
-from twoalike.teacher import AffineTeacher, TeachConfig, fit_teacher, sample_triplets
+from twoalike.study import sha256_file
+from twoalike.teacher import AffineTeacher, fit_teacher, sample_triplets
 
 SEED = 20261125
 """Of the fixture ``rng``, from which the fixture ``world`` is drawn first."""
@@ -81,6 +87,44 @@ def make_world(
     return World(truth, table, Draws(ids[:judged], draws.astype(np.float32)), judged)
 
 
+def posterior_of(
+    draws: Array,
+    ids: Sequence[str],
+    people: Mapping[str, float],
+    more: Mapping[str, Any] | None = None,
+    constant: Mapping[str, Any] | None = None,
+    coords: Mapping[str, Any] | None = None,
+    fitted_to: Path | None = None,
+) -> Posterior:
+    """A posterior of one chain, draws (S, m, D), with the lapses of its people."""
+    each = ("chain", "draw", "participant")
+    lapses = np.array(list(people.values()))
+    dataset = xr.Dataset(
+        {
+            "embedding": (("chain", "draw", "object", "dimension"), draws[None]),
+            "temperature": (each, np.ones((1, len(draws), len(people)))),
+            "lapse": (each, np.tile(lapses, (1, len(draws), 1))),
+            **(more or {}),
+        },
+        coords={"object": list(ids), "participant": list(people), **(coords or {})},
+    ).astype(np.float32)
+    parts = {"posterior": dataset}
+    if constant is not None:
+        own = {"object": list(ids), "participant": list(people)}
+        parts["constant_data"] = xr.Dataset(dict(constant), coords=own)
+    tree = xr.DataTree.from_dict(parts)
+    inputs = {}
+    if fitted_to is not None:
+        inputs = {"choices": {"file": fitted_to.name, "sha256": sha256_file(fitted_to)}}
+    tree.attrs = {"schema_version": 1, "provenance": json.dumps({"inputs": inputs})}
+    return Posterior(tree)
+
+
+def drawn(p: Array, rng: np.random.Generator) -> Array:
+    """Items, 0 to 2, drawn with probabilities (n, 3)."""
+    return np.asarray((p.cumsum(axis=1) < rng.random((len(p), 1))).sum(axis=1))
+
+
 @pytest.fixture
 def world(rng: np.random.Generator) -> World:
     return make_world(rng)
@@ -91,10 +135,3 @@ def fitted() -> AffineTeacher:
     """The teacher of ``world``, fitted once with the default settings."""
     world = make_world(np.random.default_rng(SEED))
     return fit_teacher(world.posterior, world.features)
-
-
-@pytest.fixture(scope="session")
-def control() -> AffineTeacher:
-    """The untransformed teacher of ``world``."""
-    world = make_world(np.random.default_rng(SEED))
-    return fit_teacher(world.posterior, world.features, TeachConfig(untransformed=True))

@@ -7,34 +7,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
-from tests.teacher.conftest import Array, World, make_world
+from tests.conftest import call, succeed
+from tests.teacher.conftest import World, make_world, posterior_of
 
-from twoalike.cli.app import main
 from twoalike.embedding import Posterior
 from twoalike.features import FeatureTable, write_features
 from twoalike.study import TwoalikeError
 from twoalike.teacher import Evidence, Forecast, find_frontier, likeness, teach
 
 
-def posterior_of(draws: Array, ids: tuple[str, ...], lapses: Array) -> Posterior:
-    """A posterior of one chain, draws (S, m, D), with the lapses of its people."""
-    each, people = ("chain", "draw", "participant"), len(lapses)
-    dataset = xr.Dataset(
-        {
-            "embedding": (("chain", "draw", "object", "dimension"), draws[None]),
-            "temperature": (each, np.ones((1, len(draws), people))),
-            "lapse": (each, np.tile(lapses, (1, len(draws), 1))),
-        },
-        coords={"object": list(ids), "participant": [f"{k:02}" for k in range(people)]},
-    )
-    tree = xr.DataTree.from_dict({"posterior": dataset})
-    tree.attrs = {"schema_version": 1, "provenance": "{}"}
-    return Posterior(tree)
-
-
 def of(world: World, *lapses: float) -> Posterior:
-    people = np.array(lapses or (0.02, 0.02))
+    people = {f"{k:02}": lapse for k, lapse in enumerate(lapses or (0.02, 0.02))}
     return posterior_of(world.posterior.embedding, world.posterior.ids, people)
 
 
@@ -107,23 +90,20 @@ def test_the_command_forecasts_without_a_teacher_and_a_teacher_keeps_its_forecas
     write_features(tmp_path / "features.npz", world.features)
     kinds = pd.DataFrame({"id": world.features.ids, "kind": world.truth.argmax(1)})
     kinds.to_csv(tmp_path / "kinds.tsv", sep="\t", index=False)
-    common = ["teach", str(tmp_path / "posterior.nc"), "--features", str(tmp_path / "features.npz")]
-    common += ["--classes", str(tmp_path / "kinds.tsv")]
+    common = ["teach", tmp_path / "posterior.nc", "--features", tmp_path / "features.npz"]
+    common += ["--classes", tmp_path / "kinds.tsv"]
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(SystemExit, match="0"):
-        main([*common, "--forecast"])
+    succeed(*common, "--forecast")
     said = capsys.readouterr().out.strip()
     assert said.startswith("likeness .")
     assert "on 30 unseen objects; ability ." in said
     assert sorted(tmp_path.iterdir()) == before
-    with pytest.raises(SystemExit, match="0"):
-        main([*common, "--out", str(tmp_path / "teacher")])
+    succeed(*common, "--out", tmp_path / "teacher")
     stored = json.loads((tmp_path / "teacher" / "teacher.json").read_text())["forecast"]
     assert stored["verdict"] == said
     assert stored["likeness"]["low"] > 0
     assert f"forecast: {said}" in capsys.readouterr().out
-    with pytest.raises(SystemExit, match="1"):
-        main(common)
+    assert call(*common) == 1
     assert "--out" in capsys.readouterr().err
 
 

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
-from tests.teacher.conftest import World
-from tests.teacher.test_teach import run
+from tests.conftest import call
+from tests.teacher.conftest import World, drawn, posterior_of
 
 from twoalike.choice import log_choice, pair_similarities
 from twoalike.embedding import Posterior
@@ -29,7 +28,7 @@ def choices_of(world: World, people: list[str], each: int, rng: np.random.Genera
         x = world.truth[: world.n_judged] * np.exp(HEED[GROUPS[name]] / 2)
         triplets = sample_triplets(world.n_judged, each, rng)
         p = np.exp(np.stack(log_choice(pair_similarities(x @ x.T, triplets)), axis=1))
-        chosen = (p.cumsum(axis=1) < rng.random((each, 1))).sum(axis=1) + 1
+        chosen = drawn(p, rng) + 1
         items = {f"item_{k + 1}": triplets[:, k] for k in range(3)}
         parts.append(pd.DataFrame(items | {"chosen": chosen, "participant": name}))
     return choices_table(pd.concat(parts, ignore_index=True), list(world.posterior.ids))
@@ -43,47 +42,35 @@ def files(world: World, tmp_path: Path, rng: np.random.Generator) -> Path:
     write_judgments(tmp_path / "new.parquet", new, provenance("choices"))
     write_features(tmp_path / "features.npz", world.features)
     x, ids = world.posterior.embedding, list(world.posterior.ids)
-    each = (1, len(x), len(GROUPS))
     per_group = np.stack(list(HEED.values()))
     per_person = np.stack([HEED[group] for group in GROUPS.values()])
     draws = ("chain", "draw")
-    posterior = xr.Dataset(
-        {
-            "embedding": ((*draws, "object", "dimension"), x[None].astype(np.float32)),
-            "temperature": ((*draws, "participant"), np.ones(each)),
-            "lapse": ((*draws, "participant"), np.full(each, 0.01)),
-            "log_weight": (
-                (*draws, "participant", "dimension"),
-                np.broadcast_to(per_person, (1, len(x), *per_person.shape)),
-            ),
-            "group_log_weight": (
-                (*draws, "group", "dimension"),
-                np.broadcast_to(per_group, (1, len(x), *per_group.shape)),
-            ),
-            "weight_spread": (draws, np.full((1, len(x)), 0.1)),
-            "weight_group_spread": (draws, np.full((1, len(x)), 0.5)),
-        },
-        coords={
-            "object": ids,
-            "participant": list(GROUPS),
-            "group": list(HEED),
-            "participant_group": ("participant", list(GROUPS.values())),
-        },
-    ).assign_coords(chain=[0], draw=np.arange(len(x)), dimension=np.arange(x.shape[2]))
+    weights = {
+        "log_weight": (
+            (*draws, "participant", "dimension"),
+            np.broadcast_to(per_person, (1, len(x), *per_person.shape)),
+        ),
+        "group_log_weight": (
+            (*draws, "group", "dimension"),
+            np.broadcast_to(per_group, (1, len(x), *per_group.shape)),
+        ),
+        "weight_spread": (draws, np.full((1, len(x)), 0.1)),
+        "weight_group_spread": (draws, np.full((1, len(x)), 0.5)),
+    }
     items = old[["item_1", "item_2", "item_3"]].to_numpy().ravel()
     shown = pd.Series(items).value_counts().reindex(ids, fill_value=0).to_numpy()
-    constant = xr.Dataset(
-        {
-            "shown": ("object", shown),
-            "judgments": ("participant", np.full(len(GROUPS), 400)),
-            "codes": ("judgment", judgment_codes(old)),
-        },
-        coords={"object": ids, "participant": list(GROUPS)},
-    )
-    tree = xr.DataTree.from_dict({"posterior": posterior, "constant_data": constant})
-    inputs = {"choices": {"file": "old.parquet", "sha256": sha256_file(tmp_path / "old.parquet")}}
-    tree.attrs = {"schema_version": 1, "provenance": json.dumps({"inputs": inputs})}
-    Posterior(tree).save(tmp_path / "posterior.nc")
+    constant = {
+        "shown": ("object", shown),
+        "judgments": ("participant", np.full(len(GROUPS), 400)),
+        "codes": ("judgment", judgment_codes(old)),
+    }
+    coords = {
+        "group": list(HEED),
+        "participant_group": ("participant", list(GROUPS.values())),
+        **{"chain": [0], "draw": np.arange(len(x)), "dimension": np.arange(x.shape[2])},
+    }
+    people, fit = dict.fromkeys(GROUPS, 0.01), tmp_path / "old.parquet"
+    posterior_of(x, ids, people, weights, constant, coords, fit).save(tmp_path / "posterior.nc")
     return tmp_path
 
 
@@ -92,7 +79,7 @@ def log_loss(files: Path, teacher: str, choices: pd.DataFrame) -> float:
     items = [f"item_{k + 1}" for k in range(3)]
     choices[items].to_csv(files / "triplets.csv", header=False, index=False)
     options = ("--triplets", files / "triplets.csv", "--features", files / "features.npz")
-    assert not run("predict", files / teacher, *options, "--out", files / "p.tsv")
+    assert not call("predict", files / teacher, *options, "--out", files / "p.tsv")
     p = np.loadtxt(files / "p.tsv", skiprows=1).clip(min=1e-6)  # written with six digits
     return float(-np.log(p[np.arange(len(p)), choices["chosen"].to_numpy() - 1]).mean())
 
@@ -110,7 +97,7 @@ def test_the_teacher_of_a_group_predicts_its_people_best(
     common = (files / "posterior.nc", "--features", files / "features.npz")
     new = ("--choices", files / "new.parquet")
     for group in HEED:
-        assert not run("teach", *common, *new, "--group", group, "--out", files / group)
+        assert not call("teach", *common, *new, "--group", group, "--out", files / group)
         printed = capsys.readouterr().out
         assert f"likeness: group {group}\n" in printed
         assert "800 choices of other people are left out" in printed
@@ -120,15 +107,14 @@ def test_the_teacher_of_a_group_predicts_its_people_best(
         members = [name for name in GROUPS if GROUPS[name] == group]
         assert said["label_comparison"]["n"] == n_new(files, members)
         assert said["inputs"]["posterior"]["sha256"] == sha256_file(files / "posterior.nc")
-    for kind in ("surrogate", "posterior"):
-        for group in HEED:
-            options = ("--group", group, "--kind", kind, "--out", files / f"{kind}-{group}")
-            assert not run("teach", *common, *options)
+    for group in HEED:
+        options = ("--group", group, "--kind", "posterior", "--out", files / f"posterior-{group}")
+        assert not call("teach", *common, *options)
     held_out = {
         group: choices_of(world, [name for name in GROUPS if GROUPS[name] == group], 500, rng)
         for group in HEED
     }
-    for prefix in ("", "surrogate-", "posterior-"):
+    for prefix in ("", "posterior-"):
         for own, other in (("experts", "novices"), ("novices", "experts")):
             ours, theirs = (log_loss(files, prefix + it, held_out[own]) for it in (own, other))
             assert ours < theirs - 0.05
@@ -136,8 +122,6 @@ def test_the_teacher_of_a_group_predicts_its_people_best(
 
 @pytest.mark.parametrize("named", [{"group": "experts"}, {"participant": "n1"}, {}])
 def test_choices_of_the_fit_are_recognised(files: Path, named: dict[str, str]) -> None:
-    from twoalike.judgments import read_judgments
-
     for choices in (files / "old.parquet", read_judgments(files / "old.parquet")):
         teacher = teach(files / "posterior.nc", choices=choices, **named)
         assert "was fitted to these" in teacher.description["label_comparison"]["skipped"]
@@ -164,12 +148,12 @@ def test_what_cannot_be_taught_is_refused_in_one_line(
             ((whole, "--participant", "x"), "one of the 4 participants of the posterior"),
             ((files / "noise.nc", *experts), "Fit it with --people weights"),
         ):
-            assert run(verb, *arguments, *out) == 1
+            assert call(verb, *arguments, *out) == 1
             said = capsys.readouterr().err
             assert message in said
             assert said.count("\n") == 1
     new = ("--choices", files / "novices.parquet")
-    assert run("teach", whole, *experts, *new, *out) == 1
+    assert call("teach", whole, *experts, *new, *out) == 1
     assert "by the 2 participants taught, found 40 of other people" in capsys.readouterr().err
     assert not (files / "out.npz").exists()
 
@@ -181,7 +165,7 @@ def test_similarities_are_of_the_group_or_the_participant(files: Path) -> None:
         ("--participant", "e1", whole.for_person("e1")),
     ):
         options = (option, name, "--scale", "raw", "--out", files / "s.npz")
-        assert not run("similarity", files / "posterior.nc", *options)
+        assert not call("similarity", files / "posterior.nc", *options)
         with np.load(files / "s.npz") as written:
             np.testing.assert_allclose(written["similarity"], view.similarity(), rtol=1e-3)
             meta = json.loads(str(written["meta"]))

@@ -6,11 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twoalike.teacher import compare_predictions, sample_triplets
-from twoalike.teacher._fit import object_folds, predicted_without_own_fold, ridge_maps
 from twoalike.teacher._labels import (
     fit_mixture,
     log_probabilities,
-    score_choices,
 )
 
 
@@ -20,28 +18,6 @@ def test_triplets_hold_three_different_objects(m: int, seed: int) -> None:
     assert triplets.min() >= 0
     assert triplets.max() < m
     assert (np.sort(triplets, axis=1)[:, 1:] > np.sort(triplets, axis=1)[:, :-1]).all()
-
-
-@pytest.mark.parametrize("p", [4, 60])
-def test_ridge_solves_its_equation(rng: np.random.Generator, p: int) -> None:
-    """The gradient of the penalised squared error vanishes, for p below and above m."""
-    z, y, strength = rng.standard_normal((20, p)) + 2, rng.standard_normal((20, 3)), 0.3
-    ((weight, bias),) = ridge_maps(z, y, [strength])
-    residual = z @ weight.T + bias - y
-    unit = ((z - z.mean(0)) ** 2).sum() / 20
-    np.testing.assert_allclose(residual.T @ z + strength * unit * weight, 0, atol=1e-8)
-    np.testing.assert_allclose(residual.sum(axis=0), 0, atol=1e-9)
-
-
-def test_an_objects_place_does_not_depend_on_its_own_judgments(rng: np.random.Generator) -> None:
-    z, y = rng.standard_normal((30, 8)), rng.standard_normal((30, 2))
-    fold = object_folds(30, 5, rng)
-    before = predicted_without_own_fold(z, y, [0.1, 1.0], fold)
-    other = y.copy()
-    other[7] += 100
-    after = predicted_without_own_fold(z, other, [0.1, 1.0], fold)
-    np.testing.assert_allclose(after[:, fold == fold[7]], before[:, fold == fold[7]])
-    assert np.abs(after - before)[:, fold != fold[7]].min(axis=(0, 2)).min() > 1e-3
 
 
 def test_mixture_recovers_its_weights_and_never_goes_negative(rng: np.random.Generator) -> None:
@@ -61,23 +37,3 @@ def test_the_better_kind_wins() -> None:
     assert found["log_loss"]["sure"] == pytest.approx(-(3 * np.log(0.9) + np.log(0.05)) / 4)
     guessing = compare_predictions(predicted, chosen, lapse=0.5)
     assert guessing["best"] == "sure"
-
-
-def test_anchored_answers_are_weighed_as_such(rng: np.random.Generator) -> None:
-    """The weights that made the choices are found again, from both kinds together."""
-    n, lapse = 40_000, 0.1
-    parts = [rng.normal(size=(n, 3)), rng.normal(size=(n, 3))]
-    anchored = rng.random(n) < 0.5
-    p = (1 - lapse) * np.exp(log_probabilities(1.5 * parts[0] + 0.5 * parts[1], anchored))
-    p += lapse / np.where(anchored, 2, 3)[:, None]
-    p[anchored, 0] = 0.0
-    np.testing.assert_allclose(p.sum(axis=1), 1.0)
-    chosen = (p.cumsum(axis=1) < rng.random((n, 1))).sum(axis=1)
-    assert (chosen[anchored] > 0).all()
-    found = fit_mixture(parts, np.eye(3)[chosen], lapse, anchored)
-    np.testing.assert_allclose(found, [1.5, 0.5], atol=0.06)
-    ignored = fit_mixture(parts, np.eye(3)[chosen], lapse)
-    assert ignored[0] < 1.4  # as if the references had been passed over by chance
-    zero = score_choices(0.0 * parts[0], chosen, lapse, anchored)
-    assert zero["log_loss"] == pytest.approx(np.log(np.where(anchored, 2, 3)).mean())
-    assert zero["accuracy"] == pytest.approx(1 / np.where(anchored, 2, 3).mean(), abs=0.02)

@@ -12,8 +12,8 @@ from twoalike.choice import log_choice, pair_similarities
 from twoalike.features import FeatureTable
 from twoalike.study import TwoalikeError, provenance
 from twoalike.teacher import (
+    AffineTeacher,
     PosteriorTeacher,
-    fit_teacher,
     load_teacher,
     make_posterior_teacher,
     sample_triplets,
@@ -66,13 +66,13 @@ def test_distances_become_dot_products(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(teacher.choice_probabilities(triplets), expected, atol=1e-3)
 
 
-def test_positions_by_draw_are_what_a_loop_needs(world: World, rng: np.random.Generator) -> None:
+def test_positions_by_draw_are_what_a_loop_needs(world: World, fitted: AffineTeacher) -> None:
     """Both kinds of teachers answer alike: dot products of a draw are log-odds of choices."""
     ids = tuple(f"object {number}" for number in (7, 3, 99, 20))
     triplets = np.array([[0, 1, 2], [3, 1, 0]])
     for teacher, n in (
         (make_posterior_teacher(world.posterior, draws=6), 6),
-        (fit_teacher(world.posterior, world.features), 1),
+        (fitted, 1),
     ):
         x = teacher.positions(ids, world.features)
         similarity = x @ x.swapaxes(1, 2)
@@ -104,12 +104,11 @@ def test_round_trip(world: World, tmp_path: Path, rng: np.random.Generator) -> N
         load_teacher(tmp_path / "teacher")
 
 
-def test_objects_nobody_judged_are_refused_by_name(world: World) -> None:
+def test_objects_nobody_judged_are_refused_by_name(world: World, fitted: AffineTeacher) -> None:
     teacher = make_posterior_teacher(world.posterior)
     with pytest.raises(TwoalikeError, match="80 of 200 objects were not judged, first object 120"):
         teacher.check(world.features)
     with pytest.raises(TwoalikeError, match="at least 3 objects, found 2"):
         make_posterior_teacher(world.posterior, judged=np.arange(120) < 2)
-    affine = fit_teacher(world.posterior, world.features)
     with pytest.raises(TwoalikeError, match="to place objects, found none"):
-        affine.positions(teacher.ids)
+        fitted.positions(teacher.ids)

@@ -6,25 +6,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.teacher.conftest import World
+from tests.conftest import call, succeed
+from tests.teacher.conftest import World, drawn, posterior_of
 
-from twoalike.cli.app import main
 from twoalike.features import FeatureTable, write_features
 from twoalike.judgments import choices_table, write_judgments
-from twoalike.study import provenance, sha256_file
+from twoalike.study import provenance
 from twoalike.teacher import load_teacher, sample_triplets
-
-
-def run(verb: str, *arguments: object) -> object:
-    with pytest.raises(SystemExit) as end:
-        main([verb, *map(str, arguments)])
-    return end.value.code
 
 
 def judgments(world: World, n: int, rng: np.random.Generator) -> pd.DataFrame:
     triplets = sample_triplets(world.n_judged, n, rng)
-    p = world.true_probabilities(triplets)
-    chosen = (p.cumsum(axis=1) < rng.random((n, 1))).sum(axis=1) + 1
+    chosen = drawn(world.true_probabilities(triplets), rng) + 1
     columns = {f"item_{k + 1}": triplets[:, k] for k in range(3)} | {"chosen": chosen}
     return choices_table(columns, list(world.posterior.ids))
 
@@ -32,75 +25,49 @@ def judgments(world: World, n: int, rng: np.random.Generator) -> pd.DataFrame:
 @pytest.fixture
 def files(world: World, tmp_path: Path, rng: np.random.Generator) -> Path:
     """Posterior of 120 judged objects and 10 that nobody was shown, its choices, new choices."""
-    import xarray as xr
-
-    from twoalike.embedding import Posterior
-
     write_judgments(tmp_path / "old.parquet", judgments(world, 900, rng), provenance("choices"))
     write_judgments(tmp_path / "new.parquet", judgments(world, 600, rng), provenance("choices"))
     write_features(tmp_path / "features.npz", world.features)
     x = world.posterior.embedding
     unknown = rng.gamma(1.0, 1.0, size=(len(x), 10, x.shape[2]))
-    ids = world.features.ids[:130]
-    draws = np.concatenate([x, unknown], axis=1)[None].astype(np.float32)
-    shape = {"chain": np.arange(1), "draw": np.arange(len(x)), "participant": ["01"]}
-    each = ("chain", "draw", "participant")
-    posterior = xr.Dataset(
-        {
-            "embedding": (("chain", "draw", "object", "dimension"), draws),
-            "temperature": (each, np.ones((1, len(x), 1))),
-            "lapse": (each, np.full((1, len(x), 1), 0.02)),
-        },
-        coords=shape | {"object": list(ids), "dimension": np.arange(x.shape[2])},
+    ids, draws = world.features.ids[:130], np.concatenate([x, unknown], axis=1)
+    shown = {"shown": ("object", np.where(np.arange(130) < 120, 20, 0))}
+    posterior = posterior_of(
+        draws, ids, {"01": 0.02}, constant=shown, fitted_to=tmp_path / "old.parquet"
     )
-    shown = np.where(np.arange(130) < 120, 20, 0)
-    constant = xr.Dataset({"shown": ("object", shown)}, coords={"object": list(ids)})
-    tree = xr.DataTree.from_dict({"posterior": posterior, "constant_data": constant})
-    inputs = {"choices": {"file": "old.parquet", "sha256": sha256_file(tmp_path / "old.parquet")}}
-    tree.attrs = {"schema_version": 1, "provenance": json.dumps({"inputs": inputs})}
-    Posterior(tree).save(tmp_path / "posterior.nc")
+    posterior.save(tmp_path / "posterior.nc")
     return tmp_path
 
 
-def test_new_choices_decide_which_labels_are_taught(
-    files: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    common = (files / "posterior.nc", "--features", files / "features.npz")
-    assert not run("teach", *common, "--choices", files / "new.parquet", "--out", files / "teacher")
-    said = json.loads((files / "teacher" / "teacher.json").read_text())
-    gate = said["label_comparison"]
-    assert gate["n"] == 600
-    better = min(gate["log_loss"], key=gate["log_loss"].__getitem__)
-    assert said["labels"] == gate["best"] == better
-    printed = capsys.readouterr().out
-    assert f"predictive {gate['log_loss']['predictive']:.4f}" in printed
-    assert said["inputs"]["choices"]["file"] == "new.parquet"
-    assert said["to"]["objects"] == 120
-    assert said["validation"]["choices"]["n"] == 600
-    assert load_teacher(files / "teacher").weight.shape[1] == 40
-
-
-def test_new_choices_decide_between_map_and_posterior(
+def test_new_choices_decide_which_labels_and_between_map_and_posterior(
     files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Judged objects keep the posterior's places where that predicts new choices better."""
-    common = (files / "posterior.nc", "--features", files / "features.npz")
-    new = ("--choices", files / "new.parquet")
-    assert not run("teach", *common, *new, "--out", files / "teacher")
+    common = ("teach", files / "posterior.nc", "--features", files / "features.npz")
+    common += ("--choices", files / "new.parquet")
+    succeed(*common, "--out", files / "teacher")
     said = json.loads((files / "teacher" / "teacher.json").read_text())
-    gate = said["kind_comparison"]
-    losses = gate["log_loss"]
+    labels = said["label_comparison"]
+    assert labels["n"] == 600
+    better = min(labels["log_loss"], key=labels["log_loss"].__getitem__)
+    assert said["labels"] == labels["best"] == better
+    kinds, losses = said["kind_comparison"], said["kind_comparison"]["log_loss"]
     assert set(losses) == {"posterior", "surrogate", "mixed"}
-    assert gate["chosen"] == "mixed"
+    assert kinds["chosen"] == "mixed"
     assert losses["mixed"] < losses["surrogate"]
-    assert gate["best"] == min(losses, key=losses.__getitem__)
+    assert kinds["best"] == min(losses, key=losses.__getitem__)
     printed = capsys.readouterr().out
-    assert (
-        f"kind: mixed (log-loss on 600 new choices: posterior {losses['posterior']:.4f}" in printed
-    )
+    assert f"predictive {labels['log_loss']['predictive']:.4f}" in printed
+    mixed = f"kind: mixed (log-loss on 600 new choices: posterior {losses['posterior']:.4f}"
+    assert mixed in printed
+    assert said["inputs"]["choices"]["file"] == "new.parquet"
+    assert said["to"]["objects"] == 120
+    assert said["validation"]["choices"]["n"] == 600
     assert said["judged_objects"] == "posterior"
-    assert load_teacher(files / "teacher").known_ids == tuple(said["ids"])
-    assert not run("teach", *common, *new, "--kind", "surrogate", "--out", files / "map")
+    teacher = load_teacher(files / "teacher")
+    assert teacher.weight.shape[1] == 40
+    assert teacher.known_ids == tuple(said["ids"])
+    succeed(*common, "--kind", "surrogate", "--out", files / "map")
     assert load_teacher(files / "map").known is None
 
 
@@ -108,33 +75,26 @@ def test_without_features_the_posterior_teaches(
     files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ("--choices", files / "new.parquet", "--draws", 7, "--out", files / "teacher")
-    assert not run("teach", files / "posterior.nc", *options)
+    assert not call("teach", files / "posterior.nc", *options)
     assert "posterior of 120 judged objects, 7 draws" in capsys.readouterr().out
     said = json.loads((files / "teacher" / "teacher.json").read_text())
     assert said["kind_comparison"]["chosen"] == "posterior"
     assert said["labels"] == said["label_comparison"]["best"]
     (files / "triplets.txt").write_text("object 1,object 2,object 119\n")
     known = ("--triplets", files / "triplets.txt", "--out", files / "p.tsv")
-    assert not run("predict", files / "teacher", *known)
+    assert not call("predict", files / "teacher", *known)
     by_id = np.loadtxt(files / "p.tsv", skiprows=1)
     assert by_id.sum() == pytest.approx(1, abs=1e-5)
     table = FeatureTable(tuple(f"object {k}" for k in (119, 2, 1)), np.ones((3, 1), np.float32))
     write_features(files / "three.npz", table)
     (files / "triplets.txt").write_text("2 1 0\n")  # rows of these features, not of the posterior
-    assert not run("predict", files / "teacher", *known, "--features", files / "three.npz")
+    assert not call("predict", files / "teacher", *known, "--features", files / "three.npz")
     np.testing.assert_array_equal(np.loadtxt(files / "p.tsv", skiprows=1), by_id)
-    labels = (
-        "--sample",
-        "uniform",
-        "--features",
-        files / "features.npz",
-        "--out",
-        files / "labels",
-    )
-    assert run("predict", files / "teacher", *labels) == 1
+    labels = ("--sample", "uniform", "--features", files / "features.npz")
+    assert call("predict", files / "teacher", *labels, "--out", files / "labels") == 1
     assert "expected a teacher that maps features" in capsys.readouterr().err
     (files / "triplets.txt").write_text("object 1,object 2,object 125\n")
-    assert run("predict", files / "teacher", *known) == 1
+    assert call("predict", files / "teacher", *known) == 1
     assert "object 125" in capsys.readouterr().err
 
 
@@ -150,20 +110,18 @@ def test_objects_known_from_dissimilarities_are_judged(files: Path) -> None:
     tree["constant_data"] = xr.DataTree(xr.Dataset(counts, coords=constant.coords))
     Posterior(tree).save(files / "rdm.nc")
     features = ("--features", files / "features.npz")
-    assert not run("teach", files / "rdm.nc", *features, "--out", files / "teacher")
+    assert not call("teach", files / "rdm.nc", *features, "--out", files / "teacher")
     said = json.loads((files / "teacher" / "teacher.json").read_text())
     assert said["to"]["objects"] == 120
 
 
 def test_old_choices_decide_nothing(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    common = (files / "posterior.nc", "--features", files / "features.npz")
-    assert not run("teach", *common, "--choices", files / "old.parquet", "--out", files / "teacher")
+    common = ("teach", files / "posterior.nc", "--features", files / "features.npz")
+    succeed(*common, "--choices", files / "old.parquet", "--out", files / "teacher")
     assert "the posterior was fitted to these choices" in capsys.readouterr().out
     said = json.loads((files / "teacher" / "teacher.json").read_text())
     assert said["labels"] == "predictive"
-    assert not run(
-        "teach", *common, "--untransformed", "--labels", "plugin", "--out", files / "control"
-    )
+    succeed(*common, "--untransformed", "--labels", "plugin", "--out", files / "control")
     control = json.loads((files / "control" / "teacher.json").read_text())
     assert (control["labels"], control["method"]) == ("plugin", "untransformed")
     ours, base = (
@@ -181,29 +139,23 @@ def test_wrong_inputs_leave_nothing_behind(files: Path, capsys: pytest.CaptureFi
     values[3, 1] = np.nan
     np.savez(files / "holed.npz", ids=ids, features=values)
     (files / "cut.nc").write_bytes((files / "posterior.nc").read_bytes()[:500])
-    out = ("--out", files / "teacher")
+    whole = files / "posterior.nc"
     cases = [
-        ((files / "cut.nc", *features, *out), "cut.nc"),
-        ((files / "posterior.nc", "--features", files / "none.npz", *out), "none.npz"),
-        ((files / "posterior.nc", *features, "--choices", files / "none.parquet", *out), "none.pa"),
-        ((files / "posterior.nc", *features, "--folds", 1, *out), "--folds"),
-        ((files / "posterior.nc", *features, "--seed", -1, *out), "--seed"),
-        ((files / "posterior.nc", *features, "--draws", 0, *out), "--draws"),
-        ((files / "posterior.nc", "--kind", "mixed", *out), "--kind mixed: expected --features"),
-        ((files / "posterior.nc", "--untransformed", *out), "--untransformed: expected --features"),
-        (
-            (files / "posterior.nc", *features, "--untransformed", "--kind", "mixed", *out),
-            "so --kind mixed is meaningless",
-        ),
-        ((files / "posterior.nc", "--features", files / "holed.npz", *out), "NaN"),
-        ((files / "posterior.nc", "--features", files / "flat.npz", *out), "the same for all 120"),
-        (
-            (files / "posterior.nc", "--features", files / "other.npz", *out),
-            "found features of 0 of 120 (judged: ",
-        ),
+        ((files / "cut.nc", *features), "cut.nc"),
+        ((whole, "--features", files / "none.npz"), "none.npz"),
+        ((whole, *features, "--choices", files / "none.parquet"), "none.pa"),
+        ((whole, *features, "--folds", 1), "--folds"),
+        ((whole, *features, "--seed", -1), "--seed"),
+        ((whole, *features, "--draws", 0), "--draws"),
+        ((whole, "--kind", "mixed"), "--kind mixed: expected --features"),
+        ((whole, "--untransformed"), "--untransformed: expected --features"),
+        ((whole, *features, "--untransformed", "--kind", "mixed"), "--kind mixed is meaningless"),
+        ((whole, "--features", files / "holed.npz"), "NaN"),
+        ((whole, "--features", files / "flat.npz"), "the same for all 120"),
+        ((whole, "--features", files / "other.npz"), "found features of 0 of 120 (judged: "),
     ]
     for arguments, message in cases:
-        assert run("teach", *arguments) == 1
+        assert call("teach", *arguments, "--out", files / "teacher") == 1
         said = capsys.readouterr().err
         assert message in said
         assert said.count("\n") == 1
@@ -223,12 +175,12 @@ def test_choices_of_unknown_objects_are_left_out(
     write_judgments(files / "more.parquet", pd.concat([known, stranger]), provenance("choices"))
     write_judgments(files / "other.parquet", stranger, provenance("choices"))
     common = (files / "posterior.nc", "--features", files / "features.npz")
-    assert not run("teach", *common, "--choices", files / "more.parquet", "--out", files / "all")
+    assert not call("teach", *common, "--choices", files / "more.parquet", "--out", files / "all")
     out = capsys.readouterr().out
     assert "40 choices of objects that the posterior does not know are left out" in out
     said = json.loads((files / "all" / "teacher.json").read_text())
     assert (said["choices_left_out"], said["label_comparison"]["n"]) == (40, 300)
-    assert run("teach", *common, "--choices", files / "other.parquet", "--out", files / "no") == 1
+    assert call("teach", *common, "--choices", files / "other.parquet", "--out", files / "no") == 1
     said_no = capsys.readouterr().err
     assert "other.parquet: expected main or repeated judgments of the 130 objects" in said_no
     assert "found 40 of other objects" in said_no

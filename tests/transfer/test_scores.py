@@ -10,7 +10,7 @@ from twoalike.transfer import ClassScores, class_interval, image_interval
 
 def test_other_classes_are_in_the_interval_as_often_as_said(rng: np.random.Generator) -> None:
     covered = {"classes and episodes": 0, "superclasses": 0, "confusions": 0}
-    n = 600
+    n = 400
     for _ in range(n):
         classes = 0.6 + 0.1 * rng.normal(size=(1, 5))
         cells = 0.1 * rng.normal(size=(8, 5))

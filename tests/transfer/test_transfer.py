@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.conftest import call
 
-from twoalike.cli.app import main
 from twoalike.evaluation import Candidate
 from twoalike.features import FeatureTable, read_features, write_features
 from twoalike.stimuli import find_images, image_table
@@ -145,10 +145,11 @@ def command(
     monkeypatch.chdir(files)
 
     def run(words: str) -> tuple[int, dict[str, Any]]:
-        with pytest.raises(SystemExit) as caught:
-            main(["transfer", *words.split(), "--out", "transfer.json"])
-        out = files / "transfer.json"
-        return int(caught.value.code or 0), json.loads(out.read_text()) if out.exists() else {}
+        status, out = (
+            call("transfer", *words.split(), "--out", "transfer.json"),
+            Path("transfer.json"),
+        )
+        return status, json.loads(out.read_text()) if out.exists() else {}
 
     return run
 

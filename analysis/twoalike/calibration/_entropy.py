@@ -61,11 +61,6 @@ def by_triplet(values: Floats, triplet: Integers, m: int, *, fewest: int = 1) ->
     return np.where(n >= max(fewest, 1), total / np.maximum(n, 1), np.nan)
 
 
-def model_entropy(probabilities: npt.ArrayLike, triplet: Integers, m: int) -> Floats:
-    """Entropy of choice probabilities (n, A) in nats, mean over each triplet's choices, (m,)."""
-    return by_triplet(entropy(probabilities), triplet, m)
-
-
 @dataclass(frozen=True)
 class PeopleEntropy:
     """Entropy of people's answers to each of m triplets in nats; NaN where votes are too few.

@@ -1,14 +1,36 @@
-"""Everything about the uncertainty of models and people, for ``results.json``.
+"""Whether predicted probabilities come true as often as they say: as a curve, and in one number.
 
-Judgments are taken as trials and as triplets. What thin data do not determine is None, with the
-reason under ``missing``.
+The expected calibration error over bins b of n predictions p with outcomes y (0 or 1) is
+
+    ECE = sum over b of |sum over i in b of (y_i - p_i)| / n.
+
+Noise does not cancel in absolute values: a perfectly calibrated model has an error above zero,
+the more so the more bins and the fewer predictions (doi:10.48550/arXiv.1909.10155). Two numbers
+show how much of an error that is:
+
+chance
+    The error to expect of a calibrated model with the same predictions: its sums are about
+    normal, with the variance that the predictions imply.
+debiased
+    sqrt(ECE^2 - chance^2), or 0: noise adds to an error about as the legs of a right triangle do.
+
+The interval of the debiased error is that of a mean over choices, each in the direction of its
+bin, over participants and objects; it ends at 0. In simulations of 100 to 2,000 choices, with true
+errors of 0 to .18, the debiased error was right to about .01 on average, but where the truth is 0:
+there it is on average about a third of the plain error. The interval held the truth in 90 to 99 %
+of 300 studies (benchmarks/results/evaluation.md).
+
+:func:`uncertainty` puts everything about models and people side by side for ``results.json``, with
+judgments as trials and as triplets. What thin data do not determine is missing, with the reason
+under ``missing``.
 """
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Annotated, Any
+from itertools import combinations
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,38 +45,205 @@ from twoalike.calibration._entropy import (
     PeopleEntropy,
     by_triplet,
     log_times,
-    model_entropy,
     partial_ranks,
     people_entropy,
     rank_correlation,
 )
-from twoalike.calibration._reliability import (
-    Answers,
-    CalibrationError,
-    binned,
-    brier_scores,
-    error_of,
-)
-from twoalike.ceilings import Votes, votes_of
-from twoalike.choice import entropy
+from twoalike.ceilings import votes_of
+from twoalike.choice import entropy, expected_accuracy
 from twoalike.evaluation import (
-    Count,
+    Figures,
     Interval,
     Judgments,
-    Measured,
-    NatsEstimate,
     NotMeasurable,
-    Number,
-    Quantity,
     Scored,
     TwoWayBootstrap,
     attempt,
     first_of,
+    wilson_interval,
 )
 from twoalike.study import Booleans, Floats, Integers, counted
 
-type Groups = Mapping[str, Mapping[str, Booleans]]
-type Times = Floats | None
+type Answers = Literal["all", "top"]
+BINS = 10
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Predicted probabilities in bins, against how often they came true."""
+
+    edges: Floats
+    """Edges of the k bins, shape (k + 1,)."""
+    counts: Integers
+    """Predictions in each bin, shape (k,)."""
+    predicted: Floats
+    observed: Floats
+    low: Floats
+    high: Floats
+    """``predicted``, ``observed``, ``low``, ``high``: Of the bins with enough predictions: mean
+    prediction, share that came true and its 95 % (Wilson) interval."""
+
+
+def predictions(
+    probabilities: npt.ArrayLike, chosen: Integers, answers: Answers = "all"
+) -> tuple[Floats, Floats]:
+    """Predicted probabilities (n, k) of answers, and whether these were given, of answers 0..k-1.
+
+    Of ``all`` k answers, (n, k), or the most probable one (``top``), (n, 1); of k tied ones each is
+    1/k of it, so that the order of items does not matter.
+    """
+    values = np.asarray(probabilities, dtype=np.float64)
+    if answers == "all":
+        return values, np.eye(values.shape[1])[chosen]
+    return values.max(axis=1, keepdims=True), expected_accuracy(values, chosen)[:, None]
+
+
+@dataclass(frozen=True)
+class Binned:
+    """Predictions, whether they came true, and their bins; k of all answers or 1 of the top."""
+
+    probabilities: Floats
+    """Of each answer, shape (n, 3), or (n, 2) for anchored choices."""
+    answers: Answers
+    """Which of them are predictions."""
+    values: Floats
+    hits: Floats
+    which: Integers
+    """``values``, ``hits``, ``which``: Predictions, outcomes, and bin of each, shape (n, k)."""
+    edges: Floats
+    """Of the bins, shape (bins + 1,)."""
+
+    def reliability(self, fewest: int = 10) -> Reliability:
+        """Compare predictions with outcomes in bins that have enough of them."""
+        values, hits, which = self.values.ravel(), self.hits.ravel(), self.which.ravel()
+        counts = np.bincount(which, minlength=len(self.edges) - 1)
+        kept = counts >= fewest
+        n = np.maximum(counts, 1)
+        successes = np.bincount(which, weights=hits, minlength=len(counts))
+        low, high = wilson_interval(successes, n)
+        predicted = np.bincount(which, weights=values, minlength=len(counts)) / n
+        observed = successes / n
+        ends = low[kept], high[kept]
+        return Reliability(self.edges, counts, predicted[kept], observed[kept], *ends)
+
+
+def binned(probabilities: npt.ArrayLike, chosen: Integers, *, answers: Answers = "all") -> Binned:
+    """Put predictions (:func:`predictions`) into ten bins of equal width."""
+    shares = np.asarray(probabilities, dtype=np.float64)
+    values, hits = predictions(shares, chosen, answers)
+    edges = np.linspace(0, 1, BINS + 1)
+    # A hair above: a prediction of exactly 0.2 computed as 0.19999999999999998 is one of 0.2.
+    which = np.searchsorted(edges[1:-1], values + 1e-12, side="right").astype(np.int64)
+    return Binned(shares, answers, values, hits, which, edges)
+
+
+def reliability(
+    probabilities: Floats, chosen: Integers, *, fewest: int = 10, answers: Answers = "all"
+) -> Reliability:
+    """Bin the predictions (:func:`predictions`), by default those for all answers.
+
+    Bins with ``fewest`` predictions are reported. The answers to a triplet are not independent, nor
+    are the choices of one person: the intervals are a little narrow.
+
+    Examples
+    --------
+    >>> curve = reliability(np.tile([0.2, 0.2, 0.6], (50, 1)), np.array([0, 1, 2, 2, 2] * 10))
+    >>> curve.predicted.round(2), curve.observed.round(2)
+    (array([0.2, 0.6]), array([0.2, 0.6]))
+    """
+    return binned(probabilities, chosen, answers=answers).reliability(fewest)
+
+
+def _sums(which: Integers, values: Floats, k: int = 0) -> Floats:
+    return np.bincount(which.ravel(), weights=values.ravel(), minlength=k)
+
+
+def _by_chance(of: Binned) -> float:
+    """Mean error of choices that come from the probabilities."""
+    values, which = of.values, of.which
+    if of.answers == "top":
+        tied = (of.probabilities >= values - 1e-9).sum(axis=1, keepdims=True)
+        variance = _sums(which, values / tied - values**2)
+    else:
+        variance = _sums(which, values * (1 - values))
+        for i, j in combinations(range(values.shape[1]), 2):  # answers exclude each other
+            same = which[:, i] == which[:, j]
+            both = values[same, i] * values[same, j]
+            variance -= 2 * _sums(which[same, i], both, len(variance))
+    return float(np.sqrt(2 / np.pi * np.maximum(variance, 0)).sum() / which.size)
+
+
+def error_of(of: Binned, boot: TwoWayBootstrap) -> Figures:
+    """Compute the expected calibration error, how much of it is chance, and what is left."""
+    gaps = of.hits - of.values
+    sums = _sums(of.which, gaps)
+    value = float(np.abs(sums).sum() / of.which.size)
+    chance = _by_chance(of)
+    found = boot.interval((np.sign(sums)[of.which] * gaps).mean(axis=1), value)
+    left = float(np.sqrt(max(value**2 - chance**2, 0.0)))
+    low, high = (max(left + end - value, 0.0) for end in (found.low, found.high))
+    bins = int((np.bincount(of.which.ravel()) > 0).sum())
+    return Figures(value=value, chance=chance, bins=bins, debiased=Interval(left, low, high))
+
+
+def brier_scores(probabilities: npt.ArrayLike, chosen: Integers) -> Floats:
+    """Squared distance of the probabilities from the answer, over all k answers, shape (n,).
+
+    From 0 to 2; equal probabilities give 1 - 1/k, 2/3 for odd-one-out choices (Brier 1950,
+    doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2).
+    """
+    values = np.asarray(probabilities, dtype=np.float64)
+    return np.asarray(((values - np.eye(values.shape[1])[chosen]) ** 2).sum(axis=1))
+
+
+def set_calibration(probabilities: Floats, judged: Judgments) -> Figures:
+    """Compare probabilities of the answers, (n, A), with the choices that answer one question."""
+    boot = TwoWayBootstrap(judged.participants, judged.things)
+    return Figures(
+        error=error_of(binned(probabilities, judged.answer, answers="top"), boot),
+        brier=boot.interval(brier_scores(probabilities, judged.answer)).within(0.0, 2.0),
+    )
+
+
+MEASURES = {
+    "*.debiased": ("probability", "Expected calibration error less what chance adds."),
+    "*.calibration.*chance": (
+        "",
+        "Error of a calibrated model with these predictions.",
+    ),
+    "*.brier": (
+        "squared probability",
+        "Brier score over all answers; 1 - 1/A for equal probabilities of A answers.",
+    ),
+    "*.calibration*": (
+        "",
+        "Expected calibration error in ten bins of equal width, of the likeliest answer (top) or "
+        "of all; too high by chance.",
+    ),
+    "*.uncertainty.entropy.mean": ("nats", "Mean entropy of choice probabilities."),
+    "*.uncertainty.entropy.people.*": (
+        "correlation",
+        "Spearman's over triplets, with the entropy of people's votes: of their shares (plug_in), "
+        "or its posterior mean.",
+    ),
+    "*.uncertainty.people.entropy.*": (
+        "nats",
+        "Entropy of people's votes on a triplet: of their shares (plug_in), too low by chance, or "
+        "its posterior mean.",
+    ),
+    "*.response_time.as_published": (
+        "correlation",
+        "Spearman's of people's entropy with log response times, as for the Levels data.",
+    ),
+    "*.uncertainty.*response_time.*": (
+        "correlation",
+        "Spearman's of entropy with log response times without participants' speed: of a model "
+        "over triplets or over trials, of people by the plug-in entropy or its posterior mean.",
+    ),
+    "*.left_out_times": ("count", "Response times left out, by reason."),
+    "*.implausible_times_s": ("s", "Response times outside are left out."),
+}
+"""Measure, with * for any keys -> unit, and meaning."""
 
 
 @dataclass(frozen=True)
@@ -64,321 +253,151 @@ class RankCorrelation(Interval):
     n: int | None = None
 
 
-Correlated = Annotated[RankCorrelation, Quantity("correlation", -1, 1)] | None
-
-
-class Correlations(Measured):
-    """A rank correlation, over all and in parts."""
-
-    all: Correlated
-    """Over all triplets (or trials)."""
-    groups: dict[str, dict[str, Correlated]] = {}
-    """Group (level, or level of labels) -> subset -> correlation."""
-
-
-class CalibrationErrors(Measured):
-    """Calibration errors of two kinds of predictions, in ten bins of equal width."""
-
-    top: CalibrationError
-    """Of the likeliest answer."""
-    all: CalibrationError | None = None
-    """Of all answers."""
-
-
-class Calibration(Measured):
-    """Whether predicted probabilities come true as often as they say."""
-
-    error: CalibrationErrors
-    """Expected calibration errors."""
-    brier: Annotated[Interval, Quantity("squared probability", 0, 2)]
-    """Brier score over all answers; 2/3 for equal probabilities of three, 1/2 of two."""
-
-
-class WithPeople(Measured):
-    """Rank correlations with the entropy of people's votes on a triplet."""
-
-    plug_in: Correlations | None = None
-    """With that of the shares of the votes."""
-    posterior: Correlations | None = None
-    """With its posterior mean."""
-
-
-class ModelEntropy(Measured):
-    """Entropy of a model's choice probabilities."""
-
-    mean: NatsEstimate
-    """Mean over choices."""
-    people: WithPeople | None = None
-    """Rank correlations over triplets with people's entropy."""
-
-
-class WithTimes(Measured):
-    """Rank correlations of entropy with log response times, participants' speed taken off."""
-
-    triplets: Correlations | None = None
-    """Over triplets, of mean times."""
-    trials: Correlations | None = None
-    """Over trials, within participants."""
-
-
-class ModelUncertainty(Measured):
-    """Whether a model is as sure as it should be, and as unsure as people are."""
-
-    calibration: Calibration
-    """Calibration of its choice probabilities."""
-    entropy: ModelEntropy
-    """Entropy of its choice probabilities."""
-    response_time: WithTimes | None = None
-    """Entropy and response times."""
-    choices: Count | None = None
-    """Choices that it was measured on, if not all."""
-    missing: dict[str, str]
-    """What could not be measured -> why."""
-
-
-class VoteEntropy(Measured):
-    """Entropy of people's votes on a triplet."""
-
-    triplets: Count
-    """Triplets with enough votes."""
-    plug_in: NatsEstimate
-    """Of the shares of the votes; too low by chance."""
-    posterior: NatsEstimate
-    """Its posterior mean."""
-
-
-class PeopleTimes(Measured):
-    """Rank correlations of people's entropy with their log response times."""
-
-    plug_in: Correlations
-    """Plug-in entropy, participants' speed taken off."""
-    posterior: Correlations
-    """Posterior mean, participants' speed taken off."""
-    as_published: Correlations
-    """As published for the Levels data."""
-
-
-class PeopleUncertainty(Measured):
-    """How uncertain people are, and whether they take longer then."""
-
-    entropy: VoteEntropy | None
-    """Entropy of votes."""
-    response_time: PeopleTimes | None
-    """Entropy and response times."""
-    left_out_times: dict[str, Count] | None = None
-    """Response times left out, by reason."""
-    implausible_times_s: tuple[Number, Number] | None = None
-    """Response times outside are left out (s)."""
-    missing: dict[str, str]
-    """What could not be measured -> why."""
-
-
-class Uncertainty(Measured):
-    """Calibration and uncertainty of models and people."""
-
-    people: PeopleUncertainty | None = None
-    """People."""
-    models: tuple[ModelUncertainty, ...]
-    """Networks, in the order of `models`."""
-    posterior: ModelUncertainty | None
-    """A fitted embedding, where one is given."""
-    missing: dict[str, str] = {}
-    """What could not be measured -> why."""
-
-
-@dataclass(frozen=True)
-class Context:
-    """Judgments as n trials and as m triplets, with resamples of both.
-
-    ``groups`` and ``trial_groups``: group -> subset -> whether each triplet (by its first choice),
-    or each choice, is in it. ``people`` and ``times`` are None where there are too few; ``missing``
-    says why.
-    """
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """Judgments as n trials and as m triplets, with clusters of both, and response times (s)."""
 
     judged: Judgments
-    groups: Groups
-    trial_groups: Groups
     trials: TwoWayBootstrap
-    people: PeopleEntropy | None
-    times: LogTimes | None
-    missing: dict[str, str]
-
-    @property
-    def triplet(self) -> Integers:
-        """Triplet of each choice, 0..m-1, shape (n,)."""
-        return self.judged.number
-
-    @property
-    def m(self) -> int:
-        """Number of different triplets."""
-        return len(self.judged.sets)
+    seconds: Floats | None
 
     @cached_property
     def triplets(self) -> TwoWayBootstrap:
         """Clusters of the triplets: a second's work for a million, where it is needed."""
-        no_person = np.zeros(self.m, dtype=np.int64)  # a triplet's votes are of several people
+        no_person = np.zeros(len(self.judged.sets), dtype=np.int64)  # votes are of several people
         return TwoWayBootstrap(no_person, self.judged.sets)
 
-    def times_of_triplets(self, values: Floats) -> Floats:
-        """Mean log time of each triplet with several times, NaN for others, shape (m,)."""
-        return by_triplet(values, self.triplet, self.m, fewest=FEWEST_TIMES)
-
-
-def in_context(judged: Judgments, boot: TwoWayBootstrap, response_times: Times) -> Context:
-    """Gather what does not depend on a model; the arguments are those of ``uncertainty``."""
-    first = first_of(judged.number)
-    subsets = {name: _subsets(of) for name, of in judged.groups.items()}
-    missing: dict[str, str] = {}
-    return Context(
-        judged=judged,
-        groups={name: {k: v[first] for k, v in of.items()} for name, of in subsets.items()},
-        trial_groups=subsets,
-        trials=boot,
-        people=attempt(missing, "entropy", partial(_people, votes_of(judged))),
-        times=attempt(missing, "response_time", partial(_times, response_times, judged)),
-        missing=missing,
-    )
-
-
-def _subsets(subset_of: npt.NDArray[np.str_]) -> dict[str, Booleans]:
-    names, code = np.unique(subset_of, return_inverse=True)
-    return {name: code == number for number, name in enumerate(names.tolist()) if name}
-
-
-def _people(cast: Votes) -> PeopleEntropy:
-    enough = int((cast.n_votes >= FEWEST_VOTES).sum())
-    if enough < FEWEST:
-        raise NotMeasurable(
-            f"needs {counted(FEWEST, 'triplet')} with at least {FEWEST_VOTES} votes, has {enough}"
-        )
-    return people_entropy(cast)
-
-
-def _times(response_times: Times, judged: Judgments) -> LogTimes:
-    if response_times is None or not (response_times > 0).any():
-        raise NotMeasurable("no response times")
-    if not judged.known_people:
-        raise NotMeasurable("participants are not told apart, nor how fast each of them is")
-    return log_times(response_times, judged.participants)
-
-
-def _correlations(
-    a: Floats,
-    b: Floats,
-    context: Context,
-    name: str,
-    missing: dict[str, str],
-    *,
-    unit: str = "triplet",
-) -> Correlations:
-    """Rank correlation over all, and within each subset of each group."""
-    of_trials = unit == "trial"
-
-    def one(x: Floats) -> RankCorrelation:
-        found = rank_correlation(x, b, context.trials if of_trials else context.triplets, unit)
-        n = int((~np.isnan(x) & ~np.isnan(b)).sum())
-        return RankCorrelation(found.value, found.low, found.high, n)
-
-    parts: dict[str, dict[str, RankCorrelation | None]] = {}
-    for group, subsets in (context.trial_groups if of_trials else context.groups).items():
-        parts[group] = {
-            subset: attempt(
-                missing, f"{name}, {group} {subset}", partial(one, np.where(rows, a, np.nan))
+    def people(self) -> PeopleEntropy:
+        """Entropy of people's votes."""
+        cast = votes_of(self.judged)
+        if (enough := int((cast.n_votes >= FEWEST_VOTES).sum())) < FEWEST:
+            raise NotMeasurable(
+                f"needs {counted(FEWEST, 'triplet')} with at least {FEWEST_VOTES} votes, has "
+                f"{enough}"
             )
-            for subset, rows in subsets.items()
+        return people_entropy(cast)
+
+    def times(self) -> LogTimes:
+        """Log response times."""
+        if self.seconds is None or not (self.seconds > 0).any():
+            raise NotMeasurable("no response times")
+        if not self.judged.known_people:
+            raise NotMeasurable("participants are not told apart, nor how fast each of them is")
+        return log_times(self.seconds, self.judged.participants)
+
+    def of_triplets(self, values: Floats, fewest: int = 1) -> Floats:
+        """Mean of what is known of each triplet, of ``fewest`` choices or more, shape (m,)."""
+        return by_triplet(values, self.judged.number, len(self.judged.sets), fewest=fewest)
+
+    def correlations(
+        self, a: Floats, b: Floats, name: str, missing: dict[str, str], unit: str = "triplet"
+    ) -> Figures:
+        """Rank correlation over all triplets or trials, and within each subset of each group."""
+        of_trials = unit == "trial"
+        boot = self.trials if of_trials else self.triplets
+        first = slice(None) if of_trials else first_of(self.judged.number)
+
+        def one(rows: Booleans | bool) -> RankCorrelation:
+            x = np.where(rows, a, np.nan)
+            found = rank_correlation(x, b, boot, unit)
+            n = int((~np.isnan(x) & ~np.isnan(b)).sum())
+            return RankCorrelation(found.value, found.low, found.high, n)
+
+        every = attempt(missing, name, partial(one, True))
+        groups = {
+            group: {
+                subset: attempt(
+                    missing, f"{name}, {group} {subset}", partial(one, subset_of[first] == subset)
+                )
+                for subset in sorted(set(subset_of.tolist()) - {""})
+            }
+            for group, subset_of in self.judged.groups.items()
         }
-    return Correlations(all=attempt(missing, name, partial(one, a)), groups=parts)
+        return Figures(all=every, groups=groups)
 
 
-_ANSWERS: tuple[Answers, ...] = ("top", "all")
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """What does not depend on a model; None where there is too little, as ``missing`` says."""
+
+    asked: _Asked
+    people: PeopleEntropy | None
+    times: LogTimes | None
+    missing: Mapping[str, str]
+
+    @classmethod
+    def of(cls, asked: _Asked) -> "_Known":
+        missing: dict[str, str] = {}
+        people = attempt(missing, "entropy", asked.people)
+        return cls(asked, people, attempt(missing, "response_time", asked.times), missing)
 
 
-def _calibration(p: Floats, context: Context) -> Calibration:
-    chosen = context.judged.answer
-    top, every = (binned(p, chosen, answers=answers) for answers in _ANSWERS)
-    return Calibration(
-        error=CalibrationErrors(
-            top=error_of(top, context.trials), all=error_of(every, context.trials)
-        ),
-        brier=context.trials.interval(brier_scores(p, chosen)),
-    )
-
-
-def _of_model(p: Floats, context: Context) -> ModelUncertainty:
+def _of_model(p: Floats, known: _Known) -> Figures:
     """Calibration, and entropy against that of people and their times."""
-    missing = dict(context.missing)
-    each = entropy(p)
-    own = model_entropy(p, context.triplet, context.m)
-    calibration, mean = _calibration(p, context), context.trials.interval(each)
-    with_people = with_times = None
-    if context.people is not None:
-        with_people = WithPeople(
-            **{
-                name: _correlations(own, values, context, f"entropy, {name}", missing)
-                for name, values in _entropies(context.people).items()
+    asked, missing, chosen = known.asked, dict(known.missing), known.asked.judged.answer
+    each, boot = entropy(p), known.asked.trials
+    own = asked.of_triplets(each)
+    found = Figures(
+        calibration=Figures(
+            error=Figures(
+                top=error_of(binned(p, chosen, answers="top"), boot),
+                all=error_of(binned(p, chosen), boot),
+            ),
+            brier=boot.interval(brier_scores(p, chosen)),
+        ),
+        entropy=Figures(mean=boot.interval(each)),
+    )
+    if known.people is not None:
+        found["entropy"]["people"] = Figures(
+            {
+                name: asked.correlations(own, values, f"entropy, {name}", missing)
+                for name, values in _entropies(known.people).items()
             }
         )
-    if context.times is not None:
-        with_times = _with_times(own, each, context.times.centred, context, missing)
-    return ModelUncertainty(
-        calibration=calibration,
-        entropy=ModelEntropy(mean=mean, people=with_people),
-        response_time=with_times,
-        missing=missing,
-    )
+    if known.times is not None:
+        centred, times = known.times.centred, Figures()
+        mean = asked.of_triplets(centred, FEWEST_TIMES)
+        name = "response time of triplets"
+        if (several := int((~np.isnan(mean)).sum())) >= FEWEST:
+            times["triplets"] = asked.correlations(own, mean, name, missing)
+        else:
+            missing[name] = (
+                f"needs {counted(FEWEST, 'triplet')} with at least {FEWEST_TIMES} response times, "
+                f"has {several}"
+            )
+        ranks = partial_ranks(each, centred, asked.judged.participants)
+        times["trials"] = asked.correlations(*ranks, "response time of trials", missing, "trial")
+        found["response_time"] = times
+    return Figures(**found, missing=missing)
 
 
 def _entropies(people: PeopleEntropy) -> dict[str, Floats]:
     return {"plug_in": people.plug_in, "posterior": people.posterior}
 
 
-def _with_times(
-    own: Floats, each: Floats, centred: Floats, context: Context, missing: dict[str, str]
-) -> WithTimes:
-    """Entropy of triplets, and of trials, against the response times."""
-    mean = context.times_of_triplets(centred)
-    x, y = partial_ranks(each, centred, context.judged.participants)
-    name, of_triplets = "response time of triplets", None
-    if (several := int((~np.isnan(mean)).sum())) >= FEWEST:
-        of_triplets = _correlations(own, mean, context, name, missing)
-    else:
-        missing[name] = (
-            f"needs {counted(FEWEST, 'triplet')} with at least {FEWEST_TIMES} response times, "
-            f"has {several}"
-        )
-    of_trials = _correlations(x, y, context, "response time of trials", missing, unit="trial")
-    return WithTimes(triplets=of_triplets, trials=of_trials)
-
-
-def _of_people(context: Context) -> PeopleUncertainty:
+def _of_people(known: _Known) -> Figures:
     """People's own entropy, and against their times."""
-    missing = dict(context.missing)
-    of_votes = of_times = None
-    if context.people is not None:
-        known = ~np.isnan(context.people.posterior)
-        boot = context.triplets.within(known)
-        means = {k: boot.interval(v[known]) for k, v in _entropies(context.people).items()}
-        of_votes = VoteEntropy(triplets=int(known.sum()), **means)
-    if context.people is not None and context.times is not None:
-        mean, raw = (
-            context.times_of_triplets(values)
-            for values in (context.times.centred, context.times.raw)
+    asked, people, times, missing = known.asked, known.people, known.times, dict(known.missing)
+    found = Figures()
+    if people is not None:
+        told = ~np.isnan(people.posterior)
+        boot = asked.triplets.within(told)
+        means = {name: boot.interval(of[told]) for name, of in _entropies(people).items()}
+        found["entropy"] = Figures(triplets=int(told.sum()), **means)
+    if people is not None and times is not None:
+        centred, raw = (asked.of_triplets(of, FEWEST_TIMES) for of in (times.centred, times.raw))
+        pairs = {name: (of, centred) for name, of in _entropies(people).items()}
+        pairs["as_published"] = (people.published, raw)
+        found["response_time"] = Figures(
+            {
+                name: asked.correlations(*of, f"response time, {name}", missing)
+                for name, of in pairs.items()
+            }
         )
-        pairs = {
-            "plug_in": (context.people.plug_in, mean),
-            "posterior": (context.people.posterior, mean),
-            "as_published": (context.people.published, raw),
-        }
-        found = {
-            name: _correlations(*of, context, f"response time, {name}", missing)
-            for name, of in pairs.items()
-        }
-        of_times = PeopleTimes(**found)
-    left_out: dict[str, Any] = {}
-    if context.times is not None:
-        limits = (SHORTEST_S, LONGEST_S)
-        left_out = {"left_out_times": context.times.left_out, "implausible_times_s": limits}
-    return PeopleUncertainty(entropy=of_votes, response_time=of_times, missing=missing, **left_out)
+    if times is not None:
+        found["left_out_times"] = times.left_out
+        found["implausible_times_s"] = (SHORTEST_S, LONGEST_S)
+    return Figures(**found, missing=missing)
 
 
 def uncertainty(
@@ -388,13 +407,13 @@ def uncertainty(
     *,
     response_times: npt.ArrayLike | None = None,
     posterior: npt.ArrayLike | None = None,
-) -> Uncertainty:
+) -> Figures:
     """Calibration of models, and their uncertainty against people's and their response times.
 
     ``response_times`` are in s, NaN where missing, (n,); ``posterior`` is the probability of each
     answer from a fitted posterior, (n, A), NaN for triplets with objects that it does not know,
     which says something about new judgments only where it was not fitted to these. What cannot be
-    measured is None, and ``missing`` beside it says why.
+    measured is missing, and ``missing`` beside it says why.
 
     Examples
     --------
@@ -403,42 +422,40 @@ def uncertainty(
     >>> judged = Judgments(triplets, np.zeros(40, int), np.arange(40) % 4, tuple("abcdef"))
     >>> boot = TwoWayBootstrap(judged.participants, triplets, rng)
     >>> found = uncertainty([], judged, boot, posterior=np.full((40, 3), 1 / 3))
-    >>> round(found.posterior.calibration.brier.value, 3)
+    >>> round(found["posterior"]["calibration"]["brier"].value, 3)
     0.667
-    >>> found.people.missing["response_time"]
+    >>> found["people"]["missing"]["response_time"]
     'no response times'
     """
-    times = None if response_times is None else np.asarray(response_times, dtype=np.float64)
-    context = in_context(judged, boot, times)
+    seconds = None if response_times is None else np.asarray(response_times, dtype=np.float64)
+    known = _Known.of(_Asked(judged, boot, seconds))
     missing: dict[str, str] = {}
-    known = partial(_of_known, posterior, context, times)
-    of_posterior = attempt(missing, "posterior", known)
+    of_posterior = attempt(missing, "posterior", partial(_of_known, posterior, known))
     with ThreadPoolExecutor() as pool:  # seconds of sorting each, for a million choices
-        models = pool.map(lambda of: _of_model(of.probabilities, context), scored)
-        people = _of_people(context)
-    return Uncertainty(people=people, models=tuple(models), posterior=of_posterior, missing=missing)
+        models = pool.map(lambda of: _of_model(of.probabilities, known), scored)
+        people = _of_people(known)
+    return Figures(people=people, models=tuple(models), posterior=of_posterior, missing=missing)
 
 
-def _of_known(
-    probabilities: npt.ArrayLike | None, context: Context, times: Times
-) -> ModelUncertainty:
+def _of_known(probabilities: npt.ArrayLike | None, known: _Known) -> Figures:
     """Uncertainty of a posterior on the choices among objects that it knows."""
     if probabilities is None:
         raise NotMeasurable("no probabilities from a posterior")
     p = np.asarray(probabilities, dtype=np.float64)
-    known = ~np.isnan(p).any(axis=1)
-    if known.all():
-        return _of_model(p, context)
-    judged, n = context.judged, int(known.sum())
-    if len(np.unique(judged.number[known])) < FEWEST:
+    there = ~np.isnan(p).any(axis=1)
+    if there.all():
+        return _of_model(p, known)
+    asked, n = known.asked, int(there.sum())
+    if len(np.unique(asked.judged.number[there])) < FEWEST:
         raise NotMeasurable(
             f"needs {counted(FEWEST, 'triplet')} of objects that the posterior knows; it knows "
             f"those of {n} of {counted(len(p), 'choice')}"
         )
-    groups = {name: of[known] for name, of in judged.groups.items()}
-    part = in_context(
-        replace(judged.within(known), groups=groups),
-        context.trials.within(known),
-        None if times is None else times[known],
+    seconds = None if asked.seconds is None else asked.seconds[there]
+    part = replace(
+        asked,
+        judged=asked.judged.within(there),
+        trials=asked.trials.within(there),
+        seconds=seconds,
     )
-    return _of_model(p[known], part).model_copy(update={"choices": n})
+    return Figures(_of_model(p[there], _Known.of(part)), choices=n)

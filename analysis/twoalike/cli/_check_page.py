@@ -28,6 +28,13 @@ CHECKS = {
     "ratings": "mean r with the embedding's similarities",
     "sortings": "mean r of sharing a pile with similarity",
 }
+_KINDS = {
+    "arrangements": ("arrangement", "layouts"),
+    "dissimilarities": ("dissimilarity", "dissimilarities"),
+    "ratings": ("rating", "ratings"),
+    "sortings": ("sorting", "sortings"),
+}
+"""Kind -> one such judgment, and what the model would give again."""
 COMPARED = ("", "cases", "observed", "replicated, 90 %", "p")
 """Columns of a table of comparisons."""
 MOST_PEOPLE = 10
@@ -37,7 +44,8 @@ ROUGH = 0.05
 
 def check_page(posterior: "Posterior", found: "PosteriorCheck") -> Iterator[Any]:
     """Give the blocks to print, in order."""
-    yield f"{_verdict(found)}  {plain(str(posterior.path))}"
+    colour = {None: "yellow", False: "red", True: "green"}[found.converged]
+    yield f"[bold {colour}]{found.verdict}[/]  {plain(str(posterior.path))}"
     yield _described(posterior)
     for sentence in (*found.advice, *found.remarks):
         yield f"[yellow]![/] {plain(with_options(sentence))}"
@@ -53,21 +61,11 @@ def check_page(posterior: "Posterior", found: "PosteriorCheck") -> Iterator[Any]
         yield _held_out(found.held_out, vi=posterior.attrs.get("engine") == "vi")
     if found.loo is not None:
         yield from _loo(found.loo, found.guessing)
-    if found.arrangements is not None:
-        yield from _distances(found.arrangements, "arrangement", "layouts")
-    if found.dissimilarities is not None:
-        yield from _distances(found.dissimilarities, "dissimilarity", "dissimilarities")
-    if found.ratings is not None:
-        yield from _rated(found.ratings, "rating", "ratings")
-    if found.sortings is not None:
-        yield from _rated(found.sortings, "sorting", "sortings")
+    for kind, words in _KINDS.items():
+        if (checks := getattr(found, kind)) is not None:
+            yield from _kind(kind, checks, *words)
     for sentence in found.missing:
         yield f"[dim]not checked: {plain(with_options(sentence))}[/]"
-
-
-def _verdict(found: "PosteriorCheck") -> str:
-    colour = {None: "yellow", False: "red", True: "green"}[found.converged]
-    return f"[bold {colour}]{found.verdict}[/]"
 
 
 def _described(posterior: "Posterior") -> str:
@@ -156,9 +154,9 @@ def _with_people(
     yield f"  {count or 'none'} of {len(people):,} participants stand out{more}"
 
 
-def _distances(found: "KindChecks", one: str, such: str) -> Iterator[Any]:
-    many = f"{one[:-1]}ies" if one.endswith("y") else f"{one}s"
-    n = f"{found.judgments:,} {one if found.judgments == 1 else many}"
+def _kind(kind: str, found: "KindChecks", one: str, such: str) -> Iterator[Any]:
+    """Show checks of one kind of judgments, of some how well they are predicted as well."""
+    n = f"{found.judgments:,} {one if found.judgments == 1 else kind}"
     table = _table(f"Would the model give such {such} again? {n}", *COMPARED)
     table.add_row(*_row(found.follow, CHECKS[found.follow.name]))
     by_name = {person.name: person for person in found.participants}
@@ -173,18 +171,13 @@ def _distances(found: "KindChecks", one: str, such: str) -> Iterator[Any]:
     if found.calibration and one == "arrangement":
         title = "Distances, by tenths of the embedding's, as shares of a layout's mean"
         yield _curve(title, "replicated", "placed", found.calibration)
-
-
-def _rated(found: "KindChecks", one: str, such: str) -> Iterator[Any]:
-    """Show checks of ratings or sortings, and how well they are predicted."""
-    yield from _distances(found, one, such)
+    if (score := found.score) is None:
+        return
     title = "Levels of the scale, as shares of the ratings" if one == "rating" else "Piles"
     table = _table(title, *COMPARED)
     for part in found.calibration:
         table.add_row(*_row(part, part.name))
     yield table
-    score = found.score
-    assert score is not None
     unit = "rating" if one == "rating" else "decision to join a pile"
     how = "from all others" if score.left_out else "by the posterior as it is"
     yield (

@@ -12,11 +12,10 @@ import select
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import is_dataclass
 from itertools import takewhile
-from typing import Annotated, Any, NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
 _EXAMPLES = "Examples\n--------\n"
 _RULE = re.compile("-{3,}")
@@ -42,21 +41,6 @@ def unwrapped(docstring: str) -> str:
 
 def _indent(line: str) -> int:
     return len(line) - len(line.lstrip())
-
-
-def rewrap(command: Callable[..., Any]) -> None:
-    """Let the help of a command wrap at the terminal's width: cyclopts reads its docstring.
-
-    Options of a class have theirs below the fields, where cyclopts would keep the breaks too.
-    """
-    command.__doc__ = unwrapped(inspect.getdoc(command) or "")
-    from docstring_parser import parse_from_object
-
-    for options in filter(is_dataclass, inspect.get_annotations(command).values()):
-        for field in parse_from_object(options).params:
-            shown = Parameter(help=" ".join((field.description or "").split()))
-            kind = options.__annotations__[field.arg_name]
-            options.__annotations__[field.arg_name] = Annotated[kind, shown]
 
 
 def examples(command: Callable[..., Any]) -> str:
@@ -298,7 +282,7 @@ def _main(arguments: list[str] | None) -> None:
     try:
         if known and any(word in HELP for word in words):
             if command := _command(words):
-                rewrap(command)
+                command.__doc__ = unwrapped(inspect.getdoc(command) or "")  # cyclopts reads it
                 app.help_epilogue = examples(command)
         (app if known else build(summaries=True))(words)
     except KeyboardInterrupt as interrupt:

@@ -57,7 +57,8 @@ def meadows(**given: Any) -> None:
     show_notes(lines)
 
 
-def onnx(student: str, /, *, out: Path, images: Path | None = None) -> None:
+@takes("distill:export_onnx")
+def onnx(network: str, /, *, out: Path, **given: Any) -> None:
     """Export a student, or any network, as ONNX.
 
     The file is run with onnxruntime and compared with torch before it is kept. The preparation of
@@ -67,10 +68,8 @@ def onnx(student: str, /, *, out: Path, images: Path | None = None) -> None:
 
     Parameters
     ----------
-    student
+    network
         A student's folder, or a network's name, as in twoalike features.
-    out
-        File to write (.onnx).
     images
         Images, in any form that twoalike features takes, on which the file is compared with torch
         in addition to random inputs.
@@ -81,7 +80,7 @@ def onnx(student: str, /, *, out: Path, images: Path | None = None) -> None:
     """
     from twoalike.distill import export_onnx
 
-    made = export_onnx(student, out, images)
+    made = export_onnx(network, out, **given)
     differences = ", ".join(f"{value:.0e} on {kind}" for kind, value in made["check"].items())
     size = made["preprocessing"]["input_size"][-1]
     width = made["output"]["shape"][1]

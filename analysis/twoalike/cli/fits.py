@@ -198,9 +198,6 @@ def predict(
         Seed of clusters and triplets.
     participant
         Predict this participant of the posterior, with their own lapse rate and temperature.
-    participant_column
-        Number of a column of the triplets, from 1, that names the participant to predict. People
-        unknown to the posterior are predicted as new people.
     kind
         The question. anchored: item 1 is the reference, and the probabilities are those that item 2
         or 3 is more similar to it; that of item 1 is 0. ranked: one item is the most similar to
@@ -269,7 +266,7 @@ def _label(source: Path, features: Path, out: Path, rule: Any, **settings: Any) 
     shards = counted(made.shards, "shard")
     count = shards if made.made == made.shards else f"{made.made} of {shards} so far"
     say(
-        f"{out}  {counted(made.config.triplets, 'triplet')} ({made.config.rule}) of "
+        f"{out}  {counted(made.triplets, 'triplet')} ({made.rule}) of "
         f"{counted(made.images, 'image')}, {count}"
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twoalike import judgments
-from twoalike.cli._derived import Flag, takes
+from twoalike.cli._derived import takes
 from twoalike.cli._show import say
 from twoalike.study import counted
 
@@ -143,17 +143,8 @@ def sortings(*, out: Path, **given: Any) -> None:
     _show(out, f"{counted(len(table), 'object')} sorted in {trials}", table)
 
 
-def transform(
-    file: Path,
-    /,
-    *,
-    out: Path,
-    backbone: str | None = None,
-    choices: Path | None = None,
-    features: Path | None = None,
-    objects: Path | None = None,
-    overwrite: Flag = False,
-) -> None:
+@takes("teacher:import_transform")
+def transform(*, out: Path, **given: Any) -> None:
     """Import a transform fitted by gLocal (transform.npz) as a teacher.
 
     The teacher's folder is like those of twoalike teach, for predict and distill. Its temperature
@@ -170,13 +161,6 @@ def transform(
         needs --features.
     choices
         Judgments (choices.parquet) by which the temperature is fitted; needs --features.
-    features
-        The network's features of at least the judged objects (.npz, .parquet, .h5, or .npy with
-        --objects).
-    objects
-        Object ids, one per line, for a file of features without ids.
-    overwrite
-        Replace the folder if there is one.
 
     Examples
     --------
@@ -185,18 +169,11 @@ def transform(
     """  # noqa: E501
     from twoalike.teacher import import_transform
 
-    teacher = import_transform(
-        file,
-        out,
-        backbone=backbone,
-        choices=choices,
-        features=features,
-        objects=objects,
-        overwrite=overwrite,
-    )
+    teacher = import_transform(out=out, **given)
     made = teacher.description
     say(
-        f"{out}  {made['from']['features']} features of {backbone or 'unnamed network'} to "
+        f"{out}  {made['from']['features']} features of "
+        f"{given['backbone'] or 'unnamed network'} to "
         f"{made['to']['dimensions']} dimensions, temperature {teacher.temperature:.3g}"
     )
     for part in ("choices", "anchored_choices"):
@@ -209,7 +186,8 @@ def transform(
         )
 
 
-def alignet(file: Path, /, *, out: Path, temperature: float = 1.0, overwrite: Flag = False) -> None:
+@takes("distill:import_alignet", without={"shard"})
+def alignet(*, out: Path, **given: Any) -> None:
     """Import AligNet's triplets (.npz) as labels.
 
     Each triplet's choice probabilities are the softmax of its three similarities. They determine
@@ -218,13 +196,9 @@ def alignet(file: Path, /, *, out: Path, temperature: float = 1.0, overwrite: Fl
 
     Parameters
     ----------
-    file
+    path
         Arrays filenames, similarities of the pairs (0,1), (0,2), (1,2), and optionally indices, all
         of shape (triplets, 3).
-    out
-        Folder of labels to make.
-    temperature
-        Number by which similarities are divided; 1, as in AligNet, leaves them unchanged.
     overwrite
         Replace the folder if there is one.
 
@@ -234,7 +208,7 @@ def alignet(file: Path, /, *, out: Path, temperature: float = 1.0, overwrite: Fl
     """
     from twoalike.distill import import_alignet
 
-    made = import_alignet(file, out, temperature=temperature, overwrite=overwrite)
+    made = import_alignet(out=out, **given)
     checked, n = made["checked"], made["triplets"]
     say(f"{out}: {counted(n, 'triplet')} of {counted(made['images'], 'image')}")
     say(

@@ -2,13 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from twoalike.cli._derived import Flag, maybe_named, named, takes
+from twoalike.cli._derived import maybe_named, named, takes
 from twoalike.cli._show import (
     say,
     show_notes,
@@ -27,49 +26,15 @@ NAMED = 5
 """So many unreadable images are named; the file that was written names all."""
 
 
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class FeatureOptions:
-    """How the network is applied to the images."""
-
-    size: int | None = None
-    """Width and height of the network's input in pixels, if not its own."""
-    weights: Path | None = None
-    """Local weights (.safetensors, .pth, or a folder with one) for a network's name, instead of a
-    download."""
-    untrained: Flag = False
-    """Use random weights, drawn from --seed."""
-    batch: int = 32
-    """Number of images in a batch."""
-    device: str = "auto"
-    """auto, cpu, cuda, cuda:1, ..."""
-    seed: int = 0
-    """Seed of random weights."""
-    skip_unreadable: Flag = False
-    """Leave out images that cannot be read, instead of stopping."""
-    pool: Literal["cls", "mean"] | None = None
-    """Features of one of timm's vision transformers: its class token or the mean of its patch
-    tokens, instead of timm's own pooling."""
-    block: int | None = None
-    """Block of a vision transformer whose tokens are pooled, instead of the last: its number from
-    0, or from the end if negative. Later blocks are left out."""
-    film: Literal["middle", "mean"] = "middle"
-    """Features of a film: those of its middle frame, or the mean of those of eight frames."""
-    workers: int | None = None
-    """Number of processes that read and prepare images beside the network. Default: up to eight
-    beside a GPU with a thousand images or more, else none."""
-    precision: Literal["32", "bf16"] = "32"
-    """bf16: compute in bfloat16 where that is accurate enough; features are written as float32."""
-
-
+@takes("backbones:extract_features")
 def features(
     *,
     backbone: str,
     images: Path,
     out: Path,
-    options: FeatureOptions = FeatureOptions(),
     shard: int | None = None,
     part: str | None = None,
+    **given: Any,
 ) -> None:
     """Compute a network's features of images.
 
@@ -97,20 +62,21 @@ def features(
     part
         Make only a part of the shards: 2/8 is the second of eight. Processes started by torchrun
         divide the shards by themselves.
+    workers
+        Number of processes that read and prepare images beside the network. If left out: up to
+        eight beside a GPU with a thousand images or more, else none.
     """  # noqa: E501
     from twoalike.backbones import extract_features, extract_shards
     from twoalike.features import feature_shard
-    from twoalike.study import check_seed
 
-    check_seed(options.seed)
     if shard is not None:
-        plan = extract_shards(out, backbone, images, shard=shard, part=part, **vars(options))
+        plan = extract_shards(out, backbone, images, shard=shard, part=part, **given)
         done = sum(feature_shard(out, number).is_file() for number in range(plan["shards"]))
         say(f"{out}  {done} of {counted(plan['shards'], 'shard')} by {plan['backbone']}")
         return
     if part is not None:
         raise TwoalikeError("--part: parts are of shards; say with --shard how many images each.")
-    table = extract_features(backbone, images, out=out, **vars(options))
+    table = extract_features(backbone, images, out=out, **given)
     n, p = table.values.shape
     what = f"{counted(p, 'feature')} of {counted(n, 'image')}"
     say(f"{out}  {what} by {table.meta['backbone']}")
@@ -247,89 +213,35 @@ def _show_validation(description: Mapping[str, Any]) -> None:
     show_table(title, ("", "accuracy", "log-loss"), rows)
 
 
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class DistillOptions:
-    """What is distilled into what, and how."""
-
-    images: Path
-    """Images to learn from, in any form that twoalike features takes. They need no judgments."""
-    student: str
-    """efficientnet_lite0 (its weights are installed), any name of timm's, transformers:REPOSITORY,
-    open_clip:MODEL/TAG, or a student's folder."""
-    out: Path
-    """Folder to make."""
-    teacher: Path | None = None
-    """Teacher's folder, made by twoalike teach; the teacher labels all triplets of every batch."""
-    labels: Path | None = None
-    """Instead of a teacher: folder of labelled triplets, made by twoalike predict --sample or
-    twoalike import alignet."""
-    validation: Path | None = None
-    """Folder of labelled triplets for scoring; their images are not used for training."""
-    config: Path | None = None
-    """Recipe (TOML); the options below replace its settings."""
-    features: Path | None = None
-    """Features of the images, computed by the teacher's network; computed once if left out."""
-    objects: Path | None = None
-    """Object ids, one per line, for a file of features without ids."""
-    only: Path | None = None
-    """List of image ids, one per line: learn only from these."""
-    weights: Path | None = None
-    """Local weights (.safetensors, .pth, or a folder with one) for a network's name, instead of a
-    download."""
-    untrained: Flag = False
-    """Start from random weights, drawn from --seed."""
-    pool: Literal["cls", "mean"] | None = None
-    """Features of one of timm's vision transformers: its class token or the mean of its patch
-    tokens, instead of timm's own pooling."""
-    block: int | None = None
-    """Block of a vision transformer whose tokens are pooled, instead of the last: its number from
-    0, or from the end if negative. The student ends with this block."""
-    control: Path | None = None
-    """Folder of a student of the same images whose teacher was untransformed (twoalike teach
-    --untransformed); its agreement with this teacher is shown beside the student's."""
-    skip_unreadable: Flag = False
-    """Leave out images that cannot be read, instead of stopping."""
-    train: Literal["full", "last", "lora", "probe"] | None = None
-    """What is trained: full (all weights), last (the last blocks), lora (low-rank adapters), or
-    probe (nothing: the aligned vector in closed form). The recipe sets the details."""
-    head: Literal["none", "linear", "dense"] | None = None
-    """Map on the features that is trained with them and then left out: linear, dense, or none."""
-    balance: float | None = None
-    """Length of the vector's human part, in lengths of its features, instead of the most likeness
-    that costs held-out images no ability."""
-    classes: Path | None = None
-    """Table of the images' classes (.tsv: id, and a column per level, of which the last counts), by
-    which ability is judged; otherwise by their folders or, without these, by recognising crops."""
-    sampling: Literal["uniform", "scales"] | None = None
-    """Triplets of a batch. uniform: any three images. scales: the teacher's nearest neighbours at
-    all scales, which also teaches fine distinctions."""
-    steps: int | None = None
-    """Number of updates of the weights."""
-    size: int | None = None
-    """Width and height of the student's input in pixels."""
-    batch: int | None = None
-    """Images per step and process."""
-    rate: float | None = None
-    """Peak learning rate."""
-    seed: int | None = None
-    """Everything random derives from it."""
-    workers: int | None = None
-    """Number of extra processes that load images."""
-    precision: Literal["32", "bf16"] | None = None
-    """Arithmetic of the network."""
-    device: str = "auto"
-    """auto, cpu, cuda, cuda:1, ..."""
-    resume: Flag = False
-    """Continue from the last checkpoint, with the same result as without interruption."""
+_REPLACED = "train head balance sampling steps size batch rate seed workers precision"
+"""Settings of a recipe that are options."""
 
 
-def distill(*, options: DistillOptions) -> None:
+@takes("distill:distill", settings="distill:DistillConfig", some=_REPLACED)
+def distill(
+    *, images: Path, student: str, out: Path, teacher: Path | None = None, **given: Any
+) -> None:
     """Align a network with a teacher: fine-tune it on the teacher's choice probabilities.
 
     The student's folder contains weights that plain timm loads, a model card and the training log.
     Checkpoints are in OUT.checkpoints beside it. Under torchrun or SLURM, all processes train one
     student.
+
+    Parameters
+    ----------
+    images
+        Images to learn from, in any form that twoalike features takes. They need no judgments.
+    student
+        efficientnet_lite0 (its weights are installed), any name of timm's, transformers:REPOSITORY,
+        open_clip:MODEL/TAG, or a student's folder.
+    teacher
+        Teacher's folder, made by twoalike teach; the teacher labels all triplets of every batch.
+    config
+        Recipe (TOML); the options below replace its settings.
+    seed
+        Everything random derives from it.
+    precision
+        Arithmetic of the network.
 
     Examples
     --------
@@ -342,10 +254,10 @@ def distill(*, options: DistillOptions) -> None:
     from twoalike import distill as distillation
     from twoalike.study import is_first_process
 
-    made = distillation.distill(**vars(options))
+    made = distillation.distill(teacher, images, student, out, **given)
     if not is_first_process():
         return  # one of several processes reports
-    say(f"{options.out}  student of {made['backbone']}, {made['data']['learnt']} images")
+    say(f"{out}  student of {made['backbone']}, {made['data']['learnt']} images")
     if unreadable := made["data"].get("unreadable"):
         say(left_out(unreadable))
     if made["held_out"]:

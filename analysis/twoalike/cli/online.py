@@ -1,5 +1,6 @@
 """Commands of a study in a browser."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -76,9 +77,8 @@ def serve(
         twoalike online serve my-study
         twoalike online serve my-study --port 8080 --store postgresql+psycopg://lab@db.example.org/study
     """  # noqa: E501
-    from twoalike.online import serve as run
-
-    run(study, host=host, port=port, store=store, show=lambda line: print(line, flush=True))  # noqa: T201
+    show = partial(print, flush=True)  # a log file has each line at once
+    online.serve(study, host=host, port=port, store=store, show=show)
 
 
 def token(study: StudyFolder, /, *, store: Store = None) -> None:
@@ -88,9 +88,7 @@ def token(study: StudyFolder, /, *, store: Store = None) -> None:
     --------
         twoalike online token my-study
     """
-    from twoalike.online import new_token
-
-    say(new_token(study, store))
+    say(online.new_token(study, store))
 
 
 def links(study: StudyFolder, /, *, number: int, url: str, store: Store = None) -> None:
@@ -110,9 +108,7 @@ def links(study: StudyFolder, /, *, number: int, url: str, store: Store = None) 
     --------
         twoalike online links my-study --number 20 --url https://lab.example.org/ > links.txt
     """
-    from twoalike.online import make_links
-
-    for link in make_links(study, number, url, store):
+    for link in online.make_links(study, number, url, store):
         say(link)
 
 
@@ -204,24 +200,18 @@ def refit(study: StudyFolder, /, *, every: float = 0.0, store: Store = None) -> 
         pass
 
 
-def jatos(study: StudyFolder, /, *, out: Path) -> None:
+@takes("online:write_jatos")
+def jatos(study: StudyFolder, /, **given: Any) -> None:
     """Write the page of a study as a study archive for JATOS.
 
     Import the file into JATOS, and send people the study links. Records go to the result data,
     which twoalike online fetch reads.
 
-    Parameters
-    ----------
-    out
-        File to write, such as study.jzip.
-
     Examples
     --------
         twoalike online jatos my-study --out my-study.jzip
     """
-    from twoalike.online import write_jatos
-
-    say(write_jatos(study, out))
+    say(online.write_jatos(study, **given))
 
 
 @takes("online:write_static")

@@ -1,7 +1,6 @@
 """``twoalike power``."""
 
 import inspect
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -26,44 +25,11 @@ _GROUP_COLUMNS = (
 )
 
 
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class GroupOptions:
-    """How two groups differ, and the test that should detect it."""
-
-    effect: float | None = None
-    """With --groups: difference of the groups' mean log weights of one dimension, in standard
-    deviations of people within groups, as compare --groups reports it; 0.8 if left out."""
-    spread: float | None = None
-    """With --groups: standard deviation of people's log weights within groups, 0.4 if left out."""
-    dimension: int | None = None
-    """With --groups: which dimension of people's space differs; 1, the one that matters most for
-    similarities, if left out."""
-    test: Literal["all", "dimension", "pair"] | None = None
-    """With --groups: what the test must find different: all dimensions taken together (if left
-    out), any dimension, or any pair of objects."""
-    studies: int | None = None
-    """With --groups: number of simulated studies of the size that is the answer, each in a space of
-    its own; 40 if left out."""
-
-
-_OF_PREDICTIONS = (
-    "target_information",
-    "target_regret",
-    "target_log_loss",
-    "target_width",
-    "worlds",
-    "engine",
-)
-"""Options that have no meaning with --groups."""
-
-
-@takes("recovery:power")
+@takes("recovery:power", groups="recovery:group_power")
 def power(
     *,
     task: Literal["odd-one-out", "multi-arrangement"] = "odd-one-out",
     groups: bool = False,
-    of_groups: GroupOptions = GroupOptions(),
     out: Path | None = None,
     figure: Path | None = None,
     slurm: Annotated[list[str] | None, Parameter(negative=())] = None,
@@ -104,6 +70,9 @@ def power(
         The task; power is for odd-one-out so far.
     groups
         Estimate the size of two groups to be compared.
+    test
+        With --groups: what the test must find different: all dimensions taken together (if left
+        out), any dimension, or any pair of objects.
     out
         All results as JSON; derived/power.json in the study if left out, with --groups
         derived/group_power.json.
@@ -123,7 +92,7 @@ def power(
     if figure is not None and figure.suffix not in {".svg", ".png"}:
         raise TwoalikeError(f"{figure}: expected a figure ending in .svg or .png.")
     opened = Study.load(options.pop("study"))
-    given = _given(options, of_groups, groups=groups)
+    given = _given(options, groups=groups)
     given["slurm"] = slurm_settings(slurm) if slurm else None
     if groups:
         if figure is not None:
@@ -138,19 +107,18 @@ def power(
     _write(result, out, figure)
 
 
-def _given(options: dict[str, Any], of_groups: GroupOptions, *, groups: bool) -> dict[str, Any]:
-    """Collect the arguments of the analysis asked for."""
-    usual = inspect.signature(recovery.power).parameters
-    shared = {name: value for name, value in options.items() if name not in _OF_PREDICTIONS}
-    foreign = {name: options[name] for name in _OF_PREDICTIONS}
-    own = {name: value for name, value in vars(of_groups).items() if value is not None}
-    extra = {name: value for name, value in foreign.items() if value != usual[name].default}
-    for name, value in (extra if groups else own).items():
-        raise TwoalikeError(
-            where=f"`{name}={value}`",
-            expected="no such option with --groups" if groups else "--groups with it",
-        )
-    return shared | (own if groups else foreign)
+def _given(options: dict[str, Any], *, groups: bool) -> dict[str, Any]:
+    """Collect the arguments of the analysis asked for; refuse those of the other one."""
+    both = [inspect.signature(of).parameters for of in (recovery.power, recovery.group_power)]
+    taken, others = reversed(both) if groups else both
+    for name, value in options.items():
+        if name not in taken and value != (others[name].default if groups else None):
+            raise TwoalikeError(
+                where=f"`{name}={value}`",
+                expected="no such option with --groups" if groups else "--groups with it",
+            )
+    left_out = {name for name, value in options.items() if value is None and name not in others}
+    return {name: options[name] for name in options.keys() & taken.keys() - left_out}
 
 
 def _power_of_groups(study: "Study", given: dict[str, Any], out: Path | None) -> None:

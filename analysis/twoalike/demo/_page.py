@@ -17,7 +17,7 @@ import pandas as pd
 
 from twoalike.ceilings import repeated_answers
 from twoalike.choice import PAIRS, expected_accuracy, log_choice, pair_similarities
-from twoalike.embedding import Posterior
+from twoalike.embedding import Posterior, predict_choices
 from twoalike.evaluation import Judgments, wilson_interval
 from twoalike.figures import NARROW, WIDE, MapLayout, embedding_map, map_layout, to_png
 from twoalike.judgments import object_index, read_judgments
@@ -97,35 +97,6 @@ def tree_odd(categories: pd.DataFrame, triplets: Integers) -> tuple[Integers, In
     return odd, level
 
 
-def held_out_probabilities(probabilities: Floats, triplets: Integers, chosen: Integers) -> Floats:
-    """Probabilities of each choice by the posterior without the judgments of its triplet.
-
-    The draws are weighted by one over the probability they give to what was chosen (importance
-    sampling; weights truncated at the mean times the root of the number of draws: Ionides 2008,
-    doi:10.1198/106186008X320456). A triplet shown twice is left out with both its judgments.
-    From probabilities by draw, shape (S, n, 3), to (n, 3).
-    """
-    s, n, _ = probabilities.shape
-    made = np.log(probabilities[:, np.arange(n), chosen])
-    keys = np.unique(np.sort(triplets, axis=1), axis=0, return_inverse=True)[1].ravel()
-    left_out = np.zeros((s, int(keys.max()) + 1))
-    np.add.at(left_out.T, keys, made.T)
-    weights = np.exp(left_out.min(axis=0) - left_out)
-    weights = np.minimum(weights, weights.mean(axis=0) * np.sqrt(s))
-    weights = (weights / weights.sum(axis=0))[:, keys]
-    return np.asarray(np.einsum("sn,snk->nk", weights, probabilities))
-
-
-def draw_probabilities(draws: Floats, triplets: Integers, lapse: Floats | None = None) -> Floats:
-    """Probability that each item is called the odd one, by draw, shape (S, n, 3).
-
-    From embeddings, shape (S, m, D), and the person's lapse rates, shape (S,).
-    """
-    pairs = pair_similarities(np.einsum("smd,skd->smk", draws, draws), triplets)
-    logs = log_choice(pairs, lapse=None if lapse is None else lapse[:, None])
-    return np.exp(np.stack(logs, axis=-1))
-
-
 def kept_together(draws: Floats) -> Floats:
     """How often two objects are kept and a third called odd, mean over third objects.
 
@@ -134,7 +105,8 @@ def kept_together(draws: Floats) -> Floats:
     """
     m = draws.shape[1]
     triplets = np.array(list(combinations(range(m), 3)), dtype=np.int64)
-    odd = draw_probabilities(draws, triplets)
+    pairs = pair_similarities(np.einsum("smd,skd->smk", draws, draws), triplets)
+    odd = np.exp(np.stack(log_choice(pairs), axis=-1))
     total = np.zeros((len(draws), m, m))
     for left, right, out in ((1, 2, 0), (0, 2, 1), (0, 1, 2)):
         index = triplets[:, left] * m + triplets[:, right]
@@ -169,7 +141,9 @@ class Result:
     layout: MapLayout
     triplets: Integers  # objects of all n trials in the order shown, shape (n, 3)
     chosen: Integers  # place of the odd one called, shape (n,)
-    predicted: Share  # first choices named by the map without them; ties count 1 / (number tied)
+    predicted: (
+        Share  # of triplets shown once, by the map without them; ties count 1 / (number tied)
+    )
     response_time: float  # median, s; NaN if none was recorded
     converged: bool
     simulated: bool
@@ -179,6 +153,18 @@ class Result:
     def ids(self) -> tuple[str, ...]:
         """The objects shown."""
         return tuple(self.categories.index)
+
+    @property
+    def level(self) -> str | None:
+        """The finest level with few enough categories to tell colours apart."""
+        many = self.categories.nunique()
+        levels = many.index[(many > 1) & (many <= _MOST_COLOURS)]
+        return str(levels[-1]) if len(levels) else None
+
+    @property
+    def credited(self) -> bool:
+        """Whether the images are OpenMoji's, to be credited wherever they are shown."""
+        return (self.stimuli.folder / ATTRIBUTION).is_file()
 
     @cached_property
     def repeats(self) -> Share:
@@ -265,14 +251,14 @@ def read_result(study: Study, *, seed: int, simulated: bool) -> Result:
     posterior = Posterior.load(study.posterior)
     stimuli = StimulusSet.load(study.stimuli)
     choices = read_judgments(study.choices)
-    choices = choices[choices["trial_type"].isin(JUDGED)]
+    choices = choices[choices["trial_type"].isin(JUDGED)].reset_index(drop=True)
     triplets, chosen, ids = object_index(choices, posterior.ids)
-    first = (choices["trial_type"] == "main").to_numpy()
     step = max(1, -(-len(posterior.embedding) // _MOST_DRAWS))
-    draws, lapse = posterior.embedding[::step], posterior.typical_lapse[::step]
+    draws = posterior.embedding[::step]
     together = kept_together(draws)
-    guesses = held_out_probabilities(draw_probabilities(draws, triplets, lapse), triplets, chosen)
-    hits = expected_accuracy(guesses[first], chosen[first])
+    again = pd.DataFrame(np.sort(triplets, axis=1)).duplicated(keep=False).to_numpy()
+    guesses = predict_choices(posterior, choices)
+    hits = expected_accuracy(guesses.probabilities, guesses.chosen)[~again[guesses.rows]]
     files = {"choices": study.choices, "posterior": study.posterior}
     files["manifest"] = study.stimuli / MANIFEST
     return Result(
@@ -352,8 +338,8 @@ def _findings(result: Result) -> list[str]:
     verdict = "not clearly more than guessing (33 %), so a new choice is hardly predictable yet."
     if wilson_interval(*result.predicted)[0] > GUESSING:
         verdict = "more than guessing, so the choices are predictable from each other."
-    said = f"A map fitted without a triplet names its odd one in {result.predicted}: {verdict}"
-    return [*sentences, said]
+    said = "Of triplets shown once, a map fitted without them names the odd one in"
+    return [*sentences, f"{said} {result.predicted}: {verdict}"]
 
 
 def _cautions(result: Result) -> list[Caution]:
@@ -382,15 +368,8 @@ def _cautions(result: Result) -> list[Caution]:
     return list(map(Caution, cautions))
 
 
-def _coloured_level(result: Result) -> str | None:
-    """Find the finest level with few enough categories to tell colours apart."""
-    levels = [n for n in result.categories if 1 < result.categories[n].nunique() <= _MOST_COLOURS]
-    return str(levels[-1]) if levels else None
-
-
 def _map(result: Result) -> Section:
-    level = _coloured_level(result)
-    by = f", coloured by {level}" if level else ""
+    by = f", coloured by {result.level}" if result.level else ""
     caption = (
         "Distance: how rarely two objects are kept when a third of these is with them, mean "
         f"over the posterior{by}. Ellipse: where half of the posterior puts the object. The "
@@ -405,10 +384,9 @@ def _map(result: Result) -> Section:
 
 def _draw_map(result: Result, width: float, *, titled: bool = False) -> "Figure":
     """Map of the objects; ``titled`` where it will be seen without the page."""
-    level = _coloured_level(result)
     figure = embedding_map(
         result.layout,
-        categories=list(result.categories[level]) if level else None,
+        categories=list(result.categories[result.level]) if result.level else None,
         images=thumbnails(result.stimuli, result.ids, 160 if width > NARROW else 112),
         width=width,
         spread=True,
@@ -417,15 +395,10 @@ def _draw_map(result: Result, width: float, *, titled: bool = False) -> "Figure"
         title = (
             f"{result.title}, from {counted(len(result.chosen), 'choice')}: what was kept together "
             "lies close.\nAn ellipse holds half of the places where its object may belong. "
-            + (f"{_CREDIT}." if _credited(result) else "")
+            + (f"{_CREDIT}." if result.credited else "")
         )
         figure.supxlabel(title, x=0.01, ha="left", fontsize=7.5)
     return figure
-
-
-def _credited(result: Result) -> bool:
-    """Whether the images are OpenMoji's, to be credited wherever they are shown."""
-    return (result.stimuli.folder / ATTRIBUTION).is_file()
 
 
 def _tiles(result: Result, rows: "tuple[int, ...] | Integers") -> list[Tile]:
@@ -489,7 +462,7 @@ def _about(result: Result) -> Section:
         "are averages over posterior draws; the prediction of a triplet weighs the draws as if "
         "its own answers had not been given."
     )
-    if _credited(result):
+    if result.credited:
         text += (
             " All emojis designed by OpenMoji, the open-source emoji and icon project "
             "(openmoji.org). Licence: CC BY-SA 4.0."

@@ -19,16 +19,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from twoalike.backbones import WEIGHTS
-from twoalike.choice import log_choice, pair_similarities, random_triplets
 from twoalike.features import FeatureTable, write_features
-from twoalike.judgments import write_judgments
-from twoalike.observers import SimulatedObserver, draw_population, hierarchical_embedding
+from twoalike.judgments import read_judgments, write_judgments
+from twoalike.observers import (
+    SimulatedObserver,
+    draw_population,
+    hierarchical_embedding,
+    simulate_choices,
+)
 from twoalike.record import RunName, read_manifest
 from twoalike.results import Results
 from twoalike.stimuli import StimulusSet
@@ -198,25 +201,8 @@ def write_truth(
     with atomic_path(folder / "held_out.tsv") as temporary:
         labels = stimuli.table.iloc[rows][["id", *stimuli.levels]]
         labels.to_csv(temporary, sep="\t", index=False)
-    rng = np.random.default_rng([seed, 2])
-    triplets = random_triplets(rows, n_triplets, rng)
-    logs = np.stack(log_choice(pair_similarities(embedding @ embedding.T, triplets)), axis=1)
-    # Gumbel noise turns the largest log-probability into a draw from the softmax.
-    chosen = np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
-    ids = np.array(stimuli.ids)
-    choices = pd.DataFrame(
-        {
-            "participant": "truth",
-            "session": "01",
-            "trial": np.arange(1, n_triplets + 1),
-            "kind": "odd_one_out",
-            **{f"item_{k + 1}": ids[triplets[:, k]] for k in range(3)},
-            "chosen": chosen + 1,
-            "response_time": np.nan,
-            "trial_type": "main",
-            "level": None,
-        }
-    )
+    truth = SimulatedObserver(tuple(np.array(stimuli.ids)[rows].tolist()), embedding[rows])
+    choices = read_judgments(simulate_choices({"truth": truth}, n_triplets, seed=seed + 2))
     write_judgments(folder / "held_out_choices.parquet", choices, provenance("choices", seed=seed))
 
 
@@ -288,30 +274,12 @@ def _collect(root: Path, config: DemoConfig) -> list[Stage]:
     ]
 
 
-@dataclass(frozen=True)
-class _Network:
-    """A network that the demo distils: where its files are, and what its teacher is told."""
-
-    name: str
-    teacher: Path
-    student: Path
-    features: Path
-    options: tuple[str, ...] = ()
-
-
-def _networks(derived: Path) -> tuple[_Network, _Network]:
-    """Name the control, taught by the base network's own similarities, and the aligned network."""
-    control, student = derived / "control", derived / "student"
-    return (
-        _Network(
-            "control",
-            derived / "control_teacher",
-            control,
-            derived / "control_features.npz",
-            ("--untransformed",),
-        ),
-        _Network("aligned", derived / "teacher", student, derived / "student_features.npz"),
-    )
+_NETWORKS = {
+    "control": ("control_teacher", "control", "control_features.npz"),
+    "aligned": ("teacher", "student", "student_features.npz"),
+}
+"""Network that is distilled -> its teacher, its folder and its features, in derived/. The control
+is taught by the base network's own similarities."""
 
 
 def _fit(root: Path, config: DemoConfig) -> list[Stage]:
@@ -334,30 +302,31 @@ def _fit(root: Path, config: DemoConfig) -> list[Stage]:
     ]
 
 
-def _align(root: Path, config: DemoConfig, network: _Network) -> list[Stage]:
+def _align(root: Path, config: DemoConfig, name: str) -> list[Stage]:
     """Make a network's teacher, distil it, and compute what it sees then."""
     study, images = Study.load(root), str(root / "stimuli")
-    features = str(study.derived / FEATURES)
+    base = str(study.derived / FEATURES)
+    teacher, student, features = (study.derived / file for file in _NETWORKS[name])
+    options = ("--untransformed",) if name == "control" else ()
     return [
         Stage(
-            f"teacher of the {network.name} network",
-            ("teach", str(study.posterior), "--features", features, *network.options)
-            + ("--choices", str(study.choices), "--out", str(network.teacher)),
-            network.teacher,
+            f"teacher of the {name} network",
+            ("teach", str(study.posterior), "--features", base, *options)
+            + ("--choices", str(study.choices), "--out", str(teacher)),
+            teacher,
         ),
         Stage(
-            f"distil the {network.name} network",
-            ("distill", "--teacher", str(network.teacher), "--images", images)
+            f"distil the {name} network",
+            ("distill", "--teacher", str(teacher), "--images", images)
             + ("--student", config.backbone, "--only", str(root / "world" / "judged.txt"))
-            + ("--features", features, *config.distill)
-            + ("--out", str(network.student), "--resume"),
-            network.student / WEIGHTS,
+            + ("--features", base, *config.distill)
+            + ("--out", str(student), "--resume"),
+            student / WEIGHTS,
         ),
         Stage(
-            f"features of the {network.name} network",
-            ("features", "--backbone", str(network.student), "--images", images)
-            + ("--out", str(network.features)),
-            network.features,
+            f"features of the {name} network",
+            ("features", "--backbone", str(student), "--images", images, "--out", str(features)),
+            features,
         ),
     ]
 
@@ -366,7 +335,8 @@ def _score(root: Path) -> list[Stage]:
     """Score base, control and aligned network, and write the report."""
     derived, world = root / "derived", root / "world"
     results, page = derived / "results.json", root / "report.html"
-    tables = {"base": derived / FEATURES} | {of.name: of.features for of in _networks(derived)}
+    tables = {"base": derived / FEATURES}
+    tables |= {name: derived / files[-1] for name, files in _NETWORKS.items()}
     named = [word for name, path in tables.items() for word in ("--features", f"{name}={path}")]
     return [
         Stage(
@@ -378,13 +348,6 @@ def _score(root: Path) -> list[Stage]:
         ),
         Stage("write the report", ("report", str(root), "--out", str(page)), page),
     ]
-
-
-def _learn(root: Path, config: DemoConfig) -> list[Stage]:
-    """Fit, teach, distil and score, for the aligned network and for its control."""
-    networks = _networks(root / "derived")
-    aligned = [stage for network in networks for stage in _align(root, config, network)]
-    return [*_fit(root, config), *aligned, *_score(root)]
 
 
 def run_demo(root: Path, config: DemoConfig | None = None) -> Results:
@@ -401,7 +364,9 @@ def run_demo(root: Path, config: DemoConfig | None = None) -> Results:
         run_stages([init], environment, console)
         check_title(root, TITLE)
         _prepare(root, config)
-        run_stages([*_collect(root, config), *_learn(root, config)], environment, console)
+        stages = [*_collect(root, config), *_fit(root, config)]
+        stages += [stage for name in _NETWORKS for stage in _align(root, config, name)]
+        run_stages([*stages, *_score(root)], environment, console)
     results = Results.load(root / "derived" / "results.json")
     console.print(summary(results))
     console.print(f"{time.monotonic() - start:.0f} s. Open {root / 'report.html'}")

@@ -3,10 +3,11 @@
 Measures are pure functions on arrays; :func:`twoalike.results.evaluate` puts them together.
 """
 
+from twoalike.evaluation._choices import CHOICE_MEASURES as CHOICE_MEASURES
 from twoalike.evaluation._choices import Candidate as Candidate
+from twoalike.evaluation._choices import ChoiceMeasure as ChoiceMeasure
 from twoalike.evaluation._choices import Scored as Scored
 from twoalike.evaluation._choices import Similarity as Similarity
-from twoalike.evaluation._choices import accuracy_scores as accuracy_scores
 from twoalike.evaluation._choices import by_category as by_category
 from twoalike.evaluation._choices import by_participant as by_participant
 from twoalike.evaluation._choices import candidate_similarities as candidate_similarities
@@ -14,6 +15,7 @@ from twoalike.evaluation._choices import check_names as check_names
 from twoalike.evaluation._choices import choice_losses as choice_losses
 from twoalike.evaluation._choices import compare_choices as compare_choices
 from twoalike.evaluation._choices import fit_temperature as fit_temperature
+from twoalike.evaluation._choices import mean_scores as mean_scores
 from twoalike.evaluation._choices import prepare as prepare
 from twoalike.evaluation._choices import score_choices as score_choices
 from twoalike.evaluation._choices import set_similarities as set_similarities

@@ -5,18 +5,21 @@ features have an arbitrary origin and length; the cosine without, as in many pub
 and the plain dot product, for embeddings made to be read so. Accuracy needs only the order of the
 three similarities of a triplet. Log-loss needs their scale as well, which features do not have: one
 temperature is fitted, on choices other than those it scores. A triplet is a set of three; chance is
-that of the question. Every candidate is scored once, for all measures that need its answers. It has
-one temperature for all parts (levels, categories, participants), so that the log-losses of the
-parts average to that of the whole.
+that of the question.
+
+A measure of :data:`CHOICE_MEASURES` is a number for each choice. Every candidate is scored once; it
+has one temperature for all parts (levels, categories, participants), so that the means of the parts
+average to that of the whole. Tables, report and leaderboard go over the measures there are.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy.optimize import minimize_scalar
 from scipy.special import stdtrit
 
@@ -119,21 +122,6 @@ def choice_losses(
     return np.asarray(-logs[np.arange(len(answer)), answer])
 
 
-def accuracy_scores(
-    similarities: Floats, answer: Integers, question: Question = _TRIPLETS
-) -> Floats:
-    """Score of each choice: 1 if its answer is the likeliest, 1/k if it is among k tied, else 0.
-
-    Examples
-    --------
-    >>> accuracy_scores(np.array([[0.9, 0.1, 0.1], [0.4, 0.4, 0.1]]), np.array([2, 2]))
-    array([1. , 0.5])
-    """
-    # Scaled to the largest, so that what counts as tied does not depend on the features' unit.
-    scale = np.abs(similarities).max(initial=0.0) or 1.0
-    return expected_accuracy(log_set_choice(similarities / scale, question), answer)
-
-
 def fit_temperature(
     similarities: Floats, answer: Integers, question: Question = _TRIPLETS
 ) -> float:
@@ -210,20 +198,67 @@ def check_names(candidates: Sequence[Candidate]) -> None:
         )
 
 
+class Predicted(NamedTuple):
+    """What a model says of n choices: log-probabilities of the answers, (n, A)."""
+
+    logs: Floats
+    """At the temperature fitted to other sets. Finite also where the probability underflows."""
+    order: Floats
+    """At one temperature for all, that of the largest similarity: what is tied does not depend on
+    the features' unit."""
+
+
+class ChoiceMeasure(NamedTuple):
+    """A number for each choice, whose mean is reported over all choices and in every part."""
+
+    of: Callable[[Predicted, Integers], Floats]
+    """From predictions and the answers given, (n,), to the numbers, (n,)."""
+    unit: str
+    about: str
+    """What it is, in a sentence."""
+    least: float = 0.0
+    most: float = np.inf
+    """``least``, ``most``: Range."""
+    high_is_good: bool = True
+    scaled: bool = True
+    """Whether it depends on the temperature, and so needs more than one set."""
+
+    def mean(self, scores: Floats, boot: TwoWayBootstrap) -> Interval:
+        """Mean of the numbers, (n,), with its interval."""
+        return boot.interval(scores).within(self.least, self.most)
+
+
+CHOICE_MEASURES: dict[str, ChoiceMeasure] = {
+    "accuracy": ChoiceMeasure(
+        lambda predicted, answer: expected_accuracy(predicted.order, answer),
+        "share",
+        "Answers that are named; a tie of k counts 1/k.",
+        most=1.0,
+        scaled=False,
+    ),
+    "log_loss": ChoiceMeasure(
+        lambda predicted, answer: -predicted.logs[np.arange(len(answer)), answer],
+        "nats",
+        "Of a network at the temperature fitted to the other half of the sets; of a posterior by "
+        "its own observers.",
+        high_is_good=False,
+    ),
+}
+"""Every measure that is a mean over choices, by the key that names it in results."""
+
+
 @dataclass(frozen=True)
 class Scored:
     """A model's answers to n choices, each at the temperature fitted to other sets."""
 
     candidate: Candidate
     """The model."""
-    hits: Floats
-    """Accuracy of each choice (ties 1/k), shape (n,)."""
     probabilities: Floats
     """Of the answers to each choice, shape (n, A)."""
-    losses: Floats
-    """Log-loss of each choice in nats, shape (n,)."""
     temperature: float
     """The one fitted to all choices, or that of the model where it is known."""
+    scores: Mapping[str, Floats]
+    """Measure -> its number for each choice, shape (n,)."""
 
 
 def candidate_similarities(
@@ -258,21 +293,30 @@ def _scored(candidate: Candidate, judged: Judgments, first: Booleans) -> Scored:
         for scored in (first, ~first):
             others = similarities[~scored], answer[~scored]
             of_choices[scored] = fit_temperature(*others, judged.question)
-    # Losses from the log-probabilities: finite also where the probability underflows.
-    logs = log_set_choice(similarities, judged.question, of_choices)
-    return Scored(
-        candidate,
-        hits=accuracy_scores(similarities, answer, judged.question),
-        probabilities=np.exp(logs),
-        losses=np.asarray(-logs[np.arange(len(answer)), answer]),
-        temperature=temperature,
+    scale = np.abs(similarities).max(initial=0.0) or 1.0
+    predicted = Predicted(
+        log_set_choice(similarities, judged.question, of_choices),
+        log_set_choice(similarities / scale, judged.question),
     )
+    scores = {
+        name: np.asarray(measure.of(predicted, answer))
+        for name, measure in CHOICE_MEASURES.items()
+        if len(judged.sets) > 1 or not measure.scaled
+    }
+    return Scored(candidate, np.exp(predicted.logs), temperature, scores)
+
+
+type Scores = Mapping[str, Floats]
+"""Measure -> its number for each of n choices, shape (n,)."""
+
+
+def mean_scores(scores: Scores, boot: TwoWayBootstrap) -> Figures:
+    """Mean of each measure with its interval."""
+    return Figures({name: CHOICE_MEASURES[name].mean(each, boot) for name, each in scores.items()})
 
 
 def _parts(
-    scores: Sequence[tuple[Floats, Floats]],
-    subsets: Iterable[tuple[str, Booleans]],
-    boot: TwoWayBootstrap,
+    scores: Sequence[Scores], subsets: Iterable[tuple[str, Booleans]], boot: TwoWayBootstrap
 ) -> list[dict[str, Figures]]:
     """Mean scores of every model within each subset of the choices that is not empty."""
     results: list[dict[str, Figures]] = [{} for _ in scores]
@@ -280,12 +324,9 @@ def _parts(
         if not rows.any():
             continue
         part = boot.within(rows)  # once for all models: it is most of the work
-        for result, (hits, losses) in zip(results, scores, strict=True):
-            result[name] = Figures(
-                n=int(rows.sum()),
-                accuracy=part.interval(hits[rows]).within(0.0, 1.0),
-                log_loss=part.interval(losses[rows]),
-            )
+        for result, own in zip(results, scores, strict=True):
+            means = mean_scores({measure: each[rows] for measure, each in own.items()}, part)
+            result[name] = Figures(n=int(rows.sum()), **means)
     return results
 
 
@@ -297,19 +338,14 @@ def subset_names(subset_of: npt.NDArray[np.str_]) -> list[str]:
 
 
 def by_category(
-    scores: Sequence[tuple[Floats, Floats]],
-    shown: Integers,
-    labels: Sequence[str],
-    boot: TwoWayBootstrap,
+    scores: Sequence[Scores], shown: Integers, labels: Sequence[str], boot: TwoWayBootstrap
 ) -> list[dict[str, Figures]]:
-    """Accuracy and log-loss of the choices in which a category occurs.
+    """Scores of every model on the choices in which a category occurs.
 
     A choice counts, once, for every category that has at least one of its objects; most choices
     count for several. Which object was chosen does not matter: choices in which a category's
-    object was odd would be selected by their outcome.
-
-    Of each model (``scores``) the accuracy and log-loss of each choice, (n,) each; the objects
-    shown are 0..m-1, (n, k), and ``labels`` the category of each object, "" for none, length m.
+    object was odd would be selected by their outcome. The objects shown are 0..m-1, (n, k), and
+    ``labels`` the category of each object, "" for none, length m.
     """
     names, codes = np.unique(np.asarray(labels), return_inverse=True)
     of_shown = codes[shown]
@@ -320,41 +356,35 @@ def by_category(
 
 
 def by_participant(
-    hits: Floats, losses: Floats, participants: Integers, names: Sequence[str]
+    scores: Scores, participants: Integers, names: Sequence[str]
 ) -> dict[str, Figures]:
-    """Accuracy and log-loss of each participant's choices, of those who chose.
+    """Scores of each participant's choices, of those who chose.
 
-    The intervals are those of the participant's own choices (Wilson's for the accuracy, Student's
-    t for the log-loss; none for one choice): what more choices of this person would give.
+    The intervals are those of the participant's own choices (Wilson's for a share, otherwise
+    Student's t; none for one choice): what more choices of this person would give.
 
     Examples
     --------
-    >>> scores = np.array([1.0, 1.0, 0.0])
-    >>> found = by_participant(scores, scores, np.array([1, 1, 0]), ["p01", "p02"])
+    >>> scores = {"accuracy": np.array([1.0, 1.0, 0.0])}
+    >>> found = by_participant(scores, np.array([1, 1, 0]), ["p01", "p02"])
     >>> found["p02"]["n"], found["p02"]["accuracy"].value
     (2, 1.0)
     """
-    n = np.bincount(participants, minlength=len(names))
-    count = np.maximum(n, 1)
-    correct, total, squares = (
-        np.bincount(participants, weights=values, minlength=len(names))
-        for values in (hits, losses, losses**2)
-    )
-    low, high = wilson_interval(correct, count)
-    mean = total / count
-    free = np.maximum(n - 1, 1)
-    variance = np.maximum(squares - count * mean**2, 0) / free
-    half = stdtrit(free, 0.975) * np.sqrt(variance / count)
-    result: dict[str, Figures] = {}
-    for person in np.flatnonzero(n).tolist():
-        share = float(correct[person] / n[person])
-        value, reach = float(mean[person]), float(half[person])
-        several = n[person] > 1
-        result[names[person]] = Figures(
-            n=int(n[person]),
-            accuracy=Interval(share, float(low[person]), float(high[person])),
-            log_loss=Interval(value, value - reach, value + reach) if several else value,
-        )
+    numbers = pd.DataFrame(scores).groupby(np.asarray(participants))
+    counts = numbers.size()
+    people = zip(counts.index.tolist(), counts.tolist(), strict=True)
+    result = {names[person]: Figures(n=n) for person, n in people}
+    for measure in scores:
+        each = numbers[measure]
+        mean, n = each.mean().to_numpy(), counts.to_numpy()
+        if CHOICE_MEASURES[measure].unit == "share":
+            low, high = wilson_interval(mean * n, n)
+        else:
+            half = stdtrit(np.maximum(n - 1, 1), 0.975) * each.std().to_numpy() / np.sqrt(n)
+            low, high = mean - half, mean + half
+        for part, value, *ends in zip(result.values(), mean, low, high, strict=True):
+            known = not np.isnan(ends).any()
+            part[measure] = Interval(float(value), *map(float, ends)) if known else float(value)
     return result
 
 
@@ -373,29 +403,21 @@ def compare_choices(
     scored: Sequence[Scored], judged: Judgments, boot: TwoWayBootstrap
 ) -> list[Figures]:
     """Scores of every model on the same choices, in their order, and of each group of them."""
-    ceilings = [of.hits for of in scored if of.candidate.role == "ceiling"]
-    base, several = scored[0], len(judged.sets) > 1
-    scores = [(of.hits, of.losses) for of in scored]
+    ceilings = [of.scores["accuracy"] for of in scored if of.candidate.role == "ceiling"]
+    base, scores = scored[0].scores, [of.scores for of in scored]
     groups = {
         name: _parts(scores, ((subset, of == subset) for subset in subset_names(of)), boot)
         for name, of in judged.groups.items()
     }
     results = []
     for number, of in enumerate(scored):
-        is_model = number > 0 and of.candidate.role == "model"
-        gap = _gap_closed(boot, of.hits, base.hits, ceilings[0]) if is_model and ceilings else None
-        difference = Figures(
-            accuracy=boot.interval(of.hits - base.hits),
-            log_loss=boot.interval(of.losses - base.losses) if several else None,
-        )
-        results.append(
-            Figures(
-                accuracy=boot.interval(of.hits).within(0.0, 1.0),
-                log_loss=boot.interval(of.losses) if several else None,
-                temperature=of.temperature,
-                difference=difference if number else None,
-                gap_closed=gap,
-                groups={name: found[number] for name, found in groups.items()},
-            )
-        )
+        found = Figures(mean_scores(of.scores, boot), temperature=of.temperature)
+        if number:
+            gains = {name: boot.interval(own - base[name]) for name, own in of.scores.items()}
+            found["difference"] = Figures(gains)
+            if ceilings and of.candidate.role == "model":
+                own = of.scores["accuracy"]
+                found["gap_closed"] = _gap_closed(boot, own, base["accuracy"], ceilings[0])
+        found["groups"] = {name: parts[number] for name, parts in groups.items()}
+        results.append(found)
     return results

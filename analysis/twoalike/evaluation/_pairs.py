@@ -58,7 +58,7 @@ from twoalike.evaluation._structure import (
     spearman,
     spearman_with_influence,
 )
-from twoalike.judgments import RatingSource, Sorting, is_scored, rating_sources, sortings_of
+from twoalike.judgments import JudgedTrial, PairSource, is_scored, rating_sources, sortings_of
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted
 
 PARTS = 60
@@ -382,7 +382,7 @@ def _correlation(predicted: Floats, share: Floats) -> tuple[float, Floats, Float
 def _ratings(used: pd.DataFrame, rng: np.random.Generator, missing: dict[str, str]) -> _Gathered:
     """Gather the pairs, and rank each rater's answers, as centred shares of their pairs."""
     sources, ids = rating_sources(used)
-    rated, _ = PairShares.of(ids, [(one.label, one.pairs, one.rating) for one in sources])
+    rated, _ = PairShares.of(ids, [(one.label, one.pairs, one.values) for one in sources])
     if len(rated.pairs) < FEWEST_PAIRS:
         raise TwoalikeError(
             where="ratings",
@@ -411,14 +411,14 @@ def _ratings(used: pd.DataFrame, rng: np.random.Generator, missing: dict[str, st
     )
 
 
-def _rated_again(sources: Sequence[RatingSource], missing: dict[str, str]) -> Figures | None:
+def _rated_again(sources: Sequence[PairSource], missing: dict[str, str]) -> Figures | None:
     """How alike the two ratings are that a person gave to the same pair."""
-    counts = [len(source.rating) for source in sources]
+    counts = [len(source.values) for source in sources]
     person = np.repeat(np.arange(len(sources)), counts)
     pairs = np.sort(np.concatenate([source.pairs for source in sources]), axis=1)
     _, before, after = first_and_again(person, group_numbers(*pairs.T))
-    share = np.concatenate([centred_ranks(one.rating) / len(one.rating) for one in sources])
-    of_scale = np.concatenate([one.rating / ((one.points or 2) - 1) for one in sources])
+    share = np.concatenate([centred_ranks(one.values) / len(one.values) for one in sources])
+    of_scale = np.concatenate([one.values / ((one.points or 2) - 1) for one in sources])
     first, second, person = share[before], share[after], person[before]
     if len(first) < FEWEST_REPEATS:
         missing["repeats"] = (
@@ -476,7 +476,7 @@ def _sortings(used: pd.DataFrame, rng: np.random.Generator, missing: dict[str, s
     for trial in trials:
         i, j = np.triu_indices(len(trial.items), 1)
         pairs = np.stack([trial.items[i], trial.items[j]], axis=1)
-        parts.append((trial.participant, pairs, trial.piles[i] == trial.piles[j]))
+        parts.append((trial.participant, pairs, trial.values[i] == trial.values[j]))
     n = sum(_decided(same) for _, _, same in parts)
     if not n:
         raise TwoalikeError(
@@ -500,7 +500,7 @@ def _sortings(used: pd.DataFrame, rng: np.random.Generator, missing: dict[str, s
 
 
 def _sorted_alike(
-    trials: Sequence[Sorting],
+    trials: Sequence[JudgedTrial],
     people: Sequence[str],
     rng: np.random.Generator,
     missing: dict[str, str],
@@ -527,14 +527,14 @@ def _sorted_alike(
     return results
 
 
-def _compared(first: Sorting, second: Sorting) -> float | None:
+def _compared(first: JudgedTrial, second: JudgedTrial) -> float | None:
     """Return the adjusted Rand index over the objects of both trials; None of too few."""
     from sklearn.metrics import adjusted_rand_score
 
     common, one, other = np.intersect1d(first.items, second.items, return_indices=True)
     if len(common) < FEWEST_COMMON:
         return None
-    return float(adjusted_rand_score(first.piles[one], second.piles[other]))
+    return float(adjusted_rand_score(first.values[one], second.values[other]))
 
 
 def _over_people(known: Floats) -> Interval:

@@ -114,7 +114,7 @@ def draw_power(axes: "Axes", result: PowerResult, measure: Measure) -> None:
     outcomes = result.found.outcomes
     n = np.array([outcome.judgments for outcome in outcomes], dtype=np.float64)
     y = np.array([outcome.value(measure) for outcome in outcomes])
-    curve, assurance = result.curve(measure), result.analysis.config.assurance
+    curve, assurance = result.curve(measure), result.analysis.assurance
     grid = np.geomspace(0.8 * n.min(), 1.25 * n.max(), 120)
     low, high = curve.band(grid, assurance)
     axes.fill_between(grid, low, high, color=BLUE, alpha=0.16, lw=0)

@@ -5,12 +5,10 @@ worlds drawn at random, and finds the size with which most of them reach a :clas
 """
 
 from twoalike.recovery._group_power import GroupPowerAnalysis as GroupPowerAnalysis
-from twoalike.recovery._group_power import GroupPowerConfig as GroupPowerConfig
 from twoalike.recovery._group_power import GroupPowerResult as GroupPowerResult
 from twoalike.recovery._group_power import group_power as group_power
 from twoalike.recovery._planned import VI_STEPS as VI_STEPS
 from twoalike.recovery._power import PowerAnalysis as PowerAnalysis
-from twoalike.recovery._power import PowerConfig as PowerConfig
 from twoalike.recovery._power import PowerResult as PowerResult
 from twoalike.recovery._power import power as power
 from twoalike.recovery._search import Difference as Difference

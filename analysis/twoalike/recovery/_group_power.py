@@ -1,6 +1,6 @@
 """How many people two groups need, for their comparison to find that they differ."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from math import ceil, lcm
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 from twoalike.design import study_with
 from twoalike.embedding import FitConfig, compare_groups
 from twoalike.jobs import SlurmConfig
-from twoalike.recovery._planned import VI_STEPS, Answer, Assumptions, Planned, check_range
+from twoalike.recovery._planned import RANGES, VI_STEPS, Answer, Planned, Ranges, check_ranges
 from twoalike.recovery._search import Difference, Share
 from twoalike.recovery._simulate import (
     LEVEL,
@@ -36,6 +36,10 @@ FEWEST = 6
 """Three people a group, which the comparison takes at least."""
 PROBES = 10
 """Studies of a size while the neighbourhood of the answer is sought."""
+_OF_EFFECT: Ranges = {
+    **dict.fromkeys(("effect", "spread"), (lambda value: value > 0, "a number above 0")),
+    "dimension": (lambda n: n >= 1, "a number from 1"),
+}
 _TESTS = {
     "all": "of all dimensions together",
     "dimension": "of any dimension",
@@ -102,12 +106,12 @@ def group_power(
     slurm
         As for :func:`power`.
     """
-    check_range("steps", steps, (steps or 0) >= 100, "a number from 100")
+    check_ranges({"steps": steps}, {"steps": (lambda n: n >= 100, "a number from 100")})
     opened = study if isinstance(study, Study) else Study.load(study)
-    config = GroupPowerConfig(
-        effect=effect,
-        spread=spread,
-        dimension=dimension,
+    return GroupPowerAnalysis(
+        study=study_with(opened, seed=seed, sampler=sampler),
+        observer=observer,
+        effect=GroupEffect(effect=effect, spread=spread, dimension=dimension),
         test=test,
         studies=studies,
         trials_per_person=trials_per_person,
@@ -116,51 +120,32 @@ def group_power(
         assurance=assurance,
         most_participants=most_participants,
         fit=FIT.model_copy(update={"steps": steps or VI_STEPS}),
-    )
-    seeded = study_with(opened, seed=seed, sampler=sampler)
-    return GroupPowerAnalysis(seeded, config, observer).run(slurm)
+    ).run(slurm)
 
 
-@dataclass(frozen=True, kw_only=True)
-class GroupPowerConfig(Assumptions):
-    """Assumptions and assurance of the power of a comparison; see :func:`group_power`."""
-
-    effect: float = 0.8
-    spread: float = 0.4
-    dimension: int = 1
-    test: GroupTest = "all"
-    studies: int = 40
-    fit: FitConfig = FIT
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_range("effect", self.effect, self.effect > 0, "a number above 0")
-        check_range("spread", self.spread, self.spread > 0, "a number above 0")
-        check_range("dimension", self.dimension, self.dimension >= 1, "a number from 1")
-        check_range("studies", self.studies, self.studies >= 10, "a number from 10")
-        enough = 0.2 <= self.assurance
-        check_range("assurance", self.assurance, enough, "a share from 0.2, below 1")
-        if self.test not in TESTS:
-            raise TwoalikeError(where=f"`test={self.test}`", expected=f"one of {', '.join(TESTS)}")
-
-
-@dataclass(eq=False)
-class GroupPowerAnalysis(Planned[GroupPowerConfig, GroupOutcome]):
-    """A study of two groups to be sized."""
+@dataclass(eq=False, kw_only=True)
+class GroupPowerAnalysis(Planned[GroupOutcome]):
+    """A study of two groups to be sized; see :func:`group_power`."""
 
     kind = "group_power"
     study_kind = "simulated_group_study"
     outcome_type = GroupOutcome
     file_name = "{}-people-in-groups_study-{}"
+    ranges = RANGES | {
+        "assurance": (lambda share: 0.2 <= share < 1, "a share from 0.2, below 1"),
+        "studies": (lambda n: n >= 10, "a number from 10"),
+    }
 
-    config: GroupPowerConfig = field(default_factory=GroupPowerConfig)
+    effect: GroupEffect = GroupEffect()
+    test: GroupTest = "all"
+    studies: int = 40
+    fit: FitConfig = FIT
 
     def __post_init__(self) -> None:
+        if self.test not in TESTS:
+            raise TwoalikeError(where=f"`test={self.test}`", expected=f"one of {', '.join(TESTS)}")
+        check_ranges(vars(self.effect), _OF_EFFECT)
         super().__post_init__()
-        config = self.config
-        self.effect = GroupEffect(
-            effect=config.effect, spread=config.spread, dimension=config.dimension
-        )
         first = draw_world(self.source, self.seed, 0).observer.embedding
         self.effect.column(first)  # refuses a dimension that there is not
         self.dimensions = first.shape[1]
@@ -196,15 +181,14 @@ class GroupPowerAnalysis(Planned[GroupPowerConfig, GroupOutcome]):
 
     def run(self, slurm: SlurmConfig | None = None) -> "GroupPowerResult":
         """Find the size of study with which most studies find a difference."""
-        config = self.config
         bounds = {
-            "start": two_sample_size(config.effect, config.assurance),
+            "start": two_sample_size(self.effect.effect, self.assurance),
             "fewest": max(FEWEST, fewest_people(self.planned, self.stimuli)),
             "unit": lcm(2, unit_of(self.planned)),
-            "studies": config.studies,
+            "studies": self.studies,
             "probes": PROBES,
         }
-        return GroupPowerResult(self, self._found(Difference(config.test), slurm, **bounds))
+        return GroupPowerResult(self, self._found(Difference(self.test), slurm, **bounds))
 
 
 def two_sample_size(effect: float, power: float) -> int:
@@ -221,7 +205,7 @@ class GroupPowerResult(Answer[GroupPowerAnalysis, GroupOutcome]):
     @property
     def power(self) -> Share:
         """Share of the simulated studies of the recommended size that find a difference."""
-        return Difference(self.analysis.config.test).share(self.at_recommended)
+        return Difference(self.analysis.test).share(self.at_recommended)
 
     def table(self) -> "pd.DataFrame":
         """Tabulate the simulated studies by size, as text.
@@ -247,21 +231,17 @@ class GroupPowerResult(Answer[GroupPowerAnalysis, GroupOutcome]):
 
     def answer(self) -> str:
         """Name the size, its power, and the time that a session takes."""
-        from twoalike.planning import first_session_duration
-
-        planned, stimuli = self.analysis.planned, self.analysis.stimuli
         people = counted(self.found.participants // 2, "participant")
         judgments = self.at_recommended[0].judgments
         return (
             f"{people} in each of two groups × {counted(self.analysis.trials, 'trial')} "
-            f"({judgments:,} judgments): {self.power} of such studies find a difference. A session "
-            f"takes four people out of five "
-            f"{first_session_duration(planned, stimuli, 'odd-one-out')}."
+            f"({judgments:,} judgments): {self.power} of such studies find a difference. "
+            f"{self.session}"
         )
 
     def reasons(self) -> list[str]:
         """Give what the answer rests on."""
-        config, found = self.analysis.config, self.found
+        config, found = self.analysis, self.found
         at = self.at_recommended
         reported = sum(outcome.effect for outcome in at) / len(at)
         needed, people = found.needed, "differ" if config.people_differ else "are alike"
@@ -269,16 +249,16 @@ class GroupPowerResult(Answer[GroupPowerAnalysis, GroupOutcome]):
             f"Simulated at that size: {self.power.count} of {self.power.of} differ, by the test "
             f"{_TESTS[config.test]}. The curve through all sizes reaches {config.assurance:.0%} at "
             f"{needed.median:.0f} participants ({needed.low:.0f} to {needed.high:.0f}).",
-            f"Assumed: dimension {config.dimension} of {self.analysis.dimensions} differs by "
-            f"{config.effect:g} standard deviations of people within groups, reported as "
+            f"Assumed: dimension {config.effect.dimension} of {config.dimensions} differs by "
+            f"{config.effect.effect:g} standard deviations of people within groups, reported as "
             f"{reported:.2f} on average; log weights of people vary by "
-            f"{config.spread:g}; {WORLDS[self.analysis.source.kind]}; people {people} in "
+            f"{config.effect.spread:g}; {WORLDS[self.analysis.source.kind]}; people {people} in "
             "temperature and guesses.",
         ]
 
     def to_json(self) -> dict[str, Any]:
         """Give everything, JSON-ready."""
-        config, found = self.analysis.config, self.found
+        config, found = self.analysis, self.found
         return self.analysis.about | {
             "assumptions": {
                 "test": config.test,

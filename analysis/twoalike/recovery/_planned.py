@@ -3,7 +3,8 @@
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property, partial
 from html import escape
 from pathlib import Path
@@ -45,16 +46,42 @@ VI_STEPS = 1_500
 3,000, .042 with 1,500 and .042 with ``nuts``, which takes three times as long."""
 
 
-def check_range(name: str, value: float | None, fits: bool, wanted: str) -> None:
+type Ranges = dict[str, tuple[Callable[[Any], bool], str]]
+RANGES: Ranges = {
+    "trials_per_person": (lambda n: n >= 1, "a number from 1"),
+    "accuracy": (lambda share: 1 / 3 < share < 1, "a share above 1/3, below 1"),
+    "assurance": (lambda share: 0 < share < 1, "a share between 0 and 1"),
+    "most_participants": (lambda n: n >= 1, "a number from 1"),
+    "worlds": (lambda n: n >= 2, "a number from 2"),
+}
+"""What settings have to be: whether a value is, and in words."""
+
+
+def check_ranges(settings: Mapping[str, Any], ranges: Ranges = RANGES) -> None:
     """Refuse a setting that is given and out of range."""
-    if value is not None and not fits:
-        raise TwoalikeError(where=f"`{name}={value:g}`", expected=wanted)
+    for name, (fits, wanted) in ranges.items():
+        if (value := settings.get(name)) is not None and not fits(value):
+            raise TwoalikeError(where=f"`{name}={value:g}`", expected=wanted)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Assumptions:
-    """What every power analysis assumes, and with what assurance it answers."""
+@dataclass(eq=False, kw_only=True)
+class Planned[O: (Outcome, GroupOutcome)](ABC):
+    """A study, what is assumed of it, and its simulations in ``derived/power/``.
 
+    ``kind``, ``study_kind``, ``outcome_type`` and ``file_name`` are what the results and a
+    simulated study are, what holds its outcome, and its file by participants and number. The seed
+    of the study seeds everything; worlds come from the ``observer`` (.npz) or posterior (.nc), if
+    there is one.
+    """
+
+    kind: ClassVar[str]
+    study_kind: ClassVar[str]
+    outcome_type: ClassVar[type]
+    file_name: ClassVar[str]
+    ranges: ClassVar[Ranges] = RANGES
+
+    study: Study
+    observer: str | Path | None = None
     trials_per_person: int | None = None
     accuracy: float = 0.69
     people_differ: bool = True
@@ -63,44 +90,19 @@ class Assumptions:
     fit: FitConfig
 
     def __post_init__(self) -> None:
-        trials, most = self.trials_per_person, self.most_participants
-        accuracy, assurance = self.accuracy, self.assurance
-        check_range("trials_per_person", trials, (trials or 0) >= 1, "a number from 1")
-        within = 1 / 3 < accuracy < 1
-        check_range("accuracy", accuracy, within, "a share above 1/3, below 1")
-        check_range("assurance", assurance, 0 < assurance < 1, "a share between 0 and 1")
-        check_range("most_participants", most, most >= 1, "a number from 1")
-
-
-@dataclass(eq=False)
-class Planned[C: Assumptions, O: (Outcome, GroupOutcome)](ABC):
-    """A study, the worlds that it may meet, and its simulations in ``derived/power/``."""
-
-    kind: ClassVar[str]
-    study_kind: ClassVar[str]
-    outcome_type: ClassVar[type]
-    file_name: ClassVar[str]
-    """``kind``, ``study_kind``, ``outcome_type``, ``file_name``: What the results and a simulated
-    study are, what holds its outcome, and its file by participants and number."""
-
-    study: Study
-    """The study; its seed seeds everything."""
-    config: C
-    """Assumptions."""
-    observer: str | Path | None = None
-    """Observer (.npz) or posterior (.nc) that worlds come from, if any."""
-
-    def __post_init__(self) -> None:
-        trials = self.config.trials_per_person or self.study.config.design.trials
+        check_ranges(vars(self), self.ranges)
+        trials = self.trials_per_person or self.study.config.design.trials
         self.planned = planned_study(self.study, trials)
         self.stimuli = StimulusSet.load(self.study.stimuli, verify=False)
         self.source: WorldSource = world_source(
-            self.planned, self.stimuli, self.observer, self.config.accuracy
+            self.planned, self.stimuli, self.observer, self.accuracy
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what it was made from: a job makes the rest, which may be large, anew."""
-        return type(self), (self.study, self.config, self.observer)
+        return partial(
+            type(self), **{one.name: getattr(self, one.name) for one in fields(self)}
+        ), ()
 
     @property
     def trials(self) -> int:
@@ -131,9 +133,9 @@ class Planned[C: Assumptions, O: (Outcome, GroupOutcome)](ABC):
         config = {
             "design": self.planned.config.design.model_dump(mode="json"),
             "worlds_from": self.source.kind,
-            "accuracy": self.config.accuracy,
-            "people_differ": self.config.people_differ,
-            "fit": self.config.fit.model_dump(mode="json", exclude={"seed"}),
+            "accuracy": self.accuracy,
+            "people_differ": self.people_differ,
+            "fit": self.fit.model_dump(mode="json", exclude={"seed"}),
         }
         return provenance(self.kind, seed=self.seed, inputs=inputs, config=config | more)
 
@@ -179,12 +181,12 @@ class Planned[C: Assumptions, O: (Outcome, GroupOutcome)](ABC):
             world,
             participants,
             seeds,
-            people_differ=self.config.people_differ,
+            people_differ=self.people_differ,
             log_weight=log_weight,
         )
         seed = int(np.random.SeedSequence(seeds).generate_state(1)[0])
         try:
-            config = self.config.fit.model_copy(update={"seed": seed})
+            config = self.fit.model_copy(update={"seed": seed})
             return fit_embedding(choices, config=config), len(choices), seed
         except TwoalikeError as error:
             where = f"simulated study of {participants} participants, number {seeds[2]}"
@@ -192,25 +194,32 @@ class Planned[C: Assumptions, O: (Outcome, GroupOutcome)](ABC):
 
     def _found(self, wanted: Wanted[O], slurm: SlurmConfig | None, **bounds: int) -> FoundSize[O]:
         """Find the size; ``bounds`` are those of the search that the design does not give."""
-        config, bound = self.config, fewest_people(self.planned, self.stimuli)
-        bounds = {"fewest": bound, "unit": unit_of(self.planned), **bounds}
-        plan = SearchPlan(most=config.most_participants, assurance=config.assurance, **bounds)
+        least = fewest_people(self.planned, self.stimuli)
+        bounds = {"fewest": least, "unit": unit_of(self.planned), **bounds}
+        plan = SearchPlan(most=self.most_participants, assurance=self.assurance, **bounds)
         return find_size(partial(self.simulate, slurm=slurm), wanted, plan)
 
 
 @dataclass(frozen=True, eq=False)
-class Answer[A: Planned[Any, Any], O: (Outcome, GroupOutcome)](ABC):
+class Answer[A: Planned[Any], O: (Outcome, GroupOutcome)](ABC):
     """How many participants, and why."""
 
     analysis: A
-    """What was simulated."""
     found: FoundSize[O]
-    """The size."""
 
     @property
     def at_recommended(self) -> list[O]:
         """Simulated studies of the recommended size."""
         return self.found.sizes[self.found.participants]
+
+    @property
+    def session(self) -> str:
+        """Say how long a session takes."""
+        from twoalike.planning import first_session_duration
+
+        planned, stimuli = self.analysis.planned, self.analysis.stimuli
+        took = first_session_duration(planned, stimuli, "odd-one-out")
+        return f"A session takes four people out of five {took}."
 
     @abstractmethod
     def table(self) -> "pd.DataFrame":

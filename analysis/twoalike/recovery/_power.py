@@ -1,7 +1,7 @@
 """How many participants a study needs: its objects, its design, simulated people, our own fit."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,7 +11,7 @@ import numpy as np
 from twoalike.design import shown_objects, study_with
 from twoalike.embedding import FitConfig
 from twoalike.jobs import SlurmConfig
-from twoalike.recovery._planned import VI_STEPS, Answer, Assumptions, Planned, check_range
+from twoalike.recovery._planned import VI_STEPS, Answer, Planned
 from twoalike.recovery._search import STEP, LearningCurve, Target, make_target
 from twoalike.recovery._simulate import (
     CHANCE,
@@ -120,17 +120,19 @@ def power(
             f"`steps={steps}`: expected 100 or more, with `engine=vi`. Leave it out."
         )
     opened = study if isinstance(study, Study) else Study.load(study)
-    vi_steps = steps or VI_STEPS if engine == "vi" else None
-    config = PowerConfig(
+    analysis = PowerAnalysis(
+        study=study_with(opened, seed=seed, sampler=sampler),
+        observer=observer,
         trials_per_person=trials_per_person,
         accuracy=accuracy,
         people_differ=people_differ,
         worlds=worlds,
         assurance=assurance,
         most_participants=most_participants,
-        fit=FitConfig(quick=True, engine=engine, steps=vi_steps),
+        fit=FIT.model_copy(
+            update={"engine": engine, "steps": steps or VI_STEPS if engine == "vi" else None}
+        ),
     )
-    analysis = PowerAnalysis(study_with(opened, seed=seed, sampler=sampler), config, observer)
     target = make_target(
         analysis.oracle,
         information=target_information,
@@ -141,41 +143,30 @@ def power(
     return analysis.run(target, slurm)
 
 
-@dataclass(frozen=True, kw_only=True)
-class PowerConfig(Assumptions):
-    """Assumptions and assurance of a power analysis; see :func:`power`."""
-
-    worlds: int = 6
-    fit: FitConfig = FIT
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_range("worlds", self.worlds, self.worlds >= 2, "a number from 2")
-
-
-@dataclass(eq=False)
-class PowerAnalysis(Planned[PowerConfig, Outcome]):
-    """A study to be sized."""
+@dataclass(eq=False, kw_only=True)
+class PowerAnalysis(Planned[Outcome]):
+    """A study to be sized, in ``worlds``; see :func:`power`."""
 
     kind = "power"
     study_kind = "simulated_study"
     outcome_type = Outcome
     file_name = "{}-people_world-{}"
 
-    config: PowerConfig = field(default_factory=PowerConfig)
+    worlds: int = 6
+    fit: FitConfig = FIT
 
     @cached_property
-    def worlds(self) -> list[World]:
+    def drawn(self) -> list[World]:
         """The worlds that are simulated."""
-        return [draw_world(self.source, self.seed, k) for k in range(self.config.worlds)]
+        return [draw_world(self.source, self.seed, k) for k in range(self.worlds)]
 
     @property
     def oracle(self) -> float:
         """Mean log-loss of one who knows the truth, nats."""
-        return float(np.mean([world.oracle for world in self.worlds]))
+        return float(np.mean([world.oracle for world in self.drawn]))
 
     def _simulated(self, participants: int, number: int) -> Outcome:
-        world, seeds = self.worlds[number], (self.seed, 3, number, participants)
+        world, seeds = self.drawn[number], (self.seed, 3, number, participants)
         posterior, judgments, _ = self._fitted(world, participants, seeds)
         return Outcome(
             world=number,
@@ -190,16 +181,15 @@ class PowerAnalysis(Planned[PowerConfig, Outcome]):
         """Find the size of study with which most studies reach the target."""
         m = len(shown_objects(self.stimuli, self.planned.config.design))
         start = max(round(PER_OBJECT * m / self.trials), 1)
-        bounds = {"start": start, "studies": self.config.worlds, "probes": PROBES}
+        bounds = {"start": start, "studies": self.worlds, "probes": PROBES}
         return PowerResult(self, self._found(target, slurm, **bounds), target)
 
 
 @dataclass(frozen=True, eq=False)
 class PowerResult(Answer[PowerAnalysis, Outcome]):
-    """How many participants, and why."""
+    """How many participants reach the target, and why."""
 
     target: Target
-    """What was to be reached."""
 
     @property
     def trials(self) -> int:
@@ -259,20 +249,16 @@ class PowerResult(Answer[PowerAnalysis, Outcome]):
 
     def answer(self) -> str:
         """Name the size, and the time that a session takes."""
-        from twoalike.planning import first_session_duration
-
-        planned, stimuli = self.analysis.planned, self.analysis.stimuli
         people = counted(self.found.participants, "participant")
         return (
             f"{people} × {counted(self.trials, 'trial')} "
-            f"({self.at_recommended[0].judgments:,} judgments) for {self.target.words}. A session "
-            "takes four people out of five "
-            f"{first_session_duration(planned, stimuli, 'odd-one-out')}."
+            f"({self.at_recommended[0].judgments:,} judgments) for {self.target.words}. "
+            f"{self.session}"
         )
 
     def reasons(self) -> list[str]:
         """Give what the answer rests on, and other ways to the same number of judgments."""
-        config, outcomes = self.analysis.config, self.found.outcomes
+        config, outcomes = self.analysis, self.found.outcomes
         curve = self.curve(self.target.measure)
         low, high = curve.size_interval(self.target.value)
         half = curve.size_at(self.target.value)
@@ -294,7 +280,7 @@ class PowerResult(Answer[PowerAnalysis, Outcome]):
 
     def to_json(self) -> dict[str, Any]:
         """Give everything, JSON-ready."""
-        config, target, found = self.analysis.config, self.target, self.found
+        config, target, found = self.analysis, self.target, self.found
         curve, at = self.curve(target.measure), self.at_recommended
         low, high = curve.size_interval(target.value)
         return self.analysis.about | {

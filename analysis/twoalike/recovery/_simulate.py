@@ -7,7 +7,7 @@ less, so that the sums stay zero and the difference, in standard deviations of p
 is the effect that was asked for.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from math import comb, log
@@ -233,11 +233,12 @@ def collect(
     seeded = replace(study, config=study.config.model_copy(update={"seed": lists_seed}))
     labels = [f"{number:03d}" for number in range(1, participants + 1)]
     tables = TRIPLET_LISTS.together(seeded, stimuli, labels, 1)
-    people: Iterable[SimulatedObserver] = _people(
-        world.observer, participants, rng, differ=people_differ
-    )
-    if log_weight is not None:
-        people = map(_weighing, people, log_weight)
+    people = _people(world.observer, participants, rng, differ=people_differ)
+    if log_weight is not None:  # similarities are sum_k w_k x_ik x_jk
+        people = [
+            replace(person, embedding=person.embedding * np.exp(own / 2))
+            for person, own in zip(people, log_weight, strict=True)
+        ]
     place = {name: row for row, name in enumerate(world.observer.ids)}
     parts = [
         _choose(person, table, label, place, rng)
@@ -260,11 +261,6 @@ def _people(
         replace(typical, temperature=float(typical.temperature * t), lapse=float(guess))
         for t, guess in zip(temperature, lapse, strict=True)
     ]
-
-
-def _weighing(person: SimulatedObserver, log_weight: Floats) -> SimulatedObserver:
-    """Let a person weigh the dimensions: similarities are sum_k w_k x_ik x_jk."""
-    return replace(person, embedding=person.embedding * np.exp(log_weight / 2))
 
 
 def _choose(
@@ -336,11 +332,11 @@ def score(posterior: Posterior, world: World) -> dict[str, float]:
 class GroupEffect:
     """How people, and two groups of them, differ in weights."""
 
-    effect: float
+    effect: float = 0.8
     """Difference of the groups' mean log weights, in standard deviations within groups."""
-    spread: float
+    spread: float = 0.4
     """Standard deviation of a person's log weights, before they are made to sum to zero."""
-    dimension: int
+    dimension: int = 1
     """Which dimension differs, 1 the one that matters most for similarities."""
 
     def column(self, embedding: Floats) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from twoalike.evaluation import Count
+from twoalike.evaluation import CHOICE_MEASURES, Count
 from twoalike.results._frame import Row
 from twoalike.results._model import Saved, TableView
 from twoalike.results._views import both_sides, cell
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 MEASURES = {
     "accuracy": "accuracy on single answers",
     "log_loss": "log-loss (nats), less is better",
+    **{
+        name: name.replace("_", " ") + ("" if of.high_is_good else ", less is better")
+        for name, of in CHOICE_MEASURES.items()
+        if name not in ("accuracy", "log_loss")
+    },
     "majority": "accuracy against majorities",
     "posterior": "Spearman, posterior",
     "rdm": "Spearman, mean person",
@@ -116,7 +121,8 @@ class Board:
 
     def above(self, name: str) -> str:
         """Name what a score lies above: the best possible one, or people's agreement."""
-        sign = -1 if self.kind == "log_loss" else 1
+        measure = CHOICE_MEASURES.get(self.kind)
+        sign = 1 if measure is None or measure.high_is_good else -1
         score = self.score(name).value
         for limit, key in _LIMITS.items():
             found = self.of(key)

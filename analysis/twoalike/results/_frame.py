@@ -16,7 +16,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from twoalike.evaluation import Candidate, Count, Figures, Span, quantity_of
+from twoalike.calibration import MEASURES as CALIBRATION
+from twoalike.evaluation import CHOICE_MEASURES, Candidate, Count, Figures, Span, quantity_of
 from twoalike.study import Content
 from twoalike.transfer import TransferMeasure
 
@@ -40,9 +41,13 @@ TRANSFER = {
     "other_set": "{level}, {images} images of another set",
 }
 """Measure of transfer -> the level of its rows."""
-MEASURES: Mapping[str, tuple[str, str]] = tomllib.loads(
-    files("twoalike.results").joinpath("measures.toml").read_text(encoding="utf-8")
-)
+MEASURES: Mapping[str, tuple[str, str]] = {
+    **CALIBRATION,
+    **tomllib.loads(
+        files("twoalike.results").joinpath("measures.toml").read_text(encoding="utf-8")
+    ),
+    **{f"*.{name}": (of.unit, of.about) for name, of in CHOICE_MEASURES.items()},
+}
 """Measure, with * for any keys -> unit, and meaning; the first that fits."""
 Figure = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST, allow_inf_nan=False)]
 

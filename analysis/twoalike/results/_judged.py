@@ -110,7 +110,7 @@ def _on_question(
     rows, start, n = given.rows, judged.name, len(judged.answer)
     add_chance(rows, judged)
     rows.add(start, tuple(scores), n=n)
-    if scores[0]["log_loss"] is None:
+    if "log_loss" not in scores[0]:
         rows.missing[f"{start}.log_loss"] = f"needs two {judged.noun}s, has one"
     rows.add(start, parts.result(), n=n)
     rows.add(f"{start}.ceilings", limits.result(), n=n)
@@ -128,10 +128,10 @@ def _on_question(
         response_times=None if np.isnan(seconds).all() else seconds,
         posterior=known,
     )
-    rows.add(f"{start}.uncertainty", of.models, n=n)
-    rows.add(f"{start}.uncertainty.people", of.people, n=n)
-    rows.add(f"{start}.uncertainty", of.posterior, model="posterior")
-    rows.missing |= {f"{start}.uncertainty.{name}": why for name, why in of.missing.items()}
+    rows.add(f"{start}.uncertainty", of["models"], n=n)
+    rows.add(f"{start}.uncertainty.people", of["people"], n=n)
+    rows.add(f"{start}.uncertainty", of["posterior"], model="posterior")
+    rows.missing |= {f"{start}.uncertainty.{name}": why for name, why in of["missing"].items()}
 
 
 def add_chance(rows: Rows, judged: Judgments) -> None:
@@ -208,7 +208,7 @@ def _in_parts(
     scored: Sequence[Scored], judged: Judgments, labels: Labels, boot: TwoWayBootstrap
 ) -> tuple[Figures, ...]:
     """Agreement of every model by participant and category, and with majorities."""
-    scores = [(of.hits, of.losses) for of in scored]
+    scores = [of.scores for of in scored]
     categories: list[dict[str, Any]] = [{} for _ in scored]
     for level, category_of in labels.items():
         names = ["" if name == MISSING else name for name in _labels_of(judged, category_of)]
@@ -221,7 +221,7 @@ def _in_parts(
     for of, by_level in zip(scored, categories, strict=True):
         part = Figures(categories=by_level)
         if judged.known_people:
-            people = by_participant(of.hits, of.losses, judged.participants, judged.people)
+            people = by_participant(of.scores, judged.participants, judged.people)
             part["participants"] = people
         if cast is not None:
             named = candidate_majority_scores(of.candidate, judged, cast)

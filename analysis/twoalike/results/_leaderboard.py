@@ -15,6 +15,7 @@ import numpy as np
 
 from twoalike.ceilings import candidate_majority_scores, ceilings, votes_of
 from twoalike.evaluation import (
+    CHOICE_MEASURES,
     Candidate,
     Figures,
     Interval,
@@ -248,7 +249,7 @@ def _on_question(given: Given, judged: Judgments, rng: np.random.Generator) -> I
     boot = TwoWayBootstrap(
         judged.participants, judged.things, on_resamples, resamples=given.resamples
     )
-    hits, losses = (np.stack([getattr(of, name) for of in scored]) for name in ("hits", "losses"))
+    every = {name: np.stack([of.scores[name] for of in scored]) for name in scored[0].scores}
     majorities = _majorities(given, judged, on_votes)
     parts = [("", limits, np.ones(len(judged.answer), dtype=bool))]
     parts += [
@@ -259,8 +260,8 @@ def _on_question(given: Given, judged: Judgments, rng: np.random.Generator) -> I
     first = first_of(judged.number)
     for level, of_part, some in parts:
         part = boot.within(some)
-        yield _of_scores("accuracy", hits[:, some], part, judged, level, of_part)
-        yield _of_scores("log_loss", losses[:, some], part, judged, level, of_part)
+        for name, scores in every.items():
+            yield _of_scores(name, scores[:, some], part, judged, level, of_part)
         if majorities is not None:
             scores, voted, on_majority = majorities
             here = some[first][voted]
@@ -290,18 +291,16 @@ def _of_scores(
 ) -> _Measured:
     """Scores of choices or triplets, (networks, n), and what they are held against."""
     published = (of.get("published") or {}).get("leave_one_out")
-    limits: Limits
+    about = CHOICE_MEASURES.get(name, CHOICE_MEASURES["accuracy"])
+    limits: Limits = {}
     if name == "accuracy":
         limits = {"chance": 1 / judged.options, "best": of["oracle"], "leave_one_out": published}
     elif name == "log_loss":
         limits = {"chance": float(np.log(judged.options)), "best": of.get("entropy")}
-    else:
-        drawn = of["majority_drawn"]
-        limits = {"best": drawn["accepted"], "leave_one_out": published} if drawn else {}
-    own = [boot.interval(of_network) for of_network in scores]
-    if name != "log_loss":
-        own = [interval.within(0.0, 1.0) for interval in own]
-    unit, count = "nats" if name == "log_loss" else "share", scores.shape[1]
+    elif name == "majority" and (drawn := of["majority_drawn"]):
+        limits = {"best": drawn["accepted"], "leave_one_out": published}
+    own = [about.mean(of_network, boot) for of_network in scores]
+    unit, count = about.unit, scores.shape[1]
     measure = f"{judged.name}.{name}"
     return _Measured(measure, tuple(own), boot.joint(scores), count, level, unit, limits)
 
@@ -368,7 +367,8 @@ def _add(
     """Add one measure with differences to the reference and ranks, networks in their order."""
     every = of.joint.compare(level=_LEVEL)
     compared = of.joint.compare(reference, _LEVEL) if named else every
-    ranks = every.ranks(high_is_good=not of.measure.endswith("log_loss"))
+    measure = CHOICE_MEASURES.get(of.measure.rpartition(".")[2])
+    ranks = every.ranks(high_is_good=measure is None or measure.high_is_good)
     about: dict[str, Any] = {"level": of.level, "n": of.count}
     for limit, value in of.limits.items():
         rows.add(f"{of.measure}.{limit}", value, unit=of.unit, **about)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import pandas as pd
 
-from twoalike.calibration import CalibrationError, binned, error_of
+from twoalike.calibration import binned, error_of
 from twoalike.choice import expected_accuracy, log_loss
 from twoalike.embedding import Posterior, PosteriorSource, as_posterior, seen_judgments
 from twoalike.evaluation import (
@@ -21,6 +21,7 @@ from twoalike.evaluation import (
     Judgments,
     TwoWayBootstrap,
     by_participant,
+    mean_scores,
     questions_of,
     subset_names,
 )
@@ -200,18 +201,20 @@ def _score(
     own = known_people(posterior, judged)
     own = np.full_like(own, -1) if people == "new" else own
     p = posterior_answers(posterior, judged, as_new=people == "new")
-    hits, losses = expected_accuracy(p, judged.answer, TIED), log_loss(p, judged.answer)
+    scores = {
+        "accuracy": expected_accuracy(p, judged.answer, TIED),
+        "log_loss": log_loss(p, judged.answer),
+    }
 
     def part(some: Booleans) -> Figures:
         within = boot if some.all() else boot.within(some)
         return Figures(
             n=int(some.sum()),
-            accuracy=within.interval(hits[some]).within(0.0, 1.0),
-            log_loss=within.interval(losses[some]).within(0.0, np.inf),
+            **mean_scores({name: each[some] for name, each in scores.items()}, within),
             calibration=calibration(some, within),
         )
 
-    def calibration(some: Booleans, boot: TwoWayBootstrap) -> CalibrationError:
+    def calibration(some: Booleans, boot: TwoWayBootstrap) -> Figures:
         return error_of(binned(p[some], judged.answer[some], answers="top"), boot)
 
     groups = dict(judged.groups)
@@ -229,7 +232,7 @@ def _score(
         },
     }
     if judged.known_people:
-        by_person = by_participant(hits, losses, judged.participants, judged.people)
+        by_person = by_participant(scores, judged.participants, judged.people)
         for place, name in enumerate(judged.people):
             some = judged.participants == place
             if name in by_person:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 
 import pandas as pd
 
+from twoalike.evaluation import CHOICE_MEASURES
 from twoalike.results._frame import Judged, Row
 from twoalike.results._model import Saved, TableView
 from twoalike.study import counted
@@ -79,7 +80,10 @@ def table(
 ) -> TableView:
     """Make a table of :data:`VIEWS`; columns without any figure are left out, and such rows."""
     view = VIEWS[kind]
-    columns, note = view["columns"], view.get("note", "").strip()
+    columns, note = dict(view["columns"]), view.get("note", "").strip()
+    if kind == "choices":  # measures that are in no view
+        others = (name for name in CHOICE_MEASURES if name not in ("accuracy", "log_loss"))
+        columns |= {name.replace("_", " "): f"{{}}.{name}" for name in others}
     rows = {name: [shown(results, of, name, question) for of in columns.values()] for name in names}
     for label, cells in view.get("against", {}).items():
         found = {head: shown(results, of, question=question) for head, of in cells.items()}

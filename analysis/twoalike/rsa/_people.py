@@ -33,7 +33,7 @@ from twoalike.evaluation import (
     upper,
     usable_people,
 )
-from twoalike.judgments import Arrangement, RdmTable, trials_of
+from twoalike.judgments import JudgedTrial, RdmTable, trials_of
 from twoalike.rsa._features import debiased_cka, distance_changes, linear_cka, neighbour_overlap
 from twoalike.study import Floats, Integers, TwoalikeError
 from twoalike.tables import JUDGED
@@ -216,7 +216,7 @@ def arranged_rdms(arrangements: pd.DataFrame, ids: Sequence[str] | None = None) 
     from twoalike.design import ArrangedTrial, pair_evidence, rescaled_average
 
     trials, names = trials_of(arrangements, ids)
-    by_person: dict[str, list[Arrangement]] = {}
+    by_person: dict[str, list[JudgedTrial]] = {}
     for trial in trials:
         if trial.trial_type in JUDGED:
             by_person.setdefault(trial.participant, []).append(trial)
@@ -227,7 +227,7 @@ def arranged_rdms(arrangements: pd.DataFrame, ids: Sequence[str] | None = None) 
         )
     values, evidence = [], []
     for own in by_person.values():
-        placed = [ArrangedTrial(trial.items, trial.positions) for trial in own]
+        placed = [ArrangedTrial(trial.items, trial.values) for trial in own]
         values.append(rescaled_average(placed, len(names)).dissimilarities)
         evidence.append(pair_evidence(placed, len(names)))
     return ArrangedRdms(RdmTable(np.stack(values), names, tuple(by_person)), np.stack(evidence))

@@ -22,9 +22,9 @@ and a rotated feature space should score the same.
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from math import comb, prod
 from typing import Any, Literal, get_args
@@ -243,6 +243,10 @@ class Task:
         )
 
 
+type Wanted = Iterator[tuple[str, Callable[[], Task]]]
+"""Names of measures, each with what makes its task."""
+
+
 @dataclass(frozen=True)
 class Labels:
     """Labels of images, from coarse to fine, and how much is measured of them."""
@@ -255,21 +259,40 @@ class Labels:
     others: Levels = field(default_factory=dict)
     """Labels of another set of images, whose features follow."""
 
-    @contextmanager
-    def noting(self, name: str) -> Iterator[None]:
-        """Note why something could not be measured."""
+
+def tasks(of: Labels, wanted: Wanted) -> Iterator[Task]:
+    """Make the tasks that the labels allow; why others cannot be is noted."""
+    for name, make in wanted:
         try:
-            yield
+            task = make()
         except NotMeasurable as reason:
-            self.missing[name] = str(reason)
+            of.missing[name] = str(reason)
+        else:
+            yield task
 
 
-def few_shot(of: Labels) -> Iterator[Task]:
+def few_shots(of: Labels) -> Wanted:
     """Few-shot classification at every level."""
     for level, labels in of.levels.items():
         for shots in of.settings.shots:
-            with of.noting(f"few_shot of {level}, {counted(shots, 'shot')}"):
-                yield _few_shot(of, level, labels, shots)
+            name = f"few_shot of {level}, {counted(shots, 'shot')}"
+            yield name, partial(_few_shot, of, level, labels, shots)
+
+
+def every_measure(of: Labels) -> Wanted:
+    """All measures at every level of labels; a new one is a function, named here."""
+    yield from few_shots(of)
+    for level, labels in of.levels.items():
+        yield f"linear_probe of {level}", partial(_probe, of, level, labels)
+    if len(of.levels) < 2:
+        of.missing["subclass_shift"] = f"needs two levels of labels, has {len(of.levels)}"
+    for (coarse, above), (fine, below) in pairwise(of.levels.items()):
+        about = {"measure": "shift", "level": coarse, "subclasses": fine}
+        make = partial(_shift, of, about, np.asarray(above), np.asarray(below))
+        yield f"subclass_shift of {coarse} by {fine}", make
+    for level, asked in of.others.items():
+        if level in of.levels:
+            yield f"other_set of {level}", partial(_other, of, level, asked)
 
 
 def _few_shot(of: Labels, level: str, labels: Sequence[str], shots: int) -> Task:
@@ -294,14 +317,8 @@ def _few_shot(of: Labels, level: str, labels: Sequence[str], shots: int) -> Task
     return Task(about, codes, codes, names, chance, episodes, rows, left_out, strength=strength)
 
 
-def linear_probe(of: Labels) -> Iterator[Task]:
-    """Logistic regression on images that it did not learn from, at every level."""
-    for level, labels in of.levels.items():
-        with of.noting(f"linear_probe of {level}"):
-            yield _probe(of, level, labels)
-
-
 def _probe(of: Labels, level: str, labels: Sequence[str]) -> Task:
+    """Logistic regression on images that it did not learn from."""
     rows, left_out = with_enough(labels, 2)
     names, codes = coded(np.asarray(labels)[rows])
     seeds, folds = np.random.SeedSequence(of.seed), of.settings.folds
@@ -319,19 +336,10 @@ def _probe(of: Labels, level: str, labels: Sequence[str]) -> Task:
     return Task(about, codes, codes, names, 1 / len(names), [splits], rows, left_out)
 
 
-def subclass_shift(of: Labels) -> Iterator[Task]:
-    """Superclasses told on subclasses that were learnt from, and on new ones."""
-    if len(of.levels) < 2:
-        of.missing["subclass_shift"] = f"needs two levels of labels, has {len(of.levels)}"
-    for (coarse, above), (fine, below) in pairwise(of.levels.items()):
-        about = {"measure": "shift", "level": coarse, "subclasses": fine}
-        with of.noting(f"subclass_shift of {coarse} by {fine}"):
-            yield _shift(of, about, np.asarray(above), np.asarray(below))
-
-
 def _shift(
     of: Labels, about: dict[str, Any], above: npt.NDArray[np.str_], below: npt.NDArray[np.str_]
 ) -> Task:
+    """Superclasses told on subclasses that were learnt from, and on new ones."""
     kept, left_out = _nested(above, below)
     (names, code), (classes, target) = coded(below[kept]), coded(above[kept])
     parent = np.empty(len(names), dtype=np.int64)
@@ -390,15 +398,8 @@ def _halves(parent: Integers, halvings: int, rng: np.random.Generator) -> list[B
     return list(found.values())
 
 
-def other_set(of: Labels) -> Iterator[Task]:
-    """Classes learnt from all images of one set, and asked for on those of another."""
-    for level, asked in of.others.items():
-        if level in of.levels:
-            with of.noting(f"other_set of {level}"):
-                yield _other(of, level, asked)
-
-
 def _other(of: Labels, level: str, other_labels: Sequence[str]) -> Task:
+    """Classes learnt from all images of one set, and asked for on those of another."""
     known, asked = np.asarray(of.levels[level]), np.asarray(other_labels)
     common = np.intersect1d(known[with_enough(known, 2)[0]], asked)
     if len(common) < 2:
@@ -416,10 +417,6 @@ def _other(of: Labels, level: str, other_labels: Sequence[str]) -> Task:
     about = {"measure": "other_set", "level": level, "images": len(asked)}
     chance = 1 / len(names)
     return Task(about, codes, codes, names, chance, [[split]], rows, left_out, roles=1.0)
-
-
-MEASURES = (few_shot, linear_probe, subclass_shift, other_set)
-"""Each gives tasks at every level of labels; a new one is a function, named here."""
 
 
 def coded(labels: npt.NDArray[np.str_]) -> tuple[tuple[str, ...], Integers]:

@@ -15,18 +15,20 @@ from twoalike.evaluation import (
     check_names,
 )
 from twoalike.study import MISSING, TwoalikeError, counted, folder_labels
+from twoalike.teacher import SHOTS
 from twoalike.transfer._scores import ClassScores
 from twoalike.transfer._tasks import (
-    MEASURES,
     Labels,
     Levels,
     Task,
     TransferSettings,
     Values,
-    few_shot,
+    every_measure,
+    few_shots,
+    tasks,
 )
 
-_ABILITY = TransferSettings(shots=(1, 3), classifier="nearest-mean")
+_ABILITY = TransferSettings(shots=SHOTS, classifier="nearest-mean")
 
 
 class TransferEstimate(Measured):
@@ -178,16 +180,10 @@ def compare_transfer(
     with threadpool_limits(1):
         measures = tuple(
             found
-            for measure in MEASURES
-            for task in measure(of)
+            for task in tasks(of, every_measure(of))
             for found in _measures(candidates, values, task)
         )
-    return Transfer(
-        images=len(images),
-        settings=settings,
-        measures=measures,
-        missing=missing,
-    )
+    return Transfer(images=len(images), settings=settings, measures=measures, missing=missing)
 
 
 def few_shot_ability(
@@ -218,10 +214,15 @@ def few_shot_ability(
             continue
         those = [ids[row] for row in rows]
         values = [_features(each, those, centred=True) for each in candidates]
-        tasks = few_shot(Labels({level: kept}, _ABILITY, seed, {}))
+        of = Labels({level: kept}, _ABILITY, seed, {})
         with threadpool_limits(1):
-            if found := tuple(one for task in tasks for one in _measures(candidates, values, task)):
-                return found
+            found = [
+                one
+                for task in tasks(of, few_shots(of))
+                for one in _measures(candidates, values, task)
+            ]
+        if found:
+            return tuple(found)
     return ()
 
 

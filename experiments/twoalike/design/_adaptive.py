@@ -67,19 +67,10 @@ class AdaptiveTrials:
 def expected_information(probabilities: npt.ArrayLike) -> Floats:
     """Information that the answer to each trial is expected to give about the embedding.
 
-    Parameters
-    ----------
-    probabilities
-        Probabilities of the A answers under S posterior draws, shape (S, n, A): choices of the odd
-        one of a triplet, of the most alike pair of a set, levels of a rating.
-
-    Returns
-    -------
-    Entropy of the mean prediction less the mean entropy, in nats, shape (n,), in [0, log A].
-
-    References
-    ----------
-    Houlsby, Huszár, Ghahramani & Lengyel (2011), doi:10.48550/arXiv.1112.5745.
+    From probabilities of its A answers (the odd one of a triplet, the most alike pair of a set,
+    levels of a rating) under S posterior draws, (S, n, A): the entropy of the mean prediction less
+    the mean entropy, in nats, (n,), in [0, log A] (Houlsby et al. 2011,
+    doi:10.48550/arXiv.1112.5745).
 
     Examples
     --------
@@ -111,16 +102,10 @@ def adaptive_trials(
     trials, those ``shown`` included, more than ``SLACK`` times the average (rounded up); where
     nothing else is left that bound gives way by one trial at a time.
 
-    Parameters
-    ----------
-    random_share
-        Share of trials drawn at random, in [0, 1]: a fair test set for any model.
-    shown
-        Trials judged before, shape (j, k), in any order of items but for a reference.
-    candidates
-        Trials to score, shape (c, k), in the order of the form in each row; those ``shown`` are
-        passed over. Or how many, at least; drawn at random where there are more. None: as many as
-        the form says.
+    A share of the trials is drawn at random: a fair test set for any model. ``shown`` are those
+    judged before, (j, k), in any order of items but for a reference. ``candidates`` are those to
+    score, (c, k), in the order of the form; or how many, at least, drawn at random where there are
+    more (None: as many as the form says).
     """
     k = form.items
     before = form.in_order(np.asarray([] if shown is None else shown, np.int64).reshape(-1, k))
@@ -270,18 +255,10 @@ def adaptive_trial_list(
     before: Sequence[pd.DataFrame] = (),
     checks_before: int = 0,
 ) -> pd.DataFrame:
-    """Design a whole session from a posterior.
+    """Design a whole session from a posterior's answers, by the task's table of study.toml.
 
-    Parameters
-    ----------
-    config
-        Numbers of trials, and the share kept random: the task's table of study.toml.
-    answers
-        Probabilities of the answers to trials of the objects shown (:data:`AnswerDraws`).
-    before
-        Trial lists whose main trials are not to come again.
-    checks_before
-        Attention checks that the participant had in earlier sessions: their sides take turns.
+    Main trials of the lists ``before`` do not come again; ``checks_before`` are the attention
+    checks that the participant had in earlier sessions, whose sides take turns.
     """
     shown = task.shown(stimuli, config)
     _require(task, config, len(shown))
@@ -311,19 +288,9 @@ def with_adaptive_block(
 ) -> pd.DataFrame:
     """Trial list so far and the next block behind it, as :func:`adaptive_trial_list`.
 
-    Trials, checks and repeats are spread over the blocks evenly.
-
-    Parameters
-    ----------
-    table
-        Trial list so far; its rows before ``block`` stay as they are, others are dropped. None
-        before the first block, which has the practice in front of it.
-    block
-        Number of the block, one of :func:`adaptive_blocks`.
-    answers
-        None: a random block.
-    candidates
-        Gives the trials to choose from; None: as :func:`adaptive_trials` does by itself.
+    Trials, checks and repeats are spread over the blocks (:func:`adaptive_blocks`) evenly. Rows of
+    the ``table`` before ``block`` stay as they are, others are dropped; it is None before the first
+    block, which has the practice in front of it. Without ``answers`` the block is random.
     """
     blocks = adaptive_blocks(config)
     if block not in blocks:

@@ -65,18 +65,8 @@ class _Placed:
 def pair_evidence(trials: Sequence[ArrangedTrial], m: int, floor: float = WEIGHT_FLOOR) -> Floats:
     """Evidence that trials give on each pair: the sum of max(distance, floor)² over trials.
 
-    Parameters
-    ----------
-    floor
-        Distance below which the weight does not fall, arena diameters.
-
-    Returns
-    -------
-    Shape (m, m), symmetric, zero for pairs never shown together and on the diagonal.
-
-    References
-    ----------
-    Kriegeskorte and Mur (2012), doi:10.3389/fpsyg.2012.00245
+    Shape (m, m), symmetric, zero for pairs never shown together and on the diagonal; ``floor`` in
+    arena diameters (Kriegeskorte and Mur 2012, doi:10.3389/fpsyg.2012.00245).
 
     Examples
     --------
@@ -107,23 +97,9 @@ def rescaled_average(
 ) -> RescaledAverage:
     """Average the distances of trials, each trial rescaled to fit the average of all.
 
-    Trials that share no pair with the others, not even through further trials, keep a scale
-    that nothing determines.
-
-    Parameters
-    ----------
-    floor
-        As in :func:`pair_evidence`; weights come from the distances as placed.
-    tolerance
-        Sum of squared changes below which the average has settled.
-
-    Returns
-    -------
-    Equal to the evidence-weighted rescaling of rsatoolbox 0.3.2.
-
-    References
-    ----------
-    Kriegeskorte and Mur (2012), doi:10.3389/fpsyg.2012.00245
+    Weights come from the distances as placed (:func:`pair_evidence`). The result is that of the
+    evidence-weighted rescaling of rsatoolbox 0.3.2. Trials that share no pair with the others, not
+    even through further trials, keep a scale that nothing determines.
     """
     placed = _placed(trials, m, floor)
     n = len(trials)
@@ -235,28 +211,12 @@ def next_arrangement(
 ) -> PlannedArrangement | ArrangementEnd:
     """Choose the items of the next main trial.
 
-    Parameters
-    ----------
-    m
-        Number of items of the design, at least 3.
-    done
-        Main trials the participant submitted, of earlier sessions too, oldest first; items
-        outside the arena left out. Practice and attention checks do not belong here.
-    rng
-        Made for this trial alone, so that the choice does not depend on how often the session
-        was resumed.
-    spent_s
-        Time within the session's submitted trials, in seconds.
-    in_session
-        How many of ``done`` belong to this session; all of them by default.
-    listed
-        Items and scheduler of each main trial of the session, for every scheduler but
-        ``lift_weakest``.
-
-    Returns
-    -------
-    The next trial, or why there is none. Enough evidence ends a session of ``lift_weakest``
-    only; what a list asks for is shown.
+    ``done`` are the main trials that the participant submitted, of earlier sessions too, oldest
+    first, without items outside the arena; so many of them belong to this session (``in_session``;
+    None: all), and took ``spent_s`` seconds. ``rng`` is made for this trial alone, so that the
+    choice does not depend on how often the session was resumed. ``listed`` has items and scheduler
+    of each main trial of the session, for every scheduler but ``lift_weakest``: only that one ends
+    by enough evidence; what a list asks for is shown.
     """
     evidence = pair_evidence(done, m, config.weight_floor)
     state = evidence_state(evidence, config.stop_evidence)
@@ -281,14 +241,7 @@ def next_arrangement(
 
 
 def evidence_state(evidence: Floats, stop: float) -> EvidenceState:
-    """Summarise the evidence on all pairs.
-
-    Parameters
-    ----------
-    evidence
-        Shape (m, m), as :func:`twoalike.design.pair_evidence` gives it.
-    stop
-        Evidence at which a pair is known well enough.
+    """Summarise the evidence on all pairs, (m, m); at ``stop`` a pair is known well enough.
 
     Examples
     --------
@@ -337,52 +290,25 @@ def _lifted(
             return range(m), "all"
         return rng.choice(m, size=limit, replace=False).tolist(), "random"
     known = rescaled_average(done, m, config.weight_floor).dissimilarities
-    pairs = np.triu_indices(m, 1)
-    known = np.where(np.isnan(known), np.nanmedian(known[pairs]), known)
-    prospect = Prospect(
-        evidence=evidence,
-        dissimilarities=known,
-        exponent=config.evidence_exponent,
-        floor=config.weight_floor,
-        cost=config.cost_exponent,
-    )
-    pair = first_pair(evidence, config.first_pair, limit, rng)
-    return grow_set(pair, prospect, limit, rng), "lift_weakest"
+    known = np.where(np.isnan(known), np.nanmedian(known[np.triu_indices(m, 1)]), known)
+    return _grown(config, evidence, known, limit, rng), "lift_weakest"
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Prospect:
-    """Evidence and dissimilarities before a trial, (m, m) each; constants of the choice."""
+def _efficiency(
+    sets: Integers, evidence: Floats, dissimilarities: Floats, config: ArrangementConfig
+) -> Floats:
+    """Predicted gain in utility of all pairs of each set, (n, k), divided by the set's cost, (n,).
 
-    evidence: Floats
-    dissimilarities: Floats
-    exponent: float
-    floor: float
-    cost: float
-
-    @property
-    def lack(self) -> Floats:
-        """Utility each pair still lacks, shape (m, m)."""
-        return np.exp(-self.exponent * self.evidence)
-
-    def gain(self, lack: Floats, dissimilarity: Floats, largest: Floats) -> Floats:
-        """Predict the utility pairs gain in a set whose largest dissimilarity is given.
-
-        With w the predicted weight, u(W + w) - u(W) = exp(-aW) (1 - exp(-aw)).
-        """
-        ratio = np.divide(
-            dissimilarity, largest, out=np.zeros_like(dissimilarity), where=largest > 0
-        )
-        weight = np.maximum(ratio, self.floor) ** 2
-        return np.where(largest > 0, -lack * np.expm1(-self.exponent * weight), 0.0)
-
-
-def efficiency(items: Integers, prospect: Prospect) -> float:
-    """Predicted gain in utility of all pairs of a set, shape (k,), divided by the set's cost."""
-    a, b = (items[side] for side in np.triu_indices(len(items), 1))
-    known = prospect.dissimilarities[a, b]
-    gain = prospect.gain(prospect.lack[a, b], known, np.broadcast_to(known.max(), known.shape))
-    return float(gain.sum() / len(items) ** prospect.cost)
+    With W the evidence of a pair and w the weight predicted for it,
+    u(W + w) - u(W) = exp(-aW) (1 - exp(-aw)).
+    """
+    i, j = np.triu_indices(sets.shape[1], 1)
+    known = dissimilarities[sets[:, i], sets[:, j]]
+    largest = np.broadcast_to(known.max(axis=1, keepdims=True), known.shape)
+    weight = np.maximum(_ratio(known, largest), config.weight_floor) ** 2
+    lack = np.exp(-config.evidence_exponent * evidence[sets[:, i], sets[:, j]])
+    gain = np.where(largest > 0, -lack * np.expm1(-config.evidence_exponent * weight), 0.0)
+    return np.asarray(gain.sum(axis=1) / sets.shape[1] ** config.cost_exponent)
 
 
 def first_pair(
@@ -406,76 +332,43 @@ def first_pair(
     return int(a[pick]), int(b[pick])
 
 
-def grow_set(
-    pair: tuple[int, int], prospect: Prospect, max_items: int, rng: np.random.Generator
+def _grown(
+    config: ArrangementConfig,
+    evidence: Floats,
+    dissimilarities: Floats,
+    limit: int,
+    rng: np.random.Generator,
 ) -> list[int]:
-    """Add items to a pair while the efficiency of the set rises.
+    """Add items to a first pair while the efficiency of the set rises.
 
     The set has at least three items and shares a pair with an earlier trial, which ties its
     scale to theirs.
     """
-    growth = _Growth(pair, prospect)
-    m = len(prospect.evidence)
-    while len(growth.items) < min(max_items, m):
-        candidates = growth.candidates(room=min(max_items, m) - len(growth.items))
-        totals, largest = growth.totals(candidates)
-        values = totals / (len(growth.items) + 1) ** prospect.cost
+    items = list(first_pair(evidence, config.first_pair, limit, rng))
+    linked = bool(evidence[items[0], items[1]] > 0)
+    reached = float(_efficiency(np.array([items]), evidence, dissimilarities, config)[0])
+    while len(items) < limit:
+        new = _candidates(items, evidence, linked, limit - len(items))
+        sets = np.column_stack([np.tile(items, (len(new), 1)), new])
+        values = _efficiency(sets, evidence, dissimilarities, config)
         best = values.max()
-        enough = len(growth.items) >= SMALLEST_SET and growth.linked
-        if enough and best <= growth.efficiency * (1 + TIE):
+        if len(items) >= SMALLEST_SET and linked and best <= reached * (1 + TIE):
             break
         at = rng.choice(np.flatnonzero(values >= best * (1 - TIE)))
-        growth.add(int(candidates[at]), float(totals[at]), float(largest[at]))
-    return growth.items
+        linked |= bool((evidence[new[at], items] > 0).any())
+        items.append(int(new[at]))
+        reached = float(values[at])
+    return items
 
 
-class _Growth:
-    """A set that grows, with the sums that make its next step cheap."""
-
-    def __init__(self, pair: tuple[int, int], prospect: Prospect) -> None:
-        self.items = list(pair)
-        self.prospect = prospect
-        self.lack = prospect.lack
-        self.largest = float(prospect.dissimilarities[pair])
-        self.benefit = efficiency(np.array(pair), prospect) * 2**prospect.cost
-        self.linked = bool(prospect.evidence[pair] > 0)
-
-    @property
-    def efficiency(self) -> float:
-        return float(self.benefit / len(self.items) ** self.prospect.cost)
-
-    def candidates(self, room: int) -> Integers:
-        """Items that may come next; with little room left, those that tie to earlier trials."""
-        free = np.ones(len(self.lack), dtype=bool)
-        free[self.items] = False
-        if not self.linked:
-            ties = (self.prospect.evidence[self.items] > 0).any(axis=0) & free
-            seen = (self.prospect.evidence > 0).any(axis=0) & free
-            if room == 1 or (len(self.items) >= SMALLEST_SET and ties.any()):
-                free = ties
-            elif room == 2 and not ties.any():
-                free = seen
-        return np.flatnonzero(free)
-
-    def totals(self, candidates: Integers) -> tuple[Floats, Floats]:
-        """Benefit of the set with each candidate, and the largest dissimilarity it then has."""
-        known, gain = self.prospect.dissimilarities, self.prospect.gain
-        rows = np.ix_(self.items, candidates)
-        largest = np.maximum(self.largest, known[rows].max(axis=0))
-        totals = gain(self.lack[rows], known[rows], np.broadcast_to(largest, known[rows].shape))
-        totals = totals.sum(axis=0)
-        # Only where the scale changes do the pairs already in the set have to be predicted anew.
-        wider = largest > self.largest
-        totals[~wider] += self.benefit
-        if wider.any():
-            inside = np.array(self.items)
-            a, b = (inside[side][:, None] for side in np.triu_indices(len(inside), 1))
-            scale = np.broadcast_to(largest[wider], (len(a), int(wider.sum())))
-            pairs = np.broadcast_to(known[a, b], scale.shape)
-            totals[wider] += gain(self.lack[a, b], pairs, scale).sum(axis=0)
-        return totals, largest
-
-    def add(self, item: int, benefit: float, largest: float) -> None:
-        self.linked |= bool((self.prospect.evidence[item, self.items] > 0).any())
-        self.items.append(item)
-        self.benefit, self.largest = benefit, largest
+def _candidates(items: list[int], evidence: Floats, linked: bool, room: int) -> Integers:
+    """Items that may come next; with little room left, those that tie to earlier trials."""
+    free = np.ones(len(evidence), dtype=bool)
+    free[items] = False
+    if not linked:
+        ties = (evidence[items] > 0).any(axis=0) & free
+        if room == 1 or (len(items) >= SMALLEST_SET and ties.any()):
+            free = ties
+        elif room == 2 and not ties.any():
+            free &= (evidence > 0).any(axis=0)
+    return np.flatnonzero(free)

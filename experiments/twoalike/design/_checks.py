@@ -186,11 +186,6 @@ def rating_checks(
 def allows_checks(levels: pd.DataFrame, size: int = 3) -> bool:
     """Whether the categories allow attention checks of ``size`` images, one of them odd.
 
-    Parameters
-    ----------
-    levels
-        Categories of the objects, coarse to fine; ``n/a`` where an object has none.
-
     Examples
     --------
     >>> allows_checks(pd.DataFrame({"kind": ["cat", "cat", "car"]}))
@@ -210,16 +205,8 @@ def _needs(size: int) -> str:
 def excluded(trials: pd.DataFrame, rule: ExclusionConfig) -> str | None:
     """Give the reason why an analysis leaves a session out, by the declared rule, or None.
 
-    Parameters
-    ----------
-    trials
-        Raw table of one session of choices or ratings, as text or with types: columns
-        ``trial_type``, ``response`` (a number; ``n/a`` or missing) and ``expected_odd`` or
-        ``expected_response`` (the same), ``expected_rating`` and ``correct``, or ``response_1``,
-        ``response_2``, ``expected_1`` and ``expected_2``.
-    rule
-        Lowest accuracy in attention checks, and most trials without a response. A check without
-        a response is not answered right; one exactly at the limit is kept.
+    ``trials`` is the raw table of a session of choices or ratings, as text or with types. A check
+    without a response is not answered right; an accuracy exactly at the limit is kept.
 
     Examples
     --------

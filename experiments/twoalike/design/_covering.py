@@ -38,9 +38,7 @@ _PAIRINGS = 200
 def covering_bound(m: int, repeats: int = 1, size: int = 3) -> int:
     """Fewest sets of ``size`` that show each pair of ``m`` objects ``repeats`` times or more.
 
-    References
-    ----------
-    Schoenheim (1964), doi:10.2140/pjm.1964.14.1405. Hanani (1975),
+    Schoenheim (1964), doi:10.2140/pjm.1964.14.1405; Hanani (1975),
     doi:10.1016/0012-365X(75)90040-0.
 
     Examples
@@ -71,13 +69,10 @@ def fewest_trials(form: TrialForm, m: int, repeats: int = 1) -> int:
 def covering_trials(form: TrialForm, m: int, repeats: int, rng: np.random.Generator) -> Sets:
     """Find trials that show each pair of ``m`` objects ``repeats`` times or more.
 
-    Of questions, one of the pair is the reference, each of the two about equally often.
-
-    Returns
-    -------
-    Shape (n, k), in the order of the form in each row, in random order. Only pairs, and triplets
-    beyond m - 2 repeats, come more than once. Of sets of four and more, some may be there to tie
-    groups of trials together (see :func:`covering_sets`).
+    Of questions, one of the pair is the reference, each of the two about equally often. Shape
+    (n, k), in the order of the form in each row, in random order. Only pairs, and triplets beyond
+    m - 2 repeats, come more than once. Of sets of four and more, some may be there to tie groups of
+    trials together (see :func:`covering_sets`).
 
     Examples
     --------
@@ -342,20 +337,11 @@ def _uniform(rng: np.random.Generator) -> Iterator[float]:
 def covering_sets(
     m: int, size: int, rng: np.random.Generator, *, exchanges: int = EXCHANGES
 ) -> list[list[int]]:
-    """Find sets of items in which every pair is together at least once.
+    """Find sets of ``size`` ascending items in which every pair is together at least once.
 
-    Parameters
-    ----------
-    size
-        Items a set, at least 4, since sets of three cannot link two groups of trials without an
-        item in common; one set of all items where there are no more.
-    exchanges
-        Exchanges of items to try, in search of fewer sets.
-
-    Returns
-    -------
-    Sets of ascending indices. Each but the first shares a pair with one before it, so that
-    all trials can be brought to one scale.
+    Each but the first shares a pair with one before it, so that all trials can be brought to one
+    scale; sets of three could not link two groups of trials without an item in common. So many
+    ``exchanges`` of items are tried in search of fewer sets.
     """
     if size >= m:
         return [list(range(m))]

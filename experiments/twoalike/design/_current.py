@@ -12,9 +12,8 @@ from typing import Any, get_args
 
 import numpy as np
 
-from twoalike.design._design import ListDesign
+from twoalike.design._design import ListDesign, check_set_size, for_person, in_condition
 from twoalike.design._levels import study_classes
-from twoalike.design._objects import check_set_size, for_person, in_condition
 from twoalike.design._sets import arrangement_checks
 from twoalike.registry import find_task, task_names
 from twoalike.stimuli import MANIFEST, StimulusSet
@@ -80,11 +79,7 @@ def check_list_is_current(
     """Check that a session's trial list, if there is one, was made with the present settings.
 
     Settings that do not change the list may change, where the list can be made again to see it.
-
-    Parameters
-    ----------
-    task
-        Name of the task, or its BIDS label.
+    ``task`` is its name, or its BIDS label.
     """
     lists: ListDesign | None = find_task(task).lists
     path = study.trial_list(find_task(task).label, participant, session)

@@ -166,18 +166,7 @@ class _Hand:
 
 @lru_cache(maxsize=4)
 def object_sets(m: int, size: int, n: int, seed: int) -> Integers:
-    """Share objects out over sets.
-
-    Parameters
-    ----------
-    m, size
-        Number of objects, and of objects a set.
-    n
-        Number of sets.
-
-    Returns
-    -------
-    Objects of each set, ascending, shape (n, size).
+    """Share m objects out over n sets; objects of each set, ascending, shape (n, size).
 
     Examples
     --------

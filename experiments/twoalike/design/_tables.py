@@ -387,17 +387,7 @@ def typed(table: pd.DataFrame, form: Table) -> pd.DataFrame:
 
 
 def write_list(path: Path, table: pd.DataFrame, meta: Mapping[str, Any]) -> None:
-    """Write a trial list of any task, and ``meta`` as JSON beside it, each all or nothing.
-
-    Parameters
-    ----------
-    path
-        File to write (.tsv); the description gets the ending ``.json``.
-    table
-        As the task's reader returns it, with at least one trial.
-    meta
-        Its :func:`twoalike.study.provenance`.
-    """
+    """Write a trial list of any task (.tsv), and its provenance beside it (.json)."""
     # The list comes last: where there is a list, there is its description.
     write_json(path.with_suffix(".json"), dict(meta))
     write_tsv(path, table)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from math import cos, pi, sin
+from math import cos, inf, pi, sin
 from typing import Any
 
 import numpy as np
@@ -112,40 +112,23 @@ _LATE = 1.5
 _TOLERABLE = 0.01
 
 
-@dataclass(frozen=True)
-class FrameTiming:
-    """Frame intervals in figures."""
+def frame_timing(times: Sequence[float]) -> dict[str, float]:
+    """Sum up the times at which frames were shown, by fields of a screen's profile.
 
-    median_s: float
-    sd_s: float
-    p99_s: float
-    """``median_s``, ``sd_s``, ``p99_s``: Median, standard deviation and 99th percentile of the
-    intervals, seconds."""
-    frames: int
-    late: int
-    """``frames``, ``late``: Intervals measured, and how many were longer than one and a half
-    medians."""
-
-    @property
-    def refresh_hz(self) -> float:
-        """Refresh rate; 0 where the intervals are not those of a screen."""
-        rate = 1 / self.median_s if self.median_s > 0 else np.inf
-        return float(rate) if is_refresh_rate(rate) else 0.0
-
-
-def frame_timing(times: Sequence[float]) -> FrameTiming:
-    """Sum up the times at which frames were shown."""
+    The rate is 0 where the intervals are not those of a screen.
+    """
     if len(times) < 3:
         raise ValueError(f"{len(times)} frames are too few to measure")
     intervals = np.diff(np.asarray(times, dtype=np.float64))
     median = float(np.median(intervals))
-    return FrameTiming(
-        median_s=median,
-        sd_s=float(intervals.std()),
-        p99_s=float(np.quantile(intervals, 0.99)),
-        frames=len(intervals),
-        late=int((intervals > _LATE * median).sum()),
-    )
+    rate = 1 / median if median > 0 else np.inf
+    return {
+        "refresh_hz": round(rate, 3) if is_refresh_rate(rate) else 0.0,
+        "frame_sd_s": round(float(intervals.std()), 6),
+        "frame_p99_s": round(float(np.quantile(intervals, 0.99)), 6),
+        "frames": len(intervals),
+        "late_frames": int((intervals > _LATE * median).sum()),
+    }
 
 
 def verdict(profile: ScreenProfile) -> str:
@@ -263,7 +246,7 @@ def _match_card(opened: _Window, start_px: int) -> CardMatch:
     return match
 
 
-def _measure_frames(opened: _Window, n_frames: int) -> FrameTiming:
+def _measure_frames(opened: _Window, n_frames: int) -> dict[str, float]:
     text = opened.text(_FRAMES_TEXT, 0.03 * opened.size[1])
     times = []
     for _ in range(_WARM_UP + n_frames + 1):
@@ -273,43 +256,28 @@ def _measure_frames(opened: _Window, n_frames: int) -> FrameTiming:
     return frame_timing(times[_WARM_UP:])
 
 
-def _with_timing(profile: ScreenProfile, timing: FrameTiming) -> ScreenProfile:
-    return profile.model_copy(
-        update={
-            "refresh_hz": round(timing.refresh_hz, 3),
-            "frame_sd_s": round(timing.sd_s, 6),
-            "frame_p99_s": round(timing.p99_s, 6),
-            "frames": timing.frames,
-            "late_frames": timing.late,
-        }
-    )
-
-
 def calibrate(
     before: ScreenProfile, *, width_m: float | None, windowed: bool = False, n_frames: int = 600
 ) -> ScreenProfile | None:
     """Measure a screen in a window of its own."""
     with _open(before, windowed=windowed) as opened:
         full = opened.full_size
-        found = before.model_copy(
-            update={
-                "size_px": full,
-                "scale_factor": float(opened.window.getContentScaleFactor()),
-                "renderer": renderer(),
-            }
-        )
+        found: dict[str, Any] = {
+            "size_px": full,
+            "scale_factor": float(opened.window.getContentScaleFactor()),
+            "renderer": renderer(),
+            "width_m": width_m,
+            "how": "given",
+        }
         if width_m is None:
             start = card_on(full[0], before.width_m or full[0] * _USUAL_PIXEL_M)
             match = _match_card(opened, start)
             if match.left:
                 return None
-            width_m, how = round(picture_width(match.width_px, full[0]), 5), "card"
-        else:
-            how = "given"
-        found = found.model_copy(update={"width_m": width_m, "how": how})
-        if is_software(found.renderer):
-            return found
-        return _with_timing(found, _measure_frames(opened, n_frames))
+            found |= {"width_m": round(picture_width(match.width_px, full[0]), 5), "how": "card"}
+        if not is_software(found["renderer"]):
+            found |= _measure_frames(opened, n_frames)
+        return before.model_copy(update=found)
 
 
 def measure_screen(
@@ -342,7 +310,18 @@ def measure_screen(
     -------
     What was found and saved; None if the person left.
     """
-    _check_measures(number=number, width_cm=width_cm, distance_cm=distance_cm, frames=frames)
+    for name, value, low, high in (
+        ("number", number, 0, inf),
+        ("frames", frames, _FEWEST_FRAMES, inf),
+        ("width_cm", width_cm, _NEAREST_CM, _WIDEST_CM),
+        ("distance_cm", distance_cm, _NEAREST_CM, _FARTHEST_CM),
+    ):
+        if value is not None and not low <= value <= high:
+            wanted = f"between {low} and {high}" if high < inf else f"{low} or more"
+            raise TwoalikeError(
+                where=f"`{name}={value:g}`",
+                expected=f"centimetres {wanted}" if high < inf else wanted,
+            )
     before = load_profile()
     distance_m = before.distance_m if distance_cm is None else distance_cm / 100
     if not distance_m:
@@ -362,22 +341,3 @@ def measure_screen(
     if found is not None:
         save_profile(found)
     return found
-
-
-def _check_measures(
-    *, number: int, width_cm: float | None, distance_cm: float | None, frames: int
-) -> None:
-    """Refuse measures that no screen has, such as metres given for centimetres."""
-    if number < 0:
-        raise TwoalikeError(where=f"`number={number}`", expected="a whole number from 0")
-    if frames < _FEWEST_FRAMES:
-        raise TwoalikeError(where=f"`frames={frames}`", expected=f"at least {_FEWEST_FRAMES}")
-    for name, value, high in (
-        ("width_cm", width_cm, _WIDEST_CM),
-        ("distance_cm", distance_cm, _FARTHEST_CM),
-    ):
-        if value is not None and not _NEAREST_CM <= value <= high:
-            raise TwoalikeError(
-                where=f"`{name}={value:g}`",
-                expected=f"centimetres between {_NEAREST_CM} and {high}",
-            )

@@ -12,7 +12,17 @@ from PIL import Image
 
 from twoalike.stimuli import Film, StimulusSet, phase_scrambled, read_film, read_picture, scaled
 from twoalike.study import TwoalikeError
-from twoalike.tasks import Frame, Protocol, Source, Timer, between, widest
+from twoalike.tasks import (
+    Box,
+    Frame,
+    Pile,
+    Protocol,
+    PushButton,
+    Source,
+    Timer,
+    between,
+    widest,
+)
 from twoalike.tasks.lettering import Line, draw_label, draw_text
 
 
@@ -70,7 +80,6 @@ class FilmStimulus:
 
 
 def check_memory(n_bytes: int) -> None:
-    """Check that the films of a session fit the memory."""
     if n_bytes > MOST_BYTES:
         raise TwoalikeError(
             f"the films of this session take more than {MOST_BYTES / 2**30:.0f} GiB of memory, as "
@@ -270,6 +279,13 @@ class Canvas:
         rect.fillColor, rect.lineColor = fill, line
         rect.lineWidth = thick if line else 0
         rect.draw()
+
+    def fill(
+        self, box: Box | Pile | PushButton, fill: str, line: str | None = None, thick: float = 1
+    ) -> None:
+        """Draw a box of a layout, its rim ``thick`` times as thick as others."""
+        wide = round(thick * self.thick)
+        self.box(box.x, box.y, box.width, box.height, fill=fill, line=line, thick=wide)
 
     def timer(self, timer: Timer | None, now: float, y: float, width: float | None = None) -> None:
         """Draw the time left as a bar, once it is due to be shown."""

@@ -4,6 +4,7 @@ import hashlib
 import math
 from collections.abc import Callable, Sequence
 from functools import cache, partial
+from typing import Any
 
 from twoalike.display._canvas import MOST_IMAGES, Canvas
 from twoalike.stimuli.lettering import LINE, Letters, right_to_left
@@ -42,8 +43,9 @@ from twoalike.tasks import (
 )
 from twoalike.tasks.free_sorting import NAME_LINES
 from twoalike.tasks.lettering import label_size, tail
-from twoalike.tasks.multi_arrangement import PlacedImages, arena_lines
+from twoalike.tasks.multi_arrangement import PlacedImages, PlacingProtocol, arena_lines
 from twoalike.tasks.pair_rating import lay_out_rating
+from twoalike.tasks.screens import Pad
 
 
 class RatingPainter:
@@ -74,9 +76,7 @@ class RatingPainter:
         if rating.button and layout.done is not None:
             set_yet = layout.points == () or rating.value is not None
             fill = canvas.screen.accent if set_yet else canvas.faint
-            canvas.box(
-                layout.done.x, layout.done.y, layout.done.width, layout.done.height, fill=fill
-            )
+            canvas.fill(layout.done, fill)
             ink = readable_on(fill)
             canvas.label(rating.button, layout.done.x, layout.done.y, colour=ink)
 
@@ -86,16 +86,14 @@ class RatingPainter:
             chosen = rating.value == number
             fill = canvas.screen.accent if chosen else box_fill(canvas.screen)
             line = canvas.screen.accent if chosen else canvas.rim
-            canvas.box(
-                box.x, box.y, box.width, box.height, fill=fill, line=line, thick=canvas.thick
-            )
+            canvas.fill(box, fill, line)
             if self._protocol.scale.numbers:
                 ink = readable_on(fill, canvas.screen.foreground)
                 canvas.label(str(number), box.x, box.y, colour=ink)
 
     def _draw_slider(self, rating: Rating) -> None:
         canvas, layout, track = self._canvas, self._layout, self._layout.track
-        canvas.box(track.x, track.y, track.width, track.height, fill=canvas.rim)
+        canvas.fill(track, canvas.rim)
         for side in (-1, 1):
             x = track.x + side * track.width / 2
             canvas.box(x, track.y, canvas.thick, 3 * track.height, fill=canvas.rim)
@@ -163,8 +161,7 @@ class _PlacedPainter:
             fill, ink = screen.accent, "#ffffff"
         elif button.enabled:  # outlined, so that only the button of every trial stands out
             fill, line = box_fill(screen), canvas.rim
-        size = (button.width, button.height)
-        canvas.box(button.x, button.y, *size, fill=fill, line=line, thick=canvas.thick)
+        canvas.fill(button, fill, line)
         ink = readable_on(fill, ink)
         canvas.label(button.text, button.x, button.y, colour=ink, width=button.width)
 
@@ -226,8 +223,7 @@ class PilesPainter(_PlacedPainter):
     def _draw_pile(self, pile: Pile) -> None:
         canvas, target = self._canvas, pile.rim == "target"
         line = canvas.screen.accent if target else self._line
-        thick = canvas.thick * (2 if target else 1)
-        canvas.box(pile.x, pile.y, pile.width, pile.height, fill=self._fill, line=line, thick=thick)
+        canvas.fill(pile, self._fill, line, 2 if target else 1)
         if pile.name:
             text, room = canvas.frame.text, pile.width - canvas.frame.text
             shown = tail(pile.name, text, room)
@@ -251,19 +247,24 @@ class Painter:
 
     def __init__(self, canvas: Canvas, protocol: Protocol, view: View) -> None:
         self._canvas = canvas
-        self._lay_out: Callable[[int], Layout] | None = None
-        self._rating: RatingPainter | None = None
-        self._placed: ArenaPainter | PilesPainter | None = None
-        timing = getattr(protocol, "timing", None)
-        self._scrambles = getattr(timing, "mask", "none") == "scrambled"
-        if isinstance(protocol, ImagesProtocol | GridProtocol):
-            self._lay_out = cache(partial(lay_out, protocol, view))
-        elif isinstance(protocol, PairRating):
-            self._rating = RatingPainter(canvas, protocol, view)
-        elif isinstance(protocol, MultiArrangement):
-            self._placed = ArenaPainter(canvas, protocol)
-        elif isinstance(protocol, FreeSorting):
-            self._placed = PilesPainter(canvas, protocol)
+        self._scrambles = getattr(getattr(protocol, "timing", None), "mask", "none") == "scrambled"
+        self._keeps = isinstance(protocol, PlacingProtocol)
+        self._drawn: dict[type, Callable[[Any, float], None]] = {
+            Fixation: self._draw_cross,
+            Page: self._draw_page,
+            Countdown: self._draw_countdown,
+            Ask: self._draw_question,
+        }
+        match protocol:
+            case ImagesProtocol() | GridProtocol():
+                self._lay_out = cache(partial(lay_out, protocol, view))
+                self._drawn[ImageRow] = self._draw_row
+            case PairRating():
+                self._drawn[Rating] = RatingPainter(canvas, protocol, view).draw
+            case MultiArrangement():
+                self._drawn[Arena] = ArenaPainter(canvas, protocol).draw
+            case FreeSorting():
+                self._drawn[Piles] = PilesPainter(canvas, protocol).draw
         arm = canvas.frame.text
         self._cross = [
             canvas.visual.Line(
@@ -284,60 +285,37 @@ class Painter:
         """
         films = [name for name in names if self._canvas.is_film(name)]
         names = [*films, *[name for name in names if name not in films][:MOST_IMAGES]]
-        prepare: Callable[[str, int], object] = self._load
-        if self._placed is not None:
-            prepare = self._canvas.keep
         for number, name in enumerate(names):
-            prepare(name, side)
+            if self._keeps:
+                self._canvas.keep(name, side)
+            else:
+                self._canvas.load(name, side)
+            if self._scrambles:
+                self._canvas.load(name, side, "scrambled")
             if number % 20 == 0:
                 self._canvas.bar(number / len(names), 0)
                 self._canvas.window.flip()
 
-    def _load(self, name: str, side: int) -> None:
-        self._canvas.load(name, side)
-        if self._scrambles:
-            self._canvas.load(name, side, "scrambled")
-
-    def _make_ready(self, cross: Fixation, now: float) -> None:
-        """Make what follows a cross ready, in the size that so many objects have."""
-        if cross.ahead:
-            assert self._lay_out is not None
-            layout = self._lay_out(sum(source == "objects" for source, _ in cross.ahead))
-            for source, name in cross.ahead:
-                self._canvas.load(name, layout.image, source)
-            if cross.prompt is not None:
-                self._draw_row(cross.prompt, layout, now)
-                self._canvas.window.clearBuffer()
-
     def draw(self, scene: Scene, now: float) -> None:
         """Draw ``scene`` as it looks at time ``now``."""
         self._canvas.begin(now)
-        match scene:
-            case Fixation():
-                self._make_ready(scene, now)
-                for line in self._cross:
-                    line.draw()
-            case ImageRow():
-                assert self._lay_out is not None
-                self._draw_row(scene, self._lay_out(len(scene.images)), now)
-            case Page():
-                self._draw_page(scene)
-            case Countdown():
-                self._draw_countdown(scene, now)
-            case Ask():
-                self._draw_question(scene)
-            case Rating():
-                assert self._rating is not None
-                self._rating.draw(scene, now)
-            case Arena():
-                assert isinstance(self._placed, ArenaPainter)
-                self._placed.draw(scene, now)
-            case Piles():
-                assert isinstance(self._placed, PilesPainter)
-                self._placed.draw(scene, now)
+        self._drawn[type(scene)](scene, now)
 
-    def _draw_row(self, row: ImageRow, layout: Layout, now: float) -> None:
+    def _draw_cross(self, cross: Fixation, now: float) -> None:
+        """Draw a cross, once what follows it is ready, in the size that so many objects have."""
+        if cross.ahead:
+            layout = self._lay_out(sum(source == "objects" for source, _ in cross.ahead))
+            for source, name in cross.ahead:
+                self._canvas.load(name, layout.image, source)
+        if cross.prompt is not None:
+            self._draw_row(cross.prompt, now)
+            self._canvas.window.clearBuffer()
+        for line in self._cross:
+            line.draw()
+
+    def _draw_row(self, row: ImageRow, now: float) -> None:
         canvas, labels = self._canvas, row.labels or ("",) * len(row.images)
+        layout = self._lay_out(len(row.images))
         for place, name, label in zip(layout.places, row.images, labels, strict=True):
             if name is not None:
                 if name in row.marked:
@@ -362,19 +340,19 @@ class Painter:
         left = countdown.length if countdown.end is None else countdown.end - now
         canvas.label(str(max(1, math.ceil(left))), 0, 0, scale=3)
 
-    def _draw_page(self, page: Page) -> None:
+    def _draw_page(self, page: Page, _: float) -> None:
         canvas = self._canvas
         layout = lay_out_page(page, canvas.frame)
         self._draw_part(layout, page.part)
-        step = layout.image_side + canvas.frame.text
+        images = layout.below["images"]
         for number, name in enumerate(page.images):
-            x = (number - (len(page.images) - 1) / 2) * step
-            canvas.image(name, layout.image_side, x, layout.images_y)
+            x = (number - (len(page.images) - 1) / 2) * (images.height + canvas.frame.text)
+            canvas.image(name, round(images.height), x, images.y)
         if page.progress is not None:
             done, total = page.progress
-            canvas.bar(done / total, layout.bar_y)
-        canvas.label(page.caption, 0, layout.caption_y)
-        canvas.label(page.footer, 0, layout.footer_y)
+            canvas.bar(done / total, layout.below["bar"].y)
+        canvas.label(page.caption, 0, layout.below["caption"].y)
+        canvas.label(page.footer, 0, layout.below["footer"].y)
         if layout.last:
             self._button(_ARROWS[not layout.rtl], layout.forward)
 
@@ -392,26 +370,27 @@ class Painter:
         self._canvas.label(text, box.x, box.y, width=box.width - self._canvas.frame.text)
 
     def _draw_box(self, box: Box, line: str) -> None:
-        fill, size = box_fill(self._canvas.screen), (box.width, box.height)
-        self._canvas.box(box.x, box.y, *size, fill=fill, line=line, thick=self._canvas.thick)
+        self._canvas.fill(box, box_fill(self._canvas.screen), line)
 
-    def _draw_question(self, ask: Ask) -> None:
+    def _draw_question(self, ask: Ask, _: float) -> None:
         canvas = self._canvas
         layout = lay_out_question(ask, canvas.frame)
+        below = layout.below
         self._draw_part(layout, ask.part)
         if ask.part < layout.last:
-            canvas.label(ask.turn, 0, layout.footer_y)
+            canvas.label(ask.turn, 0, below["footer"].y)
             self._button(_ARROWS[not layout.rtl], layout.forward)
             return
         self._draw_options(option_labels(ask.options, ask.marked), layout)
-        if layout.confirm is not None:
-            self._button(ask.confirm, layout.confirm)
+        if ask.confirm:
+            self._button(ask.confirm, below["confirm"])
         if layout.pad is not None:
-            self._draw_writing(ask, layout)
-        elif ask.entry is not None and layout.entry is not None:
-            self._draw_entry(ask.entry, layout.entry)
-        canvas.label(ask.remark, 0, layout.remark_y)
-        canvas.label(ask.footer, 0, layout.footer_y)
+            self._draw_writing(ask, below["entry"], layout.pad)
+        elif ask.entry is not None:
+            self._draw_entry(ask.entry, below["entry"])
+        if ask.remark:
+            canvas.label(ask.remark, 0, below["remark"].y)
+        canvas.label(ask.footer, 0, below["footer"].y)
 
     def _draw_options(self, labels: Sequence[str], layout: TextLayout) -> None:
         canvas, text = self._canvas, self._canvas.frame.text
@@ -425,11 +404,9 @@ class Painter:
             x = box.x + indent if layout.rtl else box.x - indent
             canvas.label(label, x, box.y, width=box.width - text)
 
-    def _draw_writing(self, ask: Ask, layout: TextLayout) -> None:
+    def _draw_writing(self, ask: Ask, box: Box, pad: Pad) -> None:
         """Draw the lines of a long answer that are shown, the caret, and how far down they are."""
-        canvas, box, pad, text = self._canvas, layout.entry, layout.pad, ask.entry or ""
-        assert box is not None
-        assert pad is not None
+        canvas, text = self._canvas, ask.entry or ""
         self._draw_box(box, canvas.screen.accent)
         step, rtl = LINE * pad.height, right_to_left(text)
         edge = (1 if rtl else -1) * pad.width / 2

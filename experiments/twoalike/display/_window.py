@@ -78,13 +78,13 @@ class InputQueue:
             on_text=self._on_text,
             on_text_motion=self._on_arrow,
             on_text_motion_select=partial(self._on_arrow, fine=True),
-            on_mouse_press=self._on_press,
+            on_mouse_press=partial(self._on_button, PointerPress),
             on_mouse_motion=self._on_motion,
             on_mouse_drag=self._on_motion,
-            on_mouse_release=self._on_release,
+            on_mouse_release=partial(self._on_button, PointerRelease),
             on_mouse_scroll=self._on_scroll,
-            on_activate=self._on_activate,
-            on_deactivate=self._on_deactivate,
+            on_activate=partial(self._on_focus, here=True),
+            on_deactivate=partial(self._on_focus, here=False),
             on_close=self._on_close,
         )
 
@@ -115,28 +115,26 @@ class InputQueue:
         if motion in self._arrows:
             self._events.append(Nudge(self._now(), *self._arrows[motion], fine))
 
-    def _on_press(self, x: int, y: int, button: int, _modifiers: int) -> None:
+    def _on_button(
+        self,
+        kind: type[PointerPress | PointerRelease],
+        x: int,
+        y: int,
+        button: int,
+        _modifiers: int,
+    ) -> None:
         if button in self._buttons:
-            place = self._centred(x, y)
-            self._events.append(PointerPress(self._now(), *place, self._buttons[button]))
+            self._events.append(kind(self._now(), *self._centred(x, y), self._buttons[button]))
 
     def _on_motion(self, x: int, y: int, *_details: int) -> None:
         self._events.append(PointerMove(self._now(), *self._centred(x, y)))
-
-    def _on_release(self, x: int, y: int, button: int, _modifiers: int) -> None:
-        if button in self._buttons:
-            place = self._centred(x, y)
-            self._events.append(PointerRelease(self._now(), *place, self._buttons[button]))
 
     def _on_scroll(self, _x: int, _y: int, _dx: float, dy: float) -> None:
         if dy:
             self._events.append(Scroll(self._now(), dy))
 
-    def _on_activate(self) -> None:
-        self._events.append(Focus(self._now(), here=True))
-
-    def _on_deactivate(self) -> None:
-        self._events.append(Focus(self._now(), here=False))
+    def _on_focus(self, *, here: bool) -> None:
+        self._events.append(Focus(self._now(), here=here))
 
     def _on_close(self) -> bool:
         self._events.append(Stop(self._now(), "window_closed"))
@@ -337,18 +335,8 @@ def open_window(
 ) -> Iterator[tuple[WindowScreen, View, Apparatus]]:
     """Open a window for a session and close it with the block.
 
-    Parameters
-    ----------
-    prepared, progress
-        The session, and how far it is.
-    profile
-        The screen of this computer.
-    windowed
-        Not fullscreen.
-    clock
-        A virtual clock, for a simulated participant.
-    shared
-        Window of the sitting that the session is a part of; it stays open.
+    ``clock``: of a simulated participant; ``shared``: window of the sitting that the session is a
+    part of, which stays open.
     """
     require_screen()
     protocol = prepared.protocol

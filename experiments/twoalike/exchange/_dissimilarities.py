@@ -86,13 +86,15 @@ def export_dissimilarities(
     trials, objects = trials_of(table)
     main = [trial for trial in trials if trial.trial_type in JUDGED]
     sessions = sorted({trial.session for trial in main})
-    used = _matching(session, sessions)
+    used = sessions if session is None else [session]
+    if session is not None and session not in sessions:  # 1, 01 and ses-01 are one
+        plain = session.removeprefix("ses-").lstrip("0")
+        used = [name for name in sessions if session != "ses-" and name.lstrip("0") == plain]
     own: dict[str, list[ArrangedTrial]] = {}
     for trial in main:
         if trial.session in used:
-            items, places = trial.items.astype(np.int64), trial.positions.astype(np.float64)
-            arranged = ArrangedTrial(items, places)
-            own.setdefault(trial.participant, []).append(arranged)
+            items, places = trial.items.astype(np.int64), trial.values.astype(np.float64)
+            own.setdefault(trial.participant, []).append(ArrangedTrial(items, places))
     if not own:
         what = "no main trial" if session is None else f"no main trial in session {session}"
         names = ", ".join(name or "none" for name in sessions)
@@ -104,14 +106,6 @@ def export_dissimilarities(
     with atomic_path(out) as temporary:
         temporary.write_bytes(content)
     return ExportedDissimilarities(result, tuple(sessions), tuple(notes))
-
-
-def _matching(session: str | None, sessions: list[str]) -> list[str]:
-    """Sessions that are meant: 1, 01 and ses-01 are one; None means all."""
-    if session is None or session in sessions:
-        return sessions if session is None else [session]
-    plain = session.removeprefix("ses-")
-    return [name for name in sessions if plain and name.lstrip("0") == plain.lstrip("0")]
 
 
 def _arrangements(
@@ -139,12 +133,7 @@ def arranged_dissimilarities(
 ) -> Dissimilarities:
     """Evidence-weighted, rescaled average of each participant's arrangements.
 
-    Parameters
-    ----------
-    trials
-        Arrangements by participant; items index ``objects``.
-    objects
-        Object ids; those nobody placed are left out.
+    Items index ``objects``, the object ids; those nobody placed are left out.
 
     References
     ----------

@@ -13,10 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from twoalike.exchange._anonymous import table_cells
-from twoalike.exchange._dataset import check_new_folder, dump_json, load_json
+from twoalike.exchange._dataset import (
+    check_new_folder,
+    dump_json,
+    join_table,
+    load_json,
+    split_table,
+    utf8,
+    write_files,
+)
 from twoalike.record import (
-    RawProblem,
     check_bids,
     check_codes_apart,
     check_dataset,
@@ -52,45 +58,31 @@ def join_files(files: Mapping[str, Holders]) -> dict[str, bytes]:
     """Join files of several studies: content by study, by path in the study.
 
     Tables of participants are joined row by row, their sidecars key by key. Every other file must
-    be the same in all studies that have it.
+    be the same in all studies that have it, and so must all files of a run.
     """
-    collisions = [*_run_collisions(files)]
     joined = {}
+    runs: dict[str, dict[str, dict[str, bytes]]] = defaultdict(lambda: defaultdict(dict))
     for path, holders in files.items():
-        contents = list(holders.values())
+        first = next(iter(holders.values()))
+        differ = any(content != first for content in holders.values())
         join = next((join for pattern, join in _JOINS if re.fullmatch(pattern, path)), None)
-        if join is not None and any(content != contents[0] for content in contents):
-            joined[path] = join(path, holders)
-            continue
-        if not _RUN.fullmatch(path) and any(content != contents[0] for content in contents):
-            collisions.append(f"{path} ({_names(holders)})")
-        joined[path] = contents[0]
-    if collisions:
+        joined[path] = join(path, holders) if join and differ else first
+        what = path
+        if match := _RUN.fullmatch(path):
+            what = f"participant {match['participant']}, session {int(match['session'])}, task "
+            what += f"{match['task']}, run {int(match['run'])} in {match['root']}"
+        for study, content in holders.items() if join is None else ():
+            runs[what][study][path] = content
+    if collisions := [
+        f"{what} ({' and '.join(held)})"
+        for what, held in runs.items()
+        if any(content != next(iter(held.values())) for content in held.values())
+    ]:
         raise TwoalikeError(
             f"different content of the same name: {'; '.join(collisions)}. Keep one of each: take "
             "the other out of a copy of its study, then merge again."
         )
     return joined
-
-
-def _run_collisions(files: Mapping[str, Holders]) -> list[str]:
-    """List the runs for which studies hold different files."""
-    runs: dict[str, dict[str, dict[str, bytes]]] = defaultdict(lambda: defaultdict(dict))
-    for path, holders in files.items():
-        if match := _RUN.fullmatch(path):
-            what = f"participant {match['participant']}, session {int(match['session'])}, task "
-            what += f"{match['task']}, run {int(match['run'])} in {match['root']}"
-            for study, content in holders.items():
-                runs[what][study][path] = content
-    return [
-        f"{what} ({_names(held)})"
-        for what, held in runs.items()
-        if any(content != next(iter(held.values())) for content in held.values())
-    ]
-
-
-def _names(holders: Mapping[str, object]) -> str:
-    return " and ".join(holders)
 
 
 def _join_tables(path: str, holders: Holders) -> bytes:
@@ -102,7 +94,10 @@ def _join_tables(path: str, holders: Holders) -> bytes:
     rows: dict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
     columns: dict[str, None] = {}
     for study, content in holders.items():
-        header, cells = table_cells(_text(path, study, content), f"{study}/{path}")
+        where = f"{study}/{path}"
+        # A table written by hand may end without a line end.
+        text = utf8(content, where, "utf-8-sig").rstrip("\r\n") + "\n"
+        header, cells = split_table(text, where, ["participant_id"])
         columns |= dict.fromkeys(header)
         for row in cells:
             who = row[header.index("participant_id")]
@@ -114,9 +109,8 @@ def _join_tables(path: str, holders: Holders) -> bytes:
                         "Correct one of them, or give one person another code."
                     )
                 rows[who][column] = (before, whose) if cell == MISSING else (cell, study)
-    lines = [list(columns)]
-    lines += [[row.get(name, (MISSING,))[0] for name in columns] for row in rows.values()]
-    return "".join("\t".join(line) + "\n" for line in lines).encode()
+    lines = [[row.get(name, (MISSING,))[0] for name in columns] for row in rows.values()]
+    return join_table([list(columns), *lines]).encode()
 
 
 def _join_entries(path: str, holders: Holders) -> bytes:
@@ -126,8 +120,8 @@ def _join_entries(path: str, holders: Holders) -> bytes:
         for key, entry in load_json(content, f"{study}/{path}").items():
             if entries.setdefault(key, entry) != entry:
                 raise TwoalikeError(
-                    f"{path}: {key!r} is described differently in {_names(holders)}. If it is the "
-                    "same column, describe it alike; else rename one of them."
+                    f"{path}: {key!r} is described differently in {' and '.join(holders)}. If it "
+                    "is the same column, describe it alike; else rename one of them."
                 )
     return dump_json(entries).encode()
 
@@ -142,27 +136,12 @@ def _join_descriptions(path: str, holders: Holders) -> bytes:
     return dump_json({**descriptions[0], "GeneratedBy": made}).encode()
 
 
-def _first(_: str, holders: Holders) -> bytes:
-    return next(iter(holders.values()))
-
-
 _JOINS: Sequence[tuple[str, Callable[[str, Holders], bytes]]] = (
     (r"data/\w+/(participants|phenotype/\w+)\.tsv", _join_tables),
     (r"data/\w+/(participants|phenotype/\w+)\.json", _join_entries),
     (r"data/\w+/dataset_description\.json", _join_descriptions),
-    (r"data/\w+/README(\.\w+)?", _first),
+    (r"data/\w+/README(\.\w+)?", lambda _, holders: next(iter(holders.values()))),
 )
-
-
-def _text(path: str, study: str, content: bytes) -> str:
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        place = f"{study}/{path}"
-        raise TwoalikeError(f"{place}: not UTF-8 text (byte {error.start}). Save it so.") from error
-    return text.rstrip("\r\n") + "\n"  # a table written by hand may end without a line end
-
-
 _MAY_DIFFER = {"title", "authors", "license", "seed", "data", "share"}
 """Settings in which studies of one protocol may differ; seeds are compared without naming them."""
 _COLLECTED = ("design", "data/raw", "data/pilot")
@@ -200,43 +179,56 @@ def merge_studies(folders: Sequence[str | Path], out: str | Path) -> Merged:
     roots, out = [Path(folder) for folder in folders], Path(out)
     if len({root.resolve() for root in roots}) < max(2, len(roots)):
         raise TwoalikeError("merge: expected two studies or more, each named once.")
-    studies = [Study.load(root) for root in roots]
+    first, *rest = studies = [Study.load(root) for root in roots]
     check_new_folder(out, *roots)
-    for other in studies[1:]:
-        _check_same_protocol(studies[0], other)
+    for other in rest:
+        if differ := [*_settings(first, other), *_stimuli(first, other)]:
+            raise TwoalikeError(
+                f"{first.root} and {other.root} are not studies of the same protocol: "
+                f"{'; '.join(differ)}. Make them alike, in a copy of one of them, then merge again."
+            )
     check_codes_apart(studies)
-    files = join_files(_contents(studies))
+    files: dict[str, dict[str, bytes]] = defaultdict(dict)
+    for study in studies:
+        for path in _collected(study):
+            files[path.relative_to(study.root).as_posix()][str(study.root)] = path.read_bytes()
+    joined = join_files(dict(sorted(files.items())))
+    # Empty folders as well, such as those of people who declined.
+    people = [(one, root.glob("sub-*")) for one in studies for root in (one.raw, one.pilot)]
+    of_people = [
+        folder.relative_to(one.root).as_posix()
+        for one, found in people
+        for folder in found
+        if folder.is_dir()
+    ]
     with atomic_directory(out) as temporary:
-        _copy_settings(studies[0], temporary)
-        with readable_by(studies[0].config.data.access):
-            _write(files, studies, temporary)
+        shutil.copyfile(first.root / "study.toml", temporary / "study.toml")
+        for file in filter(Path.is_file, _protocol_files(first)):
+            path = _inside(temporary, file, first)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, path)
+        shutil.copytree(first.stimuli, _inside(temporary, first.stimuli, first))
+        with readable_by(first.config.data.access):
+            write_files(temporary, joined, of_people)
         remember_erased(Study.load(temporary), (), erased_marks(*studies))
         merged = _checked(Study.load(temporary), studies)
     return merged
 
 
-def _check_same_protocol(first: Study, other: Study) -> None:
-    """Check that two studies agree in everything that determines what is shown, and how."""
-    differ = [*_settings(first, other), *_protocols(first, other), *_stimuli(first, other)]
-    if differ:
-        raise TwoalikeError(
-            f"{first.root} and {other.root} are not studies of the same protocol: "
-            f"{'; '.join(differ)}. Make them alike, in a copy of one of them, then merge again."
-        )
-
-
 def _settings(first: Study, other: Study) -> Iterator[str]:
-    one, two = (
-        study.config.model_dump(mode="json", exclude=_MAY_DIFFER) for study in (first, other)
-    )
-    yield from _differences("study.toml", one, two)
+    """Name each setting of study and protocols that differs, with both values."""
+    whole = [one.config.model_dump(mode="json", exclude=_MAY_DIFFER) for one in (first, other)]
+    pairs = [("study.toml", whole[0], whole[1])]
+    for one, two in zip(_protocol_files(first), _protocol_files(other), strict=False):
+        pairs.append((one.name, _toml(one), _toml(two)))
+    for file, *both in pairs:
+        before, after = (flattened(settings) for settings in both)
+        for key in dict.fromkeys([*before, *after]):
+            values = [repr(each[key]) if key in each else "not set" for each in (before, after)]
+            if values[0] != values[1]:
+                yield f"{file}: {key} is {' and '.join(shortened(value, 40) for value in values)}"
     if first.config.seed != other.config.seed:
         yield "study.toml: the seeds differ"
-
-
-def _protocols(first: Study, other: Study) -> Iterator[str]:
-    for one, two in zip(_protocol_files(first), _protocol_files(other), strict=False):
-        yield from _differences(one.name, _toml(one), _toml(two))
 
 
 def _protocol_files(study: Study) -> list[Path]:
@@ -254,15 +246,6 @@ def _toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(read_text(path))
     except (ValueError, RecursionError) as error:
         raise TwoalikeError(f"{path}: not valid TOML ({error}). Correct it first.") from error
-
-
-def _differences(file: str, one: Mapping[str, Any], two: Mapping[str, Any]) -> Iterator[str]:
-    """Name each key that differs, with both values."""
-    before, after = flattened(one), flattened(two)
-    for key in dict.fromkeys([*before, *after]):
-        values = [repr(each[key]) if key in each else "not set" for each in (before, after)]
-        if values[0] != values[1]:
-            yield f"{file}: {key} is {' and '.join(shortened(value, 40) for value in values)}"
 
 
 def _stimuli(first: Study, other: Study) -> Iterator[str]:
@@ -285,30 +268,14 @@ def _some(names: Sequence[str]) -> str:
     return f"{names[0]!r}{more}"
 
 
-def _contents(studies: Sequence[Study]) -> dict[str, dict[str, bytes]]:
-    """Read the collected files: by path in the study, content by the study's folder."""
-    found: dict[str, dict[str, bytes]] = defaultdict(dict)
-    for study in studies:
-        for path in _files(study):
-            found[path.relative_to(study.root).as_posix()][str(study.root)] = path.read_bytes()
-    return dict(sorted(found.items()))
-
-
-def _files(study: Study) -> Iterator[Path]:
-    for name in _COLLECTED:
-        for path in sorted((study.root / name).rglob("*")):
-            if path.is_file() and not path.is_symlink() and not path.name.startswith("."):
-                yield path
-
-
-def _copy_settings(study: Study, into: Path) -> None:
-    shutil.copyfile(study.root / "study.toml", into / "study.toml")
-    for file in _protocol_files(study):
-        if file.is_file():
-            path = _inside(into, file, study)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, path)
-    shutil.copytree(study.stimuli, _inside(into, study.stimuli, study))
+def _collected(study: Study) -> list[Path]:
+    """Files that are merged."""
+    paths = (path for name in _COLLECTED for path in sorted((study.root / name).rglob("*")))
+    return [
+        path
+        for path in paths
+        if path.is_file() and not path.is_symlink() and not path.name.startswith(".")
+    ]
 
 
 def _inside(into: Path, path: Path, study: Study) -> Path:
@@ -322,19 +289,6 @@ def _inside(into: Path, path: Path, study: Study) -> Path:
     return place
 
 
-def _write(files: Mapping[str, bytes], studies: Sequence[Study], into: Path) -> None:
-    """Write the collected files, and empty folders, such as those of people who declined."""
-    for name, content in files.items():
-        path = into / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    for study in studies:
-        for root in (study.raw, study.pilot):
-            for folder in root.glob("sub-*"):
-                if folder.is_dir():
-                    (into / folder.relative_to(study.root)).mkdir(parents=True, exist_ok=True)
-
-
 def _checked(merged: Study, sources: Sequence[Study]) -> Merged:
     """Check the merged data as ``twoalike validate`` does, and count them."""
     stimuli = StimulusSet.load(merged.stimuli)
@@ -346,20 +300,17 @@ def _checked(merged: Study, sources: Sequence[Study]) -> Merged:
     for root, checked in found.items():
         problems = [*checked.problems, *missing_groups(merged, root), *check_bids(root)]
         if problems:
-            raise TwoalikeError(_refusal(problems, merged.root))
+            first = str(problems[0]).replace(f"{merged.root}/", "")
+            raise TwoalikeError(
+                f"{first.replace(str(merged.root), 'the study')}. The merged data have "
+                f"{counted(len(problems), 'problem')}, and nothing was written: correct them in "
+                "the studies, as twoalike validate lists them there."
+            )
     raw = found.get(merged.raw)
     people = [path for path in merged.raw.glob("sub-*") if path.is_dir()]
     n_runs, n_trials = (len(raw.runs), raw.n_trials) if raw else (0, 0)
     groups = tuple(describe_groups(merged, merged.raw))
     return Merged(len(people), n_runs, n_trials, tuple(_left_out(sources)), groups)
-
-
-def _refusal(problems: Sequence[RawProblem], temporary: Path) -> str:
-    first = str(problems[0]).replace(f"{temporary}/", "").replace(str(temporary), "the study")
-    return (
-        f"{first}. The merged data have {counted(len(problems), 'problem')}, and nothing was "
-        "written: correct them in the studies, as twoalike validate lists them there."
-    )
 
 
 def _left_out(studies: Sequence[Study]) -> Iterator[Path]:
@@ -371,7 +322,7 @@ def _left_out(studies: Sequence[Study]) -> Iterator[Path]:
         for path in sorted(study.root.iterdir()):
             if path.name not in kept and path.name != ".locks":
                 yield path
-        taken = set(_files(study))
+        taken = set(_collected(study))
         for name in _COLLECTED:
             inside = sorted((study.root / name).rglob("*"))
             yield from (path for path in inside if not path.is_dir() and path not in taken)

@@ -9,7 +9,6 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from twoalike.exchange._dataset import (
     raw_data,
     read_texts,
     split_table,
-    write_texts,
+    write_files,
 )
 from twoalike.record import check_folder
 from twoalike.study import (
@@ -50,22 +49,8 @@ _ADDED = {
 """Columns that hold what the name of a raw file says."""
 
 
-@dataclass(frozen=True)
-class _Table:
-    """One CSV file to be, with what is known of its columns."""
-
-    name: str
-    header: list[str]
-    rows: list[list[str]]
-    about: Mapping[str, Any]
-
-    def csv(self) -> str:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(map(inert_cell, self.header))
-        for row in self.rows:
-            writer.writerow(["" if cell == MISSING else inert_cell(cell) for cell in row])
-        return text.getvalue()
+type _Table = tuple[str, list[str], list[list[str]], Mapping[str, Any]]
+"""Name of a CSV file to be, header, rows, and what is known of the columns."""
 
 
 def is_psychds_source(path: str) -> bool:
@@ -105,7 +90,7 @@ def export_psychds(
     files = psychds_files(texts.files)
     made = provenance("psychds", inputs={path: root / path for path in texts.files})
     with atomic_directory(out) as folder:
-        write_texts(folder, files)
+        write_files(folder, files)
         (folder / "documentation").mkdir()
         write_json(folder / "documentation" / "provenance.json", made)
     return sum(path.startswith("data/") for path in files), notes
@@ -120,12 +105,18 @@ def psychds_files(files: Mapping[str, str]) -> dict[str, str]:
     """
     tables = list(_tables(answers_as_tables(files)))
     exported = {path: files[path] for path in ("README.md", "README") if path in files}
-    for table in tables:
-        path = f"data/{table.name}_data.csv"
+    for name, header, rows, _ in tables:
+        path, text = f"data/{name}_data.csv", io.StringIO()
         if path in exported:
             raise TwoalikeError(f"{path}: two tables get this name. Rename a participant's code.")
-        exported[path] = table.csv()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(map(inert_cell, header))
+        for row in rows:
+            writer.writerow(["" if cell == MISSING else inert_cell(cell) for cell in row])
+        exported[path] = text.getvalue()
     source = load_json(files.get(_DESCRIPTION, "{}"), _DESCRIPTION)
+    authors = source.get("Authors")
+    authors = authors if isinstance(authors, list) else []
     description = {
         "@context": "https://schema.org/",
         "@type": "Dataset",
@@ -133,7 +124,7 @@ def psychds_files(files: Mapping[str, str]) -> dict[str, str]:
         "description": f"{source.get('Name', '')}: judgments of similarity, one row a trial, an "
         "item placed or an event, exported from a BIDS data set by twoalike. Empty cells are "
         "missing values.",
-        "author": [{"@type": "Person", "name": name} for name in _list(source.get("Authors"))],
+        "author": [{"@type": "Person", "name": one} for one in authors],
         "license": source.get("License", ""),
         "variableMeasured": _variables(tables),
     }
@@ -142,29 +133,23 @@ def psychds_files(files: Mapping[str, str]) -> dict[str, str]:
 
 
 def _tables(files: Mapping[str, str]) -> Iterator[_Table]:
+    """Tables with their names in the keywords of Psych-DS: it has none for runs and for events."""
     for path, text in sorted(files.items()):
         if not path.endswith(".tsv"):
             continue
         header, rows = split_table(text, path)
-        sidecar = path.removesuffix(".tsv") + ".json"
+        sidecar, file = path.removesuffix(".tsv") + ".json", path.rpartition("/")[2]
         about = load_json(files.get(sidecar, "{}"), sidecar)
-        if match := _RUN.fullmatch(path.rpartition("/")[2]):
-            who = [match["participant"], match["session"], str(int(match["run"]))]
-            yield _Table(
-                _run_name(match), [*_ADDED, *header], [who + row for row in rows], _ADDED | about
-            )
-        else:
-            name = path.rpartition("/")[2].removesuffix(".tsv")
-            yield _Table(f"study-all_description-{_value(name)}", header, rows, about)
-
-
-def _run_name(match: re.Match[str]) -> str:
-    """Name in the keywords of Psych-DS, which has none for runs and for kinds of tables."""
-    name = f"subject-{_value(match['participant'])}_session-{_value(match['session'])}"
-    name += f"_task-{_value(match['task'])}"
-    kind = "events" if match["table"] == "events" else ""
-    run = f"run{match['run']}" if int(match["run"]) > 1 else ""
-    return f"{name}_description-{kind}{run}" if kind or run else name
+        if (match := _RUN.fullmatch(file)) is None:
+            yield f"study-all_description-{_value(file.removesuffix('.tsv'))}", header, rows, about
+            continue
+        words = ("subject", "participant"), ("session", "session"), ("task", "task")
+        name = "_".join(f"{word}-{_value(match[group])}" for word, group in words)
+        what = "events" if match["table"] == "events" else ""
+        what += f"run{match['run']}" if int(match["run"]) > 1 else ""
+        who = [match["participant"], match["session"], str(int(match["run"]))]
+        name = f"{name}_description-{what}" if what else name
+        yield name, [*_ADDED, *header], [who + row for row in rows], _ADDED | about
 
 
 def _value(text: str) -> str:
@@ -172,37 +157,25 @@ def _value(text: str) -> str:
     return re.sub(r"[^0-9A-Za-z]", "", text.replace("+", "plus"))
 
 
-def _list(value: Any) -> list[Any]:
-    """Return a list as it is; none where a description has something else there."""
-    return value if isinstance(value, list) else []
-
-
 def _variables(tables: list[_Table]) -> list[dict[str, Any]]:
     """Every column once, with what its sidecars say."""
     variables: dict[str, dict[str, Any]] = {}
-    for table in tables:
-        for name in table.header:
-            about = table.about.get(name)
-            entry = _variable(inert_cell(name), about if isinstance(about, dict) else {})
-            known = variables.setdefault(name, entry)
-            for key, value in entry.items():
-                if key not in known:
-                    known[key] = value
-                elif isinstance(value, str) and value not in known[key]:
-                    known[key] += f" / {value}"
+    for name, known in ((name, known) for _, header, _, known in tables for name in header):
+        found = known.get(name)
+        about = found if isinstance(found, dict) else {}
+        levels = about.get("Levels")
+        pairs = levels.items() if isinstance(levels, dict) else ()
+        words = [about.get("Description"), "; ".join(f"{level}: {text}" for level, text in pairs)]
+        entry = {
+            "description": " ".join(str(part) for part in words if part),
+            "unitText": str(about.get("Units", "")),
+            "minValue": about.get("Minimum", ""),
+        }
+        plain = {"@type": "PropertyValue", "name": inert_cell(name)}
+        variable = variables.setdefault(name, plain)
+        for key, value in entry.items():
+            if key not in variable and value != "":
+                variable[key] = value
+            elif isinstance(value, str) and value not in variable.get(key, ""):
+                variable[key] += f" / {value}"
     return list(variables.values())
-
-
-def _variable(name: str, about: Mapping[str, Any]) -> dict[str, Any]:
-    levels = about.get("Levels")
-    pairs = levels.items() if isinstance(levels, dict) else ()
-    meaning = "; ".join(f"{level}: {text}" for level, text in pairs)
-    description = " ".join(filter(None, [str(about.get("Description", "")), meaning]))
-    entry: dict[str, Any] = {"@type": "PropertyValue", "name": name}
-    if description:
-        entry["description"] = description
-    if "Units" in about:
-        entry["unitText"] = str(about["Units"])
-    if "Minimum" in about:
-        entry["minValue"] = about["Minimum"]
-    return entry

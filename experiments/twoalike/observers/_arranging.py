@@ -56,10 +56,6 @@ class PlacementTimes:
         return float(pause), float(drag)
 
 
-def _pairwise(points: Floats) -> Floats:
-    return np.asarray(np.linalg.norm(points[:, None] - points[None], axis=-1))
-
-
 def _classical(distances: Floats) -> Floats:
     """Torgerson's solution in the plane: where majorisation starts."""
     n = len(distances)
@@ -78,7 +74,7 @@ def _majorise(distances: Floats, points: Floats) -> tuple[Floats, float]:
     n = len(distances)
     before = np.inf
     for _ in range(_MOST_STEPS):
-        found = _pairwise(points)
+        found = np.linalg.norm(points[:, None] - points[None], axis=-1)
         stress = float(((found - distances) ** 2).sum() / 2)
         if before - stress <= 1e-8 * (distances**2).sum():
             break
@@ -90,16 +86,9 @@ def _majorise(distances: Floats, points: Floats) -> tuple[Floats, float]:
 
 
 def flatten(distances: Floats, rng: np.random.Generator) -> Floats:
-    """Place points in the plane so that their distances are near those given.
+    """Place points in the plane, shape (n, 2), so that their distances are near those given.
 
-    Parameters
-    ----------
-    distances
-        Symmetric with a zero diagonal, shape (n, n).
-
-    Returns
-    -------
-    Shape (n, 2): the best of a few starts, one of them Torgerson's solution.
+    The best of a few starts, one of them Torgerson's solution.
 
     Examples
     --------
@@ -118,30 +107,19 @@ def flatten(distances: Floats, rng: np.random.Generator) -> Floats:
     return min(solutions, key=lambda solution: solution[1])[0]
 
 
-def _middle(points: Floats) -> Floats:
-    """Centre of the smallest circle around the points, by steps towards the furthest one.
+def _fill(points: Floats) -> Floats:
+    """Move and scale points so that they fill the arena.
 
-    Badoiu & Clarkson (2003).
+    The centre of the smallest circle around them is found by steps towards the furthest one
+    (Badoiu & Clarkson, 2003).
     """
     centre = points.mean(axis=0)
     for step in range(1, 1000):
         furthest = points[np.argmax(((points - centre) ** 2).sum(axis=1))]
         centre = centre + (furthest - centre) / (step + 1)
-    return np.asarray(centre)
-
-
-def _fill(points: Floats) -> Floats:
-    """Move and scale points so that they fill the arena."""
-    points = points - _middle(points)
+    points = points - centre
     radius = float(np.linalg.norm(points, axis=1).max())
     return points * (_FILLED / radius) if radius > 0 else points
-
-
-def _turn(points: Floats, rng: np.random.Generator) -> Floats:
-    """Turn and mirror at random: up and left mean nothing."""
-    angle = rng.uniform(0, 2 * np.pi)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return np.asarray(points @ turn * (1, rng.choice([-1, 1])))
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,13 +141,11 @@ class SimulatedArranger:
         return np.asarray(np.sqrt(np.maximum(squared, 0)))
 
     def arrange(self, items: Sequence[str], rng: np.random.Generator) -> Floats:
-        """Arrange items: the same generator gives the same arrangement.
-
-        Returns
-        -------
-        Final places in arena units (diameter 1), all inside; shape (n, 2).
-        """
-        points = _turn(_fill(flatten(self.distances(items), rng)), rng)
+        """Places of items in arena units (diameter 1), all inside; shape (n, 2)."""
+        points, angle = _fill(flatten(self.distances(items), rng)), rng.uniform(0, 2 * np.pi)
+        # Turned and mirrored at random: up and left mean nothing.
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        points = points @ turn * (1, rng.choice([-1, 1]))
         points = points + self.observer.placement_noise * rng.standard_normal(points.shape)
         reach = np.linalg.norm(points, axis=1, keepdims=True)
         return np.asarray(points * np.minimum(1, _REACH / np.maximum(reach, _REACH)))
@@ -203,22 +179,9 @@ def arranged_sessions(
 ) -> Iterator[ArrangedSession]:
     """Simulate the sessions of one participant, each going on with the evidence so far.
 
-    Parameters
-    ----------
-    config
-        Table ``[arrangement]`` of the study, scheduler ``lift_weakest``, with some limit on
-        trials, time or evidence.
-    ids
-        Objects of the design, at least 3.
-    arranger
-        Who arranges them; a placement takes :data:`SECONDS_PER_PLACEMENT`, that of an image not
-        placed before in the session :data:`SECONDS_PER_NEW_PLACEMENT`.
-    seed
-        Seed of sets and hand.
-
-    Yields
-    ------
-    Sessions 1, 2, ...
+    ``config``: scheduler ``lift_weakest``, with some limit on trials, time or evidence. A placement
+    takes :data:`SECONDS_PER_PLACEMENT`, that of an image not placed before in the session
+    :data:`SECONDS_PER_NEW_PLACEMENT`.
     """
     hand = np.random.default_rng(seed)
     done: list[ArrangedTrial] = []
@@ -276,12 +239,9 @@ class SimulatedRater:
         return np.sort((embedding @ embedding.T)[np.triu_indices(len(embedding), 1)])
 
     def rate(self, pair: Sequence[str], rng: np.random.Generator) -> tuple[float, float]:
-        """Rate how alike two objects are.
+        """Place on the scale, from 0 (nothing in common) to 1, and the response time in s.
 
-        Returns
-        -------
-        Place on the scale, from 0 (nothing in common) to 1, and the response time in s. Two
-        identical images are at 1.
+        Two identical images are at 1.
         """
         one, other = self.observer.rows(pair)
         embedding, guess = self.observer.embedding, rng.random() < self.observer.lapse
@@ -306,17 +266,7 @@ class SimulatedSorter:
     def sort(
         self, items: Sequence[str], n_piles: tuple[int, int], rng: np.random.Generator
     ) -> Integers:
-        """Sort items into piles: the same generator gives the same piles.
-
-        Parameters
-        ----------
-        n_piles
-            Fewest and most piles allowed.
-
-        Returns
-        -------
-        Pile of each item, from 0, shape (n,).
-        """
+        """Pile of each item, from 0, shape (n,); ``n_piles``: fewest and most allowed."""
         from scipy.cluster.hierarchy import average, fcluster
 
         n, observer = len(items), self.observer

@@ -144,9 +144,7 @@ class SimulatedObserver:
     ) -> tuple[int, float]:
         """Choose the odd one of three objects or more, or the one of three most like the first.
 
-        Returns
-        -------
-        Which item (0, 1, ...), and the response time in s.
+        Gives which item (0, 1, ...), and the response time in s.
         """
         if len(items) > 3:
             ((item,), taken) = self._answer(Question(kind, len(items)), items, rng)
@@ -215,18 +213,15 @@ class SimulatedObserver:
         content = load_arrays(path, "a simulated observer (.npz)")
         if not isinstance(content, dict):
             raise TwoalikeError(f"{path}: expected arrays ids and embedding, found one array.")
-        for name in ("ids", "embedding"):
-            if name not in content:
-                raise TwoalikeError(
-                    f"{path}: expected arrays ids and embedding, found {', '.join(content)}."
-                )
-        odd = [
-            name for name in _NUMBERS if name in content and content[name].dtype.kind not in "fiu"
-        ]
-        if odd:
+        if not {"ids", "embedding"} <= content.keys():
             raise TwoalikeError(
-                f"{path}: expected {odd[0]} as numbers, found {content[odd[0]].dtype}."
+                f"{path}: expected arrays ids and embedding, found {', '.join(content)}."
             )
+        for name in _NUMBERS:
+            if name in content and content[name].dtype.kind not in "fiu":
+                raise TwoalikeError(
+                    f"{path}: expected {name} as numbers, found {content[name].dtype}."
+                )
         try:
             return cls(
                 ids=tuple(str(name) for name in content["ids"].ravel()),
@@ -242,25 +237,25 @@ class SimulatedObserver:
 _N_TRIPLETS = 4000
 
 
-def _oracle_accuracy(embedding: Floats, triplets: Integers) -> float:
-    """Accuracy expected of one who knows the embedding, for choices at temperature 1."""
-    log_p = log_choice(pair_similarities(embedding @ embedding.T, triplets))
-    return float(np.exp(np.max(log_p, axis=0)).mean())
-
-
 def _scale_to(embedding: Floats, accuracy: float, rng: np.random.Generator) -> Floats:
     """Embedding times the number that gives the oracle this accuracy on random triplets."""
-    m = len(embedding)
-    triplets = random_triplets(m, _N_TRIPLETS, rng)
+    triplets = random_triplets(len(embedding), _N_TRIPLETS, rng)
+
+    def below(scale: float) -> bool:
+        """Whether one who knows the space, choosing at temperature 1, is less accurate."""
+        space = embedding * scale
+        log_p = log_choice(pair_similarities(space @ space.T, triplets))
+        return bool(np.exp(np.max(log_p, axis=0)).mean() < accuracy)
+
     low, high = 0.0, 64.0
-    if _oracle_accuracy(embedding * high, triplets) < accuracy:
+    if below(high):
         raise TwoalikeError(
             f"no scale of this space gives an oracle accuracy of {accuracy}: its categories "
             "leave too many triplets undecided. Ask for less."
         )
     for _ in range(40):
         middle = (low + high) / 2
-        if _oracle_accuracy(embedding * middle, triplets) < accuracy:
+        if below(middle):
             low = middle
         else:
             high = middle
@@ -423,7 +418,18 @@ def simulate_choices(
     people = {"1": observers} if isinstance(observers, SimulatedObserver) else observers
     parts = []
     for code, person in people.items():
-        shown = _shown_triplets(person, triplets, rng)
+        if isinstance(triplets, int):
+            shown = random_triplets(len(person.ids), triplets, rng)
+        else:
+            shown = np.asarray(triplets)
+            if shown.ndim != 2 or shown.shape[1] != 3:
+                raise TwoalikeError(
+                    where="triplets",
+                    expected="three items in each row",
+                    found=f"shape {shown.shape}",
+                )
+            if shown.dtype.kind not in "iu":
+                shown = np.array([person.rows(list(map(str, row))) for row in shown])
         below = person.choice_probabilities(shown).cumsum(axis=1)
         chosen = (rng.random((len(shown), 1)) >= below[:, :2]).sum(axis=1)
         names = np.array(person.ids, dtype=object)[shown]
@@ -434,21 +440,3 @@ def simulate_choices(
             )
         )
     return pd.concat(parts, ignore_index=True)
-
-
-def _shown_triplets(
-    person: SimulatedObserver,
-    triplets: int | Integers | Sequence[Sequence[str]],
-    rng: np.random.Generator,
-) -> Integers:
-    """Give the indices of the items shown, shape (n, 3)."""
-    if isinstance(triplets, int):
-        return random_triplets(len(person.ids), triplets, rng)
-    given = np.asarray(triplets)
-    if given.ndim != 2 or given.shape[1] != 3:
-        raise TwoalikeError(
-            where="triplets", expected="three items in each row", found=f"shape {given.shape}"
-        )
-    if given.dtype.kind in "iu":
-        return given
-    return np.array([person.rows([str(name) for name in row]) for row in given])

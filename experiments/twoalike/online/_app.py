@@ -8,11 +8,13 @@ import asyncio
 import json
 import logging
 import mimetypes
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
-from functools import wraps
+from functools import partial
 from ipaddress import IPv6Network
+from itertools import batched
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +23,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
@@ -28,41 +31,23 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from twoalike.online._built import PartShape, Refusal, is_known, parts_of
+from twoalike.online import _places as places
 from twoalike.online._ids import Key, hashed
 from twoalike.online._limits import USUAL, Buckets, Limits, without_refused_connections
-from twoalike.online._places import (
-    ACCEPTING,
-    LOOK_S,
-    Entrant,
-    archive_chunks,
-    enter,
-    expire,
-    find_session,
-    finish,
-    free,
-    operator_state,
-    outcome,
-    payments,
-    resume_point,
-    withdraw,
-)
 from twoalike.online._records import (
     MOST_BYTES,
-    Accepting,
     Asked,
     Batch,
-    Entry,
-    Finish,
-    Freed,
+    Name,
     Reason,
     Record,
+    Refusal,
     Sent,
-    Withdrawal,
+    is_known,
 )
-from twoalike.online._session_blocks import SessionBlocks
+from twoalike.online._session_blocks import SessionBlocks, parts_of
 from twoalike.online._site import OnlineStudy
-from twoalike.online._store import Job, Store, append, fact, set_fact, stored_blocks
+from twoalike.online._store import Job, Store, append, archive, fact, set_fact, stored
 
 _LOG = logging.getLogger("twoalike.online")
 _OPERATOR_PAGE = Path(__file__).parent / "page" / "operator"
@@ -77,6 +62,8 @@ _OWN_SITE = ("same-origin", "none")
 """Values of Sec-Fetch-Site with which a browser asks for one of our pages, or on a user's word."""
 _MOST_ERRORS = 100
 """Errors of one body from which on none is looked at."""
+_CHUNK = 200
+"""Lines of the archive that are sent together."""
 STATUS = {
     "malformed": 400,
     "forbidden": 403,
@@ -105,50 +92,38 @@ _HEADERS = {
     "cross-origin-embedder-policy": "require-corp",
     "cross-origin-resource-policy": "same-origin",
 }
-
-type _ExternalId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.@:-]{1,100}$")]
-_EXTERNAL_ID: TypeAdapter[str] = TypeAdapter(_ExternalId)
+_ID = re.compile(r"[A-Za-z0-9_.@:-]{1,100}")
 _BATCH: TypeAdapter[Any] = TypeAdapter(Batch)
 
 
-type _Handler = Callable[["_Server", Request], Awaitable[Response]]
+class _Entry(Sent):
+    """Request to take part; ``external`` are the parameters of the page's address."""
 
-
-def _answering(handler: _Handler) -> _Handler:
-    """Turn a refusal into its answer and a line of the log."""
-
-    @wraps(handler)
-    async def answer(server: "_Server", request: Request) -> Response:
-        try:
-            if not server.addresses.take(_address(request)):
-                raise Refusal("slow_down", "too many requests of one address")
-            if request.headers.get("sec-fetch-site", _OWN_SITE[0]) not in _OWN_SITE:
-                raise Refusal("forbidden", "a page of another site")
-            return await handler(server, request)
-        except Refusal as refusal:
-            return _refused(request, refusal)
-        except SQLAlchemyError:
-            return _refused(request, Refusal("slow_down", "the store does not answer"), status=503)
-
-    return answer
-
-
-def _refused(request: Request, refusal: Refusal, status: int | None = None) -> Response:
-    session = getattr(request.state, "session", "unknown")
-    where = request.scope.get("route")
-    _LOG.warning(
-        "refused (%s): %s; session %s, %s",
-        refusal.error,
-        refusal.reason,
-        session,
-        getattr(where, "path", "no route"),
+    external: dict[Name, Annotated[str, Field(max_length=200)]] = Field(
+        default_factory=dict, max_length=20
     )
-    later = {"retry-after": "2"} if refusal.error == "slow_down" else None
-    return JSONResponse({"error": refusal.error}, status or STATUS[refusal.error], later)
+    link: Annotated[str, Field(max_length=100)] | None = None
+    token: Annotated[str, Field(max_length=200)] | None = None
 
 
-def _address(request: Request) -> str:
-    return network(request.client.host) if request.client else ""
+class _Finish(Sent):
+    reason: Reason
+
+
+class _Withdrawal(Sent):
+    code: Annotated[str, Field(max_length=100)]
+
+
+class _Accepting(Sent):
+    on: bool
+
+
+class _Freed(Sent):
+    session: Name
+
+
+class _Guess(Refusal):
+    """Refusal of a wrong token, which counts as many requests."""
 
 
 def network(address: str) -> str:
@@ -167,11 +142,19 @@ def network(address: str) -> str:
         return address
 
 
-def _reason(error: ValidationError) -> str:
-    """Kind of the first error."""
-    if error.error_count() > _MOST_ERRORS:
-        return "many errors"
-    return error.errors(include_url=False, include_input=False)[0]["type"]
+def _refused(request: Request, refusal: Refusal, status: int | None = None) -> Response:
+    session = getattr(request.state, "session", "unknown")
+    path = getattr(request.scope.get("route"), "path", "no route")
+    _LOG.warning("refused (%s): %s; session %s, %s", refusal.error, refusal.reason, session, path)
+    later = {"retry-after": "2"} if refusal.error == "slow_down" else None
+    return JSONResponse({"error": refusal.error}, status or STATUS[refusal.error], later)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """Answer for a path or method that is not there."""
+    assert isinstance(error, HTTPException)
+    known = "unknown" if error.status_code == 404 else "malformed"
+    return _refused(request, Refusal(known, error.detail), error.status_code)
 
 
 def _bearer(request: Request) -> str:
@@ -196,15 +179,14 @@ async def _body(request: Request, most: int) -> bytes:
     return bytes(body)
 
 
-async def _sent[Model: Sent](request: Request, model: type[Model]) -> Model:
-    body = await _body(request, _MOST_OTHER_BYTES)
-    kind = request.headers.get("content-type", "")
-    if not kind.startswith("application/json"):  # pages of other sites cannot send this type
-        raise Refusal("malformed", "a request of another type than JSON")
+def _checked(validate: Callable[[bytes], Any], body: bytes) -> Any:
+    """Content of a body; the log has only the kind of what is wrong with it."""
     try:
-        return model.model_validate_json(body)
+        return validate(body)
     except ValidationError as error:
-        raise Refusal("malformed", _reason(error)) from None
+        few = error.error_count() <= _MOST_ERRORS
+        kinds = error.errors(include_url=False, include_input=False) if few else []
+        raise Refusal("malformed", kinds[0]["type"] if kinds else "many errors") from None
 
 
 class _Server:
@@ -212,6 +194,7 @@ class _Server:
 
     def __init__(self, built: OnlineStudy, store: Store, key: Key, limits: Limits) -> None:
         self.built, self.store, self.key, self.limits = built, store, key, limits
+        self.config = built.study.config.online
         self.addresses = Buckets(limits.address_burst, limits.address_per_s)
         self.sessions = Buckets(limits.session_burst, limits.session_per_s)
         self._blocks = SessionBlocks(built, store)
@@ -221,6 +204,48 @@ class _Server:
         names = (path.relative_to(built.folder).as_posix() for path in files)
         self._files = {name for name in names if not name.startswith(("people/", "."))}
         self._static = StaticFiles(directory=built.folder)
+
+    def route(
+        self,
+        path: str,
+        work: Callable[..., Awaitable[Any]],
+        sent: type[Sent] | None = None,
+        *,
+        who: Callable[[Request], Awaitable[None]] | None = None,
+        method: str = "POST",
+    ) -> Route:
+        """Make a request whose refusal is an answer and a line of the log.
+
+        ``who`` refuses those who may not ask, ``work`` gets the request and what was sent.
+        """
+
+        async def answer(request: Request) -> Response:
+            address = network(request.client.host) if request.client else ""
+            try:
+                if not self.addresses.take(address):
+                    raise Refusal("slow_down", "too many requests of one address")
+                if request.headers.get("sec-fetch-site", _OWN_SITE[0]) not in _OWN_SITE:
+                    raise Refusal("forbidden", "a page of another site")
+                if who is not None:
+                    await who(request)
+                given = []
+                if sent is not None:
+                    body = await _body(request, _MOST_OTHER_BYTES)
+                    kind = request.headers.get("content-type", "")
+                    if not kind.startswith("application/json"):  # other sites cannot send this
+                        raise Refusal("malformed", "a request of another type than JSON")
+                    given.append(_checked(sent.model_validate_json, body))
+                made = await work(request, *given)
+                return made if isinstance(made, Response) else JSONResponse(made)
+            except Refusal as refusal:
+                if refusal.error == "unknown" or isinstance(refusal, _Guess):
+                    self.addresses.charge(address, self.limits.guess_cost)
+                return _refused(request, refusal)
+            except SQLAlchemyError:
+                down = Refusal("slow_down", "the store does not answer")
+                return _refused(request, down, status=503)
+
+        return Route(f"/api/{path}", answer, methods=[method])
 
     async def _written(self, task: Job) -> Any:
         return await asyncio.wrap_future(self.store.submit(task))
@@ -234,105 +259,82 @@ class _Server:
 
     def _expire(self) -> "Future[None]":
         """End sessions that nobody came back to, whether or not what follows is refused."""
-        config = self.built.study.config.online
-        return self.store.submit(lambda connection: expire(connection, config))
+        return self.store.submit(lambda connection: places.expire(connection, self.config))
 
     async def look_at_clock(self) -> None:
         """Let the store know that time passes with a server that runs."""
         while True:
             self._expire()
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(places.LOOK_S)
 
-    def _session(self, request: Request) -> str:
+    async def participant(self, request: Request) -> None:
+        """Refuse whoever has no session, or asks too often in it."""
         known = self.key.session_of(_bearer(request))
         if known is None:
-            self.addresses.charge(_address(request), self.limits.guess_cost)
-            raise Refusal("forbidden", "no valid token")
-        request.state.session = session = known[0]
-        if not self.sessions.take(session):
+            raise _Guess("forbidden", "no valid token")
+        request.state.session = known[0]
+        if not self.sessions.take(known[0]):
             raise Refusal("slow_down", "too many requests of one session")
-        return session
 
-    async def _parts(self, session: str) -> tuple[PartShape, ...]:
+    async def operator(self, request: Request) -> None:
+        """Refuse whoever is not the operator."""
+        known = await self._read(lambda connection: fact(connection, OPERATOR))
+        if known != hashed(_bearer(request)):
+            raise _Guess("forbidden", "not the operator")
+
+    async def enter(self, request: Request, entry: _Entry) -> Any:
+        """Give a person their session, a new one or their own."""
+        name = self.config.id_parameter
+        external = {key: text for key, text in entry.external.items() if _ID.fullmatch(text)}
+        if external.keys() != entry.external.keys():
+            if name in entry.external and name not in external:
+                raise Refusal("malformed", "an id with other characters")
+            _LOG.info("a part of an address that is no id was left out")
+        token = self.key.session_of(entry.token) if entry.token else None
+        self._expire()
+        row: Mapping[str, Any] = await self._written(
+            lambda one: places.enter(one, self.built, self.key, external, entry.link, token)
+        )
+        own = {
+            "session": row["name"],
+            "token": self.key.token(row["name"], row["participant"]),
+            "withdraw": self.key.withdrawal(row["name"]),
+        }
+        if row["ended"] is not None:
+            ended = places.outcome(row["ended"], self.config)
+            return {**own, "outcome": {"reason": row["ended"], **ended}}
+        parts = await self._parts(row["name"])  # also prepares the checks of their records
+        own |= {"acknowledged": row["n"], "resume": places.resume_point(row, parts)}
+        # As it is in the file: reading and writing it again would take long.
+        person = (self.built.folder / "people" / f"{row['participant']}.json").read_bytes()
+        content = json.dumps(own).encode()[:-1] + b',"person":' + person + b"}"
+        return Response(content, media_type="application/json")
+
+    async def _parts(self, session: str) -> Any:
         """Return what the participant of a session was given."""
 
-        def read(connection: Connection) -> tuple[PartShape, ...]:
-            participant = find_session(connection, session)["participant"]
-            blocks = stored_blocks(connection, session) if self.built.chooses else ()
+        def read(connection: Connection) -> Any:
+            participant = places.find_session(connection, session)["participant"]
+            blocks = stored(connection, session, "block") if self.built.chooses else ()
             return parts_of(self.built, participant, blocks)
 
         return await self._read(read)
 
-    @_answering
-    async def enter(self, request: Request) -> Response:
-        """Give a person their session, a new one or their own."""
-        entry = await _sent(request, Entry)
-        external = self._fitting_ids(entry.external)
-        session = self.key.session_of(entry.token) if entry.token else None
-        entrant = Entrant(external, entry.link, session)
-
-        self._expire()
-        try:
-            row = await self._written(lambda c: enter(c, entrant, self.built, self.key))
-        except Refusal as refusal:
-            if refusal.error == "unknown":
-                self.addresses.charge(_address(request), self.limits.guess_cost)
-            raise
-        if row["ended"] is not None:
-            ended = {
-                "reason": row["ended"],
-                **outcome(row["ended"], self.built.study.config.online),
-            }
-            return JSONResponse({**self._secrets(row), "outcome": ended})
-        content = await run_in_threadpool(self._entered, row)
-        return Response(content, media_type="application/json")
-
-    def _secrets(self, row: Mapping[str, Any]) -> dict[str, str]:
-        """Return what shows a participant's browser that a session is its own."""
-        name = row["name"]
-        token, code = self.key.token(name, row["participant"]), self.key.withdrawal(name)
-        return {"session": name, "token": token, "withdraw": code}
-
-    def _entered(self, row: Mapping[str, Any]) -> bytes:
-        """Answer for a person who has entered; also prepares the checks of their records."""
-        with self.store.reading() as connection:
-            parts = parts_of(self.built, row["participant"], stored_blocks(connection, row["name"]))
-            resume = resume_point(row, parts)
-        answer = {**self._secrets(row), "acknowledged": row["n"], "resume": resume}
-        # As it is in the file: reading and writing it again would take long.
-        person = (self.built.folder / "people" / f"{row['participant']}.json").read_bytes()
-        return json.dumps(answer).encode()[:-1] + b',"person":' + person + b"}"
-
-    def _fitting_ids(self, external: dict[str, str]) -> dict[str, str]:
-        """Keep the parts of an address that look like ids; the one that identifies must."""
-        kept = {}
-        for name, value in external.items():
-            try:
-                kept[name] = _EXTERNAL_ID.validate_python(value)
-            except ValidationError:
-                if name == self.built.study.config.online.id_parameter:
-                    raise Refusal("malformed", "an id with other characters") from None
-                _LOG.info("a part of an address that is no id was left out")
-        return kept
-
-    @_answering
-    async def records(self, request: Request) -> Response:
+    async def records(self, request: Request) -> Any:
         """Store records."""
-        session = self._session(request)
+        session = request.state.session
         body = await _body(request, _MOST_BATCH_BYTES)
         if not self.sessions.take(session, len(body) // _BYTES_A_REQUEST):
             raise Refusal("slow_down", "too many bytes of one session")
-        try:
-            batch = _BATCH.validate_json(body)
-        except ValidationError as error:
-            raise Refusal("malformed", _reason(error)) from None
+        batch = _checked(_BATCH.validate_json, body)
+        if len({record.n for record in batch}) < len(batch):
+            raise Refusal("malformed", "two records with the same number")
         if any(record.session != session for record in batch):
             raise Refusal("forbidden", "a record of another session")
         if any(record.protocol != self.built.session.hash for record in batch):
             raise Refusal("changed", "a record of another build of the study")
-        stored = await self._append(session, sorted(batch, key=lambda record: record.n))
-        acknowledged = [record.n for record in batch if record.n <= stored]
-        return JSONResponse({"acknowledged": acknowledged, "stored": stored})
+        n = await self._append(session, sorted(batch, key=lambda record: record.n))
+        return {"acknowledged": [record.n for record in batch if record.n <= n], "stored": n}
 
     async def _append(self, session: str, records: list[Record]) -> int:
         """Check and store records; return the number of the last one that is stored.
@@ -351,89 +353,57 @@ class _Server:
             raise Refusal("malformed", "no such step")
         return await self._append(session, records[n:])
 
-    @_answering
-    async def block(self, request: Request) -> Response:
+    async def block(self, request: Request, asked: Asked) -> Any:
         """Give the trials of a block that is chosen while the session runs."""
-        session = self._session(request)
-        asked = await _sent(request, Asked)
-        made = await run_in_threadpool(self._blocks.give, session, asked)
-        return JSONResponse({"steps": [step.model_dump(mode="json") for step in made.steps]})
+        made = await run_in_threadpool(self._blocks.give, request.state.session, asked)
+        return {"steps": [step.model_dump(mode="json") for step in made.steps]}
 
-    @_answering
-    async def finish(self, request: Request) -> Response:
+    async def finish(self, request: Request, sent: _Finish) -> Any:
         """End a session."""
-        session = self._session(request)
-        reason: Reason = (await _sent(request, Finish)).reason
-        config = self.built.study.config.online
-        return JSONResponse(
-            await self._written(lambda connection: finish(connection, session, reason, config))
+        session = request.state.session
+        return await self._written(
+            lambda connection: places.finish(connection, session, sent.reason, self.config)
         )
 
-    @_answering
-    async def withdraw(self, request: Request) -> Response:
+    async def withdraw(self, request: Request, sent: _Withdrawal) -> Any:
         """Delete what is stored of a session."""
-        code = (await _sent(request, Withdrawal)).code
-        try:
-            request.state.session = await self._written(
-                lambda connection: withdraw(connection, code)
-            )
-        except Refusal:
-            self.addresses.charge(_address(request), self.limits.guess_cost)
-            raise
+        session = await self._written(lambda one: places.withdraw(one, sent.code))
+        request.state.session = session
         await run_in_threadpool(self.store.forget)
-        _LOG.info("withdrawn: session %s", request.state.session)
-        return JSONResponse({})
+        _LOG.info("withdrawn: session %s", session)
+        return {}
 
-    async def _operator(self, request: Request) -> None:
-        """Refuse whoever is not the operator."""
-        known = await self._read(lambda connection: fact(connection, OPERATOR))
-        if known != hashed(_bearer(request)):
-            self.addresses.charge(_address(request), self.limits.guess_cost)
-            raise Refusal("forbidden", "not the operator")
-
-    @_answering
-    async def state(self, request: Request) -> Response:
+    async def state(self, _: Request) -> Any:
         """Show the operator who is where."""
-        await self._operator(request)
         await asyncio.wrap_future(self._expire())
-        state = await self._read(lambda c: operator_state(c, self.built))
-        return JSONResponse(state)
+        return await self._read(lambda one: places.operator_state(one, self.built))
 
-    @_answering
-    async def payments(self, request: Request) -> Response:
+    async def payments(self, _: Request) -> Response:
         """Give the operator the list of people to be paid."""
-        await self._operator(request)
-        table = await self._read(lambda connection: payments(connection, self.key))
+        table = await self._read(lambda connection: places.payments(connection, self.key))
         name = {"content-disposition": 'attachment; filename="payments.csv"'}
         return Response(table, media_type="text/csv; charset=utf-8", headers=name)
 
-    @_answering
-    async def accepting(self, request: Request) -> Response:
+    async def accepting(self, _: Request, sent: _Accepting) -> Any:
         """Stop, or go on."""
-        await self._operator(request)
-        on = (await _sent(request, Accepting)).on
-        value = "yes" if on else "no"
-        await self._written(lambda connection: set_fact(connection, ACCEPTING, value))
+        value = "yes" if sent.on else "no"
+        await self._written(lambda connection: set_fact(connection, places.ACCEPTING, value))
         _LOG.info("new people may take part: %s", value)
-        return JSONResponse({"on": on})
+        return {"on": sent.on}
 
-    @_answering
-    async def free(self, request: Request) -> Response:
+    async def free(self, _: Request, sent: _Freed) -> Any:
         """End a session whose participant has gone, so that its code may become free."""
-        await self._operator(request)
-        session = (await _sent(request, Freed)).session
-        await self._written(lambda connection: free(connection, session))
-        _LOG.info("ended by the operator: session %s", session)
-        return JSONResponse({})
+        await self._written(lambda connection: places.free(connection, sent.session))
+        _LOG.info("ended by the operator: session %s", sent.session)
+        return {}
 
-    @_answering
-    async def archive(self, request: Request) -> Response:
+    async def archive(self, _: Request) -> Response:
         """Give the operator all records."""
-        await self._operator(request)
 
-        def read() -> Any:
+        def read() -> Iterator[str]:
             with self.store.reading() as connection:
-                yield from archive_chunks(connection)
+                for lines in batched(archive(connection), _CHUNK):
+                    yield "".join(f"{line}\n" for line in lines)
 
         return StreamingResponse(read(), media_type="application/x-ndjson")
 
@@ -463,37 +433,28 @@ def create_app(built: OnlineStudy, store: Store, key: Key, limits: Limits = USUA
         looking.cancel()
         await run_in_threadpool(store.close)
 
-    def post(path: str, handler: Any) -> Route:
-        return Route(f"/api/{path}", handler, methods=["POST"])
-
+    own = partial(server.route, who=server.participant)
+    operator = partial(server.route, who=server.operator)
     routes = [
-        post("enter", server.enter),
-        post("records", server.records),
-        post("block", server.block),
-        post("finish", server.finish),
-        post("withdraw", server.withdraw),
-        Route("/api/operator/state", server.state),
-        Route("/api/operator/payments.csv", server.payments),
-        post("operator/accepting", server.accepting),
-        post("operator/free", server.free),
-        Route("/api/operator/records", server.archive),
+        server.route("enter", server.enter, _Entry),
+        own("records", server.records),
+        own("block", server.block, Asked),
+        own("finish", server.finish, _Finish),
+        server.route("withdraw", server.withdraw, _Withdrawal),
+        operator("operator/state", server.state, method="GET"),
+        operator("operator/payments.csv", server.payments, method="GET"),
+        operator("operator/accepting", server.accepting, _Accepting),
+        operator("operator/free", server.free, _Freed),
+        operator("operator/records", server.archive, method="GET"),
         Route("/operator", lambda _: RedirectResponse("operator/")),
         Mount("/operator", StaticFiles(directory=_OPERATOR_PAGE, html=True)),
         Route("/withdraw", server.file),
         Route("/{path:path}", server.file),
     ]
-    app = Starlette(
-        routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _http_error}
-    )
+    handlers: Any = {HTTPException: _http_error}
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
     app.add_middleware(_SecureHeaders)
     return app
-
-
-async def _http_error(request: Request, error: Exception) -> Response:
-    """Answer for a path or method that is not there."""
-    assert isinstance(error, HTTPException)
-    known = "unknown" if error.status_code == 404 else "malformed"
-    return _refused(request, Refusal(known, error.detail), error.status_code)
 
 
 class _SecureHeaders:
@@ -501,18 +462,13 @@ class _SecureHeaders:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._headers = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
-
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                named = {name for name, _ in message["headers"]}
-                added = list(self._headers)
-                if b"cache-control" not in named:
-                    added.append((b"cache-control", b"no-store"))
-                message["headers"] = [*message["headers"], *added]
+                headers = MutableHeaders(scope=message)
+                headers.update(_HEADERS)
+                headers.setdefault("cache-control", "no-store")
             await send(message)
 
         await self._app(scope, receive, with_headers)

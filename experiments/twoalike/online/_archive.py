@@ -17,9 +17,10 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import repeat
 from pathlib import Path
-from typing import IO, Annotated, Any, Literal
+from typing import IO, Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field, ValidationError
 
@@ -29,7 +30,6 @@ from twoalike.online._records import Name, Record, Sent, Sha256
 from twoalike.online._site import OnlineStudy, default_store
 from twoalike.study import TwoalikeError, counted, shortened, visible
 
-type Ended = Literal["completed", "declined", "screened_out", "expired", "withdrawn"]
 _OF_JATOS = re.compile(r"jatos-(\d+)-")
 """Name that a page in JATOS gives its session, with the number of the study result."""
 _SHOWN = 60
@@ -52,51 +52,34 @@ class SessionLine(Sent):
     protocol: Sha256
     entered: Annotated[str, Field(max_length=40), AfterValidator(_in_utc)] | None = None
     """ISO time of the entry; becomes one in UTC."""
-    ended: Ended | None = None
+    ended: Literal["completed", "declined", "screened_out", "expired", "withdrawn"] | None = None
     """None: not over."""
 
 
-@dataclass(frozen=True)
-class ReadSession:
-    """A session of an archive, read and in order."""
+class ReadSession(NamedTuple):
+    """A session of an archive: its head, its records from 1 without gaps, its blocks in order."""
 
     head: SessionLine
     records: tuple[Record, ...]
-    """Numbered from 1 without gaps."""
     blocks: tuple[Block, ...] = ()
-    """Trials that a server chose, of an adaptive session, in order."""
-
-    @property
-    def sha256(self) -> str:
-        """Hash of the records, the same whatever their source."""
-        digest = hashlib.sha256()
-        for record in self.records:
-            digest.update(record.model_dump_json().encode())
-        return digest.hexdigest()
-
-    def first(self, n: int) -> "ReadSession":
-        """Return the session with its first ``n`` records only."""
-        return ReadSession(self.head, self.records[:n], self.blocks)
 
 
-@dataclass(frozen=True)
-class Origin:
-    """Where lines come from."""
+def records_sha256(records: Iterable[Record]) -> str:
+    """Hash of records, the same whatever their source."""
+    return hashlib.sha256("".join(one.model_dump_json() for one in records).encode()).hexdigest()
+
+
+class Origin(NamedTuple):
+    """Where lines come from; ``ours`` is our own store or server, which no participant writes to.
+
+    ``several`` may hold the results of several people: an archive, or an export as plain text.
+    ``result`` is the number of a study result of JATOS, if that is known.
+    """
 
     name: str = ""
     ours: bool = False
-    """Whether it is our own store or server, which no participant writes to."""
     several: bool = False
-    """Whether it may hold the results of several people: an archive, or an export as plain text."""
     result: str = ""
-    """Number of a study result of JATOS, if that is known."""
-
-    def speaks_for(self, session: str, first: str) -> bool:
-        """Whether a line about a session counts; ``first`` is the session it names first."""
-        if self.ours or self.several:
-            return True
-        named = _OF_JATOS.match(session)
-        return named[1] == self.result if named and self.result else session == first
 
 
 OURS = Origin("the store", ours=True)
@@ -112,9 +95,21 @@ class ArchivedSession:
     origins: set[Origin] = field(default_factory=set)
 
     def head(self) -> SessionLine:
-        """Read what the archive says of the session as a whole."""
-        heads = [line for kind, line in self.lines if kind == "session"]
-        return self._merged([self._valid(SessionLine, line) for line in heads])
+        """Read what lines say of the session as a whole; later ones fill in what was left open."""
+        merged: SessionLine | None = None
+        for head in (self._valid(SessionLine, line) for line in self._of("session")):
+            if merged is None:
+                merged = head
+                continue
+            both = merged.model_copy(update=head.model_dump(exclude_none=True))
+            ends = {merged.ended, head.ended} - {None, "withdrawn"}
+            same = both.participant == merged.participant and both.protocol == merged.protocol
+            if not same or len(ends) > 1:
+                raise self.fault("two lines describe it differently")
+            merged = both.model_copy(update={"entered": merged.entered or head.entered})
+        if merged is None:
+            raise self.fault("the archive has records of it, but no line that describes it")
+        return merged
 
     @property
     def has_records(self) -> bool:
@@ -124,30 +119,28 @@ class ArchivedSession:
     def read(self) -> ReadSession:
         """Read the lines, and check that nothing is missing, damaged or sent in two versions."""
         head, records, blocks = self.head(), dict[int, Record](), dict[tuple[int, int], Block]()
+        for block in (self._valid(Block, line) for line in self._of("block")):
+            if blocks.setdefault((block.part, block.block), block) != block:
+                raise self.fault(f"block {block.block} was chosen twice")
         for kind, line in self.lines:
-            if kind == "block":
-                block = self._valid(Block, line)
-                if blocks.setdefault((block.part, block.block), block) != block:
-                    raise self.fault(f"block {block.block} was chosen twice")
-            elif kind != "session":
+            if kind not in ("session", "block"):
                 record = self._valid(Record, line)
                 if records.setdefault(record.n, record) != record:
                     raise self.fault(f"record {record.n} was sent in two versions")
-        numbers = sorted(records)
-        if numbers != list(range(1, len(numbers) + 1)):
-            missing = sorted(set(range(1, numbers[-1])) - set(numbers))
-            raise self.fault(
-                f"{counted(len(missing), 'record')} missing, the first is {missing[0]}"
-            )
-        for record in records.values():
-            if record.protocol != head.protocol:
-                raise self.fault(f"record {record.n} is of another protocol than the session")
-        chosen = tuple(blocks[key] for key in sorted(blocks))
-        return ReadSession(head, tuple(records[n] for n in numbers), chosen)
+                if record.protocol != head.protocol:
+                    raise self.fault(f"record {record.n} is of another protocol than the session")
+        if missing := sorted({*range(1, max(records, default=0))} - records.keys()):
+            many = counted(len(missing), "record")
+            raise self.fault(f"{many} missing, the first is {missing[0]}")
+        ordered = tuple(records[n] for n in sorted(records))
+        return ReadSession(head, ordered, tuple(blocks[key] for key in sorted(blocks)))
 
     def fault(self, problem: str) -> TwoalikeError:
         """Make an error that names the session."""
         return TwoalikeError(problem, where=f"session {self.session}")
+
+    def _of(self, kind: str) -> Iterator[bytes]:
+        return (line for own, line in self.lines if own == kind)
 
     def _valid[T: Sent](self, model: type[T], line: bytes) -> T:
         try:
@@ -157,81 +150,58 @@ class ArchivedSession:
             place = ".".join(str(part) for part in first["loc"]) or "the line"
             raise self.fault(f"{place}: {first['msg']} ({_shown(line)})") from error
 
-    def _merged(self, heads: list[SessionLine]) -> SessionLine:
-        """Merge the lines about the session; later ones fill in what earlier ones left open."""
-        if not heads:
-            raise self.fault("the archive has records of it, but no line that describes it")
-        merged = heads[0]
-        for head in heads[1:]:
-            given = head.model_dump(exclude_none=True)
-            both = merged.model_copy(update=given)
-            ends = {merged.ended, head.ended} - {None, "withdrawn"}
-            same = both.participant == merged.participant and both.protocol == merged.protocol
-            if not same or len(ends) > 1:
-                raise self.fault("two lines describe it differently")
-            merged = both.model_copy(update={"entered": merged.entered or head.entered})
-        return merged
 
+def read_archive(
+    lines: Iterable[tuple[Origin, str | bytes]],
+) -> tuple[list[ArchivedSession], list[str]]:
+    """Sort the lines of an archive by session; returns also what is wrong with them, each once.
 
-@dataclass
-class Archive:
-    """Sessions of an archive in order of appearance, and what is wrong with its lines."""
-
-    sessions: dict[str, ArchivedSession] = field(default_factory=dict)
-    problems: dict[str, None] = field(default_factory=dict)
-    """In order, each once."""
-    _first: dict[Origin, str] = field(default_factory=dict)
-    _withdrawn: list[tuple[Origin, str, bytes]] = field(default_factory=list)
-    """Lines by participants that say that a session was withdrawn."""
-
-    def take(self, origin: Origin, line: bytes, number: int) -> None:
-        """Give a line to its session, if it may speak for it."""
+    A line counts if its origin may speak for the session. That one was withdrawn is believed our
+    own store, and the one result that has all lines of it.
+    """
+    sessions: dict[str, ArchivedSession] = {}
+    problems: dict[str, None] = {}
+    firsts: dict[Origin, str] = {}
+    withdrawn: list[tuple[Origin, str, bytes]] = []
+    for number, (origin, given) in enumerate(lines, start=1):
+        line = given.encode() if isinstance(given, str) else given
+        if not line.strip():
+            continue
         try:
             content = json.loads(line, object_pairs_hook=_object)
             session = content["session"]
             if not isinstance(session, str):
                 raise TypeError("a name that is no text")
-            first = self._first.setdefault(origin, session)
         except _TwiceError as error:
-            self.problems[f"line {number}: {error} is given twice: {_shown(line)}"] = None
-            return
+            problems[f"line {number}: {error} is given twice: {_shown(line)}"] = None
+            continue
         except (ValueError, RecursionError, LookupError, TypeError):
-            self.problems[f"line {number}: no JSON of a record: {_shown(line)}"] = None
-            return
-        if not origin.speaks_for(session, first):
-            problem = f"{origin.name}: names session {visible(session)}, which is not its own"
-            self.problems[f"{problem}; left out"] = None
-            return
+            problems[f"line {number}: no JSON of a record: {_shown(line)}"] = None
+            continue
+        own = firsts.setdefault(origin, session)
+        if origin.result and (named := _OF_JATOS.match(session)):
+            own = session if named[1] == origin.result else ""
+        if not (origin.ours or origin.several) and session != own:
+            told = f"{origin.name}: names session {visible(session)}, which is not its own"
+            problems[f"{told}; left out"] = None
+            continue
         kind = str(content.get("kind", ""))
         if kind == "session" and content.get("ended") == "withdrawn" and not origin.ours:
-            self._withdrawn.append((origin, session, line))
-            return
-        archived = self.sessions.setdefault(session, ArchivedSession(session))
+            withdrawn.append((origin, session, line))
+            continue
+        archived = sessions.setdefault(session, ArchivedSession(session))
         archived.lines.append((kind, line))
         archived.origins.add(origin)
-
-    def withdraw(self) -> None:
-        """Believe a result that its own session was withdrawn: one with all lines of it."""
-        for origin, session, line in self._withdrawn:
-            archived = self.sessions.get(session, ArchivedSession(session))
-            if archived.origins == {origin} and archived.has_records and not origin.several:
-                archived.lines.append(("session", line))
-                continue
-            self.problems[
-                f"session {visible(session)}: {origin.name} says that it was withdrawn, but only "
-                "the server's store counts, or the result that has all of its records; left out"
-            ] = None
-
-
-def read_archive(lines: Iterable[tuple[Origin, str | bytes]]) -> Archive:
-    """Sort the lines of an archive by session."""
-    archive = Archive()
-    for number, (origin, given) in enumerate(lines, start=1):
-        line = given.encode() if isinstance(given, str) else given
-        if line.strip():
-            archive.take(origin, line, number)
-    archive.withdraw()
-    return archive
+    for origin, session, line in withdrawn:
+        archived = sessions.get(session, ArchivedSession(session))
+        if archived.origins == {origin} and archived.has_records and not origin.several:
+            archived.lines.append(("session", line))
+            continue
+        problems[
+            f"session {visible(session)}: {origin.name} says that it was withdrawn, but only "
+            "the server's store counts, or the result that has all of its records; left out"
+        ] = None
+    return list(sessions.values()), list(problems)
 
 
 def _shown(line: bytes) -> str:
@@ -261,21 +231,26 @@ _MOST_BYTES = 8 * 2**30
 """Largest content of a zip file."""
 _LONGEST = 16 * 2**20
 """Longest line, bytes; a record has a sixteenth of it at most."""
-
-
-type _Lines = Iterator[tuple[Origin, bytes]]
+_CHUNK = 2**20
+type _Lines = Iterator[tuple[Origin, str | bytes]]
 
 
 def source_lines(
     built: OnlineStudy, source: str | Path | None, *, token: str = "", jatos: bool = False
-) -> Iterator[tuple[Origin, str | bytes]]:
+) -> _Lines:
     """Yield the lines of what :func:`twoalike.online.fetch` reads, each with its origin."""
     text = "" if source is None else str(source)
     if text.startswith(("http://", "https://")):
+        address = text.rstrip("/")
         if jatos:
-            yield from _from_jatos(text, built, token)
+            place = f"{address}/jatos/api/v1/results/data"
+            asked = f"{place}?studyUuid={study_uuid(built.session)}"
+            content = b"".join(_asked(asked, token, "a token of JATOS' API", moves=True))
+            yield from _content(io.BytesIO(content), place, Origin(place, several=True))
         else:
-            yield from zip(repeat(OURS), _from_server(text, token))
+            place = f"{address}/api/operator/records"
+            lines = _split(_asked(place, token, "an operator's token"), place)
+            yield from zip(repeat(OURS), lines)
         return
     if jatos:
         raise TwoalikeError(
@@ -287,21 +262,49 @@ def source_lines(
         store = default_store(built.study.root) if source is None else source
         yield from zip(repeat(OURS), read_store(store))
         return
-    yield from _from_path(Path(text))
-
-
-def _from_path(path: Path) -> _Lines:
+    path = Path(text)
+    files = [path]
     if path.is_dir():
-        files = sorted(
-            one for one in path.rglob("*") if one.suffix in (*_TEXTS, *_ZIPS) and one.is_file()
-        )
+        kinds = (*_TEXTS, *_ZIPS)
+        files = sorted(one for one in path.rglob("*") if one.suffix in kinds and one.is_file())
         if not files:
-            kinds = ", ".join((*_TEXTS, *_ZIPS))
-            raise TwoalikeError(where=path, expected=f"files of records ({kinds})", found="none")
-        for file in files:
-            yield from _from_file(file, path)
-    else:
-        yield from _from_file(path)
+            expected = f"files of records ({', '.join(kinds)})"
+            raise TwoalikeError(where=path, expected=expected, found="none")
+    for file in files:
+        origin = Origin(str(path), several=True)
+        if file != path:
+            origin = _origin(str(path), f"/{file.relative_to(path).as_posix()}")
+        try:
+            with file.open("rb") as opened:
+                yield from _content(opened, str(file), origin)
+        except OSError as error:
+            found = error.strerror or str(error)
+            expected = "a file or folder of records"
+            raise TwoalikeError(where=file, expected=expected, found=found) from error
+
+
+def _content(file: IO[bytes], where: str, origin: Origin) -> _Lines:
+    """Lines of a file, or of the results in it, as JATOS exports them: a folder for each run."""
+    if not zipfile.is_zipfile(file):
+        file.seek(0)
+        yield from zip(repeat(origin), _split(iter(partial(file.read, _CHUNK), b""), where))
+        return
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = [one for one in archive.infolist() if one.filename.endswith(_TEXTS)]
+            members = [one for one in members if Path(one.filename).name != "metadata.json"]
+            if not members:
+                raise TwoalikeError(where=where, expected="result data (.txt)", found="none")
+            if sum(one.file_size for one in members) > _MOST_BYTES:
+                raise TwoalikeError(where=where, expected="at most 8 GiB of results", found="more")
+            for member in sorted(members, key=lambda one: one.filename):
+                with archive.open(member) as content:
+                    lines = _split(iter(partial(content.read, _CHUNK), b""), where)
+                    yield from zip(repeat(_origin(where, f"/{member.filename}")), lines)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        raise TwoalikeError(
+            f"cannot be read: the zip file is damaged or encrypted ({error})", where=where
+        ) from error
 
 
 def _origin(where: str, name: str) -> Origin:
@@ -311,65 +314,16 @@ def _origin(where: str, name: str) -> Origin:
     return Origin(where + name[: run.end() - 1], result=run[1])
 
 
-def _from_file(path: Path, folder: Path | None = None) -> _Lines:
-    try:
-        if zipfile.is_zipfile(path):
-            yield from _in_zip(path, str(path))
-            return
-        with path.open("rb") as file:
-            origin = Origin(str(path), several=True)
-            if folder is not None:
-                origin = _origin(str(folder), f"/{path.relative_to(folder).as_posix()}")
-            yield from zip(repeat(origin), _lines(file, str(path)))
-    except OSError as error:
-        raise TwoalikeError(
-            where=path, expected="a file or folder of records", found=error.strerror or str(error)
-        ) from error
-
-
-def _lines(file: IO[bytes], where: str) -> Iterator[bytes]:
-    while line := file.readline(_LONGEST + 1):
-        _check_length(line, where)
-        yield line
-
-
 def _split(chunks: Iterable[bytes], where: str) -> Iterator[bytes]:
     """Lines of what comes in pieces; only a line feed ends one, as answers may hold other ends."""
     rest = b""
     for chunk in chunks:
         *whole, rest = (rest + chunk).split(b"\n")
-        _check_length(rest, where)
+        if len(rest) > _LONGEST:
+            expected = "lines of at most 16 MiB"
+            raise TwoalikeError(where=where, expected=expected, found="a longer one")
         yield from whole
     yield rest
-
-
-def _check_length(line: bytes, where: str) -> None:
-    if len(line) > _LONGEST:
-        raise TwoalikeError(where=where, expected="lines of at most 16 MiB", found="a longer one")
-
-
-def _in_zip(file: Path | IO[bytes], where: str) -> _Lines:
-    """Lines of the result data in a zip file, as JATOS exports them: a folder for each run."""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            for member in _members(archive, where):
-                with archive.open(member) as content:
-                    origin = _origin(where, f"/{member.filename}")
-                    yield from zip(repeat(origin), _lines(content, where))
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-        raise TwoalikeError(
-            f"cannot be read: the zip file is damaged or encrypted ({error})", where=where
-        ) from error
-
-
-def _members(archive: zipfile.ZipFile, where: str) -> list[zipfile.ZipInfo]:
-    members = [one for one in archive.infolist() if one.filename.endswith(_TEXTS)]
-    members = [one for one in members if Path(one.filename).name != "metadata.json"]
-    if not members:
-        raise TwoalikeError(where=where, expected="result data (.txt)", found="none")
-    if sum(one.file_size for one in members) > _MOST_BYTES:
-        raise TwoalikeError(where=where, expected="at most 8 GiB of results", found="more")
-    return sorted(members, key=lambda one: one.filename)
 
 
 def _is_sqlite(path: Path) -> bool:
@@ -377,23 +331,6 @@ def _is_sqlite(path: Path) -> bool:
         return False
     with path.open("rb") as file:
         return file.read(16) == b"SQLite format 3\0"
-
-
-def _from_server(address: str, token: str) -> Iterator[bytes]:
-    """Lines of a running server, of its operator's endpoint."""
-    place = f"{address.rstrip('/')}/api/operator/records"
-    yield from _split(_asked(place, token, "an operator's token"), place)
-
-
-def _from_jatos(address: str, built: OnlineStudy, token: str) -> _Lines:
-    """Lines of the results of a study at a JATOS server, by its API."""
-    place = f"{address.rstrip('/')}/jatos/api/v1/results/data"
-    asked = f"{place}?studyUuid={study_uuid(built.session)}"
-    content = b"".join(_asked(asked, token, "a token of JATOS' API", moves=True))
-    if content[:2] == b"PK":
-        yield from _in_zip(io.BytesIO(content), place)
-    else:
-        yield from zip(repeat(Origin(place, several=True)), content.splitlines())
 
 
 def _asked(address: str, token: str, what: str, *, moves: bool = False) -> Iterator[bytes]:

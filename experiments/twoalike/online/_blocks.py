@@ -23,19 +23,7 @@ from twoalike.design import (
     with_adaptive_block,
 )
 from twoalike.online import _records as sent
-from twoalike.online._records import (
-    Arrangement,
-    ArrangementStep,
-    BlockStep,
-    ChoiceTrial,
-    Name,
-    PageStep,
-    Part,
-    Sent,
-    Sha256,
-    Step,
-    TrialStep,
-)
+from twoalike.online._compile import ROOMY, arrangement, choice_trial, page_step
 from twoalike.online._snapshots import CutOff, Snapshot
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, TwoalikeError
@@ -45,13 +33,10 @@ from twoalike.tasks import (
     OddOneOut,
     PageActivity,
     Prepared,
-    PreparedTriplets,
-    Trial,
     as_text,
     count_judged,
     frame,
     page_before,
-    prepared_trials,
     trials_from_table,
 )
 from twoalike.tasks.multi_arrangement import (
@@ -63,28 +48,27 @@ from twoalike.tasks.multi_arrangement import (
     pages_between,
     submitted,
 )
-from twoalike.tasks.odd_one_out import Choosing
 
-ROOMY_PX = (4096, 4096)
-"""A window in which everything fits: steps do not depend on it."""
 _DECIMALS = 6
 """Of scores, as the column ``sampler_score`` has them."""
+_NOTED = {"snapshot": "number", "records": "records", "trials": "trials", "fitted": "time"}
+"""What the log has of the snapshot that chose a block."""
 
 
 class Chooser(CutOff):
     """The snapshot that chose a block, with its data."""
 
     number: Annotated[int, Field(ge=1)]
-    posterior: Sha256
+    posterior: sent.Sha256
     """Hash of the draws (:attr:`Snapshot.posterior`)."""
 
 
-class Block(Sent):
+class Block(sent.Sent):
     """A chosen block: the steps of the page, and the rows of the trial list."""
 
     kind: Literal["block"] = "block"
-    session: Name
-    part: Annotated[int, Field(ge=0, le=100)]
+    session: sent.Name
+    part: sent.PartIndex
     block: Annotated[int, Field(ge=1)]
     snapshot: Chooser | None = None
     """None: chosen at random, since there was no snapshot yet."""
@@ -94,72 +78,39 @@ class Block(Sent):
     """The trial, of arrangements; None after the last one."""
     ended: dict[str, str | float] | None = None
     """After the last one: why there is no further main trial, as the log has it."""
-    steps: tuple[Step, ...]
+    steps: tuple[sent.Step, ...]
     """Pages and trials that take the place of the :class:`BlockStep`."""
 
     def note(self, time: float) -> Note:
-        """Return the note for the log: which snapshot chose the block; ``time`` in s of the run.
-
-        ``records`` and ``trials`` are numbers of the fit, ``fitted`` is when it read them (UTC).
-        """
-        chooser = self.snapshot
-        known = (
-            {"snapshot": None}
-            if chooser is None
-            else {
-                "snapshot": chooser.number,
-                "records": chooser.records,
-                "trials": chooser.trials,
-                "fitted": chooser.time,
-                "posterior": chooser.posterior,
-            }
-        )
-        return Note("block", time, {"block": self.block, **known})
+        """Return the note for the log: which snapshot chose the block; ``time`` in s of the run."""
+        detail: dict[str, object] = {"block": self.block, "snapshot": None}
+        if self.snapshot is not None:
+            detail |= {name: getattr(self.snapshot, field) for name, field in _NOTED.items()}
+            detail["posterior"] = self.snapshot.posterior
+        return Note("block", time, detail)
 
 
 def block_table(blocks: Sequence[Block]) -> pd.DataFrame:
     """Trial list of a part's blocks, as :func:`twoalike.design.read_trial_list` gives it."""
     rows = [row for block in blocks for row in block.rows]
-    text = pd.DataFrame(rows, columns=list(TRIAL_LIST.names))
-    values, faults = parse_text(TRIAL_LIST, text)
+    values, faults = parse_text(TRIAL_LIST, pd.DataFrame(rows, columns=list(TRIAL_LIST.names)))
     for fault in faults:
         raise fault.error(f"trials of session {blocks[0].session}")
     return typed(TRIAL_LIST, values)
 
 
-def spliced(steps: Sequence[Step], blocks: Sequence[Block]) -> tuple[Step, ...]:
+def spliced(steps: Sequence[sent.Step], blocks: Sequence[Block]) -> tuple[sent.Step, ...]:
     """Replace block steps by the steps of chosen blocks; the others remain."""
     made = {one.block: one.steps for one in blocks}
-    found: list[Step] = []
+    found: list[sent.Step] = []
     left = list(reversed(steps))
     while left:
         step = left.pop()
-        if isinstance(step, BlockStep) and step.block in made:
+        if isinstance(step, sent.BlockStep) and step.block in made:
             left += reversed(made[step.block])
         else:
             found.append(step)
     return tuple(found)
-
-
-def as_chosen(
-    prepared: Sequence[Prepared], parts: Sequence[Part], study: Study, blocks: Sequence[Block]
-) -> tuple[list[Prepared], list[Part]]:
-    """Replace the placeholder trials and steps of an adaptive session by its chosen blocks."""
-    sessions, pages = list(prepared), list(parts)
-    for number, (one, part) in enumerate(zip(prepared, parts, strict=True)):
-        if not any(isinstance(step, BlockStep) for step in part.steps):
-            continue
-        own = [block for block in blocks if block.part == number]
-        pages[number] = part.model_copy(update={"steps": spliced(part.steps, own)})
-        if not isinstance(one, PreparedTriplets):
-            continue
-        sitting = replace(one.sitting, study=study)
-        made = prepared_trials(
-            PreparedTriplets, sitting, one.protocol, one.stimuli, block_table(own)
-        )
-        plan = replace(made.plan, n_trials=study.config.design.n_listed)
-        sessions[number] = replace(made, settled=one.settled, plan=plan)
-    return sessions, pages
 
 
 def next_block(
@@ -206,6 +157,44 @@ def next_block(
     return table
 
 
+def choose_block(
+    study: Study,
+    stimuli: StimulusSet,
+    snapshot: Snapshot | None,
+    person: tuple[str, int],
+    step: sent.BlockStep,
+    before: Sequence[Block],
+    protocol: OddOneOut,
+    key: Mapping[str, Any],
+    earlier: Sequence[pd.DataFrame] = (),
+) -> Block:
+    """Choose a block of choices of a ``person`` (code and number of their session).
+
+    ``before`` are the blocks of the part so far, ``key`` names session, part and block.
+    """
+    listed = block_table(before) if before else None
+    table = next_block(study, stimuli, snapshot, *person, step.block, listed, earlier=earlier)
+    first, total = 0 if listed is None else len(listed), study.config.design.n_judged
+    trials = trials_from_table(table)
+    steps: list[sent.Step] = []
+    for number in range(first, len(trials)):
+        page = None if number == 0 else page_before(protocol, trials, number, total)
+        if page == "practice_end" and step.practice_end is not None:
+            steps.append(step.practice_end)
+        if page == "break" and step.pause is not None:
+            done = count_judged(trials[:number])
+            caption = protocol.texts.progress.format(done=done, total=total)
+            filled = {"progress": (done, total), "caption": caption}
+            steps.append(step.pause.model_copy(update=filled))
+        steps.append(sent.TrialStep(trial=choice_trial(trials[number], protocol)))
+    chooser = None
+    if snapshot is not None:
+        known: Any = {"number": snapshot.number, "posterior": snapshot.posterior}
+        chooser = Chooser(**known, **snapshot.cut_off.model_dump())
+    rows: Any = as_text(table.iloc[first:]).to_dict("records")
+    return Block(**key, snapshot=chooser, rows=tuple(rows), steps=tuple(steps))
+
+
 def next_arrangement_block(
     prepared: Prepared,
     before: Sequence[Block],
@@ -219,17 +208,16 @@ def next_arrangement_block(
     arranging = replace(prepared.arranging, done=done)
     planned = arranging.following()
     if planned is None:
-        end = arranging.end()
-        return Block(**key, ended=end_detail(end), steps=())
+        return Block(**key, ended=end_detail(arranging.end()), steps=())
     assert not isinstance(planned, ArrangementEnd)
     trial, protocol = arranging.trial(planned), prepared.protocol
-    pages: list[Step] = []
+    pages: list[sent.Step] = []
     if done:
-        roomy = frame(protocol.screen, ROOMY_PX)
+        roomy = frame(protocol.screen, ROOMY.size)
         shown = pages_between(protocol, roomy, arranging, done[-1].trial_type, trial)
         pages = [page_step(page) for page in shown if isinstance(page, PageActivity)]
-    following = BlockStep(block=key["block"] + 1, task="multi-arrangement")
-    steps = (*pages, ArrangementStep(trial=arrangement(trial)), following)
+    following = sent.BlockStep(block=key["block"] + 1, task="multi-arrangement")
+    steps = (*pages, sent.ArrangementStep(trial=arrangement(trial)), following)
     return Block(**key, arranged=trial, steps=steps)
 
 
@@ -264,90 +252,3 @@ def check_adaptive(study: Study) -> None:
             where="conditions" if config.conditions else "objects_per_person",
             remedy="Leave them out, or choose another design.sampler.",
         )
-
-
-def block_of_choices(
-    step: BlockStep,
-    snapshot: Snapshot | None,
-    table: pd.DataFrame,
-    first: int,
-    total: int,
-    protocol: OddOneOut,
-    key: Mapping[str, Any],
-) -> Block:
-    """Make a block of the last rows of a list; ``first`` is the number of its first, from 0."""
-    chooser = None
-    if snapshot is not None:
-        known: Any = {"number": snapshot.number, "posterior": snapshot.posterior}
-        chooser = Chooser(**known, **snapshot.cut_off.model_dump())
-    return Block(
-        **key,
-        snapshot=chooser,
-        rows=_rows(table.iloc[first:]),
-        steps=_steps(step, table, first, total, protocol),
-    )
-
-
-def _rows(table: pd.DataFrame) -> tuple[dict[str, str], ...]:
-    text = as_text(table)
-    return tuple(dict(zip(text.columns, row, strict=True)) for row in text.to_numpy().tolist())
-
-
-def _steps(
-    step: BlockStep, table: pd.DataFrame, first: int, total: int, protocol: OddOneOut
-) -> tuple[Step, ...]:
-    """Pages and trials of a block."""
-    trials = trials_from_table(table)
-    steps: list[Step] = []
-    for number in range(first, len(trials)):
-        page = None if number == 0 else page_before(protocol, trials, number, total)
-        if page == "practice_end" and step.practice_end is not None:
-            steps.append(step.practice_end)
-        if page == "break" and step.pause is not None:
-            done = count_judged(trials[:number])
-            caption = protocol.texts.progress.format(done=done, total=total)
-            filled = {"progress": (done, total), "caption": caption}
-            steps.append(step.pause.model_copy(update=filled))
-        steps.append(TrialStep(trial=choice_trial(trials[number], protocol)))
-    return tuple(steps)
-
-
-def choice_trial(trial: Trial, protocol: Choosing) -> ChoiceTrial:
-    """Return what the page needs of a trial; checks and repeats look like main trials."""
-    is_practice = trial.trial_type == "practice"
-    return ChoiceTrial(
-        trial_index=trial.trial_index,
-        block_index=trial.block_index,
-        trial_type="practice" if is_practice else "main",
-        stimuli=trial.stimuli,
-        positions=trial.positions,
-        expected=trial.expected if is_practice and protocol.practice.feedback else None,
-        anchored=trial.anchored,
-    )
-
-
-def arrangement(trial: ArrangementTrial) -> Arrangement:
-    """Return what the page needs of an arrangement; checks look like main trials."""
-    return Arrangement(
-        trial_index=trial.trial_index,
-        items=trial.items,
-        order=trial.seats.order,
-        rotation=trial.seats.rotation,
-        progress=trial.progress,
-    )
-
-
-def page_step(activity: PageActivity) -> PageStep:
-    """Return a page of text as a step."""
-    page = activity.scene
-    return PageStep(
-        name=activity.name,
-        text=page.text,
-        footer=page.footer,
-        progress=page.progress,
-        caption=page.caption,
-        images=page.images,
-        minimum_s=activity.minimum_s,
-        limit_s=activity.limit_s,
-        keys=tuple(sorted(activity.keys)),
-    )

@@ -8,27 +8,18 @@ attention checks, and which trials are attention checks or repeats.
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
+from itertools import takewhile
 from typing import Any
 
 from twoalike.design import adaptive_blocks, study_with
-from twoalike.online._blocks import ROOMY_PX, arrangement, choice_trial, page_step
-from twoalike.online._records import (
-    ArrangementStep,
-    BlockStep,
-    PageStep,
-    Part,
-    Person,
-    QuestionStep,
-    Step,
-    TrialStep,
-)
+from twoalike.online import _records as sent
 from twoalike.record import Progress
-from twoalike.registry import Task, find_task, task_names
-from twoalike.study import DesignConfig, ScreenProfile, Study, TwoalikeError
+from twoalike.registry import find_task, task_names
+from twoalike.study import ScreenProfile, Study, TwoalikeError
 from twoalike.tasks import (
     Activity,
     Item,
@@ -39,6 +30,7 @@ from twoalike.tasks import (
     QuestionActivity,
     QuestionAnswers,
     Sitting,
+    Trial,
     View,
     after_trials,
     before_trials,
@@ -50,6 +42,7 @@ from twoalike.tasks import (
     with_block_questions,
 )
 from twoalike.tasks import PageTexts as TaskTexts
+from twoalike.tasks.choosing import Choosing, TripletActivity, answer_keys
 from twoalike.tasks.multi_arrangement import (
     ArrangementActivity,
     ArrangementResult,
@@ -58,10 +51,11 @@ from twoalike.tasks.multi_arrangement import (
     Handling,
     PreparedArrangements,
 )
-from twoalike.tasks.odd_one_out import Choosing, TripletActivity, answer_keys
 from twoalike.tasks.screens import usual_screen
 
-ROOMY = View(ROOMY_PX, ScreenProfile(width_m=0.5, distance_m=0.5, size_px=ROOMY_PX))
+_ROOMY_PX = (4096, 4096)
+ROOMY = View(_ROOMY_PX, ScreenProfile(width_m=0.5, distance_m=0.5, size_px=_ROOMY_PX))
+"""A window in which everything fits: steps do not depend on it."""
 
 
 def prepare_person(
@@ -72,36 +66,29 @@ def prepare_person(
     Consent and form come once, before the first part, and only answers of earlier sessions leave
     them out: what this session's own answers add to the data set changes nothing here, so that a
     study compiles to the same before and after. An adaptive design is prepared as a random one.
-    Texts have the sentences of the browser. The study is the one that the participant does; without
-    a task, all those of the sitting are prepared.
+    Texts have the sentences of the browser.
     """
     if is_adaptive(study):
         study = study_with(study, sampler="random")
-    for name in tasks_to_do(study, task):
-        _refuse_blocks_of_windows(study, find_task(name))
+    for lists in (find_task(name).lists for name in tasks_to_do(study, task)):
+        if lists is not None and lists.is_adaptive(study):
+            raise TwoalikeError(
+                where=f"{study.root / 'study.toml'}: {lists.table}.sampler",
+                expected="lists made beforehand: online only odd-one-out chooses blocks as it goes",
+                found="adaptive",
+                remedy="Design whole lists by a posterior (twoalike design `posterior=...`), then "
+                f'set {lists.table}.sampler = "list".',
+            )
     parts = prepare_parts(Sitting(study=study, participant=participant, session=session), task)
     found: list[Prepared] = []
     for one in parts:
         none = Opening(consent=False, form=(), resumed=False)
         protocol = for_browser(one.protocol)
         plan = replace(one.plan, protocol=protocol.model_dump(mode="json"))
-        opening = none if found else one.first_opening()
+        opening = none if found else one.opening()
         found.append(replace(one, protocol=protocol, plan=plan, settled=opening))
     found[0].check_consent(Progress())
     return found
-
-
-def _refuse_blocks_of_windows(study: Study, task: Task) -> None:
-    """Refuse a task whose trials would be chosen in the breaks: only odd-one-out's are, online."""
-    if task.lists is not None and task.lists.is_adaptive(study):
-        table = task.lists.table
-        raise TwoalikeError(
-            where=f"{study.root / 'study.toml'}: {table}.sampler",
-            expected="lists made beforehand: online only odd-one-out chooses blocks as it goes",
-            found="adaptive",
-            remedy="Design whole lists by a posterior (twoalike design `posterior=...`), then set "
-            f'{table}.sampler = "list".',
-        )
 
 
 def is_adaptive(study: Study) -> bool:
@@ -109,59 +96,44 @@ def is_adaptive(study: Study) -> bool:
     return study.config.design.sampler == "adaptive"
 
 
-def protocol_key(protocol: Protocol) -> str:
-    """Name of a protocol in session.json: its task, and a hash of all its settings."""
-    digest = hashlib.sha256(protocol.model_dump_json().encode()).hexdigest()
-    return f"{protocol.task}-{digest[:12]}"
-
-
-def compile_person(study: Study, parts: Sequence[Prepared]) -> Person:
+def compile_person(study: Study, parts: Sequence[Prepared]) -> sent.Person:
     """Compile what a participant does, from what :func:`prepare_person` returns."""
-    compiled = [_part(one, adaptive=is_adaptive(study)) for one in parts]
-    if is_adaptive(study):
-        config = study.config.design
-        compiled = [
-            part.model_copy(update={"steps": _with_blocks(part.steps, config)})
-            if part.task == "odd-one-out"
-            else part
-            for part in compiled
-        ]
     sitting = parts[0].sitting
-    return Person(
+    return sent.Person(
         participant=sitting.participant,
         session=sitting.session,
         group=study.group,
-        parts=tuple(compiled),
+        parts=tuple(_part(one, study) for one in parts),
     )
 
 
-def _part(prepared: Prepared, *, adaptive: bool) -> Part:
-    chosen = adaptive and prepared.protocol.task == "odd-one-out"
-    check_page(prepared, chosen=chosen)
+def _part(prepared: Prepared, study: Study) -> sent.Part:
     protocol, task = prepared.protocol, find_task(prepared.plan.name.task)
+    chosen = is_adaptive(study) and task.name == "odd-one-out"
+    _check_page(prepared, chosen=chosen)
     keys = answer_keys(protocol) if isinstance(protocol, Choosing) else frozenset[str]()
     pages = frame(protocol.screen, ROOMY.size)
-    assert task.page is not None  # check_page refuses it
-    return Part(
-        protocol=protocol_key(protocol),
+    assert task.page is not None  # is refused
+    steps = tuple(task.page(prepared, ROOMY))
+    if chosen:  # blocks take the place of the trials, and of the pages between them
+        at = [number for number, step in enumerate(steps) if isinstance(step, sent.TrialStep)]
+        between = {
+            step.name: step for step in steps[at[0] : at[-1]] if isinstance(step, sent.PageStep)
+        }
+        shown: Any = {"practice_end": between.get("practice_end"), "pause": between.get("break")}
+        numbers = adaptive_blocks(study.config.design)
+        blocks = (sent.BlockStep(block=number, **shown) for number in numbers)
+        steps = (*steps[: at[0]], *blocks, *steps[at[-1] + 1 :])
+    digest = hashlib.sha256(protocol.model_dump_json().encode()).hexdigest()
+    return sent.Part(
+        protocol=f"{protocol.task}-{digest[:12]}",
         task=task.name,
-        steps=tuple(task.page(prepared, ROOMY)),
+        steps=steps,
         resume=page_step(text_page("resume", protocol.texts.resume, protocol, pages, keys=keys)),
     )
 
 
-def _with_blocks(steps: Sequence[Step], config: DesignConfig) -> tuple[Step, ...]:
-    """Replace the trials of a part, and the pages between them, by the blocks of the design."""
-    at = [number for number, step in enumerate(steps) if isinstance(step, TrialStep)]
-    between = {step.name: step for step in steps[at[0] : at[-1]] if isinstance(step, PageStep)}
-    blocks = (
-        BlockStep(block=block, practice_end=between.get("practice_end"), pause=between.get("break"))
-        for block in adaptive_blocks(config)
-    )
-    return (*steps[: at[0]], *blocks, *steps[at[-1] + 1 :])
-
-
-def check_page(prepared: Prepared, *, chosen: bool) -> None:
+def _check_page(prepared: Prepared, *, chosen: bool) -> None:
     """Check that a browser can show a session; its trials may be ``chosen`` by the server."""
     task, protocol, stimuli = find_task(prepared.plan.name.task), prepared.protocol, prepared.plan
     if task.page is None:
@@ -194,12 +166,12 @@ def check_page(prepared: Prepared, *, chosen: bool) -> None:
             )
 
 
-def choice_steps(prepared: Prepared, view: View) -> Iterator[Step]:
+def choice_steps(prepared: Prepared, view: View) -> Iterator[sent.Step]:
     """Yield the steps of a session of choices among images."""
     yield from _steps(with_block_questions(prepared, view, Progress()), prepared)
 
 
-def arrangement_steps(prepared: Prepared, view: View) -> Iterator[Step]:
+def arrangement_steps(prepared: Prepared, view: View) -> Iterator[sent.Step]:
     """Yield the steps of a multi-arrangement session; trials that answers decide are blocks."""
     assert isinstance(prepared, PreparedArrangements)
     config = prepared.arranging.config
@@ -209,11 +181,12 @@ def arrangement_steps(prepared: Prepared, view: View) -> Iterator[Step]:
     protocol, pages = prepared.protocol, frame(prepared.protocol.screen, view.size)
     opening = prepared.opening(Progress())
     yield from _steps(before_trials(protocol, pages, opening, frozenset()), prepared)
-    yield BlockStep(block=1, task="multi-arrangement")
+    yield sent.BlockStep(block=1, task="multi-arrangement")
     yield from _steps(after_trials(protocol, pages), prepared)
 
 
-def _steps(script: Iterator[Activity | Item], prepared: Prepared) -> Iterator[Step]:
+def _steps(script: Iterator[Activity | Item], prepared: Prepared) -> Iterator[sent.Step]:
+    protocol = prepared.protocol
     consent: QuestionActivity | None = None
     for given in script:
         match given:
@@ -226,12 +199,15 @@ def _steps(script: Iterator[Activity | Item], prepared: Prepared) -> Iterator[St
                 yield _question(given)
             case QuestionAnswers(measure="consent", values=values):
                 assert consent is not None
-                yield _consent(consent, values, prepared)
+                pages = frame(protocol.screen, ROOMY.size)
+                declined = text_page("declined", protocol.texts.declined, protocol, pages)
+                stored = {name: str(value) for name, value in values.items() if name != "consent"}
+                yield _question(consent, values=stored, declined=page_step(declined))
             case TripletActivity():
-                yield TrialStep(trial=choice_trial(given.trial, given.protocol))
+                yield sent.TrialStep(trial=choice_trial(given.trial, given.protocol))
             case ArrangementActivity(trial=trial):
                 given.result = _nothing_arranged(trial)
-                yield ArrangementStep(trial=arrangement(trial))
+                yield sent.ArrangementStep(trial=arrangement(trial))
 
 
 def _nothing_arranged(trial: ArrangementTrial) -> ArrangementResult:
@@ -250,34 +226,62 @@ def _nothing_arranged(trial: ArrangementTrial) -> ArrangementResult:
     )
 
 
-def _question(activity: QuestionActivity, **more: Any) -> QuestionStep:
+def _question(activity: QuestionActivity, **more: Any) -> sent.QuestionStep:
     question = activity.question
-    return QuestionStep.model_validate(
-        {
-            "measure": activity.measure,
-            "id": question.id,
-            "text": question.text,
-            "question": question.kind,
-            "options": question.options,
-            "required": question.required,
-            "minimum_s": activity.minimum_s,
-            **more,
-        }
+    return sent.QuestionStep(
+        measure=activity.measure,  # type: ignore[arg-type]  # checked by the model
+        id=question.id,
+        text=question.text,
+        question=question.kind,
+        options=question.options,
+        required=question.required,
+        minimum_s=activity.minimum_s,
+        **more,
     )
 
 
-def _consent(
-    activity: QuestionActivity, values: Mapping[str, object], prepared: Prepared
-) -> QuestionStep:
-    """Consent page, with what is stored beside the answer and the page after a refusal."""
-    protocol = prepared.protocol
-    pages = frame(protocol.screen, ROOMY.size)
-    stored = {name: str(value) for name, value in values.items() if name != "consent"}
-    declined = page_step(text_page("declined", protocol.texts.declined, protocol, pages))
-    return _question(activity, values=stored, declined=declined)
+def choice_trial(trial: Trial, protocol: Choosing) -> sent.ChoiceTrial:
+    """Return what the page needs of a trial; checks and repeats look like main trials."""
+    is_practice = trial.trial_type == "practice"
+    return sent.ChoiceTrial(
+        trial_index=trial.trial_index,
+        block_index=trial.block_index,
+        trial_type="practice" if is_practice else "main",
+        stimuli=trial.stimuli,
+        positions=trial.positions,
+        expected=trial.expected if is_practice and protocol.practice.feedback else None,
+        anchored=trial.anchored,
+    )
 
 
-def as_json(person: Person) -> bytes:
+def arrangement(trial: ArrangementTrial) -> sent.Arrangement:
+    """Return what the page needs of an arrangement; checks look like main trials."""
+    return sent.Arrangement(
+        trial_index=trial.trial_index,
+        items=trial.items,
+        order=trial.seats.order,
+        rotation=trial.seats.rotation,
+        progress=trial.progress,
+    )
+
+
+def page_step(activity: PageActivity) -> sent.PageStep:
+    """Return a page of text as a step."""
+    page = activity.scene
+    return sent.PageStep(
+        name=activity.name,
+        text=page.text,
+        footer=page.footer,
+        progress=page.progress,
+        caption=page.caption,
+        images=page.images,
+        minimum_s=activity.minimum_s,
+        limit_s=activity.limit_s,
+        keys=tuple(sorted(activity.keys)),
+    )
+
+
+def as_json(person: sent.Person) -> bytes:
     """Write a person's file as compact UTF-8 JSON, always in the same way."""
     content = person.model_dump(mode="json")
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
@@ -337,34 +341,26 @@ def least_window(sessions: Sequence[Prepared]) -> tuple[int, int]:
     The narrowest one that is no higher than those of laptops, so that phones held upright are
     possible where the images are a row; else the lowest one.
     """
-    unlike = {_trial_settings(one.protocol): one for one in sessions}.values()
+    # Settings that trials depend on; those of pages around them are left out.
+    around: Any = {"texts": {*TaskTexts.model_fields} - {"listen"}}
+    around |= dict.fromkeys(("pages", "consent", "form", "blocks", "debrief"), True)
+    unlike = {one.protocol.model_dump_json(exclude=around): one for one in sessions}.values()
 
     def fit(width: int, height: int) -> bool:
         return all(_fits(one, (width, height)) for one in unlike)
 
-    heights = [_USUAL, *range(_USUAL + _STEP, _HIGHEST + 1, _STEP)]
-    for most in heights:
-        widths = range(_NARROWEST, _WIDEST + 1, _STEP)
-        width = next((width for width in widths if fit(width, most)), None)
-        if width is None:
-            continue
-        height = most
-        while height > _LOWEST and fit(width, height - _STEP):
-            height -= _STEP
-        return width, height
+    for most in range(_USUAL, _HIGHEST + 1, _STEP):
+        for width in range(_NARROWEST, _WIDEST + 1, _STEP):
+            if fit(width, most):
+                lower = range(most - _STEP, _LOWEST - 1, -_STEP)
+                heights = [most, *takewhile(lambda height: fit(width, height), lower)]  # noqa: B023
+                return width, heights[-1]
     for one in sessions:
         one.image_size(_view((_WIDEST, _HIGHEST)))  # says what does not fit
     raise TwoalikeError(
         f"the texts of the trials do not fit a window of {_WIDEST} x {_HIGHEST} px. Make "
         "screen.text_fraction smaller in the protocol, or the texts shorter."
     )
-
-
-def _trial_settings(protocol: Protocol) -> str:
-    """Write the settings that trials depend on; those of pages around them are left out."""
-    around = {"texts": {*TaskTexts.model_fields} - {"listen"}}
-    beside = dict.fromkeys(("pages", "consent", "form", "blocks", "debrief"), True)
-    return protocol.model_dump_json(exclude={**around, **beside})
 
 
 def _fits(prepared: Prepared, size: tuple[int, int]) -> bool:

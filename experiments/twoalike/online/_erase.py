@@ -10,7 +10,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,12 +94,18 @@ def erase(
                 held.enter_context(hold_participant(opened, root, code))
             busy = "records of this study are being fetched. Wait until that has ended."
             held.enter_context(hold_lock(locks / "fetch.lock", busy))
-            if (staging(opened) / "moves.json").is_file():
+            if (staging(opened) / _LIST).is_file():
                 finish_moves(opened, read_built(opened).studies)
-        there = _open_store(opened, store)
+        pattern = f"sourcedata/sub-{code}/ses-*/sub-*_online.json"
+        markers = sorted(path for root in roots for path in root.glob(pattern))
+        fetched = [str(read_json(path, KIND)["session"]) for path in markers]
+        there, sessions = _open_store(opened, store), list[str]()
         if there is not None:
+            from twoalike.online._places import sessions_of
+
             held.enter_context(closing(there))
-        fetched, sessions = _sessions(opened, code, there)
+            with there.reading() as connection:
+                sessions = sessions_of(connection, code, fetched)
         files, tables = _files(opened, code), _tables(opened, code)
         removed = [*map(str, files), *(f"rows of sub-{code} in {path}" for path in tables)]
         removed += [f"{counted(len(sessions), 'session')} in the store"] if sessions else []
@@ -110,7 +116,8 @@ def erase(
         derived, notes = _derived(opened, code, {*files, *tables}), list[str]()
         if yes:
             remember_erased(opened, [code, *fetched, *sessions])
-            notes += _clear(opened, there, code, fetched)
+            if there is not None:
+                notes += _clear(opened, there, code, fetched)
             _remove(opened, code, files, tables)
     for path in (locks / f"{root.name}_sub-{code}.lock" for root in roots if yes):
         path.unlink(missing_ok=True)
@@ -127,26 +134,10 @@ def _files(study: Study, code: str) -> list[Path]:
 
 def _tables(study: Study, code: str) -> list[Path]:
     """Tables with rows of the person, the lists of participants last."""
-    found = []
-    for root in (study.raw, study.pilot):
-        for path in (*sorted(root.glob("phenotype/*.tsv")), root / "participants.tsv"):
-            if path.is_file():
-                table = read_tsv(path, "a table of participants", ["participant_id"], empty=True)
-                found += [path] * bool((table["participant_id"] == f"sub-{code}").any())
-    return found
-
-
-def _remove(study: Study, code: str, files: list[Path], tables: list[Path]) -> None:
-    for path in files:
-        with writing(path):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-            sync_folder(path.parent)
-    for path in tables:
-        root = study.pilot if path.is_relative_to(study.pilot) else study.raw
-        busy = f"{path}: another process has been writing it for ten seconds. Try again."
-        lock = study.root / ".locks" / f"{root.name}.lock"
-        with readable_by(study.config.data.access), hold_lock(lock, busy, _PATIENCE_S):
-            unlist(path, code)
+    roots = [root for root in (study.raw, study.pilot) if root.is_dir()]
+    paths = [one for root in roots for one in sorted(root.glob("phenotype/*.tsv"))]
+    paths += [path for root in roots if (path := root / "participants.tsv").is_file()]
+    return [path for path in paths if code in _listed(path)]
 
 
 def _open_store(study: Study, store: str | None) -> Any:
@@ -167,38 +158,36 @@ def _open_store(study: Study, store: str | None) -> Any:
     return Store(existing_store(place)) if store is not None or Path(place).exists() else None
 
 
-def _sessions(study: Study, code: str, store: Any) -> tuple[list[str], list[str]]:
-    """Names of the sessions that raw data were fetched from, and of those in the store."""
-    pattern = f"sourcedata/sub-{code}/ses-*/sub-*_online.json"
-    markers = [path for root in (study.raw, study.pilot) for path in root.glob(pattern)]
-    fetched = [str(read_json(path, KIND)["session"]) for path in sorted(markers)]
-    if store is None:
-        return fetched, []
-    from twoalike.online._places import sessions_of
-
-    with store.reading() as connection:
-        return fetched, sessions_of(connection, code, fetched)
-
-
-def _clear(study: Study, store: Any, code: str, fetched: Collection[str]) -> Iterator[str]:
-    """Delete the sessions in the store; yield what remains to be done."""
-    if store is None:
-        return
+def _clear(study: Study, store: Any, code: str, fetched: Collection[str]) -> list[str]:
+    """Delete the sessions in the store; return what remains to be done."""
     from twoalike.online._ids import load_key
     from twoalike.online._places import erase_sessions
 
     path = online_folder(study.root) / "key"
     key = load_key(path) if path.exists() else None
-    store.submit(lambda connection: erase_sessions(connection, code, fetched, key)).result()
+    store.write(lambda connection: erase_sessions(connection, code, fetched, key))
     end = time.monotonic() + _PATIENCE_S
     while not store.forget():
         if time.monotonic() > end:
-            yield (
+            return [
                 f"{store.url.database}: another program reads it, so that deleted text is still in "
                 "the file. A running server removes it later; without one, repeat this."
-            )
-            return
+            ]
         time.sleep(0.2)
+    return []
+
+
+def _remove(study: Study, code: str, files: list[Path], tables: list[Path]) -> None:
+    for path in files:
+        with writing(path):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            sync_folder(path.parent)
+    for path in tables:
+        root = study.pilot if path.is_relative_to(study.pilot) else study.raw
+        busy = f"{path}: another process has been writing it for ten seconds. Try again."
+        lock = study.root / ".locks" / f"{root.name}.lock"
+        with readable_by(study.config.data.access), hold_lock(lock, busy, _PATIENCE_S):
+            _unlist(path, code)
 
 
 def _derived(study: Study, code: str, removed: Collection[Path]) -> list[Path]:
@@ -214,7 +203,11 @@ def _derived(study: Study, code: str, removed: Collection[Path]) -> list[Path]:
         if path.suffix in (*_SEARCHED, ".parquet") and path.is_file():
             if any(path.is_relative_to(one) for one in skipped):
                 continue
-            content = _content(path)
+            content = path.read_bytes()
+            if path.suffix == ".parquet":  # compressed
+                remedy = "Restore or delete it, then repeat this."
+                table = load_parquet(path, "a table", remedy=remedy)
+                content += table.to_pandas().to_csv(index=False).encode()
             hashes[path] = set(_HASH.findall(content))
             if naming.search(content):
                 held.add(path)
@@ -226,15 +219,6 @@ def _derived(study: Study, code: str, removed: Collection[Path]) -> list[Path]:
     outputs = {path for path in held if path.is_relative_to(study.derived)}
     parts = {study.derived / path.relative_to(study.derived).parts[0] for path in outputs}
     return sorted((held - outputs) | parts)
-
-
-def _content(path: Path) -> bytes:
-    """Bytes of a file; a table in Parquet also as text, since it is compressed."""
-    content = path.read_bytes()
-    if path.suffix == ".parquet":
-        table = load_parquet(path, "a table", remedy="Restore or delete it, then repeat this.")
-        content += table.to_pandas().to_csv(index=False).encode()
-    return content
 
 
 _LIST = "moves.json"
@@ -272,38 +256,30 @@ def move_in(
     finish_moves(study, studies)
 
 
-def finish_moves(study: Study, studies: Mapping[str, Study]) -> bool:
-    """Carry out the list of moves, if there is one; return whether there was."""
+def finish_moves(study: Study, studies: Mapping[str, Study]) -> None:
+    """Carry out the list of moves, if there is one."""
     folder, raw = staging(study), study.raw
     if not (folder / _LIST).is_file():
-        return False
+        return
     content: dict[str, Any] = json.loads((folder / _LIST).read_text(encoding="utf-8"))
     with readable_by(study.config.data.access):
-        own = {code: studies[code] for code in content["people"]}
-        if own:
+        if own := {code: studies[code] for code in content["people"]}:
             register_participants(raw, study, own, simulated=False)
         moves = [(folder / staged, raw / name) for staged, name in content["moves"]]
-        begun = any(not staged.exists() for staged, _ in moves)
-        if not begun:
+        if all(staged.exists() for staged, _ in moves):  # else some are in place already
             for name in content["replaced"]:
                 (raw / name).unlink(missing_ok=True)
-        for staged, path in moves:
-            if staged.exists():
-                _move(staged, path)
+        for staged, path in ((staged, path) for staged, path in moves if staged.exists()):
+            if path.exists():
+                raise TwoalikeError(
+                    "another file is in the place of one that was fetched",
+                    where=path,
+                    remedy="Move it out of the study, then fetch again.",
+                )
+            path.parent.mkdir(parents=True, exist_ok=True)
+            staged.rename(path)
         _sync(raw)
     shutil.rmtree(folder)
-    return True
-
-
-def _move(staged: Path, path: Path) -> None:
-    if path.exists():
-        raise TwoalikeError(
-            "another file is in the place of one that was fetched",
-            where=path,
-            remedy="Move it out of the study, then fetch again.",
-        )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staged.rename(path)
 
 
 def _sync(folder: Path) -> None:
@@ -319,26 +295,29 @@ def delete_session(raw: Path, code: str, files: Iterable[str]) -> None:
 
     ``files`` are paths in the data set; the last one, which names the session, is deleted last.
     """
-    paths = [raw / name for name in files]
-    for path in paths[:-1]:
+    *paths, last = (raw / name for name in files)
+    for path in paths:
         path.unlink(missing_ok=True)
     folders = [raw / f"sub-{code}", raw / "sourcedata" / f"sub-{code}"]
-    left = [path for one in folders for path in one.rglob("*") if path.is_file()]
-    if set(left) <= {paths[-1]}:
-        unlist(raw / "participants.tsv", code)
-        paths[-1].unlink(missing_ok=True)
-        for one in folders:
-            shutil.rmtree(one, ignore_errors=True)
-    else:
-        paths[-1].unlink(missing_ok=True)
+    left = {path for one in folders for path in one.rglob("*") if path.is_file()}
+    if left <= {last} and (raw / "participants.tsv").is_file():
+        _unlist(raw / "participants.tsv", code)
+    last.unlink(missing_ok=True)
     with sync_together():
-        for path in paths:
-            for folder in (path.parent, path.parent.parent):
+        for one in folders:
+            within = [path for path in one.rglob("*") if path.is_dir()]
+            for folder in (*sorted(within, reverse=True), one):
                 if folder.is_dir() and not any(folder.iterdir()):
                     folder.rmdir()
 
 
-def unlist(path: Path, code: str) -> None:
+def _listed(path: Path) -> set[str]:
+    """Codes of the participants in a table."""
+    table = read_tsv(path, "a table of participants", ["participant_id"], empty=True)
+    return set(table["participant_id"].str.removeprefix("sub-"))
+
+
+def _unlist(path: Path, code: str) -> None:
     """Take a participant out of a table, such as the list of participants; none stays empty."""
     table = read_tsv(path, "a table of participants", ["participant_id"], empty=True)
     others = table[table["participant_id"] != f"sub-{code}"]

@@ -4,10 +4,9 @@ A marker beside the raw data names the session that they were written from, with
 records. A session that has one is compared and left as it is.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from hashlib import sha256
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +15,16 @@ import numpy as np
 from twoalike.online._archive import (
     OURS,
     ArchivedSession,
-    Origin,
     ReadSession,
     SessionLine,
     read_archive,
+    records_sha256,
     source_lines,
 )
-from twoalike.online._blocks import as_chosen
+from twoalike.online._blocks import block_table, spliced
 from twoalike.online._compile import as_json, compile_person
 from twoalike.online._erase import delete_session, finish_moves, fresh_staging, move_in
+from twoalike.online._records import BlockStep
 from twoalike.online._replay import DRAWN, KIND, Written, marker, replay_session
 from twoalike.online._site import OnlineStudy, read_built
 from twoalike.record import erased_marks, is_erased, read_notes, remember_erased
@@ -38,7 +38,9 @@ from twoalike.study import (
     progress,
     read_json,
     readable_by,
+    sha256_file,
 )
+from twoalike.tasks import PreparedTriplets, prepared_trials
 
 _TABLES = ("_beh.tsv", "_events.tsv", "_answers.tsv")
 """Files of a session that nothing changes after it was written."""
@@ -71,15 +73,10 @@ class Fetched:
 
         An error is how far the first frame of a trial was from the one it was planned for.
         """
-        return summarised([error for one in self.written for error in one.errors])
-
-
-def summarised(errors_s: Sequence[float] | Floats) -> tuple[float, float] | None:
-    """Median and 99th percentile of absolute errors, in ms; None without one."""
-    if not len(errors_s):
-        return None
-    low, high = np.percentile(np.abs(errors_s), [50, 99]) * 1000
-    return round(float(low), 3), round(float(high), 3)
+        if not (errors := [error for one in self.written for error in one.errors]):
+            return None
+        low, high = np.percentile(np.abs(errors), [50, 99]) * 1000
+        return round(float(low), 3), round(float(high), 3)
 
 
 def display_errors(study: Study | str | Path) -> dict[str, Floats]:
@@ -143,112 +140,83 @@ def fetch(
         finish_moves(opened, built.studies)
         lines = source_lines(built, source, token=token, jatos=jatos)
         job = _Job(built, unfinished, delete_withdrawn)
-        job.sort(lines)
+        job.sort(*read_archive(lines))
         job.write()
     return job.found
 
 
-@dataclass
-class _Marker:
-    """What the data set says of a session that was written."""
-
-    path: Path
-    content: dict[str, Any]
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """Paths of all files in the data set; the marker last."""
-        return (*self.content["files"], self.path.relative_to(_root_of(self.path)).as_posix())
+type _Mark = dict[str, Any]
+"""What the data set says of a session that was written, with its ``path``."""
 
 
-def _root_of(path: Path) -> Path:
-    return path.parents[3]  # sourcedata/sub-001/ses-01/file
-
-
-def _markers(raw: Path) -> dict[str, _Marker]:
-    """Sessions that were written, by their names."""
-    paths = sorted(raw.glob("sourcedata/sub-*/ses-*/sub-*_online.json"))
-    markers = [_Marker(path, read_json(path, KIND)) for path in paths]
-    return {str(one.content["session"]): one for one in markers}
-
-
-@dataclass
 class _Job:
     """One fetch."""
 
-    built: OnlineStudy
-    unfinished: bool
-    delete: bool
-    todo: list[tuple[ArchivedSession, _Marker | None]] = field(default_factory=list)
-    found: Fetched = field(default_factory=Fetched)
+    def __init__(self, built: OnlineStudy, unfinished: bool, delete: bool) -> None:
+        self.built, self.unfinished, self.delete = built, unfinished, delete
+        self.raw, self.found = built.study.raw, Fetched()
+        self.todo: list[tuple[ArchivedSession, _Mark | None]] = []
+        paths = sorted(self.raw.glob("sourcedata/sub-*/ses-*/sub-*_online.json"))
+        marks = [{"path": path, **read_json(path, KIND)} for path in paths]
+        self.marks: dict[str, _Mark] = {str(one["session"]): one for one in marks}
 
-    def __post_init__(self) -> None:
-        self.raw = self.built.study.raw
-        self.markers = _markers(self.raw)
-
-    def sort(self, lines: Iterator[tuple[Origin, str | bytes]]) -> None:
+    def sort(self, sessions: Sequence[ArchivedSession], problems: Sequence[str]) -> None:
         """Decide for each session of an archive what is to be done."""
-        archive = read_archive(lines)
-        self.found.problems += archive.problems
-        marks, n_erased = erased_marks(self.built.study), 0
+        self.found.problems += problems
+        erased, n_erased = erased_marks(self.built.study), 0
         by_code: dict[str, list[tuple[ArchivedSession, SessionLine]]] = {}
-        for one in archive.sessions.values():
+        for one in sessions:
             try:
-                head = one.head()
-                self._check_head(head)
+                head = self._head(one)
                 if head.ended == "withdrawn":
                     self._withdraw(one)
                     continue
             except TwoalikeError as error:
                 self.found.problems.append(str(error))
                 continue
-            names = [head.participant] if head.participant is not None else []
-            names += [one.session] if one.session not in self.markers else []
-            if any(is_erased(name, marks) for name in names):
+            code = head.participant
+            names = [code, None if one.session in self.marks else one.session]
+            if any(is_erased(name, erased) for name in names if name is not None):
                 n_erased += 1
-            elif head.participant is None:
+            elif code is None:
                 self.found.n_empty += 1
             elif head.ended is None and not self.unfinished:
                 self.found.n_open += 1
             else:
-                by_code.setdefault(head.participant, []).append((one, head))
+                by_code.setdefault(code, []).append((one, head))
         if n_erased:
-            self.found.notes.append(
-                f"left out: {counted(n_erased, 'session')} of people who were erased"
-            )
-        for code, sessions in by_code.items():
-            if (chosen := self._one_of(code, sessions)) is not None:
-                self._decide(*chosen)
+            left = counted(n_erased, "session")
+            self.found.notes.append(f"left out: {left} of people who were erased")
+        for code, own in by_code.items():
+            try:
+                self._decide(*self._one_of(code, own))
+            except TwoalikeError as error:
+                self.found.problems.append(str(error))
 
-    def _check_head(self, head: SessionLine) -> None:
-        session = self.built.session
+    def _head(self, archived: ArchivedSession) -> SessionLine:
+        head, session = archived.head(), self.built.session
         if head.protocol != session.hash:
-            raise TwoalikeError(
-                "was run with another page than the one in the study's folder online",
-                where=f"session {head.session}",
+            raise archived.fault(
+                "was run with another page than the one in the study's folder online"
             )
         if head.participant not in (None, *session.participants):
-            raise TwoalikeError(
-                f"the page has no participant {head.participant}", where=f"session {head.session}"
-            )
+            raise archived.fault(f"the page has no participant {head.participant}")
+        return head
 
     def _one_of(
         self, code: str, sessions: Sequence[tuple[ArchivedSession, SessionLine]]
-    ) -> tuple[ArchivedSession, SessionLine] | None:
+    ) -> tuple[ArchivedSession, SessionLine]:
         """Session of a code that was given to several people: the one that kept it."""
         if len(sessions) == 1:
             return sessions[0]
-        ranked = sorted(sessions, key=lambda one: _kept_the_code(one[0]), reverse=True)
-        first, *others = ranked
+        first, *others = sorted(sessions, key=lambda one: _kept_the_code(one[0]), reverse=True)
         if _kept_the_code(others[0][0]) >= (1, 0):
-            names = " and ".join(one.session for one, _ in ranked)
-            self.found.problems.append(f"participant {code}: two sessions have answers: {names}")
-            return None
+            names = " and ".join(one.session for one, _ in (first, *others))
+            raise TwoalikeError(f"two sessions have answers: {names}", where=f"participant {code}")
         for one, head in others:
-            how = head.ended or "not over"
             self.found.notes.append(
-                f"session {one.session}: {how}, without a trial; its code {code} went to session "
-                f"{first[0].session}"
+                f"session {one.session}: {head.ended or 'not over'}, without a trial; its code "
+                f"{code} went to session {first[0].session}"
             )
         return first
 
@@ -257,51 +225,48 @@ class _Job:
         if not archived.has_records:
             self.found.n_empty += 1
             return
-        mark = self.markers.get(archived.session)
-        try:
-            if mark is not None and self._is_unchanged(archived.read(), mark):
-                self.found.n_unchanged += 1
-                return
-            if mark is None:
-                mark = self._owner(head)
-            self.todo.append((archived, mark))
-        except TwoalikeError as error:
-            self.found.problems.append(str(error))
+        mark = self.marks.get(archived.session)
+        if mark is not None and self._is_unchanged(archived.read(), mark):
+            self.found.n_unchanged += 1
+            return
+        self.todo.append((archived, self._owner(head) if mark is None else mark))
 
-    def _is_unchanged(self, read: ReadSession, mark: _Marker) -> bool:
+    def _is_unchanged(self, read: ReadSession, mark: _Mark) -> bool:
         """Whether a written session is what the archive has; False if the archive has more."""
-        content, n = mark.content, int(mark.content["n_records"])
-        for name, digest in content["files"].items():
+        for name, digest in mark["files"].items():
             path = self.raw / name
-            if name.endswith(_TABLES) and _digest(path) != digest:
+            is_same = path.is_file() and sha256_file(path) == digest
+            if name.endswith(_TABLES) and not is_same:
                 raise TwoalikeError(
                     "is not what was fetched: it was changed or deleted",
                     where=path,
                     remedy="Restore it from a backup.",
                 )
         _check_records(read, mark)
-        same = len(read.records) == n and content["ended"] == read.head.ended
-        if same or content["ended"] is None:
+        same = bool(len(read.records) == mark["n_records"] and mark["ended"] == read.head.ended)
+        if same or mark["ended"] is None:
             return same
         raise TwoalikeError(
-            f"was {content['ended']} when it was fetched, and has changed since",
+            f"was {mark['ended']} when it was fetched, and has changed since",
             where=f"session {read.head.session}",
         )
 
-    def _owner(self, head: SessionLine) -> _Marker | None:
+    def _owner(self, head: SessionLine) -> _Mark | None:
         """Session without a trial whose code this one has; None if the place is free."""
         session, code = self.built.session.session, str(head.participant)
         path = marker(self.raw, code, session)
-        folder = self.raw / f"sub-{code}" / path.parent.name
         if path.is_file():
-            mark = next(one for one in self.markers.values() if one.path == path)
-            if not mark.content["n_trials"]:
+            mark = next(one for one in self.marks.values() if one["path"] == path)
+            if not mark["n_trials"]:
                 return mark
-            found = f"session {mark.content['session']} of a browser"
-        elif folder.is_dir() and (names := _runs_in(folder, self.built, code)):
-            found = names[0]
+            found = f"session {mark['session']} of a browser"
         else:
-            return None
+            folder = self.raw / f"sub-{code}" / path.parent.name
+            labels = {one.plan.name.rows(folder).name for one in self.built.prepared(code)}
+            runs = sorted(path.name for path in folder.glob("beh/*_beh.tsv") if path.name in labels)
+            if not runs:
+                return None
+            found = runs[0]
         raise TwoalikeError(
             f"participant {code} has session {session} already: {found}",
             where=f"session {head.session}",
@@ -309,18 +274,23 @@ class _Job:
 
     def _withdraw(self, archived: ArchivedSession) -> None:
         """Report, or delete, what was fetched of a session that was withdrawn since."""
-        mark = self.markers.get(archived.session)
+        mark = self.marks.get(archived.session)
         if mark is not None and OURS not in archived.origins:
             _check_records(archived.read(), mark)  # only the person knows what was fetched
         self.found.n_withdrawn += 1
         self.found.notes.append(f"session {archived.session}: withdrawn")
         if mark is None:
             return
-        self.found.withdrawn += [self.raw / name for name in mark.files]
+        files = self._files(mark)
+        self.found.withdrawn += [self.raw / name for name in files]
         if self.delete:
-            remember_erased(self.built.study, [str(mark.content["session"])])
+            remember_erased(self.built.study, [str(mark["session"])])
             with readable_by(self.built.study.config.data.access):
-                delete_session(self.raw, str(mark.content["participant"]), mark.files)
+                delete_session(self.raw, str(mark["participant"]), files)
+
+    def _files(self, mark: _Mark) -> list[str]:
+        """Paths of all files of a session in the data set; the marker last."""
+        return [*mark["files"], mark["path"].relative_to(self.raw).as_posix()]
 
     def write(self) -> None:
         """Make the raw data of all sessions, then move them in."""
@@ -335,22 +305,47 @@ class _Job:
             for number, (archived, mark) in enumerate(self.todo):
                 root = folder / f"{number:06d}"
                 try:
-                    made = _stage(self.built, archived, root)
+                    made = self._stage(archived, root)
                 except TwoalikeError as error:
                     self.found.problems.append(str(error).replace(f"{root}/", ""))
                 else:
                     self.found.written.append(made)
                     moves += [(root / name, name) for name in made.files]
-                    replaced += () if mark is None else mark.files
+                    replaced += [] if mark is None else self._files(mark)
                 bar.update(work, advance=1)
         people = [one.participant for one in self.found.written]
         if moves:
             move_in(study, self.built.studies, moves, people, replaced)
 
+    def _stage(self, archived: ArchivedSession, root: Path) -> Written:
+        """Make the raw data of one session, if the study still shows what its page has.
 
-def _check_records(read: ReadSession, mark: _Marker) -> None:
-    n = int(mark.content["n_records"])
-    if len(read.records) < n or read.first(n).sha256 != mark.content["records_sha256"]:
+        Blocks that a server chose take the place of the placeholders of an adaptive session.
+        """
+        built, read = self.built, archived.read()
+        code = str(read.head.participant)
+        study, prepared, person = built.studies[code], built.prepared(code), built.person(code)
+        now = as_json(compile_person(study, prepared))
+        if now != (built.folder / "people" / f"{code}.json").read_bytes():
+            raise archived.fault("the study shows something else now than the page that was built")
+        parts = list(person.parts)
+        for number, (one, part) in enumerate(zip(prepared, parts, strict=True)):
+            if not any(isinstance(step, BlockStep) for step in part.steps):
+                continue
+            own = [block for block in read.blocks if block.part == number]
+            parts[number] = part.model_copy(update={"steps": spliced(part.steps, own)})
+            if isinstance(one, PreparedTriplets):
+                sitting, table = replace(one.sitting, study=study), block_table(own)
+                made = prepared_trials(PreparedTriplets, sitting, one.protocol, one.stimuli, table)
+                plan = replace(made.plan, n_trials=study.config.design.n_listed)
+                prepared[number] = replace(made, settled=one.settled, plan=plan)
+        with readable_by(built.study.config.data.access):
+            return replay_session(read, prepared, parts, root, built.session.version)
+
+
+def _check_records(read: ReadSession, mark: _Mark) -> None:
+    n = int(mark["n_records"])
+    if len(read.records) < n or records_sha256(read.records[:n]) != mark["records_sha256"]:
         raise TwoalikeError(
             "differs from what was fetched before; nothing was changed",
             where=f"session {read.head.session}",
@@ -361,31 +356,6 @@ def _kept_the_code(archived: ArchivedSession) -> tuple[int, int]:
     """Rank of a session among those with the same code: has trials, has records."""
     with suppress(TwoalikeError):  # reported when its turn comes
         records = archived.read().records
-        trials = any(
-            item.kind in ("choice", "arrangement") for one in records for item in one.items
-        )
-        return int(trials), len(records)
+        kinds = {item.kind for one in records for item in one.items}
+        return int(not kinds.isdisjoint(("choice", "arrangement"))), len(records)
     return 1, 0
-
-
-def _runs_in(folder: Path, built: OnlineStudy, participant: str) -> list[str]:
-    """Raw tables that a session of a browser would be in the place of."""
-    labels = {one.plan.name.rows(folder).name for one in built.prepared(participant)}
-    return sorted(path.name for path in folder.glob("beh/*_beh.tsv") if path.name in labels)
-
-
-def _digest(path: Path) -> str:
-    return sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-
-
-def _stage(built: OnlineStudy, archived: ArchivedSession, root: Path) -> Written:
-    """Make the raw data of one session, if the study still shows what its page was built from."""
-    read = archived.read()
-    code = str(read.head.participant)
-    prepared, person = built.prepared(code), built.person(code)
-    now = as_json(compile_person(built.studies[code], prepared))
-    if now != (built.folder / "people" / f"{code}.json").read_bytes():
-        raise archived.fault("the study shows something else now than the page that was built")
-    prepared, parts = as_chosen(prepared, person.parts, built.studies[code], read.blocks)
-    with readable_by(built.study.config.data.access):
-        return replay_session(read, prepared, parts, root, built.session.version)

@@ -8,7 +8,8 @@ import json
 import re
 import uuid
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,8 +30,8 @@ _DAY = (1980, 1, 1, 0, 0, 0)
 """Date of the files, so that the same page gives the same archive."""
 _WORKERS = ("Jatos", "PersonalSingle", "PersonalMultiple", "GeneralSingle", "GeneralMultiple")
 _META = re.compile(r'(<meta name="transport" content=")[a-z]+(">)')
-_FIRST_SCRIPT = re.compile(r"([ \t]*)<script ")
-_TEXTS = (".html", ".css", ".js", ".json", ".md", ".txt")
+_TEXTS = (".html", ".css", ".js", ".json", ".md", ".txt", ".jas")
+"""Files that are packed."""
 
 
 def study_uuid(session: OnlineSession) -> str:
@@ -38,20 +39,7 @@ def study_uuid(session: OnlineSession) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"twoalike:{session.hash}"))
 
 
-def with_transport(page: str, transport: str, script: str = "") -> str:
-    """Make the page send its records by another transport: ``jatos``, ``pipe`` or ``file``.
-
-    The source of a script may be given, which is loaded before the others.
-    """
-    changed, n = _META.subn(rf"\g<1>{transport}\g<2>", page)
-    assert n == 1  # the page is ours
-    if script:
-        first = rf'\g<1><script src="{script}"></script>\n\g<0>'
-        changed = _FIRST_SCRIPT.sub(first, changed, count=1)
-    return changed
-
-
-def built_alone(study: Study | str | Path) -> OnlineStudy:
+def _built_alone(study: Study | str | Path) -> OnlineStudy:
     """Open a built study that needs no server of ours."""
     built = check_built(study)
     parts = built.person(built.session.participants[0]).parts
@@ -70,15 +58,21 @@ def built_alone(study: Study | str | Path) -> OnlineStudy:
     )
 
 
-def page_files(built: OnlineStudy, changed: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
-    """Yield the files of a page, by their path in its folder, with other texts for some."""
-    paths = (path for path in sorted(built.folder.rglob("*")) if path.is_file())
-    for path in paths:
-        name = path.relative_to(built.folder).as_posix()
-        yield name, changed[name].encode() if name in changed else path.read_bytes()
+def _page_files(built: OnlineStudy, transport: str) -> Iterator[tuple[str, bytes]]:
+    """Yield the files of the page, by path, which sends its records by another ``transport``."""
+    for path in (path for path in sorted(built.folder.rglob("*")) if path.is_file()):
+        name, content = path.relative_to(built.folder).as_posix(), path.read_bytes()
+        if name == "index.html":
+            page = content.decode()
+            page, n = _META.subn(rf"\g<1>{transport}\g<2>", page)
+            assert n == 1  # the page is ours
+            if transport == "jatos":
+                page = page.replace("<script ", '<script src="jatos.js"></script>\n    <script ', 1)
+            content = page.encode()
+        yield name, content
 
 
-def payment_codes(study: Study) -> dict[str, str]:
+def _payment_codes(study: Study) -> dict[str, str]:
     """Codes that are shown at the end, by the end."""
     names = ("completion_code", "screened_out_code", "declined_code")
     return {name: value for name in names if (value := getattr(study.config.online, name))}
@@ -101,33 +95,24 @@ def write_jatos(study: Study | str | Path, out: str | Path) -> Path:
     -------
     The file.
     """
-    built, out = built_alone(study), Path(out)
+    built, out = _built_alone(study), Path(out)
     folder = f"twoalike_{built.session.hash[:12]}"
-    index = (built.folder / "index.html").read_text(encoding="utf-8")
-    changed = {"index.html": with_transport(index, "jatos", "jatos.js")}
+    about = json.dumps(_properties(built, folder), ensure_ascii=False, indent=2).encode()
     with atomic_path(out) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for name, content in page_files(built, changed):
-            _add(archive, f"{folder}/{name}", content)
-        about = json.dumps(_properties(built, folder), ensure_ascii=False, indent=2)
-        _add(archive, f"{folder}.jas", about.encode())
+        pages = ((f"{folder}/{name}", one) for name, one in _page_files(built, "jatos"))
+        for name, content in chain(pages, [(f"{folder}.jas", about)]):
+            info = zipfile.ZipInfo(name, _DAY)
+            info.external_attr = 0o644 << 16
+            packed = name.endswith(_TEXTS)
+            archive.writestr(info, content, zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED)
     return out
-
-
-def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    info = zipfile.ZipInfo(name, _DAY)
-    info.external_attr = 0o644 << 16
-    packed = zipfile.ZIP_DEFLATED if name.endswith((*_TEXTS, ".jas")) else zipfile.ZIP_STORED
-    archive.writestr(info, content, packed)
 
 
 def _properties(built: OnlineStudy, folder: str) -> dict[str, Any]:
     """Properties of the study, of its one component and of its batch."""
-    session, codes = built.session, payment_codes(built.study)
+    session, codes = built.session, _payment_codes(built.study)
     identifier = study_uuid(session)
-
-    def own(name: str) -> str:
-        return str(uuid.uuid5(uuid.UUID(identifier), name))
-
+    page, batch = (str(uuid.uuid5(uuid.UUID(identifier), name)) for name in ("page", "batch"))
     return {
         "version": "3",
         "data": {
@@ -144,7 +129,7 @@ def _properties(built: OnlineStudy, folder: str) -> dict[str, Any]:
             "studyEntryMsg": None,
             "componentList": [
                 {
-                    "uuid": own("page"),
+                    "uuid": page,
                     "title": "Page",
                     "htmlFilePath": "index.html",
                     "reloadable": True,
@@ -155,7 +140,7 @@ def _properties(built: OnlineStudy, folder: str) -> dict[str, Any]:
             ],
             "batchList": [
                 {
-                    "uuid": own("batch"),
+                    "uuid": batch,
                     "title": "Default",
                     "active": True,
                     "maxActiveMembers": None,
@@ -203,16 +188,14 @@ def write_static(
         raise TwoalikeError(
             where="`codes=pipe`", expected="the id of an experiment (`pipe=...`)", found="none"
         )
-    built, out = built_alone(study), Path(out)
+    built, out = _built_alone(study), Path(out)
     check_replaceable(out, SETTINGS, overwrite=overwrite)
-    index = (built.folder / "index.html").read_text(encoding="utf-8")
-    changed = {"index.html": with_transport(index, "pipe" if pipe else "file")}
-    settings = {"pipe": DATAPIPE, "experiment": pipe, "codes": codes}
+    settings = {"pipe": DATAPIPE, "experiment": pipe, "codes": codes} if pipe else {}
+    known = json.dumps(settings | _payment_codes(built.study), indent=1) + "\n"
     with atomic_directory(out) as temporary:
-        for name, content in page_files(built, changed):
+        pages = _page_files(built, "pipe" if pipe else "file")
+        for name, content in chain(pages, [(SETTINGS, known.encode())]):
             path = temporary / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        known = {**(settings if pipe else {}), **payment_codes(built.study)}
-        (temporary / SETTINGS).write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     return out

@@ -38,16 +38,10 @@ class Key:
     def _code(self, purpose: str, value: str) -> bytes:
         return hmac.digest(self._secret, f"{purpose}:{value}".encode(), "sha256")
 
-    @property
-    def fingerprint(self) -> str:
-        """Code that shows whether a store was written with this key."""
-        return self._code("key", "").hex()
-
     def token(self, session: str, participant: str) -> str:
         """Token by which a browser shows that a session is its own.
 
-        It carries the participant's code, so that a session can be entered again in a store that
-        was restored from a backup made before the session began.
+        It carries the participant's code: a session may be entered again in a restored store.
         """
         code = self._code("token", f"{session}.{participant}")
         text = base64.urlsafe_b64encode(code).decode().rstrip("=")
@@ -65,17 +59,13 @@ class Key:
         code = base64.b32encode(self._code("withdraw", session)[:10]).decode().translate(_ALPHABET)
         return "-".join(code[start : start + 4] for start in range(0, 16, 4))
 
-    def person(self, external: str) -> str:
-        """Code by which a person is recognised who comes back with the same id."""
-        return self._code("person", external).hex()
-
-    def link(self, link: str) -> str:
-        """Code by which a one-time link is recognised."""
-        return self._code("link", link).hex()
+    def mark(self, kind: str, value: str = "") -> str:
+        """Code by which an id of a person, a one-time link or the key itself is recognised."""
+        return self._code(kind, value).hex()
 
     def erased(self, participant: str) -> str:
         """Fact by which the participant's code of an erased person is recognised."""
-        return f"erased {self._code('erased', participant).hex()}"
+        return f"erased {self.mark('erased', participant)}"
 
     @cached_property
     def _fernet(self) -> Any:

@@ -9,7 +9,7 @@ import errno
 import logging
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 _LOG = logging.getLogger("twoalike.online")
@@ -41,14 +41,13 @@ class Limits:
 USUAL = Limits()
 
 
-@dataclass
 class Buckets:
     """Requests left for each session or address."""
 
-    burst: float
-    per_s: float
-    _left: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
-    """Requests left, and when that was, by name; those unused longest come first."""
+    def __init__(self, burst: float, per_s: float) -> None:
+        self.burst, self.per_s = burst, per_s
+        # Requests left, and when that was, by name; those unused longest come first.
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, name: str, cost: float = 1.0) -> bool:
         """Take from a bucket; False, and nothing is taken, if there is too little in it."""
@@ -95,7 +94,7 @@ def without_refused_connections(loop: asyncio.AbstractEventLoop, context: dict[s
         loop.default_exception_handler(context)
 
 
-def room_for(connections: int) -> int:
+def _room_for(connections: int) -> int:
     """Allow the process files for so many connections; returns how many the system allows."""
     try:
         import resource
@@ -118,7 +117,7 @@ def limited_protocol(limits: Limits) -> type[asyncio.Protocol]:
     """
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
-    most = room_for(limits.connections)
+    most = _room_for(limits.connections)
     closed = _Tally(f"silent connections closed, as there were more than {most}")
 
     class Limited(H11Protocol):

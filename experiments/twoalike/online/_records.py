@@ -1,8 +1,8 @@
 """Content and messages of the page: what it shows, and records of what participants did.
 
 ``session.json`` has the study, and a file for each participant their steps, from the scripts of the
-window's tasks: the same pages, questions, breaks and trials in the same order. The page runs them;
-of what depends on answers it decides only whether the session goes on after the consent page.
+window's tasks. The page runs them; of what depends on answers it decides only whether the session
+goes on after the consent page.
 
 A record contains the items that one step gave, the same as in a window
 (:data:`twoalike.tasks.Item`). It states what was answered, not what was shown: that comes from the
@@ -11,9 +11,11 @@ record cannot change it. Records of a session are numbered from 1 without gaps; 
 identify a record: one that is sent twice is stored once, and one that differs is refused.
 """
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, FiniteFloat
+from pydantic import BaseModel, ConfigDict, FailFast, Field, FiniteFloat
 
 MOST_BYTES = 262_144
 """Longest record as JSON; an arrangement of a hundred images with a thousand moves takes less."""
@@ -31,6 +33,10 @@ type Number = Annotated[int, Field(ge=0, le=1_000_000)]
 type Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
 """A number that is exact in JavaScript."""
 type Coordinate = Annotated[FiniteFloat, Field(ge=-1e5, le=1e5)]
+type TrialIndex = Annotated[int, Field(ge=1, le=1_000_000)]
+type PartIndex = Annotated[int, Field(ge=0, le=100)]
+type Cells = dict[Name, str | Whole | FiniteFloat | bool | None]
+type AnswerText = Annotated[str, Field(max_length=10_000)]
 
 
 class Sent(BaseModel):
@@ -45,19 +51,14 @@ class Note(Sent):
     kind: Literal["note"] = "note"
     event: Name
     time: Seconds
-    detail: dict[Name, str | Whole | FiniteFloat | bool | None] = Field(
-        default_factory=dict, max_length=20
-    )
+    detail: Cells = Field(default_factory=dict, max_length=20)
 
 
 class EventRow(Sent):
     """A row of the run's table of events, by column (:class:`twoalike.tasks.EventRow`)."""
 
     kind: Literal["event"] = "event"
-    values: dict[Name, str | Whole | FiniteFloat | bool | None] = Field(max_length=20)
-
-
-type AnswerText = Annotated[str, Field(max_length=10_000)]
+    values: Cells = Field(max_length=20)
 
 
 class Answers(Sent):
@@ -83,7 +84,7 @@ class ChoiceResult(Sent):
     """A trial of choices that was shown to its end (:class:`twoalike.tasks.TrialResult`)."""
 
     kind: Literal["choice"] = "choice"
-    trial_index: Annotated[int, Field(ge=1, le=1_000_000)]
+    trial_index: TrialIndex
     onset: Seconds
     answer: Choice | None
     """None if the time limit passed."""
@@ -117,7 +118,7 @@ class ArrangementResult(Sent):
     """An arrangement that was shown to its end; lists have one entry an item."""
 
     kind: Literal["arrangement"] = "arrangement"
-    trial_index: Annotated[int, Field(ge=1, le=1_000_000)]
+    trial_index: TrialIndex
     items: Annotated[tuple[ObjectId, ...], Field(min_length=2, max_length=500)]
     """Objects of ``places``; those of the step."""
     onset: Seconds
@@ -173,23 +174,6 @@ type Item = Annotated[
 ]
 
 
-def end_of(item: Item) -> float:
-    """When an item had arisen, s; 0 if it has no time."""
-    match item:
-        case Note() | Segment() | Ending():
-            return item.time
-        case ChoiceResult():
-            return item.onset + (0.0 if item.answer is None else item.answer.response_time)
-        case ArrangementResult():
-            return item.ending.time
-        case EventRow(values=values):
-            numbers = [values.get(name) for name in ("onset", "duration")]
-            total = sum(one for one in numbers if isinstance(one, int | float))
-            return total if 0 <= total <= 1e7 else 0.0
-        case Answers():
-            return 0.0
-
-
 class Record(Sent):
     """The items of one step of a session."""
 
@@ -198,29 +182,25 @@ class Record(Sent):
     """Number in the session."""
     protocol: Sha256
     """Hash of the study as built (:attr:`OnlineSession.hash`)."""
-    part: Annotated[int, Field(ge=0, le=100)]
+    part: PartIndex
     step: Annotated[int, Field(ge=0, le=100_000)]
     """Place of the step in its part; all arrangements of a part are one step."""
     items: Annotated[tuple[Item, ...], FailFast(), Field(max_length=5_000)]
-
-
-def _unique(records: tuple[Record, ...]) -> tuple[Record, ...]:
-    if len({(one.session, one.n) for one in records}) < len(records):
-        raise ValueError("two records of one request have the same number")
-    return records
 
 
 type Batch = Annotated[
     tuple[Record, ...],
     FailFast(),  # thousands of errors would take long to collect
     Field(min_length=1, max_length=50),
-    AfterValidator(_unique),
 ]
 """Records of one request."""
 
 
-type Key = str
-"""A key by its name in protocols, such as ``left`` or ``num_1``."""
+class Asked(Sent):
+    """The block that a page has come to."""
+
+    part: PartIndex
+    block: Annotated[int, Field(ge=1, le=100_000)]
 
 
 class ImageFile(Sent):
@@ -245,8 +225,8 @@ class PageStep(Sent):
     images: tuple[ObjectId, ...] = ()
     minimum_s: float
     limit_s: float = 0.0
-    keys: tuple[Key, ...] = ()
-    """Keys that turn it."""
+    keys: tuple[str, ...] = ()
+    """Keys that turn it, by their names in protocols, such as ``left`` or ``num_1``."""
 
 
 class QuestionStep(Sent):
@@ -350,71 +330,6 @@ class Person(Sent):
     parts: tuple[Part, ...]
 
 
-class PageTexts(Sent):
-    """Texts of the page that no window needs, in the language of the study."""
-
-    title: str
-    start: str
-    """Button that enters the session and the full screen."""
-    loading: str
-    """While images load; {done} and {total}."""
-    full: str
-    stopped: str
-    used: str
-    finished: str
-    expired: str
-    """``full`` to ``expired``: Why this link does not lead to a session now."""
-    lost: str
-    """The server was restored from a backup that lacks answers, and the page cannot send them."""
-    too_small: str
-    """The window or screen is too small; {width} and {height} are the least, in pixels."""
-    unsupported: str
-    """The browser lacks something; {what}."""
-    turn: str
-    """A phone that has to be turned to be large enough."""
-    offline: str
-    """There is no connection: answers are kept in the browser and sent later."""
-    left_fullscreen: str
-    back_to_fullscreen: str
-    card: str
-    """Instruction to fit the frame to a bank card."""
-    card_done: str
-    sending: str
-    """After the last trial, while {n} records are still to be sent."""
-    closing: str
-    """Afterwards: all is stored."""
-    declined: str
-    screened_out: str
-    """``declined``, ``screened_out``: Instead, after such an end."""
-    close: str
-    """Below the codes: the window may be closed."""
-    code: str
-    """Above the completion code."""
-    copy_code: str
-    """Button that copies it."""
-    go_back: str
-    """Link to online.completion_url; {host} is its site."""
-    withdraw: str
-    """How to withdraw later; {code}."""
-    download: str
-    """Link that saves the answers as a file; pages without a server only."""
-    send_file: str
-    """Above that link, if the answers are stored nowhere else."""
-    failed: str
-    """An error in the page; the session goes on after a reload."""
-    other_tab: str
-    """The session is open in another tab or window."""
-    unknown: str
-    """The link is not known."""
-    withdraw_title: str
-    withdraw_ask: str
-    withdraw_button: str
-    withdraw_done: str
-    withdraw_unknown: str
-    """``withdraw_title`` to ``withdraw_unknown``: The withdrawal page: heading, label of the field,
-    button, and the two answers."""
-
-
 class OnlineSession(Sent):
     """The study as built: ``session.json``."""
 
@@ -431,7 +346,8 @@ class OnlineSession(Sent):
     protocols: dict[str, dict[str, Any]]
     """Resolved protocols as JSON, by key."""
     images: dict[ObjectId, ImageFile]
-    texts: PageTexts
+    texts: dict[str, str]
+    """Texts of the page that no window needs, in the language of the study."""
     without_keys: dict[str, str] = Field(default_factory=dict)
     """Sentences of protocols and steps, and what they are on a device without keys."""
     least_window_px: tuple[int, int]
@@ -446,42 +362,161 @@ class OnlineSession(Sent):
     """Part of the address that identifies a person."""
 
 
-class Asked(Sent):
-    """The block that a page has come to."""
+class Refusal(Exception):
+    """A refused request; ``error`` is sent to the page, ``reason`` goes to the log."""
 
-    part: Annotated[int, Field(ge=0, le=100)]
-    block: Annotated[int, Field(ge=1, le=100_000)]
-
-
-class Entry(Sent):
-    """Request to take part; ``external`` are the parameters of the page's address."""
-
-    external: dict[Name, Annotated[str, Field(max_length=200)]] = Field(
-        default_factory=dict, max_length=20
-    )
-    link: Annotated[str, Field(max_length=100)] | None = None
-    token: Annotated[str, Field(max_length=200)] | None = None
+    def __init__(self, error: str, reason: str) -> None:
+        super().__init__(reason)
+        self.error, self.reason = error, reason
 
 
-class Finish(Sent):
-    """How a session ended."""
+class StepShape(NamedTuple):
+    """What a record of a step may contain."""
 
-    reason: Reason
-
-
-class Withdrawal(Sent):
-    """The code that a participant was given."""
-
-    code: Annotated[str, Field(max_length=100)]
-
-
-class Accepting(Sent):
-    """Whether new people may take part."""
-
-    on: bool
+    about: str | int | None
+    """Measure of a question, number of a trial; None for a page."""
+    before: int
+    """Trials in the part before it; all of them have been answered by then."""
+    items: tuple[str, ...] = ()
+    """Objects to be arranged."""
+    places: tuple[str, ...] = ()
+    """Places that may be chosen."""
+    right: str = ""
+    """The right one, of an attention check; the page does not have it."""
 
 
-class Freed(Sent):
-    """The session that an operator ends."""
+class PartShape(NamedTuple):
+    """Steps of a part, up to trials that are not chosen yet, and how many of them are trials."""
 
-    session: Name
+    steps: tuple[StepShape, ...]
+    n_trials: int | None
+    """None while trials are to be chosen."""
+
+
+def shapes_of(
+    parts: Sequence[Part], right: Mapping[tuple[int, int], str] | None = None
+) -> tuple[PartShape, ...]:
+    """Return what parts allow; ``right`` are the places of right answers, by part and trial."""
+    shapes = []
+    for number, part in enumerate(parts):
+        found, before = list[StepShape](), 0
+        for step in takewhile(lambda one: not isinstance(one, BlockStep), part.steps):
+            match step:
+                case TrialStep(trial=trial):
+                    place = (right or {}).get((number, trial.trial_index), "")
+                    places = trial.positions[trial.anchored :]
+                    found.append(StepShape(trial.trial_index, before, (), places, place))
+                case ArrangementStep(trial=arranged):
+                    found.append(StepShape(arranged.trial_index, before, arranged.items))
+                case _:
+                    found.append(StepShape(getattr(step, "measure", None), before))
+            before += isinstance(step, TrialStep | ArrangementStep)
+        shapes.append(PartShape(tuple(found), before if len(found) == len(part.steps) else None))
+    return tuple(shapes)
+
+
+def is_known(record: Record, parts: tuple[PartShape, ...]) -> bool:
+    """Whether the participant was given the step of a record."""
+    return record.part < len(parts) and record.step < len(parts[record.part].steps)
+
+
+NEW: Mapping[str, Any] = {
+    "n": 0,
+    "part": 0,
+    "step": -1,
+    "clock": 0.0,  # s of the part's clock
+    "over": 0,  # trials of the part
+    "answered": 0,  # whether the step has its answer
+    "part_end": "",
+    "done": 0,  # whether the last part was completed
+    **dict.fromkeys(("trials", "fast", "checks", "right"), 0),  # counts for the operator
+}
+"""State of a session without a record; the store has a column for each."""
+
+
+def following(
+    state: Mapping[str, Any], record: Record, parts: tuple[PartShape, ...]
+) -> dict[str, Any]:
+    """State of a session after a record, which must fit its step and follow from the state before.
+
+    Neither a record that contradicts what the participant was given (``parts``) nor one that does
+    not follow from those before is stored.
+    """
+    if not is_known(record, parts):
+        raise Refusal("malformed", "no such step")
+    part, same = parts[record.part], record.part == state["part"]
+    step = part.steps[record.step]
+    again = same and record.step == state["step"]  # what a step gave may take several records
+    result, end = _checked_items(record.items, step)
+    answers = result is not None or any(isinstance(item, Answers) for item in record.items)
+    over = state["over"] if same else 0
+    n_trials = int(result is not None)
+    faults = {
+        "a record after the end of its part": same and state["part_end"],
+        "a step that was answered before": (same and record.step < state["step"])
+        or (again and state["answered"] and answers),
+        "a part before its turn": not same
+        and (record.part != state["part"] + 1 or state["part_end"] != "completed"),
+        "trials were left out": not again and over != step.before,
+        "an end before the last trial": end == "completed" and over + n_trials != part.n_trials,
+    }
+    for fault in (fault for fault, there in faults.items() if there):
+        raise Refusal("malformed", fault)
+    choice = result if isinstance(result, ChoiceResult) else None
+    place = choice.answer.position if choice is not None and choice.answer is not None else None
+    time = max(map(_end_of, record.items), default=0.0)
+    return {
+        "n": record.n,
+        "part": record.part,
+        "step": record.step,
+        "clock": max(time, state["clock"] if same else 0.0),
+        "over": over + n_trials,
+        "answered": int(answers or (again and bool(state["answered"]))),
+        "part_end": end,
+        "done": int(record.part == len(parts) - 1 and end == "completed"),
+        "trials": state["trials"] + n_trials,
+        "fast": state["fast"] + (choice is not None and choice.flag == "fast"),
+        "checks": state["checks"] + (choice is not None and bool(step.right)),
+        "right": state["right"] + (bool(step.right) and place == step.right),
+    }
+
+
+def _checked_items(
+    items: tuple[Item, ...], step: StepShape
+) -> tuple[ChoiceResult | ArrangementResult | None, str]:
+    """Check items against their step; return the result among them and how the part ended."""
+    results = [item for item in items if isinstance(item, ChoiceResult | ArrangementResult)]
+    if any(isinstance(item, Ending) for item in items[:-1]):
+        raise Refusal("malformed", "an ending that is not last")
+    if len(results) > 1:
+        raise Refusal("malformed", "two results")
+    if any(isinstance(item, Answers) and item.measure != step.about for item in items):
+        raise Refusal("malformed", "answers to other questions")
+    for result in results:
+        listed = step.places if isinstance(result, ChoiceResult) else step.items
+        if not listed or result.trial_index != step.about:
+            raise Refusal("malformed", "the result of another trial")
+        if isinstance(result, ArrangementResult):
+            lists = (result.places, result.inside, result.seat_angles, result.handling)
+            if result.items != step.items or any(len(one) != len(step.items) for one in lists):
+                raise Refusal("malformed", "places of other objects")
+        elif result.answer is not None and result.answer.position not in step.places:
+            raise Refusal("malformed", "a place that was not shown")
+    last = items[-1] if items else None
+    return next(iter(results), None), last.reason if isinstance(last, Ending) else ""
+
+
+def _end_of(item: Item) -> float:
+    """When an item had arisen, s; 0 if it has no time."""
+    match item:
+        case Note() | Segment() | Ending():
+            return item.time
+        case ChoiceResult():
+            return item.onset + (0.0 if item.answer is None else item.answer.response_time)
+        case ArrangementResult():
+            return item.ending.time
+        case EventRow(values=values):
+            numbers = [values.get(name) for name in ("onset", "duration")]
+            total = sum(one for one in numbers if isinstance(one, int | float))
+            return total if 0 <= total <= 1e7 else 0.0
+    return 0.0

@@ -5,10 +5,10 @@ import os
 import secrets
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 from urllib.parse import urlencode
 
-from twoalike.online._built import parts_of
 from twoalike.online._ids import Key, hashed, load_key, make_key
 from twoalike.online._limits import BACKLOG, USUAL, Limits, limited_protocol
 from twoalike.online._places import add_links
@@ -31,11 +31,10 @@ def open_store(study: str | Path, store: str | None = None) -> tuple[Store, Key]
     busy = f"{folder}: another process is starting. Try again."
     with hold_lock(folder / "lock", busy, patience_s=30.0):
         opened = Store(default_store(study) if store is None else store)
-        try:
+        with ExitStack() as stack:
+            stack.callback(opened.close)
             key = _key_of(opened, folder / "key")
-        except BaseException:
-            opened.close()
-            raise
+            stack.pop_all()
         sync_folder(folder)
     return opened, key
 
@@ -46,8 +45,8 @@ def _key_of(store: Store, path: Path) -> Key:
         known = fact(connection, _KEY)
     key = make_key(path) if known is None and not path.exists() else load_key(path)
     if known is None:
-        store.submit(lambda connection: set_fact(connection, _KEY, key.fingerprint)).result()
-    elif known != key.fingerprint:
+        store.write(lambda connection: set_fact(connection, _KEY, key.mark("key")))
+    elif known != key.mark("key"):
         raise TwoalikeError(
             where=path,
             expected="the key that the store was written with",
@@ -60,17 +59,15 @@ def _key_of(store: Store, path: Path) -> Key:
 def new_token(study: str | Path, store: str | None = None) -> str:
     """Make a new token for the operator; one made before no longer works."""
     opened, _ = open_store(Study.load(study).root, store)
-    try:
+    with closing(opened):
         return _new_token(opened)
-    finally:
-        opened.close()
 
 
 def _new_token(store: Store) -> str:
     from twoalike.online._app import OPERATOR
 
     token = secrets.token_urlsafe(24)
-    store.submit(lambda connection: set_fact(connection, OPERATOR, hashed(token))).result()
+    store.write(lambda connection: set_fact(connection, OPERATOR, hashed(token)))
     return token
 
 
@@ -88,10 +85,8 @@ def make_links(study: str | Path, number: int, url: str, store: str | None = Non
         raise TwoalikeError(where=f"`number={number}`", expected="at least 1", found=number)
     opened, key = open_store(Study.load(study).root, store)
     links = [secrets.token_urlsafe(16) for _ in range(number)]
-    try:
-        opened.submit(lambda connection: add_links(connection, links, key)).result()
-    finally:
-        opened.close()
+    with closing(opened):
+        opened.write(lambda connection: add_links(connection, links, key))
     return [f"{url.rstrip('/')}/?{urlencode({'link': link})}" for link in links]
 
 
@@ -120,31 +115,24 @@ def serve(
         How often a session or an address may ask; how many connections may be open.
     show
         Called with lines for the operator: addresses, and the token when it is made.
-
-    Raises
-    ------
-    TwoalikeError
-        If the study is not built, the store cannot be opened, or the port is taken.
-    KeyboardInterrupt
-        When it was interrupted, after what was being written is written.
     """
     import uvicorn
 
     from twoalike.online._app import OPERATOR, create_app
+    from twoalike.online._session_blocks import parts_of
 
     built = read_built(study)
     parts_of(built, built.session.participants[0])  # a damaged build is reported now
     opened, key = open_store(study, store)
-    try:
+    with ExitStack() as stack:
+        stack.callback(opened.close)
         listening = _listen(host, port)
         with opened.reading() as connection:
             known = fact(connection, OPERATOR)
         token = _new_token(opened) if known is None else None
         for line in _greeting(listening, host, token):
             show(line)
-    except BaseException:
-        opened.close()
-        raise
+        stack.pop_all()  # the server closes it
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("twoalike.online").setLevel(logging.INFO)
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # else a line for any noise sent

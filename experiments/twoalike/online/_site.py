@@ -4,18 +4,22 @@ import io
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import sha256
 from importlib.metadata import version
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from pydantic import ValidationError
+from pydantic import ValidationError, create_model
 
 from twoalike.design import shown_objects
+from twoalike.online import _records as sent
 from twoalike.online._compile import (
     as_json,
     compile_person,
@@ -23,16 +27,6 @@ from twoalike.online._compile import (
     least_window,
     prepare_person,
     without_keys,
-)
-from twoalike.online._records import (
-    ArrangementStep,
-    BlockStep,
-    ImageFile,
-    OnlineSession,
-    PageTexts,
-    Part,
-    Person,
-    TrialStep,
 )
 from twoalike.record import balanced_cohort, participant_label
 from twoalike.stimuli import StimulusSet, shown_as_it_is, stimuli_held
@@ -44,18 +38,17 @@ from twoalike.study import (
     counted,
     load_toml,
     progress,
+    sha256_file,
 )
 from twoalike.tasks import ImagesProtocol, Prepared, Protocol, check_parts
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A picture as it lies beside session.json."""
+class Picture(NamedTuple):
+    """The picture of an object as it lies beside session.json."""
 
     name: str
-    """Object id."""
     content: bytes
-    about: ImageFile
+    about: sent.ImageFile
 
 
 def pictures(stimuli: StimulusSet, names: Iterable[str], protocol: Protocol) -> Iterator[Picture]:
@@ -75,7 +68,7 @@ def pictures(stimuli: StimulusSet, names: Iterable[str], protocol: Protocol) -> 
             image.save(buffer, format="PNG")
             content, ending = buffer.getvalue(), "png"
         digest = sha256(content).hexdigest()
-        about = ImageFile(
+        about = sent.ImageFile(
             file=f"images/{digest[:16]}.{ending}",
             width=image.width,
             height=image.height,
@@ -110,7 +103,7 @@ class OnlineStudy:
     """
 
     study: Study
-    session: OnlineSession
+    session: sent.OnlineSession
     state: str = "read"
 
     @property
@@ -118,9 +111,9 @@ class OnlineStudy:
         """Where the page is."""
         return self.study.root / FOLDER
 
-    def person(self, participant: str) -> Person:
+    def person(self, participant: str) -> sent.Person:
         """Read what a participant does."""
-        return _read(self.folder / "people" / f"{participant}.json", Person)
+        return _read(self.folder / "people" / f"{participant}.json", sent.Person)
 
     @cached_property
     def groups(self) -> dict[str, str]:
@@ -134,15 +127,7 @@ class OnlineStudy:
     def chooses(self) -> bool:
         """Whether any trials are chosen while a session runs."""
         parts = self.person(self.session.participants[0]).parts
-        return any(isinstance(step, BlockStep) for part in parts for step in part.steps)
-
-    def n_trials(self, part: Part) -> int | None:
-        """Count the trials in a part, choices not chosen yet too; None if the answers decide."""
-        blocks = [step for step in part.steps if isinstance(step, BlockStep)]
-        if blocks:
-            open_ended = blocks[0].task == "multi-arrangement"
-            return None if open_ended else self.study.config.design.n_listed
-        return sum(isinstance(step, TrialStep | ArrangementStep) for step in part.steps)
+        return any(isinstance(step, sent.BlockStep) for part in parts for step in part.steps)
 
     @cached_property
     def task(self) -> str | None:
@@ -222,10 +207,10 @@ def check_built(study: Study | str | Path) -> OnlineStudy:
 def read_built(study: Study | str | Path) -> OnlineStudy:
     """Read the page of a study, as it was built."""
     opened = study if isinstance(study, Study) else Study.load(study)
-    return OnlineStudy(opened, _read(opened.root / FOLDER / SESSION, OnlineSession))
+    return OnlineStudy(opened, _read(opened.root / FOLDER / SESSION, sent.OnlineSession))
 
 
-def _read[Model: (OnlineSession, Person)](path: Path, model: type[Model]) -> Model:
+def _read[Model: (sent.OnlineSession, sent.Person)](path: Path, model: type[Model]) -> Model:
     if not path.is_file():
         raise TwoalikeError(
             where=path,
@@ -259,17 +244,12 @@ def _codes(participants: int | Sequence[str]) -> tuple[str, ...]:
     return tuple(codes)
 
 
-@dataclass(frozen=True)
-class _Site:
+class _Site(NamedTuple):
     """Content of the folder; pictures are made when they are written."""
 
-    session: OnlineSession
+    session: sent.OnlineSession
     people: Mapping[str, bytes]
-    stimuli: StimulusSet
-    protocol: Protocol
-
-    def pictures(self) -> Iterator[Picture]:
-        return pictures(self.stimuli, self.session.images, self.protocol)
+    pictures: Callable[[], Iterator[Picture]]
 
     def small_files(self) -> dict[str, bytes]:
         """Content of all files but the pictures, by their path in the folder."""
@@ -279,41 +259,35 @@ class _Site:
 
     def is_in(self, folder: Path) -> bool:
         """Whether a folder holds just this."""
-        small = self.small_files()
-        digests = {one.file: one.sha256 for one in self.session.images.values()}
-        there = {
-            Path(at, name).relative_to(folder).as_posix()
-            for at, _, names in os.walk(folder)
-            for name in names
-        }
-        return (
-            there == small.keys() | digests.keys()
-            and all((folder / name).read_bytes() == small[name] for name in small)
-            and all(
-                sha256((folder / name).read_bytes()).hexdigest() == digest
-                for name, digest in digests.items()
-            )
+        small = {name: sha256(one).hexdigest() for name, one in self.small_files().items()}
+        expected = small | {one.file: one.sha256 for one in self.session.images.values()}
+        there = {path.relative_to(folder).as_posix(): path for path in _files_in(folder)}
+        return there.keys() == expected.keys() and all(
+            sha256_file(there[name]) == digest for name, digest in expected.items()
         )
 
     def write(self, folder: Path) -> None:
         """Write all files into an empty folder."""
-        (folder / "images").mkdir()
-        for name, content in self.small_files().items():
+        shown = ((one.about.file, one.content) for one in self.pictures())
+        for name, content in chain(self.small_files().items(), shown):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
-        for picture in self.pictures():
-            (folder / picture.about.file).write_bytes(picture.content)
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    return (Path(at, name) for at, _, names in os.walk(folder) for name in names)
 
 
 def _page_files() -> dict[str, bytes]:
     """Files of the page that all studies share, by their path in the folder."""
     root = Path(str(_PAGE))
+    paths = {path.relative_to(root): path for path in sorted(_files_in(root))}
     found = {
-        path.relative_to(root).as_posix(): path.read_bytes()
-        for path in sorted(root.rglob("*"))
-        if path.is_file() and path.relative_to(root).parts[0] not in _NOT_COPIED
+        name.as_posix(): path.read_bytes()
+        for name, path in paths.items()
+        if name.parts[0] not in _NOT_COPIED
     }
-    found["style.css"] = b"".join(found.pop(name, b"") for name in _STYLES)
+    found["style.css"] = b"".join(found.pop(name) for name in _STYLES)
     return found
 
 
@@ -341,8 +315,8 @@ def _compile(study: Study, codes: Sequence[str], task: str | None, session: int)
     protocols = {key: one.protocol for key, one in examples.items()}
     first = next(iter(protocols.values()))
     _check_together(study, protocols, stimuli, shown)
-    images = {one.name: one.about for one in pictures(stimuli, shown, first)}
-    made = OnlineSession(
+    shots = partial(pictures, stimuli, shown, first)
+    made = sent.OnlineSession(
         version=version("twoalike"),
         hash="0" * 64,
         study=study.config.title,
@@ -350,8 +324,8 @@ def _compile(study: Study, codes: Sequence[str], task: str | None, session: int)
         language=first.language,
         participants=tuple(codes),
         protocols={key: one.model_dump(mode="json") for key, one in protocols.items()},
-        images=images,
-        texts=page_texts(study, first.language),
+        images={one.name: one.about for one in shots()},
+        texts=_page_texts(study, first.language),
         without_keys=without_keys(first.language),
         least_window_px=least_window([*examples.values()]),
         card=any(
@@ -361,16 +335,11 @@ def _compile(study: Study, codes: Sequence[str], task: str | None, session: int)
         completion_url=study.config.online.completion_url,
         id_parameter=study.config.online.id_parameter,
     )
-    hashed = made.model_copy(update={"hash": _digest(made, people)})
-    return _Site(hashed, people, stimuli, first)
-
-
-def _digest(session: OnlineSession, people: Mapping[str, bytes]) -> str:
-    """SHA-256 of all that is shown."""
-    content = session.model_dump(mode="json", exclude={"hash", "version"})
+    content = made.model_dump(mode="json", exclude={"hash", "version"})
     lines = [json.dumps(content, sort_keys=True, ensure_ascii=False).encode()]
-    lines += [sha256(people[code]).hexdigest().encode() for code in session.participants]
-    return sha256(b"\n".join(lines)).hexdigest()
+    lines += [sha256(people[code]).hexdigest().encode() for code in codes]
+    digest = sha256(b"\n".join(lines)).hexdigest()
+    return _Site(made.model_copy(update={"hash": digest}), people, shots)
 
 
 def _check_together(
@@ -395,28 +364,35 @@ def _check_together(
         )
 
 
-def page_texts(study: Study, language: str) -> PageTexts:
+def _page_texts(study: Study, language: str) -> dict[str, str]:
     """Texts of the page in a language; protocols/page.toml of the study may replace any of them."""
-    shipped, own = Path(str(_TEXTS)) / f"page.{language}.toml", study.root / _OWN_TEXTS
-    if not shipped.is_file() and not own.is_file():
+    english = Path(str(_TEXTS)) / "page.en.toml"
+    keys: dict[str, Any] = dict.fromkeys(tomllib.loads(english.read_text("utf-8")), (str, ...))
+    model = create_model("PageTexts", __base__=sent.Sent, **keys)
+    shipped, own = english.with_name(f"page.{language}.toml"), study.root / _OWN_TEXTS
+    found = [path for path in (shipped, own) if path.is_file()]
+    if not found:
         raise TwoalikeError(
             where=own,
             expected=f"the texts of the page in {language!r}, the language of the protocols",
             found="no such file",
-            remedy=f"Translate {_TEXTS / 'page.en.toml'}.",
+            remedy=f"Translate {english}.",
         )
-    found = [path for path in (shipped, own) if path.is_file()]
-    texts = load_toml(found[0], PageTexts, found[1:])
-    return texts if texts.title else texts.model_copy(update={"title": study.config.title})
+    texts: dict[str, str] = load_toml(found[0], model, found[1:]).model_dump()
+    return texts | {"title": texts["title"] or study.config.title}
 
 
-def _refuse_change(study: Study, folder: Path, new: OnlineSession, overwrite: bool) -> None:
+def _refuse_change(study: Study, folder: Path, new: sent.OnlineSession, overwrite: bool) -> None:
     """Refuse to change what is shown once people have begun."""
     if overwrite or not (folder / SESSION).is_file():
         return
     there = json.loads((folder / SESSION).read_bytes())  # of any version
-    codes = [code for code in there["participants"] if has_data(study, code, there["session"])]
-    begun = {*codes, *_entered(study)}
+    begun = {code for code in there["participants"] if has_data(study, code, there["session"])}
+    store = default_store(study.root)
+    if store.is_file():
+        with closing(sqlite3.connect(store)) as opened:
+            held = opened.execute("SELECT held FROM sessions WHERE held IS NOT NULL")
+            begun |= {code for (code,) in held}
     if begun and there["hash"] != new.hash:
         raise TwoalikeError(
             where=folder,
@@ -430,16 +406,6 @@ def _refuse_change(study: Study, folder: Path, new: OnlineSession, overwrite: bo
 def has_data(study: Study, code: str, session: int) -> bool:
     """Whether a participant's session is among the raw data."""
     return any(study.raw.glob(f"sub-{code}/ses-{session:02d}/beh/*_beh.tsv"))
-
-
-def _entered(study: Study) -> set[str]:
-    """Codes of the people whose records the server of the study holds in its usual place."""
-    store = default_store(study.root)
-    if not store.is_file():
-        return set()
-    with closing(sqlite3.connect(store)) as there:
-        held = there.execute("SELECT held FROM sessions WHERE held IS NOT NULL")
-        return {code for (code,) in held}
 
 
 def default_store(study: str | Path) -> Path:

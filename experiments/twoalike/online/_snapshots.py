@@ -91,8 +91,8 @@ class Snapshot:
         Weighted sampling without replacement (Efraimidis & Spirakis 2006,
         doi:10.1016/j.ipl.2005.11.003), without those to ``avoid``: (k, 3), ascending in each row.
         """
-        m = len(self.ids)
-        free = ~np.isin(_codes(self.triplets, m), _codes(avoid, m))
+        places = np.array([len(self.ids) ** 2, len(self.ids), 1])  # a number for each triplet
+        free = ~np.isin(self.triplets @ places, avoid @ places)
         with np.errstate(divide="ignore"):
             key = np.log(rng.random(int(free.sum()))) / self.information[free]
         # Triplets without information come last, in random order.
@@ -108,11 +108,6 @@ class Snapshot:
                 found=f"{len(self.ids)} objects, not the same",
                 remedy="The design was changed: build the study anew, in a new folder.",
             )
-
-
-def _codes(triplets: Integers, m: int) -> Integers:
-    """Give each triplet a number of its own, shape (n,)."""
-    return np.asarray((triplets[:, 0] * m + triplets[:, 1]) * m + triplets[:, 2])
 
 
 def snapshot_folder(study: Study) -> Path:
@@ -160,14 +155,9 @@ def publish_snapshot(
         },
     )
     path = folder / f"{number:04d}"
+    arrays = {"embedding": embedding, "lapse": lapse, "information": information}
     with atomic_directory(path) as temporary:
-        np.savez(
-            temporary / _ARRAYS,
-            embedding=embedding,
-            lapse=lapse,
-            triplets=pool.astype(np.int32),
-            information=information,
-        )
+        np.savez(temporary / _ARRAYS, **arrays, triplets=pool.astype(np.int32))
         write_json(temporary / _ABOUT, about)
         if path.exists():
             raise TwoalikeError(
@@ -195,16 +185,9 @@ def read_snapshot(path: Path) -> Snapshot:
             found=found[:12],
             remedy="The file is damaged: move the folder away; the one before is used.",
         )
-    return Snapshot(
-        number=about["number"],
-        cut_off=CutOff.model_validate(about["cut_off"]),
-        posterior=about["posterior"],
-        ids=tuple(about["objects"]),
-        embedding=arrays["embedding"],
-        lapse=arrays["lapse"],
-        triplets=arrays["triplets"].astype(np.int64),
-        information=arrays["information"],
-    )
+    cut_off, ids = CutOff.model_validate(about["cut_off"]), tuple(about["objects"])
+    arrays = dict(arrays) | {"triplets": arrays["triplets"].astype(np.int64)}
+    return Snapshot(about["number"], cut_off, about["posterior"], ids, **arrays)
 
 
 def latest_snapshot(folder: Path, known: Snapshot | None = None) -> Snapshot | None:

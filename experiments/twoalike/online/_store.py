@@ -1,4 +1,4 @@
-"""The store of an online study: its tables, the one writer, the archive.
+"""The store of an online study: a journal of lines for each session, and the one writer.
 
 One thread writes. It collects what arrives while the last transaction is being synced, writes it in
 one transaction, and answers afterwards (group commit): an acknowledged record is on the disk, and a
@@ -26,28 +26,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    Engine,
-    Float,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    UniqueConstraint,
-    create_engine,
-    event,
-    insert,
-    select,
-    text,
-    update,
-)
+import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from twoalike.online._built import PartShape, Refusal, following
-from twoalike.online._records import MOST_BYTES, Record
+from twoalike.online._records import MOST_BYTES, NEW, PartShape, Record, Refusal, following
 from twoalike.study import TwoalikeError, shortened
 
 _LOG = logging.getLogger("twoalike.online")
@@ -60,72 +43,52 @@ _MOST_TOGETHER = 500
 _LOCK = 7_201_522
 """Number of the lock that writers to one PostgreSQL database take in turns."""
 
-METADATA = MetaData()
-SESSIONS = Table(
+METADATA = sa.MetaData()
+_TYPES = {int: sa.Integer, float: sa.Float, str: sa.Text}
+SESSIONS = sa.Table(
     "sessions",
     METADATA,
-    Column("name", Text, primary_key=True),
-    Column("visit", Integer, nullable=False),  # number of the participant's session
-    Column("participant", Text, nullable=False),
-    Column("held", Text),  # the participant's code, NULL once it went back to the pool
-    Column("protocol", Text, nullable=False),
-    Column("entered", Float, nullable=False),  # s since 1970
-    Column("last", Float, nullable=False),  # when it was last heard of
-    Column("ended", Text),
-    Column("ended_at", Float),
-    Column("person", Text, index=True),  # recognises an id, and does not reveal it
-    Column("withdrawal", Text, nullable=False, unique=True),  # hash of the code
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("visit", sa.Integer, nullable=False),  # number of the participant's session
+    sa.Column("participant", sa.Text, nullable=False),
+    sa.Column("held", sa.Text),  # the participant's code, NULL once it went back to the pool
+    sa.Column("protocol", sa.Text, nullable=False),
+    sa.Column("entered", sa.Float, nullable=False),  # s since 1970
+    sa.Column("last", sa.Float, nullable=False),  # when it was last heard of
+    sa.Column("ended", sa.Text),
+    sa.Column("ended_at", sa.Float),
+    sa.Column("person", sa.Text, index=True),  # recognises an id, and does not reveal it
+    sa.Column("ids", sa.Text),  # encrypted under the key
+    sa.Column("withdrawal", sa.Text, nullable=False, unique=True),  # hash of the code
     # State after the last record:
-    Column("n", Integer, nullable=False, default=0),
-    Column("part", Integer, nullable=False, default=0),
-    Column("step", Integer, nullable=False, default=-1),
-    Column("clock", Float, nullable=False, default=0.0),  # s of the part's clock
-    Column("over", Integer, nullable=False, default=0),  # trials of the part
-    Column("answered", Integer, nullable=False, default=0),  # whether the step has its answer
-    Column("part_end", Text),
-    Column("done", Integer, nullable=False, default=0),  # the last part was completed
-    # Counts for the operator:
-    Column("trials", Integer, nullable=False, default=0),
-    Column("fast", Integer, nullable=False, default=0),
-    Column("checks", Integer, nullable=False, default=0),
-    Column("right", Integer, nullable=False, default=0),
-    UniqueConstraint("visit", "held"),
+    *(sa.Column(name, _TYPES[type(new)], nullable=False, default=new) for name, new in NEW.items()),
+    sa.UniqueConstraint("visit", "held"),
 )
-RECORDS = Table(
+LINES = sa.Table(
     "records",
     METADATA,
-    Column("session", Text, primary_key=True),
-    Column("n", Integer, primary_key=True),
-    Column("part", Integer, nullable=False),
-    Column("body", Text, nullable=False),
+    sa.Column("session", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),  # block, as it was chosen and shown, or record
+    sa.Column("part", sa.Integer, primary_key=True),
+    sa.Column("n", sa.Integer, primary_key=True),  # of blocks within the part, of records overall
+    sa.Column("body", sa.Text, nullable=False),
 )
-BLOCKS = Table(
-    "blocks",
-    METADATA,
-    Column("session", Text, primary_key=True),
-    Column("part", Integer, primary_key=True),
-    Column("block", Integer, primary_key=True),
-    Column("body", Text, nullable=False),  # as it was chosen and shown
-)
-IDS = Table(
-    "ids",
-    METADATA,
-    Column("session", Text, primary_key=True),
-    Column("closed", Text, nullable=False),  # encrypted under the key
-)
-LINKS = Table(
+LINKS = sa.Table(
     "links",
     METADATA,
-    Column("link", Text, primary_key=True),  # recognises a link under the key
-    Column("session", Text),
+    sa.Column("link", sa.Text, primary_key=True),  # recognises a link under the key
+    sa.Column("session", sa.Text),
     sqlite_with_rowid=False,  # else in the order in which they were made
 )
-FACTS = Table(
-    "facts", METADATA, Column("name", Text, primary_key=True), Column("value", Text, nullable=False)
+FACTS = sa.Table(
+    "facts",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
 )
 
 
-type Job = Callable[[Connection], Any]
+type Job = Callable[[sa.Connection], Any]
 """Writes and returns the answer; raises :class:`Refusal` to write nothing."""
 type _Task = tuple[Job, Future[Any]]
 
@@ -133,10 +96,7 @@ type _Task = tuple[Job, Future[Any]]
 class Store:
     """Open store of one study, with the thread that writes to it.
 
-    Parameters
-    ----------
-    url
-        A connection string of SQLAlchemy, or the path of an SQLite file, which is made.
+    ``url`` is a connection string of SQLAlchemy, or the path of an SQLite file, which is made.
     """
 
     def __init__(self, url: str | Path | URL) -> None:
@@ -160,8 +120,12 @@ class Store:
         self._queue.put((job, future))
         return future
 
+    def write(self, job: Job) -> Any:
+        """Let the writer do a job, and wait for its answer."""
+        return self.submit(job).result()
+
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self) -> Iterator[sa.Connection]:
         """Open a connection that reads one state of the store, whatever is written meanwhile."""
         with self._reader.connect() as connection:
             yield connection
@@ -196,10 +160,10 @@ class Store:
         self._reader.dispose()
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def _writing(self) -> Iterator[sa.Connection]:
         with self._writer.begin() as connection:
             if connection.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             yield connection
 
     def _next(self) -> _Task | None:
@@ -227,9 +191,15 @@ class Store:
 
     def _commit(self, group: Sequence[_Task]) -> None:
         """Write a group in one transaction, and answer once it is on the disk."""
+        answers: list[Any] = []
         try:
             with self._writing() as connection:
-                answers = _answers(connection, [job for job, _ in group])
+                for job, _ in group:
+                    try:
+                        with connection.begin_nested():
+                            answers.append(job(connection))
+                    except Refusal as refusal:
+                        answers.append(refusal)
         except Exception as error:
             if len(group) > 1:  # whichever of them is at fault, the others are written
                 for one in group:
@@ -239,55 +209,62 @@ class Store:
             group[0][1].set_exception(error)
             return
         for (_, future), answer in zip(group, answers, strict=True):
-            if isinstance(answer, Refusal):
-                future.set_exception(answer)
-            else:
-                future.set_result(answer)
-
-
-def _answers(connection: Connection, jobs: Sequence[Job]) -> list[Any]:
-    answers: list[Any] = []
-    for job in jobs:
-        try:
-            with connection.begin_nested():
-                answers.append(job(connection))
-        except Refusal as refusal:
-            answers.append(refusal)
-    return answers
+            give = future.set_exception if isinstance(answer, Refusal) else future.set_result
+            give(answer)
 
 
 def append(
-    connection: Connection, session: str, records: Sequence[Record], parts: tuple[PartShape, ...]
+    connection: sa.Connection, session: str, records: Sequence[Record], parts: tuple[PartShape, ...]
 ) -> int:
-    """Store records of a session; returns the number of the last one that is stored.
+    """Store records of a session, whose participant was given ``parts``; returns how many it has.
 
-    ``parts`` are what the participant was given.
+    The number of the last one that is stored is that of all, as there are no gaps.
     """
-    row = connection.execute(select(SESSIONS).where(SESSIONS.c.name == session)).mappings().first()
+    row = (
+        connection.execute(sa.select(SESSIONS).where(SESSIONS.c.name == session)).mappings().first()
+    )
     if row is None:
         raise lost()
+    own = (LINES.c.session == session) & (LINES.c.kind == "record")
     again = [one.n for one in records if one.n <= row["n"]]
-    query = select(RECORDS.c.n, RECORDS.c.body).where(RECORDS.c.session == session)
-    found = connection.execute(query.where(RECORDS.c.n.in_(again))) if again else ()
-    stored = {one.n: one.body for one in found}
-    added, state = [], dict(row)
+    query = sa.select(LINES.c.n, LINES.c.body).where(own, LINES.c.n.in_(again))
+    known = {one.n: one.body for one in connection.execute(query)} if again else {}
+    state = dict(row)
     for record in sorted(records, key=lambda one: one.n):
         body = record.model_dump_json()  # canonical: compared if it comes again
         if len(body) > MOST_BYTES:
             raise Refusal("too_large", "record")
-        if record.n <= row["n"] and stored.get(record.n) != body:
+        if record.n <= row["n"] and known.get(record.n) != body:
             raise Refusal("changed", "a record that differs from the stored one")
         if record.n == state["n"] + 1:
             if row["ended"] is not None:
                 raise over(row["ended"])
             state |= following(state, record, parts)
-            added.append({"session": session, "n": record.n, "part": record.part, "body": body})
-    if added:
-        connection.execute(insert(RECORDS), added)
-        changed = {name: value for name, value in state.items() if value != row[name]}
-        own = update(SESSIONS).where(SESSIONS.c.name == session)
-        connection.execute(own.values(**changed, last=time.time()))
+            write_line(connection, session, "record", record.part, record.n, body)
+    if state["n"] > row["n"]:
+        changed = {name: state[name] for name in NEW} | {"last": time.time()}
+        connection.execute(sa.update(SESSIONS).where(SESSIONS.c.name == session).values(changed))
     return int(state["n"])
+
+
+def write_line(
+    connection: sa.Connection, session: str, kind: str, part: int, n: int, body: str
+) -> None:
+    """Add a line to the journal of a session."""
+    values = {"session": session, "kind": kind, "part": part, "n": n, "body": body}
+    connection.execute(sa.insert(LINES), values)
+
+
+def stored(
+    connection: sa.Connection, session: str, kind: str | None = None, part: int | None = None
+) -> tuple[str, ...]:
+    """Read lines of a session's journal: its blocks, then its records, each in their order."""
+    query = sa.select(LINES.c.body).where(LINES.c.session == session)
+    if kind is not None:
+        query = query.where(LINES.c.kind == kind)
+    if part is not None:
+        query = query.where(LINES.c.part == part)
+    return tuple(connection.scalars(query.order_by(LINES.c.kind, LINES.c.part, LINES.c.n)))
 
 
 def lost() -> Refusal:
@@ -301,16 +278,16 @@ def over(ended: str) -> Refusal:
     return Refusal(error, f"session is {ended}")
 
 
-def fact(connection: Connection, name: str) -> str | None:
+def fact(connection: sa.Connection, name: str) -> str | None:
     """Read a fact about the study, such as whether people may enter."""
-    return connection.scalar(select(FACTS.c.value).where(FACTS.c.name == name))
+    return connection.scalar(sa.select(FACTS.c.value).where(FACTS.c.name == name))
 
 
-def set_fact(connection: Connection, name: str, value: str) -> None:
+def set_fact(connection: sa.Connection, name: str, value: str) -> None:
     """Write a fact about the study."""
-    changed = connection.execute(update(FACTS).where(FACTS.c.name == name).values(value=value))
+    changed = connection.execute(sa.update(FACTS).where(FACTS.c.name == name).values(value=value))
     if not changed.rowcount:
-        connection.execute(insert(FACTS).values(name=name, value=value))
+        connection.execute(sa.insert(FACTS).values(name=name, value=value))
 
 
 def store_url(store: str | Path) -> URL:
@@ -338,20 +315,22 @@ def existing_store(store: str | Path) -> URL:
     return url
 
 
-def _engine(url: URL, *, writes: bool) -> Engine:
+def _engine(url: URL, *, writes: bool) -> sa.Engine:
     if url.get_backend_name() == "postgresql":
         level = "READ COMMITTED" if writes else "REPEATABLE READ"
-        return create_engine(url, isolation_level=level, pool_pre_ping=True, hide_parameters=True)
-    engine = create_engine(url, connect_args={"timeout": _PATIENCE_S}, hide_parameters=True)
+        return sa.create_engine(
+            url, isolation_level=level, pool_pre_ping=True, hide_parameters=True
+        )
+    engine = sa.create_engine(url, connect_args={"timeout": _PATIENCE_S}, hide_parameters=True)
 
-    @event.listens_for(engine, "connect")
+    @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _: object) -> None:
         connection.isolation_level = None  # transactions are begun below
         for setting in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
             connection.execute(f"PRAGMA {setting}").fetchall()
 
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
         # A transaction that reads and then writes has to hold the lock from its start.
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
@@ -365,45 +344,26 @@ def _unreachable(url: URL, error: SQLAlchemyError) -> TwoalikeError:
     )
 
 
-def iso_time(seconds: float) -> str:
-    """Return a time of the store as text, in UTC and to the second."""
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def archive(connection: Connection) -> Iterator[str]:
+def archive(connection: sa.Connection) -> Iterator[str]:
     """Yield the archive of a store, line by line without line ends.
 
     A line ``{"kind": "session", ...}`` for each session, in the order in which they were entered,
     then its blocks, where trials were chosen meanwhile, and its records by number. A session whose
     code went back to the pool has no participant.
     """
-    for session in connection.execute(select(SESSIONS).order_by(SESSIONS.c.entered)).all():
+    for session in connection.execute(sa.select(SESSIONS).order_by(SESSIONS.c.entered)).all():
+        entered = datetime.fromtimestamp(session.entered, UTC)
         yield json.dumps(
             {
                 "kind": "session",
                 "session": session.name,
                 "participant": session.participant if session.held is not None else None,
                 "protocol": session.protocol,
-                "entered": iso_time(session.entered),
+                "entered": f"{entered:%Y-%m-%dT%H:%M:%SZ}",
                 "ended": session.ended,
             }
         )
-        yield from stored_blocks(connection, session.name)
-        yield from connection.scalars(
-            select(RECORDS.c.body).where(RECORDS.c.session == session.name).order_by(RECORDS.c.n)
-        )
-
-
-def stored_blocks(connection: Connection, session: str) -> tuple[str, ...]:
-    """Read the blocks that were chosen for a session, by part and number, as JSON."""
-    query = select(BLOCKS.c.body).where(BLOCKS.c.session == session)
-    return tuple(connection.scalars(query.order_by(BLOCKS.c.part, BLOCKS.c.block)))
-
-
-def stored_records(connection: Connection, session: str, part: int) -> tuple[str, ...]:
-    """Read the records of a part of a session, in order, as JSON."""
-    query = select(RECORDS.c.body).where(RECORDS.c.session == session, RECORDS.c.part == part)
-    return tuple(connection.scalars(query.order_by(RECORDS.c.n)))
+        yield from stored(connection, session.name)
 
 
 def read_store(store: str | Path) -> Iterator[str]:
@@ -412,7 +372,7 @@ def read_store(store: str | Path) -> Iterator[str]:
     Parameters
     ----------
     store
-        Connection string, or path of the SQLite file.
+        sa.Connection string, or path of the SQLite file.
     """
     url = existing_store(store)
     engine = _engine(url, writes=False)

@@ -13,7 +13,6 @@ import pandas as pd
 from twoalike.choice import Question, log_choice, log_set_choice
 from twoalike.design import (
     AnswerDraws,
-    ListDesign,
     adaptive_blocks,
     adaptive_trial_list,
     checks_before,
@@ -54,20 +53,14 @@ class AdaptiveDesign:
     posterior: str | Path | None = None
 
     @property
-    def lists(self) -> ListDesign:
-        """How lists of the task are made and read."""
-        lists: ListDesign = self.task.lists
-        return lists
+    def lists(self) -> Any:
+        """How lists of the task are made and read (a ListDesign)."""
+        return self.task.lists
 
     @property
     def settings(self) -> Any:
         """Settings of the task's lists."""
-        return self.lists.settings(self.study)
-
-    @property
-    def inputs(self) -> dict[str, Path]:
-        """Files that the lists were made of, for their descriptions."""
-        return {} if self.posterior is None else {"posterior": Path(self.posterior)}
+        return self.task.lists.settings(self.study)
 
     @cached_property
     def answers(self) -> AnswerDraws | None:
@@ -107,40 +100,44 @@ class AdaptiveDesign:
     def session(
         self, label: str, number: int, block: int | None, before: Sequence[pd.DataFrame]
     ) -> pd.DataFrame:
-        """Design a session, or its next block; trials of ``before`` do not come again."""
+        """Design a session, or its next block; trials of ``before`` do not come again.
+
+        Nor do those of the participant's sessions before this one.
+        """
         seed, config = self.study.config.seed, self.settings
+        path, *earlier = (
+            self.study.trial_list(self.lists.label, label, session)
+            for session in range(number, 0, -1)
+        )
+        # A list that is damaged must not be taken for one that is not there.
+        read = {one: self.lists.read(one, self.stimuli.ids) for one in earlier if one.exists()}
         own: dict[str, Any] = {
             "task": self.lists,
-            "before": [*before, *self._earlier(label, number)],
+            "before": [*before, *reversed(read.values())],
             "checks_before": checks_before(label, number, config.catch),
         }
         if block is None:
             assert self.answers is not None  # check() refuses it
             rng = session_rng(seed, label, number)
             return adaptive_trial_list(self.stimuli, config, self.answers, rng, **own)
-        path = self._path(label, number)
-        # A list that is damaged must not be taken for one that is not there.
         there = self.lists.read(path, self.stimuli.ids) if path.exists() else None
         rng = np.random.default_rng([seed, participant_number(label), number, block])
         return with_adaptive_block(self.stimuli, config, there, block, self.answers, rng, **own)
 
-    def _path(self, label: str, number: int) -> Path:
-        return self.study.trial_list(self.lists.label, label, number)
+    def described(self, label: str, number: int, block: int | None) -> dict[str, Any]:
+        """Give what a list was made of, for its description: files, and what chose each block.
 
-    def _earlier(self, label: str, number: int) -> list[pd.DataFrame]:
-        """Read the lists of the participant's sessions before this one that exist."""
-        paths = [self._path(label, session) for session in range(1, number)]
-        return [self.lists.read(path, self.stimuli.ids) for path in paths if path.exists()]
-
-    def blocks(self, label: str, number: int, block: int) -> dict[str, str | None]:
-        """SHA-256 of the posterior that chose each block so far, None for a random one."""
-        beside = self._path(label, number).with_suffix(".json")
-        earlier = {}
-        if beside.exists():
-            earlier = read_json(beside, "trial_list")["config"].get("blocks", {})
-        known = {name: digest for name, digest in earlier.items() if int(name) < block}
-        digest = None if self.posterior is None else sha256_file(Path(self.posterior))
-        return {**known, str(block): digest}
+        By block, that is the SHA-256 of the posterior that chose it; None for a random one.
+        """
+        chosen = None if self.posterior is None else Path(self.posterior)
+        inputs = {} if chosen is None else {"posterior": chosen}
+        if block is None:
+            return {"inputs": inputs, "more": {}}
+        beside = self.study.trial_list(self.lists.label, label, number).with_suffix(".json")
+        about = read_json(beside, "trial_list")["config"] if beside.exists() else {}
+        known = {name: one for name, one in about.get("blocks", {}).items() if int(name) < block}
+        blocks = {**known, str(block): None if chosen is None else sha256_file(chosen)}
+        return {"inputs": inputs, "more": {"blocks": blocks}}
 
 
 def read_choice_draws(
@@ -227,18 +224,9 @@ def choice_draws(
 ) -> AnswerDraws:
     """Choice probabilities of a typical observer under draws of an embedding.
 
-    Parameters
-    ----------
-    embedding, lapse
-        Draws, shapes (S, m, D) and (S,).
-    question
-        What is asked about the k objects of a trial.
-    similarity
-        Of rows of coordinates with rows; the dot product if left out.
-
-    Returns
-    -------
-    Function from trials, shape (n, k), to probabilities, shape (S, n, A).
+    ``embedding`` and ``lapse`` have shapes (S, m, D) and (S,), ``similarity`` is that of rows of
+    coordinates. The result is a function from trials, shape (n, k), to probabilities of the answers
+    to ``question``, shape (S, n, A).
     """
 
     def choices(trials: Integers) -> Floats:
@@ -266,20 +254,10 @@ def rating_draws(
 ) -> AnswerDraws:
     """Probabilities of the K levels of a rating under draws of an embedding and of a rater.
 
-    Parameters
-    ----------
-    embedding
-        Draws, shape (S, m, D).
-    thresholds, noise
-        Of the rater, shapes (S, K - 1) and (S,), in units of the similarity.
-    origin, unit
-        What a similarity is centred and divided by, shape (S,) each.
-    similarity
-        As in :func:`choice_draws`.
-
-    Returns
-    -------
-    Function from pairs, shape (n, 2), to probabilities, shape (S, n, K).
+    ``embedding`` has shape (S, m, D); ``thresholds`` and ``noise`` of the rater, in units of the
+    similarity, (S, K - 1) and (S,); ``origin`` and ``unit``, which a similarity is centred and
+    divided by, (S,) each. The result is a function from pairs, shape (n, 2), to probabilities,
+    shape (S, n, K).
     """
 
     def ratings(pairs: Integers) -> Floats:

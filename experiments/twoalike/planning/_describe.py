@@ -6,12 +6,11 @@ the applicants have to add. It is one template, ``texts/describe.md.jinja``, wit
 each language in a file beside it.
 """
 
-import html
 import json
 import math
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.metadata import version
@@ -28,7 +27,6 @@ from twoalike.stimuli import StimulusSet
 from twoalike.study import OnlineConfig, Study, TwoalikeError, atomic_path
 from twoalike.tasks import (
     Duration,
-    PresentationTiming,
     Protocol,
     Sitting,
     consent_remarks,
@@ -45,19 +43,10 @@ type Place = Literal["lab", "server", "jatos", "datapipe", "static"]
 _TEXTS = files("twoalike.planning") / "texts"
 _MEASURES = ("form", "blocks", "debrief")
 """Questions besides the trials."""
+_PAGE = "online/session.json"
+"""The page that ``online build`` writes."""
 _NOBODY = "000"
 """Code of the participant whose session is described where a task has no trial lists."""
-_STYLE = """
-body { font: 10.5pt/1.4 "Liberation Sans", Arial, sans-serif; color: #1a1a1a; max-width: 46em;
-  margin: 2em auto; padding: 0 1em; }
-h1 { font-size: 1.5em; margin-bottom: .2em; } h2 { font-size: 1.1em; margin: 1.1em 0 .3em; }
-p, ul { margin: .3em 0; } ul { padding-left: 1.3em; } h1 + p { color: #595959; }
-blockquote { margin: .4em 0; padding: .1em .9em; border-left: 3px solid #b3b3b3; }
-code { font-size: .9em; overflow-wrap: anywhere; }
-@page { size: A4; margin: 12mm 16mm; }
-@media print { body { margin: 0; max-width: none; font-size: 8.5pt; line-height: 1.25; }
-  h2 { break-after: avoid; margin-top: .7em; } h2:last-of-type { break-before: page; } }
-"""
 
 
 @dataclass(frozen=True)
@@ -76,11 +65,8 @@ class DescriptionPage:
         from markdown_it import MarkdownIt
 
         body = MarkdownIt("commonmark", {"html": False}).render(self.markdown)
-        return (
-            f'<!doctype html>\n<html lang="{self.language}">\n<head>\n<meta charset="utf-8">\n'
-            f"<title>{html.escape(self.title)}</title>\n<style>{_STYLE}</style>\n</head>\n"
-            f"<body>\n{body}</body>\n</html>\n"
-        )
+        page = _template("describe.html.jinja")
+        return str(page.render(language=self.language, title=self.title, body=body)) + "\n"
 
     def save(self, path: str | Path) -> Path:
         """Write the page to a file, in the format that the ending of its name says."""
@@ -121,27 +107,30 @@ class _Session:
         trials = self.table.drop_duplicates("trial_index")
         return {str(kind): int(n) for kind, n in trials["trial_type"].value_counts().items()}
 
-    def lines(self, words: Mapping[str, Any]) -> Iterator[str]:
-        """Trials, times, breaks and duration, a sentence each."""
-        said = words["procedure"]
-        yield self._trials(words)
-        yield from _timing(self.protocol, words)
-        yield self._breaks(words)
-        practice = getattr(self.protocol, "practice", None)
-        if getattr(practice, "feedback", False) and self._has_answers():
-            yield said["feedback"]
-        low, high = round(self.duration.low_s / 60), math.ceil(self.duration.high_s / 60)
-        takes = words["about" if low == high else "range" if low else "upto"]
-        yield said["duration"].format(duration=takes.format(low=low, high=high))
+    @property
+    def n_breaks(self) -> int:
+        """Breaks between blocks of the list."""
+        if self.table is None or "block_index" not in self.table:
+            return 0
+        judged = self.table["trial_type"] != "practice"
+        return int(self.table.loc[judged, "block_index"].nunique()) - 1
 
-    def _has_answers(self) -> bool:
+    @property
+    def has_answers(self) -> bool:
         """Whether a practice trial of the list has a right answer."""
         if self.table is None:
             return False
         practice = self.table[self.table["trial_type"] == "practice"]
         return bool(practice.filter(like="expected_").notna().to_numpy().any())
 
-    def _trials(self, words: Mapping[str, Any]) -> str:
+    def lasts(self, words: Mapping[str, Any]) -> str:
+        """Duration, in words."""
+        low, high = round(self.duration.low_s / 60), math.ceil(self.duration.high_s / 60)
+        takes = words["about" if low == high else "range" if low else "upto"]
+        return str(takes.format(low=low, high=high))
+
+    def trials(self, words: Mapping[str, Any]) -> str:
+        """Trials of each kind, in words."""
         said, shown = words["procedure"], ("practice", "catch", "repeat")
         parts = [said[kind].format(n=self.kinds[kind]) for kind in shown if kind in self.kinds]
         named = "".join(parts)
@@ -154,17 +143,6 @@ class _Session:
         limits = zip(("most_trials", "most_minutes"), self.most, strict=True)
         most = "".join(said[key].format(n=limit) for key, limit in limits if limit)
         return str(said["open_trials"].format(fixed=fixed, most=most))
-
-    def _breaks(self, words: Mapping[str, Any]) -> str:
-        said, breaks, n = words["procedure"], self.protocol.breaks, 0
-        most = words["fixed"].format(limit=breaks.break_limit_s)
-        limit = said["break_limit"].format(limit=most) if breaks.break_limit_s else ""
-        if breaks.break_every:
-            return str(said["breaks_every"].format(n=breaks.break_every, limit=limit))
-        if self.table is not None and "block_index" in self.table:
-            judged = self.table["trial_type"] != "practice"
-            n = self.table.loc[judged, "block_index"].nunique() - 1
-        return str(said["breaks_blocks"].format(n=n, limit=limit) if n > 0 else said["no_breaks"])
 
 
 def describe_study(
@@ -200,7 +178,7 @@ def describe_study(
     stimuli = StimulusSet.load(opened.stimuli, verify=False)
     where = _place(opened, place)
     sessions = [_session(opened, stimuli, name) for name in tasks or _used_tasks(opened)]
-    words = _words(_language(language, sessions))
+    words = _words(language, sessions)
     title = words["heading"].format(title=opened.config.title)
     consents: dict[tuple[str, float] | None, list[str]] = {}
     asking = _asking(opened, sessions)
@@ -210,7 +188,7 @@ def describe_study(
         consents.setdefault(form, []).append(one.task.name)
     shown = [one.protocol.texts for one in asking if one.protocol.consent.ask]
     measures = [getattr(one.protocol, name) for one in sessions for name in _MEASURES]
-    markdown = _template().render(
+    markdown = _template("describe.md.jinja").render(
         title=title,
         version=version("twoalike"),
         w=words,
@@ -224,7 +202,11 @@ def describe_study(
         own_words=any(q.kind in ("text", "long_text") for one in measures for q in one.questions),
         consents=consents,
         consent_pages=dict.fromkeys((page.consent, page.agree, page.decline) for page in shown),
-        is_example=any(not page.consent.strip() or _is_example(page.consent) for page in shown),
+        is_example=any(
+            not page.consent.strip() or remark in " ".join(page.consent.split())
+            for page in shown
+            for remark in consent_remarks()
+        ),
     )
     return DescriptionPage(
         title, words["language"], re.sub(r"\n{3,}", "\n\n", markdown).strip() + "\n"
@@ -232,25 +214,20 @@ def describe_study(
 
 
 @cache
-def _template() -> Any:
+def _template(name: str) -> Any:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
     environment.filters["f"] = str.format
     environment.filters["code"] = "`{}`".format
     environment.filters["quote"] = _quoted
-    return environment.from_string((_TEXTS / "describe.md.jinja").read_text(encoding="utf-8"))
+    return environment.from_string((_TEXTS / name).read_text(encoding="utf-8"))
 
 
 def _quoted(pages: Iterable[str]) -> str:
     """Quote pages that participants read; an empty line begins a paragraph."""
     parts = (part for page in pages for part in re.split(r"\n\s*\n", page.strip()))
     return "\n>\n".join("> " + " ".join(part.split()) for part in parts if part.strip())
-
-
-def _page_file(study: Study) -> Path:
-    """Return the path of the page that ``online build`` writes."""
-    return study.root / "online" / "session.json"
 
 
 def _place(study: Study, place: Place | None) -> Place:
@@ -261,7 +238,7 @@ def _place(study: Study, place: Place | None) -> Place:
     root = study.root.resolve()
     if place is not None or root.with_name(f"{root.name}-online").is_dir():
         return place or "server"
-    if _page_file(study).is_file() or study.config.online != OnlineConfig():
+    if (study.root / _PAGE).is_file() or study.config.online != OnlineConfig():
         raise TwoalikeError(
             where="`place=...`",
             expected=f"where people take part, one of {', '.join(places)}, as the study is online",
@@ -274,7 +251,7 @@ def _used_tasks(study: Study) -> Sequence[str]:
     """Tasks that participants do: most studies also have protocols of others."""
     if study.config.sitting.tasks:
         return study.config.sitting.tasks
-    page, built = _page_file(study), set[str]()
+    page, built = study.root / _PAGE, set[str]()
     if page.is_file():
         protocols = json.loads(page.read_text(encoding="utf-8")).get("protocols", {})
         built = {protocol["task"] for protocol in protocols.values()}
@@ -289,23 +266,19 @@ def _used_tasks(study: Study) -> Sequence[str]:
     return used or tasks_to_do(study)
 
 
-@cache
-def _words(language: str) -> dict[str, Any]:
-    source = (_TEXTS / f"describe.{language}.toml").read_text(encoding="utf-8")
-    return {"language": language, **tomllib.loads(source)}
-
-
-def _language(language: str | None, sessions: Sequence[_Session]) -> str:
+def _words(language: str | None, sessions: Sequence[_Session]) -> dict[str, Any]:
+    """Words of the page in a language, else in that of the participants."""
     if language is None:
         spoken = sessions[0].protocol.language
-        return spoken if spoken in languages() else "en"
+        language = spoken if spoken in languages() else "en"
     if language not in languages():
         raise TwoalikeError(
             where=f"`language={language}`",
             expected=f"one of {', '.join(languages())}",
             remedy="Texts of participants are quoted in their own language.",
         )
-    return language
+    source = (_TEXTS / f"describe.{language}.toml").read_text(encoding="utf-8")
+    return {"language": language, **tomllib.loads(source)}
 
 
 def _session(study: Study, stimuli: StimulusSet, name: str) -> _Session:
@@ -316,8 +289,12 @@ def _session(study: Study, stimuli: StimulusSet, name: str) -> _Session:
         prepared = prepare_session(name, Sitting(study=study, participant=_NOBODY, session=1))
         duration = prepared.duration(Progress())
         return _Session(task, protocol, None, prepared.plan.n_trials, duration)
-    if task.lists.is_own(study):
-        likely, table = study, _own_list(study, stimuli, task)
+    likely, table = study, None
+    if task.lists.is_own(study):  # the first of the lists that the study brings
+        folder, pattern = study.root / "design", f"sub-*_ses-*_task-{task.label}_trials.tsv"
+        if not (paths := sorted(folder.glob(pattern))):
+            raise TwoalikeError(where=folder, expected=f"a trial list {pattern}", found="none")
+        table = task.lists.read(paths[0], stimuli.ids)
     else:
         likely, table = first_session(study, stimuli, name)
     duration = session_duration(likely, stimuli, name, table)
@@ -328,48 +305,19 @@ def _session(study: Study, stimuli: StimulusSet, name: str) -> _Session:
     return _Session(task, protocol, table, int(table["trial_index"].nunique()), duration)
 
 
-def _own_list(study: Study, stimuli: StimulusSet, task: Task) -> pd.DataFrame:
-    """First of the lists that the study brings."""
-    folder, pattern = study.root / "design", f"sub-*_ses-*_task-{task.label}_trials.tsv"
-    if not (paths := sorted(folder.glob(pattern))):
-        raise TwoalikeError(where=folder, expected=f"a trial list {pattern}", found="none")
-    table: pd.DataFrame = task.lists.read(paths[0], stimuli.ids)
-    return table
-
-
-def _timing(protocol: Protocol, words: Mapping[str, Any]) -> Iterator[str]:
-    """Limits of a trial that the protocol sets."""
-    said, timing = words["procedure"], getattr(protocol, "timing", None)
-    if isinstance(timing, PresentationTiming) and timing.timed:
-        how = said["in_turn"] if timing.in_turn else ""
-        how += said["masked"] if timing.mask != "none" else ""
-        yield said["presentation"].format(ms=timing.presentation_ms, how=how)
-    keys = ("response_limit_s", "trial_limit_s")
-    for limit in (getattr(timing, key) for key in keys if hasattr(timing, key)):
-        most = words["fixed"].format(limit=limit)
-        yield said["answer_limit"].format(limit=most) if limit else said["no_limit"]
-
-
 def _asked(sessions: Sequence[_Session], words: Mapping[str, Any]) -> dict[str, list[str]]:
     """Questions besides the trials, each once, by when they are asked."""
-    asked = {
-        measure: [
-            _question(question, words)
-            for one in sessions
-            for question in getattr(one.protocol, measure).questions
-        ]
-        for measure in _MEASURES
-    }
-    return {measure: list(dict.fromkeys(lines)) for measure, lines in asked.items() if lines}
-
-
-def _question(question: Any, words: Mapping[str, Any]) -> str:
-    said = words["asked"]
-    options = ", ".join(words["quote"].format(text=option) for option in question.options)
-    how = said[question.kind].format(options=options)
-    more = "" if question.required else f"; {said['optional']}"
-    asked = words["quote"].format(text=" ".join(question.text.split()))
-    return f"{asked} ({how}{more})"
+    said, quote = words["asked"], words["quote"].format
+    asked: dict[str, list[str]] = {}
+    for measure in _MEASURES:
+        for question in (q for one in sessions for q in getattr(one.protocol, measure).questions):
+            options = ", ".join(quote(text=option) for option in question.options)
+            how = said[question.kind].format(options=options)
+            more = "" if question.required else f"; {said['optional']}"
+            line = f"{quote(text=' '.join(question.text.split()))} ({how}{more})"
+            if line not in asked.setdefault(measure, []):
+                asked[measure].append(line)
+    return asked
 
 
 def _asking(study: Study, sessions: Sequence[_Session]) -> list[_Session]:
@@ -379,7 +327,3 @@ def _asking(study: Study, sessions: Sequence[_Session]) -> list[_Session]:
     if not asking or {one.task.name for one in sessions} != set(sitting.tasks):
         return list(sessions)
     return asking[:1] if sitting.order == "fixed" else asking
-
-
-def _is_example(page: str) -> bool:
-    return any(remark in " ".join(page.split()) for remark in consent_remarks())

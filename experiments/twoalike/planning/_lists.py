@@ -1,7 +1,8 @@
 """The trial lists of a study's sessions: designed together, written all or none."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -65,35 +66,41 @@ def write_lists(
         Replace lists that differ. The list of a session that has begun is kept.
     """
     kind = find_task(task)
-    design = _list_design(kind)
+    if kind.lists is None:
+        raise TwoalikeError(
+            where=f"`task={kind.name}`",
+            expected="a task with trial lists",
+            found="one whose sessions choose their trials themselves",
+        )
+    design: ListDesign = kind.lists
     _check_arguments(design, sessions, sampler, posterior, block)
-    participants = [participants] if isinstance(participants, str) else participants
     opened = study if isinstance(study, Study) else Study.load(study)
     opened = study_with(opened, seed=seed)
     if sampler is not None:
         opened = study_with(opened, sampler=sampler, table=design.table)
-    model: Any = kind.protocol
-    protocol_or_default(opened, model)  # a fault in it should not wait for the participant
-    check_codes(opened, participants)
-    labels = _labels(participants)
+    protocol_or_default(opened, kind.protocol)  # a fault should not wait for the participant
+    labels = [participants] if isinstance(participants, str) else list(participants)
+    check_codes(opened, labels)
+    labels = [participant_label(label) for label in labels]
+    if twice := next((label for label in labels if labels.count(label) > 1), None):
+        raise TwoalikeError(f"`participants=...`: {twice} is listed twice. Name each one once.")
     stimuli = StimulusSet.load(opened.stimuli)
     given = {"seed": None if seed is None else written_seed(seed), "sampler": sampler}
     options = {name: value for name, value in given.items() if value is not None}
     with progress() as bar:
         bar.add_task("design", total=None, status="")
-        conditions = opened.conditions_of(kind.name)
         if design.is_adaptive(opened):
             adaptive = AdaptiveDesign(opened, stimuli, kind, posterior)
             lists = adaptive_lists(adaptive, labels, sessions, block, options)
         else:
-            _refuse_adaptive(design.settings(opened), posterior, block)
-            people = _people(opened, stimuli, design, labels)
-            lists = [
-                item
-                for person, codes in people
-                for part in _parts(person, stimuli, conditions)
-                for item in _designed(part, stimuli, kind, codes, sessions, options)
-            ]
+            for name, value in (("posterior", posterior), ("block", block)):
+                if value is not None:
+                    raise TwoalikeError(
+                        f"`{name}=...`: only the adaptive sampler uses it, the sampler here is "
+                        f"{design.settings(opened).sampler}. Add `sampler=adaptive`, or leave it "
+                        "out."
+                    )
+            lists = list(_designed(opened, stimuli, kind, labels, sessions, options))
     lists = [_unless_begun(opened, item, kind) for item in lists]
     if design.is_own(opened):
         lists = [replace(item, state="checked") for item in lists]
@@ -101,17 +108,6 @@ def write_lists(
         lists = write_all(lists, design, overwrite)
     shown = shown_objects(stimuli, design.settings(opened))
     return TrialLists(opened, kind.name, shown, tuple(lists))
-
-
-def _list_design(kind: Task) -> ListDesign:
-    if kind.lists is None:
-        raise TwoalikeError(
-            where=f"`task={kind.name}`",
-            expected="a task with trial lists",
-            found="one whose sessions choose their trials themselves",
-        )
-    lists: ListDesign = kind.lists
-    return lists
 
 
 def _check_arguments(
@@ -135,29 +131,16 @@ def _check_arguments(
         )
 
 
-def _refuse_adaptive(settings: Any, posterior: str | Path | None, block: int | None) -> None:
-    if posterior is not None or block is not None:
-        name = "posterior" if posterior is not None else "block"
-        raise TwoalikeError(
-            f"`{name}=...`: only the adaptive sampler uses it, the sampler here is "
-            f"{settings.sampler}. Add `sampler=adaptive`, or leave it out."
-        )
-
-
-def _parts(study: Study, stimuli: StimulusSet, conditions: Sequence[str]) -> list[Study]:
-    """Return the study as it is done in each condition, or the study itself."""
-    return [in_condition(study, stimuli, name) for name in conditions] or [study]
-
-
 def _people(
     study: Study, stimuli: StimulusSet, design: ListDesign, labels: Sequence[str]
-) -> list[tuple[Study, list[str]]]:
-    """Return the study as each participant does it; all of them where they see the same objects.
+) -> Iterator[tuple[Study, Sequence[str]]]:
+    """Yield the study as each participant does it; all of them where they see the same objects.
 
     Participants have sets of objects in the order in which they are named.
     """
     if not study.config.objects_per_person:
-        return [(study, [*labels])]
+        yield study, labels
+        return
     if not (design.alone(design.settings(study)) or design.is_own(study)):
         raise TwoalikeError(
             f"{design.table}: sessions of this design share their trials out, but with "
@@ -165,22 +148,11 @@ def _people(
             f"{design.table}.{design.chooser}, or set objects_per_person = 0."
         )
     known = {label: own_set(study, study.raw, label) for label in labels}
-    taken = {number for number in known.values() if number}
-    taken |= taken_sets(study, study.raw, "", simulated=False)
-    found = []
+    taken = {*known.values(), *taken_sets(study, study.raw, "", simulated=False)}
     for label in labels:
         number = known[label] or first_free(taken)
         taken.add(number)
-        found.append((for_person(replace(study, object_set=number), stimuli), [label]))
-    return found
-
-
-def _labels(participants: Sequence[str]) -> list[str]:
-    labels = [participant_label(label) for label in participants]
-    twice = next((label for label in labels if labels.count(label) > 1), None)
-    if twice is not None:
-        raise TwoalikeError(f"`participants=...`: {twice} is listed twice. Name each one once.")
-    return labels
+        yield for_person(replace(study, object_set=number), stimuli), [label]
 
 
 def _designed(
@@ -190,23 +162,26 @@ def _designed(
     labels: Sequence[str],
     sessions: int,
     options: Mapping[str, Any],
-) -> list[TrialList]:
-    """Design all sessions; lists that the study brings are read."""
+) -> Iterator[TrialList]:
+    """Design all sessions of all conditions; lists that the study brings are read."""
     design: ListDesign = kind.lists
-    tables = design.together(study, stimuli, labels, sessions)
-    wanted = [(label, number) for label in labels for number in range(1, sessions + 1)]
-    inputs: dict[str, Path] = {}
-    more: dict[str, Any] = {}
-    settings = design.settings(study)
-    # Lists that share their triplets out are made again only by the same call.
-    if not design.alone(settings):
-        more = {"participants": list(labels), "sessions": sessions}
-    if design.table == "design" and settings.features:
-        inputs = {"features": study.root / settings.features}
-    return [
-        _described(study, kind, *session, table, inputs=inputs, more=more, options=options)
-        for session, table in zip(wanted, tables, strict=True)
-    ]
+    names = study.conditions_of(kind.name)
+    for person, codes in _people(study, stimuli, design, labels):
+        for part in [in_condition(person, stimuli, name) for name in names] or [person]:
+            settings = design.settings(part)
+            tables = iter(design.together(part, stimuli, codes, sessions))
+            # Lists that share their triplets out are made again only by the same call.
+            together = {"participants": list(codes), "sessions": sessions}
+            features = design.table == "design" and settings.features
+            described = partial(
+                _described,
+                inputs={"features": part.root / features} if features else {},
+                more={} if design.alone(settings) else together,
+                options=options,
+            )
+            for code in codes:
+                for number in range(1, sessions + 1):
+                    yield described(part, kind, code, number, next(tables))
 
 
 def adaptive_lists(
@@ -218,16 +193,13 @@ def adaptive_lists(
 ) -> list[TrialList]:
     """Design adaptive sessions, or the next block of each."""
     adaptive.check(block)
-    study, kind = adaptive.study, adaptive.task
     lists: list[TrialList] = []
     for label in labels:
         for number in range(1, sessions + 1) if block is None else [sessions]:
             table = adaptive.session(label, number, block, [item.table for item in lists])
-            more = {} if block is None else {"blocks": adaptive.blocks(label, number, block)}
             item = _described(
-                *(study, kind, label, number, table),
-                inputs=adaptive.inputs,
-                more=more,
+                *(adaptive.study, adaptive.task, label, number, table),
+                **adaptive.described(label, number, block),
                 options=options or {},
             )
             lists.append(replace(item, grows=block is not None))
@@ -249,6 +221,7 @@ def _described(
 
     ``options`` were given instead of study.toml, and must not pass for a change of it later.
     """
+    parts: dict[str, Any] = {"condition": study.condition, "object_set": study.object_set}
     about = provenance(
         "trial_list",
         seed=study.config.seed,
@@ -258,18 +231,13 @@ def _described(
             "participant": participant,
             "session": session,
             **more,
-            **({"condition": study.condition} if study.condition else {}),
-            **({"object_set": study.object_set} if study.object_set else {}),
+            **{name: value for name, value in parts.items() if value},
             "design": kind.lists.settings(study).model_dump(mode="json"),
             **({"options": options} if options else {}),
         },
     )
     path = study.trial_list(kind.label, participant, session)
-    return TrialList(
-        *(participant, session, path, table, about),
-        condition=study.condition,
-        object_set=study.object_set,
-    )
+    return TrialList(*(participant, session, path, table, about), **parts)
 
 
 def _unless_begun(study: Study, item: TrialList, kind: Task) -> TrialList:
@@ -289,14 +257,12 @@ def write_all(
 
     A description is written also beside a list that stays the same, where it has changed.
     """
-    there = [_read_there(item, design) for item in lists]
-    is_new = [
-        found is None or not found.equals(item.table)
-        for item, found in zip(lists, there, strict=True)
-    ]
-    for item, found, new in zip(lists, there, is_new, strict=True):
+    is_new = []
+    for item in lists:
+        found = _read_there(item, design)
+        is_new.append(found is None or not found.equals(item.table))
         grows = found is not None and item.extends(found)
-        if new and item.path.exists() and not (overwrite or grows):
+        if is_new[-1] and item.path.exists() and not (overwrite or grows):
             raise TwoalikeError(
                 f"{item.path}: a different trial list is there already, perhaps in use. Nothing "
                 "was written; move it away, or replace it with `overwrite=True`."
@@ -305,25 +271,20 @@ def write_all(
 
 
 def _written(item: TrialList, new: bool) -> TrialList:
+    beside = item.path.with_suffix(".json")
     if not len(item.table):
         there = item.path.exists()
         item.path.unlink(missing_ok=True)
-        item.path.with_suffix(".json").unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
         return replace(item, state="removed" if there else "empty")
-    if new or not (item.state == "begun" or _is_described(item)):
+    before = read_json(beside, "trial_list") if beside.is_file() else {}
+    keys = ("seed", "inputs", "config")
+    described = all(before.get(key, ...) == item.description[key] for key in keys)
+    if new or not (item.state == "begun" or described):
         write_list(item.path, item.table, item.description)
     if item.state == "begun":
         return item
     return replace(item, state="written" if new else "unchanged")
-
-
-def _is_described(item: TrialList) -> bool:
-    """Whether the description beside a list already reports what made it."""
-    beside = item.path.with_suffix(".json")
-    if not beside.is_file():
-        return False
-    there = read_json(beside, "trial_list")
-    return all(there[key] == item.description[key] for key in ("seed", "inputs", "config"))
 
 
 def _read_there(item: TrialList, design: ListDesign) -> pd.DataFrame | None:

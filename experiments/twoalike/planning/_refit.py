@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -90,18 +90,8 @@ def refit(
 ) -> None:
     """Fit all sessions of a study so far, then add the next block to a session's trial list.
 
-    Parameters
-    ----------
-    study
-        Folder of the study.
-    block
-        Number of the block.
-    posterior
-        File that the fit is saved to.
-    seed
-        Seed of the study, or the one that the session was given instead.
-    task
-        Name of the session's task; all judgments of the study are fitted, those of others as well.
+    ``seed`` is that of the study, or the one that the session was given instead. All judgments of
+    the study are fitted, those of other tasks as well.
     """
     from twoalike.embedding import fit
 
@@ -135,26 +125,16 @@ class NextBlocks:
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None
         self._known = 0
-
-    @property
-    def total(self) -> int:
+        label, settings = adaptive.lists.label, adaptive.settings
+        self._path = sitting.study.trial_list(label, sitting.participant, sitting.session)
+        self.total: int = settings.n_judged
         """Trials of the whole session, practice not counted."""
-        return int(self._adaptive.settings.n_judged)
-
-    @property
-    def n_trials(self) -> int:
+        self.n_trials: int = settings.n_listed
         """Trials of the whole session."""
-        return int(self._adaptive.settings.n_listed)
-
-    @property
-    def objects(self) -> frozenset[str]:
-        """Objects that later blocks may show."""
-        return frozenset(shown_objects(self._adaptive.stimuli, self._adaptive.settings))
-
-    @property
-    def per_block(self) -> int:
+        self.per_block: int = settings.trials_per_block
         """Trials of a block."""
-        return int(self._adaptive.settings.trials_per_block)
+        self.objects = frozenset(shown_objects(adaptive.stimuli, settings))
+        """Objects that later blocks may show."""
 
     def start(self) -> None:
         """Fit all sessions so far, then design the next block."""
@@ -188,8 +168,13 @@ class NextBlocks:
         if code is None:
             return False
         if code != 0:
+            assert self._errors is not None
+            self._errors.seek(0)
+            lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
+            last = (lines or ["no message"])[-1]
+            said = last.partition("TwoalikeError: ")[2].rstrip(".") or last
             raise TwoalikeError(
-                f"the next block could not be made ({self._last_words()}). The trials so far are "
+                f"the next block could not be made ({said}). The trials so far are "
                 "safe: mend this, then continue with `resume=True`."
             )
         self.close()
@@ -209,17 +194,3 @@ class NextBlocks:
         if self._errors is not None:
             self._errors.close()
         self._process = self._errors = None
-
-    def _last_words(self) -> str:
-        """Last line of the child's traceback, without the class of the error."""
-        assert self._errors is not None
-        self._errors.seek(0)
-        lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
-        last = (lines or ["no message"])[-1]
-        return last.partition("TwoalikeError: ")[2].rstrip(".") or last
-
-    @cached_property
-    def _path(self) -> Path:
-        sitting = self._sitting
-        label = self._adaptive.lists.label
-        return sitting.study.trial_list(label, sitting.participant, sitting.session)

@@ -15,8 +15,6 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Literal
 
-import pandas as pd
-
 from twoalike.design import allows_checks
 from twoalike.registry import BUILT_IN, find_task, task_names
 from twoalike.stimuli import (
@@ -88,25 +86,13 @@ def study_templates() -> tuple[StudyTemplate, ...]:
     >>> [template.name for template in study_templates()][:2]
     ['eeg', 'faces-2afc']
     """
-    return tuple(map(_template, sorted(entry.name for entry in _FOLDER.iterdir())))
-
-
-def _find_template(name: str) -> StudyTemplate:
-    known = {template.name: template for template in study_templates()}
-    if name not in known:
-        raise TwoalikeError(
-            where="`protocol=...`",
-            expected=f"default, or one of the {counted(len(known), 'template')} {', '.join(known)}",
-            found=repr(name),
-        )
-    return known[name]
-
-
-def _template(name: str) -> StudyTemplate:
-    there = {entry.name for entry in (_FOLDER / name).iterdir()}
-    tasks = tuple(task for task in task_names() if f"{find_task(task).module}.toml" in there)
-    first = (_FOLDER / name / "study.toml").read_text(encoding="utf-8").partition("\n")[0]
-    return StudyTemplate(name, first.removeprefix("# "), tasks)
+    found = []
+    for folder in sorted(_FOLDER.iterdir(), key=lambda folder: folder.name):
+        there = {entry.name for entry in folder.iterdir()}
+        tasks = tuple(task for task in task_names() if f"{find_task(task).module}.toml" in there)
+        first = (folder / "study.toml").read_text(encoding="utf-8").partition("\n")[0]
+        found.append(StudyTemplate(folder.name, first.removeprefix("# "), tasks))
+    return tuple(found)
 
 
 def _parts(file: Traversable) -> tuple[str, str]:
@@ -190,7 +176,16 @@ def create_study(
         raise TwoalikeError(f"{' and '.join(given)}: give one of them, a study has one set.")
     source: tuple[str, Path | None] = own[0] if own else (stimuli or "creatures", None)
     check_seed(seed)
-    template = None if protocol == "default" else _find_template(protocol)
+    template = None
+    if protocol != "default":
+        known = {template.name: template for template in study_templates()}
+        if (template := known.get(protocol)) is None:
+            names = f"{counted(len(known), 'template')} {', '.join(known)}"
+            raise TwoalikeError(
+                where="`protocol=...`",
+                expected=f"default, or one of the {names}",
+                found=repr(protocol),
+            )
     _check_language(language)
     paper = _check_background(background, source[0])
     _check_folder(folder)
@@ -201,14 +196,18 @@ def create_study(
     with atomic_directory(folder) as temporary:
         target = temporary / StudyConfig.model_fields["stimuli"].default
         about_source, remarks = _fill(target, source[0], source[1], seed, paper)
+        filled = StimulusSet.load(target, verify=False)
+        # Where the categories allow it, practice begins with easy trials.
+        easy = allows_checks(filled.table[list(filled.levels)])
+        design = DesignConfig(practice=2, practice_checks=2) if easy else DesignConfig()
         settings = (
             template.settings(name, seed)
             if template
-            else study_template(title=name, seed=seed, design=_design(target))
+            else study_template(title=name, seed=seed, design=design)
         )
         (temporary / "study.toml").write_text(settings, encoding="utf-8")
         draft = Study.load(temporary)
-        _write_protocols(draft, template, language)
+        _write_protocols(draft, filled, template, language)
         manifest = {"manifest": draft.stimuli / MANIFEST}
         # Without the seed, which study.toml has: stimuli are published, the seed is not.
         about = provenance("stimuli", inputs=manifest, config=about_source)
@@ -216,9 +215,6 @@ def create_study(
     study = Study.load(folder)
     created = StimulusSet.load(study.stimuli, verify=False)
     return CreatedStudy(study, created, (*remarks, *_stimuli_remarks(created)))
-
-
-_OPAQUE = {"creatures": "the creatures"}
 
 
 def _check_background(background: str | None, source: str) -> str:
@@ -231,8 +227,9 @@ def _check_background(background: str | None, source: str) -> str:
             found=repr(background),
         )
     if source not in ("images", "familiar"):
+        of = "the creatures" if source == "creatures" else source
         raise TwoalikeError(
-            f"`background=...`: {_OPAQUE.get(source, source)} have no transparent parts; give it "
+            f"`background=...`: {of} have no transparent parts; give it "
             "with `images=...` or `stimuli=familiar`."
         )
     return background.lower()
@@ -246,25 +243,13 @@ def _check_folder(folder: Path) -> None:
             found=f"'{escaped(name)}' with {fault}",
             remedy="Choose another name.",
         )
-    if folder.exists() and not folder.is_dir():
-        raise TwoalikeError(
-            where=folder, expected="a new folder", found="a file", remedy="Choose another name."
-        )
-    if folder.is_dir() and any(folder.iterdir()):
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise TwoalikeError(
             where=folder,
             expected="a new or empty folder",
-            found="files in it",
+            found="files in it" if folder.is_dir() else "a file",
             remedy="Nothing was changed; choose another name.",
         )
-
-
-def _design(folder: Path) -> DesignConfig:
-    """Design of a new study: where the categories allow it, practice begins with easy trials."""
-    stimuli = StimulusSet.load(folder, verify=False)
-    if not allows_checks(stimuli.table[list(stimuli.levels)]):
-        return DesignConfig()
-    return DesignConfig(practice=2, practice_checks=2)
 
 
 def _check_language(language: str) -> None:
@@ -279,14 +264,15 @@ def _check_language(language: str) -> None:
         )
 
 
-def _write_protocols(study: Study, template: StudyTemplate | None, language: str) -> None:
+def _write_protocols(
+    study: Study, stimuli: StimulusSet, template: StudyTemplate | None, language: str
+) -> None:
     """Write the protocols of a template's tasks, or of all built-in tasks with every key.
 
     The latter have texts for the kind of stimuli.
     """
     from twoalike.tasks import for_stimuli, protocol_template
 
-    stimuli = StimulusSet.load(study.stimuli, verify=False)
     kinds = {stimuli.kind(name) for name in stimuli.ids}
     study.protocol.parent.mkdir(parents=True)
     for task in map(find_task, template.tasks) if template else BUILT_IN:
@@ -302,23 +288,21 @@ def _fill(
     target: Path, source: str, path: Path | None, seed: int, background: str
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Put the stimuli into ``target``; return their source, and remarks."""
-    if source == "images" and path is not None:
-        copied = copy_files(path, target, background=background)
-        converted = [asdict(one) for one in copied.converted]
-        about = {"source": "images", "background": background, "converted": converted}
-        return about, tuple(copied.remarks())
+    about: dict[str, Any] = {"source": source}
     if source == "words" and path is not None:
         write_words(path, target)
-        return {"source": "words"}, ()
-    if path is not None:
-        copied = copy_files(path, target, source.removesuffix("s"))
-        return {"source": source}, tuple(copied.remarks())
-    if source == "familiar":
+    elif path is not None:
+        copied = copy_files(path, target, source.removesuffix("s"), background=background)
+        if source == "images":
+            converted = [asdict(one) for one in copied.converted]
+            about |= {"background": background, "converted": converted}
+        return about, tuple(copied.remarks())
+    elif source == "familiar":
         draw_familiar(target, background=background)
-        drawings = familiar_source()
-        return {"source": "familiar", "drawings": drawings, "background": background}, ()
-    draw_creatures(target, seed=seed)
-    return {"source": "creatures"}, ()
+        about |= {"drawings": familiar_source(), "background": background}
+    else:
+        draw_creatures(target, seed=seed)
+    return about, ()
 
 
 def _stimuli_remarks(stimuli: StimulusSet) -> list[str]:
@@ -331,31 +315,21 @@ def _stimuli_remarks(stimuli: StimulusSet) -> list[str]:
         stimuli.check_letters()
     except TwoalikeError as error:  # the lab computer may have the font
         remarks.append(str(error))
+    bare = stimuli.table.iloc[:0]
     if stimuli.levels:
         bare = stimuli.table[stimuli.table[stimuli.levels[0]] == MISSING]
-        if len(bare):
-            remarks.append(
-                f"without a category: {counted(len(bare), stimuli.kind(bare['id'].iloc[0]))}, "
-                f"such as {_place(bare)}"
-            )
+    if len(bare):
+        first = bare.iloc[0]
+        place = f"{first['file']} (a category is a sub-folder)"
+        if first["file"] == MISSING:
+            place = f"{first['id']} (a category follows the word, after a tab)"
+        kind = counted(len(bare), stimuli.kind(first["id"]))
+        remarks.append(f"without a category: {kind}, such as {place}")
     return remarks
 
 
-def _place(bare: pd.DataFrame) -> str:
-    """First object without a category, and what a category is."""
-    file = str(bare["file"].iloc[0])
-    if file == MISSING:
-        return f"{bare['id'].iloc[0]} (a category follows the word, after a tab)"
-    return f"{file} (a category is a sub-folder)"
-
-
 def study_template(*, title: str, seed: int, design: DesignConfig | None = None) -> str:
-    """Commented TOML of a study.
-
-    Parameters
-    ----------
-    design
-        Design of the odd-one-out trials; the default one if left out.
+    """Commented TOML of a study, with the default design of odd-one-out trials or another.
 
     Examples
     --------

@@ -4,7 +4,7 @@ Where the sets of arrangements are chosen during the session, the list holds lit
 simulated participant does them.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -121,35 +121,45 @@ class ListSummary:
 
 def summarize_lists(made: TrialLists) -> ListSummary:
     """Coverage, exposure, balance and expected duration of the sessions."""
-    settings = find_task(made.task).lists.settings(made.study)
+    kind = find_task(made.task)
+    settings = kind.lists.settings(made.study)
     scheduler = getattr(settings, "scheduler", "")
     if scheduler == "lift_weakest":
         return _estimate(made)
-    listed = [item for item in made.lists if len(item.table)][:MOST_COLUMNS]
-    columns = {_column(item): summarize_design([item.table], made.objects) for item in listed}
-    if len(made.lists) > 1 and listed:
+    columns: dict[str, dict[str, str]] = {}
+    stimuli = StimulusSet.load(made.study.stimuli, verify=False)
+    for item in [item for item in made.lists if len(item.table)][:MOST_COLUMNS]:
+        name = f"sub-{item.participant} ses-{item.session:02d} {item.condition}".rstrip()
+        part = replace(made.study, condition=item.condition)
+        takes = session_duration(part, stimuli, made.task, item.table, session=item.session)
+        columns[name] = {**summarize_design([item.table], made.objects), DURATION: str(takes)}
+    if len(made.lists) > 1 and columns:
         tables = [item.table for item in made.lists]
-        columns[f"all {len(tables)}"] = summarize_design(tables, made.objects)
+        columns[f"all {len(tables)}"] = {**summarize_design(tables, made.objects), DURATION: ""}
     whole = list(columns.values())[-1]  # has every row that one of the lists has
-    rows = {name: [own.get(name, "0") for own in columns.values()] for name in whole}
     chosen = scheduler or f"sampler {settings.sampler}"
     if chosen == "sampler list":
         samplers = [name.removeprefix("chosen by ") for name in whole if "chosen by" in name]
         chosen = f"your lists ({', '.join(samplers)})"
     if made.study.config.objects_per_person:
-        rows |= _set_rows(made, len(columns))
-    times = list(map(str, _durations(made, listed)))
-    rows[DURATION] = times + [""] * (len(columns) - len(times))
-    protocol = protocol_or_default(made.study, find_task(made.task).protocol)
-    frames = frames_line(protocol, load_profile())
+        whole |= _set_rows(made)
+    whole[DURATION] = whole.pop(DURATION)  # as the last row
+    frames = frames_line(protocol_or_default(made.study, kind.protocol), load_profile())
     note = f"{DURATION_NOTE} Timing: {frames}." if frames else DURATION_NOTE
-    return _summary(f"Design: {_objects(made)}, {chosen}", rows, list(columns), note)
+    return _summary(made, chosen, columns, note, "Design")
 
 
 def _summary(
-    title: str, rows: dict[str, list[str]], columns: Sequence[str], note: str
+    made: TrialLists, chosen: str, columns: Mapping[str, dict[str, str]], note: str, what: str
 ) -> ListSummary:
+    """Figures of sessions by name, in the order of the last column, which has all."""
+    m, sets = len(made.objects), ("objects a person", "people who see")
+    rows = {
+        name: [own.get(name, "" if name.startswith(sets) else "0") for own in columns.values()]
+        for name in list(columns.values())[-1]
+    }
     table = pd.DataFrame.from_dict(rows, orient="index", columns=list(columns))
+    title = f"{what}: {m} objects, {m * (m - 1) // 2} pairs, {chosen}"
     return ListSummary(title, table, note)
 
 
@@ -281,7 +291,7 @@ def _scale_groups(long: pd.DataFrame) -> int:
     return int(connected_components(member @ member.T >= 2, directed=False)[0])
 
 
-def _set_rows(made: TrialLists, n_columns: int) -> dict[str, list[str]]:
+def _set_rows(made: TrialLists) -> dict[str, str]:
     """How the sets of objects share objects and pairs out over the people of the lists."""
     numbers = sorted({item.object_set for item in made.lists if item.object_set})
     if not numbers:
@@ -290,37 +300,12 @@ def _set_rows(made: TrialLists, n_columns: int) -> dict[str, list[str]]:
     size, seed = made.study.config.objects_per_person, made.study.config.seed
     sets = object_sets(len(ids), size, numbers[-1], seed)[[number - 1 for number in numbers]]
     objects, pairs = set_counts(sets, len(ids))
-    figures = {
+    return {
         "objects a person": str(size),
         "people who see an object": span(int(objects.min()), int(objects.max())),
         "people who see a pair, fewest / median / most": f"{pairs.min()} / "
         f"{np.median(pairs):g} / {pairs.max()}",
     }
-    return {name: [""] * (n_columns - 1) + [cell] for name, cell in figures.items()}
-
-
-def _objects(made: TrialLists) -> str:
-    m = len(made.objects)
-    return f"{m} objects, {m * (m - 1) // 2} pairs"
-
-
-def _column(item: TrialList) -> str:
-    name = f"sub-{item.participant} ses-{item.session:02d}"
-    return f"{name} {item.condition}".rstrip()
-
-
-def _durations(made: TrialLists, lists: Sequence[TrialList]) -> list[Duration]:
-    stimuli = StimulusSet.load(made.study.stimuli, verify=False)
-    return [
-        session_duration(
-            replace(made.study, condition=item.condition),
-            stimuli,
-            made.task,
-            item.table,
-            session=item.session,
-        )
-        for item in lists
-    ]
 
 
 def first_session(study: Study, stimuli: StimulusSet, task: str) -> tuple[Study, pd.DataFrame]:
@@ -354,27 +339,32 @@ def _estimate(made: TrialLists) -> ListSummary:
     config = config.model_copy(update={"session_minutes": config.session_minutes or LONGEST_MIN})
     limited = replace(study, config=study.config.model_copy(update={"arrangement": config}))
     fixed = made.lists[0].table  # the same for all participants
-    sessions = _simulated(limited, stimuli, made)
-    rows = {
-        "practice trials": [str(_count(fixed, "practice"))] * len(sessions),
-        **{name: [cell(session) for session in sessions] for name, cell in _ESTIMATE_ROWS.items()},
-    }
-    if checks := _count(fixed, "catch"):
-        rows["attention checks"] = [str(checks)] * len(sessions)
-    rows[DURATION] = [
-        str(session_duration(limited, stimuli, made.task, fixed, session=k, simulated=session))
-        for k, session in enumerate(sessions, start=1)
-    ]
-    columns = [f"ses-{number:02d}" for number in range(1, len(sessions) + 1)]
+    kinds = fixed.groupby("trial_type")["trial_index"].nunique()
+    columns: dict[str, dict[str, str]] = {}
+    for k, session in enumerate(_simulated(limited, stimuli, made), start=1):
+        takes = session_duration(limited, stimuli, made.task, fixed, session=k, simulated=session)
+        sizes = session.sizes
+        found = {
+            "practice trials": str(kinds.get("practice", 0)),
+            "main trials": str(len(sizes)),
+            "images a trial": span(min(sizes, default=0), max(sizes, default=0)),
+            "images placed": str(sum(sizes)),
+            "pairs placed together": f"{session.pairs_shown:.1%}",
+            "pairs with enough evidence": f"{session.pairs_known:.1%}",
+            "ends because": _REASONS[session.reason],
+        }
+        if "catch" in kinds:
+            found["attention checks"] = str(kinds["catch"])
+        columns[f"ses-{k:02d}"] = {**found, DURATION: str(takes)}
+    if study.object_set:
+        columns[f"ses-{len(columns):02d}"] |= _set_rows(made)
     how = "who goes by the categories" if stimuli.levels else "to whom all images are unlike"
     note = (
         f"One simulated participant {how} and takes {SECONDS_PER_NEW_PLACEMENT:g} s for a new "
         f"image, {SECONDS_PER_PLACEMENT} s for one placed before. Shares of pairs are over all "
         f"sessions so far; enough evidence is {config.stop_evidence:g}. {DURATION_NOTE}"
     )
-    if study.object_set:
-        rows |= _set_rows(made, len(sessions))
-    return _summary(f"Estimate: {_objects(made)}, {config.scheduler}", rows, columns, note)
+    return _summary(made, config.scheduler, columns, note, "Estimate")
 
 
 def _simulated(study: Study, stimuli: StimulusSet, made: TrialLists) -> list[ArrangedSession]:
@@ -399,21 +389,9 @@ def _simulated(study: Study, stimuli: StimulusSet, made: TrialLists) -> list[Arr
     return found
 
 
-def _count(table: pd.DataFrame, kind: str) -> int:
-    return int(table.loc[table["trial_type"] == kind, "trial_index"].nunique())
-
-
 def span(low: int, high: int) -> str:
     """Range of whole numbers, one number where it is one."""
     return str(low) if low == high else f"{low} to {high}"
 
 
 _REASONS = {"evidence": "all pairs have it", "time": "time is up", "max_trials": "max_trials"}
-_ESTIMATE_ROWS: Mapping[str, Callable[[ArrangedSession], str]] = {
-    "main trials": lambda s: str(len(s.sizes)),
-    "images a trial": lambda s: span(min(s.sizes, default=0), max(s.sizes, default=0)),
-    "images placed": lambda s: str(sum(s.sizes)),
-    "pairs placed together": lambda s: f"{s.pairs_shown:.1%}",
-    "pairs with enough evidence": lambda s: f"{s.pairs_known:.1%}",
-    "ends because": lambda s: _REASONS[s.reason],
-}

@@ -10,26 +10,22 @@ table of ``phenotype``. Copies for publication have tables with one row per part
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from twoalike.record._dataset import RunName
 from twoalike.record._journal import read_journal
-from twoalike.record._placing_tables import ANSWERS, parse_options
 from twoalike.record._rows import RawProblem
+from twoalike.record._tables import ANSWERS, parse_options
 from twoalike.study import MISSING
 from twoalike.tables import check_text, read_tsv
 
 _WHERE = ("participant_id", "session_id", "task")
 _QUESTION = ("measure", "question", "text", "kind", "options")
-
-
-def _one_line(text: str) -> str:
-    """Text with its line breaks, tabs and double spaces as single spaces."""
-    return " ".join(text.split())
 
 
 @dataclass(frozen=True)
@@ -46,24 +42,30 @@ class AskedQuestion:
     """Of a choice, or of several."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "text", _one_line(self.text))
+        object.__setattr__(self, "text", " ".join(self.text.split()))
 
 
 def answer_rows(measure: str, answers: Mapping[AskedQuestion, object]) -> list[dict[str, str]]:
     """Rows of the table of answers, from the answer by question; None: it was left open."""
-    rows = [
-        {
+    rows = []
+    for question, answer in answers.items():
+        if question.kind in ("choices", "long_text") and answer is not None:  # as they were given
+            cell = json.dumps(answer, ensure_ascii=False)
+        elif isinstance(answer, bool):
+            cell = str(answer).lower()
+        else:
+            cell = MISSING if answer is None else " ".join(str(answer).split()) or MISSING
+        options = json.dumps(question.options, ensure_ascii=False) if question.options else MISSING
+        row = {
             "measure": measure,
             "question": question.id,
-            "answer": _cell(answer, question.kind),
+            "answer": cell,
             "text": question.text or MISSING,
             "kind": question.kind,
-            "options": _as_json(question.options),
+            "options": options,
         }
-        for question, answer in answers.items()
-    ]
-    for row in rows:
         ANSWERS.format_row(row)  # a row that could not be read again is a defect
+        rows.append(row)
     return rows
 
 
@@ -75,31 +77,24 @@ def read_answers(
     If a question was asked again in the same session and task, the last answer counts; leaving it
     open does not delete an earlier answer.
 
-    Parameters
-    ----------
-    measure
-        ``consent``, ``form``, ``blocks`` or ``debrief``.
-    participant
-        Code; all participants if left out.
-    before
-        Number of a session, to leave it and later ones out.
-
-    Returns
-    -------
-    Strings, one row per answer: ``participant_id`` (with ``sub-``), ``session_id`` (with ``ses-``),
-    ``task`` (its BIDS label) and the columns of a table of answers.
+    ``measure`` is ``consent``, ``form``, ``blocks`` or ``debrief``; ``before`` the number of a
+    session, to leave it and later ones out. The table has strings, one row per answer:
+    ``participant_id`` (with ``sub-``), ``session_id`` (with ``ses-``), ``task`` (its BIDS label)
+    and the columns of a table of answers.
     """
-    latest: dict[tuple[str, ...], dict[str, str]] = {}
-    for row in _rows(root, participant):
-        key = tuple(row[column] for column in (*_WHERE, *_QUESTION))
-        if row["measure"] == measure and (key not in latest or row["answer"] != MISSING):
-            latest[key] = row
-    rows = [
-        row
-        for row in latest.values()
-        if before is None or int(row["session_id"].removeprefix("ses-")) < before
-    ]
-    return pd.DataFrame(rows, columns=[*_WHERE, *ANSWERS.names], dtype=str)
+    latest: dict[tuple[str, ...], dict[Any, Any]] = {}
+    for path in _paths(root, participant):
+        name = RunName.parse(path)
+        where = (f"sub-{name.participant}", f"ses-{name.session:02d}", name.task)
+        table = read_tsv(path, "answers of a participant", ANSWERS.names)
+        check_text(ANSWERS, table, path, remedy="Restore the file.")
+        if before is not None and name.session >= before:
+            continue
+        for row in table[table["measure"] == measure].to_dict("records"):
+            key = (*where, *(row[column] for column in _QUESTION))
+            if key not in latest or row["answer"] != MISSING:
+                latest[key] = dict(zip(_WHERE, where, strict=True)) | row
+    return pd.DataFrame(list(latest.values()), columns=[*_WHERE, *ANSWERS.names], dtype=str)
 
 
 def asked_questions(
@@ -107,10 +102,7 @@ def asked_questions(
 ) -> list[AskedQuestion]:
     """Questions that a participant was asked in any session and task, answered or not.
 
-    Parameters
-    ----------
-    before
-        Number of a session, to leave it and later ones out.
+    ``before`` is the number of a session, to leave it and later ones out.
     """
     table = read_answers(root, measure, participant, before)
     columns = zip(*(table[name] for name in ("question", "text", "kind", "options")), strict=True)
@@ -127,7 +119,7 @@ def asked_questions(
 
 def lost_journals(root: Path, participant: str = "*") -> list[RawProblem]:
     """List the journals that tables of answers were made from and that are gone."""
-    names = (RunName.of_answers(path) for path in _paths(root, participant))
+    names = (RunName.parse(path) for path in _paths(root, participant))
     journals = (name.journal(root) for name in names)
     message = "is missing, but its answers are there. Put it back from a backup"
     return [RawProblem(path, message) for path in journals if not path.exists()]
@@ -135,34 +127,6 @@ def lost_journals(root: Path, participant: str = "*") -> list[RawProblem]:
 
 def _paths(root: Path, participant: str) -> list[Path]:
     return sorted(root.glob(f"sourcedata/sub-{participant}/ses-*/sub-*_answers.tsv"))
-
-
-def _rows(root: Path, participant: str) -> Iterator[dict[str, str]]:
-    for path in _paths(root, participant):
-        name = RunName.of_answers(path)
-        where = (f"sub-{name.participant}", f"ses-{name.session:02d}", name.task)
-        for row in _read_table(path).to_dict("records"):
-            yield dict(zip(_WHERE, where, strict=True)) | {str(key): row[key] for key in row}
-
-
-def _read_table(path: Path) -> pd.DataFrame:
-    table = read_tsv(path, "answers of a participant", ANSWERS.names)
-    check_text(ANSWERS, table, path, remedy="Restore the file.")
-    return table
-
-
-def _as_json(options: tuple[str, ...]) -> str:
-    return json.dumps(options, ensure_ascii=False) if options else MISSING
-
-
-def _cell(value: object, kind: str) -> str:
-    if value is None:
-        return MISSING
-    if kind in ("choices", "long_text"):  # as they were given
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, bool):
-        return str(value).lower()
-    return _one_line(str(value)) or MISSING
 
 
 def answered_questions(root: Path, name: RunName) -> set[str]:

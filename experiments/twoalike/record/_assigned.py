@@ -15,25 +15,27 @@ list.
 """
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from itertools import chain
+from dataclasses import replace
+from itertools import chain, count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from twoalike.design import participant_number
-from twoalike.record._dataset import BETWEEN, lock_folder, register_participant
+from twoalike.record._dataset import BETWEEN, assigned_cells, lock_folder, register_participant
 from twoalike.record._people import declined, people_listed
-from twoalike.record._placing_tables import ASSIGNED, CONDITION_ORDER, GROUP, OBJECT_SET, TASK_ORDER
 from twoalike.record._rows import RawProblem
+from twoalike.record._tables import ASSIGNED, CONDITION_ORDER, GROUP, OBJECT_SET, TASK_ORDER
 from twoalike.study import MISSING, Study, TwoalikeError, hold_lock, read_json, readable_by
 from twoalike.tables import read_tsv
 
-_WORD = 4
-"""Word of the seed that sets these draws apart from others."""
+_PATIENCE_S = 60.0
+_NOTHING = dict.fromkeys((column.name for column in ASSIGNED), "")
+type _Row = Mapping[str, str]
+"""What a person has been assigned, as the cells of the list; empty where that is nothing."""
 
 
 def balanced_orders(n: int) -> tuple[tuple[int, ...], ...]:
@@ -53,17 +55,10 @@ def balanced_orders(n: int) -> tuple[tuple[int, ...], ...]:
 def rarest_order(
     names: Sequence[str], used: Sequence[Sequence[tuple[str, ...]]], seed: Sequence[int]
 ) -> tuple[str, ...]:
-    """Choose a balanced order.
+    """Choose a balanced order; the seed draws among several.
 
-    Parameters
-    ----------
-    names
-        What is to be ordered.
-    used
-        Orders of people, the people that matter most first: those of the same group, say, then
-        all. A later list decides only where the earlier ones do not.
-    seed
-        Words of the seed that draws among several.
+    ``used`` are the orders of people, the people that matter most first: those of the same group,
+    say, then all. A later list decides only where the earlier ones do not.
 
     Examples
     --------
@@ -77,214 +72,10 @@ def rarest_order(
     return rarest[int(np.random.default_rng(seed).integers(len(rarest)))]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Assigned:
-    """What a study has assigned to a person; empty, or 0, where it has assigned nothing."""
-
-    group: str = ""
-    task_order: tuple[str, ...] = ()
-    condition_order: tuple[str, ...] = ()
-    object_set: int = 0
-
-    @classmethod
-    def of(cls, study: Study) -> "Assigned":
-        """Take what a study as a participant does it has assigned."""
-        return cls(
-            group=study.group,
-            task_order=study.task_order,
-            condition_order=study.condition_order,
-            object_set=study.object_set,
-        )
-
-
-def with_orders(
-    study: Study, root: Path, participant: str, *, simulated: bool, several_tasks: bool
-) -> Study:
-    """Give a study the orders of a participant: those kept in the list, or new ones."""
-    taken = set[int]()
-    if study.config.objects_per_person:
-        taken = taken_sets(study, root, participant, simulated=simulated)
-    kept = kept_orders(study, root, participant, several_tasks=several_tasks)
-    others = [
-        _assigned(row) for row in others_listed(root, participant, simulated).to_dict("records")
-    ]
-    return draw_orders(study, participant, kept, others, taken, several_tasks=several_tasks)
-
-
-def kept_orders(study: Study, root: Path, participant: str, *, several_tasks: bool) -> Assigned:
-    """Return the orders and the set of objects that a participant keeps from earlier sessions."""
-    tasks = study.config.sitting.tasks if several_tasks else ()
-    names = tuple(condition.name for condition in study.config.conditions)
-    return Assigned(
-        task_order=_kept(root, participant, TASK_ORDER.name, tasks, "sitting.tasks"),
-        condition_order=_kept(
-            *(root, participant, CONDITION_ORDER.name),
-            names if len(names) > 1 else (),
-            "conditions",
-        ),
-        object_set=own_set(study, root, participant) if study.config.objects_per_person else 0,
-    )
-
-
-def draw_orders(
-    study: Study,
-    participant: str,
-    kept: Assigned,
-    others: Sequence[Assigned],
-    taken: Collection[int],
-    *,
-    several_tasks: bool,
-) -> Study:
-    """Give a study the orders of a participant: those kept, else balanced ones."""
-    if study.config.objects_per_person:
-        study = replace(study, object_set=kept.object_set or first_free(taken))
-    settings = study.config.sitting
-    seed = [study.config.seed, participant_number(participant), _WORD]
-    same = near = [one for one in others if one.group == study.group]
-    if settings.tasks and several_tasks:
-        used = [[one.task_order for one in people if one.task_order] for people in (near, others)]
-        order = kept.task_order or _new(settings.tasks, settings.order, used, [*seed, 0])
-        study = replace(study, task_order=order)
-        near = [one for one in near if one.task_order == order]
-    names = tuple(condition.name for condition in study.config.conditions)
-    if len(names) > 1:
-        used = [
-            [one.condition_order for one in people if one.condition_order]
-            for people in (same, near, others)
-        ]
-        order = kept.condition_order or _new(names, settings.condition_order, used, [*seed, 1])
-        study = replace(study, condition_order=order)
-    return study
-
-
-def _assigned(row: Mapping[Hashable, object]) -> Assigned:
-    """Read what a row of the list of participants assigns."""
-
-    def order(name: str) -> tuple[str, ...]:
-        cell = str(row[name])
-        return () if cell == MISSING else tuple(cell.split(BETWEEN))
-
-    group = str(row[GROUP.name])
-    return Assigned(
-        group="" if group == MISSING else group,
-        task_order=order(TASK_ORDER.name),
-        condition_order=order(CONDITION_ORDER.name),
-    )
-
-
-def first_free(taken: Collection[int]) -> int:
-    """First number from 1 that is not taken.
-
-    Examples
-    --------
-    >>> first_free({1, 2, 4})
-    3
-    """
-    return next(number for number in range(1, len(taken) + 2) if number not in taken)
-
-
-def own_set(study: Study, root: Path, participant: str) -> int:
-    """Return the number of a participant's set of objects, listed or designed; 0 for none."""
-    if found := listed_cell(root, participant, OBJECT_SET.name):
-        return int(str(OBJECT_SET.parse(found)))
-    return _designed_sets(study).get(participant, 0)
-
-
-def taken_sets(study: Study, root: Path, participant: str, *, simulated: bool) -> set[int]:
-    """Numbers of the sets that others of the same kind have, or a trial list is made for."""
-    cells = others_listed(root, participant, simulated)[OBJECT_SET.name]
-    listed = {int(str(OBJECT_SET.parse(cell))) for cell in cells if cell != MISSING}
-    designed = _designed_sets(study)
-    return listed | {number for code, number in designed.items() if code != participant}
-
-
-def _designed_sets(study: Study) -> dict[str, int]:
-    """Numbers of the sets that trial lists in the study's ``design`` folder were made for."""
-    found = {}
-    for path in sorted((study.root / "design").glob("sub-*_trials.json")):
-        about = read_json(path, "trial_list")["config"]
-        if isinstance(about, dict) and isinstance(number := about.get("object_set"), int):
-            found[str(about.get("participant"))] = number
-    return found
-
-
-def _new(
-    names: Sequence[str], how: str, used: Sequence[Sequence[tuple[str, ...]]], seed: Sequence[int]
-) -> tuple[str, ...]:
-    if how == "fixed":
-        return tuple(names)
-    if how == "random":
-        return tuple(np.random.default_rng(seed).permutation(list(names)).tolist())
-    return rarest_order(names, used, seed)
-
-
-def _kept(
-    root: Path, participant: str, column: str, names: Sequence[str], key: str
-) -> tuple[str, ...]:
-    """Order of a participant in the list; empty if there is none, or nothing to be ordered."""
-    if not names:
-        return ()
-    if not (found := listed_cell(root, participant, column)):
-        return ()
-    order = tuple(found.split(BETWEEN))
-    if sorted(order) != sorted(names):
-        raise TwoalikeError(
-            where=f"{root / 'participants.tsv'}, {column} of sub-{participant}",
-            expected=f"an order of {BETWEEN.join(names)} ({key} of study.toml)",
-            found=found,
-            remedy="A participant keeps the parts of the first session: restore study.toml, or "
-            "run tasks one at a time with `task=...`.",
-        )
-    return order
-
-
-def listed_cell(root: Path, participant: str, column: str) -> str:
-    """Cell of a participant in the list; empty if there is none."""
-    table = people_assigned(root)
-    found = [str(cell) for cell in table[column][table["participant_id"] == f"sub-{participant}"]]
-    return found[0] if found and found[0] != MISSING else ""
-
-
-def others_listed(root: Path, participant: str, simulated: bool) -> pd.DataFrame:
-    """Others who count: of the same kind, and not those who declined."""
-    table = people_assigned(root)
-    kind = (table["simulated"] == str(simulated).lower()) & (
-        table["participant_id"] != f"sub-{participant}"
-    )
-    found = table[kind]
-    there = [not declined(root, code) for code in found["participant_id"]]
-    return found[np.array(there, dtype=bool)]
-
-
-def people_assigned(root: Path) -> pd.DataFrame:
-    """List of participants with all columns that are assigned, as text; it has to be sound."""
-    path = root / "participants.tsv"
-    columns = ["participant_id", "simulated", *(column.name for column in ASSIGNED)]
-    table = (
-        read_tsv(path, "the list of participants", ["participant_id"])
-        if path.exists()
-        else pd.DataFrame({"participant_id": []}, dtype=object)
-    )
-    table = table.reindex(columns=columns).astype(object)
-    return table.where(table.notna(), MISSING)
-
-
-_PATIENCE_S = 60.0
-
-
 def balanced_group(
     names: Sequence[str], counts: Mapping[str, int], seed: int, participant: str
 ) -> str:
-    """Choose one of the smallest groups.
-
-    Parameters
-    ----------
-    names, counts
-        Groups, and how many people each of them has.
-    seed
-        Of the study.
-    participant
-        Code of the participant who is to be in it.
+    """Choose one of the smallest groups, whose sizes are ``counts``.
 
     Examples
     --------
@@ -297,9 +88,35 @@ def balanced_group(
     return smallest[int(rng.integers(len(smallest)))]
 
 
+def _listed(root: Path) -> dict[str, _Row]:
+    """Read what everybody in the list has been assigned, and ``simulated``, by code."""
+    path = root / "participants.tsv"
+    if not path.exists():
+        return {}
+    table = read_tsv(path, "the list of participants", ["participant_id"])
+    table = table.reindex(columns=["participant_id", "simulated", *_NOTHING]).astype(object)
+    rows = table.where(table.notna() & (table != MISSING), "").to_dict("records")
+    return {row["participant_id"].removeprefix("sub-"): row for row in reversed(rows)}
+
+
+def _others(root: Path, participant: str, simulated: bool) -> list[_Row]:
+    """Others who count: of the same kind, and not those who declined."""
+    text = str(simulated).lower()
+    return [
+        row
+        for code, row in _listed(root).items()
+        if code != participant and row["simulated"] == text and not declined(root, f"sub-{code}")
+    ]
+
+
+def group_of(root: Path, participant: str) -> str:
+    """Group of a participant in the list; empty if there is none."""
+    return _listed(root).get(participant, _NOTHING)[GROUP.name]
+
+
 def group_sizes(root: Path, names: Iterable[str], *, simulated: bool = False) -> dict[str, int]:
     """Count the people, or simulated observers, of each group who did not decline."""
-    found = Counter(others_listed(root, "", simulated)[GROUP.name])
+    found = Counter(row[GROUP.name] for row in _others(root, "", simulated))
     return {name: found[name] for name in names}
 
 
@@ -315,9 +132,96 @@ def describe_groups(study: Study, root: Path) -> list[str]:
     return lines
 
 
-def group_of(root: Path, participant: str) -> str:
-    """Group of a participant in the list; empty if there is none."""
-    return listed_cell(root, participant, GROUP.name)
+def missing_groups(study: Study, root: Path) -> Iterator[RawProblem]:
+    """Find participants of a study with groups who are in none of them."""
+    names, table = study.config.groups.names, people_listed(root)
+    if not names or table is None:
+        return
+    cells = table[GROUP.name] if GROUP.name in table else [MISSING] * len(table)
+    people = zip(table["participant_id"], cells, strict=True)
+    for row, (code, group) in enumerate(people, start=1):
+        if group not in names and not declined(root, code):
+            message = f"expected the group of {code}, one of {', '.join(names)}, found {group}"
+            yield RawProblem(root / "participants.tsv", message, row, GROUP.name)
+
+
+def first_free(taken: Collection[int]) -> int:
+    """First number from 1 that is not taken.
+
+    Examples
+    --------
+    >>> first_free({1, 2, 4})
+    3
+    """
+    return next(number for number in count(1) if number not in taken)
+
+
+def own_set(study: Study, root: Path, participant: str) -> int:
+    """Return the number of a participant's set of objects, listed or designed; 0 for none."""
+    if found := _listed(root).get(participant, _NOTHING)[OBJECT_SET.name]:
+        return int(OBJECT_SET.parse(found))
+    return _designed_sets(study).get(participant, 0)
+
+
+def taken_sets(study: Study, root: Path, participant: str, *, simulated: bool) -> set[int]:
+    """Numbers of the sets that others of the same kind have, or a trial list is made for."""
+    cells = (row[OBJECT_SET.name] for row in _others(root, participant, simulated))
+    listed = {int(OBJECT_SET.parse(cell)) for cell in cells if cell}
+    designed = _designed_sets(study)
+    return listed | {number for code, number in designed.items() if code != participant}
+
+
+def _designed_sets(study: Study) -> dict[str, int]:
+    """Numbers of the sets that trial lists in the study's ``design`` folder were made for."""
+    found = {}
+    for path in sorted((study.root / "design").glob("sub-*_trials.json")):
+        about = read_json(path, "trial_list")["config"]
+        if isinstance(about, dict) and isinstance(number := about.get("object_set"), int):
+            found[str(about.get("participant"))] = number
+    return found
+
+
+def _with_orders(
+    study: Study,
+    root: Path,
+    participant: str,
+    row: _Row,
+    others: Sequence[_Row],
+    several_tasks: bool,
+) -> Study:
+    """Give a study the orders of a participant: those in the row of the list, else new ones."""
+    settings = study.config.sitting
+    conditions = tuple(condition.name for condition in study.config.conditions)
+    same = near = [one for one in others if one[GROUP.name] == study.group]
+    for word, column, names, how, key in (
+        (0, TASK_ORDER, settings.tasks if several_tasks else (), settings.order, "sitting.tasks"),
+        (1, CONDITION_ORDER, conditions[1:] and conditions, settings.condition_order, "conditions"),
+    ):
+        if not names:
+            continue
+        seed = [study.config.seed, participant_number(participant), 4, word]
+        used = [
+            [tuple(one[column.name].split(BETWEEN)) for one in people if one[column.name]]
+            for people in (same, near, others)
+        ]
+        if row[column.name]:
+            order = tuple(row[column.name].split(BETWEEN))
+        elif how == "random":
+            order = tuple(np.random.default_rng(seed).permutation(list(names)).tolist())
+        else:
+            order = tuple(names) if how == "fixed" else rarest_order(names, used, seed)
+        if sorted(order) != sorted(names):
+            raise TwoalikeError(
+                where=f"{root / 'participants.tsv'}, {column.name} of sub-{participant}",
+                expected=f"an order of {BETWEEN.join(names)} ({key} of study.toml)",
+                found=row[column.name],
+                remedy="A participant keeps the parts of the first session: restore study.toml, or "
+                "run tasks one at a time with `task=...`.",
+            )
+        assigned: Any = {column.name: order}
+        study = replace(study, **assigned)
+        near = [one for one in near if one[column.name] == BETWEEN.join(order)]
+    return study
 
 
 @contextmanager
@@ -331,31 +235,25 @@ def in_group(
     is_first: bool = True,
     several_tasks: bool = False,
 ) -> Iterator[Study]:
-    """Find what a study assigns to a participant; list it when the block ends without an error.
+    """Give the study as a participant of a data set does it, with what it assigns.
 
-    That is a group, the orders of tasks and conditions, and a set of objects.
+    That is a group, the orders of tasks and conditions, and a set of objects. It is listed when the
+    block ends without an error.
 
     Parameters
     ----------
-    root
-        Data set of the study that the session is recorded in.
     group
         Group named by the operator; None if none was named.
     is_first
         Whether all of the participant's sessions are here, so that a balanced group may be drawn.
     several_tasks
         Whether the tasks of a sitting are run one after the other.
-
-    Yields
-    ------
-    The study as that participant does it; the study itself if it assigns nothing.
     """
     config = study.config
     grouped, several = bool(config.groups.names), several_tasks and bool(config.sitting.tasks)
     if not grouped and group is not None:
         study.for_group(group)  # refuses it
-    in_parts = several or len(config.conditions) > 1
-    if not (grouped or in_parts or config.objects_per_person):
+    if not (grouped or several or len(config.conditions) > 1 or config.objects_per_person):
         yield study
         return
     lock = lock_folder(study) / f"{root.name}_groups.lock"
@@ -363,8 +261,14 @@ def in_group(
     with readable_by(study.config.data.access), hold_lock(lock, busy, _PATIENCE_S):
         own = study
         if grouped:
-            own = study.for_group(_decided(study, root, participant, simulated, group, is_first))
-        own = with_orders(own, root, participant, simulated=simulated, several_tasks=several)
+            own = study.for_group(_group(study, root, participant, simulated, group, is_first))
+        if config.objects_per_person:
+            number = own_set(study, root, participant)
+            taken = taken_sets(study, root, participant, simulated=simulated)
+            own = replace(own, object_set=number or first_free(taken))
+        row = _listed(root).get(participant, _NOTHING)
+        others = _others(root, participant, simulated)
+        own = _with_orders(own, root, participant, row, others, several)
         yield own
         register_participant(root, own, participant, simulated)
 
@@ -378,34 +282,32 @@ def balanced_cohort(
     is in the study: a longer cohort begins as a shorter one. A participant who is in the list
     keeps what it assigns.
     """
-    settings, root = study.config.groups, study.raw
-    counts = dict.fromkeys(settings.names, 0)
+    settings, listed = study.config.groups, _listed(study.raw)
     found: dict[str, Study] = {}
-    others: list[Assigned] = []
-    listed = set(people_assigned(root)["participant_id"])
+    others: list[_Row] = []
     for code in participants:
-        known, own, kept = f"sub-{code}" in listed, study, Assigned()
-        if known:
-            kept = kept_orders(study, root, code, several_tasks=several_tasks)
+        own, row = study, listed.get(code, _NOTHING)
         if settings.names:
-            group = group_of(root, code) if known else ""
+            group = row[GROUP.name]
             if not group and settings.assignment == "operator":
                 raise TwoalikeError(
                     where=f"{study.root / 'study.toml'}: groups.assignment",
                     expected="balanced, where no operator is present who names the group",
                     found="operator",
                 )
-            group = group or balanced_group(settings.names, counts, study.config.seed, code)
-            counts[group] = counts.get(group, 0) + 1
-            own = study.for_group(group)
-        taken = {one.object_set for one in others}
-        own = draw_orders(own, code, kept, others, taken, several_tasks=several_tasks)
-        others.append(Assigned.of(own))
-        found[code] = own
+            counts = Counter(one[GROUP.name] for one in others)
+            seed = study.config.seed
+            own = study.for_group(group or balanced_group(settings.names, counts, seed, code))
+        if study.config.objects_per_person:
+            number = own_set(study, study.raw, code) if code in listed else 0
+            taken = {one.object_set for one in found.values()}
+            own = replace(own, object_set=number or first_free(taken))
+        found[code] = _with_orders(own, study.raw, code, row, others, several_tasks)
+        others.append(_NOTHING | assigned_cells(found[code]))
     return found
 
 
-def _decided(
+def _group(
     study: Study, root: Path, participant: str, simulated: bool, group: str | None, is_first: bool
 ) -> str:
     """Group that a participant is in, or will be."""
@@ -433,20 +335,7 @@ def _decided(
             f"`group={group}`: the groups of this study are balanced (study.toml, groups.assignment"
             "). Leave `group=...` out, or set assignment to operator."
         )
-    if group is None:
-        counts = group_sizes(root, settings.names, simulated=simulated)
-        return balanced_group(settings.names, counts, study.config.seed, participant)
-    return group
-
-
-def missing_groups(study: Study, root: Path) -> Iterator[RawProblem]:
-    """Find participants of a study with groups who are in none of them."""
-    names, table = study.config.groups.names, people_listed(root)
-    if not names or table is None:
-        return
-    cells = table[GROUP.name] if GROUP.name in table else [MISSING] * len(table)
-    people = zip(table["participant_id"], cells, strict=True)
-    for row, (code, group) in enumerate(people, start=1):
-        if group not in names and not declined(root, code):
-            message = f"expected the group of {code}, one of {', '.join(names)}, found {group}"
-            yield RawProblem(root / "participants.tsv", message, row, GROUP.name)
+    if group is not None:
+        return group
+    counts = group_sizes(root, settings.names, simulated=simulated)
+    return balanced_group(settings.names, counts, study.config.seed, participant)

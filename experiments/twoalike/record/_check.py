@@ -3,10 +3,11 @@
 They add our own rules to the form that BIDS checks (:func:`check_bids`).
 """
 
+import hashlib
 import json
 import subprocess
 import sysconfig
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -18,14 +19,7 @@ from twoalike.record._answers import lost_journals
 from twoalike.record._dataset import RunName, find_runs
 from twoalike.record._journal import Lines, not_as_written, read_journal
 from twoalike.record._manifest import read_manifest
-from twoalike.record._people import (
-    absent_sessions,
-    check_copies,
-    check_manifests,
-    check_people,
-    missing_files,
-    without_sessions,
-)
+from twoalike.record._people import declined, missing_files, people_listed
 from twoalike.record._rows import (
     RawProblem,
     check_rows,
@@ -37,9 +31,18 @@ from twoalike.record._rows import (
     whole_rows,
 )
 from twoalike.record._run import hold_participant, write_left_out
+from twoalike.record._tables import GROUP
 from twoalike.record._views import left_out, run_progress, views_of
 from twoalike.stimuli import MANIFEST, StimulusSet
-from twoalike.study import Study, TwoalikeError, counted, how_to_install, parse_json_table, progress
+from twoalike.study import (
+    MISSING,
+    Study,
+    TwoalikeError,
+    counted,
+    how_to_install,
+    parse_json_table,
+    progress,
+)
 from twoalike.tables import read_tsv
 
 _BIDS_OPTIONS = ("--ignoreWarnings", "--max-rows", "-1", "--format", "json")
@@ -52,18 +55,9 @@ def check_run_files(
 
     A copy for publication has no journal: there, rows are checked by the rules of their task.
 
-    Parameters
-    ----------
-    root
-        The data set.
-    path
-        Raw table in it, which may be missing.
-    stimuli
-        SHA-256 by object id, as the images are now; None where they are not to be compared.
-
-    Returns
-    -------
-    What is wrong; nothing if all is well.
+    ``path`` is a raw table in the data set ``root``, which may be missing; ``stimuli`` the SHA-256
+    by object id, as the images are now, None where they are not to be compared. The result is what
+    is wrong; nothing if all is well.
     """
     root = Path(root)
     try:
@@ -71,8 +65,14 @@ def check_run_files(
         task_of(path, name)
         lines = read_journal(name.journal(root))
         if not lines.content:
-            begun = path.exists() or name.manifest(root).exists()
-            return _check_copy(root, name, path, stimuli) if begun else []
+            if not (path.exists() or name.manifest(root).exists()):
+                return []
+            manifest = read_manifest(name.manifest(root))
+            if manifest["journal"] is not None:
+                message = "is missing: with it, edited rows cannot be found. Put it back from a"
+                return [RawProblem(name.journal(root), f"{message} backup")]
+            images = _check_images(name.manifest(root), manifest["stimuli"], stimuli or {})
+            return [*check_by_rules(root, path), *(images if stimuli is not None else ())]
         problems = _by_journal(root, name, lines, stimuli)
         if problems and (later := read_journal(name.journal(root))).content != lines.content:
             return _by_journal(root, name, later, stimuli)  # the session is running
@@ -133,20 +133,6 @@ def _check_end(root: Path, name: RunName, lines: Lines) -> Iterator[RawProblem]:
         yield RawProblem(journal, "is not the one that its manifest is of. Restore both")
 
 
-def _check_copy(
-    root: Path, name: RunName, path: Path, stimuli: Mapping[str, str] | None
-) -> list[RawProblem]:
-    """Check a run of a copy without journals: cells by columns, rows by the rules of the task."""
-    manifest = read_manifest(name.manifest(root))
-    if manifest["journal"] is not None:
-        message = "is missing: with it, edited rows cannot be found. Put it back from a backup"
-        return [RawProblem(name.journal(root), message)]
-    problems = check_by_rules(root, path)
-    if stimuli is not None:
-        problems += _check_images(name.manifest(root), manifest["stimuli"], stimuli)
-    return problems
-
-
 def check_by_rules(root: Path, path: Path) -> list[RawProblem]:
     """Check a raw table by its columns and the rules of its task, whatever wrote it.
 
@@ -170,7 +156,7 @@ def check_by_rules(root: Path, path: Path) -> list[RawProblem]:
         shown = _rows_of(read_tsv(name.trials(root), what, task.trial_list.names))
     if task.events is not None:
         events = read_events(root, name)
-    problems += check_rows(path, rows, task, manifest, shown, events)
+    problems += check_rows(path, rows, task, manifest["stimuli"], shown, events)
     return problems
 
 
@@ -230,8 +216,6 @@ def check_dataset(
 
     Parameters
     ----------
-    root
-        Data set, such as ``data/raw`` of a study.
     stimuli
         SHA-256 by object id, as the images are now; None where they are not to be compared.
     participant
@@ -250,7 +234,7 @@ def check_dataset(
         remark = f"{root}: made by another tool (no manifests): only its tables can be checked"
         return Checked((), (remark,), runs)
     journals = root.glob(f"sourcedata/sub-{participant}/ses-*/sub-*_journal.jsonl")
-    every = sorted({*runs, *(RunName.of_journal(path).rows(root) for path in journals)})
+    every = sorted({*runs, *(RunName.parse(path).rows(root) for path in journals)})
     found = {}
     with progress() as bar:
         task = bar.add_task("check sessions", total=len(every), status="")
@@ -263,25 +247,23 @@ def check_dataset(
     beside = [
         *missing_files(root, participant),
         *lost_journals(root, participant),
-        *(check_people(root) if participant == "*" else ()),
-        *check_copies(runs),
-        *check_manifests(root, runs, pilot),
+        *(_check_people(root) if participant == "*" else ()),
+        *_check_copies(runs),
+        *_check_manifests(root, runs, pilot),
     ]
     clean = [path for path in runs if not found[path]]
-    n_trials = sum(_n_trials(root, path) for path in clean)
+    n_trials = 0
+    for path in clean:  # by the journal; in a copy without one, by the table
+        name = RunName.parse(path)
+        if name.journal(root).is_file():
+            n_trials += run_progress(root, name).n_done
+        else:
+            rows = whole_rows(path, task_of(path, name).trials)
+            n_trials += len({row["trial_index"] for row in rows})
     problems = [*beside, *chain.from_iterable(found.values())]
-    remarks += [*_remarks(root, runs, [RunName.parse(path) for path in clean])]
-    if participant == "*":
-        remarks += [f"{root}: {remark}" for remark in without_sessions(root, runs)]
+    names = [RunName.parse(path) for path in clean]
+    remarks += _remarks(root, runs, names, everybody=participant == "*")
     return Checked(tuple(problems), tuple(remarks), runs, n_trials)
-
-
-def _n_trials(root: Path, path: Path) -> int:
-    """Trials of a run, by its journal; in a copy without one, by its table."""
-    name = RunName.parse(path)
-    if name.journal(root).is_file():
-        return run_progress(root, name).n_done
-    return len({row["trial_index"] for row in whole_rows(path, task_of(path, name).trials)})
 
 
 def _write_left_out(study: Study, root: Path, participant: str) -> tuple[list[str], set[str]]:
@@ -290,7 +272,7 @@ def _write_left_out(study: Study, root: Path, participant: str) -> tuple[list[st
 
     said, running = list[str](), set[str]()
     paths = sorted(root.glob(f"sourcedata/sub-{participant}/ses-*/sub-*_journal.jsonl"))
-    names = map(RunName.of_journal, paths)
+    names = map(RunName.parse, paths)
     behind = [one for one in names if left_out(root, one, read_journal(one.journal(root)))]
     for code in dict.fromkeys(one.participant for one in behind):
         try:
@@ -302,7 +284,68 @@ def _write_left_out(study: Study, root: Path, participant: str) -> tuple[list[st
     return said, running
 
 
-def _remarks(root: Path, runs: tuple[Path, ...], clean: list[RunName]) -> Iterator[str]:
+def _check_people(root: Path) -> Iterator[RawProblem]:
+    """Compare the list of participants with the folders of their data."""
+    path, table = root / "participants.tsv", people_listed(root)
+    if table is None:
+        return
+    listed = list(table["participant_id"])
+    folders = {folder.name for folder in root.glob("sub-*") if folder.is_dir()}
+    for number, code in enumerate(listed, start=1):
+        # git and zip drop the empty folder of a participant who did not consent.
+        if code not in folders and not declined(root, code):
+            message = f"{code} has no folder here: it was deleted or moved. Put it back"
+            yield RawProblem(path, message, number, "participant_id")
+    for code in sorted(folders - set(listed)):
+        yield RawProblem(path, f"does not list {code}, who has a folder. Put the line back")
+
+
+def _check_manifests(root: Path, runs: Iterable[Path], pilot: bool | None) -> Iterator[RawProblem]:
+    """Find runs whose manifest contradicts the list of participants, or the data set it is in.
+
+    ``pilot`` says whether that should hold pilot data; None where this is unknown.
+    """
+    path, table = root / "participants.tsv", people_listed(root)
+    people = [] if table is None else table.to_dict("records")
+    listed = {row["participant_id"]: (number, row) for number, row in enumerate(people, start=1)}
+    for run in runs:
+        name = RunName.parse(run)
+        try:
+            manifest = read_manifest(name.manifest(root))
+        except TwoalikeError:  # reported by the check of the run
+            continue
+        code = f"sub-{name.participant}"
+        number, row = listed.get(code, (0, {}))
+        simulated, kind = str(manifest["simulated"]).lower(), row.get("simulated")
+        said = {GROUP.name: (row.get(GROUP.name, MISSING), manifest.get("group"))}
+        if kind in ("true", "false"):
+            said["simulated"] = (kind, simulated)
+        for column, (cell, value) in said.items():
+            if number and value is not None and cell != value:
+                message = f"{code} is {cell}, the manifest of {run.name} says {value}"
+                yield RawProblem(path, message, number, column)
+        if pilot is not None and manifest.get("pilot") not in (None, pilot):
+            what = "a session of the study" if pilot else "a pilot session"
+            yield RawProblem(run, f"is {what}: move it and its sourcedata out of {root.name}")
+
+
+def _check_copies(runs: Iterable[Path]) -> Iterator[RawProblem]:
+    """Find tables that hold the same rows: one of them is a copy."""
+    first: dict[bytes, Path] = {}
+    for path in (path for path in runs if path.is_file()):
+        content = path.read_bytes().replace(b"\r\n", b"\n")
+        if content.count(b"\n") < 2:  # no row yet
+            continue
+        original = first.setdefault(hashlib.sha256(content).digest(), path)
+        if original != path:
+            message = f"holds the same rows as {original}: one is a copy. Delete the wrong one"
+            yield RawProblem(path, message)
+
+
+def _remarks(
+    root: Path, runs: tuple[Path, ...], clean: list[RunName], *, everybody: bool
+) -> Iterator[str]:
+    """Say what cannot be checked or may be intended."""
     ends = [(name, read_manifest(name.manifest(root))["end_reason"]) for name in clean]
     if unfinished := [name for name, reason in ends if reason != "completed"]:
         yield (
@@ -314,7 +357,20 @@ def _remarks(root: Path, runs: tuple[Path, ...], clean: list[RunName]) -> Iterat
             f"{path}: another program had put this in the place of a session's journal, which was "
             "written again. Compare the two, and delete it"
         )
-    yield from (f"{root}: {remark}" for remark in absent_sessions(runs))
+    sessions: dict[str, set[int]] = {}
+    for name in map(RunName.parse, runs):
+        sessions.setdefault(name.participant, set()).add(name.session)
+    for participant, found in sessions.items():
+        if absent := sorted(set(range(1, max(found))) - found):
+            numbers = ", ".join(map(str, absent))
+            said = f"participant {participant} has session {max(found)} here, but not {numbers}"
+            yield f"{root}: {said}"
+    table = people_listed(root) if everybody else None
+    for code in [] if table is None else table["participant_id"]:
+        # A process that was killed before the first page leaves the same, so this is no problem.
+        has = code.removeprefix("sub-") in sessions
+        if not has and (root / code).is_dir() and not declined(root, code):
+            yield f"{root}: {code} is listed but has no session: it was deleted, or never began"
 
 
 def _is_foreign(root: Path) -> bool:
@@ -332,9 +388,8 @@ def _is_foreign(root: Path) -> bool:
 def require_sound(checked: Checked, *, allow_problems: bool = False) -> list[str]:
     """Stop at problems of a data set, unless they are allowed.
 
-    Returns
-    -------
-    What the user should see, one line each: remarks, and the problems that were allowed.
+    The result is what the user should see, one line each: remarks, and the problems that were
+    allowed.
     """
     lines = [f"note: {remark}" for remark in checked.remarks]
     if not checked.problems:
@@ -356,16 +411,12 @@ def check_raw(study: Study, *, allow_problems: bool = False, pilot: bool = False
     Returns and raises as :func:`require_sound`.
     """
     root = study.pilot if pilot else study.raw
-    checked = check_dataset(root, _listed_images(study), pilot=pilot, study=study)
+    listed = None
+    if (study.stimuli / MANIFEST).is_file():
+        table = StimulusSet.load(study.stimuli, verify=False).table
+        listed = dict(zip(table["id"], table["sha256"], strict=True))
+    checked = check_dataset(root, listed, pilot=pilot, study=study)
     return require_sound(checked, allow_problems=allow_problems)
-
-
-def _listed_images(study: Study) -> Mapping[str, str] | None:
-    """SHA-256 by object id, from the study's list of images; None if it has no list."""
-    if not (study.stimuli / MANIFEST).is_file():
-        return None
-    table = StimulusSet.load(study.stimuli, verify=False).table
-    return dict(zip(table["id"], table["sha256"], strict=True))
 
 
 def check_folder(root: str | Path, *, allow_problems: bool = False) -> list[str]:
@@ -373,18 +424,15 @@ def check_folder(root: str | Path, *, allow_problems: bool = False) -> list[str]
     return require_sound(check_dataset(root), allow_problems=allow_problems)
 
 
-def _bids_validator() -> Path:
-    name = "bids-validator-deno"
-    scripts = Path(sysconfig.get_path("scripts"))
-    for path in (scripts / name, scripts / f"{name}.exe"):
-        if path.exists():
-            return path
-    raise TwoalikeError(f"bids-validator-deno is not installed. {how_to_install('experiments')}")
-
-
 def check_bids(root: Path) -> list[RawProblem]:
     """Errors of the BIDS validator in the data set ``root``."""
-    command = [str(_bids_validator()), str(root), *_BIDS_OPTIONS]
+    scripts = Path(sysconfig.get_path("scripts"))
+    names = (scripts / f"bids-validator-deno{ending}" for ending in ("", ".exe"))
+    if (validator := next((path for path in names if path.exists()), None)) is None:
+        raise TwoalikeError(
+            f"bids-validator-deno is not installed. {how_to_install('experiments')}"
+        )
+    command = [str(validator), str(root), *_BIDS_OPTIONS]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     try:
         issues = json.loads(done.stdout)["issues"]

@@ -8,14 +8,15 @@ error, a folder of a participant who is not listed is another.
 import hmac
 import re
 import secrets
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from twoalike.record._placing_tables import ASSIGNED, PARTICIPANTS
+from twoalike.record._tables import ASSIGNED, PARTICIPANTS
 from twoalike.study import (
     MISSING,
     Study,
@@ -36,7 +37,8 @@ from twoalike.tables import ODD_ONE_OUT, read_tsv, write_tsv
 _ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 LABEL = re.compile(r"[0-9a-zA-Z+]+")
 _NAME = re.compile(
-    r"sub-(?P<participant>[^_]+)_ses-(?P<session>\d+)_task-(?P<task>[^_]+)_run-(?P<run>\d+)_beh\.tsv"
+    r"sub-(?P<participant>[^_]+)_ses-(?P<session>\d+)_task-(?P<task>[^_]+)_run-(?P<run>\d+)_"
+    r"(beh\.(tsv|json)|journal\.jsonl|answers\.tsv|manifest\.json)"
 )
 
 
@@ -90,55 +92,29 @@ class RunName:
         """File name without suffix and ending."""
         return f"sub-{self.participant}_ses-{self.session:02d}_task-{self.task}_run-{self.run:02d}"
 
-    @property
-    def _folder(self) -> str:
-        return f"sub-{self.participant}/ses-{self.session:02d}"
+    def _path(self, root: Path, ending: str, source: str = "") -> Path:
+        folder = f"sub-{self.participant}/ses-{self.session:02d}"
+        return root / source / folder / ("" if source else "beh") / f"{self.stem}_{ending}"
 
-    def rows(self, root: Path) -> Path:
-        """Raw table, one row a trial."""
-        return root / self._folder / "beh" / f"{self.stem}_beh.tsv"
-
-    def sidecar(self, root: Path) -> Path:
-        """Sidecar: describes the raw table's columns and the screen."""
-        return root / self._folder / "beh" / f"{self.stem}_beh.json"
-
-    def events(self, root: Path) -> Path:
-        """Table of what happened within trials, where the task keeps one."""
-        return root / self._folder / "beh" / f"{self.stem}_events.tsv"
-
-    def _source(self, root: Path, ending: str) -> Path:
-        # BIDS validators refuse unknown files everywhere but in folders such as this one.
-        return root / "sourcedata" / self._folder / f"{self.stem}_{ending}"
-
-    def manifest(self, root: Path) -> Path:
-        """Manifest: how the run was made, seed, versions, stimuli, screen, start and end."""
-        return self._source(root, "manifest.json")
-
-    def trials(self, root: Path) -> Path:
-        """Trial list as it was shown."""
-        return self._source(root, "trials.tsv")
-
-    def answers(self, root: Path) -> Path:
-        """Answers outside the trials: consent, form, debriefing."""
-        return self._source(root, "answers.tsv")
-
-    def journal(self, root: Path) -> Path:
-        """Journal, which all other files of the run follow from."""
-        return self._source(root, "journal.jsonl")
-
-    @classmethod
-    def of_journal(cls, path: Path) -> "RunName":
-        """Read the name of a journal."""
-        return cls.parse(Path(path.name.removesuffix("journal.jsonl") + "beh.tsv"))
-
-    @classmethod
-    def of_answers(cls, path: Path) -> "RunName":
-        """Read the name of a table of answers."""
-        return cls.parse(Path(path.name.removesuffix("answers.tsv") + "beh.tsv"))
+    rows = partialmethod(_path, ending="beh.tsv")
+    """Raw table, one row a trial."""
+    sidecar = partialmethod(_path, ending="beh.json")
+    """Sidecar: describes the raw table's columns and the screen."""
+    events = partialmethod(_path, ending="events.tsv")
+    """Table of what happened within trials, where the task keeps one."""
+    # BIDS validators refuse unknown files everywhere but in folders such as sourcedata.
+    manifest = partialmethod(_path, ending="manifest.json", source="sourcedata")
+    """Manifest: how the run was made, seed, versions, stimuli, screen, start and end."""
+    trials = partialmethod(_path, ending="trials.tsv", source="sourcedata")
+    """Trial list as it was shown."""
+    answers = partialmethod(_path, ending="answers.tsv", source="sourcedata")
+    """Answers outside the trials: consent, form, debriefing."""
+    journal = partialmethod(_path, ending="journal.jsonl", source="sourcedata")
+    """Journal, which all other files of the run follow from."""
 
     @classmethod
     def parse(cls, path: Path) -> "RunName":
-        """Read the name of a raw table."""
+        """Read the name of a raw table, or of another file of a run."""
         match = _NAME.fullmatch(path.name)
         if match is None:
             raise TwoalikeError(
@@ -149,13 +125,7 @@ class RunName:
 
 
 def find_runs(root: Path, task: str = "*", participant: str = "*") -> tuple[Path, ...]:
-    """Raw tables of trials in a data set, in the order of their names.
-
-    Parameters
-    ----------
-    task, participant
-        Labels; all if left out.
-    """
+    """Raw tables of trials in a data set, of a task or participant, in the order of their names."""
     pattern = f"sub-{participant}/ses-*/beh/sub-*_task-{task}_run-*_beh.tsv"
     return tuple(sorted(root.glob(pattern)))
 
@@ -195,7 +165,7 @@ def exposed_data(study: Study) -> list[str]:
     return remarks
 
 
-def make_dataset(root: Path, study: Study) -> None:
+def _make_dataset(root: Path, study: Study) -> None:
     """Make the root of a BIDS data set, or what of it is missing."""
     description = root / "dataset_description.json"
     if not description.exists():
@@ -353,18 +323,6 @@ def check_participant(root: Path, participant: str, simulated: bool) -> None:
         _with_participants(table, {participant: {}}, simulated)
 
 
-def _describe_participants(path: Path, columns: Collection[str]) -> None:
-    """Write the sidecar of the list of participants, or add columns to the one that is there."""
-    there = path.exists()
-    if there and not columns:
-        return
-    entries = parse_json_table(path.read_bytes(), path) if there else PARTICIPANTS.sidecar()
-    added = [one for one in ASSIGNED if one.name in columns and one.name not in entries]
-    entries |= {column.name: column.sidecar() for column in added}
-    if added or not there:
-        write_json(path, entries)
-
-
 def register_participant(root: Path, study: Study, participant: str, simulated: bool) -> None:
     """Give a participant a folder and a row in ``participants.tsv``, in the order that is valid."""
     register_participants(root, study, {participant: study}, simulated=simulated)
@@ -373,18 +331,12 @@ def register_participant(root: Path, study: Study, participant: str, simulated: 
 def register_participants(
     root: Path, study: Study, people: Mapping[str, Study], *, simulated: bool
 ) -> None:
-    """Register several participants at once, as :func:`register_participant` does.
-
-    Parameters
-    ----------
-    people
-        The study as each of them does it, by code.
-    """
+    """Register several participants at once: ``people`` is the study as each of them does it."""
     path, folders = root / "participants.tsv", [root / f"sub-{code}" for code in people]
     busy = f"{path}: another process has been writing it for ten seconds. Try again."
     lock = lock_folder(study) / f"{root.name}.lock"
     with readable_by(study.config.data.access), hold_lock(lock, busy, patience_s=10.0):
-        make_dataset(root, study)
+        _make_dataset(root, study)
         first = not path.exists()
         before = (
             pd.DataFrame({"participant_id": []}, dtype=object)
@@ -399,6 +351,14 @@ def register_participants(
         if first or not after.astype(str).equals(before.astype(str)):
             write_tsv(path, after)
         assigned = {column for own in cells.values() for column in own}
-        _describe_participants(root / "participants.json", assigned)
+        beside = root / "participants.json"
+        if assigned or not beside.exists():
+            entries = PARTICIPANTS.sidecar()
+            if beside.exists():
+                entries = parse_json_table(beside.read_bytes(), beside)
+            new = (one for one in ASSIGNED if one.name in assigned and one.name not in entries)
+            described = entries | {column.name: column.sidecar() for column in new}
+            if described != entries or not beside.exists():
+                write_json(beside, described)
         for folder in folders:
             folder.mkdir(exist_ok=True)

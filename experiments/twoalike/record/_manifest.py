@@ -170,13 +170,23 @@ def check_same(
         ("the number of trials", manifest["n_trials"], plan.n_trials),
     ]
     if plan.trials is not None:
-        now = plan.trials.iloc[: len(shown)]
-        pairs.append(("the trial list", *_first_rows_apart(shown, now)))
-    if changed := [(what, before, now) for what, before, now in pairs if before != now]:
-        names = " and ".join(what for what, _, _ in changed)
+        listed = plan.trials.iloc[: len(shown)].to_dict("records")
+        rows = enumerate(zip_longest(shown.to_dict("records"), listed), start=1)
+        # The first row that differs; the rest follows from it.
+        apart = ((k, old, new) for k, (old, new) in rows if old != new)
+        number, old, new = next(apart, (0, None, None))
+        pairs.append(("the trial list", {f"row {number}": old}, {f"row {number}": new}))
+    changed = [(what, before, now) for what, before, now in pairs if before != now]
+    if changed:
+        differences = [
+            describe_changes(before, now)
+            if isinstance(before, Mapping) and isinstance(now, Mapping)
+            else describe_changes({what: before}, {what: now})
+            for what, before, now in changed
+        ]
         raise TwoalikeError(
-            f"cannot continue this run: {names} changed since it began "
-            f"({'; '.join(_difference(*change) for change in changed)})",
+            f"cannot continue this run: {' and '.join(what for what, _, _ in changed)} changed "
+            f"since it began ({'; '.join(differences)})",
             where=where,
             remedy="Restore it, or start the next `session=...`.",
         )
@@ -194,21 +204,3 @@ def _known_then(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, 
         for key, value in now.items()
         if key in before
     }
-
-
-def _first_rows_apart(
-    before: pd.DataFrame, now: pd.DataFrame
-) -> tuple[dict[str, object], dict[str, object]]:
-    """Give the first row in which two lists differ, of each; the rest follows from it."""
-    rows = zip_longest(before.to_dict("records"), now.to_dict("records"))
-    for number, (old, new) in enumerate(rows, start=1):
-        if old != new:
-            return {f"row {number}": old}, {f"row {number}": new}
-    return {}, {}
-
-
-def _difference(what: str, before: object, now: object) -> str:
-    """Say what differs, by key where there are keys."""
-    if isinstance(before, Mapping) and isinstance(now, Mapping):
-        return describe_changes(before, now)
-    return describe_changes({what: before}, {what: now})

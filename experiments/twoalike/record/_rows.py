@@ -8,7 +8,7 @@ its columns.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
@@ -75,22 +75,18 @@ def task_of(path: Path, name: RunName) -> Task:
         ) from error
 
 
-def _raw_lines(path: Path) -> list[str]:
-    """Lines of a raw table; the last one is torn unless it is empty."""
-    try:
-        return path.read_text(encoding="utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        raise TwoalikeError(
-            f"not UTF-8 text (byte {error.start})", where=path, remedy="Restore the file."
-        ) from error
-
-
 def scan_rows(path: Path, table: Table) -> tuple[list[list[str]], str, list[RawProblem]]:
     """Split a raw table into whole rows of cells, the torn rest, and problems of its form.
 
     Rows get ``n/a`` in the conditional columns that the file lacks.
     """
-    *lines, torn = _raw_lines(require_file(path, "a raw table"))
+    try:
+        text = require_file(path, "a raw table").read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise TwoalikeError(
+            f"not UTF-8 text (byte {error.start})", where=path, remedy="Restore the file."
+        ) from error
+    *lines, torn = text.split("\n")
     header = lines[0] if lines else torn
     names = list(table.with_columns_of(header).names)
     places = [names.index(name) if name in names else None for name in table.names]
@@ -120,10 +116,7 @@ def parse_cells(
 
 
 def read_run(path: str | Path) -> RawRun:
-    """Read one raw table.
-
-    A torn last line, as other tools may leave it, is passed over.
-    """
+    """Read one raw table; a torn last line, as other tools may leave it, is passed over."""
     path = Path(path)
     name = RunName.parse(path)
     rows, torn = _read_typed(path, task_of(path, name).trials)
@@ -159,6 +152,8 @@ type TrialRow = dict[str, Any]
 """Values of one row by column; None where one is missing."""
 type NumberedRows = Sequence[tuple[int, TrialRow]]
 """Rows with their numbers in the file; those with a problem are left out."""
+type _Faults = Iterator[tuple[int, str, str]]
+"""Row, column and message."""
 
 _ROUNDING_S = 2e-4
 """Times are rounded to .1 ms, each on its own."""
@@ -178,129 +173,108 @@ def check_rows(
     path: Path,
     rows: NumberedRows,
     task: Task,
-    manifest: Mapping[str, Any],
+    stimuli: Mapping[str, str],
     shown: Sequence[Mapping[str, str]] | None,
     events: pd.DataFrame | None,
 ) -> Iterator[RawProblem]:
     """Find what is wrong with the rows of a run.
 
-    Parameters
-    ----------
-    rows
-        Each with its number in the file, from 1; those with a problem are left out.
-    shown
-        Its trial list, as text; None where there is none.
-    events
-        What happened within the trials; None where the task keeps no such table.
+    ``shown`` is its trial list, as text, and ``events`` what happened within the trials; None where
+    there is none.
     """
     by_image = "stimulus" in task.trials.names
-    yield from _check_order(path, rows, by_image=by_image)
-    for number, row in rows:
-        for column, message in _check_row(row, manifest["stimuli"]):
-            yield RawProblem(path, message, number, column)
+    faults = [_check_order(rows, by_image=by_image)]
+    faults += [_check_row(number, row, stimuli) for number, row in rows]
     if by_image:
-        for _, trial in groupby(rows, key=lambda item: item[1]["trial_index"]):
-            yield from _check_trial(path, list(trial))
+        trials = groupby(rows, key=lambda item: item[1]["trial_index"])
+        faults += [_check_trial(trial) for trial in [list(trial) for _, trial in trials]]
     if shown is not None:
-        yield from _check_listed(path, rows, task, shown)
+        faults.append(_check_listed(rows, task, shown))
     if events is not None:
-        yield from _check_places(path, rows, events)
+        faults.append(_check_places(rows, events))
+    for number, column, message in chain.from_iterable(faults):
+        yield RawProblem(path, message, number, column)
 
 
-def _check_order(path: Path, rows: NumberedRows, *, by_image: bool) -> Iterator[RawProblem]:
+def _check_order(rows: NumberedRows, *, by_image: bool) -> _Faults:
     """Check that trials are numbered from 1 and do not overlap in time."""
     end, before, last = 0.0, 0, 0
     for number, row in rows:
-        index, step = row["trial_index"], number - before
-        if by_image:
-            if index == last:
-                continue
-            step = 1
-        if index != last + step:
-            yield RawProblem(path, _wrong_number(last + step, index), number, "trial_index")
+        index = row["trial_index"]
+        if by_image and index == last:
+            continue
+        if index != (expected := last + (1 if by_image else number - before)):
+            message = f"expected {expected}, found {index}"
+            if index > expected:  # those after it count on from there
+                gone = f"trial {expected} is", f"trials {expected} to {index - 1} are"
+                message = f"{gone[index > expected + 1]} missing"
+            yield number, "trial_index", message
         before, last = number, index
         if row["onset"] < end - _ROUNDING_S:
             message = f"{row['onset']} s lies before the end of the trial above ({end:.4f} s)"
-            yield RawProblem(path, message, number, "onset")
+            yield number, "onset", message
         end = row["onset"] + (row["response_time"] or 0.0)
 
 
-def _wrong_number(expected: int, found: int) -> str:
-    """Say how a trial's number is wrong; those after it count on from there."""
-    if found == expected + 1:
-        return f"trial {expected} is missing"
-    if found > expected:
-        return f"trials {expected} to {found - 1} are missing"
-    return f"expected {expected}, found {found}"
-
-
-def _check_row(row: TrialRow, stimuli: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield column and message of each problem of a row."""
+def _check_row(number: int, row: TrialRow, stimuli: Mapping[str, str]) -> _Faults:
+    """Check a row by itself."""
     shown = [one for one in row if _STIMULUS.fullmatch(one) and row[one] is not None]
     for column in shown:
         if row[column] not in stimuli:
-            yield column, f"object {row[column]!r} is not among the run's stimuli"
+            yield number, column, f"object {row[column]!r} is not among the run's stimuli"
     names = [row[column] for column in shown]
     if len(set(names)) < len(names) and not (row["trial_type"] == "catch" and len(names) == 2):
-        yield shown[0], "an object appears twice in the trial"
+        yield number, shown[0], "an object appears twice in the trial"
     places = [row.get(column.replace("stimulus", "position")) for column in shown]
     if places != [None] and len(set(places)) < len(places):
-        yield "position_1", f"the places are {', '.join(map(str, places))}"
+        yield number, "position_1", f"the places are {', '.join(map(str, places))}"
     if "timed_out" in row and row["timed_out"] == (row["response_time"] is not None):
-        said = str(row["timed_out"]).lower()
-        yield "timed_out", f"is {said}, but the response time is {row['response_time'] or MISSING}"
+        said = f"is {str(row['timed_out']).lower()}, but the response time is"
+        yield number, "timed_out", f"{said} {row['response_time'] or MISSING}"
     for column, of in _CHOSEN.items():
         if column in row:
             expected = None if row[of] is None else row.get(f"stimulus_{row[of]}")
             if row[column] != expected:
-                said = MISSING if row[of] is None else row[of]
-                yield column, f"is {row[column]}, but {of} is {said}: expected {expected}"
+                said = f"is {row[column]}, but {of} is {MISSING if row[of] is None else row[of]}"
+                yield number, column, f"{said}: expected {expected}"
     if "inside" in row:
         distance = float(row["x"] ** 2 + row["y"] ** 2) ** 0.5
         if (distance <= _RADIUS) != row["inside"] and abs(distance - _RADIUS) > _ROUNDING:
-            yield (
-                "inside",
-                f"is {str(row['inside']).lower()}, but the centre is {distance:.4f} away",
-            )
+            said = f"is {str(row['inside']).lower()}"
+            yield number, "inside", f"{said}, but the centre is {distance:.4f} away"
 
 
-def _check_trial(path: Path, trial: NumberedRows) -> Iterator[RawProblem]:
+def _check_trial(trial: NumberedRows) -> _Faults:
     """Check the rows of one trial: their number, and what is the same in all of them."""
     number, first = trial[0]
     if len(trial) != first["n_items"]:
-        message = f"is {first['n_items']}, but the trial has {len(trial)} rows"
-        yield RawProblem(path, message, number, "n_items")
+        yield number, "n_items", f"is {first['n_items']}, but the trial has {len(trial)} rows"
     seen: set[str] = set()
     for at, row in trial:
         if row["stimulus"] in seen:
-            message = f"{row['stimulus']} appears twice in the trial"
-            yield RawProblem(path, message, at, "stimulus")
+            yield at, "stimulus", f"{row['stimulus']} appears twice in the trial"
         seen.add(row["stimulus"])
-        for column in _SAME_IN_TRIAL:
-            if row[column] != first[column]:
-                message = f"is {row[column]}, in the trial's first row {first[column]}"
-                yield RawProblem(path, message, at, column)
+        for column in (column for column in _SAME_IN_TRIAL if row[column] != first[column]):
+            yield at, column, f"is {row[column]}, in the trial's first row {first[column]}"
 
 
-def _check_listed(
-    path: Path, rows: NumberedRows, task: Task, shown: Sequence[Mapping[str, str]]
-) -> Iterator[RawProblem]:
+def _check_listed(rows: NumberedRows, task: Task, shown: Sequence[Mapping[str, str]]) -> _Faults:
     """Check that trials are those of the list, in all columns that both have."""
     listed = {(int(row["trial_index"]), row.get("stimulus")): row for row in shown}
     for number, row in rows:
         planned = listed.get((row["trial_index"], row.get("stimulus")))
         if planned is None:
             message = f"trial {row['trial_index']} is not like this in the trial list"
-            yield RawProblem(path, message, number, "trial_index")
+            yield number, "trial_index", message
             continue
         for column in (one for one in task.trial_list.columns if one.name in row):
             if row[column.name] != column.parse(planned[column.name]):
                 found = MISSING if row[column.name] is None else row[column.name]
                 message = f"is {found}, the trial list says {planned[column.name]}"
-                yield RawProblem(path, message, number, column.name)
+                yield number, column.name, message
 
 
-def _check_places(path: Path, rows: NumberedRows, events: pd.DataFrame) -> Iterator[RawProblem]:
+def _check_places(rows: NumberedRows, events: pd.DataFrame) -> _Faults:
     """Check that the events lead to the final place of every image."""
     names = [name for name in ("x", "y", "place") if name in events]
     seats: dict[tuple[int, str], list[Any]] = {}
@@ -324,5 +298,4 @@ def _check_places(path: Path, rows: NumberedRows, events: pd.DataFrame) -> Itera
             for one, other in zip(last, found, strict=True)
         ):
             here, there = (", ".join(map(str, one)) for one in (found, last))
-            message = f"is at {here}, the last event says {there}"
-            yield RawProblem(path, message, number, names[0])
+            yield number, names[0], f"is at {here}, the last event says {there}"

@@ -59,7 +59,7 @@ def write_left_out(root: Path, participant: str) -> list[str]:
     """
     said = []
     for path in sorted(root.glob(f"sourcedata/sub-{participant}/ses-*/sub-*_journal.jsonl")):
-        name = RunName.of_journal(path)
+        name = RunName.parse(path)
         if views := left_out(root, name, read_journal(path)):
             for view in views:
                 view.write()
@@ -74,14 +74,8 @@ def check_run(
     """Check whether a run may start, or go on, before anything is shown or written.
 
     Refuses a run that exists unless it is to ``resume``, one that is finished or shows something
-    else than before, a session that is left out, and deleted files.
-
-    Parameters
-    ----------
-    resume
-        Whether the run may have begun.
-    earlier_elsewhere
-        Whether sessions before this one may be missing: they were run on another computer.
+    else than before, a session that is left out, and deleted files. Sessions before this one may be
+    missing if they were run ``earlier_elsewhere``, on another computer.
     """
     if missing := missing_files(root, plan.name.participant):
         raise TwoalikeError(f"{missing[0]}.")
@@ -97,8 +91,20 @@ def check_run(
                 where=plan.name.journal(root),
                 remedy="Put it back from a backup.",
             )
-        if not (plan.pilot or earlier_elsewhere):
-            _check_session_before(root, plan.name)
+        # The session before may be of another task.
+        folder, before = root / f"sub-{plan.name.participant}", plan.name.session - 1
+        there = any(folder.glob(f"ses-{before:02d}/beh/*_beh.tsv")) or not before
+        if not (there or plan.pilot or earlier_elsewhere):
+            done = [
+                RunName.parse(path).session
+                for path in find_runs(root, participant=plan.name.participant)
+            ]
+            raise TwoalikeError(
+                f"`session={plan.name.session}`: participant {plan.name.participant} has no "
+                f"session {before} here. The next one: `session={max(done, default=0) + 1}`; if "
+                "what is missing was run on another computer: `elsewhere=True`, and later twoalike "
+                "merge."
+            )
         return progress
     manifest = manifest_of(lines.entries)
     count = counted(progress.n_done, "trial")
@@ -116,21 +122,6 @@ def check_run(
         )
     check_same(manifest, plan, shown_trials(lines.entries), rows)
     return progress
-
-
-def _check_session_before(root: Path, name: RunName) -> None:
-    """Check that no session is left out; the one before may be of another task."""
-    before = name.session - 1
-    folder = root / f"sub-{name.participant}"
-    if before and not any(folder.glob(f"ses-{before:02d}/beh/*_beh.tsv")):
-        done = [
-            RunName.parse(path).session for path in find_runs(root, participant=name.participant)
-        ]
-        raise TwoalikeError(
-            f"`session={name.session}`: participant {name.participant} has no session {before} "
-            f"here. The next one: `session={max(done, default=0) + 1}`; if what is missing was run "
-            "on another computer: `elsewhere=True`, and later twoalike merge."
-        )
 
 
 class RunRecord:
@@ -272,10 +263,10 @@ def open_run(
 ) -> Iterator[RunRecord]:
     """Open the journal of a run, new or to go on; :func:`check_run` comes before.
 
+    If the block raises, the journal says so.
+
     Parameters
     ----------
-    root
-        Data set the run belongs to; made if missing.
     instructions
         Instructions that the participant read, for the sidecar.
     inputs
@@ -284,10 +275,6 @@ def open_run(
         Called at once, with one line, if another program moves or replaces the journal.
     now
         Gives the date and time (ISO, UTC) of the run's start and end; None where it is not known.
-
-    Yields
-    ------
-    The record. If the block raises, the journal says so.
     """
     task = find_task(plan.name.task)
     table = task.trials.recorded(plan.protocol)

@@ -17,8 +17,8 @@ import pandas as pd
 
 from twoalike.record._dataset import RunName, find_runs
 from twoalike.record._journal import Lines, read_journal
-from twoalike.record._placing_tables import ANSWERS
 from twoalike.record._rows import RawProblem, task_of
+from twoalike.record._tables import ANSWERS
 from twoalike.study import atomic_path
 from twoalike.tables import BY_CONDITION, SEEN_BEFORE, Table
 
@@ -68,11 +68,6 @@ class View:
     path: Path
     content: bytes
 
-    @property
-    def is_table(self) -> bool:
-        """Whether it is a table, not JSON."""
-        return self.path.suffix == ".tsv"
-
     def found(self) -> bytes | None:
         """Read the file as it is on the disk; empty where there is none, None if unreadable."""
         try:
@@ -93,7 +88,7 @@ class View:
         found = self.found()
         if not found or found == self.content:
             return found == b""
-        if self.is_table:
+        if self.path.suffix == ".tsv":
             return self.content.startswith(found or b"")
         end = _end_in(found)
         number = end.get("lines", 0)
@@ -107,7 +102,7 @@ class View:
             return
         if found is None:
             yield RawProblem(self.path, f"is no file that can be read. {MEND}")
-        elif self.is_table:
+        elif self.path.suffix == ".tsv":
             yield from _rows_apart(
                 self.path, found.decode("utf-8", "replace"), self.content.decode()
             )
@@ -173,7 +168,25 @@ def views_of(root: Path, name: RunName, lines: Lines) -> list[View]:
         tables[name.events(root)] = table = task.events.subset(plan["columns"]["events"])
         events = (one["row"] for one in entries if one["what"] == "event")
         made.append(_table_view(name.events(root), table, events))
-    about = _about(task, manifest, plan["instructions"], start["apparatus"])
+    apparatus = start["apparatus"]
+    screen, condition = apparatus["screen"], manifest["condition"]
+    presentation = {
+        "OperatingSystem": apparatus["system"],
+        "SoftwareName": apparatus["software"],
+        "SoftwareRRID": apparatus["rrid"],
+        "SoftwareVersion": apparatus["software_version"],
+        "ScreenDistance": screen.get("distance_m"),
+        "ScreenRefreshRate": screen.get("refresh_hz"),
+        "ScreenResolution": screen.get("size_px"),
+    }
+    about = {
+        "TaskName": task.name,
+        "TaskDescription": task.description,
+        "Instructions": plan["instructions"],
+        "StimulusPresentation": {key: value for key, value in presentation.items() if value},
+        "Simulated": manifest["simulated"],
+        **({"Condition": condition} if condition else {}),
+    }
     made += [
         View(path.with_suffix(".json"), as_json({**about, **table.sidecar()}))
         for path, table in tables.items()
@@ -261,30 +274,6 @@ def manifest_of(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "end_reason": segments[-1]["end_reason"],
         "segments": segments,
         "journal": {"lines": len(entries), "chain": entries[-1]["chain"]},
-    }
-
-
-def _about(
-    task: Any, manifest: Mapping[str, Any], instructions: str, apparatus: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Give what the BIDS sidecars of a run say besides the columns."""
-    screen = apparatus["screen"]
-    presentation = {
-        "OperatingSystem": apparatus["system"],
-        "SoftwareName": apparatus["software"],
-        "SoftwareRRID": apparatus["rrid"],
-        "SoftwareVersion": apparatus["software_version"],
-        "ScreenDistance": screen.get("distance_m"),
-        "ScreenRefreshRate": screen.get("refresh_hz"),
-        "ScreenResolution": screen.get("size_px"),
-    }
-    return {
-        "TaskName": task.name,
-        "TaskDescription": task.description,
-        "Instructions": instructions,
-        "StimulusPresentation": {key: value for key, value in presentation.items() if value},
-        "Simulated": manifest["simulated"],
-        **({"Condition": manifest["condition"]} if manifest["condition"] else {}),
     }
 
 

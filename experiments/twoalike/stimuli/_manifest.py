@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from twoalike.stimuli._media import check_sound, count_frames
+from twoalike.stimuli._media import count_frames, sound_length
 from twoalike.stimuli._picture import FILM_SUFFIXES, check_still, opened, plain_picture
 from twoalike.study import MISSING, TwoalikeError, sha256_file
 from twoalike.tables import OBJECT_ID, Column, Table, check_text
@@ -137,8 +137,7 @@ def check_names(folder: Path, files: Iterable[str]) -> None:
 
 def check_portable(folder: Path, files: Iterable[str]) -> None:
     """Check that Linux, macOS and Windows can hold the files beside one another."""
-    faults = portability_faults(files)
-    if faults:
+    if faults := portability_faults(files):
         more = f"; and {len(faults) - _MOST} more" if len(faults) > _MOST else ""
         raise TwoalikeError(
             f"{folder}: expected names that every system can hold, found "
@@ -148,24 +147,24 @@ def check_portable(folder: Path, files: Iterable[str]) -> None:
 
 def portability_faults(files: Iterable[str]) -> list[str]:
     """Describe paths (with ``/``) that some system cannot hold or distinguish."""
-    faults = []
+    faults: dict[str, None] = {}
     first: dict[str, str] = {}
     for file in files:
         if fault := fault_of_portable_name(file):
-            faults.append(f"'{escaped(file)}' with {fault}")
+            faults[f"'{escaped(file)}' with {fault}"] = None
         parts = file.split("/")
         for depth in range(1, len(parts) + 1):
             path = "/".join(parts[:depth])
             other = first.setdefault(composed(composed(path).lower()), path)
-            if other != path:
-                faults.append(_collision(other, path))
-    return list(dict.fromkeys(faults))
-
-
-def _collision(one: str, other: str) -> str:
-    if composed(one) == composed(other):
-        return f"'{escaped(one)}' twice, with composed and with decomposed letters"
-    return f"'{escaped(one)}' and '{escaped(other)}', which differ in upper and lower case alone"
+            if other == path:
+                continue
+            if composed(other) == composed(path):
+                said = f"'{escaped(other)}' twice, with composed and with decomposed letters"
+            else:
+                said = f"'{escaped(other)}' and '{escaped(path)}', which differ in upper and lower"
+                said += " case alone"
+            faults[said] = None
+    return list(faults)
 
 
 def own_columns(table: pd.DataFrame) -> tuple[str, ...]:
@@ -215,44 +214,34 @@ def check_rows(path: Path, table: pd.DataFrame) -> None:
                 f"{path}: object {number}: expected names that tables can hold, found "
                 f"'{escaped(one.name)}' ('{escaped(one.file)}') with {fault}. Rename the file."
             )
-        if one.kind == "word":
-            _check_word(path, number, one)
-        else:
-            _check_inside(path, number, one)
+        _check_content(path, number, one)
     columns = tuple(STIMULUS_LIST[name] for name in own_columns(table))
     check_text(replace(STIMULUS_LIST, columns=columns), table, path)
 
 
-def _check_word(path: Path, number: int, one: Stimulus) -> None:
-    if one.text == MISSING or not one.text.strip():
-        raise TwoalikeError(
-            where=f"{path}, row {number}, column 'text'",
-            expected=f"the word that {one.name!r} is",
-            found=repr(one.text),
-        )
-    if one.file != MISSING:
-        raise TwoalikeError(
-            where=f"{path}, row {number}, column 'file'",
-            expected=f"{MISSING}: {one.name!r} is a word",
-            found=repr(one.file),
-        )
+def _check_content(path: Path, number: int, one: Stimulus) -> None:
+    """Check that a word has its text, and another object a file.
 
-
-def _check_inside(path: Path, number: int, one: Stimulus) -> None:
-    """Refuse a file outside the folder: a manifest that came from elsewhere must open none."""
-    root, file = path.parent.resolve(), one.file
+    A file outside the folder is refused: a manifest that came from elsewhere must open none.
+    """
+    root, file, is_word = path.parent.resolve(), one.file, one.kind == "word"
+    for column, found, expected, wrong in (
+        ("text", one.text, f"the word that {one.name!r} is", one.text.strip() in ("", MISSING)),
+        ("file", file, f"{MISSING}: {one.name!r} is a word", file != MISSING),
+    ):
+        if is_word and wrong:
+            where = f"{path}, row {number}, column {column!r}"
+            raise TwoalikeError(where=where, expected=expected, found=repr(found))
+    if is_word:
+        return
     if file == MISSING:
         raise TwoalikeError(
             where=f"{path}, row {number}, column 'file'",
             expected=f"the file of the {one.kind} {one.name!r}",
             found=repr(file),
         )
-    outside = (
-        "\0" in file
-        or Path(file).is_absolute()
-        or "\\" in file
-        or ".." in PurePosixPath(file).parts
-    )
+    outside = "\0" in file or "\\" in file or Path(file).is_absolute()
+    outside = outside or ".." in PurePosixPath(file).parts
     if outside or not (root / file).resolve().is_relative_to(root):
         raise TwoalikeError(
             f"{path}: object {number} ({one.name}): file {file!r} lies outside the folder of the "
@@ -266,39 +255,32 @@ def check_stimulus(manifest: Path, one: Stimulus, *, decode: bool = False) -> No
     A file that was cut off may pass the quick look. So the whole file is decoded when the manifest
     is made; afterwards the checksum vouches for it.
     """
+    where, expected = f"{manifest}: object {one.name!r}:", f"expected {one.sha256[:12]}..."
     if one.kind == "word":
         if (found := text_digest(one.text)) != one.sha256:
             raise TwoalikeError(
-                f"{manifest}: object {one.name!r}: {one.text!r} is not the word listed (sha256 "
-                f"{found[:12]}..., expected {one.sha256[:12]}...). Restore it."
+                f"{where} {one.text!r} is not the word listed (sha256 {found[:12]}..., {expected})"
+                ". Restore it."
             )
         return
     file = manifest.parent / one.file
     if not os.path.isfile(file):  # unlike Path's, it takes a name of any length
+        raise TwoalikeError(f"{where} no {one.kind} at {file}. Restore it or drop the object.")
+    if (found := sha256_file(file)) != one.sha256:
         raise TwoalikeError(
-            f"{manifest}: object {one.name!r}: no {one.kind} at {file}. Restore it or drop the "
-            "object."
+            f"{where} {file.name} is not the {one.kind} listed (sha256 {found[:12]}..., "
+            f"{expected}). Restore it or make the manifest anew."
         )
-    found = sha256_file(file)
-    if found != one.sha256:
-        raise TwoalikeError(
-            f"{manifest}: object {one.name!r}: {file.name} is not the {one.kind} listed (sha256 "
-            f"{found[:12]}..., expected {one.sha256[:12]}...). Restore it or make the manifest "
-            "anew."
-        )
-    where = f"{manifest}: object {one.name!r}: {file.name}"
-    if one.kind == "image":
-        _check_image(file, where, decode)
-    elif one.kind == "sound":
-        check_sound(file, where, decode=decode)
-    elif decode:
-        count_frames(file, where)
-
-
-def _check_image(image: Path, where: str, decode: bool) -> None:
-    with opened(image, where) as picture:
+    where = f"{where} {file.name}"
+    if one.kind == "sound":
+        sound_length(file, where, decode=decode)
+    elif one.kind == "film":
         if decode:
-            check_still(picture, where)
-            plain_picture(picture)
-        else:
-            picture.verify()
+            count_frames(file, where)
+    else:
+        with opened(file, where) as picture:
+            if decode:
+                check_still(picture, where)
+                plain_picture(picture)
+            else:
+                picture.verify()

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from twoalike.study import TwoalikeError, how_to_install, shortened
+from twoalike.study import TwoalikeError, shortened
 
 LONGEST_FILM_S = 60.0
 MOST_FRAMES = 1800
@@ -50,16 +50,6 @@ def scaled(image: Image.Image, side: int) -> Image.Image:
     return image.resize((width, height), Image.Resampling.LANCZOS)
 
 
-def _ffmpeg() -> str:
-    try:
-        from imageio_ffmpeg import get_ffmpeg_exe
-    except ImportError as error:
-        raise TwoalikeError(
-            f"films cannot be read without imageio-ffmpeg. {how_to_install('analysis')}"
-        ) from error
-    return str(get_ffmpeg_exe())
-
-
 _OUTPUT = re.compile(rb"Video: rawvideo.*?, (\d+)x(\d+).*?, ([\d.]+) fps")
 """What ffmpeg says of its output, in its log: width, height, frames a second."""
 
@@ -67,8 +57,10 @@ _OUTPUT = re.compile(rb"Video: rawvideo.*?, (\d+)x(\d+).*?, ([\d.]+) fps")
 @contextmanager
 def _decoding(path: Path, where: str) -> Generator[tuple[tuple[int, int], float, BufferedReader]]:
     """Start decoding at a constant frame rate: size, rate, and the RGB values of the frames."""
+    from imageio_ffmpeg import get_ffmpeg_exe
+
     # Its own reader would leave pipes open.
-    command = [_ffmpeg(), "-nostdin", "-i", str(path), "-an", "-pix_fmt", "rgb24"]
+    command = [str(get_ffmpeg_exe()), "-nostdin", "-i", str(path), "-an", "-pix_fmt", "rgb24"]
     command += ["-f", "rawvideo", "-fps_mode", "cfr", "-"]
     hidden = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # of a console, on Windows
     with (
@@ -151,19 +143,11 @@ _SIDE, _FINE = 384, 4
 """Side of a loudspeaker's picture in pixels, and how many times finer it is drawn."""
 
 
-def _soundfile() -> Any:
-    try:
-        import soundfile
-    except ImportError as error:
-        raise TwoalikeError(
-            f"sounds cannot be read without soundfile. {how_to_install('experiments')}"
-        ) from error
-    return soundfile
+def sound_length(path: Path, where: str = "", *, decode: bool = False) -> float:
+    """Duration of a sound, s; the header says it, unless all of it is decoded."""
+    import soundfile
 
-
-def check_sound(path: Path, where: str, *, decode: bool = False) -> None:
-    """Check that a sound can be read and is not too long."""
-    soundfile = _soundfile()
+    where = where or str(path)
     try:
         length = float(soundfile.info(str(path)).duration)
         if decode:
@@ -181,12 +165,7 @@ def check_sound(path: Path, where: str, *, decode: bool = False) -> None:
             found=f"{length:.1f} s",
             remedy="Cut it.",
         )
-
-
-def sound_length(path: Path) -> float:
-    """Duration of a sound, s; the header says it."""
-    check_sound(path, str(path))
-    return float(_soundfile().info(str(path)).duration)
+    return length
 
 
 def draw_speaker(label: Image.Image | None, *, ink: str, paper: str) -> Image.Image:

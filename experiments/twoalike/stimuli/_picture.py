@@ -66,13 +66,7 @@ def read_picture(source: str | Path | bytes | Image.Image, where: str | None = N
     """Read an image file as 8-bit sRGB, upright, transparent parts on white.
 
     Of several pages it is the first; of a film (MP4, WebM, an animated GIF) the middle frame.
-
-    Parameters
-    ----------
-    source
-        A file, the content of one that is an image, or an image.
-    where
-        What to call it in errors; a path calls itself.
+    ``source`` may be the content of a file as well; ``where`` is what to call it in errors.
     """
     if isinstance(source, str | Path):
         source, where = Path(source), where or str(source)
@@ -303,10 +297,7 @@ def phase_scrambled(pixels: Integers, rng: np.random.Generator) -> Integers:
     standard deviation of each channel stay those of the image, as nearly as values from 0 to 255
     allow: a small light object on black gets a lighter mask.
 
-    Parameters
-    ----------
-    pixels
-        Values from 0 to 255, shape (height, width, channels).
+    ``pixels`` are values from 0 to 255, shape (height, width, channels).
 
     References
     ----------

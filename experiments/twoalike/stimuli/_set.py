@@ -33,7 +33,7 @@ from twoalike.stimuli._manifest import (
     stimuli_of,
     text_digest,
 )
-from twoalike.stimuli._media import check_sound, count_frames, draw_speaker, sound_length
+from twoalike.stimuli._media import count_frames, draw_speaker, sound_length
 from twoalike.stimuli._picture import is_still, opened, plain_picture, read_picture
 from twoalike.stimuli.lettering import Words
 from twoalike.study import (
@@ -49,20 +49,14 @@ from twoalike.tables import read_tsv, write_tsv
 
 @dataclass(frozen=True, eq=False)
 class StimulusSet:
-    """Objects with what they look like and their categories.
-
-    Attributes
-    ----------
-    folder
-        Where the manifest and, in it or below it, the images are.
-    table
-        The manifest: columns ``id``, ``file`` (relative to ``folder``), ``sha256``, ``kind`` and
-        ``text`` where the file has them, then the category levels from coarse to fine; strings,
-        one row an object, in manifest order.
-    """
+    """Objects with what they look like and their categories."""
 
     folder: Path
+    """Where the manifest and, in it or below it, the images are."""
     table: pd.DataFrame
+    """The manifest: columns ``id``, ``file`` (relative to ``folder``), ``sha256``, ``kind`` and
+    ``text`` where the file has them, then the category levels from coarse to fine; strings, one row
+    an object, in manifest order."""
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
@@ -243,7 +237,16 @@ def find_images(folder: str | Path) -> tuple[tuple[str, ...], tuple[Path, ...]]:
     """
     folder = Path(folder)
     if (folder / MANIFEST).is_file():
-        _check_for_networks(StimulusSet.load(folder, verify=False))
+        listed = StimulusSet.load(folder, verify=False)
+        numbers = {kind: len(listed.of_kind(kind)) for kind in ("word", "sound")}
+        if others := [counted(n, kind) for kind, n in numbers.items() if n]:
+            raise TwoalikeError(
+                where=folder / MANIFEST,
+                expected="images or films, which networks can take",
+                found=" and ".join(others),
+                remedy="For words and sounds give features of your own as a table (.npz, .npy, "
+                ".parquet or .h5, with their ids), which teach and evaluate take as well.",
+            )
         stimuli = StimulusSet.load(folder)
         return stimuli.ids, tuple(stimuli.path(name) for name in stimuli.ids)
     files = list_files(folder)
@@ -251,19 +254,6 @@ def find_images(folder: str | Path) -> tuple[tuple[str, ...], tuple[Path, ...]]:
     ids = [composed(path.with_suffix("").as_posix()[start:]) for path in files]
     check_unique(folder, ids, files)
     return tuple(ids), tuple(files)
-
-
-def _check_for_networks(stimuli: StimulusSet) -> None:
-    """Refuse what networks of images cannot take."""
-    counts = Counter(stimuli.kind(name) for name in stimuli.ids)
-    if others := [counted(counts[kind], kind) for kind in ("word", "sound") if counts[kind]]:
-        raise TwoalikeError(
-            where=stimuli.folder / MANIFEST,
-            expected="images or films, which networks can take",
-            found=" and ".join(others),
-            remedy="For words and sounds give features of your own as a table (.npz, .npy, "
-            ".parquet or .h5, with their ids), which teach and evaluate take as well.",
-        )
 
 
 def list_files(folder: Path, kind: str = "image") -> list[Path]:
@@ -321,32 +311,42 @@ def check_unique(folder: Path, ids: Sequence[str], files: Sequence[Path]) -> Non
             )
 
 
+def _as_id(name: str) -> str:
+    """Name without what separates ids in the files between stages."""
+    return re.sub(r"[\s,;]+", "_", name).lstrip("#")
+
+
 def image_table(folder: str | Path, kind: str = "image") -> pd.DataFrame:
     """Make the manifest of a folder of images, sounds or films, and check every file.
 
-    Images of several frames (animations, pages) are left out.
-
-    Parameters
-    ----------
-    kind
-        ``image``, ``sound`` or ``film``.
+    Images of several frames (animations, pages) are left out. ``kind`` is ``image``, ``sound`` or
+    ``film``.
     """
     folder = Path(folder)
     files = list_files(folder, kind)
-    if kind == "image":
-        files = [file for file in files if _is_readable_still(file)]
-    for file in files:
+    for file in list(files):
         if kind == "sound":
-            check_sound(file, str(file), decode=True)
+            sound_length(file, str(file), decode=True)
         elif kind == "film":
             count_frames(file, str(file))
+        else:
+            with opened(file, str(file)) as image:
+                if is_still(image):
+                    plain_picture(image)  # reads every pixel
+                else:
+                    files.remove(file)
     if len(files) < FEWEST:
         raise TwoalikeError(
             f"{folder}: expected at least {FEWEST} {kind}s (one triplet), found {len(files)}."
         )
     relative = [PurePosixPath(file.relative_to(folder).as_posix()) for file in files]
     check_portable(folder, map(str, relative))
-    ids = _make_ids(relative)
+    names = [PurePosixPath(composed(str(name))) for name in relative]
+    stems = Counter(name.stem for name in names)
+    ids = [
+        _as_id(name.stem if stems[name.stem] == 1 else "-".join(name.with_suffix("").parts))
+        for name in names
+    ]
     check_unique(folder, ids, files)
     table = pd.DataFrame({"id": ids, "file": [str(name) for name in relative]})
     table["sha256"] = [sha256_file(file) for file in files]
@@ -361,11 +361,8 @@ def image_table(folder: str | Path, kind: str = "image") -> pd.DataFrame:
 def word_table(file: str | Path) -> pd.DataFrame:
     """Make the manifest of a list of words.
 
-    Parameters
-    ----------
-    file
-        Text in UTF-8 with one word or phrase on a line; after it, separated by tabs, its
-        categories from coarse to fine, ``n/a`` where there is none.
+    ``file`` has one word or phrase on a line, in UTF-8; after it, separated by tabs, its categories
+    from coarse to fine, ``n/a`` where there is none.
     """
     file = Path(file)
     if not file.is_file():
@@ -383,7 +380,7 @@ def word_table(file: str | Path) -> pd.DataFrame:
                 found=" | ".join(row),
                 remedy=f"Tabs separate them; write {MISSING} for none.",
             )
-    ids = [re.sub(r"[\s,;]+", "_", row[0]).lstrip("#") for row in rows]
+    ids = [_as_id(row[0]) for row in rows]
     if twice := next((name for name in ids if ids.count(name) > 1), None):
         raise TwoalikeError(f"{file}: two words would share the id {twice!r}. Remove one.")
     table = pd.DataFrame({"id": ids, "file": MISSING}, dtype=str)
@@ -393,23 +390,3 @@ def word_table(file: str | Path) -> pd.DataFrame:
         table[f"level_{level}"] = [row[level] for row in rows]
     check_rows(file, table)
     return table
-
-
-def _is_readable_still(file: Path) -> bool:
-    """Read every pixel of an image; False for one of several frames."""
-    with opened(file, str(file)) as image:
-        if not is_still(image):
-            return False
-        plain_picture(image)
-    return True
-
-
-def _make_ids(files: Sequence[PurePosixPath]) -> list[str]:
-    files = [PurePosixPath(composed(str(file))) for file in files]
-    stems = pd.Series([file.stem for file in files])
-    unique = ~stems.duplicated(keep=False)
-    names = [
-        stem if alone else "-".join(file.with_suffix("").parts)
-        for stem, alone, file in zip(stems, unique, files, strict=True)
-    ]
-    return [re.sub(r"[\s,;]+", "_", name).lstrip("#") for name in names]

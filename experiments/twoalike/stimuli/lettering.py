@@ -1,7 +1,7 @@
 """Letters of any script: fonts that have them, their order and forms, line breaks, and words."""
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from itertools import groupby
@@ -134,12 +134,9 @@ def _system_fonts() -> tuple[Path, ...]:
 
 
 @cache
-def _fonts(lacking: frozenset[int]) -> tuple[Path, ...] | None:
-    """Find the standard font, and one that has the characters it lacks; None if there is none."""
-    if not lacking:
-        return (standard_font(),)
-    other = next((font for font in _system_fonts() if lacking <= characters(font)), None)
-    return None if other is None else (standard_font(), other)
+def _other_font(lacking: frozenset[int]) -> Path | None:
+    """Find a font that has characters which the standard font lacks."""
+    return next((font for font in _system_fonts() if lacking <= characters(font)), None)
 
 
 def fonts_for(text: str, of: str = "of a text in the protocol") -> tuple[Path, ...]:
@@ -152,10 +149,11 @@ def fonts_for(text: str, of: str = "of a text in the protocol") -> tuple[Path, .
     """
     codes = frozenset(ord(sign) for sign in shape(text) if not sign.isspace())
     lacking = frozenset(code for code in codes if not has_character(standard_font(), code))
-    fonts = _fonts(lacking)
-    if fonts is None:
+    if not lacking:
+        return (standard_font(),)
+    if (other := _other_font(lacking)) is None:
         raise _no_font(lacking, of)
-    return fonts
+    return standard_font(), other
 
 
 def _no_font(lacking: frozenset[int], of: str) -> TwoalikeError:
@@ -182,19 +180,16 @@ class Letters:
         self.height = height
         self._bold = standard_font(bold=True) if bold else None
         fonts = fonts_for(text, of) if of else fonts_for(text)
-        paths = [*([self._bold] if self._bold else []), *fonts]
-        self._fonts = [(path, _load(path, height)) for path in paths]
+        self._paths = [*([self._bold] if self._bold else []), *fonts]
         self._widths: dict[str, float] = {}
 
     def _runs(self, line: str) -> Iterator[tuple[str, Path, ImageFont.FreeTypeFont]]:
-        chosen = (self._font(sign) for sign in line)
-        for number, run in groupby(zip(line, chosen, strict=True), key=lambda pair: pair[1]):
-            yield "".join(sign for sign, _ in run), *self._fonts[number]
+        for path, run in groupby(line, key=self._font):
+            yield "".join(run), path, _load(path, self.height)
 
-    def _font(self, sign: str) -> int:
-        fonts = enumerate(self._fonts)
-        has = (number for number, (path, _) in fonts if has_character(path, ord(sign)))
-        return next(has, 0)
+    def _font(self, sign: str) -> Path:
+        having = (path for path in self._paths if has_character(path, ord(sign)))
+        return next(having, self._paths[0])
 
     def width(self, line: str) -> float:
         """Width of a line in pixels."""
@@ -301,14 +296,9 @@ _LARGEST, _SMALLEST = SIDE // 4, 24
 
 
 class Words:
-    """Draws the words of a set in one size of letters, as large as the longest allows.
+    """Draws the words of a set, by object, in one size of letters, as large as the longest allows.
 
     A word is drawn when it is needed, in the colours of the screen; the manifest keeps the text.
-
-    Parameters
-    ----------
-    texts
-        Text by object.
 
     Examples
     --------
@@ -323,7 +313,7 @@ class Words:
         }
         self.height = min(map(self._largest, self._texts), default=_LARGEST)
         """Height of the letters in pixels."""
-        n_lines = max((len(self._lines(name)) for name in self._texts), default=1)
+        n_lines = max((len(self._set(name, self.height)[1]) for name in self._texts), default=1)
         step = LINE * self.height
         self._size = (SIDE, min(SIDE, round((n_lines * step + step / 2) / 2) * 2))
 
@@ -331,7 +321,7 @@ class Words:
         """Picture of a word, mode RGB; all words of the set have the same size in pixels."""
         image = Image.new("RGB", self._size, paper)
         draw = ImageDraw.Draw(image)
-        letters, lines = self._letters(name, self.height), self._lines(name)
+        letters, lines, _ = self._set(name, self.height)
         rtl, step = right_to_left(self._texts[name]), LINE * self.height
         y = (self._size[1] - step * (len(lines) - 1)) / 2
         for line in lines:
@@ -340,30 +330,26 @@ class Words:
             y += step
         return image
 
-    def _letters(self, name: str, height: int) -> Letters | ShapedLetters:
-        text, of = self._texts[name], f"of the word {self._texts[name]!r} (object {name!r})"
-        if is_shaped(text):
-            return ShapedLetters(text, height, of)
-        return Letters(text, height, of=of)
+    def _set(self, name: str, height: int) -> "tuple[Letters | ShapedLetters, list[str], bool]":
+        """Letters and lines of a word in a height, and whether it fits the square.
 
-    def _lines(self, name: str, height: int | None = None) -> list[str]:
-        letters = self._letters(name, height or self.height)
-        text = self._texts[name]
-        text = text if isinstance(letters, ShapedLetters) else shape(text)
-        return broken(text, letters, _ROOM * SIDE)
+        It does if no part had to be broken, and the lines are not too many.
+        """
+        text, of = self._texts[name], f"of the word {self._texts[name]!r} (object {name!r})"
+        letters: Letters | ShapedLetters
+        if is_shaped(text):
+            letters = ShapedLetters(text, height, of)
+        else:
+            letters, text = Letters(text, height, of=of), shape(text)
+        room = _ROOM * SIDE
+        lines = broken(text, letters, room)
+        whole = all(letters.width(part.rstrip()) <= room for part in pieces(text))
+        return letters, lines, whole and len(lines) * LINE * height <= room
 
     def _largest(self, name: str) -> int:
         """Largest height at which a word keeps its parts whole and fits the square."""
         low, high = _SMALLEST, _LARGEST
         while low < high:
             middle = (low + high + 1) // 2
-            low, high = (middle, high) if self._fits(name, middle) else (low, middle - 1)
+            low, high = (middle, high) if self._set(name, middle)[2] else (low, middle - 1)
         return low
-
-    def _fits(self, name: str, height: int) -> bool:
-        letters, text = self._letters(name, height), self._texts[name]
-        text = text if isinstance(letters, ShapedLetters) else shape(text)
-        parts: Iterable[str] = (piece.rstrip() for piece in pieces(text))
-        if any(letters.width(part) > _ROOM * SIDE for part in parts):
-            return False
-        return len(self._lines(name, height)) * LINE * height <= _ROOM * SIDE

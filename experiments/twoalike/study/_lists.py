@@ -2,11 +2,12 @@
 
 import math
 import re
+from functools import partial
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from twoalike.study._settings import Strict
+from twoalike.study._settings import Strict, changed
 
 PLAN_STEP = re.compile(r"(main|catch|repeat) ([1-9][0-9]*)|break")
 """A step of a plan: trials of one kind, or a break."""
@@ -14,18 +15,7 @@ EXCLUDE: dict[str, list[str]] = Field(
     default_factory=dict,
     description="objects never shown, by manifest column: {species = ['kora'], id = ['x1']}",
 )
-RANDOM_SHARE: float = Field(
-    default=0.2,
-    ge=0,
-    le=1,
-    description="adaptive: share of trials kept random, an honest test set for any model",
-)
-PAIR_REPEATS: int = Field(
-    default=1,
-    ge=1,
-    description="coverage: every pair of objects at least so often, over all sessions that are "
-    "designed together; trials left over are random",
-)
+type Sampler = Literal["random", "coverage", "adaptive", "list"]
 
 
 class Listed(Strict):
@@ -69,7 +59,7 @@ class LevelShares(Strict):
 class ChoiceListConfig(Listed):
     """What one session of a task of choices shows."""
 
-    sampler: Literal["random", "coverage", "adaptive", "list"] = Field(
+    sampler: Sampler = Field(
         default="random",
         description="how trials are chosen. random; coverage: every pair of objects, in few "
         "trials; adaptive: where the posterior expects to learn most; list: your own lists in "
@@ -92,9 +82,22 @@ class ChoiceListConfig(Listed):
         ge=1,
         description="trials of a block, about five minutes; a break comes between two blocks",
     )
-    pair_repeats: int = PAIR_REPEATS
-    random_share: float = RANDOM_SHARE
+    pair_repeats: int = Field(
+        default=1,
+        ge=1,
+        description="coverage: every pair of objects at least so often, over all sessions that are "
+        "designed together; trials left over are random",
+    )
+    random_share: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="adaptive: share of trials kept random, an honest test set for any model",
+    )
     exclude: dict[str, list[str]] = EXCLUDE
+
+
+_shared = partial(changed, ChoiceListConfig)
 
 
 class DesignConfig(ChoiceListConfig):
@@ -106,15 +109,13 @@ class DesignConfig(ChoiceListConfig):
         "triplets as possible; levels: within a class, between classes, at a class boundary; "
         "adaptive: where the posterior expects to learn most; list: your own lists in design/",
     )
-    trials: int = Field(default=300, ge=1, description="main trials a session")
+    trials: int = _shared("trials", 300)
     catch_sides: list[Annotated[int, Field(ge=0)]] = Field(
         default_factory=list,
         description="attention checks with the odd one left, middle, right, summing to catch; "
         "empty: equally many, over all sessions of a participant",
     )
-    repeats: int = Field(
-        default=0, ge=0, description="main trials shown a second time, for reliability"
-    )
+    repeats: int = _shared("repeats", 0, "main trials shown a second time, for reliability")
     plan: list[str] = Field(
         default_factory=list,
         description="order of the session after practice, such as ['main 50', 'catch 2', "
@@ -168,22 +169,23 @@ class DesignConfig(ChoiceListConfig):
 class AnchoredConfig(ChoiceListConfig):
     """Which references and candidates one session of the anchored-choice task shows."""
 
-    sampler: Literal["random", "coverage", "adaptive", "list"] = Field(
-        default="random",
-        description="how trials are chosen. random; coverage: every pair of objects as reference "
+    sampler: Sampler = _shared(
+        "sampler",
+        "random",
+        "how trials are chosen. random; coverage: every pair of objects as reference "
         "and candidate, each of the two equally often the reference; adaptive: where the posterior "
         "expects to learn most; list: your own lists in design/",
     )
-    catch: int = Field(
-        default=0,
-        ge=0,
-        description="attention checks spread over the session: one candidate is of the "
+    catch: int = _shared(
+        "catch",
+        0,
+        "attention checks spread over the session: one candidate is of the "
         "reference's kind, the other of a far one",
     )
-    repeats: int = Field(
-        default=0,
-        ge=0,
-        description="main trials shown a second time, the candidates on the other sides",
+    repeats: int = _shared(
+        "repeats",
+        0,
+        "main trials shown a second time, the candidates on the other sides",
     )
 
 
@@ -191,35 +193,24 @@ class _Items(Strict):
     n_items: int = Field(default=4, ge=3, le=6, description="images of a trial")
 
 
-class ManyConfig(ChoiceListConfig, _Items):  # the bases in this order put n_items first
-    """Which sets of images one session of a choice among many shows."""
-
-    sampler: Literal["random", "coverage", "adaptive", "list"] = Field(
-        default="random",
-        description="how trials are chosen. random; coverage: every pair of objects together, in "
-        "about as few trials as possible; adaptive: where the posterior expects to learn most; "
-        "list: your own lists in design/",
-    )
-
-
-class OddOneOfManyConfig(ManyConfig):
+class OddOneOfManyConfig(ChoiceListConfig, _Items):  # the bases in this order put n_items first
     """Which sets of images one session of the odd-one-of-many task shows."""
 
-    catch: int = Field(
-        default=0,
-        ge=0,
-        description="attention checks spread over the session: all images but one are of one "
+    catch: int = _shared(
+        "catch",
+        0,
+        "attention checks spread over the session: all images but one are of one "
         "category, the finest that has so many, and the odd one is of another coarsest category",
     )
 
 
-class MostAlikePairConfig(ManyConfig):
+class MostAlikePairConfig(ChoiceListConfig, _Items):
     """Which sets of images one session of the most-alike-pair task shows."""
 
-    catch: int = Field(
-        default=0,
-        ge=0,
-        description="attention checks spread over the session: two images are of one finest "
+    catch: int = _shared(
+        "catch",
+        0,
+        "attention checks spread over the session: two images are of one finest "
         "category, the others of different ones in other coarsest categories",
     )
 
@@ -313,40 +304,34 @@ class ArrangementConfig(Strict):
 class PairRatingConfig(Listed):
     """Which pairs one session of the pair-rating task shows."""
 
-    sampler: Literal["random", "coverage", "adaptive", "list"] = Field(
-        default="random",
-        description="how pairs are chosen. random; coverage: every pair of objects, shared out "
+    sampler: Sampler = _shared(
+        "sampler",
+        "random",
+        "how pairs are chosen. random; coverage: every pair of objects, shared out "
         "over the sessions that are designed together; adaptive: where the posterior expects to "
         "learn most; list: your own lists in design/",
     )
     pairs: int = Field(
         default=150, ge=1, description="main pairs a session; all of them where there are fewer"
     )
-    practice: int = Field(
-        default=6,
-        ge=0,
-        description="practice pairs before the main ones, so that people know the range to rate",
+    practice: int = _shared(
+        "practice",
+        6,
+        "practice pairs before the main ones, so that people know the range to rate",
     )
-    catch: int = Field(
-        default=0,
-        ge=0,
-        description="attention checks spread over the session, in turn two identical images and, "
+    catch: int = _shared(
+        "catch",
+        0,
+        "attention checks spread over the session, in turn two identical images and, "
         "where the manifest has categories, two of far categories; right in the upper, or lower, "
         "half of the scale",
     )
-    repeats: int = Field(
-        default=0, ge=0, description="main pairs shown a second time, the other way round"
+    repeats: int = _shared("repeats", 0, "main pairs shown a second time, the other way round")
+    trials_per_block: int = _shared(
+        "trials_per_block", 50, "trials of a block; a break comes between two blocks"
     )
-    trials_per_block: int = Field(
-        default=50, ge=1, description="trials of a block; a break comes between two blocks"
-    )
-    pair_repeats: int = Field(
-        default=1,
-        ge=1,
-        description="coverage: every pair of objects so often, over all sessions that are "
-        "designed together; trials left over are random",
-    )
-    random_share: float = RANDOM_SHARE
+    pair_repeats: int = _shared("pair_repeats")
+    random_share: float = _shared("random_share")
     exclude: dict[str, list[str]] = EXCLUDE
 
 

@@ -33,28 +33,20 @@ NOT_OFFERED = frozenset({errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTS
 """Error numbers of operations that a file system does not offer."""
 _CLOSED_FOLDER = frozenset({errno.EACCES, errno.EPERM, errno.EISDIR})
 """Error numbers of folders that accept files but cannot be opened, as on SMB."""
+_UNSYNCED = (
+    "A power cut may lose what was written last; a local disk is safer while people are run."
+)
 _reported: set[str] = set()
 _AT_A_TIME = 16
 """Files that a folder is synced by at a time."""
 
 
-def report_not_offered(what: str, folder: Path, consequence: str) -> None:
-    """Report on standard error, once per process, what a file system does not offer.
-
-    ``consequence`` is what the user should know or do, as a whole sentence.
-    """
+def _report_not_offered(what: str, folder: Path, consequence: str) -> None:
+    """Report on standard error, once per process, what a file system does not offer."""
     if what not in _reported:
         _reported.add(what)
         line = f"{folder}: this file system does not offer {what}. {consequence}"
         print(line, file=sys.stderr)  # noqa: T201
-
-
-def _report_unsynced(what: str, folder: Path) -> None:
-    report_not_offered(
-        what,
-        folder,
-        "A power cut may lose what was written last; a local disk is safer while people are run.",
-    )
 
 
 _together: ContextVar[bool] = ContextVar("_together", default=False)
@@ -87,20 +79,15 @@ def sync_file(handle: int, path: Path) -> None:
     except OSError as error:
         if error.errno not in NOT_OFFERED:
             raise
-        _report_unsynced("syncing files", path.parent)
+        _report_not_offered("syncing files", path.parent, _UNSYNCED)
 
 
-def sync_path(path: Path) -> None:
-    """Wait until a closed file is on the disk, as :func:`sync_file`."""
-    if _together.get():
-        return
-    if os.name != "posix" and not os.access(path, os.W_OK):
+def _sync_path(path: Path) -> None:
+    """Wait until a closed file is on the disk."""
+    if _together.get() or (os.name != "posix" and not os.access(path, os.W_OK)):
         return  # Windows flushes only what may be written
-    handle = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
-    try:
-        sync_file(handle, path)
-    finally:
-        os.close(handle)
+    with path.open("rb" if os.name == "posix" else "rb+") as file:
+        sync_file(file.fileno(), path)
 
 
 def sync_tree(root: Path) -> None:
@@ -111,7 +98,7 @@ def sync_tree(root: Path) -> None:
     folders = [(Path(folder), names) for folder, _, names in os.walk(root, topdown=False)]
     paths = (folder / name for folder, names in folders for name in names)
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
-        for _ in pool.map(sync_path, (path for path in paths if not path.is_symlink())):
+        for _ in pool.map(_sync_path, (path for path in paths if not path.is_symlink())):
             pass  # raises what a call has raised
     for folder, _ in folders:
         sync_folder(folder)
@@ -121,20 +108,17 @@ def sync_folder(folder: Path) -> None:
     """Wait until the names in a folder are on the disk: POSIX needs that for a rename to last."""
     if os.name != "posix" or _together.get():
         return
+    handle = None
     try:
         handle = os.open(folder, os.O_RDONLY)
-    except OSError as error:
-        if error.errno not in NOT_OFFERED | _CLOSED_FOLDER:
-            raise
-        return _report_unsynced("syncing folders", folder)
-    try:
         os.fsync(handle)
     except OSError as error:
         if error.errno not in NOT_OFFERED | _CLOSED_FOLDER:
             raise
-        _report_unsynced("syncing folders", folder)
+        _report_not_offered("syncing folders", folder, _UNSYNCED)
     finally:
-        os.close(handle)
+        if handle is not None:
+            os.close(handle)
 
 
 @contextmanager
@@ -167,7 +151,7 @@ def hold_lock(path: Path, busy: str, patience_s: float = 0.0) -> Iterator[None]:
                 f"{path}: cannot lock ({error.strerror}). Check the disk, or move the study to "
                 "another one."
             ) from error
-        report_not_offered(
+        _report_not_offered(
             "file locks",
             path.parent,
             "Nothing keeps two processes from writing the same data: run one at a time.",
@@ -179,10 +163,7 @@ def hold_lock(path: Path, busy: str, patience_s: float = 0.0) -> Iterator[None]:
 
 
 def is_first_process() -> bool:
-    """Whether this is the first, or the only one, of the processes that work on one thing.
-
-    torchrun numbers them in RANK, SLURM in SLURM_PROCID.
-    """
+    """Whether this is the first process of those that torchrun or SLURM number, or the only one."""
     return os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0")) == "0"
 
 
@@ -291,7 +272,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     with _parent_of(path), writing(path):
         try:
             yield temporary
-            sync_path(temporary)
+            _sync_path(temporary)
             temporary.replace(path)
             sync_folder(path.parent)
         finally:
@@ -351,7 +332,11 @@ def find_leftovers(root: Path) -> list[str]:
     found = []
     for path in sorted(root.rglob(".*")):
         match = _MADE.fullmatch(path.name)
-        if match is not None and _is_old(path):
+        try:
+            old = time.time() - path.lstat().st_mtime > LONG_S
+        except FileNotFoundError:  # it has just got its name
+            continue
+        if match is not None and old:
             name = match["name"]
             found.append(
                 f"{path}: left by a process that was killed while it wrote {name}. Remove it."
@@ -360,13 +345,6 @@ def find_leftovers(root: Path) -> list[str]:
                 "replaced it. The next run of the same command puts it back, or rename it."
             )
     return found
-
-
-def _is_old(path: Path) -> bool:
-    try:
-        return time.time() - path.lstat().st_mtime > LONG_S
-    except FileNotFoundError:  # it has just got its name
-        return False
 
 
 type Access = Literal["owner", "group", "everyone"]
@@ -380,14 +358,12 @@ def readable_by(access: Access) -> Iterator[None]:
 
     owner: files 0600 and folders 0700; group: 0660 and 0770; everyone: as the user's umask says.
     """
-    if access not in _DENIED:
-        yield
-        return
-    before = os.umask(_DENIED[access])
+    before = os.umask(_DENIED[access]) if access in _DENIED else None
     try:
         yield
     finally:
-        os.umask(before)
+        if before is not None:
+            os.umask(before)
 
 
 def usual_permissions(path: Path) -> None:

@@ -4,7 +4,6 @@ Degrees of visual angle and late frames belong to a room and its screen, not to 
 profile lies in the person's configuration folder and is read by every session.
 """
 
-import json
 import os
 from math import radians, tan
 from pathlib import Path
@@ -14,11 +13,10 @@ from pydantic import Field
 
 from twoalike.study._errors import TwoalikeError
 from twoalike.study._outputs import atomic_path
-from twoalike.study._settings import Strict, load_toml
+from twoalike.study._settings import Strict, load_toml, render_toml
 
 PROFILE_VARIABLE = "TWOALIKE_SCREEN"
 """Environment variable that names another profile, for computers with several set-ups."""
-_MEASURE = "Measure the screen with: twoalike screen"
 
 
 class ScreenProfile(Strict):
@@ -70,31 +68,20 @@ class ScreenProfile(Strict):
         """Whether sizes in degrees of visual angle can be shown."""
         return self.width_m > 0 and self.distance_m > 0
 
-    def pixels_per_metre(self, full_width_px: int) -> float:
-        """Pixels per metre at the present resolution.
-
-        ``full_width_px`` is the width of the whole screen, also where the window is smaller.
-        """
-        if not self.width_m:
-            raise TwoalikeError(
-                f"the width of the screen is not known, so sizes cannot be exact. {_MEASURE}"
-            )
-        return full_width_px / self.width_m
-
     def pixels(self, degrees: float, full_width_px: int) -> float:
         """Pixels across an object of so many degrees of visual angle in the middle of the screen.
 
         Its size is 2 d tan(angle / 2) at distance d; the usual "pixels in one degree, times
-        degrees" is 0.4 % too small at 12 degrees.
+        degrees" is 0.4 % too small at 12 degrees. ``full_width_px`` is the width of the whole
+        screen, also where the window is smaller.
         """
         if not self.measured:
             raise TwoalikeError(
                 "sizes in degrees need the screen's width and the distance of the eyes, which "
-                f"are not known on this computer. {_MEASURE}"
+                "are not known on this computer. Measure the screen with: twoalike screen"
             )
-        return (
-            2 * self.distance_m * tan(radians(degrees) / 2) * self.pixels_per_metre(full_width_px)
-        )
+        metres = 2 * self.distance_m * tan(radians(degrees) / 2)
+        return metres * full_width_px / self.width_m
 
 
 def profile_path() -> Path:
@@ -121,12 +108,7 @@ def load_profile(path: Path | None = None) -> ScreenProfile:
 def save_profile(profile: ScreenProfile, path: Path | None = None) -> Path:
     """Write the profile, each value with its description, and return the path of the file."""
     target = path or profile_path()
-    lines = ["# The screen of this computer, for all studies. Made by: twoalike screen", ""]
-    for name, field in ScreenProfile.model_fields.items():
-        value = getattr(profile, name)
-        # Numbers, texts and lists of numbers look the same in JSON and in TOML, DEL excepted.
-        shown = json.dumps(value, ensure_ascii=False).replace("\x7f", r"\u007f")
-        lines.append(f"{name} = {shown}  # {field.description}")
+    heading = "The screen of this computer, for all studies. Made by: twoalike screen"
     with atomic_path(target) as temporary:
-        temporary.write_text("\n".join([*lines, ""]), encoding="utf-8")
+        temporary.write_text(render_toml(profile, heading), encoding="utf-8")
     return target

@@ -19,10 +19,9 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
-from twoalike.study._errors import TwoalikeError
-from twoalike.study._reading import parse_json, require_file, sha256_file
+from twoalike.study._errors import TwoalikeError, shortened
+from twoalike.study._reading import parse_json_table, require_file, sha256_file
 from twoalike.study._settings import describe_changes
-from twoalike.study._words import shortened
 
 SCHEMA_VERSION = 1
 """Version of the file contracts between stages; readers refuse a newer one."""
@@ -49,24 +48,12 @@ def check_seed(seed: int | None) -> None:
 
 
 def written_seed(seed: int) -> int | str:
-    """Seed as written to files: a number, or hexadecimal text if a number would lose digits.
-
-    Examples
-    --------
-    >>> written_seed(7), written_seed(2**100)
-    (7, '0x10000000000000000000000000')
-    """
+    """Seed as written to files: a number, or hexadecimal text if a number would lose digits."""
     return seed if seed <= _EXACT else hex(seed)
 
 
 def read_seed(value: Any) -> Any:
-    """Seed from a file: :func:`written_seed` undone; anything else is returned unchanged.
-
-    Examples
-    --------
-    >>> read_seed("0xff"), read_seed(7), read_seed("seven")
-    (255, 7, 'seven')
-    """
+    """Seed from a file: :func:`written_seed` undone; anything else is returned unchanged."""
     hexadecimal = isinstance(value, str) and _HEXADECIMAL.fullmatch(value)
     return int(value, 16) if hexadecimal else value
 
@@ -90,17 +77,10 @@ def provenance(
     inputs: Mapping[str, Path] | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Describe an output for whoever finds it later.
+    """Describe an output for whoever finds it later: what it is, and what makes it again.
 
-    Parameters
-    ----------
-    kind
-        What the file is (``posterior``, ``teacher``, ...).
-    seed, config
-        The seed that makes it again, and the resolved settings, JSON-ready.
-    inputs
-        Input files, or folders of parts, by role; the name (without folders, which may name a
-        person) and the SHA-256 of each are stored.
+    Of ``inputs``, files or folders of parts by role, the name (without folders, which may name a
+    person) and the SHA-256 are stored; ``config`` are the resolved settings, JSON-ready.
     """
     return {
         "schema_version": SCHEMA_VERSION,
@@ -127,10 +107,9 @@ def _digest(path: Path) -> str:
 def read_json(path: Path, kind: str) -> dict[str, Any]:
     """Read a JSON file with a :func:`provenance` and check that it is a ``kind``."""
     require_file(path, f"a {kind} description (JSON)")
-    content = parse_json(path.read_bytes(), path)
-    if not isinstance(content, dict) or content.get("kind") != kind:
-        found = content.get("kind") if isinstance(content, dict) else type(content).__name__
-        raise TwoalikeError(f"{path}: expected kind {kind!r}, found {found!r}.")
+    content = parse_json_table(path.read_bytes(), path)
+    if content.get("kind") != kind:
+        raise TwoalikeError(f"{path}: expected kind {kind!r}, found {content.get('kind')!r}.")
     version = content.get("schema_version", 0)
     if not isinstance(version, int):
         raise TwoalikeError(
@@ -174,13 +153,7 @@ def claim_parts(
 
 
 def part_of(words: str | None) -> tuple[int, int]:
-    """Turn ``2/8`` into (1, 8): which worker this is, from 0, and of how many; None: the only one.
-
-    Examples
-    --------
-    >>> part_of("2/8")
-    (1, 8)
-    """
+    """Turn ``2/8`` into (1, 8): which worker this is, from 0, of how many; None: the only one."""
     if words is None:
         return 0, 1
     number, _, of = words.partition("/")

@@ -7,16 +7,21 @@ import re
 import textwrap
 import tomllib
 from collections.abc import Iterable, Mapping
+from copy import copy
 from pathlib import Path
 from typing import Annotated, Any, TypeAliasType, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 from pydantic.functional_validators import field_validator, model_validator
-from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+from pydantic_core import (
+    ErrorDetails,
+    InitErrorDetails,
+    PydanticCustomError,
+    PydanticUndefined,
+)
 
-from twoalike.study._errors import TwoalikeError
+from twoalike.study._errors import TwoalikeError, shortened
 from twoalike.study._reading import read_text, require_file
-from twoalike.study._words import shortened
 
 _LONGEST = 60
 """Characters of a wrong value that are shown."""
@@ -78,6 +83,27 @@ class Strict(Settings):
         )
 
 
+def formed(pattern: str, what: str) -> AfterValidator:
+    """Check that a text matches a pattern; the error names what is expected in words."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"expected {what}, found {text!r}")
+        return text
+
+    return AfterValidator(check)
+
+
+def changed(
+    model: type[BaseModel], name: str, default: Any = PydanticUndefined, about: str = ""
+) -> Any:
+    """Field of a model with another default or description, for one that inherits from it."""
+    field = copy(model.model_fields[name])
+    field.default = field.default if default is PydanticUndefined else default
+    field.description = about or field.description
+    return field
+
+
 _LARGEST = 10**15
 """Larger numbers overflow in what is computed from them, and nobody needs them."""
 WholeNumber = Annotated[int, Field(ge=-_LARGEST, le=_LARGEST)]
@@ -93,17 +119,7 @@ class Content(BaseModel):
 def check_content[Model: BaseModel](
     content: Any, model: type[Model], where: object, remedy: str
 ) -> Model:
-    """Return parsed JSON as a model, or name the first place where it differs.
-
-    Examples
-    --------
-    >>> class Counts(Content):
-    ...     n: tuple[int, ...]
-    >>> check_content({"n": [1, "2"]}, Counts, "x.json", "Fix it.")
-    Traceback (most recent call last):
-    ...
-    twoalike.study._errors.TwoalikeError: x.json: n.1: expected a whole number, found "2". Fix it.
-    """
+    """Return parsed JSON as a model, or name the first place where it differs."""
     try:
         return model.model_validate_json(json.dumps(content))
     except ValidationError as error:
@@ -131,10 +147,7 @@ def load_toml[Model: BaseModel](
 ) -> Model:
     """Read settings from TOML.
 
-    Parameters
-    ----------
-    over
-        Further files, whose keys replace those before; tables are joined, lists replaced.
+    Keys of the files ``over`` replace those before; tables are joined, lists replaced.
     """
     content = _parse_toml(Path(path))
     settings = check_settings(content, model, path)
@@ -195,7 +208,8 @@ def _render(model: BaseModel, name: str) -> str:
         else:
             # These stay a comment, so that tables of that name can be added at the end.
             none = "# " if written[key] == {} or (key in _TABLES and not written[key]) else ""
-            line = f"{none}{key} = {_toml(written[key])}"
+            # TOML allows no DEL as it is.
+            line = f"{none}{key} = {_toml(written[key])}".replace("\x7f", r"\u007f")
             lines += [*about, f"# {key} =" if written[key] is None else line]
     return "\n".join(["\n".join(lines) + "\n", *tables])
 
@@ -280,13 +294,7 @@ def _nearest(name: object, valid: Iterable[str]) -> str:
 
 
 def flattened(settings: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """Return settings without nesting: names of tables and keys are joined by dots.
-
-    Examples
-    --------
-    >>> flattened({"seed": 1, "design": {"trials": 300, "shares": {"within": 0.4}}})
-    {'seed': 1, 'design.trials': 300, 'design.shares.within': 0.4}
-    """
+    """Return settings without nesting: names of tables and keys are joined by dots."""
     flat: dict[str, Any] = {}
     for key, value in settings.items():
         name = f"{above}{key}"
@@ -295,34 +303,23 @@ def flattened(settings: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 
 
 def describe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Name the settings that differ, with the old and the new value; empty if none does.
+    """Name the JSON-ready settings that differ, with the old and the new value; empty if none does.
 
-    Parameters
-    ----------
-    before, now
-        JSON-ready; ``None`` and an empty table count as not set.
-
-    Examples
-    --------
-    >>> describe_changes({"a": {"b": 1, "c": 2}}, {"a": {"b": 3, "c": 2}})
-    'a.b was 1, is 3'
+    ``None`` and an empty table count as not set.
     """
     old, new = flattened(before), flattened(now)
     changes = []
     for key in dict.fromkeys([*old, *new]):
         values = old.get(key), new.get(key)
         if values[0] != values[1]:
-            was, is_now = (_changed_value(value, _same_start(*values)) for value in values)
+            start = 0  # characters of two long texts that agree
+            if all(isinstance(value, str) for value in values):
+                same = os.path.commonprefix([str(value) for value in values])
+                start = max(0, len(same) - _LONGEST_CHANGE // 3)
+            was, is_now = (_changed_value(value, start) for value in values)
             changes.append(f"{key} was {was}, is {is_now}")
     more = len(changes) - _MOST_CHANGES
     return "; ".join(changes[:_MOST_CHANGES]) + (f"; and {more} more" if more > 0 else "")
-
-
-def _same_start(old: object, new: object) -> int:
-    """Characters of two long texts that need not be shown, since they agree up to there."""
-    if not (isinstance(old, str) and isinstance(new, str)):
-        return 0
-    return max(0, len(os.path.commonprefix((old, new))) - _LONGEST_CHANGE // 3)
 
 
 def _changed_value(value: object, start: int) -> str:
@@ -330,9 +327,5 @@ def _changed_value(value: object, start: int) -> str:
         return "not set"
     if isinstance(value, str):
         text = ("…" if start else "") + " ".join(value[start:].split())
-        return json.dumps(_cut(text), ensure_ascii=False)
-    return _cut(json.dumps(value, ensure_ascii=False))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_CHANGE else f"{text[:_LONGEST_CHANGE]}…"
+        return json.dumps(shortened(text, _LONGEST_CHANGE), ensure_ascii=False)
+    return shortened(json.dumps(value, ensure_ascii=False), _LONGEST_CHANGE)

@@ -1,19 +1,258 @@
-"""A study: a folder with ``study.toml``, its settings, and where its files are."""
+"""A study: the content of ``study.toml``, and where the files of its folder are."""
 
 import html
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated, Literal, Self
 
-from twoalike.study._config import Condition, StudyConfig
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
 from twoalike.study._errors import TwoalikeError
-from twoalike.study._outputs import check_readable
-from twoalike.study._settings import load_toml
+from twoalike.study._lists import (
+    AnchoredConfig,
+    ArrangementConfig,
+    DesignConfig,
+    FreeSortingConfig,
+    MostAlikePairConfig,
+    OddOneOfManyConfig,
+    PairRatingConfig,
+)
+from twoalike.study._outputs import Access, check_readable
+from twoalike.study._provenance import Seed
+from twoalike.study._settings import Strict, formed, load_toml
+
+type Order = Literal["fixed", "balanced", "random"]
+_ORDERS = (
+    "balanced: orders of a Williams design, in which each comes at each place and after each other "
+    "one equally often, shared out evenly over people; random: drawn for each participant; fixed: "
+    "as listed"
+)
+type Name = Annotated[str, formed("[A-Za-z0-9][A-Za-z0-9_-]*", "letters, digits, - and _")]
+type Code = Annotated[str, formed("[A-Za-z0-9_-]{0,64}", "at most 64 letters, digits, - and _")]
+type Address = Annotated[str, formed(r"(https?://[A-Za-z0-9]\S*)?", "https://HOST/...")]
+
+
+def _several(what: str) -> AfterValidator:
+    """Check that there are none, or two and more, each named once, whatever the case."""
+
+    def check(names: tuple[str, ...]) -> tuple[str, ...]:
+        twice = [name for name, n in Counter(map(str.lower, names)).items() if n > 1]
+        if twice or len(names) == 1:
+            found = f"{twice[0]!r} twice" if twice else repr(names[0])
+            raise ValueError(f"expected two or more {what}, each named once, found {found}")
+        return names
+
+    return AfterValidator(check)
+
+
+class SittingConfig(Strict):
+    """Tasks of one sitting, run one after the other, and the order of what comes in parts."""
+
+    tasks: Annotated[tuple[str, ...], _several("tasks")] = Field(
+        default=(),
+        description="two or more, such as ['odd-one-out', 'multi-arrangement'], for twoalike run "
+        "without a task; empty: it runs odd-one-out",
+    )
+    order: Order = Field(default="balanced", description=f"order of the tasks. {_ORDERS}")
+    condition_order: Order = Field(
+        default="balanced", description="order of the conditions of a task; the same choices"
+    )
+
+
+class Condition(Strict):
+    """A condition that every participant does: a part of the session with its own instruction."""
+
+    name: Name = Field(description="letters, digits, - and _, such as shape")
+    instruction: dict[
+        str, Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+    ] = Field(
+        default_factory=dict,
+        description="pages shown before the part, behind the instruction of the task, by language: "
+        "{en = ['Judge by shape.'], de = ['Urteilen Sie nach der Form.']}",
+    )
+    protocols: dict[str, str] = Field(
+        default_factory=dict,
+        description="files with the keys of a protocol that differ, by task: "
+        "{odd-one-out = 'protocols/shape.toml'}",
+    )
+    objects: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="the only objects shown, by manifest column: {domain = ['animal']}; empty: all",
+    )
+    tasks: tuple[str, ...] = Field(
+        default=(), description="the only tasks that have this condition; empty: all"
+    )
+
+
+class GroupsConfig(Strict):
+    """Groups of people; each participant is in one, from the first session on."""
+
+    names: Annotated[tuple[Name, ...], _several("groups")] = Field(
+        default=(),
+        description="two or more, such as ['experts', 'novices'], in letters, digits, - and _; "
+        "empty: the study has no groups",
+    )
+    assignment: Literal["balanced", "operator"] = Field(
+        default="balanced",
+        description="who puts a new participant into a group. balanced: twoalike, into one of the "
+        "smallest groups, drawn from seed and code; operator: you, when the first session starts",
+    )
+    protocols: dict[str, dict[str, str]] = Field(
+        default_factory=dict,
+        description="files with the keys of a protocol that differ in a group, by group and task: "
+        "{experts = {odd-one-out = 'protocols/experts.toml'}}",
+    )
+
+    @model_validator(mode="after")
+    def _protocols_of_groups(self) -> Self:
+        if unknown := [group for group in self.protocols if group not in self.names]:
+            known = f"one of {', '.join(self.names)}" if self.names else "no group, names is empty"
+            raise ValueError(f"protocols: expected {known}, found {unknown[0]!r}")
+        return self
+
+
+class OnlineConfig(Strict):
+    """Who may take part in a browser, how long they may pause, and what they get at the end."""
+
+    entry: Literal["open", "id", "link"] = Field(
+        default="open",
+        description="who may take part. open: everyone who knows the address; id: people whose "
+        "address carries id_parameter; link: people with a one-time link (twoalike online links)",
+    )
+    id_parameter: Annotated[str, formed("[A-Za-z0-9_-]{1,64}", "letters, digits, - and _")] = Field(
+        default="PROLIFIC_PID",
+        description="part of the address that identifies a person, such as PROLIFIC_PID or "
+        "workerId: who comes back with the same one goes on with the same session",
+    )
+    most: int = Field(
+        default=0,
+        ge=0,
+        description="most people who take part or have completed; 0: as many as have a code",
+    )
+    return_hours: float = Field(
+        default=24.0,
+        gt=0,
+        le=10_000,
+        description="hours after the last answer within which a session may be continued; then it "
+        "has expired, and its code goes to someone else if no trial was stored",
+    )
+    completion_code: Code = Field(
+        default="", description="shown at the end of a completed session, for the payment"
+    )
+    screened_out_code: Code = Field(
+        default="", description="shown to people who were screened out, if they are paid"
+    )
+    declined_code: Code = Field(
+        default="", description="shown to people who did not consent, for the recruiter's records"
+    )
+    completion_url: Address = Field(
+        default="",
+        description="where the page leads after a completed session, and after another that has "
+        "a code; {code} is the code: "
+        "'https://app.prolific.com/submissions/complete?cc={code}'; empty: nowhere",
+    )
+
+
+class ExclusionConfig(Strict):
+    """When a session counts as unusable; declared beforehand, and raw data are never touched."""
+
+    catch_accuracy: float = Field(
+        default=0.9, ge=0, le=1, description="lowest share of attention checks answered right"
+    )
+    missed: int = Field(
+        default=10, ge=0, description="most trials without a response, over the whole session"
+    )
+    careless: float | None = Field(
+        default=None,
+        ge=0.5,
+        le=1,
+        description="p_careless (twoalike participants) from which on fit leaves a participant "
+        "out, all sessions; such as 0.99; left out: it leaves out nobody",
+    )
+
+
+class ShareConfig(Strict):
+    """Columns of a copy for publication beside those that twoalike writes."""
+
+    columns: tuple[
+        Annotated[str, formed(r"[^.]+\..+", '"table.column", such as "form.hand"')], ...
+    ] = Field(
+        default=(),
+        description='columns to publish, as "table.column", such as "participants.age", '
+        '"form.hand" or "debrief.strategy"; answers of participants are published only if they are '
+        "named here",
+    )
+
+
+class DataConfig(Strict):
+    """Who may read participants' data."""
+
+    access: Access = Field(
+        default="owner",
+        description="who may read data/raw and data/pilot on this computer: owner, group (the "
+        "lab's group of users may also write), everyone (as the system has it); new files only",
+    )
+
+
+class StudyConfig(Strict):
+    """The content of ``study.toml``."""
+
+    schema_version: Literal[1] = Field(default=1, description="version of this file's format")
+    title: str = Field(min_length=1, description="shown in the report and the data set")
+    authors: list[str] = Field(default_factory=list, description="for dataset_description.json")
+    license: str = Field(default="CC0", description="licence of the collected data")
+    seed: Seed = Field(
+        description="everything random in the study derives from it; keep it private: it reveals "
+        "for which code a published trial list was made"
+    )
+    stimuli: str = Field(default="stimuli", description="folder of the stimulus set, in the study")
+    objects_per_person: int = Field(
+        default=0,
+        ge=0,
+        description="objects that each participant sees, a set of their own in all tasks and "
+        "sessions, so that over people each object, and as far as possible each pair, is seen "
+        "equally often; 0: all",
+    )
+    protocol: str = Field(
+        default="protocols/odd_one_out.toml",
+        description="protocol of the odd-one-out task, in the study",
+    )
+    arrangement_protocol: str = Field(
+        default="protocols/multi_arrangement.toml",
+        description="protocol of the multi-arrangement task, in the study",
+    )
+    design: DesignConfig = DesignConfig()
+    exclusion: ExclusionConfig = ExclusionConfig()
+    anchored: AnchoredConfig = AnchoredConfig()
+    odd_one_of_many: OddOneOfManyConfig = OddOneOfManyConfig()
+    most_alike_pair: MostAlikePairConfig = MostAlikePairConfig()
+    arrangement: ArrangementConfig = ArrangementConfig()
+    pair_rating: PairRatingConfig = PairRatingConfig()
+    free_sorting: FreeSortingConfig = FreeSortingConfig()
+    groups: GroupsConfig = GroupsConfig()
+    sitting: SittingConfig = SittingConfig()
+    conditions: tuple[Condition, ...] = Field(
+        default=(),
+        description="conditions within a session, each a table [[conditions]] with name, "
+        "instruction, protocols, objects and tasks",
+    )
+    online: OnlineConfig = OnlineConfig()
+    data: DataConfig = DataConfig()
+    share: ShareConfig = ShareConfig()
+
+    @field_validator("conditions")
+    @classmethod
+    def _named_once(cls, conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
+        counts = Counter(condition.name.lower() for condition in conditions)
+        if twice := [name for name, n in counts.items() if n > 1]:
+            raise ValueError(f"expected each condition named once, found {twice[0]!r} twice")
+        return conditions
+
 
 _TASK = re.compile(r"_task-([^_]+)_")
-_OBJECTS = "stimuli.tsv"
-"""Name of the list of stimuli, one object a row."""
 _PRODUCTS = (
     *("choices", "arrangements", "ratings", "sortings"),
     *("posterior", "teacher", "student", "results", "report"),
@@ -21,13 +260,12 @@ _PRODUCTS = (
 """Outputs of the stages, by the stem of their usual name in ``derived/``."""
 
 
-def _check_name(what: str, name: str, names: Sequence[str], remedy: str) -> None:
-    """Refuse a group, or a condition, that the study does not have."""
+def _known(what: str, name: str, names: Sequence[str], remedy: str) -> str:
     if name not in names:
         expected = f"one of {', '.join(names)}" if names else f"no {what}"
-        raise TwoalikeError(
-            where=f"`{what}={name}`", expected=expected, found=repr(name), remedy=remedy
-        )
+        where = f"`{what}={name}`"
+        raise TwoalikeError(where=where, expected=expected, found=repr(name), remedy=remedy)
+    return name
 
 
 @dataclass(frozen=True, repr=False)
@@ -129,15 +367,13 @@ class Study:
     def for_group(self, group: str) -> "Study":
         """Return the study as a group of people does it."""
         remedy = "Groups are named in the table [groups] of study.toml."
-        _check_name("group", group, self.config.groups.names, remedy)
-        return replace(self, group=group)
+        return replace(self, group=_known("group", group, self.config.groups.names, remedy))
 
     def in_condition(self, name: str) -> "Study":
         """Return the study in a condition, with the settings of the study."""
         names = [condition.name for condition in self.config.conditions]
         remedy = "Conditions are the tables [[conditions]] of study.toml."
-        _check_name("condition", name, names, remedy)
-        return replace(self, condition=name)
+        return replace(self, condition=_known("condition", name, names, remedy))
 
     @property
     def raw(self) -> Path:
@@ -192,19 +428,13 @@ class Study:
         tables = [path.name for path in self.raw.glob("sub-*/ses-*/beh/*_beh.tsv")]
         tasks = sorted({match[1] for name in tables if (match := _TASK.search(name))})
         computed = [name for name in _PRODUCTS if any(self.derived.glob(f"{name}*"))]
-        objects = _n_rows(self.stimuli / _OBJECTS)
+        listed = self.stimuli / "stimuli.tsv"
+        lines = listed.read_bytes().split(b"\n") if listed.is_file() else []
+        objects = max(0, sum(bool(line.strip()) for line in lines) - 1)
         return {
-            "objects": str(objects) if objects else "no stimuli yet",
+            "objects": str(objects or "no stimuli yet"),
             "tasks": ", ".join(tasks) or "no data yet",
             "participants": str(len({path.parent.name for path in sessions})),
             "sessions": str(len(sessions)),
             "computed": ", ".join(computed) or "nothing yet",
         }
-
-
-def _n_rows(table: Path) -> int:
-    """Rows of a table without its header; 0 if there is none."""
-    if not table.is_file():
-        return 0
-    with table.open("rb") as file:
-        return max(0, sum(1 for line in file if line.strip()) - 1)

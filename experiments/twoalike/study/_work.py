@@ -80,10 +80,13 @@ def progress(every_s: float = 30.0, clock: Callable[[], float] = time.monotonic)
 
 
 class Interrupt:
-    """Whether the user asked to stop: ``asked`` is true from the first signal on."""
+    """Whether the user asked to stop: ``number`` is that of the first signal, 0 before it."""
 
-    def __init__(self) -> None:
-        self.asked = False
+    number = 0
+
+    @property
+    def asked(self) -> bool:
+        return self.number != 0
 
     def __call__(self) -> None:
         """Raise KeyboardInterrupt if the user asked to stop."""
@@ -92,16 +95,16 @@ class Interrupt:
 
 
 @contextmanager
-def held_interrupt(*others: signal.Signals) -> Iterator[Interrupt]:
+def held_interrupt(*others: signal.Signals, at_end: bool = True) -> Iterator[Interrupt]:
     """Hold Ctrl-C back, and the signals ``others``; calling what it yields raises a held one.
 
-    It is raised at the end at the latest. Outside the main thread, which alone receives signals,
-    nothing is held.
+    With ``at_end`` it is raised at the end at the latest. Outside the main thread, which alone
+    receives signals, nothing is held.
     """
     interrupt = Interrupt()
 
     def note(number: int, frame: Any) -> None:
-        interrupt.asked = True
+        interrupt.number = interrupt.number or number
 
     if threading.current_thread() is not threading.main_thread():
         yield interrupt
@@ -112,4 +115,5 @@ def held_interrupt(*others: signal.Signals) -> Iterator[Interrupt]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    interrupt()
+    if at_end:
+        interrupt()

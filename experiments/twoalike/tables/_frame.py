@@ -64,44 +64,32 @@ def make_frame(
 ) -> "pd.DataFrame":
     """Build and check a data frame from arrays, or from a frame with some of its columns.
 
-    Parameters
-    ----------
-    values
-        Values by column name; columns with a default, and those that may be missing, may be left
-        out. Items are ids, or integers that index ``objects``.
-    where
-        What to name in errors.
-    objects
-        All object ids, in the order to keep; may name objects that no row has. None: the list that
-        all columns of items share, or the numbers of objects from 0 where items are integers, or
-        else the ids in order of first appearance.
+    Columns with a default, and those that may be missing, may be left out. Items are ids, or
+    integers that index ``objects``: all ids, in the order to keep. By default, that is the list
+    that all columns of items share, or the numbers of objects from 0 where items are integers, or
+    else the ids in order of first appearance.
     """
     import pandas as pd
 
-    given = {str(name): column for name, column in values.items()}
-    given |= {item: _places(given[item]) for item in table.items if item in given}
+    given = {str(name): getattr(column, "array", column) for name, column in values.items()}
     needed = [one.name for one in table.columns if one.default is None and not one.missing]
     missing = [name for name in needed if name not in given]
-    n = len(given[needed[0]]) if not missing else 0
-    if missing or not n:
+    if missing or not len(given[needed[0]]):
         raise TwoalikeError(
             where=where,
             expected=f"a table with the columns {', '.join(needed)}",
             found=f"no column {missing[0]!r}" if missing else "no row",
         )
-    if objects is None:
-        objects = _own_objects([given[item] for item in table.items if item in given])
-    ids = None if objects is None else pd.Index(list(objects), dtype=object)
-    columns = {
-        column.name: _left_out(column, n)
-        if column.name not in given
-        else _items(given[column.name], ids, column, where)
-        if column.name in table.items and ids is not None
-        else getattr(given[column.name], "array", given[column.name])
-        for column in table.columns
-        if column.name in given or not column.optional
-    }
-    return check_frame(pd.DataFrame(columns), table, where, objects)
+    items = {item: np.asarray(_places(given[item])) for item in table.items if item in given}
+    numbers = {item: places for item, places in items.items() if places.dtype.kind in "iu"}
+    if objects is None and len(numbers) == len(items):
+        n_objects = 1 + max(int(places.max()) for places in numbers.values())
+        objects = [str(number) for number in range(n_objects)]
+    if objects is not None:
+        ids = pd.Index(list(objects), dtype=object)
+        given |= {item: _items(it, ids, table[item], where) for item, it in numbers.items()}
+    frame = pd.DataFrame({name: given[name] for name in table.names if name in given})
+    return _typed(frame, table, where, objects)
 
 
 def _places(values: Any) -> Any:
@@ -112,14 +100,6 @@ def _places(values: Any) -> Any:
     missing = np.isnan(array)
     whole = np.where(missing, -1, array)
     return whole.astype(np.int64) if (whole == np.floor(whole)).all() else values
-
-
-def _own_objects(items: Sequence[Any]) -> list[str] | None:
-    """Numbers of objects from 0, as ids, if all columns of items are integers; else None."""
-    arrays = [np.asarray(column) for column in items]
-    if not all(array.dtype.kind in "iu" for array in arrays):
-        return None
-    return [str(number) for number in range(max(int(array.max()) for array in arrays) + 1)]
 
 
 def _left_out(column: Column, n: int) -> Any:
@@ -133,54 +113,47 @@ def _left_out(column: Column, n: int) -> Any:
     return pd.Categorical.from_codes(np.full(n, code, np.int8), pd.Index(levels, dtype=object))
 
 
-def _items(values: Any, objects: "pd.Index[str]", column: Column, where: object) -> Any:
-    """Object ids as categories, from ids or places in ``objects``; -1 is a missing place."""
+def _items(places: Integers, objects: "pd.Index[str]", column: Column, where: object) -> Any:
+    """Object ids as categories, from places in ``objects``; -1 is a missing place."""
     import pandas as pd
 
-    array = np.asarray(values)
-    numbers = array.dtype.kind in "iu"
-    codes = array if numbers else objects.get_indexer(pd.Index(values))
-    wrong = (codes < 0) | (codes >= len(objects))
-    if column.missing:
-        wrong &= (array != -1) if numbers else pd.Series(array).notna().to_numpy()
-    bad = np.flatnonzero(wrong)
-    if len(bad):
+    wrong = (places < (-1 if column.missing else 0)) | (places >= len(objects))
+    if wrong.any():
+        row = int(wrong.argmax())
         raise TwoalikeError(
-            f"{str(array[bad[0]])!r} is not one of the {len(objects)} objects",
-            where=f"{where}, row {bad[0] + 1}, column {column.name!r}",
+            f"{str(places[row])!r} is not one of the {len(objects)} objects",
+            where=f"{where}, row {row + 1}, column {column.name!r}",
         )
-    return pd.Categorical.from_codes(codes, objects)
+    return pd.Categorical.from_codes(places, objects)
 
 
 def check_frame(
     frame: "pd.DataFrame", table: Table, where: object, objects: Sequence[str] | None = None
 ) -> "pd.DataFrame":
-    """Check a data frame and give its columns their types.
+    """Check a data frame and give its columns their types and order, its rows numbers from 0.
 
-    Parameters
-    ----------
-    objects
-        Object ids in the order to keep; None: the list that all columns of items share, or else
-        the order of first appearance.
-
-    Returns
-    -------
-    The columns of the table, in order, with rows numbered from 0; optional ones only where a row
-    has a value.
+    ``objects`` are ids in the order to keep; None: the list that all columns of items share, or
+    else the order of first appearance. Optional columns stay only where a row has a value.
     """
     check_columns(list(frame.columns), table, where)
     if not len(frame):
         raise TwoalikeError(where=where, expected=table.rows, found="an empty table")
+    return _typed(frame, table, where, objects)
+
+
+def _typed(
+    frame: "pd.DataFrame", table: Table, where: object, objects: Sequence[str] | None
+) -> "pd.DataFrame":
     frame = frame[[name for name in table.names if name in frame]].reset_index(drop=True)
     absent = [one.name for one in table.columns if one.optional and one.name in frame]
     frame = frame.drop(columns=[name for name in absent if frame[name].isna().all()])
     for column in table.columns:
-        if column.name not in frame:
-            if column.optional:
-                continue
+        if column.name not in frame and not column.optional:
             frame[column.name] = _left_out(column, len(frame))
-        typed = _categories if column.dtype == "category" else _numbers
-        frame[column.name] = typed(frame[column.name], column, where)
+        if column.name in frame:
+            typed = _categories if column.dtype == "category" else _numbers
+            frame[column.name] = typed(frame[column.name], column, where)
+    frame = frame[[name for name in table.names if name in frame]]
     _share_objects(frame, table, objects, where)
     if (broken := table.broken_rule(frame)) is not None:
         raise broken.error(where)
@@ -264,18 +237,9 @@ def _share_objects(
 def item_indices(
     frame: "pd.DataFrame", items: Sequence[str], ids: Sequence[str] | None = None
 ) -> tuple[Integers, tuple[str, ...]]:
-    """Objects of n rows as indices.
+    """Objects of n rows and k columns as indices into ids, shape (n, k), and the ids.
 
-    Parameters
-    ----------
-    items
-        The k columns of object ids.
-    ids
-        Objects to index into; the frame's own list by default.
-
-    Returns
-    -------
-    Indices, shape (n, k); the ids they point into.
+    ``ids`` are the objects to index into; the frame's own list by default.
     """
     import pandas as pd
 
@@ -324,21 +288,15 @@ def read_frame(path: str | Path, table: Table) -> "pd.DataFrame":
     provenance = parse_json_table(metadata.get(PROVENANCE, b"{}"), f"{path}: provenance")
     check_columns(content.column_names, table, path, provenance.get("kind"))
     content = content.select([name for name in table.names if name in content.column_names])
-    _check_flat(path, content.schema)
+    for field in content.schema:
+        if field.type.num_fields:  # lists, structs
+            raise TwoalikeError(
+                where=f"{path}: column {field.name!r}", expected="one value a row", found=field.type
+            )
     objects = _object_list(path, metadata.get(OBJECTS, b"null"))
     checked = check_frame(content.to_pandas(ignore_metadata=True), table, path, objects)
     checked.attrs["provenance"] = provenance
     return checked
-
-
-def _check_flat(path: str | Path, schema: Any) -> None:
-    import pyarrow as pa
-
-    for field in schema:
-        if pa.types.is_nested(field.type):
-            raise TwoalikeError(
-                where=f"{path}: column {field.name!r}", expected="one value a row", found=field.type
-            )
 
 
 def _object_list(path: str | Path, text: bytes) -> list[str] | None:

@@ -1,8 +1,11 @@
-"""A table: its columns with their values, what identifies a row, and the checks across columns."""
+"""A table: its columns with their values, what identifies a row, and the checks across columns.
+
+Below are the words, columns and tables that several stages share.
+"""
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -76,14 +79,7 @@ class Column:
         return self.added or bool(self.when)
 
     def recorded(self, settings: Mapping[str, Any]) -> bool:
-        """Whether a session with these settings, tables within tables, has the column.
-
-        Examples
-        --------
-        >>> column = Column("mask_1", "string", "", missing="none", when="timing.mask")
-        >>> column.recorded({"timing": {"mask": "none"}}), column.recorded({"timing": {}})
-        (False, False)
-        """
+        """Whether a session with these settings, tables within tables, has the column."""
         value: Any = settings
         for key in self.when.split(".") if self.when else ():
             value = value.get(key) if isinstance(value, Mapping) else None
@@ -91,13 +87,7 @@ class Column:
 
     @property
     def allowed(self) -> str:
-        """What a value has to be, for messages.
-
-        Examples
-        --------
-        >>> Column("n", "integer", "", minimum=1).allowed
-        'a whole number from 1'
-        """
+        """What a value has to be, for messages."""
         if self.levels:
             return f"one of {', '.join(self.levels)}"
         if self.kind == "boolean":
@@ -122,14 +112,13 @@ class Column:
 
     def format(self, value: object) -> str:
         """Text of ``value`` in the table."""
-        text = MISSING if value is None else self._text(value)
+        text = MISSING if value is None else str(value)
+        if isinstance(value, bool):
+            text = text.lower()
+        elif isinstance(value, float):
+            text = f"{value:.{self.decimals}f}"
         self.parse(text)
         return text
-
-    def _text(self, value: object) -> str:
-        if isinstance(value, bool):
-            return str(value).lower()
-        return f"{value:.{self.decimals}f}" if isinstance(value, float) else str(value)
 
     def parse(self, text: str) -> Any:
         """Value behind ``text``; None where it is missing."""
@@ -157,12 +146,9 @@ class Column:
         if not _WRITTEN[self.kind].fullmatch(text):
             return None
         value = int(text) if self.kind == "integer" else float(text)
-        return value if self._holds(value) else None
-
-    def _holds(self, value: float) -> bool:
         low = -math.inf if self.minimum is None else self.minimum
         high = math.inf if self.maximum is None else self.maximum
-        return abs(value) < math.inf and low <= value <= high
+        return value if abs(value) < math.inf and low <= value <= high else None
 
     def sidecar(self) -> dict[str, Any]:
         """Entry of the BIDS sidecar."""
@@ -174,18 +160,8 @@ class Column:
             entry["Levels"] = dict(levels)
         elif not self.identifier:
             entry["Format"] = self.kind
-        if self.units:
-            entry["Units"] = self.units
-        if self.minimum is not None:
-            entry["Minimum"] = self.minimum
-        if self.maximum is not None:
-            entry["Maximum"] = self.maximum
-        return entry
-
-    @property
-    def meaning(self) -> str:
-        """Description for the reference, which sessions have the column included."""
-        return f"{self.description} Only with `{self.when}`." if self.when else self.description
+        more = {"Units": self.units or None, "Minimum": self.minimum, "Maximum": self.maximum}
+        return entry | {name: value for name, value in more.items() if value is not None}
 
     def values(self) -> str:
         """Values in Markdown, for the reference: levels, or kind or type; units; missing values."""
@@ -237,13 +213,7 @@ class Fault:
 def faults(
     wrong: Booleans, expected: str, column: str = "", values: Sequence[object] | None = None
 ) -> Iterator[Fault]:
-    """Faults of the rows where ``wrong``, shape (n,), is true.
-
-    Parameters
-    ----------
-    values
-        What was found in each row; left out of the message if not given.
-    """
+    """Faults of the rows where ``wrong``, shape (n,), is true; ``values``: what each holds."""
     for row in wrong.nonzero()[0].tolist():
         yield Fault(row, expected, "" if values is None else repr(values[row]), column)
 
@@ -328,7 +298,9 @@ class Table:
     def dictionary(self) -> str:
         """Markdown table of the columns, as ``data/README.md`` and the reference show it."""
         lines = ["| column | values | meaning |", "|---|---|---|"]
-        lines += [f"| `{one.name}` | {one.values()} | {one.meaning} |" for one in self.columns]
+        for one in self.columns:
+            when = f" Only with `{one.when}`." if one.when else ""
+            lines.append(f"| `{one.name}` | {one.values()} | {one.description}{when} |")
         return "\n".join(lines) + "\n"
 
     def broken_rule(self, frame: "pd.DataFrame") -> Fault | None:
@@ -343,3 +315,76 @@ class Table:
             twice = frame.duplicated(list(self.keys)).to_numpy()
             for row in twice.nonzero()[0].tolist():
                 yield Fault(row, f"one row for each {one}", f"{frame[last].iloc[row]!r} again")
+
+
+ODD_ONE_OUT = "oddoneout"
+"""BIDS label of the odd-one-out task."""
+ANCHORED_CHOICE = "anchoredchoice"
+"""BIDS label of the anchored-choice task."""
+ODD_ONE_OF_MANY = "oddoneofmany"
+"""BIDS label of the odd-one-of-many task."""
+MOST_ALIKE_PAIR = "mostalikepair"
+"""BIDS label of the most-alike-pair task."""
+MULTI_ARRANGEMENT = "multiarrangement"
+"""BIDS label of the multi-arrangement task."""
+PAIR_RATING = "pairrating"
+"""BIDS label of the pair-rating task."""
+FREE_SORTING = "freesorting"
+"""BIDS label of the free-sorting task."""
+
+POSITIONS = ("left", "middle", "right")
+"""Places of the three images on the screen."""
+STIMULI = ("stimulus_1", "stimulus_2", "stimulus_3")
+"""Columns of the objects of a triplet, in the order of the design."""
+PLACES = ("position_1", "position_2", "position_3")
+"""Columns of the places where they are shown."""
+MOST_SHOWN = 6
+"""Most images of a trial of odd-one-of-many and most-alike-pair; the fewest are three."""
+MANY_STIMULI = tuple(f"stimulus_{number}" for number in range(1, MOST_SHOWN + 1))
+"""Columns of the objects of a trial with up to six images, in the order of the design."""
+MANY_PLACES = tuple(f"position_{number}" for number in range(1, MOST_SHOWN + 1))
+"""Columns of the places where they are shown, numbered in reading order."""
+REFERENCE = "middle"
+"""Place of the reference of an anchored choice: between the candidates, above them or in line."""
+TRIAL_TYPES = {
+    "practice": "to learn the task; not for analysis",
+    "main": "a judgment",
+    "catch": "attention check with one obviously odd object",
+    "repeat": "a main trial shown a second time",
+}
+"""Why a trial is shown."""
+
+CHOICE_COLUMNS = (("odd_stimulus", "expected_odd"), ("chosen_stimulus", "expected_response"))
+"""Columns of the chosen object and of the right answer: of odd-one-out and of anchored choices."""
+
+
+def choice_columns(columns: Container[str]) -> tuple[str, str]:
+    """Which of :data:`CHOICE_COLUMNS` a raw table or a trial list has."""
+    odd, anchored = CHOICE_COLUMNS
+    return anchored if any(name in columns for name in anchored) else odd
+
+
+JUDGED = ("main", "repeat")
+"""Types of trials that are judgments: fitted and scored. Practice and attention checks are not."""
+LEVELS = {
+    "coarse": "objects of three categories",
+    "fine": "objects of one category",
+    "boundary": "two objects of one category, and one of another",
+}
+"""Levels of abstraction of a triplet, by the categories of its objects."""
+
+OBJECT_ID = Column("id", "string", "Id of the object.")
+LABELS = Table("labels", (OBJECT_ID,), rows="objects", keys=("id",))
+"""Labels of objects; the columns after the id are levels of categories."""
+PARTICIPANT_ID = Column(
+    "participant_id", "string", "Code of the participant, with sub- in front.", identifier=True
+)
+SESSION_ID = Column("session_id", "string", "Session, with ses- in front.", identifier=True)
+SEEN_BEFORE = Column(
+    "seen_before",
+    "boolean",
+    "Whether the trial had been on the screen before, and was broken off.",
+    missing="recorded by version 0.1",
+    added=True,
+)
+"""Last column of every raw table of trials; the writer fills it in."""

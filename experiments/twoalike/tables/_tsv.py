@@ -4,6 +4,7 @@ Read strictly, since a table editor's silent changes (a moved column, an empty c
 would otherwise surface as a wrong analysis.
 """
 
+import csv
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,7 @@ from twoalike.study import (
     require_file,
     shortened,
 )
-from twoalike.tables._shared import LABELS
-from twoalike.tables._table import Column, Fault, Table
+from twoalike.tables._table import LABELS, Fault, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,22 +27,9 @@ if TYPE_CHECKING:
 def read_tsv(
     path: Path, what: str, columns: Sequence[str], *, empty: bool = False
 ) -> "pd.DataFrame":
-    """Read a table as strings, in file order.
+    """Read a table as strings, in file order, with at least one row unless it may be ``empty``.
 
-    Parameters
-    ----------
-    path
-        The file.
-    what
-        What the file should be, for messages.
-    columns
-        Columns that must be there; others are kept.
-    empty
-        Whether a table may have no rows.
-
-    Returns
-    -------
-    Table of strings, with at least one row unless it may be ``empty``.
+    ``columns`` must be there, others are kept; ``what`` the file should be, for messages.
     """
     import pandas as pd
 
@@ -87,17 +74,9 @@ def _checked_row(row: list[str], header: Sequence[str], where: str) -> list[str]
 
 def write_tsv(path: Path, table: "pd.DataFrame") -> None:
     """Write a table, all or nothing; missing values become ``n/a``, line ends are LF."""
-    columns = [
-        [str(value) if there else MISSING for value, there in zip(cells, known, strict=True)]
-        for cells, known in (
-            (column.tolist(), column.notna().tolist()) for _, column in table.items()
-        )
-    ]
-    lines = ["\t".join(row) for row in zip(*columns, strict=True)]
-    if any(line.count("\t") >= len(columns) or "\n" in line or "\r" in line for line in lines):
-        raise ValueError(f"{path}: a cell holds a tab or a line break.")
+    form: Any = {"sep": "\t", "na_rep": MISSING, "lineterminator": "\n"}
     with atomic_path(path) as temporary:
-        temporary.write_bytes(("\n".join(["\t".join(table.columns), *lines]) + "\n").encode())
+        table.to_csv(temporary, index=False, quoting=csv.QUOTE_NONE, **form)
 
 
 def parse_text(
@@ -105,18 +84,10 @@ def parse_text(
     text: "pd.DataFrame | Mapping[str, Sequence[str]]",
     objects: Collection[str] | None = None,
 ) -> tuple["pd.DataFrame", list[Fault]]:
-    """Parse the cells of a table of strings, each by itself.
+    """Parse the cells of a table of strings, each by itself; further columns are passed over.
 
-    Parameters
-    ----------
-    text
-        Has all columns of the table; further ones are passed over.
-    objects
-        Object ids that the columns of items may hold; None: any.
-
-    Returns
-    -------
-    Values (of dtype object), None where one is missing or not allowed; the faults, by row.
+    ``objects`` are the ids that the columns of items may hold; None: any. Gives values (of dtype
+    object), None where one is missing or not allowed, and the faults by row.
     """
     import pandas as pd
 
@@ -147,20 +118,12 @@ def parse_text(
 
 
 def typed(table: Table, frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Give parsed columns their types.
-
-    Returns
-    -------
-    Columns of the table in order: ``str`` (missing: NaN), ``int64`` or, where a value may be
-    missing, ``Int64``, ``float64`` (missing: NaN), ``bool`` or ``boolean``.
-    """
-    return frame[list(table.names)].astype({one.name: _dtype(one) for one in table.columns})
-
-
-def _dtype(column: Column) -> str:
+    """Give parsed columns their types, nullable ones where a value may be missing."""
     plain = {"string": "str", "integer": "int64", "number": "float64", "boolean": "bool"}
-    nullable = {"integer": "Int64", "boolean": "boolean"} if column.missing else {}
-    return (plain | nullable)[column.kind]
+    nullable = plain | {"integer": "Int64", "boolean": "boolean"}
+    return frame[list(table.names)].astype(
+        {one.name: (nullable if one.missing else plain)[one.kind] for one in table.columns}
+    )
 
 
 def check_text(
@@ -171,20 +134,9 @@ def check_text(
     objects: Collection[str] | None = None,
     remedy: str = "",
 ) -> "pd.DataFrame":
-    """Check every cell, row and rule of a table of strings.
+    """Check every cell, row and rule of a table of strings, and give its columns their types.
 
-    Parameters
-    ----------
-    where
-        File, for messages.
-    objects
-        Object ids that the columns of items may hold; None: any.
-    remedy
-        What to do about a fault, for messages.
-
-    Returns
-    -------
-    The columns of the table in order, with the types of :func:`typed`.
+    ``objects`` are the ids that the columns of items may hold; None: any.
     """
     parsed, found = parse_text(table, text, objects)
     for fault in found:
@@ -198,20 +150,9 @@ def check_text(
 def read_table(
     path: Path, table: Table, what: str, objects: Collection[str] | None = None
 ) -> "pd.DataFrame":
-    """Read a tab-separated table and check it.
+    """Read a tab-separated table and check it as :func:`check_text`.
 
-    Parameters
-    ----------
-    path
-        The file; columns may be in another order, further ones are passed over.
-    what
-        What the file should be, for messages.
-    objects
-        Object ids that the columns of items may hold; None: any.
-
-    Returns
-    -------
-    The columns of the table in order, with the types of :func:`typed`.
+    Columns may be in another order, further ones are passed over.
     """
     return check_text(table, read_tsv(path, what, table.names), path, objects=objects)
 

@@ -41,8 +41,7 @@ class Nudge:
     dx: int
     dy: int
     """``dx``, ``dy``: Its direction, -1, 0 or 1; y up."""
-    fine: bool = False
-    """Whether Shift is down as well."""
+    fine: bool = False  # Shift is down as well
 
 
 @dataclass(frozen=True)
@@ -400,20 +399,15 @@ class Result(Protocol):
     """A trial that was shown to its end."""
 
     @property
-    def trial_index(self) -> int:
-        """Number of the trial in the run, from 1."""
-
+    def trial_index(self) -> int: ...
     @property
-    def trial_type(self) -> str:
-        """Why it was shown: practice, main, catch, repeat."""
-
+    def trial_type(self) -> str: ...
     @property
     def correct(self) -> bool | None:
         """Whether the answer was right; None where there is no right answer, or no answer."""
 
     @property
-    def timed_out(self) -> bool:
-        """Whether its time passed before it was finished."""
+    def timed_out(self) -> bool: ...
 
     def rows(self, *, rt_source: str, pilot: bool) -> Sequence[Mapping[str, Any]]:
         """Rows of the raw table, written together or not at all."""
@@ -445,20 +439,15 @@ class Activity(Protocol):
     """Something on the screen that takes events until it is finished."""
 
     @property
-    def name(self) -> str:
-        """What it is, for the log."""
-
+    def name(self) -> str: ...
     @property
-    def scene(self) -> Scene:
-        """What has to be on the screen now."""
-
+    def scene(self) -> Scene: ...
     @property
     def deadline(self) -> float | None:
         """Time of the next change that comes by itself, s; None if there is none."""
 
     @property
-    def finished(self) -> bool:
-        """Whether the next activity's turn has come."""
+    def finished(self) -> bool: ...
 
     def handle(self, event: Event) -> Sequence[Item]:
         """Take one event; return the items to keep."""

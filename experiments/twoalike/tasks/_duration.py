@@ -35,21 +35,12 @@ _ANSWER_S = {
 
 @dataclass(frozen=True)
 class Duration:
-    """A range of time, in seconds.
-
-    Examples
-    --------
-    >>> print(Duration(1500, 2400), Duration(50, 70), Duration(0, 540), sep="; ")
-    25 to 40 minutes; 1 to 2 minutes; up to 9 minutes
-    >>> print(Duration(12, 31), Duration(20, 100), Duration(3000, 3010), sep="; ")
-    10 to 30 seconds; up to 2 minutes; 50 to 51 minutes
-    """
+    """A range of time, in seconds; as text such as ``25 to 40 minutes``."""
 
     low_s: float = 0.0
     high_s: float = 0.0
 
     def __add__(self, other: "Duration") -> "Duration":
-        """Sum of two durations, one after the other."""
         return Duration(self.low_s + other.low_s, self.high_s + other.high_s)
 
     def times(self, low: float, high: float | None = None) -> "Duration":
@@ -161,18 +152,10 @@ def session_duration(
     session: int = 1,
     simulated: ArrangedSession | None = None,
 ) -> Duration:
-    """Time for a session: consent, form, instruction, practice, trials, breaks, debriefing.
+    """Time for a session: consent and form in the first one, instruction, practice, trials, breaks.
 
-    Parameters
-    ----------
-    task
-        Name of the task.
-    table
-        Its trial list.
-    session
-        Number of the session: consent and form are in the first one only.
-    simulated
-        Simulation of arrangement trials that are chosen during the session, if there is one.
+    ``table`` is its trial list, ``simulated`` a simulation of arrangement trials that are chosen
+    during the session, if there is one.
     """
     found = find_task(task)
     if found.session is None:

@@ -6,8 +6,8 @@ is on the disk, so a resumed session asks first what the block before left open.
 """
 
 from abc import abstractmethod
-from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, Literal, Protocol
@@ -27,17 +27,10 @@ from twoalike.tasks._duration import (
     closing_duration,
     page_duration,
 )
-from twoalike.tasks._prepare import (
-    Prepared,
-    Sitting,
-    check_objects,
-    load_listed,
-    run_plan,
-    session_inputs,
-)
+from twoalike.tasks._prepare import Prepared, Sitting, load_listed
 from twoalike.tasks._presentation import given_masks
 from twoalike.tasks._protocol import Protocol as PageProtocol
-from twoalike.tasks._session import Script
+from twoalike.tasks._session import Script, each_step
 from twoalike.tasks._trial import trials_from_table
 from twoalike.tasks.screens import (
     Frame,
@@ -67,13 +60,9 @@ class MoreTrials(Protocol):
         """Trials of the whole session, practice not counted."""
 
     @property
-    def n_trials(self) -> int:
-        """Trials of the whole session."""
-
+    def n_trials(self) -> int: ...
     @property
-    def per_block(self) -> int:
-        """Trials of a block."""
-
+    def per_block(self) -> int: ...
     @property
     def objects(self) -> frozenset[str]:
         """Objects that later blocks may show."""
@@ -161,57 +150,40 @@ def listed_script(
     """
     if not (yield from before_trials(protocol, frame, opening, keys)):
         return "declined"
-    try:
-        yield from _trials(protocol, frame, trials, show, keys, n_done, more, scanner)
-    finally:
-        if more is not None:
-            more.close()
-    yield from after_trials(protocol, frame)
-    return "completed"
-
-
-def _trials(
-    protocol: PageProtocol,
-    frame: Frame,
-    trials: Sequence[Any],
-    show: Callable[[Any, float | None], Activity],
-    keys: frozenset[str],
-    n_done: int,
-    more: MoreTrials | None,
-    scanner: Scanner | None,
-) -> Iterator[Activity | Item]:
-    texts = protocol.texts
     known, number = list(trials), n_done
     total = more.total if more is not None else count_judged(known)
     trigger: float | None = None
     start = "none" if scanner is None else scanner.start
     due = start != "none"
-    while True:
-        for trial in known[number:]:
-            if number > n_done:
-                page = page_before(protocol, known, number, total)
+    with nullcontext() if more is None else closing(more):
+        while True:
+            for trial in known[number:]:
+                page = page_before(protocol, known, number, total) if number > n_done else None
                 if page == "practice_end":
-                    yield text_page(page, texts.practice_end, protocol, frame, keys=keys)
+                    text = protocol.texts.practice_end
+                    yield text_page(page, text, protocol, frame, keys=keys)
                 elif page == "break":
                     yield pause_page(protocol, frame, count_judged(known[:number]), total)
                     due |= start == "block"
-            if due and scanner is not None and trial.trial_type != "practice":
-                waiting = ScannerActivity(texts.scanner, scanner.key)
-                yield waiting
-                trigger, due = waiting.time, False
-            yield show(trial, trigger)
-            number += 1
-        if more is None or count_judged(known) >= more.total:
-            return
-        more.start()
-        if number > n_done and 2 * (total - count_judged(known)) >= more.per_block:
-            yield pause_page(protocol, frame, count_judged(known), total)
-        yield WaitActivity("prepare", Page(texts.wait), more.ready)
-        following, item = more.take()
-        yield item
-        known += following
-        n_done = number  # the break before the new block has been
-        due |= start == "block"
+                if due and scanner is not None and trial.trial_type != "practice":
+                    waiting = ScannerActivity(protocol.texts.scanner, scanner.key)
+                    yield waiting
+                    trigger, due = waiting.time, False
+                yield show(trial, trigger)
+                number += 1
+            if more is None or count_judged(known) >= more.total:
+                break
+            more.start()
+            if number > n_done and 2 * (total - count_judged(known)) >= more.per_block:
+                yield pause_page(protocol, frame, count_judged(known), total)
+            yield WaitActivity("prepare", Page(protocol.texts.wait), more.ready)
+            following, item = more.take()
+            yield item
+            known += following
+            n_done = number  # the break before the new block has been
+            due |= start == "block"
+    yield from after_trials(protocol, frame)
+    return "completed"
 
 
 PILOT_TRIALS = 12
@@ -241,9 +213,9 @@ class PreparedTrials[T](Prepared):
         """Make what a trial shows; ``trigger``: time of the scanner's, if it came before."""
 
     @classmethod
+    @abstractmethod
     def trials_duration(cls, protocol: Any, trials: Sequence[Any]) -> Duration:
         """Time for trials; None among them for one that is not chosen yet."""
-        raise NotImplementedError
 
     @property
     def page_keys(self) -> frozenset[str]:
@@ -329,8 +301,8 @@ def prepare_listed[P: PreparedTrials[Any]](
     ``table`` is used instead of the study's list; ``more`` gives later blocks of a session that
     adapts.
     """
-    protocol, stimuli, table = load_listed(sitting, find_task(task).protocol, table)
-    return prepared_trials(made, sitting, protocol, stimuli, table, more)
+    read = load_listed(sitting, find_task(task).protocol, table)
+    return prepared_trials(made, sitting, *read, more)
 
 
 def prepared_trials[P: PreparedTrials[Any]](
@@ -342,7 +314,6 @@ def prepared_trials[P: PreparedTrials[Any]](
     more: MoreTrials | None = None,
 ) -> P:
     """Put a session together, and check what it shows; a pilot run shows the list's beginning."""
-    study = sitting.study
     if sitting.pilot:
         judged = table.loc[table["trial_type"] != "practice", "trial_index"].unique()
         if len(judged) > made.pilot_trials:
@@ -350,26 +321,17 @@ def prepared_trials[P: PreparedTrials[Any]](
             table = table[table["trial_index"] <= last].reset_index(drop=True)
     trials = made.read(table)
     shown = {name for trial in trials for name in made.objects_of(trial)}
-    if more is not None:
-        shown |= more.objects
-    check_objects(sitting, protocol, stimuli, shown)
+    shown |= set() if more is None else more.objects
     most = max((len(made.objects_of(trial)) for trial in trials), default=len(STIMULI))
-    given = given_masks(study, protocol, shown, most)
-    plan = run_plan(
+    given = given_masks(sitting.study, protocol, shown, most)
+    return made.of(
         sitting,
         protocol,
         stimuli,
         shown=shown,
-        trials=table,
         n_trials=len(trials) if more is None else more.n_trials,
+        listed=table,
         design=given.settings,
-    )
-    return made(
-        sitting=sitting,
-        protocol=protocol,
-        stimuli=stimuli,
-        plan=plan,
-        inputs=session_inputs(study, plan.name.task),
         trials=trials,
         more=more,
         given=given,
@@ -378,50 +340,33 @@ def prepared_trials[P: PreparedTrials[Any]](
 
 def with_block_questions(prepared: Prepared, view: View, progress: Progress) -> Script:
     """Return the script of a session with the questions that its protocol has between blocks."""
-    script = prepared.script(view, progress)
-    if not prepared.protocol.blocks.questions:
+    script, protocol = prepared.script(view, progress), prepared.protocol
+    if not protocol.blocks.questions:
         return script
-    return _asking(script, prepared, view, progress)
+    pages, root = frame(protocol.screen, view.size), prepared.sitting.root
+    answered = answered_questions(root, prepared.plan.name) if progress.begun else set[str]()
+    over, within = blocks_over(prepared, progress)
+    began = progress.n_done > 0
 
-
-def _asking(script: Script, prepared: Prepared, view: View, progress: Progress) -> Script:
-    protocol, pages = prepared.protocol, frame(prepared.protocol.screen, view.size)
-    root, name = prepared.sitting.root, prepared.plan.name
-    answered = answered_questions(root, name) if progress.begun else set[str]()
-
-    def ask(block: int) -> Iterator[Activity | Item]:
-        questions = [one for one in protocol.blocks.after(block) if one.id not in answered]
+    def ask() -> Iterator[Activity | Item]:
+        questions = [one for one in protocol.blocks.after(over) if one.id not in answered]
         yield from ask_questions("blocks", questions, protocol, pages)
         answered.update(one.id for one in questions)
 
-    over, within = blocks_over(prepared, progress)
-    began = progress.n_done > 0
-    try:
-        while True:
-            try:
-                step = next(script)
-            except StopIteration as end:
-                return str(end.value)
-            kind = _kind(step)
-            if kind == "trial":
-                if over and not within:
-                    yield from ask(over)
-                began = within = True
-            elif began and kind in ("break", "after") and (within or over):
-                over, within = over + within, False
-                yield from ask(over)
-            yield step
-    finally:
-        script.close()
+    def asking(step: Activity | Item) -> Iterator[Activity | Item]:
+        nonlocal over, within, began
+        kind = step.name if isinstance(step, Activity) else ""
+        debrief = isinstance(step, QuestionActivity) and step.measure == "debrief"
+        if kind == "trial":
+            if over and not within:
+                yield from ask()
+            began = within = True
+        elif began and (kind in ("break", "end") or debrief) and (within or over):
+            over, within = over + within, False
+            yield from ask()
+        yield step
 
-
-def _kind(step: Activity | Item) -> str:
-    """``trial``, ``break``, ``after`` (what comes after the last trial), or empty."""
-    if isinstance(step, QuestionActivity):
-        return "after" if step.measure == "debrief" else ""
-    if not isinstance(step, Activity):
-        return ""
-    return {"trial": "trial", "break": "break", "end": "after"}.get(step.name, "")
+    return each_step(script, asking)
 
 
 def blocks_over(prepared: Prepared, progress: Progress) -> tuple[int, bool]:
@@ -430,24 +375,19 @@ def blocks_over(prepared: Prepared, progress: Progress) -> tuple[int, bool]:
     Blocks are counted as the breaks between them: every so many trials of the protocol, or else the
     blocks of the trial list; a short last one is a part of the one before.
     """
-    listed, n_trials = prepared.plan.trials, prepared.plan.n_trials
-    if listed is None:
-        judged, n_practice = pd.DataFrame(), 0
-    else:
-        first = listed.drop_duplicates("trial_index")
-        judged = first[first["trial_type"] != "practice"]
-        n_practice = len(first) - len(judged)
+    plan, protocol = prepared.plan, prepared.protocol
+    listed = pd.DataFrame() if plan.trials is None else plan.trials.drop_duplicates("trial_index")
+    trials = [*listed.itertuples()]
+    n_practice = len(trials) - count_judged(trials)
     done = max(0, progress.n_done - n_practice)
-    total = None if n_trials is None else n_trials - n_practice
-    if every := prepared.protocol.breaks.break_every:
-        over = done // every
-        over -= over > 0 and not ends_block(over * every, every, total)
+    total = None if plan.n_trials is None else plan.n_trials - n_practice
+    if (every := protocol.breaks.break_every) or total is None or "block_index" not in listed:
+        over = sum(ends_block(n, every, total) for n in range(1, done + 1)) if every else 0
         return over, done > over * every
-    if not done or "block_index" not in judged:
-        return 0, done > 0
-    order = judged["block_index"].tolist()
-    *before, last = Counter(order).items()
-    if before and len(order) == total and 2 * last[1] < before[-1][1]:
-        order = [before[-1][0] if block == last[0] else block for block in order]
-    goes_on = order[done - 1 : done] == order[done : done + 1]
-    return len(set(order[:done])) - goes_on, goes_on
+    known = min(progress.n_done, len(trials))
+    ends = {
+        n
+        for n in range(n_practice + 1, known + 1)
+        if n == len(trials) or page_before(protocol, trials, n, total) == "break"
+    }
+    return len(ends), done > 0 and known not in ends

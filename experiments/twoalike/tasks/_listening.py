@@ -9,7 +9,7 @@ needs no device.
 
 import wave
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from twoalike.tasks._activity import (
     Note,
     Nudge,
     Piles,
+    Placed,
     Playing,
     PointerMove,
     PointerPress,
@@ -36,42 +37,21 @@ from twoalike.tasks._activity import (
     Sounding,
 )
 from twoalike.tasks._protocol import Moment, Protocol
-from twoalike.tasks._session import Script, moment_of
+from twoalike.tasks._session import Script, each_step, moment_of
 
 SOUND_PLAYED = "sound_played"
 """Event of the log: a sound was played, to its end or not."""
 
 
-@dataclass(frozen=True)
-class Tile:
-    """Where an object is on the screen: centre and side of its square, pixels, y up."""
-
-    name: str
-    x: float
-    y: float
-    side: float
-    held: bool = False
-    """Whether a participant holds it."""
-
-    def holds(self, x: float, y: float) -> bool:
-        """Whether a point is on it."""
-        return max(abs(x - self.x), abs(y - self.y)) <= self.side / 2
-
-
-def tiles_of(scene: Scene, layout: Any) -> tuple[Tile, ...]:
+def _shown_for_answers(scene: Scene, layout: Any) -> tuple[Placed, ...]:
     """Objects that a scene shows for an answer, the topmost first; none in other scenes."""
     match scene:
         case ImageRow(images=images) | Rating(images=images) if scene.prompt:
-            shown = zip(images, layout.centres, strict=True)
-            return tuple(
-                Tile(name, x, y, layout.image) for name, (x, y) in shown if name is not None
-            )
+            places = zip(images, layout.centres, strict=True)
+            return tuple(Placed(name, x, y, layout.image) for name, (x, y) in places if name)
         # Also while one is shown large: keys still answer.
         case Arena(images=images) | Piles(images=images):
-            return tuple(
-                Tile(one.stimulus, one.x, one.y, one.size, held=one.rim == "held")
-                for one in reversed(images)
-            )
+            return tuple(reversed(images))
         case _:
             return ()
 
@@ -89,21 +69,22 @@ class Listening:
         self._protocol, self._lengths = protocol, lengths
         self._pointed: str | None = None
         self._index: object = None
+        self._items: list[Item] = []
         self.playing: Playing | None = None
         self.heard: set[str] = set()
 
     @property
-    def tiles(self) -> tuple[Tile, ...]:
+    def tiles(self) -> tuple[Placed, ...]:
         """Sounds that are shown now, the topmost first."""
-        shown = tiles_of(self.trial.scene, getattr(self.trial, "layout", None))
-        return tuple(tile for tile in shown if tile.name in self._lengths)
+        shown = _shown_for_answers(self.trial.scene, getattr(self.trial, "layout", None))
+        return tuple(tile for tile in shown if tile.stimulus in self._lengths)
 
     @property
-    def to_hear(self) -> tuple[Tile, ...]:
+    def to_hear(self) -> tuple[Placed, ...]:
         """Sounds that must still be heard before an answer counts."""
         if not self._protocol.sounds.heard:
             return ()
-        return tuple(tile for tile in self.tiles if tile.name not in self.heard)
+        return tuple(tile for tile in self.tiles if tile.stimulus not in self.heard)
 
     @property
     def finished(self) -> bool:
@@ -145,18 +126,24 @@ class Listening:
                 return scene
 
     def handle(self, event: Event) -> Sequence[Item]:
-        items = self._end(event.time)
-        if not self._plays(event, items) and not self._too_early(event):
+        if self.playing is not None and event.time >= self.playing.until:
+            self.heard.add(self.playing.name)
+            self._stop(self.playing.until)
+        if not self._plays(event) and not self._too_early(event):
             before = self._held
             for item in self.trial.handle(event):
-                items.append(item)
+                self._items.append(item)
                 if isinstance(item, Note) and item.event == TRIAL_SHOWN:
                     self._index = item.detail["trial_index"]
             taken = self._held
             if isinstance(event, KeyPress) and taken is not None and taken != before:
-                self._play(taken, event.time, "keyboard", items)
-        if not self.tiles or any(isinstance(item, Result) for item in items):
-            self._stop(event.time, items)
+                self._play(taken, event.time, "keyboard")
+        if not self.tiles or any(isinstance(item, Result) for item in self._items):
+            self._stop(event.time)
+        return self._flush()
+
+    def _flush(self) -> list[Item]:
+        items, self._items = self._items, []
         return items
 
     @property
@@ -166,47 +153,44 @@ class Listening:
         return self.playing
 
     def restart(self, time: float) -> Sequence[Item]:
-        items: list[Item] = []
         if self.playing is not None:  # Esc has cut it off, at a time that is not known here
-            self._note(self.playing, time, None, items)
+            self._note(self.playing, time, None)
         self.playing = self._pointed = None
-        return [*items, *self.trial.restart(time)]
-
-    @property
-    def _side_by_side(self) -> bool:
-        return isinstance(self.trial.scene, ImageRow | Rating)
+        return [*self._flush(), *self.trial.restart(time)]
 
     @property
     def _held(self) -> str | None:
-        return next((tile.name for tile in self.tiles if tile.held), None)
+        return next((tile.stimulus for tile in self.tiles if tile.rim == "held"), None)
 
-    def _plays(self, event: Event, items: list[Item]) -> bool:
+    def _plays(self, event: Event) -> bool:
         """Start a sound; return whether the event meant nothing else."""
         settings, tiles = self._protocol.sounds, self.tiles
         match event:
             # In an arena, where places change, the keys that take an object play it.
-            case KeyPress(time=time, key=key) if key in settings.keys and self._side_by_side:
+            case KeyPress(time=time, key=key) if key in settings.keys and isinstance(
+                self.trial.scene, ImageRow | Rating
+            ):
                 by_place = sorted(tiles, key=lambda tile: (-tile.y, tile.x))
                 place = settings.keys.index(key)
                 if place < len(by_place):
-                    self._play(by_place[place].name, time, "keyboard", items)
+                    self._play(by_place[place].stimulus, time, "keyboard")
                 return True
             case PointerMove(time=time, x=x, y=y):
-                self._point(time, _at(tiles, x, y), items)
+                self._point(time, _at(tiles, x, y))
             case PointerPress(time=time, x=x, y=y, button="left"):
                 name = _at(tiles, x, y)
                 if name is not None and self.to_hear and not self._runs(name):
                     by = "touch" if self._protocol.screen.touch else "mouse"
-                    self._play(name, time, by, items)
+                    self._play(name, time, by)
                     self._pointed = name
         return False
 
-    def _point(self, time: float, name: str | None, items: list[Item]) -> None:
+    def _point(self, time: float, name: str | None) -> None:
         """Play what the pointer has come to; while a sound is carried no other."""
         if self._held or not self._protocol.sounds.hover or self._protocol.screen.touch:
             return
         if name is not None and name != self._pointed:
-            self._play(name, time, "mouse", items)
+            self._play(name, time, "mouse")
         self._pointed = name
 
     def _too_early(self, event: Event) -> bool:
@@ -229,25 +213,16 @@ class Listening:
     def _runs(self, name: str) -> bool:
         return self.playing is not None and self.playing.name == name
 
-    def _play(self, name: str, time: float, by: str, items: list[Item]) -> None:
-        self._stop(time, items)
+    def _play(self, name: str, time: float, by: str) -> None:
+        self._stop(time)
         self.playing = Playing(name, time, time + self._lengths[name], by)
 
-    def _end(self, time: float) -> list[Item]:
-        items: list[Item] = []
-        if self.playing is not None and time >= self.playing.until:
-            self.heard.add(self.playing.name)
-            self._stop(self.playing.until, items)
-        return items
-
-    def _stop(self, time: float, items: list[Item]) -> None:
+    def _stop(self, time: float) -> None:
         playing, self.playing = self.playing, None
         if playing is not None:
-            self._note(playing, time, time - playing.since, items)
+            self._note(playing, time, time - playing.since)
 
-    def _note(
-        self, playing: Playing, time: float, played_s: float | None, items: list[Item]
-    ) -> None:
+    def _note(self, playing: Playing, time: float, played_s: float | None) -> None:
         """Note a sound that was played, and for how long; None where that is not known."""
         detail = {
             "trial_index": self._index,
@@ -257,11 +232,12 @@ class Listening:
             "played_s": None if played_s is None else round(played_s, 4),
             "to_end": played_s is not None and time >= playing.until,
         }
-        items.append(Note(SOUND_PLAYED, time, detail))
+        self._items.append(Note(SOUND_PLAYED, time, detail))
 
 
-def _at(tiles: Sequence[Tile], x: float, y: float) -> str | None:
-    return next((tile.name for tile in tiles if tile.holds(x, y)), None)
+def _at(tiles: Sequence[Placed], x: float, y: float) -> str | None:
+    hit = (one for one in tiles if max(abs(x - one.x), abs(y - one.y)) <= one.size / 2)
+    return next((one.stimulus for one in hit), None)
 
 
 def _names_in(keys: object) -> Iterator[str]:
@@ -296,16 +272,13 @@ def with_sounds(script: Script, protocol: Protocol, lengths: Mapping[str, float]
 
     ``lengths``: duration of each sound in s, by object id.
     """
-    try:
-        while True:
-            step = next(script)
-            if isinstance(step, Activity) and step.name == Listening.name:
-                step = Listening(step, protocol, lengths)
-            yield step
-    except StopIteration as end:
-        return str(end.value)
-    finally:
-        script.close()
+
+    def listening(step: Activity | Item) -> list[Activity | Item]:
+        if isinstance(step, Activity) and step.name == Listening.name:
+            return [Listening(step, protocol, lengths)]
+        return [step]
+
+    return each_step(script, listening)
 
 
 RIGHT_TONE, WRONG_TONE = "tone/right", "tone/wrong"

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import pandas as pd
 
@@ -106,26 +106,21 @@ def check_sitting(sitting: Sitting) -> Sitting:
     return sitting
 
 
-def session_list(sitting: Sitting, stimuli: StimulusSet, lists: ListDesign) -> pd.DataFrame:
-    """Trial list of a session: the one in the study's ``design`` folder, or else made anew."""
-    study, session = sitting.study, (sitting.participant, sitting.session)
-    path = study.trial_list(lists.label, *session)
-    if not path.exists():
-        return lists.one(study, stimuli, *session)
-    table = lists.read(path, stimuli.ids)
-    _check_list(sitting, stimuli, lists.label)
-    return table
-
-
 def load_listed[P: Protocol](
     sitting: Sitting, model: type[P], table: pd.DataFrame | None = None
 ) -> tuple[P, StimulusSet, pd.DataFrame]:
-    """Protocol, stimuli and trial list of a session; ``table`` is used instead of the list."""
-    study = check_sitting(sitting).study
+    """Protocol, stimuli and trial list of a session.
+
+    The list is ``table``, the one in the study's ``design`` folder, or else made anew.
+    """
+    study, session = check_sitting(sitting).study, (sitting.participant, sitting.session)
     protocol, stimuli = load_protocol(study, model), StimulusSet.load(study.stimuli)
-    if table is None:
-        table = session_list(sitting, stimuli, find_task(protocol.task).lists)
-    return protocol, stimuli, table
+    lists: ListDesign = find_task(protocol.task).lists
+    path = study.trial_list(lists.label, *session)
+    if table is None and path.exists():
+        table = lists.read(path, stimuli.ids)
+        _check_list(sitting, stimuli, lists.label)
+    return protocol, stimuli, lists.one(study, stimuli, *session) if table is None else table
 
 
 def _check_list(sitting: Sitting, stimuli: StimulusSet, task: str) -> None:
@@ -141,25 +136,20 @@ def check_lists(study: Study) -> list[str]:
     labels = {name.replace("-", "") for name in task_names()}
     found = [match for match in names if match is not None and match["task"] in labels]
     stimuli = StimulusSet.load(study.stimuli, verify=False) if found else None
+    conditions = [condition.name for condition in study.config.conditions]
     faults = []
     for match in found:
         assert stimuli is not None
         try:
-            number = own_set(study, study.raw, match["who"])
-            own = _study_of_run(replace(study, object_set=number), stimuli, match["run"])
+            number, run = own_set(study, study.raw, match["who"]), int(match["run"] or 0)
+            own = for_person(replace(study, object_set=number), stimuli)
+            if 0 < run <= len(conditions):
+                own = in_condition(own, stimuli, conditions[run - 1])
             sitting = Sitting(study=own, participant=match["who"], session=int(match["session"]))
             _check_list(sitting, stimuli, match["task"])
         except TwoalikeError as error:
             faults.append(str(error))
     return faults
-
-
-def _study_of_run(study: Study, stimuli: StimulusSet, run: str | None) -> Study:
-    study = for_person(study, stimuli)
-    names = [condition.name for condition in study.config.conditions]
-    if run is None or not 0 < int(run) <= len(names):
-        return study
-    return in_condition(study, stimuli, names[int(run) - 1])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +171,53 @@ class Prepared(ABC):
     settled: Opening | None = None
     """Pages before the trials, where they were settled beforehand; None: those that are open by
     what the data set holds."""
+
+    @classmethod
+    def of(
+        cls,
+        sitting: Sitting,
+        protocol: Protocol,
+        stimuli: StimulusSet,
+        *,
+        shown: Iterable[str],
+        n_trials: int | None,
+        listed: pd.DataFrame | None = None,
+        design: Mapping[str, Any] | None = None,
+        **own: Any,
+    ) -> Self:
+        """Put a session together, and check what it shows.
+
+        ``shown`` are the objects that may be shown, ``listed`` is its trial list, ``n_trials`` the
+        number of trials, None where the answers decide; ``design`` goes into its record, ``own``
+        are fields of the class.
+        """
+        study, observer = sitting.study, sitting.observer
+        label, names = find_task(protocol.task).label, set(shown)
+        _check_objects(sitting, protocol, stimuli, names)
+        names |= {name for page in protocol.pages.images for name in page}
+        hashes = dict(zip(stimuli.table["id"], stimuli.table["sha256"], strict=True))
+        orders = {"tasks": study.task_order, "conditions": study.condition_order}
+        plan = RunPlan(
+            name=sitting.run(label),
+            seed=study.config.seed,
+            protocol=protocol.model_dump(mode="json"),
+            trials=None if listed is None else as_text(listed),
+            n_trials=n_trials,
+            stimuli={name: digest for name, digest in hashes.items() if name in names},
+            pilot=sitting.pilot,
+            group=study.group or None,
+            condition=study.condition or None,
+            object_set=study.object_set or None,
+            orders={name: order for name, order in orders.items() if order},
+            observer=None if observer is None else observer.describe(),
+            design=design or {},
+        )
+        files = {"protocol": study.protocol_of(label), "stimuli": study.stimuli / MANIFEST}
+        files |= study.protocols_over(label)
+        inputs = {role: path for role, path in files.items() if path.is_file()}
+        return cls(
+            sitting=sitting, protocol=protocol, stimuli=stimuli, plan=plan, inputs=inputs, **own
+        )
 
     @property
     def instructions(self) -> str:
@@ -310,23 +347,20 @@ class Prepared(ABC):
         heard = listening_duration(self.protocol, self.stimuli, listed)
         return before + times.trials + heard + times.pages
 
-    def opening(self, progress: Progress) -> Opening:
-        """Which pages this participant still has to see."""
-        if self.settled is not None:
-            return replace(self.settled, resumed=progress.n_done > 0)
+    def opening(self, progress: Progress | None = None) -> Opening:
+        """Which pages this participant still has to see; without progress, of a new session."""
+        resumed = progress is not None and progress.n_done > 0
+        if self.settled is not None and progress is not None:
+            return replace(self.settled, resumed=resumed)
+        before = self.sitting.session if progress is None else None
+        begun, protocol = progress is not None and progress.begun, self.protocol
+        # Questions that this participant was not asked in any session or task.
+        root, who = self.sitting.root, self.sitting.participant
+        asked = [] if before == 1 else asked_questions(root, "form", who, before)
         return Opening(
-            consent=self.protocol.consent.ask and not progress.begun and not self._consented(),
-            form=self._open_questions(),
-            resumed=progress.n_done > 0,
-        )
-
-    def first_opening(self) -> Opening:
-        """Which pages come before a session that has not begun, by the sessions before it."""
-        before = self.sitting.session
-        return Opening(
-            consent=self.protocol.consent.ask and not self._consented(before),
-            form=self._open_questions(before),
-            resumed=False,
+            consent=protocol.consent.ask and not begun and not self._consented(before),
+            form=tuple(one for one in protocol.form.questions if as_asked(one) not in asked),
+            resumed=resumed,
         )
 
     def check_consent(self, progress: Progress) -> None:
@@ -343,14 +377,6 @@ class Prepared(ABC):
                 "consent below [texts]; or ask on paper, and set ask = false below [consent]. "
                 "`pilot=True` and `simulate=True` show the page as it is.",
             )
-
-    def _open_questions(self, before: int | None = None) -> tuple[Question, ...]:
-        """Questions of the form that this participant was not asked in any session or task."""
-        root, who = self.sitting.root, self.sitting.participant
-        asked = [] if before == 1 else asked_questions(root, "form", who, before)
-        return tuple(
-            question for question in self.protocol.form.questions if as_asked(question) not in asked
-        )
 
     def _consented(self, before: int | None = None) -> bool:
         if before == 1:
@@ -393,75 +419,27 @@ def as_asked(question: Question) -> AskedQuestion:
     return AskedQuestion(question.id, question.text, question.kind, question.options)
 
 
-def run_plan(
-    sitting: Sitting,
-    protocol: Protocol,
-    stimuli: StimulusSet,
-    *,
-    shown: Iterable[str],
-    trials: pd.DataFrame | None,
-    n_trials: int | None,
-    design: Mapping[str, Any] | None = None,
-) -> RunPlan:
-    """Describe a session for its record; ``shown`` are the objects that may be shown."""
-    hashes = dict(zip(stimuli.table["id"], stimuli.table["sha256"], strict=True))
-    names = set(shown) | {name for page in protocol.pages.images for name in page}
-    observer, study = sitting.observer, sitting.study
-    orders = {"tasks": study.task_order, "conditions": study.condition_order}
-    return RunPlan(
-        name=sitting.run(find_task(protocol.task).label),
-        seed=sitting.study.config.seed,
-        protocol=protocol.model_dump(mode="json"),
-        trials=None if trials is None else as_text(trials),
-        n_trials=n_trials,
-        stimuli={name: digest for name, digest in hashes.items() if name in names},
-        pilot=sitting.pilot,
-        group=sitting.study.group or None,
-        condition=sitting.study.condition or None,
-        object_set=sitting.study.object_set or None,
-        orders={name: order for name, order in orders.items() if order},
-        observer=None if observer is None else observer.describe(),
-        design=design or {},
-    )
-
-
 def as_text(table: pd.DataFrame) -> pd.DataFrame:
     """Convert a table to strings, as reading its file gives them."""
-    found = {}
-    for name in table.columns:
-        cells = table[name].to_numpy(dtype=object)
-        pairs = zip(cells.tolist(), pd.isna(cells).tolist(), strict=True)
-        found[name] = [MISSING if missing else str(cell) for cell, missing in pairs]
-    return pd.DataFrame(found, index=table.index, dtype="str")
+    return table.astype(object).where(table.notna(), MISSING).astype("str")
 
 
-def check_objects(
-    sitting: Sitting, protocol: Protocol, stimuli: StimulusSet, shown: Iterable[str]
+def _check_objects(
+    sitting: Sitting, protocol: Protocol, stimuli: StimulusSet, shown: set[str]
 ) -> None:
     """Check that the observer knows what is shown, and the stimulus set what pages show."""
     known = set(stimuli.ids)
-    for page in protocol.pages.images:
-        for name in page:
-            if name not in known:
-                raise TwoalikeError(
-                    f"pages.images of the protocol names the object {name!r}, which is not in the "
-                    f"manifest of {stimuli.folder}. Check the spelling."
-                )
-    if sitting.observer is None:
-        return
-    names = set(shown)
-    if unknown := sorted(names - set(sitting.observer.ids)):
+    if missing := [name for page in protocol.pages.images for name in page if name not in known]:
         raise TwoalikeError(
-            f"the simulated observer does not know {len(unknown)} of the {len(names)} objects of "
+            f"pages.images of the protocol names the object {missing[0]!r}, which is not in the "
+            f"manifest of {stimuli.folder}. Check the spelling."
+        )
+    unknown = [] if sitting.observer is None else sorted(shown - set(sitting.observer.ids))
+    if unknown:
+        raise TwoalikeError(
+            f"the simulated observer does not know {len(unknown)} of the {len(shown)} objects of "
             f"this session, such as {unknown[0]!r}. Use one made for this stimulus set."
         )
-
-
-def session_inputs(study: Study, task: str) -> dict[str, Path]:
-    """Files that every session of a task (its label) is made from."""
-    files = {"protocol": study.protocol_of(task), "stimuli": study.stimuli / MANIFEST}
-    files |= study.protocols_over(task)
-    return {role: path for role, path in files.items() if path.is_file()}
 
 
 def prepare_session(task: str, sitting: Sitting) -> Prepared:

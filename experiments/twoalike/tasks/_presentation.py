@@ -123,13 +123,7 @@ class PresentationTiming(TrialTiming):
 
 @dataclass(frozen=True)
 class FrameCount:
-    """A duration in whole frames.
-
-    Examples
-    --------
-    >>> str(FrameCount("presentation_ms", 100.0, 6, 59.94))
-    'presentation_ms: 100 ms are 6 frames of 59.94 Hz, 100.1 ms'
-    """
+    """A duration in whole frames."""
 
     setting: str
     asked_ms: float
@@ -138,7 +132,6 @@ class FrameCount:
 
     @property
     def seconds(self) -> float:
-        """How long the frames last."""
         return self.frames / self.refresh_hz
 
     def as_dict(self) -> dict[str, float]:
@@ -159,18 +152,7 @@ def frame_counts(
 ) -> dict[str, FrameCount]:
     """Convert the durations of a presentation to whole frames, by the setting.
 
-    Parameters
-    ----------
-    refresh_hz
-        Measured refresh rate of the screen, Hz; None or 0 where it is not known.
-    preview
-        Whether durations below one frame are shown for one frame.
-
-    Examples
-    --------
-    >>> frames = frame_counts(PresentationTiming(presentation_ms=100), 60.0)
-    >>> frames["presentation_ms"].frames, frames["fixation_s"].frames
-    (6, 30)
+    ``preview``: durations below one frame are shown for one frame.
     """
     counts = {}
     for setting, asked_ms in timing.durations_ms.items():
@@ -193,16 +175,7 @@ def frame_counts(
 
 
 def frames_line(protocol: Protocol, profile: ScreenProfile) -> str:
-    """Say how a protocol's durations are converted to frames; empty where nothing is timed.
-
-    Examples
-    --------
-    >>> from twoalike.tasks import OddOneOut
-    >>> timed = OddOneOut.model_validate({"timing": {"presentation_ms": 50}})
-    >>> frames_line(timed, ScreenProfile(refresh_hz=60.0))
-    'fixation_s: 500 ms are 30 frames of 60 Hz, 500.0 ms; presentation_ms: 50 ms are 3 frames of \
-60 Hz, 50.0 ms'
-    """
+    """Say how a protocol's durations are converted to frames; empty where nothing is timed."""
     timing = timing_of(protocol)
     if timing is None:
         return ""
@@ -245,27 +218,10 @@ def presentation_steps(
     return tuple(steps)
 
 
-@dataclass(frozen=True)
-class Span:
-    """A step as it was shown: its first frame and that of what followed, s of the run."""
-
-    step: Step
-    start: float
-    end: float
-
-
 class Presentation:
     """Steps under way: takes each frame shown, and says what the next one shows.
 
     ``late``: frames that came late since the first image.
-
-    Examples
-    --------
-    >>> shown = Presentation([Step("fixation", (), 1), Step("image", (0,), 2)], 0.01)
-    >>> for time in (0.0, 0.01, 0.02, 0.03):
-    ...     shown.take(Shown(time))
-    >>> shown.step is None, shown.over, shown.flag
-    (True, True, None)
     """
 
     def __init__(self, steps: Sequence[Step], frame_s: float) -> None:
@@ -292,7 +248,8 @@ class Presentation:
     @property
     def onset(self) -> float | None:
         """First frame of the first image, s; None before it."""
-        return next((start for start, step in self._begun() if step.kind == "image"), None)
+        begun = zip(self._starts, self._steps, strict=False)
+        return next((start for start, step in begun if step.kind == "image"), None)
 
     @property
     def images_gone(self) -> bool:
@@ -318,16 +275,10 @@ class Presentation:
         if self.step is not None and shown >= self.step.frames:
             self._at += 1
 
-    def _begun(self) -> list[tuple[float, Step]]:
-        return list(zip(self._starts, self._steps, strict=False))
-
     @property
-    def spans(self) -> list[Span]:
-        """Steps whose duration is known."""
-        return [
-            Span(step, start, end)
-            for (start, step), end in zip(self._begun(), self._starts[1:], strict=False)
-        ]
+    def _spans(self) -> list[tuple[Step, float, float]]:
+        """Steps whose duration is known: first frame, and that of what followed, s of the run."""
+        return list(zip(self._steps, self._starts, self._starts[1:], strict=False))
 
     def planned(self, kind: Kind) -> float | None:
         """Planned duration of the steps of a kind, s; None where there are none."""
@@ -338,10 +289,10 @@ class Presentation:
     def flag(self) -> str | None:
         """Kind of the steps that lasted too long or too short, ``several``, or None."""
         off = {
-            span.step.kind
-            for span in self.spans
-            if span.step.kind != "fixation"
-            and abs(span.end - span.start - span.step.frames * self._frame_s) > OFF * self._frame_s
+            step.kind
+            for step, start, end in self._spans
+            if step.kind != "fixation"
+            and abs(end - start - step.frames * self._frame_s) > OFF * self._frame_s
         }
         return "several" if len(off) > 1 else next(iter(off), None)
 
@@ -354,11 +305,11 @@ class Presentation:
             kinds["mask"] = ("mask_onset", "mask_duration")
             row["mask_planned"] = self.planned("mask")
             row |= {f"mask_{k}": name for k, name in zip(range(1, n + 1), masks, strict=True)}
-        for span in self.spans:
-            for item in span.step.items:
-                onset, duration = kinds[span.step.kind]
-                row[f"{onset}_{item + 1}"] = span.start
-                row[f"{duration}_{item + 1}"] = span.end - span.start
+        for step, start, end in self._spans:
+            for item in step.items:
+                onset, duration = kinds[step.kind]
+                row[f"{onset}_{item + 1}"] = start
+                row[f"{duration}_{item + 1}"] = end - start
         return row | {"timing_flag": self.flag}
 
 
@@ -368,14 +319,7 @@ _STREAM = 7
 
 @dataclass(frozen=True)
 class GivenMasks:
-    """Masks from a folder: those named as the objects, or else different ones at random.
-
-    Examples
-    --------
-    >>> masks = GivenMasks({name: Path(f"{name}.png") for name in "wxyz"}, seed=1)
-    >>> len(set(masks.of(("a", "b", "c"), trial_index=1)))
-    3
-    """
+    """Masks from a folder: those named as the objects, or else different ones at random."""
 
     paths: Mapping[str, Path] = field(default_factory=dict)
     """Pictures by name; none where masks are not given."""

@@ -5,7 +5,6 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from copy import copy
 from functools import cache
 from importlib.resources import files
 from string import ascii_lowercase, digits
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
-from twoalike.study import Strict
+from twoalike.study import Strict, formed
+from twoalike.study import changed as changed  # noqa: PLC0414
 
 SYNONYMS = {
     "enter": "return",
@@ -168,20 +168,9 @@ _FOLDER = files("twoalike.tasks") / "texts"
 
 
 def languages() -> tuple[str, ...]:
-    """Languages whose texts are shipped, by their two-letter code.
-
-    Examples
-    --------
-    >>> languages()
-    ('de', 'en')
-    """
+    """Languages whose texts are shipped, by their two-letter code."""
     names = (entry.name for entry in _FOLDER.iterdir())
     return tuple(sorted(name.split(".")[1] for name in names if name.startswith("common.")))
-
-
-@cache
-def _read(name: str) -> dict[str, Any]:
-    return tomllib.loads((_FOLDER / name).read_text(encoding="utf-8"))
 
 
 def shipped_texts(task: str, language: str) -> dict[str, Any]:
@@ -209,16 +198,10 @@ def texts_field(model: type[BaseModel], task: str) -> Any:
     )
 
 
-def changed(model: type[BaseModel], name: str, default: object) -> Any:
-    """Field of a model with another default, for a model that inherits from it."""
-    field = copy(model.model_fields[name])
-    field.default = default
-    return field
-
-
+@cache
 def preset_texts(name: str, language: str) -> dict[str, Any]:
     """Texts of one file: ``common`` or a task."""
-    return _read(f"{name}.{language}.toml")
+    return tomllib.loads((_FOLDER / f"{name}.{language}.toml").read_text(encoding="utf-8"))
 
 
 def consent_remarks() -> tuple[str, ...]:
@@ -227,27 +210,16 @@ def consent_remarks() -> tuple[str, ...]:
     return tuple(" ".join(text.rpartition("\n\n")[2].split()) for text in texts)
 
 
-def _like(pattern: str, what: str) -> AfterValidator:
-    """Check that a text matches a pattern; the error names what is expected in words."""
-
-    def check(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise ValueError(f"expected {what}, found {text!r}")
-        return text
-
-    return AfterValidator(check)
-
-
-type Colour = Annotated[str, _like("#[0-9a-fA-F]{6}", "a colour such as #e6e6e6")]
+type Colour = Annotated[str, formed("#[0-9a-fA-F]{6}", "a colour such as #e6e6e6")]
 type ThemeColour = Annotated[
-    str, _like("theme|#[0-9a-fA-F]{6}", 'a colour such as #e6e6e6, or "theme"')
+    str, formed("theme|#[0-9a-fA-F]{6}", 'a colour such as #e6e6e6, or "theme"')
 ]
 type KeyName = Annotated[str, AfterValidator(check_key)]
 type KeyNames = Annotated[tuple[str, ...], AfterValidator(check_keys)]
 type ColumnName = Annotated[
-    str, _like("[a-z][a-z0-9_]*", "small letters, digits and _ such as age_group")
+    str, formed("[a-z][a-z0-9_]*", "small letters, digits and _ such as age_group")
 ]
-type Language = Annotated[str, _like("[a-z]{2,3}", "the code of a language, such as en")]
+type Language = Annotated[str, formed("[a-z]{2,3}", "the code of a language, such as en")]
 
 
 class Screen(Strict):
@@ -596,14 +568,14 @@ def _refuse_other_language(task: str, language: str, given: Mapping[str, Any]) -
     """Refuse texts that are those shipped for another language: the participant would see them."""
     for other in languages():
         theirs = shipped_texts(task, other)
-        same = [key for key, text in given.items() if _listed(text) == theirs.get(key)]
+        same = [
+            key
+            for key, text in given.items()
+            if (list(text) if isinstance(text, tuple) else text) == theirs.get(key)
+        ]
         if other != language and len(same) > len(given) / 2:
             what = "Leave [texts] out" if language in languages() else "Translate them"
             raise ValueError(
                 f"language is {language!r}, but the texts are those for {other!r}, such as "
                 f"texts.{same[0]}. {what}, or set the language right"
             )
-
-
-def _listed(text: Any) -> Any:
-    return list(text) if isinstance(text, tuple) else text

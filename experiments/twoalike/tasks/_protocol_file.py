@@ -3,17 +3,12 @@
 import difflib
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from importlib.util import find_spec
-from typing import Any
 
 from twoalike.registry import Task, find_task, task_names
 from twoalike.study import (
-    ScreenProfile,
     Study,
     StudyConfig,
     TwoalikeError,
-    how_to_install,
-    load_profile,
     load_toml,
     render_toml,
 )
@@ -66,10 +61,8 @@ def check_protocol(study: Study, model: type[Protocol]) -> str:
     A study does without one if it has those of other tasks, or has no folder of protocols.
     """
     task = _task(model)
-    if not _has_condition(study, task):
-        return ""
     missing = _at_default(study, task) and does_without(study, task.name)
-    if missing and not study.protocols_over(task.label):
+    if not _has_condition(study, task) or (missing and not study.protocols_over(task.label)):
         return ""
     try:
         protocol_or_default(study, model)
@@ -127,20 +120,19 @@ def check_parts(study: Study) -> list[str]:
     """
     config, faults = study.config, []
     known = {name for task in task_names() for name in (task, find_task(task).label)}
-    conditions = [(f"conditions, {one.name},", one) for one in config.conditions]
-    named = [(f"groups.protocols.{name}", files) for name, files in config.groups.protocols.items()]
-    named += [(f"{where} protocols", one.protocols) for where, one in conditions]
-    for where, files in named:
-        for name, file in files.items():
-            if name in known and not (study.root / file).is_file():
-                faults.append(f"{where}.{name}: expected a file in the study, found no {file}")
-    tasks = [(where, name) for where, files in named for name in files]
-    tasks += [(f"{where} tasks", name) for where, one in conditions for name in one.tasks]
-    tasks += [("sitting.tasks", name) for name in config.sitting.tasks]
-    listed = ", ".join(task_names())
-    for where, name in tasks:
+    files = {f"groups.protocols.{name}": of for name, of in config.groups.protocols.items()}
+    tasks = {"sitting.tasks": config.sitting.tasks}
+    for one in config.conditions:
+        files[f"conditions, {one.name}, protocols"] = one.protocols
+        tasks[f"conditions, {one.name}, tasks"] = one.tasks
+    named = [(where, name, file) for where, of in files.items() for name, file in of.items()]
+    named += [(where, name, "") for where, names in tasks.items() for name in names]
+    for where, name, file in named:
         if name not in known:
+            listed = ", ".join(task_names())
             faults.append(f"{where}: expected one of the tasks {listed}, found {name!r}")
+        elif file and not (study.root / file).is_file():
+            faults.append(f"{where}.{name}: expected a file in the study, found no {file}")
     return [f"{study.root / 'study.toml'}: {fault}" for fault in faults]
 
 
@@ -172,14 +164,7 @@ def does_without(study: Study, task: str) -> bool:
 
 
 def protocol_template(protocol: Protocol) -> str:
-    """Render a protocol as TOML, with the meaning and unit of each key above it.
-
-    Examples
-    --------
-    >>> from twoalike.tasks import OddOneOut
-    >>> "fixation_s = 0.5" in protocol_template(OddOneOut()).splitlines()
-    True
-    """
+    """Render a protocol as TOML, with the meaning and unit of each key above it."""
     return render_toml(
         protocol,
         f"Protocol of the {protocol.task} task. Every key may be left out; the values below are "
@@ -188,73 +173,40 @@ def protocol_template(protocol: Protocol) -> str:
 
 
 def for_stimuli[P: Protocol](protocol: P, kinds: Collection[str]) -> P:
-    """Protocol with the texts for a set of words, of sounds or of films.
-
-    Parameters
-    ----------
-    kinds
-        Kinds of the stimuli; a set of several keeps the texts as they are.
-
-    Examples
-    --------
-    >>> from twoalike.tasks import MultiArrangement
-    >>> for_stimuli(MultiArrangement(), {"word"}).texts.count(2)
-    '2 words left'
-    """
-    own: dict[str, Any] = {}
-    if len(kinds) == 1:
-        own = _texts_of_kind(next(iter(kinds)), protocol.task, protocol.language)
+    """Protocol with the texts for stimuli of a kind, such as words; of several: as it is."""
     values = protocol.model_dump()
-    return type(protocol).model_validate(values | {"texts": values["texts"] | own})
-
-
-def _texts_of_kind(kind: str, task: str, language: str) -> dict[str, Any]:
-    """Texts of a task for stimuli of a kind, where they differ from its own."""
-    by_task = preset_texts("stimuli", language).get(kind, {})
-    return dict(by_task.get(task.replace("-", "_"), {}))
+    if len(kinds) == 1:
+        by_task = preset_texts("stimuli", protocol.language).get(next(iter(kinds)), {})
+        values["texts"] |= by_task.get(protocol.task.replace("-", "_"), {})
+    return type(protocol).model_validate(values)
 
 
 TEXT_CONTRAST, SHAPE_CONTRAST = 4.5, 3.0
 
 
-def _channels(colour: str) -> tuple[float, float, float]:
-    red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
-    return red, green, blue
-
-
-def luminance(colour: str) -> float:
+def _luminance(colour: str) -> float:
     """Relative luminance of an sRGB colour, from 0 (black) to 1 (white)."""
-    parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in _channels(colour)]
-    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+    channels = [part / 255 for part in bytes.fromhex(colour[1:])]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def contrast(first: str, second: str) -> float:
     """Contrast of two colours, from 1 (the same) to 21 (black and white)."""
-    low, high = sorted((luminance(first), luminance(second)))
+    low, high = sorted((_luminance(first), _luminance(second)))
     return (high + 0.05) / (low + 0.05)
 
 
 def between(first: str, second: str, share: float) -> str:
-    """Colour ``share`` of the way from the first to the second.
-
-    Examples
-    --------
-    >>> between("#000000", "#ffffff", 0.5)
-    '#808080'
-    """
-    pairs = zip(_channels(first), _channels(second), strict=True)
-    return "#" + "".join(f"{round(255 * ((1 - share) * a + share * b)):02x}" for a, b in pairs)
+    """Colour ``share`` of the way from the first to the second."""
+    pairs = zip(bytes.fromhex(first[1:]), bytes.fromhex(second[1:]), strict=True)
+    return "#" + "".join(f"{round((1 - share) * a + share * b):02x}" for a, b in pairs)
 
 
 def readable_on(ground: str, wanted: str = "#ffffff") -> str:
     """Colour for text on ``ground``: the wanted one if it is readable, else black or white.
 
     One of the two always has a contrast of 4.58 or more.
-
-    Examples
-    --------
-    >>> readable_on("#0072b2"), readable_on("#ffff00")
-    ('#ffffff', '#000000')
     """
     if contrast(wanted, ground) >= TEXT_CONTRAST:
         return wanted
@@ -262,27 +214,13 @@ def readable_on(ground: str, wanted: str = "#ffffff") -> str:
 
 
 def box_fill(screen: Screen) -> str:
-    """Fill of boxes with text: the background, shifted away from the colour of the text.
-
-    Examples
-    --------
-    >>> box_fill(Screen()), box_fill(Screen(background="#202020", foreground="#f0f0f0"))
-    ('#f5f5f5', '#0d0d0d')
-    """
-    light = luminance(screen.background) > luminance(screen.foreground)
+    """Fill of boxes with text: the background, shifted away from the colour of the text."""
+    light = _luminance(screen.background) > _luminance(screen.foreground)
     return between(screen.background, "#ffffff" if light else "#000000", 0.6)
 
 
 def check_contrast(protocol: Protocol) -> list[str]:
-    """List the colours of the screen with too little contrast, one line each.
-
-    Examples
-    --------
-    >>> from twoalike.tasks import OddOneOut
-    >>> check_contrast(OddOneOut.model_validate({"screen": {"foreground": "#8c8c8c"}}))
-    ['screen.foreground #8c8c8c on screen.background #e6e6e6: expected a contrast of 4.5 to 1 \
-for text (WCAG 1.4.3), found 2.69. Make one of them darker or lighter.']
-    """
+    """List the colours of the screen with too little contrast, one line each."""
     screen = protocol.screen
     pairs = (
         ("foreground", screen.foreground, TEXT_CONTRAST, "text (WCAG 1.4.3)"),
@@ -296,8 +234,6 @@ for text (WCAG 1.4.3), found 2.69. Make one of them darker or lighter.']
     ]
 
 
-_LETTERING = ("matplotlib", "bidi", "arabic_reshaper")
-"""Packages that measuring text needs; all come with the extra for experiments."""
 SMALLEST_SCREEN = (1024, 768)
 """Width and height in pixels of the smallest screen that texts are checked for."""
 SCREENS = (
@@ -312,63 +248,16 @@ SCREENS = (
 """Width and height in pixels of common screens, on which each task of a study is tried."""
 
 
-def _faults(protocol: Protocol, view: View) -> Iterator[tuple[str, str]]:
-    yield from page_faults(protocol, frame(protocol.screen, view.size))
-    if (session := find_task(protocol.task).session) is not None:
-        yield from session.text_faults(protocol, view)
-
-
 def check_texts(protocol: Protocol, view: View) -> list[str]:
     """List the texts that do not fit a window, or cannot be drawn, one line each."""
     width, height = view.size
+    found = [*page_faults(protocol, frame(protocol.screen, view.size))]
+    if (session := find_task(protocol.task).session) is not None:
+        found += session.text_faults(protocol, view)
     return [
         f"{key}: expected a text that fits a screen of {width} x {height} px, but {why}. Make it "
         "shorter, or screen.text_fraction smaller."
         if key
         else why
-        for key, why in _faults(protocol, view)
+        for key, why in found
     ]
-
-
-def can_measure_texts() -> bool:
-    """Whether this computer has what measuring texts needs; a modeller's may not."""
-    return all(find_spec(name) is not None for name in _LETTERING)
-
-
-def reading_faults(study: Study) -> tuple[list[str], list[str]]:
-    """List the texts of a study's protocols that cannot be read, one line each.
-
-    Returns
-    -------
-    Problems on this computer's screen if it was measured, otherwise on the smallest one; and
-    remarks about the smallest screen if this computer's is larger.
-    """
-    problems: list[str] = []
-    remarks: list[str] = []
-    measurable = can_measure_texts()
-    if not measurable:
-        remarks.append(f"{study.root}: texts were not measured. {how_to_install('experiments')}")
-    profile = load_profile()
-    seen: set[tuple[str, str]] = set()
-    for task, own, protocol in each_protocol(study):
-        where = protocol_place(own, find_task(task).label)
-        found = _reading_faults(protocol, profile, measurable)
-        for lines, new in zip((problems, remarks), found, strict=True):
-            lines += [f"{where}: {line}" for line in new if (task, line) not in seen]
-            seen.update((task, line) for line in new)
-    return problems, remarks
-
-
-def _reading_faults(
-    protocol: Protocol, profile: ScreenProfile, measurable: bool
-) -> tuple[list[str], list[str]]:
-    """Problems and remarks of one protocol, as in :func:`reading_faults`."""
-    problems = check_contrast(protocol)
-    if not measurable:
-        return problems, []
-    small = check_texts(protocol, View(SMALLEST_SCREEN))
-    if not profile.measured:
-        return problems + small, []
-    here = check_texts(protocol, View(profile.size_px, profile))
-    keys = {line.partition(":")[0] for line in here}
-    return problems + here, [line for line in small if line.partition(":")[0] not in keys]

@@ -1,13 +1,13 @@
 """A session under way: activities in order, Esc at any time, where its items go."""
 
 import signal
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Protocol, runtime_checkable
 
 from twoalike.record import AskedQuestion, RunRecord
+from twoalike.study import held_interrupt
 from twoalike.tasks._activity import (
     ANSWERED,
     Activity,
@@ -41,6 +41,19 @@ type Script = Generator[Activity | Item, None, EndReason]
 """Gives activities one after the other, and items to keep between them; returns how it ended."""
 
 
+def each_step(
+    script: Script, change: Callable[[Activity | Item], Iterable[Activity | Item]]
+) -> Script:
+    """Give what each step of a script becomes, in its place."""
+    try:
+        while True:
+            yield from change(next(script))
+    except StopIteration as end:
+        return str(end.value)
+    finally:
+        script.close()
+
+
 class Session:
     """A session under way: events in, scene out; results and notes as they arise.
 
@@ -64,7 +77,7 @@ class Session:
         self._activity: Activity | None = None
         self._before: Activity | None = None
         self._left = False
-        self._waiting: list[Item] = []
+        self._items: list[Item] = []
         self.end_reason: EndReason | None = None
         self._go_on(0.0)
 
@@ -92,39 +105,37 @@ class Session:
 
     def handle(self, event: Event) -> Sequence[Item]:
         """Take one event; return the items to keep. After the end nothing happens."""
-        if self.finished:
-            return self._flush([])
-        items: list[Item] = []
+        if not self.finished:
+            self._take(event)
+        items, self._items = self._items, []
+        return items
+
+    def _take(self, event: Event) -> None:
         match event:
             case Stop(time=time, reason=reason):
-                return self._flush(self._finish(reason, time))
+                return self._finish(reason, time)
             case KeyPress(time=time, key=key) if key == STOP_KEY:
-                return self._flush(self._escape(time))
+                return self._escape(time)
             case Focus(time=time, here=here):
-                items.append(Note("focus", time, {"here": here}))
+                self._items.append(Note("focus", time, {"here": here}))
         if self.asking:
-            return self._flush([*items, *self._answer_stop(event)])
-        assert self.activity is not None
-        items += self.activity.handle(event)
-        items += self._advance(event.time)
-        return self._flush(items)
+            self._answer_stop(event)
+        else:
+            assert self.activity is not None
+            self._items += self.activity.handle(event)
+            self._advance(event.time)
 
-    def _flush(self, items: list[Item]) -> list[Item]:
-        items, self._waiting = [*items, *self._waiting], []
-        return items
-
-    def _advance(self, time: float) -> list[Item]:
-        items: list[Item] = []
+    def _advance(self, time: float) -> None:
         if self._before is not None and self._before.finished:
             self._before = None
-            items += self._return(time)
+            self._return(time)
         if self._before is None and self._activity is not None and self._activity.finished:
             self._go_on(time)
-        return items
 
-    def _return(self, time: float) -> Sequence[Item]:
+    def _return(self, time: float) -> None:
         left, self._left = self._left, False
-        return self._activity.restart(time) if left and self._activity is not None else []
+        if left and self._activity is not None:
+            self._items += self._activity.restart(time)
 
     def _go_on(self, time: float) -> None:
         while True:
@@ -132,51 +143,48 @@ class Session:
                 step = next(self._script)
             except StopIteration as end:
                 self._activity = None
-                self._waiting += self._finish(str(end.value), time)
-                return
+                return self._finish(str(end.value), time)
             if isinstance(step, Activity):
-                if _is_trial(step) and not _goes_on(self._activity):
+                before = None if self._activity is None else self._activity.name
+                if _is_trial(step) and before not in ("trial", "scanner"):
                     self._before = self._ready() if self._ready is not None else None
                 self._activity = step
                 return
-            self._waiting.append(step)
+            self._items.append(step)
 
-    def _finish(self, reason: EndReason, time: float) -> list[Item]:
+    def _finish(self, reason: EndReason, time: float) -> None:
         self.end_reason = self._settled or reason
         self.left = reason != "completed"
         self._script.close()  # lets it end what it has started
-        return [Note("session_end", time, {"reason": self.end_reason})]
+        self._items.append(Note("session_end", time, {"reason": self.end_reason}))
 
     @property
     def _settled(self) -> EndReason | None:
         """How the session has ended already, if it only shows its last page."""
         return None if self._activity is None else _LAST_PAGES.get(self._activity.name)
 
-    def _escape(self, time: float) -> list[Item]:
+    def _escape(self, time: float) -> None:
         if self.asking or self._settled is not None:
             return self._finish("stopped", time)
         self.asking = True
-        return [Note("stop_asked", time)]
+        self._items.append(Note("stop_asked", time))
 
-    def _answer_stop(self, event: Event) -> list[Item]:
+    def _answer_stop(self, event: Event) -> None:
         if not isinstance(event, KeyPress | PointerPress):
-            return []
+            return
         if isinstance(event, KeyPress) and event.key == self._pulse_key:
-            return []
+            return
         self.asking = False
-        items: list[Item] = [Note("went_on", event.time)]
+        self._items.append(Note("went_on", event.time))
         if self._before is not None:
-            return [*items, *self._before.restart(event.time)]
+            self._items += self._before.restart(event.time)
+            return
         self._left = True
         if self._ready is not None and _is_trial(self._activity):
             self._before = self._ready()
-            return items
-        return [*items, *self._return(event.time), *self._advance(event.time)]
-
-
-def _goes_on(activity: Activity | None) -> bool:
-    """Whether a trial follows an activity at once: another trial, or a scanner's trigger."""
-    return _is_trial(activity) or (activity is not None and activity.name == "scanner")
+        else:
+            self._return(event.time)
+            self._advance(event.time)
 
 
 def _is_trial(activity: Activity | None) -> bool:
@@ -260,7 +268,6 @@ class Marks:
         ]
 
 
-_SIGNALS = {"SIGTERM": "terminated", "SIGHUP": "terminated", "SIGINT": "interrupted"}
 type Keep = Callable[[Item], None]
 """Takes each item as it arises."""
 
@@ -288,19 +295,15 @@ def catch_signals() -> Iterator[Callable[[float], list[Event]]]:
 
     Gives a function of the time: a Stop event once a signal has come, else nothing.
     """
-    caught: list[str] = []
-
-    def note(number: int, _: FrameType | None) -> None:
-        caught.append(_SIGNALS[signal.Signals(number).name])
-
     # SIGHUP does not exist on Windows.
-    known = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
-    before = [(number, signal.signal(number, note)) for number in known]
-    try:
-        yield lambda time: [Stop(time, caught[0])] if caught else []
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
+    others = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    with held_interrupt(*others, at_end=False) as held:
+
+        def stop(time: float) -> list[Event]:
+            reason = "interrupted" if held.number == signal.SIGINT else "terminated"
+            return [Stop(time, reason)] if held.asked else []
+
+        yield stop
 
 
 def run_session(

@@ -81,10 +81,10 @@ def in_one_sitting(prepared: Sequence[Prepared]) -> list[Prepared]:
     return shared
 
 
-def sitting_faults(study: Study) -> list[str]:
-    """Say what keeps the tasks of a study's sitting from sharing one form, one line each.
+def check_together(study: Study) -> tuple[list[str], list[str]]:
+    """Say what keeps the tasks of a sitting from sharing one form, and remark on their consent.
 
-    Their protocols are valid each by itself.
+    Their protocols are valid each by itself. A sitting shows only one of several consent texts.
     """
     models = [find_task(name).protocol for name in study.config.sitting.tasks]
     protocols = [protocol_or_default(study, model) for model in models]
@@ -94,17 +94,11 @@ def sitting_faults(study: Study) -> list[str]:
             _together(measure, protocols)
         except TwoalikeError as error:
             faults.append(str(error))
-    return faults
-
-
-def consent_differs(study: Study) -> list[str]:
-    """Remark in one line that a sitting shows only one of several consent texts; or none."""
-    models = [find_task(name).protocol for name in study.config.sitting.tasks]
-    asking = [one for one in (protocol_or_default(study, m) for m in models) if one.consent.ask]
-    if len({(one.texts.consent, one.consent.version) for one in asking}) < 2:
-        return []
+    asking = [one for one in protocols if one.consent.ask]
+    if faults or len({(one.texts.consent, one.consent.version) for one in asking}) < 2:
+        return faults, []
     tasks = " and ".join(one.task for one in asking)
-    return [
+    return [], [
         f"consent: {tasks} ask with different texts or versions, but a sitting shows only that of "
         "the task that comes first. Give all of them one text that covers the whole sitting."
     ]

@@ -52,7 +52,6 @@ class VirtualClock:
         self._now, self._speed, self.refresh_hz = start, speed, refresh_hz
 
     def now(self) -> float:
-        """Time of the run, s."""
         return self._now
 
     def wait_until(self, moment: float) -> None:
@@ -76,27 +75,21 @@ class PlayableScreen(Screen, Protocol):
         """Let an event happen; points are pixels from the centre, y up."""
 
     def press_key(self, key: str) -> None:
-        """Press and release a key, by name."""
         self.play(KeyPress(self.now(), key))
 
     def nudge(self, dx: int, dy: int) -> None:
-        """Press an arrow key, by its direction; y up."""
         self.play(Nudge(self.now(), dx, dy))
 
     def type_text(self, text: str) -> None:
-        """Enter text."""
         self.play(Typed(self.now(), text))
 
     def pointer_press(self, x: float, y: float, button: Button = "left") -> None:
-        """Press a button at a point."""
         self.play(PointerPress(self.now(), x, y, button))
 
     def pointer_move(self, x: float, y: float) -> None:
-        """Move the pointer to a point."""
         self.play(PointerMove(self.now(), x, y))
 
     def pointer_release(self, x: float, y: float, button: Button = "left") -> None:
-        """Let a button go at a point."""
         self.play(PointerRelease(self.now(), x, y, button))
 
     def click(self, x: float, y: float) -> None:

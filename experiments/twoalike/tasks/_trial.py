@@ -85,7 +85,6 @@ class TrialActivity(ABC):
 
     @property
     def finished(self) -> bool:
-        """Whether the trial is over, feedback included."""
         return self.phase is Phase.DONE
 
     @property
@@ -95,7 +94,6 @@ class TrialActivity(ABC):
 
     @property
     def scene(self) -> Scene:
-        """What has to be on the screen now."""
         if self.phase is Phase.FIXATION:
             return Fixation()
         return self._message if self.phase is Phase.MESSAGE else self._trial_scene
@@ -143,7 +141,6 @@ class TrialActivity(ABC):
 
     @property
     def deadline(self) -> float | None:
-        """Time of the next change that comes by itself, s; None if there is none."""
         times = (self.phase_end, self._asked_until)
         return min((time for time in times if time is not None), default=None)
 
@@ -161,7 +158,6 @@ class TrialActivity(ABC):
         return "touch" if self.protocol.screen.touch else "mouse"
 
     def handle(self, event: Event) -> Sequence[Item]:
-        """Take one event; a press that means nothing now changes nothing."""
         onset, result = self.onset, self.result
         if isinstance(event, Shown):
             # The frame belongs to the phase that was drawn, so time must not pass first.
@@ -276,7 +272,6 @@ class Trial:
 
     @property
     def anchored(self) -> bool:
-        """Whether the first of ``stimuli`` is a reference."""
         return self.kind == "anchored"
 
     @property
@@ -359,24 +354,21 @@ def _trial(row: Mapping[str, Any]) -> Trial:
     )
 
 
-class OfTrial:
+class OfTrial(ABC):
     """A result's number and type, which are those of its trial."""
 
     trial: Any
 
     @property
     def trial_index(self) -> int:
-        """Number of the trial in the run, from 1."""
         return int(self.trial.trial_index)
 
     @property
     def trial_type(self) -> str:
-        """Why it was shown."""
         return str(self.trial.trial_type)
 
     @property
     def correct(self) -> bool | None:
-        """Whether the answer was right; None where there is no right answer, or no answer."""
         return None
 
 
@@ -394,16 +386,14 @@ class ListedResult(OfTrial):
     """``fast``, ``slow``, ``interrupted`` or None."""
 
     @property
-    def timed_out(self) -> bool:
-        """Whether the time limit passed."""
-        raise NotImplementedError
+    @abstractmethod
+    def timed_out(self) -> bool: ...
 
+    @abstractmethod
     def given(self) -> dict[str, object]:
         """Cells of the answer."""
-        raise NotImplementedError
 
     def rows(self, *, rt_source: str, pilot: bool) -> tuple[dict[str, object]]:
-        """Give the row of the raw table, by the columns of the task's :class:`Table`."""
         row = {
             **self.trial.cells(),
             "rt_source": rt_source,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 from twoalike.design import check_categories, refused_tasks
@@ -25,6 +26,7 @@ from twoalike.study import (
     TwoalikeError,
     counted,
     find_leftovers,
+    how_to_install,
     load_profile,
     progress,
 )
@@ -34,21 +36,22 @@ from twoalike.tasks._prepare import Prepared, Sitting, check_lists
 from twoalike.tasks._presentation import frames_line, given_masks
 from twoalike.tasks._protocol_file import (
     SCREENS,
-    can_measure_texts,
+    SMALLEST_SCREEN,
+    check_contrast,
     check_parts,
     check_protocol,
     check_texts,
     each_protocol,
     each_variant,
-    load_protocol,
     protocol_place,
     protocols,
-    reading_faults,
     study_tasks,
 )
-from twoalike.tasks._several import consent_differs, prepare_parts, sitting_faults
+from twoalike.tasks._several import check_together, prepare_parts
 from twoalike.tasks.screens import View
 
+_LETTERING = ("matplotlib", "bidi", "arabic_reshaper")
+"""Packages that measuring text needs; all come with the extra for experiments."""
 _MOST = 10
 """Problems of a file that are listed."""
 
@@ -140,7 +143,7 @@ def validate_study(study: Study | str | Path) -> StudyCheck:
         if not any(find_runs(root, find_task(task).label) for root in roots)
     ]
     refused = [] if faults else refused_tasks(opened, stimuli, to_come)
-    if not faults and can_measure_texts():
+    if not faults and _can_measure_texts():
         faults, common = _check_screens(opened)
         remarks = [*remarks, *common]
     digests = {name: stimuli.digest(name) for name in stimuli.ids}
@@ -156,45 +159,64 @@ def validate_study(study: Study | str | Path) -> StudyCheck:
 
 
 def _check_settings(study: Study, stimuli: StimulusSet) -> tuple[list[str], list[str]]:
-    unreadable, remarks = reading_faults(study)
-    untimed, frames = _check_timing(study, stimuli)
-    unreadable, remarks = [*unreadable, *untimed], [*remarks, *frames]
+    wrong, remarks = _check_protocols(study, stimuli)
     faults = check_parts(study)
     if not faults:
         found = (check_protocol(s, m) for s in each_variant(study) for m in protocols().values())
-        faults = [*filter(None, dict.fromkeys(found))] or sitting_faults(study)
+        faults = [*filter(None, dict.fromkeys(found))]
     if not faults:
-        remarks = [*remarks, *consent_differs(study)]
+        faults, differing = check_together(study)
+        remarks = [*remarks, *differing]
     faults += [*check_categories(study, stimuli), *check_lists(study)]
-    if not faults and stimuli.of_kind("sound"):
-        faults += _silent_tasks(study)
     try:
         files = StimulusSet.load(study.stimuli).table["file"]
         stimuli.check_letters()
         names = portability_faults(file for file in files if file != MISSING)
+        moved = [f"not every system can hold the stimuli: {name}" for name in names]
     except TwoalikeError as error:  # a stimulus that is not that of the list, or cannot be drawn
-        return [*faults, str(error), *unreadable], remarks
-    return [*faults, *unreadable], [
-        *(f"not every system can hold the stimuli: {name}" for name in names),
-        *remarks,
-    ]
+        faults, moved = [*faults, str(error)], []
+    return [*faults, *wrong], [*moved, *remarks]
 
 
-def _check_timing(study: Study, stimuli: StimulusSet) -> tuple[list[str], list[str]]:
-    """List what is wrong with timed presentation and its masks, and what it comes to in frames."""
+def _can_measure_texts() -> bool:
+    """Whether this computer has what measuring texts needs; a modeller's may not."""
+    return all(find_spec(name) is not None for name in _LETTERING)
+
+
+def _check_protocols(study: Study, stimuli: StimulusSet) -> tuple[list[str], list[str]]:
+    """Check what people read and hear, and timed presentation; problems and remarks, one line each.
+
+    Texts have to fit this computer's screen if it was measured, otherwise the smallest one, which
+    is a remark if this computer's is larger.
+    """
     problems: list[str] = []
     remarks: list[str] = []
+    profile, measurable = load_profile(), _can_measure_texts()
+    if not measurable:
+        remarks.append(f"{study.root}: texts were not measured. {how_to_install('experiments')}")
+    seen: set[tuple[str, str]] = set()
     for name, own, protocol in each_protocol(study):
         task = find_task(name)
-        where = protocol_place(own, task.label)
+        wrong, noted = check_contrast(protocol), list[str]()
+        if measurable:
+            small = here = check_texts(protocol, View(SMALLEST_SCREEN))
+            if profile.measured:
+                here = check_texts(protocol, View(profile.size_px, profile))
+            keys = {line.partition(":")[0] for line in here}
+            wrong += here
+            noted += [line for line in small if line.partition(":")[0] not in keys]
+        if stimuli.of_kind("sound") and study.protocol_of(task.label).exists():
+            wrong.append(sound_fault(protocol))
         try:
-            line = frames_line(protocol, load_profile())
+            noted.append(frames_line(protocol, profile))
             n = getattr(task.lists.settings(own), "n_items", 0) if task.lists else 0
             given_masks(own, protocol, frozenset(stimuli.ids), n or len(STIMULI))
         except TwoalikeError as error:
-            problems.append(f"{where}: {error}")
-            continue
-        remarks += [f"{where}: {line}"] if line else []
+            wrong.append(str(error))
+        where = protocol_place(own, task.label)
+        for lines, new in ((problems, wrong), (remarks, noted)):
+            lines += [f"{where}: {line}" for line in new if line and (name, line) not in seen]
+        seen.update((name, line) for line in (*wrong, *noted))
     return problems, remarks
 
 
@@ -216,12 +238,11 @@ def _check_screens(study: Study) -> tuple[list[str], list[str]]:
                 where = protocol_place(one.sitting.study, one.plan.name.task)
                 if any(profile.size_px) and (why := _misfit(one, View(profile.size_px, profile))):
                     problems[where] = f"{where}: {why}"
-                found = {size: _misfit(one, View(size, profile)) for size in SCREENS}
-                if sizes := [f"{size[0]} x {size[1]}" for size, why in found.items() if why]:
-                    why = next(filter(None, found.values()))
-                    remarks[where] = (
-                        f"{where}: does not fit screens of {', '.join(sizes)} px: {why}"
-                    )
+                found = {s: why for s in SCREENS if (why := _misfit(one, View(s, profile)))}
+                if found:
+                    sizes = ", ".join(f"{width} x {height}" for width, height in found)
+                    why = next(iter(found.values()))
+                    remarks[where] = f"{where}: does not fit screens of {sizes} px: {why}"
     return [*problems.values()], [*remarks.values()]
 
 
@@ -231,14 +252,6 @@ def _misfit(prepared: Prepared, view: View) -> str:
     except TwoalikeError as error:
         return str(error)
     return next(iter(check_texts(prepared.protocol, view)), "")
-
-
-def _silent_tasks(study: Study) -> list[str]:
-    """Say of each protocol that has a file why its trials cannot play sounds."""
-    there = [(find_task(name).label, model) for name, model in protocols().items()]
-    there = [(label, model) for label, model in there if study.protocol_of(label).exists()]
-    found = ((label, sound_fault(load_protocol(study, model))) for label, model in there)
-    return [f"{protocol_place(study, label)}: {fault}" for label, fault in found if fault]
 
 
 def _check_data(study: Study, root: Path, hashes: Mapping[str, str]) -> DataCheck:

@@ -170,13 +170,7 @@ def draw_label(text: str, height: int, colour: str, width: float) -> Image.Image
 
 
 def label_size(text: str, height: int, width: float) -> tuple[float, float]:
-    """Width and height in pixels that :func:`draw_label` needs for a text.
-
-    Examples
-    --------
-    >>> label_size("", 20, 100)
-    (0.0, 0.0)
-    """
+    """Width and height in pixels that :func:`draw_label` needs for a text."""
     if not text:
         return 0.0, 0.0
     letters = Letters(text, height)

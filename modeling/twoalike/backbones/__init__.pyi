@@ -8,7 +8,6 @@ from ._backbone import with_vector as with_vector
 from ._backbone import without_vector as without_vector
 from ._extract import extract_features as extract_features
 from ._extract import extract_shards as extract_shards
-from ._extract import pooled_features as pooled_features
 from ._load import load_backbone as load_backbone
 from ._load import rebuild as rebuild
 from ._preprocessing import Preprocessing as Preprocessing

@@ -227,20 +227,6 @@ def _collected(backbone: Backbone, n: int, parts: list[_Part]) -> Rows:
     return Rows(np.array(indices, np.int64), values, left_out)
 
 
-def pooled_features(
-    backbone: Backbone,
-    images: Collection,
-    *,
-    device: str = "auto",
-    workers: int | None = None,
-) -> npt.NDArray[np.float32]:
-    """Features of n images, shape (n, p); of films those of the middle frame."""
-    how = Forward(device=device, workers=workers)
-    how.check()
-    (rows,) = how.groups(backbone, images, [range(len(images))])
-    return rows.values
-
-
 def extract_features(
     backbone: str | Path | Backbone,
     images: Images,

@@ -124,8 +124,21 @@ def build(config: Mapping[str, Any], where: Path) -> Wrapped:
     try:
         with torch.random.fork_rng(devices=[]), _quiet():
             if library.pop("name") == "transformers":
-                return _from_config(_config_of(config), library["tokens"])
-            return OpenClipNetwork(_vision_tower(library), library)
+                from transformers import CONFIG_MAPPING
+
+                # Our "backbone" is a network's name, transformers' a part of a detector.
+                own = {key: value for key, value in config.items() if key != "backbone"}
+                settings = CONFIG_MAPPING[own["model_type"]].from_dict(own)
+                return _of_transformers(settings, library["tokens"])
+            import open_clip
+
+            whole = open_clip.CLIP(
+                library["embed_dim"],
+                dict(library["vision_cfg"]),
+                dict(_TEXTS),
+                quick_gelu=library["quick_gelu"],
+            )
+            return OpenClipNetwork(whole.visual, library)
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise TwoalikeError(
             f"does not say how to build the network ({shortened(error, 120)})",
@@ -144,15 +157,7 @@ def _fetching(content: Any) -> str | None:
     return own or next((key for value in content.values() if (key := _fetching(value))), None)
 
 
-def _config_of(content: Mapping[str, Any]) -> Any:
-    from transformers import CONFIG_MAPPING
-
-    # Our "backbone" is a network's name, transformers' a part of a detector.
-    own = {key: value for key, value in content.items() if key != "backbone"}
-    return CONFIG_MAPPING[own["model_type"]].from_dict(own)
-
-
-def _from_config(config: Any, tokens: Tokens) -> TransformersNetwork:
+def _of_transformers(config: Any, tokens: Tokens) -> TransformersNetwork:
     from transformers import AutoModel
 
     network = AutoModel.from_config(config, trust_remote_code=False)
@@ -240,6 +245,7 @@ def _load_open_clip(
     name: str, pretrained: bool, size: int | None
 ) -> tuple[OpenClipNetwork, Preprocessing]:
     import open_clip
+    from open_clip.transformer import QuickGELU
 
     hub = name.startswith(("hf-hub:", "local-dir:"))
     model, _, tag = (name, "", "") if hub else name.partition("/")
@@ -263,38 +269,17 @@ def _load_open_clip(
         mean=tuple(seen["mean"]),
         std=tuple(seen["std"]),
     )
-    settings = _open_clip_settings(model, whole)
-    if size is not None:
-        settings["vision_cfg"]["image_size"] = size
-    return OpenClipNetwork(whole.visual.float(), settings), preprocessing
-
-
-def _open_clip_settings(model: str, whole: nn.Module) -> dict[str, Any]:
-    """Collect what builds the tower of images again, as OpenCLIP's own settings."""
-    import open_clip
-    from open_clip.transformer import QuickGELU
-
     stated = open_clip.get_model_config(model)
-    return {
+    settings = {
         "embed_dim": stated["embed_dim"],
         # Given weights fetch nothing more, and dropped patches are of training alone.
         "vision_cfg": {**stated["vision_cfg"], "timm_model_pretrained": False},
         # Some published weights ask for it, whatever the model's settings say.
-        "quick_gelu": any(isinstance(part, QuickGELU) for part in whole.visual.modules()),  # type: ignore[union-attr]
+        "quick_gelu": any(isinstance(part, QuickGELU) for part in whole.visual.modules()),
     }
-
-
-def _vision_tower(settings: Mapping[str, Any]) -> nn.Module:
-    import open_clip
-
-    whole = open_clip.CLIP(
-        settings["embed_dim"],
-        dict(settings["vision_cfg"]),
-        dict(_TEXTS),
-        quick_gelu=settings["quick_gelu"],
-    )
-    tower: nn.Module = whole.visual
-    return tower
+    if size is not None:
+        settings["vision_cfg"]["image_size"] = size
+    return OpenClipNetwork(whole.visual.float(), settings), preprocessing
 
 
 @contextmanager

@@ -3,43 +3,21 @@
 Numpy, PyTensor, JAX and torch all call the same functions; see :mod:`twoalike.choice._model`.
 """
 
-from twoalike.choice._model import (
-    ANCHORED,
-    FEWEST_ITEMS,
-    ODD,
-    OPTIONS,
-    PAIRS,
-    TRIPLET,
-    ChoiceKind,
-    Question,
-    SetKind,
-    log_choice,
-    log_set_choice,
-    odd_from_pair,
-    odd_item,
-    pair_similarities,
-    random_triplets,
-)
-from twoalike.choice._score import entropy, expected_accuracy, guessing, log_loss
-
-__all__ = [
-    "ANCHORED",
-    "FEWEST_ITEMS",
-    "ODD",
-    "OPTIONS",
-    "PAIRS",
-    "TRIPLET",
-    "ChoiceKind",
-    "Question",
-    "SetKind",
-    "entropy",
-    "expected_accuracy",
-    "guessing",
-    "log_choice",
-    "log_loss",
-    "log_set_choice",
-    "odd_from_pair",
-    "odd_item",
-    "pair_similarities",
-    "random_triplets",
-]
+from twoalike.choice._model import ANCHORED as ANCHORED
+from twoalike.choice._model import FEWEST_ITEMS as FEWEST_ITEMS
+from twoalike.choice._model import ODD as ODD
+from twoalike.choice._model import OPTIONS as OPTIONS
+from twoalike.choice._model import PAIRS as PAIRS
+from twoalike.choice._model import TRIPLET as TRIPLET
+from twoalike.choice._model import ChoiceKind as ChoiceKind
+from twoalike.choice._model import Question as Question
+from twoalike.choice._model import SetKind as SetKind
+from twoalike.choice._model import log_choice as log_choice
+from twoalike.choice._model import log_set_choice as log_set_choice
+from twoalike.choice._model import odd_item as odd_item
+from twoalike.choice._model import pair_similarities as pair_similarities
+from twoalike.choice._model import random_triplets as random_triplets
+from twoalike.choice._score import entropy as entropy
+from twoalike.choice._score import expected_accuracy as expected_accuracy
+from twoalike.choice._score import guessing as guessing
+from twoalike.choice._score import log_loss as log_loss

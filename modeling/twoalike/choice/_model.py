@@ -51,17 +51,6 @@ OPTIONS: dict[ChoiceKind, int] = {"odd_one_out": 3, "anchored": 2}
 """Number of answers, each of which keeps one of the first so many PAIRS; chance is its inverse."""
 
 
-def odd_from_pair(pair: Integers) -> Integers:
-    """Item index (0, 1, 2) left out by each pair index; it is its own inverse.
-
-    Examples
-    --------
-    >>> odd_from_pair(np.array([0, 1, 2]))
-    array([2, 1, 0])
-    """
-    return 2 - pair
-
-
 def odd_item(chosen: Integers, anchored: Booleans | bool) -> Integers:
     """Item (0, 1, 2) outside the pair that each choice keeps, shape (n,); its own inverse.
 

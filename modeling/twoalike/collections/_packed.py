@@ -243,13 +243,10 @@ def open_arrow(folder: Path) -> Collection:
     tables, column = [_mapped(path) for path in files], ""
     for path, table in zip(files, tables, strict=True):
         column = _image_column(table.schema, path, column)
-    starts = np.cumsum([0, *(len(table) for table in tables)])
     sizes = np.concatenate([_sizes(_bytes_of(table.column(column))) for table in tables])
     named = [(path.stem, table) for path, table in zip(files, tables, strict=True)]
-    ids = _ids(named, column, folder)
-    parts = np.array([(number, -1, 0) for number in range(len(files))], np.int64)
-    store = Cells(tuple(map(str, files)), column, starts, parts)
-    return Collection(folder, ids, sizes, store, np.arange(len(ids)))
+    parts = [(number, -1, 0) for number in range(len(files))]
+    return _of_cells(folder, files, column, list(map(len, tables)), parts, sizes, named)
 
 
 def open_parquet(where: Path, paths: Sequence[Path]) -> Collection:
@@ -279,11 +276,23 @@ def open_parquet(where: Path, paths: Sequence[Path]) -> Collection:
                 where=path,
                 remedy="Get it again.",
             ) from error
-    starts = np.cumsum([0, *rows])
+    return _of_cells(where, paths, column, rows, groups, np.array(sizes, np.int64), tables)
+
+
+def _of_cells(
+    where: Path,
+    paths: Sequence[Path],
+    column: str,
+    rows: Sequence[int],
+    parts: Sequence[tuple[int, int, int]],
+    sizes: npt.NDArray[np.int64],
+    tables: Sequence[tuple[str, Any]],
+) -> Collection:
+    """Images of the cells of tables, whose parts have so many rows each."""
     ids = _ids(tables, column, where)
-    parts = np.array(groups, np.int64).reshape(-1, 3)
-    store = Cells(tuple(map(str, paths)), column, starts, parts)
-    return Collection(where, ids, np.array(sizes, np.int64), store, np.arange(len(ids)))
+    starts, places = np.cumsum([0, *rows]), np.array(parts, np.int64).reshape(-1, 3)
+    store = Cells(tuple(map(str, paths)), column, starts, places)
+    return Collection(where, ids, sizes, store, np.arange(len(ids)))
 
 
 def split_folders(folder: Path) -> list[str]:

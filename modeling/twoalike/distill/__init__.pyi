@@ -12,7 +12,6 @@ from ._losses import image_similarity as image_similarity
 from ._losses import neighbour_divergence as neighbour_divergence
 from ._losses import triplet_loss as triplet_loss
 from ._run import distill as distill
-from ._sampled import LabelConfig as LabelConfig
 from ._sampled import LabelledImages as LabelledImages
 from ._sampled import label_images as label_images
 from ._sources import BatchStream as BatchStream

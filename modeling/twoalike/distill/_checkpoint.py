@@ -10,7 +10,7 @@ import json
 import pickle
 import shutil
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -44,9 +44,9 @@ class DamagedCheckpointError(TwoalikeError):
 class Progress:
     """A run's progress: steps done, and the best step so far by held-out images."""
 
-    step: int
-    best_step: int
-    best: float | None  # what that step has least of
+    step: int = 0
+    best_step: int = 0
+    best: float | None = None  # what that step has least of
 
 
 @dataclass(frozen=True)
@@ -103,21 +103,12 @@ def nothing_left(out: Path) -> Iterator[None]:
                     )
             else:
                 computed = {*beside.glob("*features*")}
-                made = {*out.glob("*"), *beside.glob("*")} - before - computed
-                _remove(made, missing)
+                for path in {*out.glob("*"), *beside.glob("*")} - before - computed:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+                for folder in missing:
+                    if folder.is_dir() and not any(folder.iterdir()):
+                        folder.rmdir()
         raise
-
-
-def _remove(made: set[Path], missing: list[Path]) -> None:
-    """Remove new files and folders, then those folders that were missing and are empty now."""
-    for path in made:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-    for folder in missing:
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
 
 
 def plain_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -135,8 +126,8 @@ def save_tensors(
     usual_permissions(path)
 
 
-def save_checkpoint(folder: Path, made: Checkpoint, keep: Collection[int] = ()) -> None:
-    """Write a checkpoint, and delete all others but the best and those of the steps ``keep``."""
+def save_checkpoint(folder: Path, made: Checkpoint, keep: int) -> None:
+    """Write a checkpoint, and delete all others but the best and the last ``keep``."""
     path, progress = checkpoint_path(folder, made.progress.step), made.progress
     try:
         with atomic_path(path) as temporary:
@@ -150,9 +141,10 @@ def save_checkpoint(folder: Path, made: Checkpoint, keep: Collection[int] = ()) 
             where=path,
             remedy="Free space, then continue with `resume=True`.",
         ) from error
-    for other in find_checkpoints(folder):
-        if checkpoint_step(other) not in {progress.step, progress.best_step, *keep}:
-            other.unlink()
+    steps = {checkpoint_step(other): other for other in find_checkpoints(folder)}
+    newest = [step for step in steps if step <= progress.step][-keep:]
+    for step in steps.keys() - {progress.best_step, *newest}:
+        steps[step].unlink()
 
 
 def read_checkpoint(

@@ -11,6 +11,8 @@ from twoalike.study import Strict, TwoalikeError, load_toml, plain_words
 Objective = Literal["kl", "jsd", "hard"]
 """What is learnt from the teacher; the losses are in :mod:`twoalike.distill._losses`."""
 Similarity = Literal["dot", "raw-dot", "cosine"]
+Sampling = Literal["uniform", "scales"]
+"""Of a batch's triplets: any three images, or neighbours at all scales."""
 
 
 class DistillConfig(Strict):
@@ -36,7 +38,7 @@ class DistillConfig(Strict):
     triplets: int = Field(
         default=8000, ge=1, description="most triplets per batch; beyond that they are sampled"
     )
-    sampling: Literal["uniform", "scales"] = Field(
+    sampling: Sampling = Field(
         default="uniform",
         description="uniform: any three images of a batch, which mostly concerns coarse "
         "distinctions; scales: neighbours (by the teacher) at all scales, near ones as often as "

@@ -154,13 +154,17 @@ def write_student(
         features = torch.as_tensor(trained(inputs))
     bare = backbone if is_probe else replace(backbone, module=trained_network(trained))
     exported = with_vector(bare, student.vector)
-    config = _config(backbone, exported, student, origin, summary)
+    config = {**_config(backbone, exported, student, origin), **summary}
+    modules = {WEIGHTS: exported.network}
+    if isinstance(exported.module, Layered):
+        modules[VECTOR] = exported.module.layer
+    if exported.classifier is not None:
+        modules[CLASSIFIER] = exported.classifier
     with ExitStack() as stack:
-        states = _states(exported)
-        paths = {name: stack.enter_context(atomic_path(folder / name)) for name in states}
-        for name, state in states.items():
+        paths = {name: stack.enter_context(atomic_path(folder / name)) for name in modules}
+        for name, module in modules.items():
             # One key at most: safetensors writes several in random order, so equal runs differ.
-            save_tensors(state, paths[name], {"format": "pt"})
+            save_tensors(plain_state(module), paths[name], {"format": "pt"})
         with torch.no_grad():
             again = _read_back(config, exported, paths)(inputs)
             found = difference(again.numpy(), student.vector(features.numpy()))
@@ -175,16 +179,10 @@ def write_student(
                 remedy="The checkpoints are intact; please report this network.",
             )
         config["check"] = {"images": len(inputs), "difference": found}
-        _write_beside(folder, config, log)
-
-
-def _states(exported: Backbone) -> dict[str, dict[str, torch.Tensor]]:
-    modules = {WEIGHTS: exported.network}
-    if isinstance(exported.module, Layered):
-        modules[VECTOR] = exported.module.layer
-    if exported.classifier is not None:
-        modules[CLASSIFIER] = exported.classifier
-    return {name: plain_state(module) for name, module in modules.items()}
+        write_json(folder / CONFIG, config)
+        for name, text in ((LOG, as_lines(log)), ("README.md", model_card(folder.name, config))):
+            with atomic_path(folder / name) as temporary:
+                temporary.write_text(text, encoding="utf-8")
 
 
 def _read_back(
@@ -199,36 +197,21 @@ def _read_back(
     return exported.module
 
 
-def _write_beside(folder: Path, config: Mapping[str, Any], log: list[dict[str, Any]]) -> None:
-    write_json(folder / CONFIG, dict(config))
-    with atomic_path(folder / LOG) as temporary:
-        temporary.write_text(as_lines(log), encoding="utf-8")
-    with atomic_path(folder / "README.md") as temporary:
-        temporary.write_text(model_card(folder.name, config), encoding="utf-8")
-
-
 def _config(
-    backbone: Backbone,
-    exported: Backbone,
-    student: StudentNetwork,
-    origin: Mapping[str, Any],
-    summary: Mapping[str, Any],
+    backbone: Backbone, exported: Backbone, student: StudentNetwork, origin: Mapping[str, Any]
 ) -> dict[str, Any]:
     assert student.vector is not None
     settings, width = backbone.preprocessing.as_timm(), len(student.vector.bias)
     settings |= {"license": backbone.licence} if backbone.licence else {}
     antialias = settings.pop("antialias", True)  # timm refuses settings that it does not know
-    within, kept = not isinstance(exported.module, Layered), {}
-    if (classes := exported.classifier) is not None:
-        described = {"classes": classes.out_features, "sha256": weights_sha256(classes)}
-        kept["classifier"] = described
+    within, classes = not isinstance(exported.module, Layered), exported.classifier
     if within:
         # timm omits the layer of that name if another number of outputs is asked for.
         settings |= {"num_classes": width, "classifier": classifier_name(exported.network)}
     if backbone.is_fixed and backbone.architecture is not None:
         # timm builds the network for another size otherwise, and interpolates its positions.
         settings["fixed_input_size"] = True
-    return {
+    config = {
         **(backbone.module.description if isinstance(backbone.module, Wrapped) else {}),
         **origin,
         "architecture": backbone.architecture,
@@ -248,9 +231,11 @@ def _config(
         "similarity": exported.similarity,
         "temperature": student.temperature,
         "vector": {"file": None if within else VECTOR, **student.vector.description},
-        **kept,
-        **summary,
     }
+    if classes is not None:
+        hashed = weights_sha256(classes)
+        config["classifier"] = {"classes": classes.out_features, "sha256": hashed}
+    return config
 
 
 def scored_names(config: Mapping[str, Any]) -> dict[str, str]:
@@ -264,9 +249,11 @@ def model_card(name: str, config: Mapping[str, Any]) -> str:
     from jinja2 import Environment, PackageLoader
 
     licence = str(config["pretrained_cfg"].get("license") or "unknown").lower()
-    loader = PackageLoader("twoalike.distill")
     environment = Environment(
-        loader=loader, trim_blocks=True, keep_trailing_newline=True, autoescape=False
+        loader=PackageLoader("twoalike.distill"),
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
     )
     return environment.get_template("card.md").render(
         config,
@@ -382,13 +369,11 @@ def _onnx_differences(
         batches["images"] = [torch.stack(chosen[n : n + 8]) for n in range(0, len(chosen), 8)]
     found: dict[str, float] = {}
     for kind, inputs in batches.items():
-        differences = []
         for batch in inputs:
             with torch.no_grad():
                 expected = backbone.module(batch).numpy()
             (given,) = session.run(None, {INPUT: batch.numpy()})
-            differences.append(difference(given, expected))
-        found[kind] = max(differences)
+            found[kind] = max(found.get(kind, 0.0), difference(given, expected))
         if found[kind] > TOLERANCE:
             raise TwoalikeError(
                 f"as ONNX, outputs of {kind} inputs differ from torch's by {found[kind]:.1g}",

@@ -11,16 +11,15 @@ from twoalike.backbones import (
     Preprocessing,
     TokenPool,
     choose_tokens,
+    extract_features,
     load_backbone,
-    pooled_features,
     without_vector,
 )
 from twoalike.collections import Collection
 from twoalike.distill._checkpoint import LOG, checkpoints_of, find_checkpoints
 from twoalike.distill._config import DistillConfig
 from twoalike.distill._labels import PLAN
-from twoalike.distill._trainable import feature_source
-from twoalike.features import FeatureTable, read_features, write_features
+from twoalike.features import FeatureTable, as_features, read_features, write_features
 from twoalike.study import TwoalikeError, read_ids, read_json, sha256_file
 from twoalike.tables import LabelSource
 from twoalike.teacher import Teacher, likeness_of, load_teacher
@@ -36,26 +35,49 @@ class Guidance:
     validation: Path | None
     control: Path | None
 
-    def check(self, config: DistillConfig) -> None:
-        """Check that there is exactly one source of labels, suitable for the objective."""
-        if (self.teacher is None) == (self.labels is None):
+    @classmethod
+    def of(
+        cls,
+        teacher: str | Path | Teacher | None,
+        features: FeatureTable | str | Path | None,
+        objects: str | Path | None,
+        folders: Sequence[str | Path | None],
+        sampling: str,
+    ) -> "Guidance":
+        """Read the teacher, and features of the images by its network.
+
+        ``folders`` are those of labels, of validation and of a control.
+        """
+        labels, validation, control = (None if it is None else Path(it) for it in folders)
+        if (teacher is None) == (labels is None):
             raise TwoalikeError(
                 where="distill",
                 expected="either `teacher=...` or `labels=...` to learn from",
-                found="neither" if self.teacher is None else "both",
+                found="neither" if teacher is None else "both",
             )
-        if self.labels is None and self.validation is not None:
+        if labels is None and validation is not None:
             raise TwoalikeError(
                 "labelled triplets score a student of `labels=...` only; a teacher labels the "
                 "held-out images itself",
                 where="`validation=...`",
             )
-        if self.labels is not None and config.sampling != "uniform":
+        if labels is not None and sampling != "uniform":
             raise TwoalikeError(
-                f"sampling = {config.sampling!r} chooses a batch's triplets by a teacher's "
+                f"sampling = {sampling!r} chooses a batch's triplets by a teacher's "
                 "similarities, but `labels=...` lists the triplets",
                 remedy="Give `teacher=...`, or leave sampling out.",
             )
+        if isinstance(teacher, str | Path):
+            teacher = load_teacher(teacher, any_kind=True)
+        if teacher is not None and teacher.folder is None:  # it has no hash to refer to
+            raise TwoalikeError(
+                where="`teacher=...`",
+                expected="a teacher that was saved in a folder",
+                found="one that was not",
+                remedy="Teach with `out=...`.",
+            )
+        table = None if features is None else as_features(features, objects)
+        return cls(teacher, table, labels, validation, control)
 
     @property
     def origin(self) -> dict[str, Any]:
@@ -68,16 +90,15 @@ class Guidance:
                 "sha256": self.teacher.description["arrays_sha256"],
                 **likeness_of(self.teacher.description),
             }
-        plans = self.files
-        scored = {"validation_sha256": sha256_file(plans["validation"])} if self.validation else {}
-        plan = read_json(plans["labels"], "labels")
+        hashes = {role: sha256_file(plan) for role, plan in self.files.items()}
+        plan = read_json(self.files["labels"], "labels")
         return {
             "method": "labelled triplets",
             "backbone": None,
             "objects": None,
             **{key: plan[key] for key in ("triplets", "likeness", "judged") if key in plan},
-            "sha256": sha256_file(plans["labels"]),
-            **scored,
+            "sha256": hashes.pop("labels"),
+            **{f"{role}_sha256": one for role, one in hashes.items()},
         }
 
     @property
@@ -87,31 +108,6 @@ class Guidance:
             return {"teacher": self.teacher.folder / "teacher.json"}
         folders = {"labels": self.labels, "validation": self.validation}
         return {role: folder / PLAN for role, folder in folders.items() if folder is not None}
-
-    @classmethod
-    def of(
-        cls,
-        teacher: str | Path | Teacher | None,
-        features: FeatureTable | str | Path | None,
-        objects: str | Path | None,
-        labels: str | Path | None,
-        validation: str | Path | None,
-        control: str | Path | None,
-    ) -> "Guidance":
-        """Read the teacher, and features of the images by its network."""
-        if isinstance(teacher, str | Path):
-            teacher = load_teacher(teacher, any_kind=True)
-        if teacher is not None and teacher.folder is None:  # it has no hash to refer to
-            raise TwoalikeError(
-                where="`teacher=...`",
-                expected="a teacher that was saved in a folder",
-                found="one that was not",
-                remedy="Teach with `out=...`.",
-            )
-        if isinstance(features, str | Path):
-            features = read_features(Path(features), None if objects is None else Path(objects))
-        folders = [None if path is None else Path(path) for path in (labels, validation, control)]
-        return cls(teacher, features, *folders)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,16 +162,14 @@ def chosen_images(images: Collection, only: str | Path | Sequence[str] | None) -
     """Images of a collection in order, or those named by ``only``."""
     if only is None:
         return images
-    wanted = read_ids(Path(only)) if isinstance(only, str | Path) else only
-    unknown = sorted(set(wanted) - set(images.ids))
-    if unknown:
+    wanted = set(read_ids(Path(only)) if isinstance(only, str | Path) else only)
+    if unknown := sorted(wanted - set(images.ids)):
         raise TwoalikeError(
             f"{len(unknown)} of {len(wanted)} ids have no image in {images.where}, first "
             f"{', '.join(map(repr, unknown[:10]))}",
             where=only if isinstance(only, str | Path) else "`only=...`",
         )
-    kept = set(wanted)
-    return images.only([row for row, name in enumerate(images.ids) if name in kept])
+    return images.only([row for row, name in enumerate(images.ids) if name in wanted])
 
 
 def alignet_preprocessing(size: int = 224) -> Preprocessing:
@@ -233,14 +227,14 @@ def teacher_features(given: Given, teacher: Teacher, same: bool) -> FeatureTable
         if same and table.ids == tuple(seen.ids):
             teacher.check(table)
             return table
-    name, remedy = teacher.source.get("backbone"), "give them with `features=...`."
-    if name is None:
+    source, remedy = teacher.source, "give them with `features=...`."
+    if (name := source.get("backbone")) is None:
         raise TwoalikeError(
             "the teacher maps features of an unnamed network",
             remedy=f"Compute them for these images and {remedy}",
         )
-    size = teacher.source.get("preprocessing", {}).get("input_size", [None])[-1]
-    pool, block = teacher.source.get("pool"), teacher.source.get("block")
+    size = source.get("preprocessing", {}).get("input_size", [None])[-1]
+    pool, block = source.get("pool"), source.get("block")
     try:
         network = load_backbone(str(name), size=size, pool=pool, block=block)
     except TwoalikeError as error:
@@ -249,14 +243,12 @@ def teacher_features(given: Given, teacher: Teacher, same: bool) -> FeatureTable
             f"{error.problem or error}",
             remedy=f"Compute the features of these images with its weights and {remedy}",
         ) from error
-    meta = feature_source(network, seen.digest)
-    if teacher.source.get("weights_sha256") not in (None, meta["weights_sha256"]):
+    if source.get("weights_sha256") not in (None, network.weights_sha256):
         raise TwoalikeError(
             f"the teacher maps features of {name} with other weights than those available here",
             remedy=f"Compute the features of these images elsewhere and {remedy}",
         )
-    values = pooled_features(network, seen, device=given.device, workers=given.config.workers)
-    table = FeatureTable(tuple(seen.ids), values, meta)
+    table = extract_features(network, seen, device=given.device, workers=given.config.workers)
     write_features(cache, table)
     return table
 

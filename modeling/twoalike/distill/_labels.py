@@ -37,6 +37,7 @@ from twoalike.choice import log_choice
 from twoalike.features import StoredRows, stored_rows
 from twoalike.study import (
     PROVENANCE,
+    Booleans,
     Integers,
     TwoalikeError,
     atomic_directory,
@@ -119,12 +120,8 @@ def _read_shard(
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
     import pyarrow as pa
 
-    content = load_parquet(
-        path,
-        "labelled triplets (parquet)",
-        dictionaries=ITEMS,
-        remedy="Remove it and repeat the command that made it.",
-    )
+    remedy = "Remove it and repeat the command that made it."
+    content = load_parquet(path, "labelled triplets (parquet)", dictionaries=ITEMS, remedy=remedy)
     of = pa.types
     for names, fits, expected in (
         (ITEMS, (of.is_dictionary, of.is_integer), "image ids"),
@@ -147,27 +144,26 @@ def _read_shard(
         own = np.array([places.setdefault(str(name), len(places)) for name in names], np.int32)
         triplets[:, place] = own[codes.indices.to_numpy()]
     chances = np.stack([content[name].to_numpy() for name in CHANCES], axis=1).astype(np.float32)
-    _check(path, triplets, chances)
-    return triplets, chances
-
-
-def _check(path: Path, triplets: npt.NDArray[np.int32], chances: npt.NDArray[np.float32]) -> None:
-    first, second, third = triplets.T
-    same = (first == second) | (first == third) | (second == third)
     fair = (chances >= 0).all(axis=1) & (np.abs(chances.sum(axis=1) - 1) <= UNEVEN)
-    for wrong, what in (
-        (same, "three different images"),
-        (~fair, f"probabilities from 0 that add up to 1 (within {UNEVEN})"),
+    for wrong, what, found in (
+        (_twice(triplets), "three different images", np.full(len(triplets), "an image twice")),
+        (~fair, f"probabilities from 0 that add up to 1 (within {UNEVEN})", chances),
     ):
         if wrong.any():
             row = int(np.flatnonzero(wrong)[0])
-            found = "an image twice" if what.startswith("three") else chances[row].tolist()
             raise TwoalikeError(
                 where=f"{path}: row {row + 1}",
                 expected=what,
-                found=found,
+                found=found[row].tolist() if found.ndim > 1 else found[row],
                 remedy=f"{int(wrong.sum())} such rows in all; make the labels again.",
             )
+    return triplets, chances
+
+
+def _twice(triplets: Integers) -> Booleans:
+    """Which triplets have an image twice, (n,)."""
+    first, second, third = triplets.T
+    return np.asarray((first == second) | (first == third) | (second == third))
 
 
 SHARD = 200_000
@@ -216,7 +212,8 @@ def import_alignet(
     n = len(members["filenames"])
     plan = provenance("labels", inputs={"archive": path}, config={"temperature": temperature})
     plan |= {"triplets": n, "shards": -(-n // shard)}
-    names = _Names(path)
+    names: dict[str, str] = {}  # of images, by id
+    by_index: dict[int, str] = {}
     odd_not_last = tied = 0
     # Close an archive that is refused half-way at once, not when its readers are collected.
     with ExitStack() as readers, atomic_directory(out) as folder, progress() as bar:
@@ -225,15 +222,36 @@ def import_alignet(
         for number, block in enumerate(zip(*parts, strict=True)):
             rows = dict(zip(members, block, strict=True))
             start = number * shard
-            ids, triplets = names.take(rows["filenames"], rows.get("indices"), start)
-            pairs = _similarities(path, rows["similarities"], start)
-            write_shard(folder, number, ids, triplets, _chances(pairs, temperature), plan)
-            odd_not_last += int((2 - pairs.argmax(axis=1) != 2).sum())
+            files, triplets = _images(path, rows["filenames"], start)
+            if "indices" in rows:
+                codes, indices = pd.factorize(rows["indices"].reshape(-1))
+                known = [by_index.setdefault(*pair) for pair in zip(indices, files, strict=False)]
+                if (triplets.reshape(-1) != codes).any() or known != files:
+                    raise _disagreement(path)
+            ids = [_id(name) for name in files]
+            for one, name in zip(ids, files, strict=True):
+                if (other := names.setdefault(one, name)) != name:
+                    raise TwoalikeError(
+                        f"{min(name, other)!r} and {max(name, other)!r} would share the id {one!r}",
+                        where=path,
+                        remedy="Rename one of them.",
+                    )
+            pairs = rows["similarities"].astype(np.float64)
+            if len(wrong := np.flatnonzero(~np.isfinite(pairs).all(axis=1))):
+                raise TwoalikeError(
+                    where=f"{path}: row {start + wrong[0] + 1}",
+                    expected="finite similarities",
+                    found=pairs[wrong[0]].tolist(),
+                )
+            logs = np.stack(log_choice(tuple((pairs / temperature).T)), axis=1)
+            write_shard(folder, number, ids, triplets, np.exp(logs).astype(np.float32), plan)
+            odd_not_last += int((pairs.argmax(axis=1) != 0).sum())
             tied += int(((pairs == pairs.max(axis=1, keepdims=True)).sum(axis=1) > 1).sum())
             bar.update(task, advance=1)
-        images = names.finish()
+        if by_index and len(by_index) != len(names):
+            raise _disagreement(path)
         checked = {"odd_not_last": odd_not_last, "tied": tied, "indices": "indices" in members}
-        content = {**plan, "images": images, "checked": checked}
+        content = {**plan, "images": len(names), "checked": checked}
         write_json(folder / PLAN, content)
     return content
 
@@ -262,81 +280,31 @@ def _members(path: Path) -> dict[str, StoredRows]:
     return members
 
 
-class _Names:
-    """The images read so far, and the check that each index always has the same name."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.by_index: dict[int, str] = {}
-        self.by_id: dict[str, str] = {}
-
-    def take(
-        self, filenames: npt.NDArray[Any], indices: npt.NDArray[Any] | None, start: int
-    ) -> tuple[list[str], npt.NDArray[np.int64]]:
-        """Ids of a block's images, and its triplets as indices into them, shape (n, 3)."""
-        files = np.char.decode(filenames, "utf-8") if filenames.dtype.kind == "S" else filenames
-        codes, names = pd.factorize(files.reshape(-1).astype(object))
-        triplets = np.asarray(codes, dtype=np.int64).reshape(files.shape)
-        first, second, third = triplets.T
-        twice = np.flatnonzero((first == second) | (first == third) | (second == third))
-        if len(twice):
-            raise TwoalikeError(
-                f"row {start + twice[0] + 1} has an image twice ({', '.join(files[twice[0]])})",
-                where=self.path,
-                remedy="A triplet has three different images.",
-            )
-        if indices is not None:
-            others, numbers = pd.factorize(indices.reshape(-1))
-            known = [self.by_index.setdefault(*pair) for pair in zip(numbers, names, strict=False)]
-            if (codes != others).any() or known != list(names):
-                raise self._disagreement()
-        ids = [_id(name) for name in names]
-        for one, name in zip(ids, names, strict=True):
-            other = self.by_id.setdefault(one, name)
-            if other != name:
-                raise TwoalikeError(
-                    f"{min(name, other)!r} and {max(name, other)!r} would share the id {one!r}",
-                    where=self.path,
-                    remedy="Rename one of them.",
-                )
-        return ids, triplets
-
-    def finish(self) -> int:
-        """Count the images after all rows have been read."""
-        if self.by_index and len(self.by_index) != len(self.by_id):
-            raise self._disagreement()
-        return len(self.by_id)
-
-    def _disagreement(self) -> TwoalikeError:
-        return TwoalikeError(
-            "indices and filenames disagree, so similarities may belong to other images",
-            where=self.path,
-            remedy="Get the file again.",
+def _images(
+    path: Path, filenames: npt.NDArray[Any], start: int
+) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """Names of a block's images, and its triplets as indices into them, shape (n, 3)."""
+    files = np.char.decode(filenames, "utf-8") if filenames.dtype.kind == "S" else filenames
+    codes, names = pd.factorize(files.reshape(-1).astype(object))
+    triplets = np.asarray(codes, dtype=np.int64).reshape(files.shape)
+    if len(twice := np.flatnonzero(_twice(triplets))):
+        raise TwoalikeError(
+            f"row {start + twice[0] + 1} has an image twice ({', '.join(files[twice[0]])})",
+            where=path,
+            remedy="A triplet has three different images.",
         )
+    return list(names), triplets
+
+
+def _disagreement(path: Path) -> TwoalikeError:
+    return TwoalikeError(
+        "indices and filenames disagree, so similarities may belong to other images",
+        where=path,
+        remedy="Get the file again.",
+    )
 
 
 def _id(filename: str) -> str:
     """Remove the extension, as for ids in a folder of images."""
     stem, _, ending = filename.rpartition(".")
     return stem if stem and not stem.endswith("/") and "/" not in ending else filename
-
-
-def _similarities(
-    path: Path, values: npt.NDArray[np.floating], start: int
-) -> npt.NDArray[np.float64]:
-    pairs = values.astype(np.float64)
-    wrong = np.flatnonzero(~np.isfinite(pairs).all(axis=1))
-    if len(wrong):
-        raise TwoalikeError(
-            where=f"{path}: row {start + wrong[0] + 1}",
-            expected="finite similarities",
-            found=pairs[wrong[0]].tolist(),
-        )
-    return pairs
-
-
-def _chances(pairs: npt.NDArray[np.float64], temperature: float) -> npt.NDArray[np.float32]:
-    """Probability that image 1, 2, 3 is the odd one, shape (n, 3)."""
-    first, second, third = (pairs / temperature).T
-    logs = np.stack(log_choice((first, second, third)), axis=1)
-    return np.exp(logs).astype(np.float32)

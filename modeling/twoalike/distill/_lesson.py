@@ -1,30 +1,22 @@
-"""A student's training data, and the agreement of its choices with the teacher's.
+"""A student's training data, and the images that it is scored on.
 
 Training and held-out data are divided by image: a claim about new images needs images that were
 never used in training. A labelled triplet with images of both parts is dropped and counted.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from twoalike.backbones import CONFIG, load_backbone
+from twoalike.backbones import CONFIG
 from twoalike.collections import Collection, located
 from twoalike.distill._config import DistillConfig
-from twoalike.distill._evidence import (
-    MOST_CROPPED,
-    MOST_LEARNT,
-    BothSides,
-    Cropped,
-    best_temperature,
-    both_sides,
-)
+from twoalike.distill._evidence import MOST_CROPPED, MOST_LEARNT, Agreement, BothSides
 from twoalike.distill._labels import LabelTable
 from twoalike.distill._sources import (
     HELD_OUT,
@@ -38,10 +30,8 @@ from twoalike.distill._sources import (
     PreparedImages,
     Source,
 )
-from twoalike.distill._update import StudentNetwork
-from twoalike.features import AlignedVector
-from twoalike.study import Booleans, Floats, Integers, TwoalikeError, read_json
-from twoalike.teacher import FEW_GROUPS, odd_logits, score_soft
+from twoalike.study import Booleans, Integers, TwoalikeError, read_json
+from twoalike.teacher import FEW_GROUPS
 
 MOST_TRIPLETS = 20_000
 """Most triplets of held-out images to score on."""
@@ -60,41 +50,6 @@ LEAST_TRIPLETS = 100
 
 
 @dataclass(frozen=True, eq=False)
-class Agreement:
-    """A fixed set of held-out images and triplets to score on."""
-
-    images: ImageSet
-    labels: npt.NDArray[np.float64]  # the teacher's choice probabilities, (n, 3)
-    triplets: Integers  # indices into the images, (n, 3)
-
-    def _logits(self, student: StudentNetwork, batch: int) -> Floats:
-        """Logits before the temperature, shape (n, 3)."""
-        rows = torch.split(torch.arange(len(self.images)), batch)
-        outputs = [student.output_of(self.images.stacked(r.tolist())) for r in rows]
-        similarity = student.similarity_of(torch.cat([output.features for output in outputs]))
-        return odd_logits(similarity.numpy(), self.triplets)
-
-    def score(
-        self, student: StudentNetwork, batch: int, *, rescale: bool = False
-    ) -> dict[str, float]:
-        """Accuracy on choices drawn from the teacher (ties 1/k) and KL from the teacher, nats.
-
-        ``rescale`` uses the best temperature instead of the student's own. FloatingPointError if
-        the student's similarities are not finite.
-        """
-        logits = self._logits(student, batch)
-        if not np.isfinite(logits).all():
-            raise FloatingPointError("its similarities are not finite")
-        temperature = best_temperature(logits, self.labels) if rescale else student.temperature
-        score = score_soft(logits / temperature, self.labels)
-        return {"accuracy": score["accuracy"], "kl": score["kl"]}
-
-    def settle_temperature(self, student: StudentNetwork, batch: int) -> None:
-        """Set the temperature at which the untrained student agrees best with the teacher."""
-        student.settle(best_temperature(self._logits(student, batch), self.labels))
-
-
-@dataclass(frozen=True, eq=False)
 class Lesson:
     """Training and held-out data of a student."""
 
@@ -106,14 +61,14 @@ class Lesson:
     dropped: int = 0  # labelled triplets that mix training and held-out images
 
     @property
-    def held_out_sha256(self) -> str | None:
-        """Hash of the images held out from a teacher's students."""
-        held_out = None if self.sides is None else self.sides.held_out
-        return None if held_out is None else held_out.images.digest
+    def scored(self) -> ImageSet | None:
+        """Images that the student is scored on."""
+        if self.sides is not None:
+            return self.sides.held_out
+        return None if self.agreement is None else self.agreement.images
 
 
-@dataclass(frozen=True, eq=False)
-class Division:
+class Division(NamedTuple):
     """Images to train on and images held out, as rows of a collection."""
 
     kept: Integers
@@ -121,10 +76,11 @@ class Division:
     learnt: Integers  # those of the kept that a vector is fitted to during training
     classes: Integers | None  # of all images
 
-    def collections(self, images: Collection) -> tuple[Collection, Collection | None]:
-        """All images; and those of which crops are to be recognised, where there are no classes."""
-        none = self.classes is not None or not len(self.aside)
-        return images, None if none else images.only(np.concatenate([self.learnt, self.aside]))
+    def cropped(self, images: Collection) -> Collection | None:
+        """Images of which crops are to be recognised, where there are no classes."""
+        if self.classes is not None or not len(self.aside):
+            return None
+        return images.only(np.concatenate([self.learnt, self.aside]))
 
     @classmethod
     def of(
@@ -183,21 +139,37 @@ def image_lesson(
 ) -> Lesson:
     """All triplets of each batch of images, labelled by a teacher.
 
-    ``crops`` make an input of a crop of an image, where there are no classes.
+    ``crops`` make an input of a crop of an image, where crops are to be recognised.
     """
-    kept, aside = division.kept, division.aside
+    kept, aside, learnt, classes = division
     stream = BatchStream(len(kept), config.batch, config.seed, world, rank)
-    learnt = opinion.only(kept)
-    few = np.arange(min(PROBE, len(kept)))
-    order = [images.rows[aside], images.rows[kept[few]], images.rows[kept]]
-    store = PreparedImages(order, inputs.shape)
-    prepared = partial(ImageSet, inputs=inputs, seed=config.seed, store=store)
+    few = kept[: min(PROBE, len(kept))]
+    store = PreparedImages([images.rows[aside], images.rows[few], images.rows[kept]], inputs.shape)
+
+    def prepared(rows: Integers, flip: bool = False) -> ImageSet:
+        return ImageSet(images.only(rows), inputs, seed=config.seed, flip=flip, store=store)
+
+    # Those that people judged, if there are enough of them, or all.
+    judged = opinion.judged
+    chosen = np.flatnonzero(judged[learnt])
+    chosen = chosen if len(chosen) >= FEWEST else np.arange(len(learnt))
+    scored = np.flatnonzero(judged[aside])
+    scored = scored if len(scored) >= 3 else np.arange(len(aside))
+    parts = (learnt, aside) if len(aside) else (learnt,)
+    sides = BothSides(
+        tuple(map(prepared, parts)),
+        tuple(ImageSet(images.only(part), crops, seed=config.seed) for part in parts if crops),
+        np.concatenate([chosen, len(learnt) + scored]),
+        opinion.only(np.concatenate([learnt[chosen], aside[scored]])).matrix(),
+        *_labelled(opinion.only(aside[scored]), config),
+        None if classes is None else classes[np.concatenate([learnt, aside])],
+    )
     return Lesson(
-        prepared(images.only(kept), flip=config.flip),
-        ImageSource(learnt, stream, config.triplets, config.sampling),
-        Agreement(prepared(images.only(kept[few])), *_labelled(learnt.only(few), config)),
+        prepared(kept, config.flip),
+        ImageSource(opinion.only(kept), stream, config.triplets, config.sampling),
+        Agreement(prepared(few), *_labelled(opinion.only(few), config)),
         None,
-        _sides(config, images, division, opinion, prepared, crops),
+        sides,
     )
 
 
@@ -208,43 +180,6 @@ def _labelled(opinion: Opinion, config: DistillConfig) -> tuple[npt.NDArray[np.f
     triplets = opinion.triplets(everyone, MOST_TRIPLETS, cpu, rng, config.sampling)
     chances = opinion.probabilities(everyone, triplets, cpu)
     return chances.numpy().astype(np.float64), triplets.numpy()
-
-
-def _sides(
-    config: DistillConfig,
-    images: Collection,
-    division: Division,
-    opinion: Opinion,
-    prepared: Callable[[Collection], ImageSet],
-    crops: Inputs | None,
-) -> BothSides:
-    """Images that choose the student: all that are held out, and some of the others."""
-    aside, judged = division.aside, opinion.judged
-    learnt = division.learnt
-    rows = (
-        np.flatnonzero(judged[learnt]) if judged[learnt].sum() >= FEWEST else np.arange(len(learnt))
-    )
-    enough = judged[aside].sum() >= 3
-    scored = np.flatnonzero(judged[aside]) if enough else np.arange(len(aside))
-    places = np.concatenate([learnt[rows], aside[scored]])
-    both = np.concatenate([learnt, aside])
-    cropped = None
-    if crops is not None and division.classes is None and len(aside):
-        own, others = (images.only(part) for part in (learnt, aside))
-        cropped = (
-            ImageSet(own, crops, seed=config.seed),
-            ImageSet(others, crops, seed=config.seed),
-        )
-    return BothSides(
-        prepared(images.only(learnt)),
-        rows,
-        prepared(images.only(aside)) if len(aside) else None,
-        scored,
-        opinion.only(places).matrix(),
-        *_labelled(opinion.only(aside[scored]), config),
-        None if division.classes is None else division.classes[both],
-        cropped,
-    )
 
 
 def label_lesson(
@@ -285,16 +220,17 @@ def label_lesson(
     few = slice(0, PROBE)
     order = [images.rows[aside], images.rows[np.unique(own_triplets[few])], images.rows[used]]
     store = PreparedImages(order, inputs.shape)
-    prepared = partial(ImageSet, inputs=inputs, seed=config.seed, store=store)
+
+    def prepared(rows: Integers, flip: bool = False) -> ImageSet:
+        return ImageSet(images.only(rows), inputs, seed=config.seed, flip=flip, store=store)
 
     def scored(rows: Integers, probabilities: npt.NDArray[np.float32]) -> Agreement:
         own, places = np.unique(rows, return_inverse=True)
-        seen = prepared(images.only(own))
-        return Agreement(seen, probabilities.astype(np.float64), places)
+        return Agreement(prepared(own), probabilities.astype(np.float64), places)
 
     own_chances = probabilities if learnt.all() else probabilities[learnt]
     return Lesson(
-        prepared(images.only(used), flip=config.flip),
+        prepared(used, config.flip),
         LabelSource(rows, own_chances, stream),
         scored(own_triplets[few], own_chances[few]),
         scored(tested[all_out], chances[all_out]) if len(aside) else None,
@@ -384,8 +320,9 @@ def check_control(
         "seed": other["config"]["seed"],
         "held_out": other["config"]["held_out"],
     }
-    if lesson.held_out_sha256 is not None:  # other classes hold out other images
-        ours["set of held-out images"] = lesson.held_out_sha256
+    if (scored := lesson.scored) is not None and lesson.sides is not None:
+        # Other classes hold out other images.
+        ours["set of held-out images"] = scored.images.digest
         theirs["set of held-out images"] = other["data"]["held_out_sha256"]
     for key, value in ours.items():
         if theirs[key] != value:
@@ -395,28 +332,3 @@ def check_control(
                 where=where,
                 remedy="Distil both with the same value.",
             )
-
-
-def control_scores(
-    control: Path, sides: BothSides, config: DistillConfig, device: torch.device
-) -> tuple[dict[str, float | None], list[dict[str, Any]]]:
-    """Scores of a control on this run's held-out images: of its vector, and of all its parts."""
-    backbone = load_backbone(control)
-    student = StudentNetwork(backbone.module).to(device)
-
-    inputs = backbone.preprocessing
-
-    def prepared(images: ImageSet | None, inputs: Inputs) -> Any:
-        return images and ImageSet(images.images, inputs, seed=config.seed)
-
-    cropped = Cropped.of(inputs)
-    own = replace(
-        sides,
-        learnt=prepared(sides.learnt, inputs),
-        held_out=prepared(sides.held_out, inputs),
-        crops=sides.crops and tuple(prepared(one, cropped) for one in sides.crops),
-    )
-    found = own.features(student, config.batch)
-    p = backbone.n_features
-    vector = AlignedVector(np.eye(p, dtype=np.float32), np.zeros(p, np.float32), backbone.parts, {})
-    return found.score(vector).as_dict(), both_sides("control", found, vector)

@@ -1,11 +1,12 @@
-"""The training loop, in one process or several, and its log, training.jsonl."""
+"""The training loop, in one process or several, its log, and its numbers elsewhere."""
 
-import itertools
+import os
+import secrets
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,24 +29,21 @@ from twoalike.distill._checkpoint import (
     save_checkpoint,
 )
 from twoalike.distill._config import DistillConfig
-from twoalike.distill._evidence import BothSides, Score, features_of
+from twoalike.distill._evidence import ClosedForm, features_of
 from twoalike.distill._lesson import Lesson
 from twoalike.distill._losses import UNCALIBRATED
-from twoalike.distill._tracking import Tracker
 from twoalike.distill._update import Record, StudentNetwork, Taken, Update, mixed
-from twoalike.study import Interrupt, TwoalikeError, held_interrupt, writing
+from twoalike.study import (
+    Interrupt,
+    TwoalikeError,
+    flattened,
+    held_interrupt,
+    read_json,
+    shortened,
+    write_json,
+    writing,
+)
 from twoalike.study import progress as progress_bar
-from twoalike.teacher import VectorSettings
-
-
-@dataclass(frozen=True, eq=False)
-class ClosedForm:
-    """What training has to improve on: the vector of the initial network, and how it is made."""
-
-    of: BothSides
-    settings: VectorSettings
-    closed: Score
-    base: Score
 
 
 class Trainer:
@@ -53,8 +51,8 @@ class Trainer:
 
     The Fabric must be launched, the student have its initial weights and temperature, and the
     lesson be that of this process. Checkpoints are written beside the student's ``folder``; a run
-    resumes from those with the same ``fingerprint``. ``sides`` is the closed form that a teacher's
-    student has to improve on.
+    resumes from those with the same ``fingerprint``. ``start`` is the closed form that a teacher's
+    student has to improve on, if images were held out.
     """
 
     def __init__(
@@ -65,16 +63,15 @@ class Trainer:
         config: DistillConfig,
         folder: Path,
         fingerprint: dict[str, Any],
-        sides: ClosedForm | None = None,
+        start: ClosedForm | None = None,
     ) -> None:
         self.fabric, self.student, self.lesson, self.config = fabric, student, lesson, config
-        self.folder, self.fingerprint, self.sides = folder, fingerprint, sides
+        self.folder, self.fingerprint, self.start = folder, fingerprint, start
         self.checkpoints = checkpoints_of(folder)
         self.update = Update(fabric, student, lesson.source, config)
-        self.progress = Progress(0, 0, None)
+        self.progress = Progress()
         self.taken: Taken | None = None
         self.log: list[Record] = []
-        self.saved: list[int] = []
         self._note: Callable[[Record], None] = self.log.append
         self._said = {"loss": "", "held out": ""}  # on the progress bar
 
@@ -90,8 +87,6 @@ class Trainer:
             return
         state = self._first_whole(found[::-1], "The run continues from", self.fingerprint)
         self.progress, self.log[:] = state.progress, state.log
-        steps = map(checkpoint_step, found)
-        self.saved = [step for step in steps if step <= self.progress.step]
         self.student.load_state_dict(state.weights)
         self.update.optimizer.load_state_dict(state.optimizer)
 
@@ -186,35 +181,11 @@ class Trainer:
     @property
     def _is_in_vain(self) -> bool:
         """Whether half of the steps are done and none improved on the closed form."""
-        if self.sides is None or self.config.select == "last" or not self._is_due:
+        if self.start is None or self.config.select == "last" or not self._is_due:
             return False
         done = self.progress.step >= self.config.steps / 2
-        return done and not any(self._improves(score) for score in self._scores.values())
-
-    @property
-    def _scores(self) -> dict[int, dict[str, Any]]:
-        return {row["step"]: row["held_out"] for row in self.log if "held_out" in row}
-
-    def _improves(self, score: Mapping[str, Any], by: str = "able") -> bool:
-        """Whether a score has more likeness than the closed form's, and is able, or leads."""
-        assert self.sides is not None
-        return bool(score[by] and score["likeness"] > self.sides.closed.likeness)
-
-    @property
-    def _pays(self) -> bool:
-        """Whether to take a trained step at all: two scores in a row lead in ability too.
-
-        Training risks abilities that are not measured, so it has to gain in the one that is; that
-        one, of a few held-out classes, is a noisy number.
-        """
-        if self.sides is None:
-            return True
-        led = [self._improves(score, "leads") for step, score in self._scores.items() if step]
-        return any(map(all, itertools.pairwise(led))) if len(led) > 1 else any(led)
-
-    def _settle(self) -> None:
-        taken, self.taken = self.taken, None
-        self._record(taken)
+        scores = scores_by_step(self.log).values()
+        return done and not any(self.start.is_improved(score) for score in scores)
 
     def _record(self, taken: Taken | None) -> None:
         if taken is None:
@@ -225,6 +196,10 @@ class Trainer:
             raise self._diverged(taken.step, str(error)) from error
         self._said["loss"] = f"{self.config.objective} {record['loss']:.3f}"
         self._note(record)
+
+    def _settle(self) -> None:
+        taken, self.taken = self.taken, None
+        self._record(taken)
 
     def _diverged(self, step: int, reason: str) -> TwoalikeError:
         last = find_checkpoints(self.checkpoints)
@@ -240,7 +215,7 @@ class Trainer:
         step = self.progress.step
         held_out = self._held_out()
         if held_out is None:
-            self.progress = Progress(step, step, None)
+            self.progress = Progress(step, step)
             return
         if self.config.keep_classifier:
             same = self._likeliest(held_out["mix"]) == self._likeliest_at_first
@@ -252,30 +227,26 @@ class Trainer:
             self.progress = Progress(step, step, merit)
 
     def _held_out(self) -> dict[str, Any] | None:
-        agreement, step = self.lesson.agreement, self.progress.step
+        agreement, config, start = self.lesson.agreement, self.config, self.start
+        found: list[dict[str, Any]] = []
         try:
-            if self.sides is not None:
-                mixes = (0.0,) if step == 0 else self.mixes
-                return min((self._both_sides(mix, self.sides) for mix in mixes), key=_merit)
-            if agreement is None:
-                return None
-            mix = self.mixes[0]
-            with self._mixed(mix):
-                rescale = self.config.objective in UNCALIBRATED or mix < 1
-                found = agreement.score(self.student, self.config.batch, rescale=rescale)
-            return {**found, "mix": mix}
+            for mix in (0.0,) if start is not None and not self.progress.step else self.mixes:
+                with self._mixed(mix):
+                    if start is not None:
+                        found.append(start.compared(self.student, config.batch, mix))
+                    elif agreement is not None:
+                        rescale = config.objective in UNCALIBRATED or mix < 1
+                        score = agreement.score(self.student, config.batch, rescale=rescale)
+                        found.append({**score, "mix": mix})
         except FloatingPointError as error:
-            raise self._diverged(step, str(error)) from error
+            raise self._diverged(self.progress.step, str(error)) from error
+        return min(found, key=_merit, default=None)
 
     def _likeliest(self, mix: float) -> torch.Tensor:
         """Likeliest class of each held-out image, that share of the way to these weights."""
-        agreement, sides = self.lesson.agreement, self.lesson.sides
-        images = None if sides is None else sides.held_out
-        if agreement is not None:
-            images = agreement.images
-        assert images is not None
+        assert self.lesson.scored is not None
         with self._mixed(mix), torch.no_grad():
-            features = features_of(self.student, images, self.config.batch)
+            features = features_of(self.student, self.lesson.scored, self.config.batch)
             scores = self.student.class_scores(torch.from_numpy(features).to(self.fabric.device))
         return scores.argmax(dim=1)
 
@@ -286,24 +257,12 @@ class Trainer:
     def _mixed(self, mix: float) -> Any:
         return mixed(self.update.optimizer, mix) if mix < 1 else nullcontext()
 
-    def _both_sides(self, mix: float, sides: ClosedForm) -> dict[str, Any]:
-        """Likeness and ability of the vector by these weights, beside those of the closed form."""
-        with self._mixed(mix):
-            found = sides.of.features(self.student, self.config.batch)
-        score = found.score(sides.settings.fit(found.evidence()))
-        closed, ability = sides.closed.ability or 0.0, score.ability or 0.0
-        floor = max(sides.base.ability or 0.0, closed)
-        unknown = floor <= sides.of.least_ability
-        able = unknown or ability >= floor
-        leads = able and (unknown or ability >= min(1.0, closed + LEAD))
-        return {**score.as_dict(), "mix": mix, "able": able, "leads": leads}
-
     @property
     def mixes(self) -> tuple[float, ...]:
         """Shares of the way to the trained weights that are tried."""
         if self.config.mix is not None:
             return (self.config.mix,)
-        return (0.5,) if self.sides is None else (0.5, 1.0)
+        return (0.5,) if self.start is None else (0.5, 1.0)
 
     def _save(self) -> None:
         if self.fabric.is_global_zero:
@@ -314,9 +273,7 @@ class Trainer:
                 self.student.state_dict(),
                 self.update.optimizer.state_dict(),
             )
-            keep = self.saved[1 - self.config.keep :] if self.config.keep > 1 else ()
-            save_checkpoint(self.checkpoints, state, keep)
-        self.saved.append(self.progress.step)
+            save_checkpoint(self.checkpoints, state, self.config.keep)
         self.fabric.barrier()
 
     def _stop_if_asked(self, interrupt: Interrupt) -> None:
@@ -336,8 +293,8 @@ class Trainer:
             )
 
     @torch.no_grad()
-    def finish(self) -> tuple[StudentNetwork, int, float]:
-        """Return the student with the selected weights, their step, and how far they are mixed.
+    def finish(self) -> tuple[int, float]:
+        """Give the student the selected weights; their step, and how far they are mixed.
 
         A mix of 0 is the closed form: no step of training improved on it.
         """
@@ -352,22 +309,24 @@ class Trainer:
         if self.lesson.sides is None and (mix < 1 or config.objective in UNCALIBRATED):
             judge = self.lesson.agreement or self.lesson.probe
             judge.settle_temperature(student, config.batch)
-        return student, state.progress.step if mix else 0, mix
+        return state.progress.step if mix else 0, mix
 
     def _selected(self) -> tuple[list[int], float]:
         """Choose the step to take the student from, with fallbacks after it, and the mix."""
-        scores, last = self._scores, self.progress.step
+        scores, last = scores_by_step(self.log), self.progress.step
         if self.config.select == "last" or not scores:
             return [last], scores.get(last, {}).get("mix", self.mixes[-1])
         steps = {checkpoint_step(path) for path in find_checkpoints(self.checkpoints)}
         order = sorted(steps & scores.keys(), key=lambda step: _merit(scores[step]))
         best = self.progress.best_step
         order = [best, *(step for step in order if step != best)]
-        return order, scores[best]["mix"] if self._pays else 0.0
+        pays = self.start is None or self.start.pays(scores)
+        return order, scores[best]["mix"] if pays else 0.0
 
 
-LEAD = 0.01
-"""Ability that training has to gain over the closed form."""
+def scores_by_step(log: list[Record]) -> dict[int, dict[str, Any]]:
+    """Scores on held-out images that a log holds."""
+    return {row["step"]: row["held_out"] for row in log if "held_out" in row}
 
 
 def _merit(score: Mapping[str, Any]) -> float:
@@ -402,3 +361,93 @@ def enough_memory(config: DistillConfig, step: Callable[[], int]) -> Iterator[No
             remedy="Lower `batch=...` (and raise accumulate in proportion), lower `size=...`, or "
             "set precision = 'bf16' or checkpointing = true in the recipe; then start again.",
         ) from error
+
+
+_REMEDIES = {
+    "wandb": "Log in with `wandb login`, or set WANDB_MODE=offline.",
+    "mlflow": "Set MLFLOW_TRACKING_URI to a server's address, or to sqlite:///FILE.db.",
+}
+
+
+class Tracker:
+    """A run in Weights & Biases or MLflow, by a number kept in ``beside``: it resumes as one run.
+
+    They get settings, hashes and numbers: no path, no name of a folder, user or computer. Their own
+    environment variables say where to (``WANDB_MODE=offline``, ``MLFLOW_TRACKING_URI``).
+    """
+
+    def __init__(self, name: str, folder: Path, beside: Path, settings: Mapping[str, Any]) -> None:
+        self.name, path = name, beside / "tracking.json"
+        known = read_json(path, "tracking") if path.is_file() else {"kind": "tracking"}
+        with self._one_line():
+            opened = {"wandb": _wandb, "mlflow": _mlflow}[name](folder, settings, known.get(name))
+        run, self._write, self._finish = opened
+        write_json(path, {**known, "schema_version": 1, name: run})
+
+    def log_metrics(self, metrics: dict[str, float], step: int) -> None:
+        """Write the numbers of a step."""
+        with self._one_line():
+            self._write(metrics, step)
+
+    def finalize(self, status: str) -> None:
+        """Wait until all is written: ``status`` is ``success`` or ``failed``."""
+        with self._one_line():
+            self._finish(status == "success")
+
+    @contextmanager
+    def _one_line(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # both have errors of their own, and those of several transports
+            missing = isinstance(error, ModuleNotFoundError)
+            remedy = "Run `pip install 'twoalike[tracking]'`." if missing else _REMEDIES[self.name]
+            raise TwoalikeError(
+                f"it cannot write ({shortened(error, 200)})",
+                where=f"logger = {self.name!r}",
+                remedy=f"{remedy} A run that has begun goes on with `resume=True`.",
+            ) from error
+
+
+def _wandb(folder: Path, settings: Mapping[str, Any], run: str | None) -> tuple[str, Any, Any]:
+    import wandb
+
+    private: dict[str, Any] = {
+        "disable_git": True,
+        "x_disable_meta": True,
+        "x_disable_machine_info": True,
+    }
+    quiet = wandb.Settings(console="off", silent=True, save_code=False, host="", **private)
+    run, project = run or secrets.token_hex(8), os.environ.get("WANDB_PROJECT", "twoalike")
+    opened = wandb.init(
+        project=project, id=run, resume="allow", dir=folder, config={**settings}, settings=quiet
+    )
+    # Steps that are repeated after a resume would be dropped by W&B's own counter.
+    opened.define_metric("step", hidden=True)
+    opened.define_metric("*", step_metric="step")
+    return (
+        run,
+        lambda numbers, step: opened.log({**numbers, "step": step}),
+        lambda well: opened.finish(exit_code=int(not well)),
+    )
+
+
+def _mlflow(folder: Path, settings: Mapping[str, Any], run: str | None) -> tuple[str, Any, Any]:
+    from mlflow.entities import Metric, Param
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(tracking_uri=os.environ["MLFLOW_TRACKING_URI"])
+    if run is None:
+        name = os.environ.get("MLFLOW_EXPERIMENT_NAME", "twoalike")
+        known = client.get_experiment_by_name(name)
+        number = known.experiment_id if known else client.create_experiment(name)
+        run = str(client.create_run(number).info.run_id)
+        parameters = [Param(key, str(value)) for key, value in flattened(settings).items()]
+        client.log_batch(run, params=parameters)
+    else:
+        client.set_terminated(run, "RUNNING")
+
+    def write(numbers: dict[str, float], step: int) -> None:
+        metrics = [Metric(key, value, 0, step) for key, value in numbers.items()]
+        client.log_batch(run, metrics=metrics)
+
+    return run, write, lambda well: client.set_terminated(run, "FINISHED" if well else "FAILED")

@@ -3,7 +3,6 @@
 import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from twoalike.backbones import Backbone, TokenPool, weights_sha256, without_unre
 from twoalike.collections import Collection, as_collection
 from twoalike.distill._checkpoint import checkpoints_of, nothing_left
 from twoalike.distill._config import DistillConfig, load_recipe
-from twoalike.distill._evidence import Cropped, Found, both_sides, ceiling, plain_vector
+from twoalike.distill._evidence import ClosedForm, Cropped, ceiling, control_scores
 from twoalike.distill._export import Student, write_student
 from twoalike.distill._inputs import (
     Given,
@@ -32,18 +31,17 @@ from twoalike.distill._lesson import (
     Division,
     Lesson,
     check_control,
-    control_scores,
     image_lesson,
     label_lesson,
 )
-from twoalike.distill._loop import ClosedForm, Trainer
-from twoalike.distill._sources import HEAD, Inputs, Opinion, seed_of
+from twoalike.distill._loop import Trainer, scores_by_step
+from twoalike.distill._sources import Inputs, Opinion
 from twoalike.distill._trainable import frozen_part, prepare_training, restore
-from twoalike.distill._update import StudentNetwork, dense_head, identity_head
+from twoalike.distill._update import Record, StudentNetwork, make_head
 from twoalike.features import AlignedVector, FeatureTable, join_parts
 from twoalike.study import TwoalikeError, hold_output, provenance
 from twoalike.tables import LabelSource, classes_of
-from twoalike.teacher import Frontier, Teacher, find_frontier
+from twoalike.teacher import Teacher
 
 MEASURES = {
     "likeness": "Spearman's correlation of cosines with the teacher's similarities",
@@ -135,8 +133,8 @@ def distill(
     out = Path(out)
     with hold_output(out):
         control = control.folder if isinstance(control, Student) else control
-        guidance = Guidance.of(teacher, features, objects, labels, validation, control)
-        guidance.check(config)
+        folders = labels, validation, control
+        guidance = Guidance.of(teacher, features, objects, folders, config.sampling)
         if claim_folder(out, resume):
             with nothing_left(out):
                 unreadable: tuple[str, ...] = ()
@@ -160,35 +158,53 @@ def _distil(given: Given, fabric: Fabric, resume: bool) -> None:
     if (control := given.guidance.control) is not None:
         check_control(control, config, given.images, lesson, origin["sha256"])
     network = _network(given, module, lesson, fabric.device)
-    start = _find_start(config, network, lesson)
-    if config.train == "probe":
-        log = [{"step": 0, "held_out": start.held_out["start"]}] if start.closed else []
-        made = Made(network, 0, 0.0, log, 0)
-    else:
-        fingerprint = {
-            "config": config.model_dump(mode="json"),
-            "teacher": origin["sha256"],
-            "student": initial,
-            "images": given.images.digest,
-            "processes": fabric.world_size,
-            **backbone.tokens,
-        }
-        if backbone.classifier is not None:
-            fingerprint["classifier"] = weights_sha256(backbone.classifier)
-        trainer = Trainer(fabric, network, lesson, config, given.out, fingerprint, start.closed)
+    start = None
+    before: dict[str, Any] = {}  # scores
+    if (sides := lesson.sides) is not None:
+        start = ClosedForm.of(sides, network, config)
+    elif lesson.agreement is not None:
+        plain = StudentNetwork(network.backbone, similarity=config.similarity)
+        plain.to(network.log_temperature.device)
+        lesson.probe.settle_temperature(plain, config.batch)
+        before = {"base": lesson.agreement.score(plain, config.batch)}
+    if start is not None and start.base is not None and start.closed is not None:
+        before = {"base": start.base.as_dict(), "start": start.closed.as_dict()}
+    log: list[Record] = [{"step": 0, "held_out": before["start"]}] if "start" in before else []
+    step, mix, learnt = 0, 0.0, 0
+    if config.train != "probe":
+        fingerprint = _fingerprint(given, initial, origin, fabric.world_size)
+        improved = start if before else None
+        trainer = Trainer(fabric, network, lesson, config, given.out, fingerprint, improved)
         if resume:
             trainer.resume()
         trainer.run()
-        named = network.named_parameters()
-        learnt = sum(
-            p.numel() for name, p in named if p.requires_grad and name != "log_temperature"
-        )
-        made = Made(*trainer.finish(), trainer.log, learnt)
+        learnt = trainer.update.n_weights
+        (step, mix), log = trainer.finish(), trainer.log
     if fabric.is_global_zero:
-        vector, scores = _final_vector(given, made, lesson, start)
-        known = {"initial_sha256": initial, "teacher": origin}
-        _write(given, made, lesson, vector, known | scores)
+        vector, scores = _final_vector(given, lesson, network, start, before, log, step, mix)
+        network.backbone, network.vector = restore(network.backbone), vector
+        summary = {"selected_step": step, "mix": mix, "initial_sha256": initial, "teacher": origin}
+        summary |= {**scores, "data": _data(given, lesson), "learnt": learnt}
+        settings, files = config.model_dump(mode="json"), given.guidance.files
+        made = provenance("student", seed=config.seed, inputs=files, config=settings)
+        write_student(given.out, backbone, network, made, summary, log, given.images)
     fabric.barrier()
+
+
+def _fingerprint(
+    given: Given, initial: str, origin: dict[str, Any], processes: int
+) -> dict[str, Any]:
+    """Say what a checkpoint must be of to be continued."""
+    classifier = given.backbone.classifier
+    return {
+        "config": given.config.model_dump(mode="json"),
+        "teacher": origin["sha256"],
+        "student": initial,
+        "images": given.images.digest,
+        "processes": processes,
+        **given.backbone.tokens,
+        **({} if classifier is None else {"classifier": weights_sha256(classifier)}),
+    }
 
 
 def make_fabric(device: str, precision: str) -> Fabric:
@@ -239,16 +255,16 @@ def _lesson(
     judged = np.isin(seen.ids, teacher.known_ids)
     classes, controlled = classes_of(seen.ids, given.classes), guidance.control is not None
     division = Division.of(config, seen, judged, classes, controlled=controlled)
-    beside = checkpoints_of(given.out)
+    cropped, beside = division.cropped(seen), checkpoints_of(given.out)
     same = maps_features_of(teacher, backbone)
-    divided = frozen_part(backbone, config, division.collections(seen), beside, given.device)
+    divided = frozen_part(backbone, config, (seen, cropped), beside, given.device)
     features = guidance.features
     if features is None and teacher.needs_features:
         features = teacher_features(given, teacher, same)
     average = teacher.description.get("labels") if config.average == "teacher" else config.average
     opinion = Opinion.of(teacher, seen.ids, features, average or "predictive")
     inputs: Inputs = backbone.preprocessing
-    place["crops"] = Cropped.of(backbone.preprocessing)
+    place["crops"] = None if cropped is None else Cropped.of(backbone.preprocessing)
     if divided is not None:
         module, inputs, place["crops"] = divided
     return image_lesson(config, seen, division, inputs, opinion, **place), module
@@ -257,16 +273,10 @@ def _lesson(
 def _network(
     given: Given, module: torch.nn.Module, lesson: Lesson, device: torch.device
 ) -> StudentNetwork:
-    config, p = given.config, given.backbone.n_features
-    seed = seed_of(config.seed, HEAD)
-    head = None
-    if config.head == "linear":
-        head = identity_head(p, bias=False, width=config.head_width, seed=seed)
-    elif config.head == "dense":
-        head = dense_head(p, config.head_width, seed)
+    config = given.config
     network = StudentNetwork(
         module,
-        head,
+        make_head(config.head, given.backbone.n_features, config.head_width, config.seed),
         similarity=config.similarity,
         temperature=config.temperature or 1.0,
         classifier=given.backbone.classifier,
@@ -279,108 +289,60 @@ def _network(
     return network
 
 
-@dataclass(frozen=True, eq=False)
-class Start:
-    """What is known before training."""
-
-    closed: ClosedForm | None
-    frontier: Frontier | None
-    held_out: dict[str, Any]
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    found: Found | None = None
-
-
-def _find_start(config: DistillConfig, network: StudentNetwork, lesson: Lesson) -> "Start":
-    sides = lesson.sides
-    if sides is None:
-        if lesson.agreement is None:
-            return Start(None, None, {})
-        plain = StudentNetwork(network.backbone, similarity=config.similarity)
-        plain.to(network.log_temperature.device)
-        lesson.probe.settle_temperature(plain, config.batch)
-        return Start(None, None, {"base": lesson.agreement.score(plain, config.batch)})
-    found = sides.features(network, config.batch)
-    frontier = find_frontier(found.evidence(), balance=config.balance, seed=config.seed)
-    if sides.held_out is None:
-        return Start(None, frontier, {}, found=found)
-    base, closed = plain_vector(found), frontier.chosen.fit(found.evidence())
-    form = ClosedForm(sides, frontier.chosen, found.score(closed), found.score(base))
-    rows = both_sides("base", found, base) + both_sides("closed form", found, closed)
-    held_out = {"base": form.base.as_dict(), "start": form.closed.as_dict()}
-    return Start(form, frontier, held_out, rows, found)
-
-
-@dataclass(frozen=True, eq=False)
-class Made:
-    """A trained network, and how it came about."""
-
-    student: StudentNetwork
-    step: int
-    mix: float
-    log: list[dict[str, Any]]
-    learnt: int  # weights that were trained
-
-
 def _final_vector(
-    given: Given, made: Made, lesson: Lesson, start: Start
+    given: Given,
+    lesson: Lesson,
+    student: StudentNetwork,
+    start: ClosedForm | None,
+    before: dict[str, Any],
+    log: list[Record],
+    step: int,
+    mix: float,
 ) -> tuple[AlignedVector, dict[str, Any]]:
     """Fit the aligned vector of the final weights to all images; scores without the held-out."""
-    config, sides, student = given.config, lesson.sides, made.student
-    held_out, rows = dict(start.held_out), list(start.rows)
-    by_step = {row["step"]: row["held_out"] for row in made.log if "held_out" in row}
-    vector = join_parts((np.eye(p := given.backbone.n_features), np.zeros(p)), None)
-    if sides is not None and start.frontier is not None:
-        found = start.found
-        if found is None or made.mix:
-            found = sides.features(student, config.batch)
-        settings = start.frontier.chosen
-        vector = settings.fit(found.everything())
-        if sides.held_out is not None:
-            tested = settings.fit(found.evidence())
-            score = found.score(tested)
+    config, scores = given.config, scores_by_step(log)
+    held_out, rows = dict(before), list(start.rows) if start else []
+    if start is None:
+        vector = join_parts((np.eye(p := given.backbone.n_features), np.zeros(p)), None)
+        if before:
+            held_out |= {"start": scores[0], "student": scores[step]}
+    else:
+        sides, settings = start.sides, start.frontier.chosen
+        found = sides.found(student, config.batch) if mix else start.found
+        vector = settings.fit(found)
+        if before:
+            tested = settings.fit(sides.learnt(found))
+            score = sides.score(found, tested)
             held_out["student"] = score.as_dict()
-            for name, step in (("start", 0), ("student", made.step)):
-                if "same_class" in by_step.get(step, {}):
-                    held_out[name] |= {"same_class": by_step[step]["same_class"]}
+            for name, at in (("start", 0), ("student", step)):
+                if "same_class" in scores.get(at, {}):
+                    held_out[name] |= {"same_class": scores[at]["same_class"]}
             if config.temperature is None:
                 student.settle(score.temperature)
-            rows += both_sides("student", found, tested)
+            rows += sides.rows("student", found, tested)
             if (control := given.guidance.control) is not None:
                 device = student.log_temperature.device
                 held_out["control"], own = control_scores(control, sides, config, device)
                 rows += own
-            held_out |= {"images": len(sides.held_out), "triplets": len(sides.triplets)}
-            held_out["ceiling"] = ceiling(sides.labels)
-    elif (agreement := lesson.agreement) is not None:
-        held_out |= {"start": by_step[0], "student": by_step[made.step]}
-        held_out |= {"images": len(agreement.images), "triplets": len(agreement.triplets)}
-        held_out["ceiling"] = ceiling(agreement.labels)
+    if before:
+        judge = lesson.agreement or lesson.sides
+        assert judge is not None and lesson.scored is not None
+        held_out |= {"images": len(lesson.scored), "triplets": len(judge.triplets)}
+        held_out["ceiling"] = ceiling(judge.labels)
     return vector, {
         "held_out": held_out or None,
         "both_sides": {"measures": MEASURES, "rows": rows} if rows else None,
-        "frontier": start.frontier.as_dict() if start.frontier else None,
+        "frontier": start.frontier.as_dict() if start else None,
     }
 
 
-def _write(
-    given: Given, made: Made, lesson: Lesson, vector: AlignedVector, scores: dict[str, Any]
-) -> None:
-    config, student = given.config, made.student
+def _data(given: Given, lesson: Lesson) -> dict[str, Any]:
+    held_out = None if lesson.sides is None else lesson.sides.held_out
     unreadable = {"unreadable": list(given.unreadable)} if given.unreadable else {}
-    summary = {
-        "selected_step": made.step,
-        "mix": made.mix,
-        **scores,
-        "data": {
-            "learnt": len(lesson.images),
-            "mixed_triplets_dropped": lesson.dropped,
-            "listing_sha256": given.images.digest,
-            "held_out_sha256": lesson.held_out_sha256,
-            **unreadable,
-        },
-        "learnt": made.learnt,
+    return {
+        "learnt": len(lesson.images),
+        "mixed_triplets_dropped": lesson.dropped,
+        "listing_sha256": given.images.digest,
+        "held_out_sha256": None if held_out is None else held_out.images.digest,
+        **unreadable,
     }
-    student.backbone, student.vector = restore(student.backbone), vector
-    settings, files = config.model_dump(mode="json"), given.guidance.files
-    origin = provenance("student", seed=config.seed, inputs=files, config=settings)
-    write_student(given.out, given.backbone, student, origin, summary, made.log, given.images)

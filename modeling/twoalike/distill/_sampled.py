@@ -16,7 +16,7 @@ labels of all its triplets. A triplet follows from the settings and its number a
 is continued exactly, and several processes can fill one folder.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -25,20 +25,17 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import Field, ValidationError
 
 from twoalike.distill._labels import PLAN, shard_path, write_shard
-from twoalike.features import ROWS, FeatureTable, read_features
+from twoalike.features import ROWS, FeatureTable, as_features
 from twoalike.judgments import packed_codes
 from twoalike.study import (
     Integers,
-    Strict,
     TwoalikeError,
     atomic_path,
     claim_parts,
     load_parquet,
     part_of,
-    plain_words,
     progress,
     provenance,
     write_json,
@@ -64,79 +61,52 @@ SAMPLED = 256
 """Images a cluster from which centres are found, as in Faiss (arXiv:1702.08734)."""
 
 
-class LabelConfig(Strict):
-    """Which triplets are labelled; saved with the labels."""
-
-    seed: int = Field(default=0, ge=0, description="seed of clusters and triplets")
-    triplets: int = Field(default=1_000_000, ge=1, description="total number")
-    rule: Rule = Field(
-        default="cluster-boundary",
-        description="two images of one cluster and one of another; within: three of one; "
-        "between: three of three; uniform: any three",
-    )
-    clusters: int | None = Field(
-        default=None, description="number; none: the root of half the images, from 3 to 500"
-    )
-    shard: int = Field(default=100_000, ge=1, description="triplets per file")
-    pool: int = Field(
-        default=POOL,
-        ge=3,
-        description="images whose triplets are sampled and labelled together; more of them meet "
-        "more images, but take longer",
-    )
-
-    @property
-    def shards(self) -> int:
-        """Number of files."""
-        return -(-self.triplets // self.shard)
-
-
 class TripletStream:
     """Numbered triplets of n images by a rule about their clusters, any integers, shape (n,).
 
     Images of clusters that are too small for the rule never come first. The three are put into
-    random order: the position of an image carries no information.
+    random order: the position of an image carries no information. Of about ``number`` triplets,
+    those of ``pool`` images are sampled together.
     """
 
-    def __init__(self, clusters: Integers, config: LabelConfig) -> None:
-        self.rule, self.config = config.rule, config
+    def __init__(
+        self, clusters: Integers, rule: Rule, number: int, pool: int = POOL, seed: int = 0
+    ) -> None:
+        self.rule, self.pool, self.seed, least = rule, pool, seed, LEAST[rule]
         # With all images in one cluster, three images of one cluster are any three.
-        groups = np.zeros(len(clusters), np.int64) if self.rule == "uniform" else clusters
+        groups = np.zeros(len(clusters), np.int64) if rule == "uniform" else clusters
         _, self._cluster, self._size = np.unique(groups, return_inverse=True, return_counts=True)
-        self._check()
-        self._sorted = np.argsort(self._cluster, kind="stable")
-        self._begin = np.cumsum(self._size) - self._size
-        # Clusters are cut into equal parts of about this number of images.
-        a_part = max(config.pool // PARTS[self.rule], LEAST[self.rule])
-        self._n_parts = np.maximum(np.rint(self._size / a_part).astype(np.int64), 1)
-        place = np.arange(len(groups)) - np.repeat(self._begin, self._size)
-        own = np.repeat(self._n_parts, self._size)
-        part = place * own // np.repeat(self._size, self._size)
-        self._part = part + np.repeat(np.cumsum(self._n_parts) - self._n_parts, self._size)
-        self._part_size = np.bincount(self._part)
-        usable = int(self._part_size[self._part_size >= LEAST[self.rule]].sum())
-        self._uses = min(-(-config.triplets // usable), MOST_USES)
-        self._a_round = self._uses * usable
-        self._pools = lru_cache(maxsize=1)(self._deal)
-
-    def _check(self) -> None:
-        n, sizes, least = int(self._size.sum()), self._size, LEAST[self.rule]
-        faults = {
-            "at least 3 images": (n < 3, n),
-            "at least 3 clusters with images": (
-                self.rule != "uniform" and len(sizes) < 3,
+        n, sizes = len(groups), self._size
+        for expected, wrong, found in (
+            ("at least 3 images", n < 3, n),
+            (
+                "at least 3 clusters with images",
+                rule != "uniform" and len(sizes) < 3,
                 len(sizes),
             ),
-            f"a cluster of at least {least} images": (sizes.max() < least, sizes.max()),
-        }
-        for expected, (wrong, found) in faults.items():
+            (f"a cluster of at least {least} images", sizes.max() < least, sizes.max()),
+        ):
             if wrong:
                 raise TwoalikeError(
-                    where=f"triplets by the rule {self.rule}",
+                    where=f"triplets by the rule {rule}",
                     expected=expected,
                     found=found,
                     remedy="Give more images, or choose another rule or number of clusters.",
                 )
+        self._sorted = np.argsort(self._cluster, kind="stable")
+        self._begin = np.cumsum(sizes) - sizes
+        # Clusters are cut into equal parts of about this number of images.
+        a_part = max(pool // PARTS[rule], least)
+        n_parts = np.maximum(np.rint(sizes / a_part).astype(np.int64), 1)
+        # Of each image in the order of the clusters: its place in its own, and its part.
+        place = np.arange(n) - np.repeat(self._begin, sizes)
+        part = place * np.repeat(n_parts, sizes) // np.repeat(sizes, sizes)
+        self._part = part + np.repeat(np.cumsum(n_parts) - n_parts, sizes)
+        self._part_size = np.bincount(self._part)
+        usable = int(self._part_size[self._part_size >= least].sum())
+        self._uses = min(-(-number // usable), MOST_USES)
+        self._a_round = self._uses * usable
+        self._pools = lru_cache(maxsize=1)(self._deal)
 
     def blocks(self, start: int, stop: int) -> Iterator[npt.NDArray[np.int64]]:
         """Triplets number ``start`` to ``stop`` (not included), those of one pool together.
@@ -154,7 +124,7 @@ class TripletStream:
 
     def _rng(self, *numbers: int) -> np.random.Generator:
         rule = RULES.index(self.rule)
-        return np.random.default_rng([self.config.seed, SAMPLE, rule, *numbers])
+        return np.random.default_rng([self.seed, SAMPLE, rule, *numbers])
 
     def _deal(self, number: int) -> tuple[list[tuple[Integers, Integers]], Integers]:
         """Deal all images into pools of whole parts.
@@ -166,7 +136,7 @@ class TripletStream:
         images = mixed[np.argsort(self._cluster[mixed], kind="stable")]
         order = rng.permutation(len(self._part_size))
         sizes = self._part_size[order]
-        pool_of = (np.cumsum(sizes) - sizes) // self.config.pool
+        pool_of = (np.cumsum(sizes) - sizes) // self.pool
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
         dealt = np.argsort(rank[self._part], kind="stable")
@@ -261,24 +231,13 @@ def find_clusters(features: FeatureTable, k: int | None = None, *, seed: int = 0
     return labels
 
 
-def _kept_clusters(path: Path, features: FeatureTable, config: LabelConfig) -> Integers:
-    """Clusters of a folder of labels, whose plan says that they are of these features."""
-    if path.is_file():
-        remedy = "Remove it; it will be made again."
-        table = load_parquet(path, "clusters of images (parquet)", remedy=remedy)
-        return np.asarray(table["cluster"].to_numpy())
-    found = find_clusters(features, config.clusters, seed=config.seed)
-    with atomic_path(path) as temporary:
-        pd.DataFrame({"image": list(features.ids), "cluster": found}).to_parquet(temporary)
-    return found
-
-
 @dataclass(frozen=True)
 class LabelledImages:
     """A folder of labels, and how much of it exists."""
 
     folder: Path
-    config: LabelConfig
+    rule: Rule
+    triplets: int  # of the complete folder
     images: int  # from which triplets are sampled
     shards: int  # of the complete folder
     made: int  # shards that exist
@@ -294,7 +253,7 @@ def label_images(
     number: int | None = None,
     clusters: int | None = None,
     pool: int | None = None,
-    shard: int | None = None,
+    shard: int = 100_000,
     part: str | None = None,
     seed: int = 0,
 ) -> LabelledImages:
@@ -317,78 +276,74 @@ def label_images(
         ``cluster-boundary``: two images of one cluster of features and one of another; ``within``:
         three of one cluster; ``between``: of three clusters; ``uniform``: any three images.
     number, clusters, pool, shard, seed
-        Number of triplets, number of clusters, images whose triplets are sampled together, triplets
-        per file, and the seed; None: the default of :class:`LabelConfig`.
+        Number of triplets (None: a million); number of clusters (None: the root of half the images,
+        from 3 to 500); images whose triplets are sampled together (None: 192; more of them meet
+        more images, but take longer); triplets per file; and the seed.
     part
         Make only a part of the shards: ``2/8`` is the second of eight.
     """
-    settings = {"rule": sample, "triplets": number, "clusters": clusters, "pool": pool}
-    given = {name: value for name, value in settings.items() if value is not None}
-    given |= {"seed": seed} | ({} if shard is None else {"shard": shard})
-    try:
-        config = LabelConfig.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = {"rule": "sample", "triplets": "number"}.get(str(first["loc"][0]), first["loc"][0])
-        raise TwoalikeError(plain_words(first), where=f"`{name}=...`") from error
+    number, pool = 1_000_000 if number is None else number, POOL if pool is None else pool
+    least = {"number": (number, 1), "pool": (pool, 3), "shard": (shard, 1), "seed": (seed, 0)}
+    for name, (value, fewest) in least.items():
+        if value < fewest:
+            raise TwoalikeError(where=f"`{name}=...`", expected=f"at least {fewest}", found=value)
+    if sample not in RULES:
+        raise TwoalikeError(where="`sample=...`", expected=" or ".join(RULES), found=repr(sample))
+    settings = {"seed": seed, "triplets": number, "rule": sample, "clusters": clusters}
+    settings |= {"shard": shard, "pool": pool}
     rank, world = part_of(part)
     # A folder of features is known by its checksums; reading it once more would take minutes.
     named = isinstance(features, str | Path) and Path(features).is_file()
     inputs = {"features": Path(cast("str | Path", features))} if named else {}
-    if isinstance(features, str | Path):
-        features = read_features(Path(features), None if objects is None else Path(objects))
-    labeller = _labeller(source, features)
-    table, folder = labeller.images, Path(out)
-    plan = provenance(
-        "labels", seed=seed, inputs={**labeller.origin, **inputs}, config=config.model_dump()
-    ) | {
+    table, label, origin, likeness = _labeller(source, as_features(features, objects))
+    plan = provenance("labels", seed=seed, inputs={**origin, **inputs}, config=settings) | {
         "images": len(table.ids),
         "features_sha256": table.digest,
-        "triplets": config.triplets,
-        "shards": config.shards,
-        **labeller.likeness,
+        "triplets": number,
+        "shards": -(-number // shard),
+        **likeness,
     }
+    folder, shards = Path(out), plan["shards"]
     claim_parts(folder, plan, PLAN, beside=(CLUSTERS,))
-    groups: Integers = np.zeros(len(table.ids), np.int32)
-    if config.rule != "uniform":
-        groups = _kept_clusters(folder / CLUSTERS, table, config)
-    stream = TripletStream(groups, config)
+    stream = TripletStream(
+        np.zeros(len(table.ids), np.int32)
+        if sample == "uniform"
+        else _clusters(folder / CLUSTERS, table, clusters, seed),
+        *(sample, number, pool, seed),
+    )
     if not (folder / PLAN).is_file():
         write_json(folder / PLAN, plan)
-    due = [n for n in range(rank, config.shards, world) if not shard_path(folder, n).is_file()]
+    due = [n for n in range(rank, shards, world) if not shard_path(folder, n).is_file()]
     with progress() as bar:
         task = bar.add_task("labels", total=len(due), status="")
         for shard_number in due:
-            start = shard_number * config.shard
-            blocks = list(stream.blocks(start, min(start + config.shard, config.triplets)))
-            chances = np.concatenate([labeller(triplets) for triplets in blocks])
+            start = shard_number * shard
+            blocks = list(stream.blocks(start, min(start + shard, number)))
+            chances = np.concatenate([label(triplets) for triplets in blocks]).astype(np.float32)
             images, places = np.unique(np.concatenate(blocks), return_inverse=True)
             names = [table.ids[int(row)] for row in images]
             write_shard(folder, shard_number, names, places.reshape(-1, 3), chances, plan)
             bar.update(task, advance=1)
     made = len(list(folder.glob("shard-*.parquet")))
-    return LabelledImages(folder, config, plan["images"], plan["shards"], made)
+    return LabelledImages(folder, sample, number, plan["images"], shards, made)
 
 
-@dataclass(frozen=True)
-class _Labeller:
-    """What labels triplets, and of which images."""
-
-    images: FeatureTable
-    by: "AffineTeacher | Posterior"
-    origin: Mapping[str, Path]  # its file, by role
-    likeness: Mapping[str, str]  # whose it is
-
-    def __call__(self, triplets: Integers) -> npt.NDArray[np.float32]:
-        """Probability that item 1, 2, 3 is the odd one, shape (n, 3)."""
-        if not isinstance(self.by, AffineTeacher):
-            return np.asarray(self.by.choice_probabilities(triplets), np.float32)
-        images, places = self.images.shown(triplets)
-        x = self.by.embed(images)
-        return matrix_probabilities(x @ x.T, places, self.by.temperature)
+def _clusters(path: Path, features: FeatureTable, k: int | None, seed: int) -> Integers:
+    """Clusters of a folder of labels, whose plan says that they are of these features."""
+    if path.is_file():
+        remedy = "Remove it; it will be made again."
+        table = load_parquet(path, "clusters of images (parquet)", remedy=remedy)
+        return np.asarray(table["cluster"].to_numpy())
+    found = find_clusters(features, k, seed=seed)
+    with atomic_path(path) as temporary:
+        pd.DataFrame({"image": list(features.ids), "cluster": found}).to_parquet(temporary)
+    return found
 
 
-def _labeller(source: "str | Path | Posterior | AffineTeacher", table: FeatureTable) -> _Labeller:
+def _labeller(
+    source: "str | Path | Posterior | AffineTeacher", table: FeatureTable
+) -> tuple[FeatureTable, Callable[[Integers], Any], dict[str, Path], Mapping[str, str]]:
+    """Give the images that a source knows, what labels triplets of them, its file, and whose."""
     from twoalike.embedding import as_posterior
 
     origin: dict[str, Path] = {}
@@ -396,13 +351,18 @@ def _labeller(source: "str | Path | Posterior | AffineTeacher", table: FeatureTa
         origin["teacher"] = Path(source) / "teacher.json"
         source = load_teacher(source)
     if isinstance(source, AffineTeacher):
-        source.check(table)
-        return _Labeller(table, source, origin, likeness_of(source.description))
+        teacher = source
+        teacher.check(table)
+
+        def by_teacher(triplets: Integers) -> npt.NDArray[np.float32]:
+            images, places = table.shown(triplets)
+            x = teacher.embed(images)
+            return matrix_probabilities(x @ x.T, places, teacher.temperature)
+
+        return table, by_teacher, origin, likeness_of(teacher.description)
     posterior = as_posterior(source)
     judged = FeatureTable(posterior.ids, table.select(posterior.ids), table.meta)
     if posterior.path is not None:
         origin["posterior"] = posterior.path
-    seen: dict[str, Any] = {}
-    if posterior.judged is not None:
-        seen["judged"] = packed_codes(posterior.judged)
-    return _Labeller(judged, posterior, origin, likeness_of(posterior.likeness | seen))
+    seen = {} if posterior.judged is None else {"judged": packed_codes(posterior.judged)}
+    return judged, posterior.choice_probabilities, origin, likeness_of(posterior.likeness | seen)

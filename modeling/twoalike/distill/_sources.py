@@ -20,6 +20,7 @@ import torch
 from torch.utils.data import Dataset
 
 from twoalike.collections import Collection
+from twoalike.distill._config import Sampling
 from twoalike.distill._losses import choice_logs
 from twoalike.features import FeatureTable
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted
@@ -27,8 +28,6 @@ from twoalike.teacher import AffineTeacher, Teacher
 
 Average = Literal["predictive", "plugin", "draw"]
 """Labels by a posterior's draws: mean probabilities, by mean similarities, or one draw a step."""
-Sampling = Literal["uniform", "scales"]
-"""Of a batch's triplets: any three images, or neighbours at all scales."""
 AT_ONCE = 2**20
 """Triplets of all draws whose probabilities are computed together, in some 50 MB."""
 CACHE_BYTES = 2 * 1024**3
@@ -190,11 +189,6 @@ class Opinion:
 
     def __len__(self) -> int:
         return len(self.rows)
-
-    @property
-    def draws(self) -> torch.Tensor:
-        """Positions of the images by draw, shape (S, n, D)."""
-        return self.positions[:, self.rows]
 
     def only(self, rows: Integers) -> "Opinion":
         """Keep some of the images."""

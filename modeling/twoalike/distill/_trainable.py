@@ -25,7 +25,7 @@ their images at every step.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -37,12 +37,12 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from twoalike.backbones import Backbone, pooled_features
+from twoalike.backbones import Backbone, extract_features
 from twoalike.collections import Collection
 from twoalike.distill._config import DistillConfig
 from twoalike.distill._evidence import Cropped
 from twoalike.distill._sources import CACHE_BYTES
-from twoalike.features import FeatureTable, read_features, write_features
+from twoalike.features import read_features, write_features
 from twoalike.study import Floats, TwoalikeError, atomic_path
 
 TOLERANCE = 1e-5
@@ -93,9 +93,8 @@ def prepare_training(backbone: Backbone, config: DistillConfig) -> nn.Module:
                 expected=f"last_blocks of 1 to {len(blocks)}, the number of its blocks",
                 found=last,
             )
-        for block in blocks[-last:]:
-            for parameter in block:
-                parameter.requires_grad_(True)
+        for parameter in sum(blocks[-last:], []):
+            parameter.requires_grad_(True)
     return module
 
 
@@ -111,15 +110,17 @@ def _blocks(network: nn.Module) -> list[list[nn.Parameter]]:
 
     Layers without a matrix, such as the norm after the last block, belong to the preceding block.
     """
-    groups = (
-        _timm_groups(network)
-        or _listed_groups(network)
-        or [
+    parameters = dict(network.named_parameters())
+    if callable(matcher := getattr(network, "group_matcher", None)):
+        from timm.models import group_parameters
+
+        found = group_parameters(network, matcher(coarse=False), reverse=False)
+        groups = [found[number] for number in sorted(found)]
+    else:
+        groups = _listed_groups(network, list(parameters)) or [
             [name for name, _ in child.named_parameters(prefix)]
             for prefix, child in network.named_children()
         ]
-    )
-    parameters = dict(network.named_parameters())
     blocks: list[list[nn.Parameter]] = []
     for names in groups:
         members = [parameters[name] for name in names]
@@ -130,41 +131,27 @@ def _blocks(network: nn.Module) -> list[list[nn.Parameter]]:
     return blocks
 
 
-def _timm_groups(network: nn.Module) -> list[list[str]]:
-    if not callable(matcher := getattr(network, "group_matcher", None)):
-        return []
-    from timm.models import group_parameters
-
-    groups: Mapping[int, list[str]] = group_parameters(
-        network, matcher(coarse=False), reverse=False
-    )
-    return [groups[number] for number in sorted(groups)]
-
-
-def _listed_groups(network: nn.Module) -> list[list[str]]:
+def _listed_groups(network: nn.Module, names: list[str]) -> list[list[str]]:
     """Names of parameters by block, of a network with a list of equal blocks; else empty.
 
     Transformers and OpenCLIP keep theirs so, one level down or deeper. The list with the most
     parameters counts, and what stands before or after it is a group of its own.
     """
-    names = [name for name, _ in network.named_parameters()]
     best: list[list[str]] = []
     for prefix, part in network.named_modules():
-        blocks = list(part.named_children()) if isinstance(part, nn.ModuleList) else []
-        if len(blocks) < 2 or len({type(block) for _, block in blocks}) > 1:
-            continue
-        groups = [
-            [name for name, _ in block.named_parameters(f"{prefix}.{key}")] for key, block in blocks
-        ]
-        if all(groups) and sum(map(len, groups)) > sum(map(len, best)):
-            best = groups
+        if isinstance(part, nn.ModuleList) and len(part) > 1 and len(set(map(type, part))) == 1:
+            groups = [
+                [name for name in names if name.startswith(f"{prefix}.{place}.")]
+                for place in range(len(part))
+            ]
+            if all(groups) and sum(map(len, groups)) > sum(map(len, best)):
+                best = groups
     if not best:
         return []
-    inside = {name for group in best for name in group}
+    others = [name for name in names if not any(name in group for group in best)]
     first = names.index(best[0][0])
-    before = [name for name in names[:first] if name not in inside]
-    after = [name for name in names[first:] if name not in inside]
-    return [before, *best, after]
+    before = [name for name in others if names.index(name) < first]
+    return [before, *best, others[len(before) :]]
 
 
 def add_adapters(
@@ -178,8 +165,28 @@ def add_adapters(
     """
     import peft
 
+    names = _called_layers(module, size)
+    ends = {end: [name for name in names if f".{name}".endswith(f".{end}")] for end in targets}
+    for end, layers in ends.items():
+        if not layers:
+            known = sorted({name.rpartition(".")[2] for name in names})
+            raise TwoalikeError(
+                where="lora_targets",
+                expected="endings of layers' names",
+                found=f"{end!r}, which matches no layer",
+                remedy=f"The network has {', '.join(known) or 'none'}.",
+            )
+    asked = set().union(*ends.values())
+    chosen = [name for name in names if name in asked] if targets else names[1:]
+    if not chosen:
+        raise TwoalikeError(
+            where="train = 'lora'",
+            expected="linear layers or ungrouped convolutions after the first layer",
+            found="none",
+            remedy="Use train = 'full' or 'last'.",
+        )
     # A pattern instead of a list, whose names would also match the endings of other names.
-    pattern = "|".join(re.escape(name) for name in _adapted_layers(_layers(module, size), targets))
+    pattern = "|".join(map(re.escape, chosen))
     settings = peft.LoraConfig(r=rank, lora_alpha=rank, target_modules=pattern)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -188,52 +195,24 @@ def add_adapters(
     return adapted
 
 
-def _layers(module: nn.Module, size: int) -> list[str]:
+def _called_layers(module: nn.Module, size: int) -> list[str]:
     """Layers that can have adapters, in the order in which an image passes through them.
 
     Some networks read a layer's weights without calling it, which would bypass an adapter.
     """
-    called: dict[str, None] = {}
-
-    def note(name: str) -> Any:
-        return lambda *_: called.setdefault(name)
-
-    hooks = [
-        layer.register_forward_hook(note(name))
+    called: dict[nn.Module, None] = {}
+    names: dict[nn.Module, str] = {
+        layer: name
         for name, layer in module.named_modules()
         if isinstance(layer, nn.Linear) or (isinstance(layer, nn.Conv2d) and layer.groups == 1)
-    ]
+    }
+    hooks = [one.register_forward_hook(lambda own, *_: called.setdefault(own)) for one in names]
     module.eval()
     with torch.no_grad():
         module(torch.zeros(2, 3, size, size))
     for hook in hooks:
         hook.remove()
-    return list(called)
-
-
-def _adapted_layers(names: Sequence[str], targets: Sequence[str]) -> list[str]:
-    with_ending = {
-        target: [name for name in names if f".{name}".endswith(f".{target}")] for target in targets
-    }
-    for target, layers in with_ending.items():
-        if not layers:
-            known = sorted({name.rpartition(".")[2] for name in names})
-            raise TwoalikeError(
-                where="lora_targets",
-                expected="endings of layers' names",
-                found=f"{target!r}, which matches no layer",
-                remedy=f"The network has {', '.join(known) or 'none'}.",
-            )
-    asked = set().union(*with_ending.values())
-    chosen = [name for name in names if name in asked] if targets else list(names[1:])
-    if not chosen:
-        raise TwoalikeError(
-            where="train = 'lora'",
-            expected="linear layers or ungrouped convolutions after the first layer",
-            found="none",
-            remedy="Use train = 'full' or 'last'.",
-        )
-    return chosen
+    return [names[layer] for layer in called]
 
 
 def _try_merging(adapted: Any, size: int) -> None:
@@ -260,17 +239,6 @@ def _try_merging(adapted: Any, size: int) -> None:
         )
 
 
-def feature_source(backbone: Backbone, digest: str) -> dict[str, Any]:
-    """Describe the source of cached features: the network, and the images by their listing."""
-    return {
-        "backbone": backbone.name,
-        "weights_sha256": backbone.weights_sha256,
-        "preprocessing": backbone.preprocessing.as_timm(),
-        **backbone.tokens,
-        "listing_sha256": digest,
-    }
-
-
 def compute_twice(network: nn.Module) -> None:
     """Let a network of timm or transformers keep the inputs of its blocks only."""
     if getattr(network, "supports_gradient_checkpointing", False):
@@ -288,12 +256,6 @@ def compute_twice(network: nn.Module) -> None:
         ) from error
 
 
-class _Held:
-    """The activation that the first trained block takes instead of its input."""
-
-    value: torch.Tensor
-
-
 class LateNetwork(nn.Module):
     """A network from its first trained block on: activations (n, ...) to features (n, p).
 
@@ -305,7 +267,8 @@ class LateNetwork(nn.Module):
         self, module: nn.Module, block: nn.Module, passed: list[nn.Module], size: int
     ) -> None:
         super().__init__()
-        self.module, self._held, self._size = module, _Held(), size
+        self.module, self._size = module, size
+        self._held: list[torch.Tensor] = []  # what the block takes instead of its input
         for skipped in passed:
             skipped.forward = _passed_on
         # Of a function and a method, so that a copy of the network calls its own block.
@@ -313,7 +276,7 @@ class LateNetwork(nn.Module):
 
     def forward(self, activations: torch.Tensor) -> torch.Tensor:
         """Features, shape (n, p), of stored activations (n, ...)."""
-        self._held.value = activations
+        self._held[:] = [activations]
         blank = activations.new_zeros(1, 1, 1, 1).expand(len(activations), 3, *2 * (self._size,))
         return torch.as_tensor(self.module(blank))
 
@@ -322,8 +285,8 @@ def _passed_on(first: Any, *_: Any, **__: Any) -> Any:
     return first
 
 
-def _instead(held: _Held, forward: Callable[..., Any], *_: Any, **__: Any) -> Any:
-    return forward(held.value)
+def _instead(held: list[torch.Tensor], forward: Callable[..., Any], *_: Any, **__: Any) -> Any:
+    return forward(held[0])
 
 
 def restore(module: nn.Module) -> nn.Module:
@@ -368,38 +331,27 @@ def frozen_part(
     does not divide so, where images change from step to step, or where there are too many.
     """
     backbone.n_features  # noqa: B018  by blank images, which the end of the network cannot take
-    plain = not (config.flip or config.compile or config.checkpointing)
-    how = device, config.workers
-    if config.train == "probe":
-        return nn.Flatten(), *_of_both(backbone, collections, folder, how)
-    if config.train != "last" or not plain:
-        return None
-    images, _ = collections
-    some = range(min(TRIED, len(images)))
-    examples = torch.stack([backbone.preprocessing.read(images, row) for row in some])
-    backbone.module.eval()
-    found = _first_trained(backbone.module, examples)
-    if found is None or 4 * len(images) * found.inputs[0].numel() > CACHE_BYTES:
-        return None
-    inputs = _of_both(backbone, collections, folder, how, found.block)
-    late = found.late(examples)  # changes the network
-    return None if late is None else (late, *inputs)
-
-
-def _of_both(
-    backbone: Backbone,
-    collections: tuple[Collection, Collection | None],
-    folder: Path,
-    how: tuple[str, int],
-    block: nn.Module | None = None,
-) -> tuple[Activations, Activations | None]:
-    """Take inputs of a block, or else features, of the images and of their crops."""
     images, cropped = collections
-    of_crops = replace(backbone, preprocessing=Cropped.of(backbone.preprocessing))
+    found = None
+    if config.train != "probe":
+        if config.train != "last" or config.flip or config.compile or config.checkpointing:
+            return None
+        some = range(min(TRIED, len(images)))
+        examples = torch.stack([backbone.preprocessing.read(images, row) for row in some])
+        backbone.module.eval()
+        found = _first_trained(backbone.module, examples)
+        if found is None or 4 * len(images) * found.inputs[0].numel() > CACHE_BYTES:
+            return None
+    block = None if found is None else found.block
+    how = {"device": device, "workers": config.workers}
+    inputs = Activations(images, _made(backbone, images, folder / "student", block, how))
     crops = None
     if cropped is not None:
-        crops = Activations(cropped, _read(of_crops, cropped, folder / "crop", how, block))
-    return Activations(images, _read(backbone, images, folder / "student", how, block)), crops
+        of_crops = replace(backbone, preprocessing=Cropped.of(backbone.preprocessing))
+        crops = Activations(cropped, _made(of_crops, cropped, folder / "crop", block, how))
+    # The end of the network takes the place of the whole, which has made everything by then.
+    late = nn.Flatten() if found is None else found.late(examples.shape[-1])
+    return None if late is None else (late, inputs, crops)
 
 
 @dataclass(frozen=True)
@@ -413,10 +365,10 @@ class _Division:
     inputs: torch.Tensor  # of the block, for some images
     features: torch.Tensor  # of the whole network
 
-    def late(self, examples: torch.Tensor) -> LateNetwork | None:
+    def late(self, size: int) -> LateNetwork | None:
         """Build the end of the network, in the first way that gives the same features."""
-        for passed, size in ((self.beside, 1), (self.siblings, examples.shape[-1])):
-            late = LateNetwork(self.module, self.block, passed, size)
+        for passed, blank in ((self.beside, 1), (self.siblings, size)):
+            late = LateNetwork(self.module, self.block, passed, blank)
             try:
                 with torch.no_grad():
                     again = late(self.inputs)
@@ -430,37 +382,32 @@ class _Division:
 
 def _first_trained(module: nn.Module, examples: torch.Tensor) -> _Division | None:
     """Find the block with which training begins, by a forward pass of some images."""
+    names = {part: name for name, part in module.named_modules()}
     begun: list[str] = []
     ended: list[tuple[int, str]] = []  # with how many had begun by then
     inputs: dict[str, Any] = {}
-    names = dict(module.named_modules())
 
-    def begin(name: str, _: nn.Module, args: tuple[Any, ...], options: dict[str, Any]) -> None:
+    def begin(part: nn.Module, args: tuple[Any, ...], options: dict[str, Any]) -> None:
+        name = names[part]
         single = len(args) == 1 and not options and torch.is_tensor(args[0])
         inputs[name] = args[0] if single and name not in begun else None
         begun.append(name)
 
-    def end(name: str, *_: Any) -> None:
-        ended.append((len(begun), name))
-
-    hooks = [
-        hook
-        for name, part in names.items()
-        for hook in (
-            part.register_forward_pre_hook(partial(begin, name), with_kwargs=True),
-            part.register_forward_hook(partial(end, name)),
-        )
+    hooks = [part.register_forward_pre_hook(begin, with_kwargs=True) for part in names]
+    hooks += [
+        part.register_forward_hook(lambda own, *_: ended.append((len(begun), names[own])))
+        for part in names
     ]
     with torch.no_grad():
         features = torch.as_tensor(module(examples))
     for hook in hooks:
         hook.remove()
-    trained = (
-        place
-        for place, name in enumerate(begun)
-        if any(p.requires_grad for p in names[name].parameters(recurse=False))
-    )
-    first = next(trained, 0)
+    own = {
+        name
+        for part, name in names.items()
+        if any(p.requires_grad for p in part.parameters(recurse=False))
+    }
+    first = next((place for place, name in enumerate(begun) if name in own), 0)
     # Up to the outermost module that begins with it: nothing frozen lies between their beginnings.
     while first and begun[first].startswith(f"{begun[first - 1]}.") and begun[first - 1]:
         first -= 1
@@ -469,29 +416,26 @@ def _first_trained(module: nn.Module, examples: torch.Tensor) -> _Division | Non
         return None
     before = {other for count, other in ended if count <= first}
     outer = {other for other in before if not any(other.startswith(f"{o}.") for o in before)}
+    beside = {other: part for part, other in names.items() if other in outer}
     parent = name.rpartition(".")[0]
-    beside = [names[other] for other in names if other in outer]
-    siblings = [
-        names[other] for other in names if other in outer and other.rpartition(".")[0] == parent
-    ]
-    return _Division(module, names[name], beside, siblings, inputs[name], features)
+    siblings = [part for other, part in beside.items() if other.rpartition(".")[0] == parent]
+    block = module.get_submodule(name)
+    return _Division(module, block, [*beside.values()], siblings, inputs[name], features)
 
 
-def _read(
+def _made(
     backbone: Backbone,
     images: Collection,
     start: Path,
-    how: tuple[str, int],
     block: nn.Module | None,
+    how: dict[str, Any],
 ) -> npt.NDArray[np.float32]:
+    """Compute inputs of a block, or else features, of images once, and keep them in files."""
     table, stored = (start.with_name(start.name + end) for end in _ENDINGS)
     is_there = table.is_file() and read_features(table).meta["listing_sha256"] == images.digest
     if not (is_there and (block is None or stored.is_file())):
-        device, workers = how
         with nullcontext() if block is None else _keeping(block, len(images), stored):
-            values = pooled_features(backbone, images, device=device, workers=workers)
-        meta = feature_source(backbone, images.digest)
-        write_features(table, FeatureTable(tuple(images.ids), values, meta))
+            write_features(table, extract_features(backbone, images, **how))
     if block is None:
         return np.asarray(read_features(table).values)
     # Changes would stay with this process; torch refuses arrays that cannot be changed.

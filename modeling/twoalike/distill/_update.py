@@ -3,7 +3,7 @@
 import copy
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple, cast
 
@@ -22,7 +22,7 @@ from twoalike.distill._losses import (
     neighbour_divergence,
     triplet_loss,
 )
-from twoalike.distill._sources import NOISE, LabelSource, Source, seed_of
+from twoalike.distill._sources import HEAD, NOISE, LabelSource, Source, seed_of
 from twoalike.features import AlignedVector
 
 type Record = dict[str, Any]
@@ -39,34 +39,26 @@ class Output(NamedTuple):
     unmapped: torch.Tensor  # features before the head, (n, p); the same if there is no head
 
 
-def identity_head(p: int, *, bias: bool, width: int | None = None, seed: int = 0) -> nn.Linear:
-    """Map of p features that starts as the identity.
+def make_head(kind: str, p: int, width: int | None, seed: int) -> nn.Linear | None:
+    """Map of p features whose similarities are trained; None for the features themselves.
 
-    With another ``width`` it starts at random, drawn from ``seed``, such that on average dot
-    products divided by the number of features do not change.
+    ``linear`` starts as the identity or, of another ``width``, at random, such that on average dot
+    products divided by the number of features do not change. ``dense`` has a bias and starts as
+    flax's ``Dense``, AligNet's triplet head: a normal distribution cut off at two standard
+    deviations, of variance 1/p (``lecun_normal``). Random weights are drawn from ``seed``.
     """
-    head = nn.Linear(p, width or p, bias=bias)
-    if width in {None, p}:
+    if kind == "none":
+        return None
+    head = nn.Linear(p, width or p, bias=kind == "dense")
+    rng = torch.Generator().manual_seed(seed_of(seed, HEAD))
+    if kind == "dense":
+        sd = p**-0.5 / CUT_SD
+        nn.init.trunc_normal_(head.weight, std=sd, a=-2 * sd, b=2 * sd, generator=rng)
+        nn.init.zeros_(head.bias)
+    elif width in {None, p}:
         nn.init.eye_(head.weight)
     else:
-        rng = torch.Generator().manual_seed(seed)
         nn.init.normal_(head.weight, std=p**-0.5, generator=rng)
-    if bias:
-        nn.init.zeros_(head.bias)
-    return head
-
-
-def dense_head(p: int, width: int | None = None, seed: int = 0) -> nn.Linear:
-    """Linear map of p features with a bias, as flax's ``Dense`` starts it; AligNet's triplet head.
-
-    Weights are drawn from ``seed``: a normal distribution cut off at two standard deviations, of
-    variance 1/p (``lecun_normal``). The bias is zero.
-    """
-    head = nn.Linear(p, width or p)
-    sd = p**-0.5 / CUT_SD
-    rng = torch.Generator().manual_seed(seed)
-    nn.init.trunc_normal_(head.weight, std=sd, a=-2 * sd, b=2 * sd, generator=rng)
-    nn.init.zeros_(head.bias)
     return head
 
 
@@ -167,19 +159,14 @@ class AdamToInit(torch.optim.Adam):
                 self.initial[parameter] = parameter.detach().clone()
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
         """Take one step: the pull, then Adam, whose update does not depend on the weights."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
         for group in self.param_groups:
             pull = group["lr"] * group["decay"]
             if pull:
                 for parameter in group["params"]:
                     parameter.lerp_(self.initial[parameter], pull)
         super().step()
-        return loss
 
 
 def learning_rate(step: int, steps: int, warmup: float, *, from_zero: bool = False) -> float:
@@ -259,6 +246,12 @@ class Update:
         self.network = fabric.setup_module(student)
         self.optimizer = AdamToInit(_groups(student, config), config.rate, config.decay_to_init)
         self.stepper = cast(_FabricOptimizer, fabric.setup_optimizers(self.optimizer))
+
+    @property
+    def n_weights(self) -> int:
+        """Number of weights that are trained, the temperature left out."""
+        own = (group["params"] for group in self.optimizer.param_groups)
+        return sum(p.numel() for ps in own for p in ps if p is not self.student.log_temperature)
 
     def take(self, step: int, data: Iterator[Any]) -> "Taken":
         """Take step 0, 1, ... on the next batches, without waiting for a GPU."""

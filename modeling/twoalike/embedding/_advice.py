@@ -10,17 +10,18 @@ Part of what weakens a fit is known from the judgments alone: objects judged nev
 islands of objects that were never compared with one another.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.choice import log_choice, pair_similarities, random_triplets
+from twoalike.choice import TRIPLET, random_triplets
 from twoalike.embedding._follow import Comparison, KindChecks
 from twoalike.embedding._loo import LeaveOneOut
 from twoalike.embedding._model import Data
+from twoalike.embedding._observers import Draw
 from twoalike.embedding._predictive import Predictive
 from twoalike.embedding._priors import find_kernel
 from twoalike.study import Floats, Integers
@@ -43,17 +44,13 @@ def predictions(x: Floats, triplets: Integers, similarity: str = "dot") -> tuple
     Draws ``x`` have shape (chains, draws, m, d), triplets (n, 3). Similarities, (chains, draws, n),
     are less their mean over the triplets.
     """
-    kernel = find_kernel(similarity)
-    # Only of objects that are asked about: all pairs of 20,000 objects take gigabytes.
-    objects, places = np.unique(triplets, return_inverse=True)
-    x, triplets = x[:, :, objects], places.reshape(triplets.shape)
+    kernel, typical = find_kernel(similarity), np.ones(1)
     shape = (*x.shape[:2], len(triplets))
     p, s = np.empty((*shape, 3)), np.empty(shape)
-    for chain, draw in np.ndindex(*x.shape[:2]):
-        matrix = kernel.matrix(x[chain, draw], x[chain, draw])
-        pairs = pair_similarities(matrix, triplets)
-        p[chain, draw] = np.exp(np.stack(log_choice(pairs), axis=1))
-        s[chain, draw] = pairs[0] - np.mean(pairs)
+    for place in np.ndindex(*x.shape[:2]):
+        draw = Draw(x[place], kernel, typical, 1 - typical)
+        pairs = draw.pairs(triplets, TRIPLET)
+        p[place], s[place] = draw.answers(triplets, TRIPLET, lapse=False), pairs[0] - np.mean(pairs)
     return p, s
 
 
@@ -90,14 +87,8 @@ def chain_convergence(
     """R-hat and ESS over chains for random triplets and pairs, and how the chains compare.
 
     ``x`` are draws, shape (chains, draws, m, d); ``stats`` holds ``logp``, ``step_size`` and
-    ``diverging``, (chains, draws) each, as far as the engine has them.
-
-    Returns
-    -------
-    ``converged``, by R-hat; ``choice_rhat_95``, ``_rhat_max``, ``_ess_median``, ``_ess_05`` (5 % of
-    the quantities have fewer effective draws) and the same of ``similarity``; what
-    :func:`differences` finds; of each chain ``chain_log_density`` and
-    ``chain_step_size``; ``divergences``.
+    ``diverging``, (chains, draws) each, as far as the engine has them. ``ess_05``: 5 % of the
+    quantities have fewer effective draws.
     """
     result: dict[str, Any] = {}
     p, s = predictions(x, judged_triplets(x.shape[2], seed), similarity)
@@ -124,13 +115,10 @@ def chain_convergence(
 def differences(p: Floats, x: Floats) -> dict[str, float]:
     """How far chains are apart: choice probabilities (chains, S, n, 3), draws (chains, S, m, d).
 
-    Returns
-    -------
-    ``fits_apart``, the mean difference between the probabilities of two chains in percentage
-    points; ``fits_cost``, by how many nats a judgment one chain predicts worse than all together,
-    if these are right; ``fits_residual``, the distance of the mean embeddings of two chains as a
-    share of their size, and ``fits_residual_rotated``, the same after orthogonal Procrustes: what
-    is left then is another arrangement, not other axes. Nothing of a single chain.
+    ``fits_apart`` is the mean difference of two chains in percentage points; ``fits_cost`` by how
+    many nats a judgment one predicts worse than all together, if these are right;
+    ``fits_residual`` the distance of two mean embeddings as a share of their size, and after
+    orthogonal Procrustes: what is left then is another arrangement, not other axes.
     """
     each = p.mean(axis=1)
     if len(each) == 1:
@@ -231,12 +219,17 @@ def describe_links(data: Data) -> dict[str, Any]:
 
 def link_warnings(links: dict[str, Any]) -> list[str]:
     """Describe what :func:`describe_links` found, one sentence each; nothing if all is linked."""
+
+    def named(name: str, number: int) -> str:
+        more = ", ..." if number > len(links[f"{name}_named"]) else ""
+        return ", ".join(links[f"{name}_named"]) + more
+
     said = []
     if len(links.get("islands", ())) > 1:
         sizes = ", ".join(map(str, links["islands"][:NAMED]))
         said.append(
             f"{len(links['islands'])} islands of objects ({sizes} objects; such as "
-            f"{_named(links, 'islands', len(links['islands']))}) were never compared with one "
+            f"{named('islands', len(links['islands']))}) were never compared with one "
             "another: similarities between them are the prior's. Judge triplets that mix them."
         )
     if number := links.get("arranged", 0):
@@ -249,14 +242,9 @@ def link_warnings(links: dict[str, Any]) -> list[str]:
         if number := links.get(name, 0):
             said.append(
                 f"{number} of the objects {'is' if number == 1 else 'are'} {words} "
-                f"({_named(links, name, number)}): their intervals are wide."
+                f"({named(name, number)}): their intervals are wide."
             )
     return said
-
-
-def _named(links: dict[str, Any], name: str, number: int) -> str:
-    more = ", ..." if number > len(links[f"{name}_named"]) else ""
-    return ", ".join(links[f"{name}_named"]) + more
 
 
 ENOUGH_ESS = 100  # effective draws; with fewer, the ends of an interval are rough
@@ -359,7 +347,7 @@ def advise(
         elif said := _on_check(replace(check, name="agreement"), spare=spare):  # of a question
             advice.append(f"{check.name[:1].upper()}{check.name[1:]}: {said}")
     for found in distances:
-        advice += [_on_check(found.follow, spare=spare), _on_people(found), _on_noise(found)]
+        advice += [_on_check(found.follow, spare=spare), *_on_people(found)]
     if loo is not None and loo.k_high > MANY_HIGH_K:
         other = "" if engine == "nuts" else ", or fit with `engine=nuts`"
         wrong = "too good" if engine == "nuts" else "rough, for `vi` mostly too pessimistic"
@@ -425,29 +413,24 @@ def _on_check(check: Comparison, *, spare: bool) -> str:
     return f"{finding} ({figures}): {meaning}{cure}"
 
 
-def _on_people(found: KindChecks) -> str:
-    """Say who stands out."""
-    if not found.outstanding:
-        return ""
-    return (
-        f"{_names(found.outstanding)} {ACTS[found.follow.name]} {_AGAIN}: at random, or by "
-        "something of their own. Look at their trials; a fit without them tells what they change."
-    )
+def _on_people(found: KindChecks) -> Iterator[str]:
+    """Say who stands out, and who places at random, as far as their noise tells."""
 
+    def names(people: Sequence[str]) -> str:
+        more = f" and {len(people) - MOST_NAMES} more" if len(people) > MOST_NAMES else ""
+        return f"{', '.join(people[:MOST_NAMES])}{more}"
 
-def _on_noise(found: KindChecks) -> str:
-    """Say who places at random, as far as their noise tells."""
-    if not found.at_random:
-        return ""
-    return (
-        f"{_names(found.at_random)}: placed at random, as far as the model can tell. It knows, and "
-        "takes next to nothing from these layouts."
-    )
-
-
-def _names(people: Sequence[str]) -> str:
-    more = f" and {len(people) - MOST_NAMES} more" if len(people) > MOST_NAMES else ""
-    return f"{', '.join(people[:MOST_NAMES])}{more}"
+    if found.outstanding:
+        yield (
+            f"{names(found.outstanding)} {ACTS[found.follow.name]} {_AGAIN}: at random, or by "
+            "something of their own. Look at their trials; a fit without them tells what they "
+            "change."
+        )
+    if found.at_random:
+        yield (
+            f"{names(found.at_random)}: placed at random, as far as the model can tell. It knows, "
+            "and takes next to nothing from these layouts."
+        )
 
 
 def _on_optimiser(engine: str, state: Mapping[str, Any]) -> str:

@@ -250,7 +250,12 @@ def _checked(
             some = some_draws(posterior, MOST_REPLICATED)
             judged = KINDS[kind].replicated(posterior, table, seed, len(some))
             known[kind] = follow(judged, some, seed, fitted=own)
-    missing = [_needs(kind) for kind in _fitted_kinds(posterior) if kind not in tables]
+    for kind in (kind for kind in _fitted_kinds(posterior) if kind not in tables):
+        missing.append(
+            "Predictive checks and leave-one-out need the judgments: `choices=...`."
+            if kind == "choices"
+            else f"Predictive checks of {kind} need them: `{kind}=...`."
+        )
     if "choices" in tables and not own_choices:
         missing.append("Leave-one-out needs the judgments of the fit, these are others.")
     elif "choices" in tables and known["loo"] is None:
@@ -271,12 +276,6 @@ def _checked(
         remarks=[remark for remark in remarks if remark],
         **known,
     )
-
-
-def _needs(kind: JudgmentKind) -> str:
-    if kind == "choices":
-        return "Predictive checks and leave-one-out need the judgments: `choices=...`."
-    return f"Predictive checks of {kind} need them: `{kind}=...`."
 
 
 def _fitted_kinds(posterior: Posterior) -> list[JudgmentKind]:

@@ -5,10 +5,9 @@ likelihood of :func:`twoalike.choice.log_choice`. Temperature, lapse rate and we
 are the same in all questions: only what is asked differs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from types import ModuleType
 from typing import Any, Self
 
 import numpy as np
@@ -16,10 +15,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import Question, log_choice
-from twoalike.embedding._judged import Draw, none_known
+from twoalike.embedding._judged import none_known
 from twoalike.embedding._kind import Group, Kind, Unknown
+from twoalike.embedding._observers import Draw
 from twoalike.embedding._posterior import Posterior
-from twoalike.embedding._priors import ROWS, Kernel
 from twoalike.judgments import participant_index, set_choices
 from twoalike.study import Floats, Integers, TwoalikeError
 from twoalike.tables import JUDGED
@@ -184,81 +183,43 @@ class Choices(Kind[ChoiceGroup]):
     def log_likelihood(
         self, unknown: Unknown, own: None, group: ChoiceGroup, arrays: Any, n: int
     ) -> Any:
-        """Give that of each answer."""
-        import pytensor.tensor as pt
+        """Give that of each answer.
 
-        whole = unknown.log_weight is None and group.whole(len(self.ids), n)
-        return choice_log_likelihood(
-            unknown.x,
-            unknown.temperature,
-            unknown.lapse,
-            arrays,
-            group.question,
-            unknown.kernel,
-            pt,
-            whole=whole,
-            log_weight=unknown.log_weight,
-        )
+        Similarities are taken from the matrix of all objects where these are few, and nobody weighs
+        the dimensions.
+        """
+        (items, judge), x, xp, question = arrays, unknown.x, unknown.xp, group.question
+        matrix, roots = None, None
+        if unknown.log_weight is not None:
+            roots = xp.exp(unknown.log_weight / 2)[judge]
+        elif group.whole(len(self.ids), n):
+            matrix = unknown.kernel.gram((x**2).sum(axis=1)[:, None], xp.dot(x, x.T), xp)
+        pairs = unknown.kernel.pairs(x, items, question.pairs, matrix=matrix, roots=roots, xp=xp)
+        noise, guess = unknown.temperature[judge], unknown.lapse[judge]
+        (logs,) = log_choice(pairs, noise, guess, question=question, answers=GIVEN, xp=xp)
+        return logs
 
 
 def _joined(parts: Sequence[Integers]) -> Integers:
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
 
 
-def choice_log_likelihood(
-    x: Any,
-    temperature: Any,
-    lapse: Any,
-    batch: tuple[Any, Any],
-    question: Question,
-    kernel: Kernel,
-    xp: ModuleType,
-    *,
-    whole: bool = False,
-    log_weight: Any = None,
-) -> Any:
-    """Log-probability of each answer, shape (n,).
-
-    ``x`` (m, d) is the embedding, temperature and lapse are of every participant, (P,), ``batch``
-    has items (n, k), the answer given first, and judges (n,). With ``whole`` similarities are taken
-    from the matrix of all objects, which is cheaper where these are few; ``log_weight`` (P, d), if
-    participants weigh the dimensions, excludes it.
-    """
-    items, judge = batch
-    matrix = None
-    if whole:
-        matrix = kernel.gram((x**2).sum(axis=1)[:, None], xp.dot(x, x.T), xp)
-    roots = None if log_weight is None else xp.exp(log_weight / 2)[judge]
-    pairs = kernel.pairs(x, items, question.pairs, matrix=matrix, roots=roots, xp=xp)
-    noise, guess = temperature[judge], lapse[judge]
-    (logs,) = log_choice(pairs, noise, guess, question=question, answers=GIVEN, xp=xp)
-    return logs
-
-
-def answer_probabilities(draw: Draw, group: ChoiceGroup) -> Floats:
-    """Probability of each answer under one draw, with the judge's own temperature and lapse.
-
-    Shape (n, A), rows sum to one.
-    """
-    p = np.empty((group.size, len(group.question.answers)))
-    step = max(3 * ROWS // len(group.question.pairs), 1)
-    for start in range(0, group.size, step):
-        rows = slice(start, start + step)
-        judge = group.judge[rows]
-        pairs = draw.pairs(group.shown[rows], judge, group.question)
-        noise, guess = draw.temperature[judge], draw.lapse[judge]
-        p[rows] = np.exp(log_choice(pairs, noise, guess, question=group.question)).T
-    return np.asarray(p / p.sum(axis=1, keepdims=True))
-
-
 def given_answers(draw: Draw, choices: Choices) -> Floats:
-    """Probability of the answer that was given to each choice, shape (n,)."""
-    return np.concatenate(
-        [
-            answer_probabilities(draw, group)[np.arange(group.size), group.answer]
-            for group in choices.groups
-        ]
-    )
+    """Probability of the answer that was given to each choice under one draw, shape (n,)."""
+    found = [
+        draw.answers(group.shown, group.question, group.judge)[np.arange(group.size), group.answer]
+        for group in choices.groups
+    ]
+    return np.concatenate(found)
+
+
+def held_losses(draws: Iterable[Draw], choices: Choices) -> Floats:
+    """Log-loss of each choice, by its probability averaged over draws, shape (n,)."""
+    total, number = np.zeros(len(choices)), 0
+    for draw in draws:
+        total += given_answers(draw, choices)
+        number += 1
+    return -np.log(total / number)
 
 
 def used_choices(choices: pd.DataFrame) -> pd.DataFrame:

@@ -21,14 +21,9 @@ import pandas as pd
 from twoalike.choice import guessing
 from twoalike.embedding._choices import Choices, given_answers
 from twoalike.embedding._draws import importance, spread, unit_columns
-from twoalike.embedding._judged import (
-    Draw,
-    as_table,
-    draws_of,
-    is_own,
-    some_draws,
-)
+from twoalike.embedding._judged import as_table, draws_of, is_own, some_draws
 from twoalike.embedding._loo import LEAST_DRAWS, left_out_weights, separate_fits, subset_rows
+from twoalike.embedding._observers import Draw
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
 from twoalike.judgments import JudgmentTable
 from twoalike.study import Floats, Integers, TwoalikeError, progress
@@ -161,12 +156,8 @@ class DimensionCurve:
 def curve_table(scores: Floats) -> pd.DataFrame:
     """Compare numbers of dimensions by the log-probability of each answer with the first k, (n, D).
 
-    Returns
-    -------
-    Columns ``dimensions``, from 1; ``log_loss`` in nats a judgment and ``se``; ``difference`` of
-    that to the lowest log-loss and ``difference_se``, of the differences judgment by judgment;
-    ``needed``, true in one row: the fewest dimensions with a difference of at most two standard
-    errors.
+    Columns ``dimensions``; ``log_loss`` in nats and ``se``; ``difference`` to the lowest and
+    ``difference_se``, judgment by judgment; ``needed``, true of the fewest that will do.
     """
     n = len(scores)
     loss = -scores.mean(axis=0)
@@ -219,11 +210,10 @@ def dimension_curve(
             "`draws=...`."
         )
     some = judged.take(subset_rows(len(judged), len(which), seed))
-    weights = (
-        _left_out_weights(posterior, some, which, chains)
-        if fitted
-        else np.broadcast_to(1 / len(which), (len(some), len(which)))
-    )
+    weights = np.broadcast_to(1 / len(which), (len(some), len(which)))
+    if fitted:
+        given = np.stack([given_answers(draw, some) for draw in draws_of(posterior, which)])
+        weights, _ = left_out_weights(given, chains, separate_fits(posterior, len(which)))
     return DimensionCurve(
         table=curve_table(first_dimensions_scores(posterior, some, which, weights)),
         judgments=len(judged),
@@ -233,21 +223,6 @@ def dimension_curve(
         remark=remark,
         guessing=guessing(some.chance)["log_loss"],
     )
-
-
-def _left_out_weights(
-    posterior: Posterior, judged: Choices, which: Integers, chains: int
-) -> Floats:
-    """Weights of the draws with each judgment left out, shape (n, S)."""
-    n = len(judged)
-    likelihood = np.empty((len(which), n))
-    for place, draw in enumerate(draws_of(posterior, which, 3 * n)):
-        likelihood[place] = given_answers(draw, judged)
-    weights = np.empty((n, len(which)))
-    fits = separate_fits(posterior, len(which))
-    for rows, found, _ in left_out_weights(likelihood, chains, fits):
-        weights[rows] = found
-    return weights
 
 
 def first_dimensions_scores(
@@ -261,7 +236,7 @@ def first_dimensions_scores(
     mean = np.zeros((len(judged), len(order)))
     with progress() as bar:
         task = bar.add_task("scoring the first dimensions", total=len(which), status="")
-        for place, draw in enumerate(draws_of(posterior, which, 3 * len(judged))):
+        for place, draw in enumerate(draws_of(posterior, which)):
             for k in range(len(order)):
                 first = _with_columns(draw, order[: k + 1])
                 mean[:, k] += weights[:, place] * given_answers(first, judged)
@@ -270,7 +245,5 @@ def first_dimensions_scores(
 
 
 def _with_columns(draw: Draw, columns: npt.NDArray[Any]) -> Draw:
-    x = draw.embedding[:, columns]
-    matrix = None if draw.matrix is None else draw.kernel.matrix(x, x)
     roots = None if draw.roots is None else draw.roots[:, columns]
-    return replace(draw, embedding=x, matrix=matrix, roots=roots)
+    return replace(draw, embedding=draw.embedding[:, columns], roots=roots)

@@ -34,17 +34,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.embedding._follow import (
+from twoalike.embedding._judged import none_known
+from twoalike.embedding._kind import (
+    Group,
+    Kind,
     Replicated,
+    Unknown,
     correlations,
+    in_size_groups,
     known_rows,
-    seen_pairs,
+    pooled_noise,
     standardised,
 )
-from twoalike.embedding._judged import none_known
-from twoalike.embedding._kind import Group, Kind, Unknown, in_size_groups, pooled_noise
 from twoalike.embedding._posterior import Posterior
-from twoalike.embedding._priors import find_kernel
 from twoalike.judgments import PairSource, pair_sources, person_of
 from twoalike.study import Floats, Integers
 
@@ -145,10 +147,38 @@ class Dissimilarities(Kind[PairGroup]):
     def log_likelihood(
         self, unknown: Unknown, own: Any, group: PairGroup, arrays: Sequence[Any], n: int
     ) -> Any:
-        """Give that of each source."""
-        form: dict[str, Any] = {"similarity": unknown.similarity}
-        weight = unknown.log_weight_of(self.people)
-        return dissimilarity_log_likelihood(unknown.x, *own, *arrays, **form, log_weight=weight)
+        """Give that of each source, up to a constant.
+
+        With r = z + b s, V the covariance and 1 a vector of ones, over the P pairs:
+        -[log det V + log 1'V⁻¹1 + r'V⁻¹r - (1'V⁻¹r)² / 1'V⁻¹1] / 2.
+        """
+        import pytensor.tensor as pt
+
+        items, *rest, source = arrays
+        known: Any = map(pt.as_tensor, rest)
+        judged, basis, roots, values = known
+        v, w = (noise[source] for noise in own)
+        slope2 = 1 / (1 + 2 * v**2 + w**2)
+        of_objects, of_pairs = slope2 * v**2, slope2 * w**2
+        s = _of_unit_variance(unknown.within(items, source, self.people), judged)
+        r = values + pt.sqrt(slope2)[:, None, None] * s
+        # Each pair stands in the matrices twice.
+        n_pairs, squares = judged.sum(axis=(1, 2)) / 2, (r**2).sum(axis=(1, 2)) / 2
+        ones = pt.matmul(judged.sum(axis=2)[:, None, :], basis)[:, 0]
+        sums = pt.matmul(r.sum(axis=2)[:, None, :], basis)[:, 0]
+        variances = of_pairs[:, None] + of_objects[:, None] * roots
+        # The vector of ones lies in the span of the eigenvectors (each pair has two objects), r
+        # partly. Padding adds logarithms of the pairs' variance, which the first term takes off.
+        outside = pt.maximum(squares - (sums**2).sum(axis=1), 0)
+        of_ones = (ones**2 / variances).sum(axis=1)
+        return -0.5 * (
+            (n_pairs - roots.shape[1]) * pt.log(of_pairs)
+            + pt.log(variances).sum(axis=1)
+            + pt.log(of_ones)
+            + outside / of_pairs
+            + (sums**2 / variances).sum(axis=1)
+            - (ones * sums / variances).sum(axis=1) ** 2 / of_ones
+        )
 
     @classmethod
     def compared(
@@ -157,7 +187,7 @@ class Dissimilarities(Kind[PairGroup]):
         """Give who judged and negative dissimilarities: as many numbers as objects."""
         for source in pair_sources(table, ids)[0]:
             telling = float(len(np.unique(source.pairs)))
-            yield source.participant, -source.dissimilarity, source.pairs, telling
+            yield source.participant, -source.values, source.pairs, telling
 
     @classmethod
     def replicated(
@@ -181,7 +211,7 @@ class Dissimilarities(Kind[PairGroup]):
             weight=cases[who],
             cases=cases,
             left_out=left_out + len(known) - len(of),
-            given=np.concatenate([source.dissimilarity for source in found]),
+            given=np.concatenate([source.values for source in found]),
             n_pairs=len(of),
             pairs=np.concatenate([source.pairs for source in found]),
             source=source,
@@ -200,7 +230,7 @@ def _padded(sources: Sequence[PairSource], numbers: Sequence[int]) -> PairGroup:
     values = np.zeros((len(sources), size, size), dtype=np.float32)
     for own, source in zip(values, sources, strict=True):
         first, second = np.unique(source.pairs, return_inverse=True)[1].reshape(-1, 2).T
-        z = source.dissimilarity - source.dissimilarity.mean()
+        z = source.values - source.values.mean()
         own[first, second] = own[second, first] = z / z.std()
     return PairGroup(items, judged, basis, roots, values, np.array(numbers, dtype=np.int32))
 
@@ -219,70 +249,6 @@ def _design(source: PairSource, size: int) -> tuple[npt.NDArray[Any], ...]:
     items[:k], roots[:k][real] = found, values[real]
     basis[:k, :k][:, real] = vectors[:, real] / np.sqrt(values[real])
     return items, judged.astype(np.float32), basis.astype(np.float32), roots.astype(np.float32)
-
-
-def dissimilarity_log_likelihood(
-    x: Any,
-    object_noise: Any,
-    pair_noise: Any,
-    items: Any,
-    judged: Any,
-    basis: Any,
-    roots: Any,
-    values: Any,
-    source: Any,
-    *,
-    similarity: str,
-    log_weight: Any = None,
-) -> Any:
-    """Log-density of each source's dissimilarities, up to a constant, shape (S,).
-
-    With r = z + b s, V the covariance and 1 a vector of ones, over the P pairs:
-    -[log det V + log 1'V⁻¹1 + r'V⁻¹r - (1'V⁻¹r)² / 1'V⁻¹1] / 2. The noises, (S,), are in standard
-    deviations of the similarities; the six arrays are those of :class:`PairGroup`. ``log_weight``,
-    (S, d), of each source, if people weigh the dimensions.
-    """
-    import pytensor.tensor as pt
-
-    judged, basis, roots, values = map(pt.as_tensor, (judged, basis, roots, values))
-    v, w = object_noise[source], pair_noise[source]
-    slope2 = 1 / (1 + 2 * v**2 + w**2)
-    of_objects, of_pairs = slope2 * v**2, slope2 * w**2
-    own = None if log_weight is None else log_weight[source]
-    s = _standardised(x, items, judged, similarity, own)
-    r = values + pt.sqrt(slope2)[:, None, None] * s
-    # Each pair stands in the matrices twice.
-    n_pairs, squares = judged.sum(axis=(1, 2)) / 2, (r**2).sum(axis=(1, 2)) / 2
-    ones = pt.matmul(judged.sum(axis=2)[:, None, :], basis)[:, 0]
-    sums = pt.matmul(r.sum(axis=2)[:, None, :], basis)[:, 0]
-    variances = of_pairs[:, None] + of_objects[:, None] * roots
-    # The vector of ones lies in the span of the eigenvectors (each pair has two objects), r
-    # partly. Padding adds logarithms of the pairs' variance, which the first term takes off.
-    outside = pt.maximum(squares - (sums**2).sum(axis=1), 0)
-    of_ones = (ones**2 / variances).sum(axis=1)
-    return -0.5 * (
-        (n_pairs - roots.shape[1]) * pt.log(of_pairs)
-        + pt.log(variances).sum(axis=1)
-        + pt.log(of_ones)
-        + outside / of_pairs
-        + (sums**2 / variances).sum(axis=1)
-        - (ones * sums / variances).sum(axis=1) ** 2 / of_ones
-    )
-
-
-def _standardised(x: Any, items: Any, judged: Any, similarity: str, log_weight: Any = None) -> Any:
-    """Similarities of mean 0 and variance 1 over the judged pairs, 0 elsewhere, (B, k, k).
-
-    With log weights of sources, (S, d), they are of each source, (S, k, k).
-    """
-    import pytensor.tensor as pt
-
-    z = x[items]
-    if log_weight is not None:
-        z = z * pt.exp(log_weight / 2)[:, None]
-    dots = pt.matmul(z, z.swapaxes(1, 2))
-    s = find_kernel(similarity).gram((z**2).sum(axis=2)[:, :, None], dots, pt)
-    return _of_unit_variance(s, pt.as_tensor(judged))
 
 
 def _of_unit_variance(s: Any, judged: Any) -> Any:
@@ -329,7 +295,7 @@ class JudgedPairs(Replicated):
     def under(self, draw: int) -> tuple[Floats, list[Floats]]:
         """Standardised similarities, (P,), and both noises of the sources."""
         people = [person_of(self.names[place]) for place in self.who]
-        s = seen_pairs(self.posterior, draw, self.pairs, people, self.source)
+        s = Unknown.under(self.posterior, draw).pairs(self.pairs, self.source, people)
         noises = (self.posterior.drawn(name) for name in ("object_noise", "pair_noise"))
         return standardised(s, self.source), [noise[draw, self.who] for noise in noises]
 

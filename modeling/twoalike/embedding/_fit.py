@@ -14,7 +14,7 @@ import pandas as pd
 
 from twoalike.choice import TRIPLET, guessing
 from twoalike.embedding._advice import describe_links, optimiser_convergence, with_chains
-from twoalike.embedding._choices import Choices, given_answers, used_choices
+from twoalike.embedding._choices import Choices, held_losses, used_choices
 from twoalike.embedding._config import Checkpoint, FitConfig, fit_settings, remove_checkpoint
 from twoalike.embedding._draws import importance, order_draws, pack_tree, spread
 from twoalike.embedding._form import (
@@ -310,11 +310,11 @@ def given(**tables: pd.DataFrame | None) -> dict[JudgmentKind, pd.DataFrame]:
 
 def with_people(
     data: Data,
-    groups: GroupOf,
-    covariates: CovariatesOf,
+    groups: Mapping[str, str] | None,
+    covariates: Mapping[str, Mapping[str, float]] | None,
     config: FitConfig,
 ) -> Data:
-    """Add groups and covariates of the participants, read from their files if these are given.
+    """Add groups and covariates of the participants.
 
     Where the settings ask for weights, participants are all people, whatever they judged; checks
     that they could have weights.
@@ -323,13 +323,11 @@ def with_people(
         data = data.everybody()
         check_weights(len(data.participants), config.dimensions)
     if groups is not None:
-        where = groups if isinstance(groups, str | Path) else "`groups=...`"
-        of = read_groups(groups) if isinstance(groups, str | Path) else groups
-        data = replace(data, people=Groups.assign(of, data.participants, where))
+        known = Groups.assign(groups, data.participants, "`groups=...`")
+        data = replace(data, people=known)
     if covariates is not None:
-        where = covariates if isinstance(covariates, str | Path) else "`covariates=...`"
-        known = read_covariates(covariates) if isinstance(covariates, str | Path) else covariates
-        data = replace(data, covariates=Covariates.assign(known, data.participants, where))
+        of = Covariates.assign(covariates, data.participants, "`covariates=...`")
+        data = replace(data, covariates=of)
     return data
 
 
@@ -401,10 +399,7 @@ def _hold_out(data: Data, engine: str, config: FitConfig) -> tuple[Data, Data | 
 
 def _score(posterior: Posterior, held: Choices) -> dict[str, Any]:
     """Log-loss of judgments held out, under the predictions for the people who made them."""
-    n_draws, p = len(posterior.embedding), np.zeros(len(held))
-    for draw in draws_of(posterior, np.arange(n_draws), 3 * len(held)):
-        p += given_answers(draw, held) / n_draws
-    loss = -np.log(p)
+    loss = held_losses(draws_of(posterior, np.arange(len(posterior.embedding))), held)
     plain = (held.chance == TRIPLET.chance).all()
     return ({} if plain else {"guessing": guessing(held.chance)["log_loss"]}) | {
         "judgments": len(held),
@@ -499,6 +494,10 @@ def build_model(
         "sortings": sortings,
     }
     tables = given(**{kind: read_judgments(t, kind) for kind, t in given_tables(**named).items()})
+    if isinstance(groups, str | Path):
+        groups = read_groups(groups)
+    if isinstance(covariates, str | Path):
+        covariates = read_covariates(covariates)
     data = with_people(Data.from_tables(tables), groups, covariates, config)
     if isinstance(features, str | Path):
         features = read_features(Path(features))

@@ -12,21 +12,15 @@ layout's distances with the embedding's, of dissimilarities, ratings and sharing
 similarities, in all and by person. Choices have checks of their own (:mod:`._predictive`).
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import numpy as np
-import pandas as pd
 
-from twoalike.embedding._judged import none_known
+from twoalike.embedding._kind import Replicated, means_of
 from twoalike.embedding._loo import LEAST_DRAWS, left_out_weights, separate_fits, trusted_k
-from twoalike.embedding._posterior import Posterior
-from twoalike.judgments import person_of
 from twoalike.study import Floats, Integers, progress
 
-BINS = 10
 DISCOVERIES = 0.05
 """Expected share of false alarms among the participants who are reported as different."""
 REPLICATES = 1000
@@ -187,56 +181,6 @@ class KindChecks:
     score: Score | None = None
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Replicated(ABC):
-    """Judgments of T trials that a posterior knows, and how it would give them again.
-
-    ``names`` are those who gave such judgments to the fit, ``who`` (T,) is whose each trial is
-    among them and ``weight`` (T,) its weight in a mean; ``cases`` counts the judgments of each
-    name. ``given`` are the judgments, in the form of :meth:`again`; ``bins`` name what else is
-    compared, with its cases. Those that are scored have ``sizes`` (k,), the decisions of each, of
-    ``total``, and the log-loss of ``guess``.
-    """
-
-    kind: ClassVar[str]
-    stream: ClassVar[int]
-    """Of the seed's random numbers."""
-
-    posterior: Posterior
-    names: tuple[str, ...]
-    who: Integers
-    weight: Integers
-    cases: Integers
-    left_out: int
-    given: Any
-    n_pairs: int
-    bins: Sequence[str] = ()
-    bin_cases: Any = ()
-    sizes: Floats | None = None
-    total: int = 0
-    guess: float = 0.0
-
-    @abstractmethod
-    def under(self, draw: int) -> Any:
-        """Give what one draw expects."""
-
-    @abstractmethod
-    def statistics(self, expected: Any, judged: Any) -> tuple[Floats, Any]:
-        """Correlation of each trial with what is expected, (T,), and what the bins hold."""
-
-    @abstractmethod
-    def again(self, expected: Any, rng: np.random.Generator) -> Any:
-        """Draw all judgments once more."""
-
-    def log_probability(self, expected: Any) -> Floats:
-        """Of what was given and is scored, (k,)."""
-        return np.zeros(0)
-
-    def at_random(self) -> list[str]:
-        """Name those whose own noise says that they judge at random."""
-        return []
-
-
 def follow(known: Replicated, which: Integers, seed: int, *, fitted: bool) -> KindChecks:
     """Compare judgments with replicates under the draws ``which``, and score them.
 
@@ -294,10 +238,8 @@ def _scored(known: Replicated, logs: Floats, *, fitted: bool) -> Score:
     k_high, limit = 0.0, 0.0
     if fitted:
         fits = separate_fits(posterior, n_draws)
-        predicted, shape = np.empty((2, logs.shape[1]))
-        for part, weights, found in left_out_weights(likelihood, chains, fits):
-            predicted[part] = np.einsum("ks,sk->k", weights, likelihood[:, part])
-            shape[part] = found
+        weights, shape = left_out_weights(likelihood, chains, fits)
+        predicted = np.einsum("ks,sk->k", weights, likelihood)
         limit = trusted_k(n_draws // fits)
         k_high = float((shape > limit).mean())
     else:
@@ -307,52 +249,3 @@ def _scored(known: Replicated, logs: Floats, *, fitted: bool) -> Score:
     error = float(np.sqrt(((loss - mean * size) ** 2).sum()) / size.sum())
     subset = int(size.sum())
     return Score(known.total, subset, mean, error, known.guess, limit, k_high, fitted)
-
-
-def means_of(values: Floats, group: Integers, groups: int, weight: Floats | None = None) -> Floats:
-    """Weighted mean of each group, shape (groups,); 0 of a group without any."""
-    heavy = values if weight is None else values * weight
-    sums = np.bincount(group, weights=heavy, minlength=groups)
-    return np.asarray(sums / np.maximum(np.bincount(group, weight, minlength=groups), 1e-12))
-
-
-def standardised(values: Floats, trial: Integers) -> Floats:
-    """Values with mean 0 and variance 1 in each trial; 0 where all are equal."""
-    apart = values - means_of(values, trial, 0)[trial]
-    sd = np.sqrt(means_of(apart**2, trial, 0))[trial]
-    return np.divide(apart, sd, out=np.zeros_like(apart), where=sd > 1e-9)
-
-
-def correlations(one: Floats, other: Floats, trial: Integers) -> Floats:
-    """Correlation over the pairs of each trial, shape (T,); 0 where one side is constant."""
-    return means_of(standardised(one, trial) * standardised(other, trial), trial, 0)
-
-
-def known_rows(
-    posterior: Posterior, table: pd.DataFrame, items: Sequence[str], axis: str, kind: str
-) -> tuple[pd.DataFrame, int]:
-    """Rows by people on an axis and of objects of a posterior, and how many others there are."""
-    names = posterior.labels(axis)
-    known = table["participant"].isin({*names, *map(person_of, names)})
-    for item in items:
-        known &= table[item].isin(posterior.ids)
-    if not known.any():
-        raise none_known(posterior, kind, len(table), names)
-    return table[known], int((~known).sum())
-
-
-def roots_of(posterior: Posterior, draw: int, people: Sequence[str]) -> Floats:
-    """By what people multiply coordinates, (n, D): one for those whose weights are unknown."""
-    if posterior.weights is None:
-        return np.ones((len(people), posterior.embedding.shape[2]))
-    judges = pd.Index(posterior.participants).get_indexer(pd.Index(people))
-    return posterior.weights.roots_of(draw, np.asarray(judges))
-
-
-def seen_pairs(
-    posterior: Posterior, draw: int, pairs: Integers, people: Sequence[str], who: Integers
-) -> Floats:
-    """Similarities of pairs of objects, (n, 2), to those of the ``people`` who judged, (n,)."""
-    x, roots = posterior.embedding[draw].astype(np.float64), roots_of(posterior, draw, people)[who]
-    left, right = x[pairs[:, 0]] * roots, x[pairs[:, 1]] * roots
-    return np.asarray(posterior.kernel.rows(left, right), dtype=np.float64)

@@ -8,16 +8,15 @@ judged much, one more fit shows whether they weigh the dimensions differently.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import Any
 
 import numpy as np
 
-from twoalike.embedding._choices import Choices, given_answers
+from twoalike.embedding._choices import Choices, held_losses
 from twoalike.embedding._config import FitConfig
 from twoalike.embedding._draws import importance
-from twoalike.embedding._judged import Draw
 from twoalike.embedding._model import Data, Form, cheaper_whole
+from twoalike.embedding._observers import drawn
 from twoalike.embedding._posterior import SURE
 from twoalike.embedding._priors import find_kernel, find_prior
 from twoalike.embedding._spectrum import Spectrum
@@ -40,7 +39,6 @@ MANY = 20_000
 """Judgments from which a tenth is held out once, instead of each fifth in turn."""
 FITS = 2
 """At least, of a similarity: dot products gain more by a mixture of fits than distances do."""
-OF_A_DRAW = ("embedding", "temperature", "lapse")
 FEWEST_PEOPLE, MUCH = 5, 100
 """People, and judgments a person (median), from which on weights of the dimensions are tried."""
 WEIGHT = 0.01
@@ -89,37 +87,31 @@ class Pilot:
     def described(self) -> dict[str, Any]:
         """Give what the posterior's file says of it."""
         taken = self.taken
-        rows = []
-        for trial in self.trials:
-            gap = trial.losses - taken.losses
-            rows.append(
-                {
-                    "similarity": trial.similarity,
-                    "log_loss": round(float(trial.losses.mean()), 5),
-                    "minus_taken": round(float(gap.mean()), 5),
-                    "minus_taken_se": round(float(gap.std() / np.sqrt(len(gap))), 5),
-                    "dimensions": trial.dimensions,
-                }
-            )
         found: dict[str, Any] = {
             "people": "weights" if self.weights else "noise",
             "judgments": len(taken.losses),
             "offered": self.offered,
             "taken": taken.similarity,
-            "tried": rows,
+            "tried": [
+                {
+                    "similarity": trial.similarity,
+                    "log_loss": round(float(trial.losses.mean()), 5),
+                    **_with_error("minus_taken", trial.losses - taken.losses),
+                    "dimensions": trial.dimensions,
+                }
+                for trial in self.trials
+            ],
         }
         if self.weighted is not None:
-            found["weights"] = self._gain(self.weighted)
+            gain = taken.losses[: len(self.weighted.losses)] - self.weighted.losses
+            found["weights"] = {"judgments": len(gain), **_with_error("gain", gain)}
         return found
 
-    def _gain(self, other: Trial) -> dict[str, Any]:
-        """By how many nats a judgment another trial predicts better."""
-        gain = self.taken.losses[: len(other.losses)] - other.losses
-        return {
-            "judgments": len(gain),
-            "gain": round(float(gain.mean()), 5),
-            "gain_se": round(float(gain.std() / np.sqrt(len(gain))), 5),
-        }
+
+def _with_error(name: str, values: Floats) -> dict[str, float]:
+    """Mean of values, in nats a judgment, with its standard error."""
+    error = float(values.std() / np.sqrt(len(values)))
+    return {name: round(float(values.mean()), 5), f"{name}_se": round(error, 5)}
 
 
 def _is_sure(gain: Floats) -> bool:
@@ -175,16 +167,11 @@ def _try(data: Data, form: Form, folds: list[Integers], config: FitConfig) -> Tr
     title = f"pilot, {form.similarity}" + (", weights by person" if form.weights else "")
     draws, _ = fit_vi(data, form, config=short, parts=parts, title=title)
     kernel, losses = find_kernel(form.similarity), []
+    of_draw = ["embedding", "temperature", "lapse", *["log_weight"] * form.weights]
     for fold, rows in enumerate(folds):
-        held = data.choices.take(rows)
-        total = np.zeros(len(held))
-        for fit, place in product(range(copies * fold, copies * (fold + 1)), range(DRAWS)):
-            x, temperature, lapse = (draws[name][fit, place] for name in OF_A_DRAW)
-            whole = None if form.weights else kernel.whole(x, 3 * len(held))
-            roots = np.exp(draws["log_weight"][fit, place] / 2) if form.weights else None
-            draw = Draw(x, temperature, lapse, kernel, whole, roots)
-            total += given_answers(draw, held) / (copies * DRAWS)
-        losses.append(-np.log(total))
+        own = slice(copies * fold, copies * (fold + 1))
+        found = {name: draws[name][own].reshape(-1, *draws[name].shape[2:]) for name in of_draw}
+        losses.append(held_losses(drawn(found, kernel), data.choices.take(rows)))
     counts = [_with_weight(fold.mean(axis=0), form.similarity) for fold in draws["embedding"]]
     return Trial(form.similarity, np.concatenate(losses), int(np.median(counts)))
 

@@ -150,6 +150,11 @@ class Clusters:
         """
         return np.asarray(self._mean @ pairs)
 
+    def described(self) -> list[dict[str, Any]]:
+        """Level, name and number of objects of each."""
+        rows = zip(self.levels, self.names, self.members, strict=True)
+        return [{"level": of, "cluster": name, "objects": len(own)} for of, name, own in rows]
+
     def typical_first(self, ids: Sequence[str], similarity: Floats) -> dict[str, Any]:
         """Names of each cluster's members by level, those most similar to the others first.
 
@@ -181,30 +186,13 @@ def _coordinates(model: Posterior) -> Floats:
 def linked(x: Floats) -> Integers:
     """Cluster at least three points, (m, D), by Ward's linkage: the cluster of each, (m,)."""
     from scipy.cluster.hierarchy import fcluster, linkage
-    from scipy.spatial.distance import pdist, squareform
+    from sklearn.metrics import silhouette_score
 
-    distances = pdist(x)
-    tree, square = linkage(distances, "ward"), squareform(distances)
+    tree = linkage(x, "ward")
     cuts = [fcluster(tree, n, "maxclust") for n in range(2, max(min(MOST, len(x) // 2), 2) + 1)]
-    best = max(cuts, key=lambda cut: mean_silhouette(square, cut))
+    best = max(cuts, key=lambda cut: silhouette_score(x, cut) if cut.max() > 1 else -1.0)
     _, first, codes = np.unique(best, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[codes]
-
-
-def mean_silhouette(distances: Floats, codes: Integers) -> float:
-    """Mean silhouette of points, by distances (m, m) and clusters (m,); 0 for a point alone."""
-    names, codes = np.unique(codes, return_inverse=True)
-    if len(names) < 2:
-        return -1.0
-    count = np.bincount(codes)
-    total = distances @ np.eye(len(names))[codes]  # (m, clusters)
-    rows = np.arange(len(codes))
-    own = total[rows, codes] / np.maximum(count[codes] - 1, 1)
-    total = total / count
-    total[rows, codes] = np.inf
-    other = total.min(axis=1)
-    silhouette = (other - own) / np.maximum(np.maximum(own, other), 1e-12)
-    return float(np.where(count[codes] > 1, silhouette, 0.0).mean())
 
 
 FEWEST = 3
@@ -273,7 +261,8 @@ def compare_groups(
     views, clusters = Views(model), Clusters.of(model, read_labels(labels, inputs))
     if not isinstance(groups, Mapping):
         inputs["groups"] = Path(groups)
-    settings = {"interval": interval, "permutations": permutations, "resamples": resamples}
+    settings: dict[str, Any] = {"interval": interval}
+    settings |= {"permutations": permutations, "resamples": resamples}
     result = provenance("comparison of groups", seed=seed, inputs=inputs, config=settings)
     result["people"] = {
         name: int((found.of == place).sum()) for place, name in enumerate(found.names)
@@ -284,16 +273,16 @@ def compare_groups(
     couples = list(combinations(range(len(found.names)), 2))
     result["differences"] = []
     with progress() as bar:
-        steps = len(couples) * (2 * permutations + resamples)
+        steps = len(couples) * (2 * permutations + resamples + 2)
         task = bar.add_task("groups", total=steps, status="permuted labels")
         for number, (one, two) in enumerate(couples):
             people = np.flatnonzero((found.of == one) | (found.of == two))
             rng = np.random.default_rng([seed, number])
-            couple = _Couple(views, clusters, people, found.of[people] == two, rng)
+            couple = (views, clusters, people, found.of[people] == two, rng)
             step = partial(bar.update, task, advance=1)
             result["differences"].append(
                 {"first": found.names[one], "second": found.names[two]}
-                | couple.compared(permutations, resamples, pairs, interval, step)
+                | _compared(*couple, **settings, pairs=pairs, step=step)
             )
     if out is not None:
         write_json(Path(out), result)
@@ -322,123 +311,86 @@ def _check(model: Posterior, groups: Groups, where: object) -> None:
             )
 
 
-class _Couple:
-    """Two groups: log weights of their people, and the space they weigh."""
+def _compared(
+    views: Views,
+    clusters: Clusters,
+    people: Integers,
+    second: Booleans,
+    rng: np.random.Generator,
+    *,
+    permutations: int,
+    resamples: int,
+    pairs: int,
+    interval: float,
+    step: Callable[[], None],
+) -> dict[str, Any]:
+    """Compare two groups of people, of whom some are in the second: tests, and what differs."""
+    weights, draws = views.model.weights, views.model.embedding
+    assert weights is not None
+    # People x dimensions: for the tests, and for estimates.
+    log = weights.log[:, people].mean(axis=0, dtype=np.float64)
+    unshrunk = weights.unshrunk()[people]
+    ends = np.cumsum([log.shape[1], len(clusters.names)])
 
-    def __init__(
-        self,
-        views: Views,
-        clusters: Clusters,
-        people: Integers,
-        second: Booleans,
-        rng: np.random.Generator,
-    ) -> None:
-        weights = views.model.weights
-        assert weights is not None
-        self.views, self.clusters, self.second, self.rng = views, clusters, second, rng
-        self.reliability = weights.reliability
-        # People x dimensions: for the tests, and for estimates.
-        self.log = weights.log[:, people].mean(axis=0, dtype=np.float64)
-        self.unshrunk = weights.unshrunk()[people]
+    def differences(logs: Floats, embedding: Floats | None = None) -> Floats:
+        """Second minus first of log weights (2, D): of dimensions, clusters and pairs, in a row."""
+        step()
+        found = views.difference(logs, embedding)
+        return np.concatenate([logs[1] - logs[0], clusters.means(found), found])
 
-    def differences(self, logs: Floats, embedding: Floats | None = None) -> list[Floats]:
-        """Second minus first of the log weights (2, D): of dimensions, clusters and pairs."""
-        pairs = self.views.difference(logs, embedding)
-        return [logs[1] - logs[0], self.clusters.means(pairs), pairs]
+    labels = [rng.permutation(second) for _ in range(permutations)]
+    permuted = [partial(differences, mean_logs(log, label)) for label in labels]
+    sizes, largest, total = _null(permuted, ends)
+    logs = mean_logs(log, second)
+    seen = np.split(np.abs(differences(logs)) / sizes, ends)
+    p = [_p(most, units) for most, units in zip(largest, seen, strict=True)]
+    # Of pairs with one p the most different.
+    top = np.lexsort((-seen[2] * sizes[ends[1] :], p[2]))[:pairs]
+    kept = np.concatenate([np.arange(ends[1]), ends[1] + top])
+    table = pd.DataFrame({"difference": differences(mean_logs(unshrunk, second))[kept]})
+    groups = Groups(("first", "second"), second.astype(np.int32))
+    resampled = resampled_logs(unshrunk, len(draws), groups, resamples, rng)
+    again = [differences(means, draws[draw])[kept] for draw, means in resampled]
+    table["low"], table["high"] = central_interval(np.stack(again), interval)
+    sides = [np.flatnonzero(side) for side in (~second, second)]
+    some = np.concatenate([rng.permutation(side)[:MOST_PEOPLE] for side in sides])
+    own = [views.similarity(one) for one in unshrunk[some]]
+    # Of the variance of estimates that share is people's own, the rest is their error.
+    spreads = [_within(unshrunk, second) * np.sqrt(weights.reliability)]
+    for of_people in ([clusters.means(of) for of in own], [of[top] for of in own]):
+        spreads.append(_within(np.stack(of_people), second[some]))
+    table["effect"] = table["difference"] / np.concatenate(spreads)
+    rows = iter(table.assign(p=np.concatenate([*p[:2], p[2][top]])).to_dict("records"))
+    items = np.stack([side[top] for side in views.pairs], axis=1)
+    names: dict[str, list[dict[str, Any]]] = {
+        "dimensions": [{"dimension": k + 1} for k in range(ends[0])],
+        "clusters": clusters.described(),
+        "pairs": [{"items": [views.model.ids[place] for place in pair]} for pair in items],
+    }
+    return {
+        "p": float(_p(total, (seen[0] ** 2).sum()[None])[0]),
+        "correlation": float(np.corrcoef([views.similarity(one) for one in logs])[0, 1]),
+        **{thing: [name | next(rows) for name in named] for thing, named in names.items()},
+    }
 
-    def compared(
-        self,
-        permutations: int,
-        resamples: int,
-        pairs: int,
-        interval: float,
-        step: Callable[[], None],
-    ) -> dict[str, Any]:
-        views, clusters = self.views, self.clusters
-        logs = mean_logs(self.log, self.second)
-        sizes, largest, total = self._null(permutations, step)
-        seen = self.differences(logs)
-        units = [of / size for of, size in zip(seen, sizes, strict=True)]
-        p = [_p(most, np.abs(of)) for most, of in zip(largest, units, strict=True)]
-        # Of pairs with one p the most different.
-        top = np.lexsort((-np.abs(seen[2]), p[2]))[:pairs]
-        p[2] = p[2][top]
-        estimates = self._estimates(top, resamples, interval, step)
-        rows: list[Any] = [
-            of.assign(p=own).to_dict("records") for of, own in zip(estimates, p, strict=True)
-        ]
-        items = np.stack([side[top] for side in views.pairs], axis=1)
-        of_clusters = zip(clusters.levels, clusters.names, clusters.members, strict=True)
-        names: list[list[dict[str, Any]]] = [
-            [{"dimension": k + 1} for k in range(len(seen[0]))],
-            [{"level": of, "cluster": name, "objects": len(own)} for of, name, own in of_clusters],
-            [{"items": [views.model.ids[place] for place in pair]} for pair in items],
-        ]
-        things = ("dimensions", "clusters", "pairs")
-        return {
-            "p": float(_p(total, (units[0] ** 2).sum()[None])[0]),
-            "correlation": float(np.corrcoef([views.similarity(log) for log in logs])[0, 1]),
-        } | {
-            thing: [name | dict(row) for name, row in zip(named, found, strict=True)]
-            for thing, named, found in zip(things, names, rows, strict=True)
-        }
 
-    def _null(
-        self, permutations: int, step: Callable[[], None]
-    ) -> tuple[list[Floats], Floats, Floats]:
-        """Permute the labels of people: how uncertain differences are, and the largest in it.
+def _null(
+    permuted: Sequence[Callable[[], Floats]], ends: Integers
+) -> tuple[Floats, Floats, Floats]:
+    """Differences under permuted labels: how uncertain each is, and the largest in these units.
 
-        Root mean squares of the differences of dimensions, clusters and pairs; the largest
-        difference of each, (3, n), and the sum of squares of the dimensions, (n,), in these units.
-        """
-        labels = [self.rng.permutation(self.second) for _ in range(permutations)]
-        squares: list[Any] = [0.0, 0.0, 0.0]
-        for label in labels:
-            found = self.differences(mean_logs(self.log, label))
-            squares = [sum_ + of**2 for sum_, of in zip(squares, found, strict=True)]
-            step()
-        sizes = [np.sqrt(of / permutations) + 1e-12 for of in squares]
-        # Without a constant, pairs that hardly vary come first (Tusher et al. 2001).
-        sizes[2] += np.median(sizes[2])
-        largest, total = np.empty((3, permutations)), np.empty(permutations)
-        for n, label in enumerate(labels):
-            found = self.differences(mean_logs(self.log, label))
-            units = [of / size for of, size in zip(found, sizes, strict=True)]
-            largest[:, n] = [np.abs(of).max() for of in units]
-            total[n] = (units[0] ** 2).sum()
-            step()
-        return sizes, largest, total
-
-    def _estimates(
-        self, top: Integers, n: int, interval: float, step: Callable[[], None]
-    ) -> list[pd.DataFrame]:
-        """Difference, interval by resampled people, and effect: dimensions, clusters, top pairs."""
-        groups = Groups(("first", "second"), self.second.astype(np.int32))
-        draws = self.views.model.embedding
-
-        def chosen(found: list[Floats]) -> list[Floats]:
-            return [*found[:2], found[2][top]]
-
-        resampled = []
-        for draw, logs in resampled_logs(self.unshrunk, len(draws), groups, n, self.rng):
-            resampled.append(chosen(self.differences(logs, draws[draw])))
-            step()
-        sides = [np.flatnonzero(side) for side in (~self.second, self.second)]
-        some = np.concatenate([self.rng.permutation(side)[:MOST_PEOPLE] for side in sides])
-        own = [self.views.similarity(log) for log in self.unshrunk[some]]
-        # Of the variance of estimates that share is people's own, the rest is their error.
-        spreads = [_within(self.unshrunk, self.second) * np.sqrt(self.reliability)]
-        for of_people in ([self.clusters.means(of) for of in own], [of[top] for of in own]):
-            spreads.append(_within(np.stack(of_people), self.second[some]))
-        seen = chosen(self.differences(mean_logs(self.unshrunk, self.second)))
-        found = []
-        for difference, spread, each in zip(
-            seen, spreads, zip(*resampled, strict=True), strict=True
-        ):
-            low, high = central_interval(np.stack(each), interval)
-            columns = {"difference": difference, "low": low, "high": high}
-            found.append(pd.DataFrame(columns | {"effect": difference / spread}))
-        return found
+    Root mean squares, (all,); the largest of dimensions, clusters and pairs, (3, n), and the sum
+    of squares of the dimensions, (n,). What differs is computed twice, since it may be large.
+    """
+    squares: Any = sum(found() ** 2 for found in permuted)
+    sizes = np.sqrt(squares / len(permuted)) + 1e-12
+    # Without a constant, pairs that hardly vary come first (Tusher et al. 2001).
+    sizes[ends[1] :] += np.median(sizes[ends[1] :])
+    largest, total = np.empty((3, len(permuted))), np.empty(len(permuted))
+    for n, found in enumerate(permuted):
+        units = np.split(np.abs(found()) / sizes, ends)
+        largest[:, n], total[n] = [of.max() for of in units], (units[0] ** 2).sum()
+    return sizes, largest, total
 
 
 def _within(log: Floats, second: Booleans) -> Floats:

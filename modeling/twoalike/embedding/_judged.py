@@ -6,18 +6,15 @@ size draws x judgments is needed.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from twoalike.choice import Question
+from twoalike.embedding._observers import Draw
 from twoalike.embedding._posterior import Posterior
 from twoalike.embedding._posterior_file import OTHER_AXES
-from twoalike.embedding._priors import Kernel
 from twoalike.judgments import (
     ITEMS,
     JudgmentKind,
@@ -28,30 +25,7 @@ from twoalike.judgments import (
     read_judgments,
     trial_numbers,
 )
-from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted, sha256_file
-
-
-@dataclass(frozen=True)
-class Draw:
-    """One draw: embedding (m, D), and temperature and lapse of every participant, (P,) each.
-
-    ``roots`` (P, D) is what each participant multiplies coordinates by, if they weigh dimensions;
-    ``matrix`` holds the similarities of all objects, where that is cheaper than those of the pairs.
-    """
-
-    embedding: Floats
-    temperature: Floats
-    lapse: Floats
-    kernel: Kernel
-    matrix: npt.NDArray[Any] | None = None
-    roots: Floats | None = None
-
-    def pairs(self, items: Integers, judge: Integers, question: Question) -> tuple[Any, ...]:
-        """Similarities of the question's pairs in sets of items, (n, k), to judges: (n,) each."""
-        if self.roots is not None:
-            roots = self.roots[judge]
-            return self.kernel.pairs(self.embedding, items, question.pairs, roots=roots)
-        return self.kernel.pairs(self.embedding, items, question.pairs, matrix=self.matrix)
+from twoalike.study import Booleans, Integers, TwoalikeError, counted, sha256_file
 
 
 def some_draws(posterior: Posterior, most: int) -> Integers:
@@ -63,14 +37,9 @@ def some_draws(posterior: Posterior, most: int) -> Integers:
     return np.asarray((np.arange(chains)[:, None] * draws + places).ravel())
 
 
-def draws_of(posterior: Posterior, which: Integers, n_pairs: int) -> Iterator[Draw]:
-    """Draws at some positions among all, one after the other, for so many pairs of objects each."""
-    kernel, x = posterior.kernel, posterior.embedding
-    temperature, lapse, weights = posterior.temperature, posterior.lapse, posterior.weights
-    for place in which:
-        matrix = kernel.whole(x[place], n_pairs) if weights is None else None
-        roots = None if weights is None else weights.roots(place)
-        yield Draw(x[place], temperature[place], lapse[place], kernel, matrix, roots)
+def draws_of(posterior: Posterior, which: Integers) -> Iterator[Draw]:
+    """Draws at some positions among all, one after the other, in double precision."""
+    return (posterior.draw(int(place), np.float64) for place in which)
 
 
 def given_tables(**tables: JudgmentTable | None) -> dict[JudgmentKind, JudgmentTable]:

@@ -4,24 +4,28 @@ Choices, arrangements, dissimilarities, ratings and sortings are kinds. A fit, i
 tables of people go over :data:`twoalike.embedding._model.KINDS` and name none: a kind reads its
 table, brings its likelihood for the open PyMC model, says what it tells of each object, how much of
 it a variational step sees, how alike it says that objects are, and how a posterior would give the
-same judgments again (:class:`twoalike.embedding._follow.Replicated`).
+same judgments again (:class:`Replicated`).
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.embedding._follow import Replicated
+from twoalike.embedding._judged import none_known
 from twoalike.embedding._posterior import Posterior
-from twoalike.embedding._priors import Kernel, find_kernel
-from twoalike.judgments import JudgmentKind
+from twoalike.embedding._priors import Kernel
+from twoalike.judgments import JudgmentKind, person_of
 from twoalike.study import Floats, Integers
 
+BINS = 10
+MOST_PAIRS = 500
+"""Judged pairs over which similarities are standardised; of more, so many at random."""
 GROUP_GROWTH = 1.5  # largest size of a group over its smallest: bounds what padding costs
 
 type Counts = dict[str, tuple[str, Integers]]
@@ -30,30 +34,75 @@ type Counts = dict[str, tuple[str, Integers]]
 
 @dataclass(frozen=True)
 class Unknown:
-    """What all kinds have in common in the open PyMC model.
+    """What all kinds have in common in the open PyMC model, or under one draw of a posterior.
 
     ``x`` (m, d) is the embedding, ``temperature`` and ``lapse`` (P,) are of every participant, as
-    is ``log_weight`` (P, d), where people weigh the dimensions.
+    is ``log_weight`` (P, d), where people weigh the dimensions. ``xp`` computes with them.
     """
 
     x: Any
-    similarity: str
-    temperature: Any
-    lapse: Any
+    kernel: Kernel
     participants: tuple[str, ...]
+    xp: ModuleType
     dimensions: int
+    temperature: Any = None
+    lapse: Any = None
     log_weight: Any = None
 
-    @property
-    def kernel(self) -> Kernel:
-        """What turns coordinates into similarities."""
-        return find_kernel(self.similarity)
+    @classmethod
+    def under(cls, posterior: Posterior, draw: int) -> "Unknown":
+        """Take one draw; people whose weights are not known have the embedding itself."""
+        weights, log_weight = posterior.weights, None
+        if weights is not None:  # the last row is that of people who are nowhere in the index
+            log_weight = np.pad(weights.log[draw].astype(np.float64), ((0, 1), (0, 0)))
+        x = posterior.embedding[draw].astype(np.float64)
+        known = x, posterior.kernel, posterior.participants, np, x.shape[1]
+        return cls(*known, log_weight=log_weight)
 
-    def log_weight_of(self, people: Sequence[str]) -> Any:
-        """Log weights of some participants, (n, d), or None."""
+    def roots_of(self, people: Sequence[str]) -> Any:
+        """By what some participants multiply coordinates, (n, d); None: nobody weighs them."""
         if self.log_weight is None:
             return None
-        return self.log_weight[pd.Index(self.participants).get_indexer(pd.Index(people))]
+        places = pd.Index(self.participants).get_indexer(pd.Index(people))
+        return self.xp.exp(self.log_weight[places] / 2)
+
+    def seen(self, items: Any, who: Any, people: Sequence[str]) -> Any:
+        """Coordinates of objects, (n, k), as those of the ``people`` see them who judged, (n,)."""
+        roots = self.roots_of(people)
+        return self.x[items] if roots is None else self.x[items] * roots[who][:, None]
+
+    def pairs(self, items: Any, who: Any, people: Sequence[str]) -> Any:
+        """Similarities of pairs of objects, (n, 2), to those who judged: (n,)."""
+        z = self.seen(items, who, people)
+        return self.kernel.symbolic(z[:, 0], z[:, 1], self.xp)
+
+    def within(self, items: Any, who: Any, people: Sequence[str]) -> Any:
+        """Similarities within each trial, (n, k), to those who judged: (n, k, k)."""
+        z = self.seen(items, who, people)
+        dots = self.xp.matmul(z, z.swapaxes(1, 2))
+        return self.kernel.gram((z**2).sum(axis=2)[:, :, None], dots, self.xp)
+
+    def units(self, reference: Integers, people: Sequence[str]) -> tuple[Any, Any]:
+        """Mean and standard deviation of similarity over reference pairs, of each of the people.
+
+        They are those of the similarities that a person sees: a factor common to a person's weights
+        changes nothing. Where nobody weighs dimensions they have one element.
+        """
+        roots = self.roots_of(people)
+        left, right = (self.x[reference[:, side]][None] for side in (0, 1))
+        if roots is not None:
+            left, right = left * roots[:, None], right * roots[:, None]
+        s = self.kernel.symbolic(left, right, self.xp)
+        return s.mean(axis=1), self.xp.sqrt(s.var(axis=1) + 1e-10)  # of one point: 0
+
+    def add_units(self, symbol: str, axis: str, reference: Integers, people: Sequence[str]) -> Any:
+        """Keep :meth:`units` with each draw, as ``symbol`` with _origin and _unit, (n,) each."""
+        import pymc as pm
+
+        names = f"{symbol}_origin", f"{symbol}_unit"
+        each = np.zeros(len(people), dtype=np.float32)
+        units = zip(names, self.units(reference, people), strict=True)
+        return [pm.Deterministic(name, value + each, dims=axis) for name, value in units]
 
 
 class Group:
@@ -100,6 +149,56 @@ class PaddedGroup(Group):
         there = self.shown > 0
         first = np.broadcast_to(self.items[:, :1], self.items.shape)
         yield first[there], self.items[there]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Replicated(ABC):
+    """Judgments of T trials that a posterior knows, and how it would give them again.
+
+    ``names`` are those who gave such judgments to the fit, ``who`` (T,) is whose each trial is
+    among them and ``weight`` (T,) its weight in a mean; ``cases`` counts the judgments of each
+    name. ``given`` are the judgments, in the form of :meth:`again`; ``bins`` name what else is
+    compared, with its cases. Those that are scored have ``sizes`` (k,), the decisions of each, of
+    ``total``, and the log-loss of ``guess``.
+    """
+
+    kind: ClassVar[str]
+    stream: ClassVar[int]
+    """Of the seed's random numbers."""
+
+    posterior: Posterior
+    names: tuple[str, ...]
+    who: Integers
+    weight: Integers
+    cases: Integers
+    left_out: int
+    given: Any
+    n_pairs: int
+    bins: Sequence[str] = ()
+    bin_cases: Any = ()
+    sizes: Floats | None = None
+    total: int = 0
+    guess: float = 0.0
+
+    @abstractmethod
+    def under(self, draw: int) -> Any:
+        """Give what one draw expects."""
+
+    @abstractmethod
+    def statistics(self, expected: Any, judged: Any) -> tuple[Floats, Any]:
+        """Correlation of each trial with what is expected, (T,), and what the bins hold."""
+
+    @abstractmethod
+    def again(self, expected: Any, rng: np.random.Generator) -> Any:
+        """Draw all judgments once more."""
+
+    def log_probability(self, expected: Any) -> Floats:
+        """Of what was given and is scored, (k,)."""
+        return np.zeros(0)
+
+    def at_random(self) -> list[str]:
+        """Name those whose own noise says that they judge at random."""
+        return []
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -189,7 +288,7 @@ class Kind[G: Group](ABC):
         """Give who judged, how alike they found pairs of objects, (P,), the pairs, (P, 2).
 
         One for each trial or source of main and repeated judgments, and how many independent
-        numbers it tells.
+        numbers it tells; choices tell nothing of the kind.
         """
         raise NotImplementedError
 
@@ -214,6 +313,14 @@ def in_size_groups[T](things: Iterable[T], size: Callable[[T], int]) -> list[lis
     return groups
 
 
+def reference_pairs(pairs: Integers) -> Integers:
+    """Different ones among pairs of objects, (n, 2), or :data:`MOST_PAIRS` of them at random."""
+    found = np.unique(np.sort(pairs, axis=1), axis=0)
+    if len(found) > MOST_PAIRS:
+        found = found[np.random.default_rng(0).permutation(len(found))[:MOST_PAIRS]]
+    return np.asarray(found, dtype=np.int32)
+
+
 def pooled_noise(
     name: str, symbol: str, typical: float, n: int, dims: str, least: float = 0.0
 ) -> Any:
@@ -229,3 +336,35 @@ def pooled_noise(
     spread = pm.HalfNormal(f"{symbol}_spread", 0.5)
     offset = pm.Normal(f"{symbol}_offset", 0.0, 1.0, dims=dims)
     return pm.Deterministic(name, least + pm.math.exp(location + spread * offset), dims=dims)
+
+
+def known_rows(
+    posterior: Posterior, table: pd.DataFrame, items: Sequence[str], axis: str, kind: str
+) -> tuple[pd.DataFrame, int]:
+    """Rows by people on an axis and of objects of a posterior, and how many others there are."""
+    names = posterior.labels(axis)
+    known = table["participant"].isin({*names, *map(person_of, names)})
+    for item in items:
+        known &= table[item].isin(posterior.ids)
+    if not known.any():
+        raise none_known(posterior, kind, len(table), names)
+    return table[known], int((~known).sum())
+
+
+def means_of(values: Floats, group: Integers, groups: int, weight: Floats | None = None) -> Floats:
+    """Weighted mean of each group, shape (groups,); 0 of a group without any."""
+    heavy = values if weight is None else values * weight
+    sums = np.bincount(group, weights=heavy, minlength=groups)
+    return np.asarray(sums / np.maximum(np.bincount(group, weight, minlength=groups), 1e-12))
+
+
+def standardised(values: Floats, trial: Integers) -> Floats:
+    """Values with mean 0 and variance 1 in each trial; 0 where all are equal."""
+    apart = values - means_of(values, trial, 0)[trial]
+    sd = np.sqrt(means_of(apart**2, trial, 0))[trial]
+    return np.divide(apart, sd, out=np.zeros_like(apart), where=sd > 1e-9)
+
+
+def correlations(one: Floats, other: Floats, trial: Integers) -> Floats:
+    """Correlation over the pairs of each trial, shape (T,); 0 where one side is constant."""
+    return means_of(standardised(one, trial) * standardised(other, trial), trial, 0)

@@ -33,17 +33,20 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.embedding._follow import BINS, Replicated, correlations, means_of, roots_of
 from twoalike.embedding._judged import none_known
 from twoalike.embedding._kind import (
+    BINS,
     Kind,
     PaddedGroup,
+    Replicated,
     Unknown,
+    correlations,
     in_size_groups,
+    means_of,
     pooled_noise,
 )
 from twoalike.embedding._posterior import Posterior
-from twoalike.judgments import Arrangement, trial_numbers, trials_of
+from twoalike.judgments import JudgedTrial, trial_numbers, trials_of
 from twoalike.study import Floats, Integers, TwoalikeError
 from twoalike.tables import JUDGED
 
@@ -107,10 +110,35 @@ class Layouts(Kind[LayoutGroup]):
     def log_likelihood(
         self, unknown: Unknown, own: Any, group: LayoutGroup, arrays: Sequence[Any], n: int
     ) -> Any:
-        """Give that of each layout."""
-        form: dict[str, Any] = {"size": group.items.shape[1], "d": unknown.dimensions}
-        weight = unknown.log_weight_of(self.people)
-        return layout_log_likelihood(unknown.x, own, *arrays, **form, log_weight=weight)
+        """Give that of each layout's shape, up to a constant.
+
+        With Z the centred coordinates of the trial's k objects, b the noise variance and Y the
+        places, of norm 1: -log det(Z Zᵀ + b I) - (k - 1) log tr(Yᵀ (Z Zᵀ + b I)⁻¹ Y), both on the
+        k - 1 directions that sum to zero. Of the padded number of objects and the dimensions, the
+        smaller is the side of the matrices that are factorised.
+        """
+        import pytensor.tensor as pt
+
+        items, places, there, arranger = arrays
+        x, size, d = unknown.x, group.items.shape[1], unknown.dimensions
+        shown: Any = pt.as_tensor(there)[:, :, None]
+        spread, roots = ((x - x.mean(axis=0)) ** 2).mean(axis=0), unknown.roots_of(self.people)
+        of_view = spread.sum() if roots is None else (roots[arranger] ** 2 * spread).sum(axis=1)
+        # An embedding of one point has no views.
+        variance = (own[arranger] ** 2 * of_view + 1e-6)[:, None, None]
+        count, z = shown.sum(axis=1), unknown.seen(items, arranger, self.people)
+        z = (z - (z * shown).sum(axis=1, keepdims=True) / count[:, None]) * shown
+        free = count[:, 0] - 1
+        if d < size:
+            gram = pt.matmul(z.swapaxes(1, 2), z) + variance * np.eye(d, dtype="float32")
+            root, half = _factor(gram, pt.matmul(z.swapaxes(1, 2), places))
+            # det and inverse of Z Zᵀ + b I by those of Zᵀ Z + b I; powers of b collected.
+            left = pt.maximum(1.0 - (half**2).sum(axis=(1, 2)), 1e-6)
+            return d * pt.log(variance[:, 0, 0]) - root - free * pt.log(left)
+        # A constant on the direction that is left out, of size b: its share is taken off below.
+        diagonal = (variance * shown + 1 - shown) * np.eye(size, dtype="float32")
+        root, half = _factor(pt.matmul(z, z.swapaxes(1, 2)) + diagonal, places)
+        return pt.log(variance[:, 0, 0]) - root - free * pt.log((half**2).sum(axis=(1, 2)))
 
     @classmethod
     def compared(
@@ -121,7 +149,7 @@ class Layouts(Kind[LayoutGroup]):
             if trial.trial_type in JUDGED and _has_shape(trial):
                 k = len(trial.items)
                 pairs = np.stack(np.triu_indices(k, 1), axis=1)
-                near = -_distances(trial.positions, pairs)
+                near = -_distances(trial.values, pairs)
                 yield trial.participant, near, trial.items[pairs], 2.0 * (k - 1) - 1
 
     @classmethod
@@ -143,83 +171,45 @@ class Layouts(Kind[LayoutGroup]):
             raise none_known(posterior, "arrangements", len(np.unique(number)), names)
         layouts = cls.from_table(used[~strange], posterior.ids)
         left_out = len(np.unique(number[strange])) + layouts.left_out
-        return PlacedTrials.of(posterior, layouts, names, left_out)
+        # The trials of all groups one after the other.
+        grouped = [(group, group.shown > 0) for group in layouts.groups]
+        size = np.concatenate([there.sum(axis=1) for _, there in grouped])
+        arranger = np.concatenate([group.arranger for group in layouts.groups])
+        who = pd.Index(names).get_indexer(pd.Index(layouts.people))[arranger]
+        pairs = _pairs_within(size)
+        return PlacedTrials(
+            posterior=posterior,
+            names=names,
+            who=who,
+            weight=size,
+            cases=np.bincount(who, minlength=len(names)),
+            left_out=left_out,
+            given=np.concatenate([group.places[there] for group, there in grouped]),
+            n_pairs=len(pairs),
+            bins=[f"{10 * k} to {10 * (k + 1)} %" for k in range(BINS)],
+            bin_cases=np.bincount(np.arange(len(pairs)) * BINS // len(pairs), minlength=BINS),
+            items=np.concatenate([group.items[there] for group, there in grouped]),
+            trial=np.repeat(np.arange(len(size)), size),
+            pairs=pairs,
+        )
 
 
-def _has_shape(trial: Arrangement) -> bool:
-    spread = np.ptp(trial.positions, axis=0).max() if len(trial.items) else 0.0
+def _has_shape(trial: JudgedTrial) -> bool:
+    spread = np.ptp(trial.values, axis=0).max() if len(trial.items) else 0.0
     return len(trial.items) >= FEWEST and bool(spread > 1e-6)
 
 
-def _padded(trials: Sequence[Arrangement], arrangers: dict[str, int]) -> LayoutGroup:
+def _padded(trials: Sequence[JudgedTrial], arrangers: dict[str, int]) -> LayoutGroup:
     shape = (len(trials), max(len(trial.items) for trial in trials))
     items, shown = np.zeros(shape, dtype=np.int32), np.zeros(shape, dtype=np.float32)
     places = np.zeros((*shape, 2), dtype=np.float32)
     for row, trial in enumerate(trials):
         k = len(trial.items)
-        centred = trial.positions - trial.positions.mean(axis=0)
+        centred = trial.values - trial.values.mean(axis=0)
         items[row, :k], shown[row, :k] = trial.items, 1
         places[row, :k] = centred / np.linalg.norm(centred)
     who = np.array([arrangers[trial.participant] for trial in trials], dtype=np.int32)
     return LayoutGroup(items, places, shown, who)
-
-
-def _noise_variance(x: Any, noise: Any, weight: Any = None) -> Any:
-    """Variance of noises, (T,), that are shares of the standard deviation of a view.
-
-    A view is of the embedding, or of that with the dimensions weighed, (T, d).
-    """
-    spread = ((x - x.mean(axis=0)) ** 2).mean(axis=0)
-    of_view = spread.sum() if weight is None else (weight * spread).sum(axis=1)
-    return noise**2 * of_view + 1e-6  # an embedding of one point has no views
-
-
-def layout_log_likelihood(
-    x: Any,
-    noise: Any,
-    items: Any,
-    places: Any,
-    shown: Any,
-    arranger: Any,
-    *,
-    size: int,
-    d: int,
-    log_weight: Any = None,
-) -> Any:
-    """Log-density of each layout's shape, up to a constant, shape (T,).
-
-    With Z the centred coordinates of the trial's k objects, b the noise variance and Y the places,
-    of norm 1: -log det(Z Zᵀ + b I) - (k - 1) log tr(Yᵀ (Z Zᵀ + b I)⁻¹ Y), both on the k - 1
-    directions that sum to zero. The four arrays are those of :class:`LayoutGroup`; of the padded
-    number of objects and the dimensions, the smaller is the side of the matrices that are
-    factorised. ``log_weight``, (A, d), of each arranger, if people weigh the dimensions.
-    """
-    import pytensor.tensor as pt
-
-    shown, places = pt.as_tensor(shown), pt.as_tensor(places)
-    count = shown.sum(axis=1)
-    weight = None if log_weight is None else pt.exp(log_weight)[arranger]
-    variance = _noise_variance(x, noise[arranger], weight)
-    z = x[items] if weight is None else x[items] * pt.sqrt(weight)[:, None]
-    z = (z - (z * shown[:, :, None]).sum(axis=1, keepdims=True) / count[:, None, None]) * shown[
-        :, :, None
-    ]
-    if d < size:
-        gram = pt.matmul(z.swapaxes(1, 2), z) + variance[:, None, None] * np.eye(d, dtype="float32")
-        target = pt.matmul(z.swapaxes(1, 2), places)
-        root, half = _factor(gram, target)
-        explained = (half**2).sum(axis=(1, 2))
-        # det and inverse of Z Zᵀ + b I by those of Zᵀ Z + b I; powers of b collected.
-        left = pt.maximum(1.0 - explained, 1e-6)
-        return d * pt.log(variance) - root - (count - 1) * pt.log(left)
-    padding = (1 - shown)[:, :, None] * np.eye(size, dtype="float32")
-    pairs = shown[:, :, None] * shown[:, None, :]
-    # A constant on the direction that is left out, of size b: its share is taken off below.
-    covariance = pt.matmul(z, z.swapaxes(1, 2)) + variance[:, None, None] * (
-        pairs * np.eye(size, dtype="float32")
-    )
-    root, half = _factor(covariance + padding, places)
-    return pt.log(variance) - root - (count - 1) * pt.log((half**2).sum(axis=(1, 2)))
 
 
 def _factor(matrices: Any, right: Any) -> tuple[Any, Any]:
@@ -290,36 +280,11 @@ class PlacedTrials(Replicated):
     trial: Integers
     pairs: Integers
 
-    @classmethod
-    def of(
-        cls, posterior: Posterior, layouts: Layouts, names: tuple[str, ...], left_out: int
-    ) -> Self:
-        """Lay the trials of layouts one after the other; ``names`` are the posterior's."""
-        grouped = [(group, group.shown > 0) for group in layouts.groups]
-        size = np.concatenate([there.sum(axis=1) for _, there in grouped])
-        arranger = np.concatenate([group.arranger for group in layouts.groups])
-        who = pd.Index(names).get_indexer(pd.Index(layouts.people))[arranger]
-        pairs = _pairs_within(size)
-        return cls(
-            posterior=posterior,
-            names=names,
-            who=who,
-            weight=size,
-            cases=np.bincount(who, minlength=len(names)),
-            left_out=left_out,
-            given=np.concatenate([group.places[there] for group, there in grouped]),
-            n_pairs=len(pairs),
-            bins=[f"{10 * k} to {10 * (k + 1)} %" for k in range(BINS)],
-            bin_cases=np.bincount(np.arange(len(pairs)) * BINS // len(pairs), minlength=BINS),
-            items=np.concatenate([group.items[there] for group, there in grouped]),
-            trial=np.repeat(np.arange(len(size)), size),
-            pairs=pairs,
-        )
-
     def under(self, draw: int) -> _View:
         """Distances as whoever arranged sees them."""
-        x, roots = self.posterior.embedding[draw], roots_of(self.posterior, draw, self.names)
-        own = roots[self.who]
+        x = self.posterior.embedding[draw]
+        roots = Unknown.under(self.posterior, draw).roots_of(self.names)
+        own = np.ones((len(self.who), x.shape[1])) if roots is None else roots[self.who]
         wanted = self._relative(x[self.items] * own[self.trial])
         rank = np.empty(len(wanted), dtype=np.int64)
         rank[np.argsort(wanted, kind="stable")] = np.arange(len(rank))

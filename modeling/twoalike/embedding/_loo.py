@@ -16,7 +16,6 @@ because independent variables of the approximation spread what the judgments set
 a fit held judgments out, as ``vi`` does of 20,000 or more, their log-loss is the figure to read.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,25 +123,20 @@ def separate_fits(posterior: Posterior, n_draws: int) -> int:
     return chains if apart else 1
 
 
-def left_out_weights(
-    likelihood: Floats, chains: int, fits: int = 1
-) -> Iterator[tuple[slice, Floats, Floats]]:
-    """Weights of the draws with each judgment left out, a block of judgments at a time.
+def left_out_weights(likelihood: Floats, chains: int, fits: int = 1) -> tuple[Floats, Floats]:
+    """Weights of the draws with each judgment left out, (k, S), and Pareto's k, (k,).
 
     ``likelihood`` (S, k) is that of each answer under each draw, grouped by chain; with several
-    ``fits``, which are then the chains, weights within each sum to 1 / fits. Yields which
-    judgments, their weights, (block, S), and Pareto's k, the largest of the fits, (block,).
+    ``fits``, which are then the chains, weights within each sum to 1 / fits, and Pareto's k is the
+    largest of the fits.
     """
-    n_draws, k = likelihood.shape
+    k = likelihood.shape[1]
     some = likelihood[:, :: max(k // 300, 1)]
     efficiency = relative_efficiency(some.reshape(chains, -1, some.shape[1])) if fits == 1 else 1.0
-    block = max(VALUES // (10 * n_draws), 1)
-    for start in range(0, k, block):
-        part = slice(start, start + block)
-        logs = np.log(np.maximum(likelihood[:, part].T, 1e-30))
-        found = [smoothed_weights(own, efficiency) for own in np.split(logs, fits, axis=1)]
-        weights = np.concatenate([np.exp(own) / fits for own, _ in found], axis=1)
-        yield part, weights, np.stack([shape for _, shape in found]).max(axis=0)
+    logs = np.log(np.maximum(likelihood.T, 1e-30))
+    found = [smoothed_weights(own, efficiency) for own in np.split(logs, fits, axis=1)]
+    weights = np.concatenate([np.exp(own) / fits for own, _ in found], axis=1)
+    return weights, np.stack([shape for _, shape in found]).max(axis=0)
 
 
 def trusted_k(n_draws: int) -> float:
@@ -158,13 +152,9 @@ def predict_left_out(
     ``answers`` (S, k, A) are those under every draw, grouped by chain with equally many draws each,
     ``fits`` as in :func:`left_out_weights`. Also Pareto's k, shape (k,).
     """
-    n = answers.shape[1]
-    likelihood = answers[:, np.arange(n), chosen].astype(np.float64)
-    predicted, shape = np.empty(answers.shape[1:]), np.empty(n)
-    for part, weights, found in left_out_weights(likelihood, chains, fits):
-        shape[part] = found
-        predicted[part] = np.einsum("ks,ska->ka", weights, answers[:, part])
-    return predicted, shape
+    likelihood = answers[:, np.arange(answers.shape[1]), chosen].astype(np.float64)
+    weights, shape = left_out_weights(likelihood, chains, fits)
+    return np.einsum("ks,ska->ka", weights, answers), shape
 
 
 def leave_one_out(

@@ -18,7 +18,7 @@ from twoalike.embedding._kind import Group, Kind, Unknown
 from twoalike.embedding._layouts import Layouts
 from twoalike.embedding._people import SLOPE, Covariates, Groups, add_weights
 from twoalike.embedding._posterior_file import VARIABLES
-from twoalike.embedding._priors import find_prior
+from twoalike.embedding._priors import find_kernel, find_prior
 from twoalike.embedding._ratings import Ratings
 from twoalike.embedding._sortings import Sortings
 from twoalike.judgments import JudgmentKind
@@ -209,11 +209,12 @@ class Form:
         ``observers`` are temperature and lapse of every participant, (P,) each.
         """
         import pymc as pm
+        import pytensor.tensor as pt
 
         log_weight = pm.modelcontext(None)["log_weight"] if self.weights else None
-        unknown = Unknown(
-            x, self.similarity, *observers, data.participants, self.dimensions, log_weight
-        )
+        kernel = find_kernel(self.similarity)
+        known = x, kernel, data.participants, pt, self.dimensions
+        unknown = Unknown(*known, *observers, log_weight)
         stand_ins = None if batch is None else iter(batch)
         steps: Iterator[int] = iter(sizes or [group.size for group in data.groups])
         for kind in data.kinds:

@@ -28,14 +28,10 @@ def fit_nuts(
     config: FitConfig,
     checkpoint: Checkpoint | None = None,
 ) -> tuple[dict[str, Floats], dict[str, Floats]]:
-    """Sample the posterior.
+    """Sample draws by name, (chains, draws, ...) each, and sampler statistics, (chains, draws).
 
     Each chain is sampled by itself from its own seed, so the draws do not depend on the number of
     processors; the checkpoint keeps finished chains.
-
-    Returns
-    -------
-    Draws by name, each of shape (chains, draws, ...); sampler statistics, (chains, draws) each.
     """
     n_chains = config.chains or 2
     model = form.model(data)

@@ -14,9 +14,9 @@ people drawn from it, in pairs of opposite weights, which cancels the linear par
 different ones in each draw, so that the mean over draws has next to none.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,9 +30,9 @@ from twoalike.embedding._posterior_file import (
     VARIABLES,
     stacked,
 )
-from twoalike.embedding._priors import Kernel
+from twoalike.embedding._priors import ROWS, Kernel
 from twoalike.judgments import person_of
-from twoalike.study import Booleans, Floats, Integers, TwoalikeError, shortened
+from twoalike.study import Floats, Integers, TwoalikeError, shortened
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -53,113 +53,145 @@ def _normal_nodes(n: int) -> tuple[Floats, Floats]:
     return nodes, weights / weights.sum()
 
 
-@dataclass(frozen=True)
-class Observers:
-    """Lapse and temperature of P participants under S draws, and of new people.
+@dataclass(frozen=True, eq=False)
+class Draw:
+    """One draw: the embedding (m, D), and those who judge by it.
 
-    ``lapse`` and ``temperature`` have shape (S, P); ``new_lapse`` (S,) is the mean lapse of the
-    population and ``new_spread`` (S,) the standard deviation of a new person's log-temperature.
+    ``temperature`` and ``lapse`` (P,) are of every participant, as is what each multiplies
+    coordinates by, ``roots`` (P, D), if they weigh dimensions. Of new people it has the mean lapse,
+    the standard deviation of their log-temperature, and what draws ``roots`` of a few, (N, D).
     """
 
-    lapse: Floats
+    embedding: Floats
+    kernel: Kernel
     temperature: Floats
-    new_lapse: Floats
-    new_spread: Floats
+    lapse: Floats
+    roots: Floats | None = None
+    new_lapse: float = 0.0
+    new_spread: float = 0.0
+    new_roots: Callable[[], Floats] | None = None
 
-    @classmethod
-    def of(cls, group: "xr.Dataset") -> "Observers":
-        """Take them from a posterior's draws.
+    @cached_property
+    def matrix(self) -> Floats:
+        """Similarities of all objects, (m, m)."""
+        return self.kernel.matrix(self.embedding, self.embedding)
 
-        The population is that of each draw. Draws without one, such as those of a single
-        participant or made elsewhere, have the mean lapse and the spread of their participants.
+    @cached_property
+    def views(self) -> "list[Draw]":
+        """What a few new people see: the draw itself, where nobody weighs dimensions."""
+        if self.new_roots is None:
+            return [self]
+        views = (self.embedding * root for root in self.new_roots())
+        return [replace(self, embedding=view, roots=None) for view in views]
+
+    def pairs(
+        self, items: Integers, question: Question, judges: Integers | None = None, total: int = 0
+    ) -> tuple[Any, ...]:
+        """Similarities of the question's pairs in sets of items, (n, k), to judges: (n,) each.
+
+        Without judges they are those of the embedding itself. ``total`` counts the items of all
+        sets, of which these may be some.
         """
-        draws = partial(stacked, group)
-        lapse, temperature = draws("lapse"), draws("temperature")
-        people = lapse.shape[1]
-        # What depends on covariates varies as it does over the participants.
-        shift = {
-            name: draws(name) @ group[COVARIATES].values.T
-            for name in ("lapse_slope", "temperature_slope")
-            if name in group
-        }
-        if "lapse_spread" in group:
-            z, weight = _normal_nodes(LAPSE_NODES)
-            place, scale = draws("lapse_location"), draws("lapse_spread")
-            if "lapse_slope" in shift:
-                place = place + shift["lapse_slope"].mean(axis=1)
-                scale = np.hypot(scale, shift["lapse_slope"].std(axis=1))
-            logit = place[:, None] + scale[:, None] * z
-            new_lapse: Floats = (1 / (1 + np.exp(-logit))) @ weight
-        else:
-            new_lapse = lapse.mean(axis=1)
-        if "temperature_spread" in group:
-            spread: Floats = draws("temperature_spread")
-            if "temperature_slope" in shift:
-                spread = np.hypot(spread, shift["temperature_slope"].std(axis=1))
-        else:
-            spread = np.log(temperature).std(axis=1, ddof=1 if people > 1 else 0)
-        # Temperatures are relative to the participants' geometric mean, which has an error itself.
-        return cls(lapse, temperature, new_lapse, spread * np.sqrt(1 + 1 / people))
-
-    def mean(self) -> "Observers":
-        """Means over the draws, as one draw; of temperatures and their spread on the log scale."""
-        return Observers(
-            self.lapse.mean(axis=0, keepdims=True),
-            np.exp(np.log(self.temperature).mean(axis=0, keepdims=True)),
-            self.new_lapse.mean(keepdims=True),
-            self.new_spread.mean(keepdims=True),
-        )
+        roots = None if self.roots is None or judges is None else self.roots[judges]
+        number = max(total, items.size)
+        whole = roots is None and self.kernel.is_cheaper_whole(len(self.embedding), number)
+        matrix = self.matrix if whole else None
+        return self.kernel.pairs(self.embedding, items, question.pairs, matrix=matrix, roots=roots)
 
     def answers(
         self,
-        draw: int,
-        pairs: Sequence[Any],
-        judges: Integers | None,
+        items: Integers,
         question: Question,
+        judges: Integers | None = None,
         *,
-        lapse: bool,
-    ) -> npt.NDArray[Any]:
-        """Probability of each answer to a question under one draw, shape (n, A).
+        lapse: bool = True,
+    ) -> Floats:
+        """Probability of each answer to a question about sets of items, (n, k): shape (n, A).
 
-        ``pairs`` are similarities of the question's pairs, (n,) each; ``judges`` (n,) are
-        participants, -1 for somebody new, None for new people only. Without ``lapse`` nobody
-        guesses, and who is unknown is a typical observer.
+        ``judges`` (n,) are participants, -1 for somebody new, None for new people only. Without
+        ``lapse`` nobody guesses, and who is unknown is a typical observer.
         """
-        n, width = len(pairs[0]), len(question.answers)
-        known = np.zeros(n, dtype=bool) if judges is None else judges >= 0
-
-        def answer(rows: Booleans, noise: Any, rate: Any) -> npt.NDArray[Any]:
-            some = pairs if rows.all() else [side[rows] for side in pairs]
-            return np.exp(np.stack(log_choice(list(some), noise, rate, question=question), axis=1))
-
-        p = np.empty((n, width), dtype=np.result_type(pairs[0].dtype, np.float32))
-        if judges is not None and known.any():
-            who = judges[known]
-            noise = self.temperature[draw, who].astype(np.float32)
-            rate = self.lapse[draw, who].astype(np.float32) if lapse else None
-            p[known] = answer(known, noise, rate)
-        if not known.all():
-            new = self._of_somebody_new if lapse else _of_typical
-            p[~known] = new(draw, partial(answer, ~known))
+        p = np.empty((len(items), len(question.answers)), dtype=self.temperature.dtype)
+        step = max(3 * ROWS // len(question.pairs), 1)
+        for start in range(0, len(items), step):
+            some, here = items[start : start + step], p[start : start + step]
+            if judges is None:
+                here[:] = self._of_new(some, question, lapse, items.size)
+                continue
+            who = judges[start : start + step]
+            known = who >= 0
+            if known.any():
+                own, rows = who[known], some if known.all() else some[known]
+                guess = self.lapse[own] if lapse else None
+                pairs = self.pairs(rows, question, own, items.size)
+                here[known] = _answered(pairs, question, self.temperature[own], guess)
+            if not known.all():
+                here[~known] = self._of_new(some[~known], question, lapse, items.size)
         return p
 
-    def _of_somebody_new(
-        self, draw: int, answer: Callable[[Any, Any], npt.NDArray[Any]]
-    ) -> npt.NDArray[Any]:
-        """Probability of each answer, integrated over the population."""
-        rate, spread = np.float32(self.new_lapse[draw]), self.new_spread[draw]
-        z, weights = _normal_nodes(NODES if spread > 0 else 1)
-        return np.asarray(
-            sum(
-                np.float32(weight) * answer(np.float32(np.exp(spread * at)), rate)
-                for at, weight in zip(z, weights, strict=True)
-            )
-        )
+    def _of_new(self, items: Integers, question: Question, lapse: bool, total: int) -> Floats:
+        """Answers of new people, integrated over the population; or of a typical observer."""
+        number = self.temperature.dtype.type
+        if not lapse:
+            pairs = self.pairs(items, question, total=total)
+            return _answered(pairs, question, number(1), None)
+        z, weights = _normal_nodes(NODES if self.new_spread > 0 else 1)
+        heat, rate = np.exp(self.new_spread * z), number(self.new_lapse)
+        mean: Any = 0
+        for view in self.views:
+            pairs = view.pairs(items, question, total=total)
+            for one, weight in zip(heat, weights / len(self.views), strict=True):
+                mean += number(weight) * _answered(pairs, question, number(one), rate)
+        return np.asarray(mean)
 
 
-def _of_typical(draw: int, answer: Callable[[Any, Any], npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    """Probability of each answer of a typical observer, the same in each draw."""
-    return answer(np.float32(1.0), None)
+def _answered(pairs: Any, question: Question, temperature: Any, lapse: Any) -> Floats:
+    """Probability of each answer by similarities of the question's pairs, (n, A)."""
+    logs = log_choice(list(pairs), temperature, lapse, question=question)
+    return np.exp(np.stack(logs, axis=1))
+
+
+def drawn(found: Mapping[str, Floats], kernel: Kernel) -> Iterator[Draw]:
+    """Draws by the model's quantities, each (S, ...), without new people."""
+    log_weight = found.get("log_weight")
+    for place, x in enumerate(found["embedding"]):
+        roots = None if log_weight is None else np.exp(log_weight[place] / 2)
+        yield Draw(x, kernel, found["temperature"][place], found["lapse"][place], roots)
+
+
+def population(group: "xr.Dataset") -> tuple[Floats, Floats]:
+    """Mean lapse of people and standard deviation of a new person's log-temperature, (S,) each.
+
+    The population is that of each draw. Draws without one, such as those of a single participant or
+    made elsewhere, have the mean lapse and the spread of their participants.
+    """
+    draws = partial(stacked, group)
+    lapse, temperature = draws("lapse"), draws("temperature")
+    people = lapse.shape[1]
+    # What depends on covariates varies as it does over the participants.
+    shift = {
+        name: draws(name) @ group[COVARIATES].values.T
+        for name in ("lapse_slope", "temperature_slope")
+        if name in group
+    }
+    if "lapse_spread" in group:
+        z, weight = _normal_nodes(LAPSE_NODES)
+        place, scale = draws("lapse_location"), draws("lapse_spread")
+        if "lapse_slope" in shift:
+            place = place + shift["lapse_slope"].mean(axis=1)
+            scale = np.hypot(scale, shift["lapse_slope"].std(axis=1))
+        logit = place[:, None] + scale[:, None] * z
+        new_lapse: Floats = (1 / (1 + np.exp(-logit))) @ weight
+    else:
+        new_lapse = lapse.mean(axis=1)
+    if "temperature_spread" in group:
+        spread: Floats = draws("temperature_spread")
+        if "temperature_slope" in shift:
+            spread = np.hypot(spread, shift["temperature_slope"].std(axis=1))
+    else:
+        spread = np.log(temperature).std(axis=1, ddof=1 if people > 1 else 0)
+    # Temperatures are relative to the participants' geometric mean, which has an error itself.
+    return new_lapse, spread * np.sqrt(1 + 1 / people)
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,22 +249,6 @@ class Weights:
         """By what each participant multiplies coordinates, (P, D)."""
         return np.asarray(np.exp(self.log[draw] / 2))
 
-    def roots_of(self, draw: int, judges: Integers) -> Floats:
-        """By what each judge multiplies coordinates, (n, D); those who are unknown, -1, by one."""
-        return np.append(self.roots(draw), np.ones((1, self.log.shape[2])), axis=0)[judges]
-
-    def mean_pairs(
-        self, kernel: Kernel, x: Floats, items: Integers, judges: Integers, question: Question
-    ) -> list[Floats]:
-        """Mean over draws of the similarities of the question's pairs to their judges, (n,) each.
-
-        Of unknown judges, -1, they are those of the embedding itself, (S, m, D).
-        """
-        total = np.zeros((len(question.pairs), len(items)))
-        for draw, values in enumerate(x):
-            total += kernel.pairs(values, items, question.pairs, roots=self.roots_of(draw, judges))
-        return list(total / len(x))
-
     def new(self, draw: int) -> Floats:
         """By what each of a few new people multiplies coordinates, (N, D).
 
@@ -246,43 +262,6 @@ class Weights:
         z -= z.mean(axis=1, keepdims=True)
         away = self.spread[draw] * np.concatenate([z, -z])
         return np.asarray(np.exp((np.tile(mean, (2, 1)) + away) / 2))
-
-
-def weighted_answers(
-    observers: Observers,
-    weights: Weights,
-    kernel: Kernel,
-    draw: int,
-    x: Floats,
-    items: Integers,
-    judges: Integers | None,
-    question: Question,
-    *,
-    lapse: bool,
-) -> npt.NDArray[Any]:
-    """Probability of each answer under one draw, shape (n, A).
-
-    As :meth:`Observers.answers`, but from the embedding ``x`` (m, D) and items (n, k). Without
-    ``lapse`` an unknown person has the embedding itself, that of the average participant.
-    """
-    judges = np.full(len(items), -1) if judges is None else np.asarray(judges)
-    known, p = judges >= 0, np.empty((len(items), len(question.answers)), dtype=np.float32)
-    if known.any():
-        who = judges[known]
-        own = kernel.pairs(x, items[known], question.pairs, roots=weights.roots(draw)[who])
-        p[known] = observers.answers(draw, own, who, question, lapse=lapse)
-    if not known.all():
-        shown = items[~known]
-        views = [x * root for root in weights.new(draw)] if lapse else [x]
-        answers = [
-            observers.answers(draw, pairs, None, question, lapse=lapse)
-            for view in views
-            for pairs in [
-                kernel.pairs(view, shown, question.pairs, matrix=kernel.whole(view, shown.size))
-            ]
-        ]
-        p[~known] = np.mean(answers, axis=0)
-    return p
 
 
 def view_of_person(tree: "xr.DataTree", name: str) -> "xr.DataTree":

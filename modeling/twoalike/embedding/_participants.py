@@ -31,7 +31,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.choice import ChoiceKind, log_choice, random_triplets
+from twoalike.choice import ChoiceKind, random_triplets
 from twoalike.embedding._choices import Choices
 from twoalike.embedding._config import remove_checkpoint
 from twoalike.embedding._judged import as_table, given_tables
@@ -186,7 +186,9 @@ def not_following(
     sums: dict[str, npt.NDArray[Any]] = {}
     for person, alike, pairs, telling in judged:
         if person not in seen:
-            seen[person] = _similarity(posterior, person)
+            weighs = posterior.weights is not None and person in posterior.participants
+            view = posterior.for_person(person) if weighs else posterior
+            seen[person] = view.similarity()
         a, b = normal_scores(alike), normal_scores(seen[person][pairs[:, 0], pairs[:, 1]])
         parts = np.array([len(a), a @ b])  # zero if all are equal: that follows nothing, either
         sums[person] = sums.get(person, np.zeros(2)) + parts * telling / len(a)
@@ -206,15 +208,6 @@ def normal_scores(values: Floats) -> Floats:
         return np.zeros(len(values))
     scores = norm.ppf((rankdata(values) - 0.5) / len(values))
     return np.asarray((scores - scores.mean()) / scores.std())
-
-
-def _similarity(posterior: Posterior, name: str) -> Floats:
-    """Mean over draws of the similarity of all objects as a person sees them, (m, m)."""
-    x = posterior.embedding.astype(np.float64)
-    if posterior.weights is not None and name in posterior.participants:
-        log = posterior.weights.log[:, posterior.participants.index(name), None]
-        x = x * np.exp(log / 2)
-    return np.asarray(np.mean([posterior.kernel.matrix(one, one) for one in x], axis=0))
 
 
 def _attention_checks(tables: Mapping[JudgmentKind, pd.DataFrame]) -> pd.DataFrame:
@@ -445,17 +438,14 @@ def agreement(posterior: Posterior, *, seed: int = 0, kind: ChoiceKind = "odd_on
     It is 1/3 for a participant who only guesses (1/2 in anchored choices), whether by lapses or at
     a high temperature, and averaged over random triplets of the posterior's objects.
     """
-    triplets = random_triplets(len(posterior.ids), TRIPLETS, np.random.default_rng(seed))
-    kernel, question, weights = posterior.kernel, QUESTIONS[kind], posterior.weights
-    temperature, lapse = posterior.temperature, posterior.lapse
-    result = np.empty_like(lapse)
-    for draw, x in enumerate(posterior.embedding):
-        roots = np.ones((1, x.shape[1])) if weights is None else weights.roots(draw)
-        sides = [kernel.pairs(x, triplets, question.pairs, roots=root) for root in roots]
-        pairs = [np.stack(side, axis=1) for side in zip(*sides, strict=True)]  # (n, people or 1)
-        best = np.exp(np.max(log_choice(pairs, temperature[draw], question=question), axis=0))
-        result[draw] = (1 - lapse[draw]) * best.mean(axis=0) + lapse[draw] * question.chance
-    return result
+    rng, people = np.random.default_rng(seed), len(posterior.participants)
+    triplets = np.tile(random_triplets(len(posterior.ids), TRIPLETS, rng), (people, 1))
+    judges = np.repeat(np.arange(people), len(triplets) // people)
+    draws = map(posterior.draw, range(len(posterior.embedding)))
+    question, lapse = QUESTIONS[kind], posterior.lapse
+    each = [draw.answers(triplets, question, judges, lapse=False).max(axis=1) for draw in draws]
+    best = np.stack(each).reshape(*lapse.shape, -1).mean(axis=2, dtype=np.float64)
+    return (1 - lapse) * best + lapse * question.chance
 
 
 def _judgments(posterior: Posterior) -> "pd.Series[int]":

@@ -148,9 +148,11 @@ class _Table:
         kernel = find_kernel(similarity)
         lapse, tables = expit(LOGITS), np.zeros((n_people, len(LOGITS), grid.shape[1]))
         for group in data.choices.groups:
-            known: dict[str, Any] = {"matrix": kernel.whole(x, group.shown.size)}
+            known: dict[str, Any] = {}
             if log_weight is not None:
                 known = {"roots": np.exp(log_weight / 2)[group.judge]}
+            elif kernel.is_cheaper_whole(len(x), group.shown.size):
+                known = {"matrix": kernel.matrix(x, x)}
             question = group.question
             pairs = kernel.pairs(x, group.items, question.pairs, **known)
             pairs = tuple(side.astype(np.float32) for side in pairs)
@@ -351,6 +353,7 @@ class _People:
     def draw(self, n: int, rng: np.random.Generator) -> dict[str, Floats]:
         """Draw n times what people are pooled by, then the people, by name."""
         from scipy.linalg import helmert
+        from scipy.stats import halfnorm
 
         n_groups, (people, d) = len(self.group_share), self.pull.shape
         coefficients: Floats = np.zeros((self.means.shape[1], d))
@@ -371,7 +374,7 @@ class _People:
         draws: dict[str, Floats] = {
             "log_weight": (v - v.mean(axis=1, keepdims=True)) @ basis,
             "weight_spread": spreads,
-            f"{LOG_PRIOR}weight_spread": _half_normal(spreads),
+            f"{LOG_PRIOR}weight_spread": halfnorm.logpdf(spreads, scale=SPREAD),
             f"{LOG_PRIOR}weight_offset": _normal(
                 (v - mean) / spreads[:, None, None], 1.0, people - 1
             ),
@@ -381,7 +384,7 @@ class _People:
             draws |= {
                 "group_log_weight": (of_group - self.group_share @ of_group[:, None]) @ basis,
                 "weight_group_spread": betweens,
-                f"{LOG_PRIOR}weight_group_spread": _half_normal(betweens),
+                f"{LOG_PRIOR}weight_group_spread": halfnorm.logpdf(betweens, scale=SPREAD),
                 f"{LOG_PRIOR}weight_group_offset": _normal(
                     of_group / betweens[:, None, None], 1.0, n_groups - 1
                 ),
@@ -465,11 +468,6 @@ def _between(means: Floats, rng: np.random.Generator) -> float:
 def _drawn_spread(log: Floats, rng: np.random.Generator) -> float:
     """Draw from the grid of spreads by log weights, and between its points."""
     return float(np.exp(_jittered(np.log(SPREADS), pick(log[None], 1, rng)[0], rng)[0]))
-
-
-def _half_normal(spread: Floats) -> Floats:
-    """Log prior density of spreads."""
-    return np.asarray(np.log(2 / np.sqrt(2 * np.pi) / SPREAD) - 0.5 * (spread / SPREAD) ** 2)
 
 
 def _normal(values: Floats, scale: float, free: int) -> Floats:

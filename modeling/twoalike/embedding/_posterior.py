@@ -5,23 +5,22 @@ an embedding may be exchanged, and its draws differ by more than noise. ``poster
 ArviZ's groups in netCDF-4, written all or nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from twoalike.choice import ANCHORED, OPTIONS, TRIPLET, ChoiceKind, Question, SetKind
 from twoalike.embedding._observers import (
     LIKENESS,
-    Observers,
+    Draw,
     Weights,
+    population,
     view_of_group,
     view_of_person,
-    weighted_answers,
 )
 from twoalike.embedding._posterior_file import (
     GROUP_OF,
@@ -30,7 +29,7 @@ from twoalike.embedding._posterior_file import (
     tree_attrs,
     write_tree,
 )
-from twoalike.embedding._priors import ROWS, Kernel, find_kernel
+from twoalike.embedding._priors import Kernel, find_kernel
 from twoalike.study import Floats, Integers, TwoalikeError, counted, visible
 
 if TYPE_CHECKING:
@@ -158,20 +157,20 @@ class Posterior:
         """All draws of all chains, shape (S, m, D), float32."""
         return np.asarray(stacked(self.tree["posterior"].dataset, "embedding", np.float32))
 
-    @property
+    @cached_property
     def temperature(self) -> Floats:
         """Temperature of each participant, shape (S, P); their geometric mean is 1."""
         return self.drawn("temperature")
 
-    @property
+    @cached_property
     def lapse(self) -> Floats:
         """Lapse rate of each participant, shape (S, P)."""
         return self.drawn("lapse")
 
     @cached_property
-    def observers(self) -> Observers:
-        """Participants and the population that new people are drawn from."""
-        return Observers.of(self.tree["posterior"].dataset)
+    def population(self) -> tuple[Floats, Floats]:
+        """Mean lapse, and spread of log-temperatures, of new people, (S,) each."""
+        return population(self.tree["posterior"].dataset)
 
     @cached_property
     def weights(self) -> Weights | None:
@@ -297,19 +296,9 @@ class Posterior:
         """
         items = check_indices(self, np.asarray(items), question.items, participants)
         total = np.zeros((len(items), len(question.answers)))
-        step = max(3 * ROWS // len(question.pairs), 1)
-        plugin = (self.similarity(), self.observers.mean()) if mode == "plugin" else None
-        for draw in range(len(self.embedding) if plugin is None else 1):
-            whole = self.kernel.whole(self.embedding[draw], items.size) if plugin is None else None
-            for start in range(0, len(items), step):
-                rows = slice(start, start + step)
-                who = None if participants is None else participants[rows]
-                if plugin is None:
-                    p = self._under(draw, items[rows], question, who, lapse, whole)
-                else:
-                    pairs = self._mean_pairs(items[rows], question, who, plugin[0])
-                    p = plugin[1].answers(0, pairs, who, question, lapse=lapse)
-                total[rows] += p
+        plugin, every = mode == "plugin", range(len(self.embedding))
+        for draw in [self._mean_draw()] if plugin else map(self.draw, every):
+            total += draw.answers(items, question, participants, lapse=lapse)
         return total / total.sum(axis=1, keepdims=True)
 
     def answer_draws(
@@ -323,36 +312,58 @@ class Posterior:
         items = check_indices(self, np.asarray(items), question.items, participants)
         shape = (len(self.embedding), len(items), len(question.answers))
         out = np.empty(shape, dtype=np.float32)
-        for draw, x in enumerate(self.embedding):
-            whole = self.kernel.whole(x, items.size)
-            out[draw] = self._under(draw, items, question, participants, lapse, whole)
+        for place in range(len(out)):
+            out[place] = self.draw(place).answers(items, question, participants, lapse=lapse)
         return out
 
-    def _under(
-        self,
-        draw: int,
-        items: Integers,
-        question: Question,
-        judges: Integers | None,
-        lapse: bool,
-        whole: Floats | None,
-    ) -> npt.NDArray[Any]:
-        """Probability of each answer under one draw, (n, A)."""
-        x = self.embedding[draw]
-        if self.weights is not None:
-            known = (self.observers, self.weights, self.kernel)
-            return weighted_answers(*known, draw, x, items, judges, question, lapse=lapse)
-        pairs = self.kernel.pairs(x, items, question.pairs, matrix=whole)
-        return self.observers.answers(draw, pairs, judges, question, lapse=lapse)
+    def draw(self, place: int, dtype: Any = np.float32) -> Draw:
+        """Give one of all draws, whose answers have the precision ``dtype``."""
+        weights, (new_lapse, new_spread) = self.weights, self.population
+        return Draw(
+            embedding=self.embedding[place],
+            kernel=self.kernel,
+            temperature=self.temperature[place].astype(dtype),
+            lapse=self.lapse[place].astype(dtype),
+            roots=None if weights is None else weights.roots(place),
+            new_lapse=float(new_lapse[place]),
+            new_spread=float(new_spread[place]),
+            new_roots=None if weights is None else partial(weights.new, place),
+        )
 
-    def _mean_pairs(
-        self, items: Integers, question: Question, judges: Integers | None, mean: Floats
-    ) -> Sequence[Any]:
-        """Mean similarities of the question's pairs, to the judges where people have weights."""
-        if self.weights is not None and judges is not None:
-            x = self.embedding
-            return self.weights.mean_pairs(self.kernel, x, items, np.asarray(judges), question)
-        return [mean[items[:, one], items[:, other]] for one, other in question.pairs]
+    def _mean_draw(self) -> Draw:
+        """Give mean similarities, to mean observers: temperatures are averaged by logarithms."""
+        new_lapse, new_spread = self.population
+        return _MeanDraw(
+            embedding=self.embedding[0],
+            kernel=self.kernel,
+            temperature=np.exp(np.log(self.temperature).mean(axis=0)).astype(np.float32),
+            lapse=self.lapse.mean(axis=0).astype(np.float32),
+            new_lapse=float(new_lapse.mean()),
+            new_spread=float(new_spread.mean()),
+            posterior=self,
+        )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _MeanDraw(Draw):
+    """What an embedding without uncertainty would answer, by similarities averaged over draws."""
+
+    posterior: Posterior
+
+    @cached_property
+    def matrix(self) -> Floats:
+        """Mean similarities of all objects, (m, m)."""
+        return self.posterior.similarity()
+
+    def pairs(
+        self, items: Integers, question: Question, judges: Integers | None = None, total: int = 0
+    ) -> tuple[Any, ...]:
+        """Average over draws the similarities to the judges, if these weigh dimensions."""
+        if self.posterior.weights is None or judges is None:
+            return self.kernel.pairs(self.embedding, items, question.pairs, matrix=self.matrix)
+        draws = map(self.posterior.draw, range(len(self.posterior.embedding)))
+        each = (np.stack(draw.pairs(items, question, judges)) for draw in draws)
+        return tuple(np.asarray(sum(each)) / len(self.posterior.embedding))
 
 
 QUESTIONS: Mapping[ChoiceKind, Question] = {"odd_one_out": TRIPLET, "anchored": ANCHORED}

@@ -23,9 +23,10 @@ import numpy as np
 import pandas as pd
 
 from twoalike.choice import guessing
-from twoalike.embedding._choices import Choices, answer_probabilities
-from twoalike.embedding._follow import BINS, Comparison, ReplicateTally, outstanding, rounds
+from twoalike.embedding._choices import Choices
+from twoalike.embedding._follow import Comparison, ReplicateTally, outstanding, rounds
 from twoalike.embedding._judged import as_table, draws_of, some_draws
+from twoalike.embedding._kind import BINS
 from twoalike.embedding._loo import (
     LEAST_DRAWS,
     LeaveOneOut,
@@ -99,11 +100,10 @@ def check_choices(
     rng, tallies = np.random.default_rng([seed, 6]), _Tallies(choices, posterior.participants)
     kept = subset_rows(n, len(which) * choices.widest // 3, seed)
     answers = np.zeros((len(which) if loo else 0, len(kept), choices.widest), dtype=np.float32)
-    mean, pairs = np.zeros(n), sum(len(group.seen()) for group in groups)
-    draws = draws_of(posterior, which, pairs)
+    mean, draws = np.zeros(n), draws_of(posterior, which)
     for place, (_, times) in enumerate(rounds(which, n, "choices", REPLICATES)):
         draw = next(draws)
-        p = [answer_probabilities(draw, group) for group in groups]
+        p = [draw.answers(group.shown, group.question, group.judge) for group in groups]
         tallies.add(p, base or p, times, rng)
         for own, group, here in zip(p, groups, slices, strict=True):
             mean[here] += own[np.arange(len(own)), group.answer] / len(which)
@@ -123,9 +123,10 @@ def _mean_answers(posterior: Posterior, choices: Choices, which: Integers) -> li
     """Probabilities of the answers to each question, averaged over draws, (n, A) each."""
     groups = choices.groups
     means: list[Floats] = [np.zeros((g.size, len(g.question.answers))) for g in groups]
-    for draw in draws_of(posterior, which, sum(len(group.seen()) for group in groups)):
+    for draw in draws_of(posterior, which):
         for place, group in enumerate(groups):
-            means[place] += answer_probabilities(draw, group) / len(which)
+            p = draw.answers(group.shown, group.question, group.judge)
+            means[place] += p / len(which)
     return means
 
 
@@ -287,9 +288,9 @@ def predict_choices(
     which = some_draws(posterior, MOST_DRAWS)
     some = judged.take(subset_rows(len(judged), len(which), seed, MOST_JUDGMENTS))
     answers = np.zeros((len(which), len(some), 3), dtype=np.float32)
-    for place, draw in enumerate(draws_of(posterior, which, 3 * len(judged))):
+    for place, draw in enumerate(draws_of(posterior, which)):
         for group, here in zip(some.groups, some.slices, strict=True):
-            p = answer_probabilities(draw, group)
+            p = draw.answers(group.shown, group.question, group.judge)
             answers[place, here, 3 - p.shape[1] :] = p  # a reference is never chosen
     ahead = np.concatenate([np.full(g.size, int(g.question.anchored)) for g in some.groups])
     chosen = some.answer + ahead
@@ -374,9 +375,9 @@ def _under_draws(
     """Log-likelihood of each judgment and a simulated answer under each draw, (S, n) both."""
     rng, shape = np.random.default_rng([seed, 5]), (len(which), len(judged))
     logs, simulated = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=np.int8)
-    for place, draw in enumerate(draws_of(posterior, which, 3 * len(judged))):
+    for place, draw in enumerate(draws_of(posterior, which)):
         for group, here in zip(judged.groups, judged.slices, strict=True):
-            p = answer_probabilities(draw, group)
+            p = draw.answers(group.shown, group.question, group.judge)
             given = p[np.arange(group.size), group.answer]
             logs[place, here] = np.log(np.maximum(given, 1e-30))
             simulated[place, here] = drawn_answers(p, rng)

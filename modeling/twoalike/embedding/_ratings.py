@@ -34,13 +34,20 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from twoalike.embedding._follow import Replicated, correlations, known_rows, seen_pairs
 from twoalike.embedding._judged import none_known
-from twoalike.embedding._kind import Group, Kind, Unknown, pooled_noise
+from twoalike.embedding._kind import (
+    Group,
+    Kind,
+    Replicated,
+    Unknown,
+    correlations,
+    known_rows,
+    pooled_noise,
+    reference_pairs,
+)
 from twoalike.embedding._loo import subset_rows
 from twoalike.embedding._posterior import Posterior
-from twoalike.embedding._priors import find_kernel
-from twoalike.judgments import RatingSource, person_of, rating_sources
+from twoalike.judgments import PairSource, person_of, rating_sources
 from twoalike.study import Floats, Integers
 
 RATING_LEVELS = 10
@@ -51,8 +58,6 @@ TYPICAL_NOISE = 0.5
 """Scale of the logistic noise in standard deviations of the similarities."""
 FAR = 1e4
 """Thresholds beyond the first and last level, in standard deviations: nothing lies beyond."""
-MOST_PAIRS = 500
-"""Rated pairs over which similarities are standardised; of more, so many at random."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +98,7 @@ class Ratings(Kind[RatingGroup]):
         sources, ids = rating_sources(table, ids)
         scales = list(dict.fromkeys(source.points for source in sources))
         cuts = [_between(source) for source in sources]
-        counts = [len(source.rating) for source in sources]
+        counts = [len(source.values) for source in sources]
         items = np.concatenate([source.pairs for source in sources])
         group = RatingGroup(
             items.astype(np.int32),
@@ -125,17 +130,18 @@ class Ratings(Kind[RatingGroup]):
     def unknowns(self, unknown: Unknown) -> Any:
         """Add noise and thresholds of each rater, and the units of their similarities."""
         noise = pooled_noise("rating_noise", "rating", TYPICAL_NOISE, len(self.raters), self.axis)
-        weight = unknown.log_weight_of(self.people)
-        add_units("rating", unknown, self.reference, self.raters, self.axis, weight)
-        return noise, _thresholds(self)
+        origin, unit = unknown.add_units("rating", self.axis, self.reference, self.people)
+        return noise, _thresholds(self), origin, unit
 
     def log_likelihood(
         self, unknown: Unknown, own: Any, group: RatingGroup, arrays: Sequence[Any], n: int
     ) -> Any:
-        """Give that of each rating."""
-        form: dict[str, Any] = {"similarity": unknown.similarity, "reference": self.reference}
-        weight = unknown.log_weight_of(self.people)
-        return rating_log_likelihood(unknown.x, *own, *arrays, **form, log_weight=weight)
+        """Give that of each rating: log[F(u) - F(l)], u and l by its thresholds."""
+        noise, thresholds, origin, unit = own
+        items, low, high, rater = arrays
+        s = (unknown.pairs(items, rater, self.people) - origin[rater]) / unit[rater]
+        lower, upper = ((thresholds[rater, end] - s) / noise[rater] for end in (low, high))
+        return log_between(lower, upper, unknown.xp)
 
     @classmethod
     def compared(
@@ -143,7 +149,7 @@ class Ratings(Kind[RatingGroup]):
     ) -> Iterator[tuple[str, Floats, Integers, float]]:
         """Give who rated and ratings on one scale."""
         for source in rating_sources(table, ids)[0]:
-            yield source.participant, source.rating, source.pairs, float(len(source.rating))
+            yield source.participant, source.values, source.pairs, float(len(source.values))
 
     @classmethod
     def replicated(
@@ -185,20 +191,12 @@ class Ratings(Kind[RatingGroup]):
         )
 
 
-def reference_pairs(pairs: Integers) -> Integers:
-    """Different ones among pairs of objects, (n, 2), or :data:`MOST_PAIRS` of them at random."""
-    found = np.unique(np.sort(pairs, axis=1), axis=0)
-    if len(found) > MOST_PAIRS:
-        found = found[np.random.default_rng(0).permutation(len(found))[:MOST_PAIRS]]
-    return np.asarray(found, dtype=np.int32)
-
-
-def _between(source: RatingSource) -> tuple[Integers, Integers]:
+def _between(source: PairSource) -> tuple[Integers, Integers]:
     """Thresholds between which each of a rater's answers lies, (n,) each."""
     if source.points is not None:
-        level = source.rating.astype(np.int64)
+        level = source.values.astype(np.int64)
         return level - 1, level
-    return slider_levels(source.rating)
+    return slider_levels(source.values)
 
 
 def slider_levels(rating: Floats, levels: int = RATING_LEVELS) -> tuple[Integers, Integers]:
@@ -215,23 +213,6 @@ def slider_levels(rating: Floats, levels: int = RATING_LEVELS) -> tuple[Integers
     return edges[place], edges[place + 1]
 
 
-def add_units(
-    symbol: str,
-    unknown: Unknown,
-    reference: Integers,
-    people: Sequence[str],
-    dims: str,
-    log_weight: Any,
-) -> None:
-    """Keep the units of :func:`units_of` with each draw, as ``symbol`` with _origin and _unit."""
-    import pymc as pm
-
-    everybody = np.arange(len(people))
-    units = units_of(unknown.x, reference, unknown.similarity, everybody, log_weight)
-    for name, value in zip(("origin", "unit"), units, strict=True):
-        pm.Deterministic(f"{symbol}_{name}", value + np.zeros(len(people)), dims=dims)
-
-
 def _thresholds(data: Ratings) -> Any:
     """Thresholds of every rater with both ends, (R, K + 1), K of the longest scale."""
     import pymc as pm
@@ -243,9 +224,8 @@ def _thresholds(data: Ratings) -> Any:
         levels = int(data.levels[data.scale == number][0])
         share = pm.Dirichlet(f"rating_share_{number}", np.ones(levels))
         below = pt.clip(pt.cumsum(share)[:-1], 1e-6, 1 - 1e-6)
-        common.append(
-            pt.concatenate([normal_quantile(below), np.full(most - levels, FAR, "float32")])
-        )
+        quantile = float(np.sqrt(2)) * pt.erfinv(2 * below - 1)  # of the standard normal
+        common.append(pt.concatenate([quantile, np.full(most - levels, FAR, "float32")]))
     own = pt.stack(common)[data.scale]
     if n > 1:
         shift_sd = pm.HalfNormal("rating_shift_spread", 0.5)
@@ -259,83 +239,13 @@ def _thresholds(data: Ratings) -> Any:
     return pt.concatenate([-ends, own, ends], axis=1)
 
 
-def normal_quantile(p: Any) -> Any:
-    """Quantile of the standard normal distribution, symbolic."""
-    import pytensor.tensor as pt
-
-    return float(np.sqrt(2)) * pt.erfinv(2 * p - 1)
-
-
-def units_of(
-    x: Any, reference: Integers, similarity: str, who: Any, log_weight: Any = None
-) -> tuple[Any, Any]:
-    """Mean and standard deviation of similarity over the reference pairs, of each of ``who``.
-
-    They are those of the similarities that a person sees, where ``log_weight``, (people, d), says
-    how people weigh the dimensions: a factor common to a person's weights then changes nothing.
-    Else they are the same for all, and have one element.
-    """
-    import pytensor.tensor as pt
-
-    left, right = x[reference[:, 0]][None], x[reference[:, 1]][None]
-    if log_weight is not None:
-        roots = pt.exp(log_weight / 2)[:, None]
-        left, right = left * roots, right * roots
-    s = find_kernel(similarity).symbolic(left, right, pt)
-    mean, sd = s.mean(axis=1), pt.sqrt(s.var(axis=1) + 1e-10)  # of one point: 0
-    return (mean, sd) if log_weight is None else (mean[who], sd[who])
-
-
-def rating_log_likelihood(
-    x: Any,
-    noise: Any,
-    thresholds: Any,
-    items: Any,
-    low: Any,
-    high: Any,
-    rater: Any,
-    *,
-    similarity: str,
-    reference: Integers,
-    log_weight: Any = None,
-) -> Any:
-    """Log-probability of each rating, shape (n,): log[F(u) - F(l)], u and l by its thresholds.
-
-    ``noise`` (R,) and ``thresholds`` (R, K + 1) are of the raters, the four arrays those of
-    :class:`RatingGroup`. With F(u) - F(l) = F(u) F(-l) (1 - exp(l - u)) no digits are lost.
-    """
-    import pytensor.tensor as pt
-
-    s = _standardised(x, items, rater, similarity, reference, log_weight)
-    upper = (thresholds[rater, high] - s) / noise[rater]
-    lower = (thresholds[rater, low] - s) / noise[rater]
-    return log_between(lower, upper, pt)
-
-
 def log_between(lower: Any, upper: Any, xp: ModuleType) -> Any:
-    """Log-probability of a logistic variable between two bounds, for numpy or PyTensor."""
+    """Log-probability of a logistic variable between two bounds, for numpy or PyTensor.
+
+    With F(u) - F(l) = F(u) F(-l) (1 - exp(l - u)) no digits are lost.
+    """
     width = xp.clip(upper - lower, 1e-6, 50.0)
     return xp.log(-xp.expm1(-width)) - _softplus(-upper, xp) - _softplus(lower, xp)
-
-
-def _standardised(
-    x: Any,
-    items: Any,
-    rater: Any,
-    similarity: str,
-    reference: Integers,
-    log_weight: Any,
-) -> Any:
-    """Similarities of pairs, (n, 2), in the units of their raters, (n,)."""
-    import pytensor.tensor as pt
-
-    left, right = x[items[:, 0]], x[items[:, 1]]
-    if log_weight is not None:
-        roots = pt.exp(log_weight / 2)[rater]
-        left, right = left * roots, right * roots
-    s = find_kernel(similarity).symbolic(left, right, pt)
-    origin, unit = units_of(x, reference, similarity, rater, log_weight)
-    return (s - origin) / unit
 
 
 def _softplus(v: Any, xp: ModuleType) -> Any:
@@ -389,7 +299,7 @@ class RatedPairs(Replicated):
             self.posterior.drawn(f"rating_{name}")[draw, who]
             for name in ("origin", "unit", "noise", "threshold")
         )
-        s = seen_pairs(self.posterior, draw, self.items, people, who)
+        s = Unknown.under(self.posterior, draw).pairs(self.items, who, people)
         lowest = np.full((len(who), 1), -FAR)
         ends = np.concatenate([lowest, np.nan_to_num(threshold, nan=FAR), -lowest], axis=1)
         return (s - origin) / unit, noise, ends

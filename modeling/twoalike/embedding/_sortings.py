@@ -32,18 +32,19 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from twoalike.embedding._follow import Replicated, correlations, known_rows, seen_pairs
 from twoalike.embedding._kind import (
     Kind,
     PaddedGroup,
+    Replicated,
     Unknown,
+    correlations,
     in_size_groups,
+    known_rows,
     pooled_noise,
+    reference_pairs,
 )
 from twoalike.embedding._posterior import Posterior
-from twoalike.embedding._priors import find_kernel
-from twoalike.embedding._ratings import add_units, reference_pairs, units_of
-from twoalike.judgments import Sorting, sortings_of
+from twoalike.judgments import JudgedTrial, sortings_of
 from twoalike.study import Floats, Integers, TwoalikeError
 
 TYPICAL_NOISE = 0.5
@@ -119,19 +120,19 @@ class Sortings(Kind[SortingGroup]):
             threshold = threshold + spread * own
         else:
             threshold = threshold[None]
-        weight = unknown.log_weight_of(self.people)
-        add_units("sorting", unknown, self.reference, self.people, self.axis, weight)
-        return noise, pm.Deterministic("sorting_threshold", threshold, dims=self.axis)
+        origin, unit = unknown.add_units("sorting", self.axis, self.reference, self.people)
+        threshold = pm.Deterministic("sorting_threshold", threshold, dims=self.axis)
+        return noise, threshold, origin, unit
 
     def log_likelihood(
         self, unknown: Unknown, own: Any, group: SortingGroup, arrays: Sequence[Any], n: int
     ) -> Any:
-        """Give that of each decision."""
-        form: dict[str, Any] = {"similarity": unknown.similarity, "reference": self.reference}
-        weight, size = unknown.log_weight_of(self.people), group.items.shape[1]
-        return decision_log_likelihood(
-            unknown.x, *own, *arrays, size=size, **form, log_weight=weight
-        )
+        """Give that of each object's pile given the objects before it, (T, k); 0 where padded."""
+        items, pile, shown, sorter = arrays
+        noise, least, origin, unit = (values[sorter][:, None, None] for values in own)
+        s = (unknown.within(items, sorter, self.people) - origin) / unit
+        pile, shown = map(unknown.xp.as_tensor, (pile, shown))
+        return log_decisions((s, least, noise), pile, shown, group.items.shape[1], unknown.xp)
 
     @classmethod
     def compared(
@@ -141,7 +142,7 @@ class Sortings(Kind[SortingGroup]):
         for trial in sortings_of(table, ids)[0]:
             if len(trial.items) >= FEWEST:
                 pairs = np.stack(np.triu_indices(len(trial.items), 1), axis=1)
-                same = (trial.piles[pairs[:, 0]] == trial.piles[pairs[:, 1]]).astype(np.float64)
+                same = (trial.values[pairs[:, 0]] == trial.values[pairs[:, 1]]).astype(np.float64)
                 yield trial.participant, same, trial.items[pairs], float(len(trial.items) - 1)
 
     @classmethod
@@ -174,7 +175,7 @@ class Sortings(Kind[SortingGroup]):
         )
 
 
-def _padded(trials: Sequence[Sorting], sorters: Mapping[str, int], seed: int) -> SortingGroup:
+def _padded(trials: Sequence[JudgedTrial], sorters: Mapping[str, int], seed: int) -> SortingGroup:
     rng = np.random.default_rng(seed)
     shape = (len(trials), max(len(trial.items) for trial in trials))
     items, pile = (np.zeros(shape, dtype=np.int32) for _ in range(2))
@@ -182,36 +183,9 @@ def _padded(trials: Sequence[Sorting], sorters: Mapping[str, int], seed: int) ->
     for row, trial in enumerate(trials):
         k = len(trial.items)
         order = rng.permutation(k)
-        items[row, :k], pile[row, :k], shown[row, :k] = trial.items[order], trial.piles[order], 1
+        items[row, :k], pile[row, :k], shown[row, :k] = trial.items[order], trial.values[order], 1
     who = np.array([sorters[trial.participant] for trial in trials], dtype=np.int32)
     return SortingGroup(items, pile, shown, who)
-
-
-def decision_log_likelihood(
-    x: Any,
-    noise: Any,
-    threshold: Any,
-    items: Any,
-    pile: Any,
-    shown: Any,
-    sorter: Any,
-    *,
-    size: int,
-    similarity: str,
-    reference: Integers,
-    log_weight: Any = None,
-) -> Any:
-    """Log-probability of each object's pile given the objects before it, (T, k); 0 where padded.
-
-    ``noise`` and ``threshold`` (A,) are of the sorters, the four arrays those of
-    :class:`SortingGroup`, of ``size`` k.
-    """
-    import pytensor.tensor as pt
-
-    shown, pile = pt.as_tensor(shown), pt.as_tensor(pile)
-    s = trial_similarities(x, items, sorter, similarity, reference, log_weight)
-    scale, least = noise[sorter][:, None, None], threshold[sorter][:, None, None]
-    return log_decisions((s, least, scale), pile, shown, size, pt)
 
 
 def log_decisions(seen: Any, pile: Any, shown: Any, size: int, xp: ModuleType) -> Any:
@@ -235,26 +209,6 @@ def known_before(shown: Any, size: int, xp: ModuleType) -> Any:
     """Whose piles the decision on each object (row) knows: those of the objects before it."""
     before = np.tril(np.ones((size, size), dtype=np.float32), -1)
     return before * shown[:, :, None] * shown[:, None, :]
-
-
-def trial_similarities(
-    x: Any,
-    items: Any,
-    sorter: Any,
-    similarity: str,
-    reference: Integers,
-    log_weight: Any,
-) -> Any:
-    """Similarities within each trial in the units of its sorter, (T, k, k)."""
-    import pytensor.tensor as pt
-
-    z = x[items]
-    if log_weight is not None:
-        z = z * pt.exp(log_weight / 2)[sorter][:, None]
-    dots = pt.matmul(z, z.swapaxes(1, 2))
-    s = find_kernel(similarity).gram((z**2).sum(axis=2)[:, :, None], dots, pt)
-    origin, unit = units_of(x, reference, similarity, sorter, log_weight)
-    return (s - origin[:, None, None]) / unit[:, None, None]
 
 
 def draw_piles(gain: Floats, shown: Floats, rng: np.random.Generator) -> Integers:
@@ -296,12 +250,9 @@ class SortedTrials(Replicated):
 
     def under(self, draw: int) -> list[tuple[Floats, Floats, Floats]]:
         """Similarities within each trial, (T, k, k), threshold and noise of who sorted it."""
-        found = []
+        found, seen = [], Unknown.under(self.posterior, draw)
         for group, who in zip(self.groups, self.sorters, strict=True):
-            (trials, k), items = group.items.shape, group.items
-            both = np.stack(np.broadcast_arrays(items[:, :, None], items[:, None, :]), -1)
-            flat = both.reshape(-1, 2), self.names, np.repeat(who, k * k)
-            s = seen_pairs(self.posterior, draw, *flat).reshape(trials, k, k)
+            s = seen.within(group.items, who, self.names)
             origin, unit, threshold, noise = (
                 self.posterior.drawn(f"sorting_{name}")[draw, who][:, None, None]
                 for name in ("origin", "unit", "threshold", "noise")

@@ -18,7 +18,8 @@ several times slower.
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -26,9 +27,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.embedding._choices import Choices, choice_log_likelihood
+from twoalike.embedding._choices import Choices, held_losses
 from twoalike.embedding._config import Checkpoint, FitConfig
 from twoalike.embedding._model import Data, Form, cheaper_whole, prior_terms
+from twoalike.embedding._observers import drawn
 from twoalike.embedding._priors import find_kernel
 from twoalike.embedding._spectrum import starts_near, tells
 from twoalike.study import Booleans, Floats, TwoalikeError, progress
@@ -354,39 +356,21 @@ class _Progress:
             )
 
 
-def _held_out_loss(family: Family, form: Form, held: Data) -> Callable[[Any, Any], float]:
-    """Log-loss on judgments held out, for a compiled look at a fit on its way."""
+@contextmanager
+def _single_precision() -> Iterator[None]:
+    """Compute in single precision.
+
+    PyMC turns double precision on, and one division by a whole number then makes the likelihood of
+    all judgments double.
+    """
     import jax
-    import jax.numpy as jnp
 
-    choices = held.choices
-    groups = columns_of(held)
-    density, kernel = family.density, find_kernel(form.similarity)
-    place = {name: number for number, name in enumerate(density.outputs)}
-
-    @jax.jit
-    def look(q: Any, key: Any, groups: Any) -> Any:
-        def one(k: Any) -> Any:
-            found = density.quantities(*family.values(q, family.noise(q, k)))
-            x, temperature, lapse = (
-                found[place[name]] for name in ("embedding", "temperature", "lapse")
-            )
-            w = found[place["log_weight"]] if form.weights else None
-            return jnp.concatenate(
-                [
-                    choice_log_likelihood(
-                        x, temperature, lapse, batch, of.question, kernel, jnp, log_weight=w
-                    )
-                    for of, batch in zip(choices.groups, groups, strict=True)
-                ]
-            )
-
-        logs = jax.lax.map(one, jax.random.split(key, HELD_DRAWS))
-        return -(jax.nn.logsumexp(logs, axis=0) - jnp.log(HELD_DRAWS)).mean()
-
-    return lambda q, key: float(look(q, key, groups))
+    with jax.enable_x64(False), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Explicitly requested dtype", UserWarning)
+        yield
 
 
+@_single_precision()
 def fit_vi(
     data: Data,
     form: Form,
@@ -398,36 +382,12 @@ def fit_vi(
     checkpoint: Checkpoint | None = None,
     between: Callable[[], None] = lambda: None,
 ) -> tuple[dict[str, Floats], dict[str, Floats]]:
-    """Fit by variational inference.
+    """Fit by variational inference: draws by name, (fits, S, ...) each, and statistics.
 
-    Each fit sees all of ``data``, or its own of ``parts``, which are of one size. The progress bar
-    has the title and the log-loss of ``held`` judgments; ``between`` is called whenever some steps
-    are done, and what it raises ends the fit.
-
-    Returns
-    -------
-    Draws by name, each of shape (fits, S, ...); statistics: ``loss`` of each fit and chunk of
-    steps, the negative evidence bound a judgment in nats.
+    These are the ``loss`` of each fit and chunk of steps, the negative evidence bound a judgment in
+    nats. Each fit sees all of ``data``, or its own of ``parts``, which are of one size; ``between``
+    is called whenever some steps are done, and what it raises ends the fit.
     """
-    import jax
-
-    # PyMC turns double precision on, and one division by a whole number then makes the likelihood
-    # of all judgments double.
-    with jax.enable_x64(False), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Explicitly requested dtype", UserWarning)
-        return _fit_in_single(data, form, config, held, list(parts), title, checkpoint, between)
-
-
-def _fit_in_single(
-    data: Data,
-    form: Form,
-    config: FitConfig,
-    held: Data | None,
-    parts: list[Data],
-    title: str,
-    checkpoint: Checkpoint | None,
-    between: Callable[[], None],
-) -> tuple[dict[str, Floats], dict[str, Floats]]:
     import jax
     import optax
 
@@ -440,12 +400,11 @@ def _fit_in_single(
     optimiser = optax.adam(optax.cosine_decay_schedule(plan.rate, plan.steps))
     family = Family.of(density)
     many = many_steps(family, parts[0], config, plan, optimiser)
-    look = None if held is None else _held_out_loss(family, form, held)
     fits = [begin(family, start, optimiser) for start in density.starts]
     if checkpoint is not None:
         stored = checkpoint.load()
         fits = [_resumed(fit, number, stored) for number, fit in enumerate(fits)]
-    draw, draws = _drawer(family), []
+    draw, draws, kernel = _drawer(family), [], find_kernel(form.similarity)
     with progress() as bar:
         total = plan.steps * n_fits
         task = bar.add_task(title, total=total, status="compiling")
@@ -457,8 +416,10 @@ def _fit_in_single(
                 fit.go_on(many, key, judged)
                 between()
                 said = f"fit {number + 1} of {n_fits}, loss {fit.losses[-1]:.4f} nats a judgment"
-                if look is not None and fit.done % (10 * CHUNK) == 0:
-                    bar.update(task, description=f"held-out log-loss {look(fit.q, key):.4f}")
+                if held is not None and fit.done % (10 * CHUNK) == 0:
+                    found = drawn(draw(fit.q, key, HELD_DRAWS), kernel)
+                    loss = held_losses(found, held.choices).mean()
+                    bar.update(task, description=f"held-out log-loss {loss:.4f}")
                 bar.update(task, advance=CHUNK, status=said)
                 if checkpoint is not None and checkpoint.due():
                     checkpoint.save(_as_arrays(fits))

@@ -21,8 +21,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.features._stored import MappedRows, StoredRows, stored_rows
-from twoalike.features._table import PLAN, FeatureTable, Rows, feature_shard, read_parts
+from twoalike.features._table import (
+    PLAN,
+    FeatureTable,
+    MappedRows,
+    Rows,
+    StoredRows,
+    feature_shard,
+    read_parts,
+    stored_rows,
+)
 from twoalike.study import (
     DAMAGED_HDF5,
     TwoalikeError,
@@ -93,6 +101,13 @@ def read_features(
             )
         ids = read_ids(objects) if isinstance(objects, str | Path) else list(objects)
     return _table(path, ids, values, meta)
+
+
+def as_features(
+    features: FeatureTable | str | Path, objects: str | Path | None = None
+) -> FeatureTable:
+    """Read features by :func:`read_features`, if they are not a table already."""
+    return features if isinstance(features, FeatureTable) else read_features(features, objects)
 
 
 def _table(path: Path, ids: Sequence[str], values: Content, meta: dict[str, Any]) -> FeatureTable:

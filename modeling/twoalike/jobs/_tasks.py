@@ -217,9 +217,19 @@ def run_array(
             raise KeyboardInterrupt(
                 f"the jobs go on, and the same command waits for them; scancel {numbers} ends them"
             ) from interrupt
-        if failed:
-            raise _error(failed, jobs, folder)
-        _remove_sent(folder)
+        for name, reason in failed.items():
+            others = counted(len(failed) - 1, "other task")
+            more = f"{others} failed too. " if len(failed) > 1 else ""
+            log = _paths(folder, jobs[name]).stdout
+            raise TwoalikeError(
+                reason,
+                where=f"task {name} (job {jobs[name]})",
+                remedy=f"{more}Its log is {log}; the same command tries again.",
+            )
+        # What was sent to jobs and back; logs stay.
+        for path in folder.iterdir():
+            if path.suffix in (".pkl", ".sh") or path.name == RECORD:
+                path.unlink()
 
 
 def _submit_missing(tasks: Sequence[Task], config: SlurmConfig, folder: Path) -> dict[str, str]:
@@ -248,25 +258,8 @@ def _submit_missing(tasks: Sequence[Task], config: SlurmConfig, folder: Path) ->
 
 
 def _submit(tasks: Sequence[Task], config: SlurmConfig, folder: Path) -> list[str]:
-    submitit = _submitit()
-    said = io.StringIO()
-    try:
-        executor = submitit.SlurmExecutor(folder)
-        executor.update_parameters(**_parameters(config, tasks[0].output.parent.name))
-        with contextlib.redirect_stderr(said):  # of sbatch, which the error holds as well
-            jobs = executor.map_array(work, tasks)
-    except submitit.core.utils.FailedJobError as error:
-        raise TwoalikeError(where="sbatch", found=shortened(error)) from error
-    except submitit.core.utils.FailedSubmissionError as error:
-        raise TwoalikeError(
-            where="sbatch", expected="the number of a job", found=shortened(error)
-        ) from error
-    return [job.job_id for job in jobs]
-
-
-def _parameters(config: SlurmConfig, name: str) -> dict[str, Any]:
     asked = {
-        "job_name": f"twoalike-{name}",
+        "job_name": f"twoalike-{tasks[0].output.parent.name}",
         "partition": config.partition,
         "account": config.account,
         "time": config.minutes,
@@ -281,7 +274,19 @@ def _parameters(config: SlurmConfig, name: str) -> dict[str, Any]:
         "use_srun": False,
     }
     given = {key: value for key, value in asked.items() if value is not None}
-    return given | {"wckey": None}  # submitit's own, which a cluster may not know
+    submitit = _submitit()
+    errors = submitit.core.utils
+    try:
+        executor = submitit.SlurmExecutor(folder)
+        # submitit's own wckey is one that a cluster may not know.
+        executor.update_parameters(**given, wckey=None)
+        # Of sbatch, which the error holds as well.
+        with contextlib.redirect_stderr(io.StringIO()):
+            jobs = executor.map_array(work, tasks)
+    except (errors.FailedJobError, errors.FailedSubmissionError) as error:
+        expected = "" if isinstance(error, errors.FailedJobError) else "the number of a job"
+        raise TwoalikeError(where="sbatch", expected=expected, found=shortened(error)) from error
+    return [job.job_id for job in jobs]
 
 
 def work(task: Task) -> str:
@@ -323,7 +328,12 @@ def _follow(
             bar.update(shown, completed=n_done + len(tasks) - len(waiting))
             if not waiting:
                 return failed
-            bar.update(shown, status=_status(waiting, jobs, queue, len(failed)))
+            status = "SLURM does not answer"
+            if queue is not None:
+                states = [queue.get(jobs[name], "ended") for name in waiting]
+                status = f"{states.count('RUNNING')} running, {states.count('PENDING')} queued"
+                status += f", {len(failed)} failed" if failed else ""
+            bar.update(shown, status=status)
             waited = time.monotonic() - start
             time.sleep(min(max(_SHORTEST_S, waited / 10), _LONGEST_S))
 
@@ -366,19 +376,6 @@ def _queue() -> dict[str, str]:
     return dict(line.split(maxsplit=1) for line in said.splitlines() if " " in line.strip())
 
 
-def _status(
-    waiting: Mapping[str, Task],
-    jobs: Mapping[str, str],
-    queue: Mapping[str, str] | None,
-    failed: int,
-) -> str:
-    if queue is None:
-        return "SLURM does not answer"
-    states = [queue.get(jobs[name], "ended") for name in waiting]
-    running, queued = states.count("RUNNING"), states.count("PENDING")
-    return f"{running} running, {queued} queued" + (f", {failed} failed" if failed else "")
-
-
 def _why(job: str) -> str:
     """Tell why a job ended without a result: its state, where the cluster keeps account."""
     command = ["sacct", "--noheader", "--allocations", "--parsable2", "--format=State", "--jobs"]
@@ -388,21 +385,3 @@ def _why(job: str) -> str:
         said = ""
     state = (said.split() or ["ended without a result"])[0]
     return f"{state}. {_REMEDIES.get(state, '')}".strip()
-
-
-def _error(failed: Mapping[str, str], jobs: Mapping[str, str], folder: Path) -> TwoalikeError:
-    name, reason = next(iter(failed.items()))
-    log = _paths(folder, jobs[name]).stdout
-    others = f"{counted(len(failed) - 1, 'other task')} failed too. " if len(failed) > 1 else ""
-    return TwoalikeError(
-        reason,
-        where=f"task {name} (job {jobs[name]})",
-        remedy=f"{others}Its log is {log}; the same command tries again.",
-    )
-
-
-def _remove_sent(folder: Path) -> None:
-    """Remove what was sent to jobs and back, once all are done; logs stay."""
-    for path in folder.iterdir():
-        if path.suffix in (".pkl", ".sh") or path.name == RECORD:
-            path.unlink()

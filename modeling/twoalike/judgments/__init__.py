@@ -46,11 +46,9 @@ from twoalike.judgments._tables import read_judgments as read_judgments
 from twoalike.judgments._tables import sortings_table as sortings_table
 from twoalike.judgments._tables import trial_numbers as trial_numbers
 from twoalike.judgments._tables import write_judgments as write_judgments
-from twoalike.judgments._views import Arrangement as Arrangement
+from twoalike.judgments._views import JudgedTrial as JudgedTrial
 from twoalike.judgments._views import PairSource as PairSource
-from twoalike.judgments._views import RatingSource as RatingSource
 from twoalike.judgments._views import SetChoices as SetChoices
-from twoalike.judgments._views import Sorting as Sorting
 from twoalike.judgments._views import in_sets as in_sets
 from twoalike.judgments._views import judgment_codes as judgment_codes
 from twoalike.judgments._views import object_index as object_index

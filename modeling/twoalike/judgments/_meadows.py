@@ -38,26 +38,17 @@ _NAME = re.compile(r"Meadows_.+_v_v[^_]*_(?P<participant>[^_]+?)(_\d+)?_tree", r
 
 @dataclass(frozen=True)
 class _Task:
-    """One task of one person, who has an alias on the platform; ``content`` as the file has it."""
+    """One task of one person, who has an alias on the platform; ``kind`` in its words.
+
+    ``name`` is that of the task in the experiment; empty where the file does not say.
+    """
 
     participant: str
-    content: Mapping[str, Any]
+    name: str
+    kind: str
+    trials: list[Any]
+    stimuli: Any
     path: Path
-
-    @property
-    def name(self) -> str:
-        """Name of the task in the experiment; empty where the file does not say."""
-        return str(self._about.get("name") or "")
-
-    @property
-    def kind(self) -> str:
-        """Type of the task, in the platform's words."""
-        return str(self._about.get("task_type") or "of unknown type")
-
-    @property
-    def _about(self) -> Mapping[str, Any]:
-        about = self.content.get("task")
-        return about if isinstance(about, Mapping) else {}
 
     def __str__(self) -> str:
         task = f", task {self.name}" if self.name else ""
@@ -81,8 +72,11 @@ def _read_tree(path: Path) -> list[_Task]:
             f"{path}: expected a Meadows tree (tasks with trials), found other JSON. Download "
             "the data from Meadows in the tree structure."
         )
-    for task in tasks:
-        _check_alias(task)
+    for who in (task.participant for task in tasks if "@" in task.participant):
+        raise TwoalikeError(
+            f"{path}: participant {who} looks like an e-mail address. Replace it by a code, and "
+            "keep the list of who is who outside the study."
+        )
     return tasks
 
 
@@ -90,7 +84,13 @@ def _tasks(content: Any, path: Path) -> Iterator[_Task]:
     """Tasks of a file: of one person, whom its name gives, or of several by alias."""
     people = {_alias(path): content} if _parts(content) else content
     for alias, part in people.items() if isinstance(people, Mapping) else ():
-        yield from (_Task(str(alias), task, path) for task in _parts(part))
+        for task in _parts(part):
+            about = task["task"] if isinstance(task.get("task"), Mapping) else {}
+            name, kind = (
+                str(about.get("name") or ""),
+                str(about.get("task_type") or "of unknown type"),
+            )
+            yield _Task(str(alias), name, kind, task["trials"], task.get("stimuli"), path)
 
 
 def _parts(part: Any) -> list[Mapping[str, Any]]:
@@ -110,14 +110,6 @@ def _alias(path: Path) -> str:
     """Alias in a file name such as ``Meadows_myExp_v_v1_cuddly-bunny_3_tree.json``."""
     match = _NAME.fullmatch(path.stem)
     return match["participant"] if match else path.stem
-
-
-def _check_alias(task: _Task) -> None:
-    if "@" in task.participant:
-        raise TwoalikeError(
-            f"{task.path}: participant {task.participant} looks like an e-mail address. Replace it "
-            "by a code, and keep the list of who is who outside the study."
-        )
 
 
 @dataclass(frozen=True)
@@ -223,9 +215,8 @@ def _refuse_other_tasks(path: Path, tasks: Sequence[_Task]) -> None:
 
 def _stimulus_names(task: _Task) -> dict[str, str]:
     """Object id of every stimulus, by the platform's id."""
-    stimuli = task.content.get("stimuli")
     try:
-        names = {str(entry["id"]): str(entry["name"]) for entry in stimuli or []}
+        names = {str(entry["id"]): str(entry["name"]) for entry in task.stimuli or []}
     except (TypeError, KeyError) as error:
         raise TwoalikeError(f"{task}: expected stimuli with id and name ({error!r}).") from error
     if len(names) < 2:
@@ -241,9 +232,8 @@ def _stimulus_names(task: _Task) -> dict[str, str]:
 def _placements(task: _Task, names: Mapping[str, str]) -> pd.DataFrame:
     """Rows of a task's trials, with ``inside``; trials are numbered from 1."""
     rows: list[tuple[int, str, float, float, float]] = []
-    trials = task.content["trials"]
-    for number, trial in enumerate(trials, start=1):
-        if trial in trials[: number - 1]:
+    for number, trial in enumerate(task.trials, start=1):
+        if trial in task.trials[: number - 1]:
             raise TwoalikeError(f"{task}: trial {number} is in the file twice. Take it out.")
         try:
             seconds = _duration(trial)
@@ -280,7 +270,7 @@ def _page(task: _Task, kept: Floats) -> _Page:
             "keep them (arena around 1.25, .625 with diameter 1; around 0, 0 with radius 1)."
         )
     if early == late:
-        has_log = any("log" in trial for trial in task.content["trials"])
+        has_log = any("log" in trial for trial in task.trials)
         return _LATE if has_log else _EARLY
     return _EARLY if early > late else _LATE
 

@@ -98,22 +98,10 @@ def raw_tasks(raw: str | Path) -> tuple[str, ...]:
 def raw_sessions(
     raw: str | Path, task: str, columns: Sequence[str], unusable: Rule | None = None
 ) -> tuple[list[RawSession], list[tuple[str, str | None, str]]]:
-    """Read the raw tables of a task, for a function that makes judgments of them.
+    """Read the raw tables of a task in a data set: the columns that are needed.
 
-    Parameters
-    ----------
-    raw
-        Root of the data set.
-    task
-        Label or name of the task; its raw table declares the columns.
-    columns
-        Columns that are needed.
-    unusable
-        Rule by which a session is left out.
-
-    Returns
-    -------
-    The sessions in the order of their names; participant, session and reason of those left out.
+    Gives the sessions in the order of their names, and participant, session and reason of those
+    that the rule ``unusable`` leaves out.
     """
     raw, found = Path(raw), find_task(task)
     files = [(path, match) for path, match in _raw_tables(raw) if match["task"] == found.label]

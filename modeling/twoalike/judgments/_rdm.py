@@ -197,7 +197,7 @@ def _from_pairs(table: pd.DataFrame) -> RdmTable:
     for matrix, source in zip(values, sources, strict=True):
         np.fill_diagonal(matrix, 0.0)
         first, second = source.pairs.T
-        matrix[first, second] = matrix[second, first] = source.dissimilarity
+        matrix[first, second] = matrix[second, first] = source.values
     return RdmTable(values, ids, tuple(source.label for source in sources))
 
 
@@ -240,15 +240,8 @@ def read_rdms(
     """Read RDMs from ``.mat``, ``.npy``, ``.npz``, delimited text or our table (``.parquet``).
 
     Square matrices, stacks of them, or upper triangles (row by row, one participant a row).
-
-    Parameters
-    ----------
-    path
-        The file.
-    objects
-        Object ids in the order of its rows; needed unless the file names them.
-    gaps
-        Whether pairs may be missing (NaN).
+    ``objects`` are ids in the order of the rows, needed unless the file names them; ``gaps`` allows
+    missing pairs (NaN).
     """
     if Path(path).suffix == ".parquet":
         table = _from_pairs(read_judgments(path, "dissimilarities"))

@@ -60,67 +60,47 @@ TRIAL = ("participant", "session", "trial")
 """Columns that together identify a trial."""
 
 
-def participant_column(who: str) -> Column:
+def _labels(name: str, description: str, **more: Any) -> Column:
+    """Text of few different values."""
+    return Column(name, "string", description, dtype="category", **more)
+
+
+def _participant(who: str) -> Column:
     """Who did what ``who`` says."""
-    return Column(
-        "participant",
-        "string",
-        f"{who}; `unknown` where the source does not say.",
-        dtype="category",
-        default="unknown",
-    )
+    said = f"{who}; `unknown` where the source does not say."
+    return _labels("participant", said, default="unknown")
 
 
-def item_column(name: str, description: str, missing: str = "") -> Column:
-    """Id of an object; one that may be missing is left out of tables in which all are."""
-    return Column(
-        name, "string", description, missing=missing, optional=bool(missing), dtype="category"
-    )
+def _seconds(description: str) -> Column:
+    """Response time in seconds, which may be missing."""
+    known: Any = {"units": "s", "minimum": 0, "missing": "not measured", "dtype": "float32"}
+    return Column("response_time", "number", description, **known)
 
 
-SESSION = Column(
-    "session", "string", "Session label.", missing="the source has no sessions", dtype="category"
-)
-TRIAL_NUMBER = Column(
-    "trial",
-    "integer",
-    "Number of the trial in its session.",
-    minimum=1,
-    dtype="int32",
-    default="row",
-)
-TRIAL_TYPE = Column(
+def _counted(name: str, description: str, dtype: str, **more: Any) -> Column:
+    """Whole numbers from 1 on."""
+    return Column(name, "integer", description, minimum=1, dtype=dtype, **more)
+
+
+SESSION = _labels("session", "Session label.", missing="the source has no sessions")
+TRIAL_NUMBER = _counted("trial", "Number of the trial in its session.", "int32", default="row")
+TRIAL_TYPE = _labels(
     "trial_type",
-    "string",
     "Why the trial was shown.",
     levels={name: TRIAL_TYPES[name] for name in ("main", "catch", "repeat", "practice")},
-    dtype="category",
     default="main",
 )
-
-
-CORRECT = Column(
+CORRECT = _labels(
     "correct",
-    "string",
     "Whether an attention check was answered right.",
     levels={"true": "answered right", "false": "answered wrong"},
     missing="no attention check, or its right answer is not known",
     added=True,
-    dtype="category",
 )
-
-
-def seconds_column(description: str) -> Column:
-    """Response time in seconds, which may be missing."""
-    return Column(
-        "response_time",
-        "number",
-        description,
-        units="s",
-        minimum=0,
-        missing="not measured",
-        dtype="float32",
-    )
+OBJECTS_OF_PAIR = (
+    _labels("item_a", "Id of one object of the pair."),
+    _labels("item_b", "Id of the other object."),
+)
 
 
 def trial_numbers(table: pd.DataFrame) -> Integers:
@@ -224,50 +204,31 @@ def second_where_asked(table: pd.DataFrame) -> Iterator[Fault]:
     yield from faults(few, expected, "second")
 
 
+MOST_ITEMS = len(ITEMS) + len(MORE_ITEMS)
 CHOICES = Table(
     "choices",
     (
-        participant_column("Who judged"),
+        _participant("Who judged"),
         SESSION,
         TRIAL_NUMBER,
-        Column(
-            "kind",
-            "string",
-            "What was asked.",
-            levels=CHOICE_KINDS,
-            dtype="category",
-            default="odd_one_out",
+        _labels("kind", "What was asked.", levels=CHOICE_KINDS, default="odd_one_out"),
+        *(_labels(name, f"Id of object {name[-1]} in the order shown.") for name in ITEMS),
+        *(
+            _labels(name, f"Id of object {name[-1]}.", missing="fewer items", optional=True)
+            for name in MORE_ITEMS
         ),
-        *(item_column(name, f"Id of object {name[-1]} in the order shown.") for name in ITEMS),
-        *(item_column(name, f"Id of object {name[-1]}.", "fewer items") for name in MORE_ITEMS),
-        Column(
-            "chosen",
-            "integer",
-            "Which item was chosen, by its number.",
-            minimum=1,
-            maximum=len(ITEMS) + len(MORE_ITEMS),
-            dtype="int8",
-        ),
-        Column(
+        _counted("chosen", "Which item was chosen, by its number.", "int8", maximum=MOST_ITEMS),
+        _counted(
             "second",
-            "integer",
             "The other item of a chosen pair, or the item chosen next.",
-            minimum=1,
-            maximum=len(ITEMS) + len(MORE_ITEMS),
+            "float32",
+            maximum=MOST_ITEMS,
             missing="one item was chosen",
             optional=True,
-            dtype="float32",
         ),
-        seconds_column("Time from the first sight of the triplet to the choice."),
+        _seconds("Time from the first sight of the triplet to the choice."),
         TRIAL_TYPE,
-        Column(
-            "level",
-            "string",
-            "Level of abstraction.",
-            levels=LEVELS,
-            missing="none",
-            dtype="category",
-        ),
+        _labels("level", "Level of abstraction.", levels=LEVELS, missing="none"),
         CORRECT,
     ),
     rows="judgments",
@@ -290,10 +251,10 @@ def _within_arena(table: pd.DataFrame) -> Iterator[Fault]:
 ARRANGEMENTS = Table(
     "arrangements",
     (
-        participant_column("Who arranged"),
+        _participant("Who arranged"),
         SESSION,
         TRIAL_NUMBER,
-        item_column("item", "Id of the object placed."),
+        _labels("item", "Id of the object placed."),
         *(
             Column(
                 name,
@@ -304,7 +265,7 @@ ARRANGEMENTS = Table(
             )
             for name, where in (("x", "to the right of"), ("y", "above"))
         ),
-        seconds_column("Duration of the whole trial; the same in all its rows."),
+        _seconds("Duration of the whole trial; the same in all its rows."),
         TRIAL_TYPE,
         Column(
             "seat_angle",
@@ -344,9 +305,8 @@ PAIR_KINDS = {
 DISSIMILARITIES = Table(
     "dissimilarities",
     (
-        participant_column("Who judged"),
-        item_column("item_a", "Id of one object of the pair."),
-        item_column("item_b", "Id of the other object."),
+        _participant("Who judged"),
+        *OBJECTS_OF_PAIR,
         Column(
             "dissimilarity",
             "number",
@@ -355,14 +315,7 @@ DISSIMILARITIES = Table(
             dtype="float64",
             remedy="Only differences count: a constant may be added to all.",
         ),
-        Column(
-            "kind",
-            "string",
-            "How it was judged.",
-            levels=PAIR_KINDS,
-            dtype="category",
-            default="rdm",
-        ),
+        _labels("kind", "How it was judged.", levels=PAIR_KINDS, default="rdm"),
     ),
     rows="dissimilarities",
     items=PAIR,
@@ -393,12 +346,11 @@ def _on_its_scale(table: pd.DataFrame) -> Iterator[Fault]:
 RATINGS = Table(
     "ratings",
     (
-        participant_column("Who rated"),
+        _participant("Who rated"),
         SESSION,
         TRIAL_NUMBER,
         TRIAL_TYPE,
-        item_column("item_a", "Id of one object of the pair."),
-        item_column("item_b", "Id of the other object."),
+        *OBJECTS_OF_PAIR,
         Column(
             "rating",
             "number",
@@ -416,7 +368,7 @@ RATINGS = Table(
             missing="a slider",
             dtype="float32",
         ),
-        seconds_column("Time from the first sight of the pair to the rating."),
+        _seconds("Time from the first sight of the pair to the rating."),
         CORRECT,
     ),
     rows="ratings",
@@ -436,26 +388,18 @@ def _one_name(table: pd.DataFrame) -> Iterator[Fault]:
 SORTINGS = Table(
     "sortings",
     (
-        participant_column("Who sorted"),
+        _participant("Who sorted"),
         SESSION,
         TRIAL_NUMBER,
         TRIAL_TYPE,
-        item_column("item", "Id of the object."),
-        Column(
+        _labels("item", "Id of the object."),
+        _counted(
             "pile",
-            "integer",
             "Number of the pile that it was put into; only which objects share one counts.",
-            minimum=1,
-            dtype="int32",
+            "int32",
         ),
-        Column(
-            "pile_name",
-            "string",
-            "Name that the participant gave to the pile.",
-            missing="none",
-            dtype="category",
-        ),
-        seconds_column("Duration of the whole trial; the same in all its rows."),
+        _labels("pile_name", "Name that the participant gave to the pile.", missing="none"),
+        _seconds("Duration of the whole trial; the same in all its rows."),
     ),
     rows="sortings",
     keys=(*TRIAL, "item"),

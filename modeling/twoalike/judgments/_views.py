@@ -2,7 +2,7 @@
 
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 from zlib import compress, decompress
@@ -30,19 +30,10 @@ FEWEST_PAIRS = 3  # of two pairs, location and scale leave nothing but their ord
 def object_index(
     choices: pd.DataFrame, ids: Sequence[str] | None = None
 ) -> tuple[Integers, Integers, tuple[str, ...]]:
-    """Choices of triplets as arrays.
+    """Choices of triplets: items shown, (n, 3), position of the chosen one (0..2), (n,), and ids.
 
-    Parameters
-    ----------
-    choices
-        Table of n choices among three items; :func:`split_sets` leaves the others out.
-    ids
-        Objects to index into; the table's own list by default.
-
-    Returns
-    -------
-    Object indices of the items shown, shape (n, 3); position of the chosen item in 0..2,
-    shape (n,); the ids the indices point into.
+    Items are indices into ``ids``, the table's own list by default; :func:`split_sets` leaves
+    choices of larger sets out.
     """
     refuse_sets(choices, "a table of triplets")
     triplets, names = item_indices(choices, ITEMS, ids)
@@ -122,16 +113,8 @@ def set_choices(
 ) -> tuple[list[SetChoices], tuple[str, ...]]:
     """Sort choices by the question that they answer, by kind and then by number of items.
 
-    Parameters
-    ----------
-    choices
-        Table of choices, of larger sets or of triplets.
-    ids
-        Objects to index into; the table's own list by default.
-
-    Returns
-    -------
-    The choices of each question; the ids that their items point into.
+    ``ids`` are the objects to index into, the table's own by default; also what the items of each
+    question point into.
     """
     kinds = choices["kind"].astype(str).to_numpy(dtype=object)
     second: Integers = np.zeros(len(choices), dtype=np.int64)
@@ -223,19 +206,12 @@ def _labels_hashed(labels: "pd.Series[str]", role: bytes) -> npt.NDArray[np.uint
 
 
 @dataclass(frozen=True, eq=False)
-class Arrangement:
-    """One trial of a table.
+class JudgedTrial:
+    """Several objects that somebody arranged or sorted together.
 
-    Attributes
-    ----------
-    items
-        Object indices of the k items placed, shape (k,).
-    positions
-        x and y of each in arena diameters, shape (k, 2).
-    session
-        Session label; empty where the table has none.
-    response_time
-        Seconds; NaN where missing.
+    ``items`` (k,) are object indices; ``values`` are places in arena diameters, (k, 2), or numbers
+    of piles from 0, (k,), in order of first appearance. ``session`` is empty, ``response_time`` (in
+    seconds) NaN where the table has none.
     """
 
     participant: str
@@ -243,43 +219,29 @@ class Arrangement:
     trial: int
     trial_type: str
     items: Integers
-    positions: Floats
+    values: npt.NDArray[Any]
     response_time: float
 
 
 def trials_of(
-    arrangements: pd.DataFrame, ids: Sequence[str] | None = None
-) -> tuple[list[Arrangement], tuple[str, ...]]:
-    """Trials of a table, in the order of first appearance.
+    table: pd.DataFrame, ids: Sequence[str] | None = None
+) -> tuple[list[JudgedTrial], tuple[str, ...]]:
+    """Trials of a table of arrangements or sortings, in the order of first appearance.
 
-    Parameters
-    ----------
-    arrangements
-        Table of arrangements.
-    ids
-        Objects to index into; the table's own list by default.
-
-    Returns
-    -------
-    The trials; the ids their items point into.
+    ``ids`` are the objects to index into, the table's own by default; also those that the items
+    point into.
     """
-    items, names = item_indices(arrangements, ["item"], ids)
-    parts = _rows_of_trials(arrangements)
-    places = arrangements[["x", "y"]].to_numpy(np.float64)
-    firsts = arrangements.iloc[[int(rows[0]) for rows in parts]]
-    sessions = firsts["session"].astype(object).where(firsts["session"].notna(), "")
-    about = zip(
-        map(str, firsts["participant"]),
-        map(str, sessions),
-        map(int, firsts["trial"]),
-        map(str, firsts["trial_type"]),
-        map(float, firsts["response_time"]),
-        strict=True,
-    )
-    trials = [
-        Arrangement(participant, session, trial, kind, items[rows, 0], places[rows], seconds)
-        for rows, (participant, session, trial, kind, seconds) in zip(parts, about, strict=True)
-    ]
+    items, names = item_indices(table, ["item"], ids)
+    sorted_, trials = "pile" in table, []
+    values = table["pile" if sorted_ else ["x", "y"]].to_numpy()
+    about = ["participant", "session", "trial", "trial_type", "response_time"]
+    parts = _rows_of_trials(table)
+    firsts = table[about].iloc[[int(rows[0]) for rows in parts]].itertuples(index=False)
+    for rows, (who, session, trial, kind, seconds) in zip(parts, firsts, strict=True):
+        own = pd.factorize(values[rows])[0] if sorted_ else values[rows]
+        name = "" if pd.isna(session) else str(session)
+        judged = JudgedTrial(str(who), name, int(trial), str(kind), items[rows, 0], own, seconds)
+        trials.append(judged)
     return trials, names
 
 
@@ -290,30 +252,11 @@ def _rows_of_trials(table: pd.DataFrame) -> list[Integers]:
     return np.split(order, np.flatnonzero(np.diff(number[order])) + 1)
 
 
-@dataclass(frozen=True, eq=False)
-class Sorting:
-    """One trial: objects and their piles.
-
-    ``items`` (k,) are object indices, ``piles`` (k,) numbers of the piles from 0, in order of first
-    appearance.
-    """
-
-    participant: str
-    items: Integers
-    piles: Integers
-
-
 def sortings_of(
     sortings: pd.DataFrame, ids: Sequence[str] | None = None
-) -> tuple[list[Sorting], tuple[str, ...]]:
-    """List the main and repeated trials of a table of sortings; all as :func:`trials_of`."""
-    table = _judged(sortings, "sortings")
-    items, names = item_indices(table, ["item"], ids)
-    people, piles = table["participant"].astype(str).to_numpy(), table["pile"].to_numpy()
-    return [
-        Sorting(str(people[rows[0]]), items[rows, 0], pd.factorize(piles[rows])[0])
-        for rows in _rows_of_trials(table)
-    ], names
+) -> tuple[list[JudgedTrial], tuple[str, ...]]:
+    """List the main and repeated trials of a table of sortings, as :func:`trials_of`."""
+    return trials_of(_judged(sortings, "sortings"), ids)
 
 
 def _judged(table: pd.DataFrame, kind: str) -> pd.DataFrame:
@@ -329,24 +272,17 @@ def _judged(table: pd.DataFrame, kind: str) -> pd.DataFrame:
 
 @dataclass(frozen=True, eq=False)
 class PairSource:
-    """The dissimilarities of one participant, of one kind.
+    """What one participant said of pairs of objects: dissimilarities, or ratings on one scale.
 
-    Attributes
-    ----------
-    label
-        The participant; with the kind where one participant gave both.
-    participant
-        Who gave them.
-    pairs
-        Object indices of P different pairs, the smaller first, in order, shape (P, 2).
-    dissimilarity
-        Of each pair; the mean where it is there several times, shape (P,).
+    ``label`` is the participant, with the kind or scale where they used several; ``pairs`` (n, 2)
+    are object indices, ``values`` (n,) theirs, ``points`` those of a Likert scale.
     """
 
     label: str
     participant: str
     pairs: Integers
-    dissimilarity: Floats
+    values: Floats
+    points: int | None = None
 
 
 def pair_sources(
@@ -355,39 +291,49 @@ def pair_sources(
     """List the sources of a table, in the order of first appearance.
 
     A pair given several times by one source, in either order, counts once, with its mean: what
-    it deviates by is mostly the pair's own and does not shrink when it is judged again.
-
-    Parameters
-    ----------
-    dissimilarities
-        Table of dissimilarities.
-    ids
-        Objects to index into; the table's own list by default.
-
-    Returns
-    -------
-    The sources; the ids their pairs point into.
+    it deviates by is mostly the pair's own and does not shrink when it is judged again. Pairs are
+    different, the smaller object first, and in order. ``ids`` are as in :func:`trials_of`.
     """
-    pairs, names = item_indices(dissimilarities, PAIR, ids)
-    values = dissimilarities["dissimilarity"].to_numpy(np.float64)
-    people = dissimilarities["participant"].astype(str).to_numpy(dtype=object)
-    labels = _labels(people, dissimilarities["kind"].astype(str).to_numpy(dtype=object))
-    first, second = np.sort(pairs, axis=1).T
-    number = first * len(names) + second
-    sources = []
+    sources, names = _sources(dissimilarities, "dissimilarity", dissimilarities["kind"], ids)
+    return [_checked(_averaged(source, len(names))) for source in sources], names
+
+
+def _averaged(source: PairSource, m: int) -> PairSource:
+    first, second = np.sort(source.pairs, axis=1).T
+    found, inverse = np.unique(first * m + second, return_inverse=True)
+    mean = np.bincount(inverse, weights=source.values) / np.bincount(inverse)
+    return replace(source, pairs=np.stack(np.divmod(found, m), axis=1), values=mean)
+
+
+def rating_sources(
+    ratings: pd.DataFrame, ids: Sequence[str] | None = None
+) -> tuple[list[PairSource], tuple[str, ...]]:
+    """List the main and repeated ratings by person and scale, as :func:`pair_sources`."""
+    table = _judged(ratings, "ratings")
+    points = table["scale_points"].to_numpy(np.float64)
+    scales = ["slider" if np.isnan(one) else f"{one:.0f} points" for one in points]
+    return _sources(table, "rating", scales, ids, points)
+
+
+def _sources(
+    table: pd.DataFrame,
+    value: str,
+    kinds: "Sequence[str] | pd.Series[str]",
+    ids: Sequence[str] | None,
+    points: Floats | None = None,
+) -> tuple[list[PairSource], tuple[str, ...]]:
+    """Values of pairs by person, and by kind where a person gave several."""
+    pairs, names = item_indices(table, PAIR, ids)
+    people = table["participant"].astype(str).to_numpy(dtype=object)
+    named, values = np.array(kinds, dtype=object), table[value].to_numpy(np.float64)
+    several = pd.Series(named).groupby(people).transform("nunique").to_numpy() > 1
+    labels, sources = np.where(several, people + ", " + named, people), []
     for label in dict.fromkeys(labels):
         rows = np.flatnonzero(labels == label)
-        found, inverse = np.unique(number[rows], return_inverse=True)
-        mean = np.bincount(inverse, weights=values[rows]) / np.bincount(inverse)
-        split = np.stack(np.divmod(found, len(names)), axis=1)
-        sources.append(_checked(PairSource(str(label), people[rows[0]], split, mean)))
+        scale = None if points is None or np.isnan(points[rows[0]]) else int(points[rows[0]])
+        own = PairSource(str(label), people[rows[0]], pairs[rows], values[rows], scale)
+        sources.append(own)
     return sources, names
-
-
-def _labels(people: npt.NDArray[Any], kinds: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Label of each row's source: the person, with the kind where they gave several, (n,)."""
-    several = pd.Series(kinds).groupby(people).transform("nunique").to_numpy() > 1
-    return np.where(several, people + ", " + kinds, people)
 
 
 def person_of(label: str) -> str:
@@ -409,64 +355,9 @@ def _checked(source: PairSource) -> PairSource:
             f"dissimilarities of {source.label!r}: expected {FEWEST_PAIRS} pairs or more, found "
             f"{counted(len(source.pairs), 'pair')}, too few to fit. Leave it out."
         )
-    if np.ptp(source.dissimilarity) == 0:
+    if np.ptp(source.values) == 0:
         raise TwoalikeError(
             f"dissimilarities of {source.label!r}: all {len(source.pairs)} pairs have the value "
-            f"{source.dissimilarity[0]:g}. Leave them out."
+            f"{source.values[0]:g}. Leave them out."
         )
     return source
-
-
-@dataclass(frozen=True, eq=False)
-class RatingSource:
-    """Ratings of one person on one scale.
-
-    Attributes
-    ----------
-    label
-        The participant, with the scale where they used several.
-    points
-        Of a Likert scale; None of a slider.
-    pairs
-        Object indices, shape (n, 2).
-    rating
-        Shape (n,).
-    """
-
-    label: str
-    participant: str
-    points: int | None
-    pairs: Integers
-    rating: Floats
-
-
-def rating_sources(
-    ratings: pd.DataFrame, ids: Sequence[str] | None = None
-) -> tuple[list[RatingSource], tuple[str, ...]]:
-    """List the main and repeated ratings by person and scale, in order of first appearance.
-
-    Parameters
-    ----------
-    ratings
-        Table of ratings.
-    ids
-        Objects to index into; the table's own list by default.
-
-    Returns
-    -------
-    The sources; the ids their pairs point into.
-    """
-    table = _judged(ratings, "ratings")
-    pairs, names = item_indices(table, PAIR, ids)
-    people = table["participant"].astype(str).to_numpy(dtype=object)
-    points = table["scale_points"].to_numpy(np.float64)
-    scales = ["slider" if np.isnan(one) else f"{one:.0f} points" for one in points]
-    labels = _labels(people, np.array(scales, dtype=object))
-    rating = table["rating"].to_numpy(np.float64)
-    sources = []
-    for label in dict.fromkeys(labels):
-        rows = np.flatnonzero(labels == label)
-        scale = points[rows[0]]
-        of = None if np.isnan(scale) else int(scale)
-        sources.append(RatingSource(label, people[rows[0]], of, pairs[rows], rating[rows]))
-    return sources, names

@@ -7,80 +7,39 @@ transform fitted by gLocal (:func:`import_transform`). Both kinds are saved as a
 (:func:`save_teacher`, :func:`load_teacher`).
 """
 
-from twoalike.teacher._balance import (
-    FEW_GROUPS,
-    Evidence,
-    Frontier,
-    VectorSettings,
-    few_shot,
-    find_frontier,
-    least_ability,
-    likeness,
-    nearest_mean,
-)
-from twoalike.teacher._fit import Choices, TeachConfig, UninformativeError, fit_teacher
-from twoalike.teacher._forecast import Forecast, forecast
-from twoalike.teacher._labels import (
-    ChoiceModel,
-    Mode,
-    compare_predictions,
-    fit_mixture,
-    matrix_probabilities,
-    odd_logits,
-    sample_triplets,
-    score_soft,
-)
-from twoalike.teacher._predict import predict
-from twoalike.teacher._teach import teach
-from twoalike.teacher._teacher import (
-    AffineTeacher,
-    PosteriorTeacher,
-    Teacher,
-    likeness_of,
-    load_teacher,
-    make_posterior_teacher,
-    save_teacher,
-)
-from twoalike.teacher._transform import (
-    import_transform,
-    read_transform,
-    set_temperature_by_choices,
-)
-
-__all__ = [
-    "FEW_GROUPS",
-    "AffineTeacher",
-    "ChoiceModel",
-    "Choices",
-    "Evidence",
-    "Forecast",
-    "Frontier",
-    "Mode",
-    "PosteriorTeacher",
-    "TeachConfig",
-    "Teacher",
-    "UninformativeError",
-    "VectorSettings",
-    "compare_predictions",
-    "few_shot",
-    "find_frontier",
-    "fit_mixture",
-    "fit_teacher",
-    "forecast",
-    "import_transform",
-    "least_ability",
-    "likeness",
-    "likeness_of",
-    "load_teacher",
-    "make_posterior_teacher",
-    "matrix_probabilities",
-    "nearest_mean",
-    "odd_logits",
-    "predict",
-    "read_transform",
-    "sample_triplets",
-    "save_teacher",
-    "score_soft",
-    "set_temperature_by_choices",
-    "teach",
-]
+from twoalike.teacher._balance import FEW_GROUPS as FEW_GROUPS
+from twoalike.teacher._balance import SHOTS as SHOTS
+from twoalike.teacher._balance import Evidence as Evidence
+from twoalike.teacher._balance import Frontier as Frontier
+from twoalike.teacher._balance import VectorSettings as VectorSettings
+from twoalike.teacher._balance import few_shot as few_shot
+from twoalike.teacher._balance import find_frontier as find_frontier
+from twoalike.teacher._balance import least_ability as least_ability
+from twoalike.teacher._balance import likeness as likeness
+from twoalike.teacher._balance import nearest_mean as nearest_mean
+from twoalike.teacher._fit import Choices as Choices
+from twoalike.teacher._fit import TeachConfig as TeachConfig
+from twoalike.teacher._fit import UninformativeError as UninformativeError
+from twoalike.teacher._fit import fit_teacher as fit_teacher
+from twoalike.teacher._forecast import Forecast as Forecast
+from twoalike.teacher._forecast import forecast as forecast
+from twoalike.teacher._labels import ChoiceModel as ChoiceModel
+from twoalike.teacher._labels import Mode as Mode
+from twoalike.teacher._labels import compare_predictions as compare_predictions
+from twoalike.teacher._labels import fit_mixture as fit_mixture
+from twoalike.teacher._labels import matrix_probabilities as matrix_probabilities
+from twoalike.teacher._labels import odd_logits as odd_logits
+from twoalike.teacher._labels import sample_triplets as sample_triplets
+from twoalike.teacher._labels import score_soft as score_soft
+from twoalike.teacher._predict import predict as predict
+from twoalike.teacher._teach import teach as teach
+from twoalike.teacher._teacher import AffineTeacher as AffineTeacher
+from twoalike.teacher._teacher import PosteriorTeacher as PosteriorTeacher
+from twoalike.teacher._teacher import Teacher as Teacher
+from twoalike.teacher._teacher import likeness_of as likeness_of
+from twoalike.teacher._teacher import load_teacher as load_teacher
+from twoalike.teacher._teacher import make_posterior_teacher as make_posterior_teacher
+from twoalike.teacher._teacher import save_teacher as save_teacher
+from twoalike.teacher._transform import import_transform as import_transform
+from twoalike.teacher._transform import read_transform as read_transform
+from twoalike.teacher._transform import set_temperature_by_choices as set_temperature_by_choices

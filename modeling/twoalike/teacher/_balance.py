@@ -11,7 +11,7 @@ both is kept; the default is the most likeness at which ability is not below tha
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -104,42 +104,25 @@ class VectorSettings:
     balance: float  # length of the human part, in lengths of the features
     penalty: float  # of the ridge regression, in mean squared norms of the features
 
-    def fit(self, of: Evidence, rows: Integers | None = None) -> AlignedVector:
-        """Fit the vector to the images ``rows``, or to all."""
-        parts = _Parts(of, np.arange(len(of.features)) if rows is None else rows)
-        human = parts.human([self.penalty])[0] if self.balance else None
-        if human is not None:
-            human = self.balance * human[0], self.balance * human[1]
-        return join_parts(parts.features(self.centred, self.whitening), human, vars(self))
-
-
-class _Parts:
-    """Both parts of a vector, fitted to some images; each of mean squared length 1 over them."""
-
-    def __init__(self, of: Evidence, rows: Integers) -> None:
-        every = np.linspace(0, len(rows) - 1, min(len(rows), MOST)).round().astype(np.int64)
-        self.x = of.features[rows[every]].astype(np.float64)
-        inside = np.flatnonzero(np.isin(of.judged, rows))
-        self.judged = of.features[of.judged[inside]].astype(np.float64)
-        self.positions, _ = principal_positions(of.similarity[np.ix_(inside, inside)], DIMENSIONS)
-
-    def features(self, centred: bool, whitening: float | None) -> tuple[Floats, Floats]:
-        """Weight (p, p) and bias (p,) of the features."""
-        p = self.x.shape[1]
-        mean = self.x.mean(axis=0) if centred else np.zeros(p)
-        weight = np.eye(p)
-        if whitening is not None:
-            _, sizes, axes = np.linalg.svd(self.x - mean, full_matrices=False)
-            variance = sizes**2 / len(self.x)
-            shrunk = whitening * variance.mean()
+    def fit(self, of: Evidence) -> AlignedVector:
+        """Fit both parts to the images, each of mean squared length 1 over them."""
+        n, p = of.features.shape
+        every = np.linspace(0, n - 1, min(n, MOST)).round().astype(np.int64)
+        x = of.features[every].astype(np.float64)
+        mean, weight = x.mean(axis=0) if self.centred else np.zeros(p), np.eye(p)
+        if self.whitening is not None:
+            _, sizes, axes = np.linalg.svd(x - mean, full_matrices=False)
+            variance = sizes**2 / len(x)
+            shrunk = self.whitening * variance.mean()
             inside = 1 / np.sqrt(variance + shrunk) - 1 / np.sqrt(shrunk)
             weight = weight / np.sqrt(shrunk) + (axes.T * inside) @ axes
-        return _unit(weight, -weight @ mean, self.x)
-
-    def human(self, penalties: Sequence[float]) -> list[tuple[Floats, Floats]]:
-        """Weight (d, p) and bias (d,) of the human part, for each penalty."""
-        maps = ridge_maps(self.judged, self.positions, penalties)
-        return [_unit(weight, bias, self.judged) for weight, bias in maps]
+        features, human = _unit(weight, -weight @ mean, x), None
+        if self.balance:
+            judged = of.features[of.judged].astype(np.float64)
+            positions, _ = principal_positions(of.similarity, DIMENSIONS)
+            own = _unit(*ridge_maps(judged, positions, [self.penalty])[0], judged)
+            human = self.balance * own[0], self.balance * own[1]
+        return join_parts(features, human, vars(self))
 
 
 def _unit(weight: Floats, bias: Floats, x: Floats) -> tuple[Floats, Floats]:
@@ -153,23 +136,22 @@ def likeness(gram: Floats, similarity: Floats) -> float:
 
     ``gram`` are the dot products of the objects' vectors, (m, m), ``similarity`` the teacher's.
     """
-    return _correlation(*_pairs(gram, similarity))
+    return _likeness([(gram, similarity)])
 
 
-def _pairs(gram: Floats, similarity: Floats) -> tuple[Floats, Floats]:
-    """Cosine and similarity of each pair of objects."""
-    pairs = np.triu_indices(len(gram), 1)
-    length = np.sqrt(np.maximum(np.diag(gram), 1e-300))
-    cosine: Floats = (gram / (length[:, None] * length))[pairs]
-    return cosine, similarity[pairs]
-
-
-def _correlation(cosine: Floats, similarity: Floats) -> float:
+def _likeness(parts: Sequence[tuple[Floats, Floats]]) -> float:
+    """Likeness over the pairs within each of several parts of the objects."""
+    cosines, similarities = [], []
+    for gram, similarity in parts:
+        pairs = np.triu_indices(len(gram), 1)
+        length = np.sqrt(np.maximum(np.diag(gram), 1e-300))
+        cosines.append((gram / (length[:, None] * length))[pairs])
+        similarities.append(similarity[pairs])
     # Cosines in one dimension are 1 or -1, but for a rounding error that has to order nothing.
-    cosine = np.round(cosine, DECIMALS)
-    if len(cosine) < 3 or np.ptp(cosine) == 0 or np.ptp(similarity) == 0:
+    cosine, known = np.round(np.concatenate(cosines), DECIMALS), np.concatenate(similarities)
+    if len(cosine) < 3 or np.ptp(cosine) == 0 or np.ptp(known) == 0:
         return 0.0  # no order to agree with
-    return float(spearmanr(cosine, similarity).statistic)
+    return float(spearmanr(cosine, known).statistic)
 
 
 type Examples = tuple[Integers, Integers]
@@ -255,19 +237,14 @@ class Fold:
         return np.asarray(human if form is None else human + self.features[form])
 
 
-def _groups(of: Evidence) -> Integers:
-    """Group of each image that is held out together: its class, or the image alone, (n,)."""
+def folds_of_groups(of: Evidence, folds: int, seed: int) -> Iterator[Booleans]:
+    """Images of each fold, (n,): classes are held out together, if there are enough of them."""
     group = np.arange(len(of.features))
     if of.classes is not None:
         names, counts = np.unique(of.classes[of.classes >= 0], return_counts=True)
         if (counts > 1).sum() >= FEW_GROUPS:
             group = np.where(of.classes >= 0, of.classes, names.max() + 1 + group)
-    return np.asarray(np.unique(group, return_inverse=True)[1])
-
-
-def folds_of_groups(of: Evidence, folds: int, seed: int) -> Iterator[Booleans]:
-    """Images of each fold of the groups, (n,)."""
-    group = _groups(of)
+    group = np.unique(group, return_inverse=True)[1]
     fold = object_folds(int(group.max()) + 1, folds, np.random.default_rng(seed))[group]
     for k in range(int(fold.max()) + 1):
         yield fold == k
@@ -341,8 +318,7 @@ def _per_length(gram: Floats, rows: Integers) -> Floats:
     return np.asarray(gram / square if square > 0 else gram)
 
 
-@dataclass(frozen=True)
-class Score:
+class Score(NamedTuple):
     """Likeness and ability of one vector on held-out objects."""
 
     likeness: float
@@ -359,24 +335,12 @@ class Score:
         drawn: Sequence[Examples],
     ) -> "Score":
         grams = [fold.gram(form, penalty, balance) for fold in held]
-        pairs = [
-            _pairs(gram[np.ix_(fold.judged, fold.judged)], fold.similarity)
-            for gram, fold in zip(grams, held, strict=True)
-        ]
-        cosine, similarity = (np.concatenate(each) for each in zip(*pairs, strict=True))
-        found = _correlation(cosine, similarity)
-        classes = evidence.labels
-        if classes is None or form is None:
+        both = list(zip(grams, held, strict=True))
+        found = _likeness([(g[np.ix_(it.judged, it.judged)], it.similarity) for g, it in both])
+        if (classes := evidence.labels) is None or form is None:
             return cls(found, None)
-        right = [
-            _rightly(gram, classes, fold.asked, drawn)
-            for gram, fold in zip(grams, held, strict=True)
-        ]
-        share = np.concatenate(right)
+        share = np.concatenate([_rightly(gram, classes, it.asked, drawn) for gram, it in both])
         return cls(found, None if np.isnan(share).all() else float(np.nanmean(share)))
-
-    def as_dict(self) -> dict[str, float | None]:
-        return {"likeness": self.likeness, "ability": self.ability}
 
 
 @dataclass(frozen=True, eq=False)
@@ -424,9 +388,9 @@ def find_frontier(
     else:
         best = max(tried, key=lambda key: tried[key].ability or 0.0)
     points = tuple(
-        vars(VectorSettings(*form, weight, penalty)) | score.as_dict()
+        vars(VectorSettings(*form, weight, penalty)) | score._asdict()
         for (form, weight), score in scores.items()
     )
     (centred, whitening), weight = best
     chosen = VectorSettings(centred, whitening, weight, penalty)
-    return Frontier(points, base.as_dict(), chosen, own.index(base) == 1)
+    return Frontier(points, base._asdict(), chosen, own.index(base) == 1)

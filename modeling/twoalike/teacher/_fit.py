@@ -74,9 +74,12 @@ class Choices:
 
     def within(self, rows: Integers, m: int) -> "Choices":
         """Choices whose objects are all among ``rows`` of m, as positions there."""
-        triplets, inside = rows_within(self.triplets, rows, m)
+        place = np.full(m, -1)
+        place[rows] = np.arange(len(rows))
+        placed = place[self.triplets]
+        inside = (placed >= 0).all(axis=1)
         anchored = None if self.anchored is None else self.anchored[inside]
-        return Choices(triplets, self.chosen[inside], self.lapse, anchored)
+        return Choices(placed[inside], self.chosen[inside], self.lapse, anchored)
 
     def by_kind(self) -> dict[str, Integers]:
         """Rows of the odd-one-out and of the anchored choices, by name in teacher.json."""
@@ -172,20 +175,6 @@ def _describe(
     }
 
 
-@dataclass(frozen=True, eq=False)
-class _Trial:
-    """One way to fit the map, and how well it predicts held-out objects."""
-
-    strength: float  # of the ridge penalty
-    predicted: Floats  # positions of every object by the map without its fold, (m, D)
-    shares: Floats  # best multiples of the similarities of these positions and of the network's own
-    log_loss: float  # with these multiples
-
-    def as_dict(self) -> dict[str, Any]:
-        """For teacher.json."""
-        return {"strength": self.strength, "log_loss": self.log_loss}
-
-
 class _Search:
     """Penalties, and ways to fit the map, compared on held-out objects.
 
@@ -233,15 +222,6 @@ class _Search:
         logits = np.tensordot(shares, parts, axes=1)
         return shares, score_soft(logits, self.probabilities)["log_loss"]
 
-    def trials(self) -> list[_Trial]:
-        """Try every penalty in closed form."""
-        strengths = self.config.strengths
-        predicted = predicted_without_own_fold(self.z, self.y, strengths, self.fold)
-        return [
-            _Trial(strength, x, *self.settle(x))
-            for strength, x in zip(strengths, predicted, strict=True)
-        ]
-
     def untransformed(self) -> dict[str, Any]:
         """Return the network's own similarities at the temperature that fits the judgments best."""
         p = self.z.shape[1]
@@ -258,13 +238,21 @@ class _Search:
 
     def best(self) -> dict[str, Any]:
         """Fit the map with the settings that predict held-out objects best."""
-        trials = self.trials()
-        best = min(trials, key=lambda trial: trial.log_loss)
-        ((weight, bias),) = ridge_maps(self.z, self.y, [best.strength])
+        strengths = self.config.strengths
+        predicted = predicted_without_own_fold(self.z, self.y, strengths, self.fold)
+        # Of each penalty: best multiples of similarities, and the log-loss with these multiples.
+        settled = [self.settle(x) for x in predicted]
+        tried = [
+            {"strength": strength, "log_loss": loss}
+            for strength, (_, loss) in zip(strengths, settled, strict=True)
+        ]
+        best = min(range(len(tried)), key=lambda k: tried[k]["log_loss"])
+        ((weight, bias),) = ridge_maps(self.z, self.y, [strengths[best]])
         (share,), _ = self.settle()
-        axes, main, own = best.shares[:-2], best.shares[-2], best.shares[-1]
+        shares, x = settled[best][0], predicted[best]
+        axes, main, own = shares[:-2], shares[-2], shares[-1]
         _positive(max(float(axes.max(initial=0.0)), float(own)))
-        x, effect = best.predicted, best.predicted @ self.main
+        effect = x @ self.main
         held_out = (x * axes) @ x.T + main * (effect[:, None] + effect) + own * self.own
         # The main effect is a shift along axes that count for something.
         spread = np.maximum(x.var(axis=0), np.finfo(np.float64).tiny)
@@ -281,9 +269,9 @@ class _Search:
             "temperature": 1.0,
             "axes": [float(share) for share in axes],
             "penalty": {
-                "chosen": best.as_dict(),
+                "chosen": tried[best],
                 "why": f"lowest log-loss of {self.settled_on} on objects held out from the map",
-                "tried": [trial.as_dict() for trial in trials],
+                "tried": tried,
             },
             "settled_on": self.settled_on,
             "validation": self._validation(
@@ -388,12 +376,3 @@ def predicted_without_own_fold(
         for place, (weight, bias) in enumerate(ridge_maps(z[~out], y[~out], strengths)):
             predicted[place, out] = z[out] @ weight.T + bias
     return predicted
-
-
-def rows_within(triplets: Integers, rows: Integers, m: int) -> tuple[Integers, Any]:
-    """Triplets of objects among ``rows`` of m only, as positions in ``rows``, and their mask."""
-    place = np.full(m, -1)
-    place[rows] = np.arange(len(rows))
-    placed = place[triplets]
-    inside = (placed >= 0).all(axis=1)
-    return placed[inside], inside

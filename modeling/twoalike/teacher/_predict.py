@@ -18,7 +18,7 @@ from twoalike.embedding import (
     triplet_indices,
     usual_question,
 )
-from twoalike.features import FeatureTable, read_features
+from twoalike.features import FeatureTable, as_features
 from twoalike.judgments import read_sets
 from twoalike.study import Floats, Integers, TwoalikeError, atomic_path, read_delimited
 from twoalike.teacher._teacher import AffineTeacher, PosteriorTeacher, load_teacher
@@ -80,8 +80,6 @@ def predict(
     the number of their triplets, which a new person answers; ``attrs["question"]`` says what was
     asked, in words.
     """
-    names = [f"item_{k}" for k in (1, 2, 3)]
-    new_people: dict[str, int] = {}
     posterior = None
     if isinstance(source, Posterior) or (
         isinstance(source, str | Path) and not Path(source).is_dir()
@@ -89,40 +87,36 @@ def predict(
         posterior = as_posterior(source)
     if items is None and not isinstance(triplets, str | Path):
         items = np.shape(triplets)[-1]
-    question = Question(kind or "odd_one_out", items or len(names))
+    question = Question(kind or "odd_one_out", items or 3)
     if posterior is not None:
         question = usual_question(posterior, kind, items)
-    kind, items = question.kind, question.items
-    larger = items != len(names) or kind not in OPTIONS
-    of_triplets: ChoiceKind = "anchored" if kind == "anchored" else "odd_one_out"
+    larger = question.items != 3 or question.kind not in OPTIONS
+    names, new_people = [f"item_{k}" for k in (1, 2, 3)], dict[str, int]()
+    columns: list[Floats]
     if posterior is not None:
         indices = (
-            _set_indices(triplets, posterior.ids, items)
+            _set_indices(triplets, posterior.ids, question.items)
             if larger
             else triplet_indices(triplets, posterior.ids)
         )
         named = _named(triplets, len(indices), participant, participant_column)
         judges, new_people = _judges(posterior, named, triplets, participant_column)
-        columns: list[Floats]
+        of_triplets: ChoiceKind = "anchored" if question.kind == "anchored" else "odd_one_out"
+        known: dict[str, Any] = {"participants": judges}
         if larger:
             names = [_answer_name(one) for one in question.answers + 1]
-            known: dict[str, Any] = {"participants": judges, "interval": interval}
+            known["interval"] = interval
             columns = list(set_probabilities(posterior, indices, question, lapse=True, **known))
         else:
-            columns = [
-                posterior.choice_probabilities(
-                    indices, lapse=True, participants=judges, kind=of_triplets
-                )
-            ]
+            known["kind"] = of_triplets
+            columns = [posterior.choice_probabilities(indices, lapse=True, **known)]
             if interval is not None:
-                columns += choice_intervals(
-                    posterior, indices, interval, participants=judges, kind=of_triplets
-                )
+                columns += choice_intervals(posterior, indices, interval, **known)
         if interval is not None:
             names += [f"{name}_{end}" for end in ("low", "high") for name in names]
     else:
         asked = (interval, participant, participant_column)
-        if larger or kind != "odd_one_out" or any(one is not None for one in asked):
+        if larger or question.kind != "odd_one_out" or any(one is not None for one in asked):
             raise TwoalikeError(
                 "a teacher knows no draws, participants, anchored choices or larger sets",
                 where=source,
@@ -131,12 +125,10 @@ def predict(
             )
         assert not isinstance(source, Posterior)
         columns = [_of_teacher(source, triplets, features, objects)]
-    content = np.concatenate([np.asarray(one, dtype=np.float64) for one in columns], axis=1)
+    table = pd.DataFrame(np.concatenate(columns, axis=1).astype(np.float64), columns=names)
     if out is not None:
         with atomic_path(Path(out)) as temporary:
-            header = "\t".join(names)
-            np.savetxt(temporary, content, fmt="%.6f", delimiter="\t", header=header, comments="")
-    table = pd.DataFrame(content, columns=names)
+            table.to_csv(temporary, sep="\t", index=False, float_format="%.6f")
     table.attrs |= {"new_people": new_people, "question": question.label}
     return table
 
@@ -147,13 +139,11 @@ def _set_indices(sets: str | Path | npt.ArrayLike, ids: Sequence[str], size: int
     values = np.asarray(sets)
     if values.dtype.kind in "iu":
         return values.astype(np.int64)
-    place = {name: row for row, name in enumerate(ids)}
-    unknown = next((str(one) for one in values.flat if str(one) not in place), None)
-    if unknown is not None:
-        raise TwoalikeError(
-            where="sets", expected=f"ids of the {len(ids)} objects", found=repr(unknown)
-        )
-    return np.array([[place[str(one)] for one in row] for row in values], dtype=np.int64)
+    rows = pd.Index(ids).get_indexer(pd.Index(values.astype(str).ravel()))
+    if (rows < 0).any():
+        found = repr(str(values.ravel()[rows < 0][0]))
+        raise TwoalikeError(where="sets", expected=f"ids of the {len(ids)} objects", found=found)
+    return rows.reshape(values.shape).astype(np.int64)
 
 
 def _answer_name(places: Integers) -> str:
@@ -170,15 +160,14 @@ def _of_teacher(
     teacher = source
     if isinstance(teacher, str | Path):
         teacher = load_teacher(teacher, any_kind=True)
-    if features is None:
-        if isinstance(teacher, PosteriorTeacher):
-            return teacher.choice_probabilities(triplet_indices(triplets, teacher.ids))
-        raise TwoalikeError(
-            "this teacher predicts from features", where=source, remedy="Add `features=...`."
-        )
-    if isinstance(features, str | Path):
-        features = read_features(Path(features), None if objects is None else Path(objects))
-    return teacher.choice_probabilities(triplet_indices(triplets, features.ids), features)
+    if features is not None:
+        table = as_features(features, objects)
+        return teacher.choice_probabilities(triplet_indices(triplets, table.ids), table)
+    if isinstance(teacher, PosteriorTeacher):
+        return teacher.choice_probabilities(triplet_indices(triplets, teacher.ids))
+    raise TwoalikeError(
+        "this teacher predicts from features", where=source, remedy="Add `features=...`."
+    )
 
 
 def _named(

@@ -13,7 +13,7 @@ import numpy as np
 
 from twoalike.choice import odd_item
 from twoalike.embedding import Posterior, PosteriorSource, as_posterior, seen_judgments
-from twoalike.features import FeatureTable, read_features
+from twoalike.features import FeatureTable, as_features
 from twoalike.judgments import (
     ITEMS,
     JudgmentTable,
@@ -24,14 +24,7 @@ from twoalike.judgments import (
     read_judgments,
     split_sets,
 )
-from twoalike.study import (
-    Booleans,
-    Floats,
-    Integers,
-    TwoalikeError,
-    counted,
-    provenance,
-)
+from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted, provenance
 from twoalike.tables import LabelSource
 from twoalike.teacher._fit import Choices, TeachConfig, fit_teacher
 from twoalike.teacher._forecast import Forecast
@@ -125,17 +118,14 @@ def teach(
     scores on held-out objects under ``validation``, how labels and kinds compare under
     ``label_comparison`` and ``kind_comparison``, and, if it maps features, the ``forecast``.
     """
-    _check(kind, features, untransformed, draws=draws, folds=folds, seed=seed)
-    if forecast and (features is None or kind == "posterior" or untransformed):
-        raise TwoalikeError(
-            where="`forecast=True`",
-            expected="`features=...` of a network to align",
-            found="none" if features is None else "a teacher that aligns none",
-        )
+    for name, value, least in (("draws", draws, 1), ("folds", folds, 2), ("seed", seed, 0)):
+        if value < least:
+            raise TwoalikeError(where=f"`{name}=...`", expected=f"at least {least}", found=value)
+    _check(kind, features, untransformed, forecast)
     whole = as_posterior(posterior)
     fitted = as_posterior(whole, group, participant)
     judged = judged_objects(fitted)
-    table = None if features is None else _table(features, objects)
+    table = None if features is None else as_features(features, objects)
     promised: Forecast | None = None
     if table is not None and kind != "posterior" and not untransformed:
         promised = make_forecast(fitted, table, judged=judged, classes=classes, seed=seed)
@@ -170,18 +160,7 @@ def teach(
     return load_teacher(out, any_kind=True)
 
 
-def _check(
-    kind: str,
-    features: object,
-    untransformed: bool,
-    *,
-    draws: int,
-    folds: int,
-    seed: int,
-) -> None:
-    for name, value, least in (("draws", draws, 1), ("folds", folds, 2), ("seed", seed, 0)):
-        if value < least:
-            raise TwoalikeError(where=f"`{name}=...`", expected=f"at least {least}", found=value)
+def _check(kind: str, features: object, untransformed: bool, forecast: bool) -> None:
     asked = "`untransformed=True`" if untransformed else f"`kind={kind}`"
     if features is None and (kind in {"surrogate", "mixed"} or untransformed):
         raise TwoalikeError(where=asked, expected="`features=...` to map from", found="none")
@@ -191,12 +170,12 @@ def _check(
             where=asked,
             remedy="Leave one of them out.",
         )
-
-
-def _table(features: FeatureTable | str | Path, objects: str | Path | None) -> FeatureTable:
-    if isinstance(features, FeatureTable):
-        return features
-    return read_features(Path(features), Path(objects) if objects is not None else None)
+    if forecast and (features is None or kind == "posterior" or untransformed):
+        raise TwoalikeError(
+            where="`forecast=True`",
+            expected="`features=...` of a network to align",
+            found="none" if features is None else "a teacher that aligns none",
+        )
 
 
 def _mapped(
@@ -244,14 +223,17 @@ class _People:
         if given is None:
             return cls(None, "no choices given", {"skipped": "no choices given"})
         table, larger = split_sets(read_judgments(given))
-        in_sets, codes = int(is_scored(larger).sum()), judgment_codes(table)
-        if in_sets and not is_scored(table).any():
+        in_sets, codes, fresh = (
+            int(is_scored(larger).sum()),
+            judgment_codes(table),
+            is_scored(table),
+        )
+        if in_sets and not fresh.any():
             reason = "all choices are among more than three items"
             return cls(None, reason, {"skipped": reason}, in_sets)
         lapse = float(posterior.typical_lapse.mean())
         members = posterior.participants if posterior.likeness else None
         choices = odd_choices(given, posterior.ids, lapse, members)
-        fresh = is_scored(table)
         file = Path(given) if isinstance(given, str | Path) else None
         if (seen := seen_judgments(posterior, table, file=file)) is not None:
             fresh = fresh & ~seen

@@ -29,6 +29,7 @@ import pandas as pd
 
 from twoalike.features import FeatureTable
 from twoalike.study import (
+    DAMAGED,
     Booleans,
     Floats,
     Integers,
@@ -111,31 +112,32 @@ class AffineTeacher:
 
     def check(self, features: FeatureTable) -> None:
         """Check that features are those of the network that the map was fitted to."""
-        p = features.values.shape[1]
-        name = self.source.get("backbone") or "an unnamed network"
+        source, meta, p = self.source, features.meta, features.values.shape[1]
+        name = source.get("backbone") or "an unnamed network"
         if p != len(self.mean):
             raise TwoalikeError(
                 expected=f"the {len(self.mean)} features of {name} that the teacher maps",
-                found=f"{p} features of {features.meta.get('backbone') or 'an unnamed network'}",
+                found=f"{p} features of {meta.get('backbone') or 'an unnamed network'}",
                 remedy="Use the same network.",
             )
-        both = (self.source, features.meta)
-        our_tokens, their_tokens = map(_tokens, both)
+        ours, theirs = (
+            ", ".join(f"{key} {of[key]}" for key in ("pool", "block") if of.get(key) is not None)
+            or "the usual tokens"
+            for of in (source, meta)
+        )
         # A network that is known and names neither pool nor block has those of timm.
-        if our_tokens != their_tokens and all(
-            described.get("weights_sha256") for described in both
-        ):
+        if ours != theirs and source.get("weights_sha256") and meta.get("weights_sha256"):
             raise TwoalikeError(
-                expected=f"{our_tokens} of {name}, which the teacher maps",
-                found=their_tokens,
+                expected=f"{ours} of {name}, which the teacher maps",
+                found=theirs,
                 remedy="Compute features with the teacher's pool and block.",
             )
         for key in ("weights_sha256", "preprocessing"):
-            ours, theirs = self.source.get(key), features.meta.get(key)
-            if ours is not None and theirs is not None and ours != theirs:
+            own, other = source.get(key), meta.get(key)
+            if own is not None and other is not None and own != other:
                 raise TwoalikeError(
-                    expected=f"features of {name} with the teacher's {key} {_short(ours)}",
-                    found=_short(theirs),
+                    expected=f"features of {name} with the teacher's {key} {_short(own)}",
+                    found=_short(other),
                     remedy="Compute features with the teacher's network and size.",
                 )
 
@@ -190,12 +192,6 @@ class AffineTeacher:
                 [np.einsum("nd,nd->n", x[place[:, i]], x[place[:, j]]) for i, j in pairs], axis=1
             )
         return np.exp(log_probabilities(logits / self.temperature, anchored))
-
-
-def _tokens(described: Mapping[str, Any]) -> str:
-    keys = ("pool", "block")
-    found = [f"{key} {described[key]}" for key in keys if described.get(key) is not None]
-    return ", ".join(found) or "the usual tokens"
 
 
 def _short(value: object) -> str:
@@ -430,6 +426,9 @@ def load_teacher(folder: str | Path) -> AffineTeacher: ...
 def load_teacher(folder: str | Path, *, any_kind: Literal[True]) -> Teacher: ...
 def load_teacher(folder: str | Path, *, any_kind: bool = False) -> Teacher:
     """Read a teacher's folder; with ``any_kind`` also one that maps no features."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
     folder = Path(folder)
     if not folder.is_dir():
         raise TwoalikeError(
@@ -447,35 +446,6 @@ def load_teacher(folder: str | Path, *, any_kind: bool = False) -> Teacher:
             found="a posterior, which covers judged objects only",
             remedy="Teach with `features=...`.",
         )
-    arrays = _arrays(folder, content)
-    try:
-        if of_posterior:
-            return PosteriorTeacher(
-                ids=_ids(content, arrays["draws"].shape[1]),
-                draws=arrays["draws"],
-                mode=content["labels"],
-                description=content,
-                folder=folder,
-            )
-        known = arrays.get("known")
-        return AffineTeacher(
-            **{name: arrays[name] for name in ARRAYS},
-            scale=float(content["scale"]),
-            identity=float(content["identity"]),
-            temperature=float(content["temperature"]),
-            description=content,
-            known_ids=() if known is None else _ids(content, len(known)),
-            known=known,
-            folder=folder,
-        )
-    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
-        raise _damaged(folder, error) from error
-
-
-def _arrays(folder: Path, content: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
     path = require_file(folder / "teacher.safetensors", "the teacher's arrays")
     if sha256_file(path) != content.get("arrays_sha256"):
         raise TwoalikeError(
@@ -485,17 +455,17 @@ def _arrays(folder: Path, content: Mapping[str, Any]) -> dict[str, npt.NDArray[A
         )
     try:
         arrays: dict[str, npt.NDArray[Any]] = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise _damaged(folder, error) from error
-    return arrays
-
-
-def _ids(content: Mapping[str, Any], n: int) -> tuple[str, ...]:
-    ids = tuple(map(str, content["ids"]))
-    if len(ids) != n:
-        raise ValueError(f"{len(ids)} ids for {n} objects")
-    return ids
-
-
-def _damaged(folder: Path, error: Exception) -> TwoalikeError:
-    return TwoalikeError(f"incomplete teacher ({error})", where=folder, remedy="Teach again.")
+        known = arrays["draws"][0] if of_posterior else arrays.get("known", ())
+        ids = tuple(map(str, content["ids"])) if len(known) else ()
+        if len(ids) != len(known):
+            raise ValueError(f"{len(ids)} ids for {len(known)} objects")
+        about: dict[str, Any] = {"description": content, "folder": folder}
+        if of_posterior:
+            return PosteriorTeacher(ids, arrays["draws"], content["labels"], **about)
+        numbers = {name: float(content[name]) for name in ("scale", "identity", "temperature")}
+        about |= numbers | {name: arrays[name] for name in ARRAYS}
+        return AffineTeacher(known_ids=ids, known=arrays.get("known"), **about)
+    except (SafetensorError, *DAMAGED, IndexError, TypeError) as error:
+        raise TwoalikeError(
+            f"incomplete teacher ({error})", where=folder, remedy="Teach again."
+        ) from error

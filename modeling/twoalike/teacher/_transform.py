@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from twoalike.features import FeatureTable, read_features
+from twoalike.features import FeatureTable, as_features
 from twoalike.study import Floats, TwoalikeError, check_replaceable, load_arrays, provenance
 from twoalike.teacher._fit import Choices
 from twoalike.teacher._labels import odd_logits
@@ -66,7 +66,7 @@ def import_transform(
     teacher = read_transform(file, backbone)
     inputs = {"transform": Path(file)}
     if choices is not None and features is not None:
-        table = read_features(Path(features), Path(objects) if objects else None)
+        table = as_features(features, objects)
         teacher = set_temperature_by_choices(teacher, table, odd_choices(choices, table.ids))
         inputs |= {"choices": Path(choices), "features": Path(features)}
     if out is None:

@@ -78,6 +78,7 @@ class SortingActivity(PlacingActivity):
     name of a pile typed so far.
     """
 
+    made = SortingResult
     nowhere = dict.fromkeys(("place_start", "place"))
     trial: ListedSorting
     protocol: FreeSorting
@@ -91,7 +92,6 @@ class SortingActivity(PlacingActivity):
         self._members: list[list[int]] = [[] for _ in layout.cells]
         self._first_used: dict[int, int] = {}
         self._target: int | None = None  # where keys hold an image
-        self._sizes = [float(layout.item)] * len(trial.items)
         self.places = list(self._ready)
         self._ending: Ending | None = None
         self._names: dict[int, str] = {}
@@ -101,9 +101,6 @@ class SortingActivity(PlacingActivity):
     def inside(self, item: int) -> bool:
         """Whether an image is in a pile."""
         return self.cells[item] is not None
-
-    def size_of(self, item: int) -> float:
-        return self._sizes[item]
 
     @property
     def used(self) -> list[int]:
@@ -157,12 +154,6 @@ class SortingActivity(PlacingActivity):
             return texts.too_few_piles.format(n=fewest)
         return texts.count(0)
 
-    def _order(self) -> list[int]:
-        return list(range(len(self.cells)))
-
-    def _add_first_rows(self, time: float) -> None:
-        """Images lie ready where the list has them: nothing to add."""
-
     def _reset(self) -> None:
         self.cells = [None] * len(self.cells)
         self._members = [[] for _ in self._members]
@@ -173,11 +164,11 @@ class SortingActivity(PlacingActivity):
         """Put every image where it belongs, in its size."""
         for item, cell in enumerate(self.cells):
             if cell is None:
-                self.places[item], self._sizes[item] = self._ready[item], float(self.layout.item)
+                self.places[item], self.sizes[item] = self._ready[item], float(self.layout.item)
         for cell, items in enumerate(self._members):
             side, places = self.layout.pile_places(cell, len(items))
             for item, place in zip(items, places, strict=True):
-                self.places[item], self._sizes[item] = place, side
+                self.places[item], self.sizes[item] = place, side
 
     def _hold(self, hold: Hold) -> None:
         super()._hold(hold)
@@ -263,21 +254,15 @@ class SortingActivity(PlacingActivity):
         self._names[cell], self.entry, self._name_asked = self._name, "", False
         self._row("name", time, where={"place": cell + 1}, pointer=method)
         if self.naming is None:
-            self.result = self._make_result(ending)
+            self._end(ending)
             self._enter(Phase.DONE)
 
-    def _make_result(self, ending: Ending) -> SortingResult:
-        assert self.onset is not None
-        return SortingResult(
-            trial=self.trial,
-            onset=self.onset,
-            cells=tuple(self.cells),
-            piles={cell: number for number, cell in enumerate(self.used, start=1)},
-            names={cell: name for cell, name in self._names.items() if name},
-            handling=tuple(self.handling),
-            ending=ending,
-            item_px=self.layout.item,
-        )
+    def _cells(self) -> dict[str, Any]:
+        return {
+            "cells": tuple(self.cells),
+            "piles": {cell: number for number, cell in enumerate(self.used, start=1)},
+            "names": {cell: name for cell, name in self._names.items() if name},
+        }
 
 
 def _pile(box: Box, name: str = "", *, target: bool = False) -> Pile:

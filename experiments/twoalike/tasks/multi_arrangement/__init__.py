@@ -1,12 +1,12 @@
 """The multi-arrangement task: images are placed in a circle so that alike ones are close."""
 
 from twoalike.tasks.multi_arrangement._arranging import ArrangementActivity as ArrangementActivity
+from twoalike.tasks.multi_arrangement._arranging import ArrangementHands as ArrangementHands
 from twoalike.tasks.multi_arrangement._arranging import ArrangementResult as ArrangementResult
 from twoalike.tasks.multi_arrangement._arranging import ArrangementTrial as ArrangementTrial
 from twoalike.tasks.multi_arrangement._arranging import Seating as Seating
 from twoalike.tasks.multi_arrangement._arranging import draw_seats as draw_seats
 from twoalike.tasks.multi_arrangement._arranging import groups_apart as groups_apart
-from twoalike.tasks.multi_arrangement._hands import ArrangementHands as ArrangementHands
 from twoalike.tasks.multi_arrangement._layout import ArenaLayout as ArenaLayout
 from twoalike.tasks.multi_arrangement._layout import Seat as Seat
 from twoalike.tasks.multi_arrangement._layout import arena_lines as arena_lines
@@ -15,6 +15,7 @@ from twoalike.tasks.multi_arrangement._placing import Ending as Ending
 from twoalike.tasks.multi_arrangement._placing import Handling as Handling
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement as MultiArrangement
 from twoalike.tasks.multi_arrangement._protocol import PlacedImages as PlacedImages
+from twoalike.tasks.multi_arrangement._protocol import PlacingProtocol as PlacingProtocol
 from twoalike.tasks.multi_arrangement._session import PreparedArrangements as PreparedArrangements
 from twoalike.tasks.multi_arrangement._session import SubmittedTrial as SubmittedTrial
 from twoalike.tasks.multi_arrangement._session import pages_between as pages_between

@@ -1,4 +1,4 @@
-"""One arrangement: as designed, under way, and as made; images are dragged into the circle."""
+"""One arrangement: as designed, under way, as made, and by whom; images go into the circle."""
 
 import math
 from collections.abc import Sequence
@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from twoalike.tasks._activity import Arena, Nudge, Scene
+from twoalike.observers import SimulatedArranger
+from twoalike.tasks._activity import Arena, Nudge, Scene, Shown
 from twoalike.tasks._trial import Asked
+from twoalike.tasks.multi_arrangement._hands import PlacingHands, Plan
 from twoalike.tasks.multi_arrangement._layout import ArenaLayout
 from twoalike.tasks.multi_arrangement._placing import (
-    Ending,
     Hold,
     PlacedResult,
     PlacingActivity,
@@ -145,6 +146,7 @@ def groups_apart(places: Sequence[Point], groups: Sequence[str] | None) -> bool 
 class ArrangementActivity(PlacingActivity):
     """A trial of the multi-arrangement task; ``seats`` are those of the items, in their order."""
 
+    made = ArrangementResult
     nowhere = dict.fromkeys(("x_start", "y_start", "x", "y", "inside"))
     trial: ArrangementTrial
     protocol: MultiArrangement
@@ -157,17 +159,15 @@ class ArrangementActivity(PlacingActivity):
         super().__init__(trial, protocol, layout)
         ring = layout.seats(len(trial.items), trial.seats.rotation)
         self.seats = tuple(ring[seat] for seat in trial.seats.order)
-        self.places = self._seat_places()
+        self.order = [int(item) for item in np.argsort(trial.seats.order)]
+        self._reset()
 
-    def _seat_places(self) -> list[Point]:
-        return [(seat.x, seat.y) for seat in self.seats]
+    def _reset(self) -> None:
+        self.places = [(seat.x, seat.y) for seat in self.seats]
 
     def inside(self, item: int) -> bool:
         """Whether an image's centre is in the circle."""
         return self.layout.inside(*self.places[item])
-
-    def size_of(self, item: int) -> float:
-        return float(self.layout.item)
 
     @property
     def may_finish(self) -> bool:
@@ -177,7 +177,8 @@ class ArrangementActivity(PlacingActivity):
     @property
     def may_start_over(self) -> bool:
         """Whether there is something to undo: an image away from its seat."""
-        return self.open and any(map(self._apart, self.places, self._seat_places()))
+        seats = [(seat.x, seat.y) for seat in self.seats]
+        return self.open and any(map(self._apart, self.places, seats))
 
     def _apart(self, one: Point, other: Point) -> bool:
         """Whether two places differ as recorded: steps there and back end a rounding error away."""
@@ -194,20 +195,16 @@ class ArrangementActivity(PlacingActivity):
             progress=self.trial.progress,
         )
 
-    def _order(self) -> list[int]:
-        return [int(item) for item in np.argsort(self.trial.seats.order)]
-
     def _where(self, item: int) -> dict[str, object]:
         place = self.places[item]
         x, y = self.layout.to_arena(*place)
         return {"x": x, "y": y, "inside": self.layout.inside(*place)}
 
-    def _add_first_rows(self, time: float) -> None:
-        for item in range(len(self.places)):
-            self._row("seat", time, item=item, where=self._where(item))
-
-    def _reset(self) -> None:
-        self.places = self._seat_places()
+    def _show(self, event: Shown) -> None:
+        first = self.onset is None
+        super()._show(event)
+        for item in range(len(self.places)) if first else ():
+            self._row("seat", event.time, item=item, where=self._where(item))
 
     def _nudge(self, event: Nudge) -> None:
         if self.held is None or not self.held.by_key or self.look is not None:
@@ -225,16 +222,41 @@ class ArrangementActivity(PlacingActivity):
         self._row("drag", held.since, item=held.item, until=time, where=where, pointer=by)
         return True
 
-    def _make_result(self, ending: Ending) -> ArrangementResult:
-        assert self.onset is not None
-        return ArrangementResult(
-            trial=self.trial,
-            onset=self.onset,
-            places=tuple(self.layout.to_arena(*place) for place in self.places),
-            inside=tuple(self.layout.inside(*place) for place in self.places),
-            seat_angles=tuple(seat.angle for seat in self.seats),
-            handling=tuple(self.handling),
-            ending=ending,
-            radius_px=self.layout.radius,
-            item_px=self.layout.item,
+    def _cells(self) -> dict[str, Any]:
+        return {
+            "places": tuple(self.layout.to_arena(*place) for place in self.places),
+            "inside": tuple(self.layout.inside(*place) for place in self.places),
+            "seat_angles": tuple(seat.angle for seat in self.seats),
+            "radius_px": self.layout.radius,
+        }
+
+
+_NEAR_PX = 1.5
+"""A window counts the pointer in whole pixels."""
+
+
+class ArrangementHands(PlacingHands[SimulatedArranger]):
+    """Arranges as an observer would."""
+
+    word = 2
+
+    def plan(self, activity: ArrangementActivity, rng: np.random.Generator) -> Plan:
+        trial, times = activity.trial, self.observer.times
+        positions = self.observer.arrange(trial.items, rng).tolist()
+        order = rng.permutation(len(trial.items)).tolist()
+        taken = {item: times.sample(rng) for item in order}
+        return Plan(
+            trial_index=trial.trial_index,
+            order=tuple(order),
+            targets=tuple((x, y) for x, y in positions),
+            times=tuple(taken[item] for item in range(len(order))),
+            pause_s=times.sample(rng)[0],
+            by_key=bool(rng.random() < 0.5),
         )
+
+    def target(self, activity: ArrangementActivity, target: Point) -> Point:
+        return activity.layout.to_pixels(*target)
+
+    def is_there(self, activity: ArrangementActivity, item: int, target: Point) -> bool:
+        (x, y), place = self.target(activity, target), activity.places[item]
+        return max(abs(x - place[0]), abs(y - place[1])) <= _NEAR_PX

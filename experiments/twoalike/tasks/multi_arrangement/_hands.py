@@ -7,16 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from twoalike.observers import SimulatedArranger
 from twoalike.tasks._activity import Activity
 from twoalike.tasks._simulated import PlayableScreen, SeededHands, drag, read_on
 from twoalike.tasks._trial import Asked, Phase
-from twoalike.tasks.multi_arrangement._arranging import ArrangementActivity
 from twoalike.tasks.multi_arrangement._placing import PlacingActivity, Point
 from twoalike.tasks.screens import Box
 
-_NEAR_PX = 1.5
-"""A window counts the pointer in whole pixels."""
 _CONFIRM_S = 0.5
 _STEPS = 8
 _GRIPS = (0.0, -0.4, 0.4, -0.2, 0.2)
@@ -55,10 +51,9 @@ class PlacingHands[O](SeededHands[O], ABC):
     def target(self, activity: Any, target: Any) -> Point:
         """Point of the window where an item is to go."""
 
+    @abstractmethod
     def is_there(self, activity: Any, item: int, target: Any) -> bool:
         """Whether an item is where it is to go."""
-        (x, y), place = self.target(activity, target), activity.places[item]
-        return bool(max(abs(x - place[0]), abs(y - place[1])) <= _NEAR_PX)
 
     def act(self, activity: Activity) -> None:
         """Place an image, press Done, turn the page, or wait for the time limit.
@@ -77,12 +72,8 @@ class PlacingHands[O](SeededHands[O], ABC):
     def _act(self, activity: PlacingActivity, plan: Plan) -> None:
         left = [k for k in plan.order if not self.is_there(activity, k, plan.targets[k])]
         item = min(left, key=lambda k: activity.handling[k].n_moves, default=None)
-        now, drag_s = self._clock.now(), 0.0
-        if item is None:
-            moment = max(now, _earliest_done(activity, plan.pause_s))
-        else:
-            pause_s, drag_s = plan.times[item]
-            moment = now + pause_s
+        now, (pause_s, drag_s) = self._clock.now(), plan.times[item] if item is not None else (0, 0)
+        moment = max(now + pause_s, _earliest_done(activity, plan.pause_s) if item is None else 0)
         limit = activity.phase_end
         if limit is not None and moment + drag_s >= limit:
             self._clock.wait_until(limit)
@@ -134,26 +125,3 @@ def _earliest_done(activity: PlacingActivity, pause_s: float) -> float:
         return activity.asked[1] + _CONFIRM_S
     last = max(handled.last_move or 0.0 for handled in activity.handling)
     return max(last + pause_s, activity.onset + float(activity.protocol.timing.minimum_s))
-
-
-class ArrangementHands(PlacingHands[SimulatedArranger]):
-    """Arranges as an observer would."""
-
-    word = 2
-
-    def plan(self, activity: ArrangementActivity, rng: np.random.Generator) -> Plan:
-        trial, times = activity.trial, self.observer.times
-        positions = self.observer.arrange(trial.items, rng).tolist()
-        order = rng.permutation(len(trial.items)).tolist()
-        taken = {item: times.sample(rng) for item in order}
-        return Plan(
-            trial_index=trial.trial_index,
-            order=tuple(order),
-            targets=tuple((x, y) for x, y in positions),
-            times=tuple(taken[item] for item in range(len(order))),
-            pause_s=times.sample(rng)[0],
-            by_key=bool(rng.random() < 0.5),
-        )
-
-    def target(self, activity: ArrangementActivity, target: Point) -> Point:
-        return activity.layout.to_pixels(*target)

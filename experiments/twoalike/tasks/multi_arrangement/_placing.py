@@ -19,7 +19,6 @@ from twoalike.tasks._activity import (
     PointerPress,
     PointerRelease,
     PushButton,
-    Result,
     Shown,
 )
 from twoalike.tasks._trial import Asked, OfTrial, Phase, TrialActivity
@@ -132,16 +131,21 @@ class PlacingActivity(TrialActivity):
 
     After Esc it goes on as it was, with any held image released: placing fifty images a second time
     would be too much. The time limit is suspended meanwhile; recorded times stay raw, and a note
-    gives the length of the pause. ``places`` are centres in pixels, ``stack`` the items from the
-    lowest to the topmost; ``asked`` is what waits for a second press, and since when.
+    gives the length of the pause. ``places`` are centres and ``sizes`` the sides of the images'
+    squares in pixels, ``order`` says in which a key takes the items, ``stack`` names them from the
+    lowest to the topmost.
     """
 
+    made: ClassVar[type[PlacedResult]]
+    """What a trial ends as."""
     nowhere: ClassVar[Mapping[str, object]]
     """Columns of the table of events that say where an item was and is, empty."""
 
     def __init__(self, trial: Any, protocol: Any, layout: Any) -> None:
         n = len(trial.items)
         self.places: list[Point] = []
+        self.sizes = [float(layout.item)] * n
+        self.order = list(range(n))
         self.stack = list(range(n))
         self.handling = [Handling()] * n
         self.held: Hold | None = None
@@ -156,10 +160,6 @@ class PlacingActivity(TrialActivity):
     def inside(self, item: int) -> bool:
         """Whether an image lies where images are to be put."""
 
-    @abstractmethod
-    def size_of(self, item: int) -> float:
-        """Side of an image's square where it lies, pixels."""
-
     @property
     @abstractmethod
     def may_finish(self) -> bool:
@@ -169,10 +169,6 @@ class PlacingActivity(TrialActivity):
     @abstractmethod
     def may_start_over(self) -> bool:
         """Whether there is something to undo."""
-
-    @abstractmethod
-    def _order(self) -> list[int]:
-        """Items in the order in which a key takes them."""
 
     def _row(
         self,
@@ -198,10 +194,6 @@ class PlacingActivity(TrialActivity):
         self._items.append(EventRow(values))
 
     @abstractmethod
-    def _add_first_rows(self, time: float) -> None:
-        """Add the rows of a trial that begins."""
-
-    @abstractmethod
     def _reset(self) -> None:
         """Send all images back."""
 
@@ -214,8 +206,8 @@ class PlacingActivity(TrialActivity):
         """Put down an image that was held; return whether it is somewhere else now."""
 
     @abstractmethod
-    def _make_result(self, ending: Ending) -> Result:
-        """Make the result of a trial that ends."""
+    def _cells(self) -> dict[str, Any]:
+        """Give the fields of the result that say where images ended."""
 
     @property
     def n_outside(self) -> int:
@@ -236,7 +228,7 @@ class PlacingActivity(TrialActivity):
         """Item whose image is seen at a point; None beside them."""
         for item in reversed(self.stack):
             place = self.places[item]
-            if max(abs(x - place[0]), abs(y - place[1])) <= self.size_of(item) / 2:
+            if max(abs(x - place[0]), abs(y - place[1])) <= self.sizes[item] / 2:
                 return item
         return None
 
@@ -256,7 +248,7 @@ class PlacingActivity(TrialActivity):
         (x, y), name = self.places[item], self.trial.items[item]
         if self.held is not None and self.held.item == item:
             return Placed(name, x, y, self.layout.item * held_scale, "held")
-        return Placed(name, x, y, self.size_of(item), "inside" if self.inside(item) else "outside")
+        return Placed(name, x, y, self.sizes[item], "inside" if self.inside(item) else "outside")
 
     def _buttons(self) -> Iterator[PushButton]:
         texts, layout = self.protocol.texts, self.layout
@@ -295,15 +287,11 @@ class PlacingActivity(TrialActivity):
     def _show(self, event: Shown) -> None:
         if self.onset is None:
             self._row("trial_start", event.time)
-            self._add_first_rows(event.time)
         super()._show(event)
 
     def _run_out(self, time: float) -> None:
-        self._end(Ending(time, "timeout", "none"))
-
-    def _end(self, ending: Ending) -> None:
-        self._stop_moving(ending)
-        self.result = self._make_result(ending)
+        self._stop_moving(ending := Ending(time, "timeout", "none"))
+        self._end(ending)
 
     def _stop_moving(self, ending: Ending) -> None:
         """Let go of everything; from now on nothing moves."""
@@ -316,12 +304,20 @@ class PlacingActivity(TrialActivity):
             case PointerPress(time=time, x=x, y=y, button="right"):
                 if self.look is None and self.protocol.answers.magnify_button:
                     self._look_at(time, (x, y), by_key=False)
+            case PointerPress(time=time) if self.look is not None:
+                # It covers the others, so the press cannot be meant for one of them.
+                self._look_away(time)
             case PointerPress():
                 self._press(event)
             case PointerMove(x=x, y=y):
                 self._follow(x, y)
-            case PointerRelease():
-                self._release(event)
+            case PointerRelease(time=time, button="right"):
+                if self.look is not None and not self.look.by_key:
+                    self._look_away(time)
+            case PointerRelease(time=time, x=x, y=y):
+                if self.held is not None and not self.held.by_key:
+                    self._follow(x, y)
+                    self._drop(time)
             case KeyPress():
                 self._press_key(event)
             case Nudge():
@@ -330,12 +326,7 @@ class PlacingActivity(TrialActivity):
                 self._let_go(time)
 
     def _press(self, event: PointerPress) -> None:
-        time, x, y = event.time, event.x, event.y
-        if self.look is not None:
-            # It covers the others, so the press cannot be meant for one of them.
-            self._look_away(time)
-            return
-        lost = self.held
+        (time, x, y), lost = (event.time, event.x, event.y), self.held
         self._drop(time)  # keys held it, or the release was lost, for instance to another window
         item = self.topmost(x, y)
         if item is not None:
@@ -346,14 +337,6 @@ class PlacingActivity(TrialActivity):
             self._press_done(time, self._pointing)
         elif self.layout.start_over.holds(x, y):
             self._press_start_over(time, self._pointing)
-
-    def _release(self, event: PointerRelease) -> None:
-        if event.button == "left":
-            if self.held is not None and not self.held.by_key:
-                self._follow(event.x, event.y)
-                self._drop(event.time)
-        elif self.look is not None and not self.look.by_key:
-            self._look_away(event.time)
 
     def _press_key(self, event: KeyPress) -> None:
         answers, time = self.protocol.answers, event.time
@@ -382,8 +365,20 @@ class PlacingActivity(TrialActivity):
             self._finish(Ending(time, "done", method))
 
     def _finish(self, ending: Ending) -> None:
+        self._stop_moving(ending)
         self._end(ending)
         self._enter(Phase.DONE)
+
+    def _end(self, ending: Ending) -> None:
+        assert self.onset is not None
+        self.result = self.made(
+            trial=self.trial,
+            onset=self.onset,
+            handling=tuple(self.handling),
+            ending=ending,
+            item_px=self.layout.item,
+            **self._cells(),
+        )
 
     def _press_start_over(self, time: float, method: str) -> None:
         """Send all images back at the second press: one slip must not cost an hour."""
@@ -409,9 +404,7 @@ class PlacingActivity(TrialActivity):
         if held is not None and not held.by_key:
             return
         self._let_go(time)
-        items = self._order()
-        if backwards:
-            items.reverse()
+        items = self.order[::-1] if backwards else self.order
         if self._taken is not None:
             after = items.index(self._taken) + 1
             items = [*items[after:], *items[:after]]
@@ -444,8 +437,8 @@ class PlacingActivity(TrialActivity):
             last_move=max(held.since, time),
         )
 
-    def _pointer_of(self, held: Hold) -> str:
-        return "keyboard" if held.by_key else self._pointing
+    def _pointer_of(self, by: Hold | Look) -> str:
+        return "keyboard" if by.by_key else self._pointing
 
     def _look_at(self, time: float, at: Point | None, *, by_key: bool) -> None:
         """Show the image at a point large; while one is held no other, and that only by a key."""
@@ -460,7 +453,7 @@ class PlacingActivity(TrialActivity):
         look, self.look = self.look, None
         if look is None:
             return
-        pointer = "keyboard" if look.by_key else self._pointing
+        pointer = self._pointer_of(look)
         self._row("inspect", look.since, item=look.item, until=time, pointer=pointer)
         before = self.handling[look.item]
         self.handling[look.item] = replace(before, n_inspections=before.n_inspections + 1)

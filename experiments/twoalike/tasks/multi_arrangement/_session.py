@@ -40,23 +40,16 @@ from twoalike.tasks._duration import (
     page_duration,
 )
 from twoalike.tasks._listed import ends_block
-from twoalike.tasks._prepare import (
-    Prepared,
-    Sitting,
-    check_objects,
-    load_listed,
-    run_plan,
-    session_inputs,
-)
+from twoalike.tasks._prepare import Prepared, Sitting, load_listed
 from twoalike.tasks._session import Script
 from twoalike.tasks.multi_arrangement._arranging import (
     ArrangementActivity,
+    ArrangementHands,
     ArrangementResult,
     ArrangementTrial,
     draw_seats,
     together_by_kind,
 )
-from twoalike.tasks.multi_arrangement._hands import ArrangementHands
 from twoalike.tasks.multi_arrangement._layout import ArenaLayout, lay_out_arena
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
 from twoalike.tasks.screens import (
@@ -73,13 +66,14 @@ from twoalike.tasks.screens import (
     widest,
 )
 
+_KINDS = ("practice", "main", "catch")
 _SEATS = 1
 """Word of the seed that sets the drawing of seats apart from that of a set."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SubmittedTrial:
-    """A trial that was submitted: what it showed, where its images lay, how long it took."""
+    """What the choice of the next trial knows of one that is over."""
 
     trial_type: str
     places: dict[str, tuple[float, float]]
@@ -111,116 +105,101 @@ class Arranging:
         """Trials of the session, practice not counted; None where the answers decide."""
         if self.config.scheduler == "lift_weakest" or self.config.max_trials:
             return None
-        return len(self.fixed("main")) + len(self.fixed("catch"))
+        return len(self._fixed("main")) + len(self._fixed("catch"))
 
-    def fixed(self, trial_type: str) -> list[ListedArrangement]:
-        """List the fixed trials of a type."""
+    def _fixed(self, trial_type: str) -> list[ListedArrangement]:
         return [trial for trial in self.listed if trial.trial_type == trial_type]
 
-    def following(self) -> ListedArrangement | PlannedArrangement | ArrangementEnd | None:
-        """Choose the next trial; None after the last.
+    def _done(self, trial_type: str) -> list[SubmittedTrial]:
+        return [trial for trial in self.done if trial.trial_type == trial_type]
 
-        An :class:`~twoalike.design.ArrangementEnd` says why the main trials are over where no
-        attention check follows.
-        """
-        counts = {kind: self._n_done(kind) for kind in ("practice", "main", "catch")}
-        practice, catch = self.fixed("practice"), self.fixed("catch")
-        if counts["practice"] < len(practice):
-            return practice[counts["practice"]]
-        planned = self._next_main(counts["main"])
-        if isinstance(planned, PlannedArrangement) and not counts["catch"]:
+    def left(self, *types: str) -> list[ListedArrangement]:
+        """List the fixed trials of some types that are left."""
+        return [one for kind in types for one in self._fixed(kind)[len(self._done(kind)) :]]
+
+    def following(self) -> ListedArrangement | PlannedArrangement | None:
+        """Choose the next trial; None after the last."""
+        if practice := self.left("practice"):
+            return practice[0]
+        planned = self._next_main()
+        if isinstance(planned, PlannedArrangement) and not self._done("catch"):
             return planned
-        return catch[counts["catch"]] if counts["catch"] < len(catch) else None
+        return next(iter(self.left("catch")), None)
 
     def end(self) -> ArrangementEnd | None:
         """Say why there is no further main trial; None while there is one."""
-        planned = self._next_main(self._n_done("main"))
+        planned = self._next_main()
         return planned if isinstance(planned, ArrangementEnd) else None
-
-    def still_listed(self) -> list[ListedArrangement]:
-        """List the fixed trials that are left."""
-        kinds = ("practice", "main", "catch")
-        return [trial for kind in kinds for trial in self.fixed(kind)[self._n_done(kind) :]]
 
     def rest(self) -> ArrangementConfig:
         """Return the settings for the rest of the session: fewer trials, and less time."""
-        config = self.config
+        config, main = self.config, self._done("main")
         left: dict[str, float] = {}
         if config.max_trials:
-            left["max_trials"] = max(1, config.max_trials - self._n_done("main"))
+            left["max_trials"] = max(1, config.max_trials - len(main))
         if config.session_minutes:
-            spent_s = sum(trial.time_s for trial in self.done if trial.trial_type == "main")
+            spent_s = sum(trial.time_s for trial in main)
             left["session_minutes"] = max(0.01, config.session_minutes - spent_s / 60)
         return config.model_copy(update=left)
 
-    def _n_done(self, trial_type: str) -> int:
-        return sum(trial.trial_type == trial_type for trial in self.done)
-
-    def _next_main(self, n_main: int) -> PlannedArrangement | ArrangementEnd:
+    def _next_main(self) -> PlannedArrangement | ArrangementEnd:
         number = {name: at for at, name in enumerate(self.ids)}
-        main = [trial for trial in self.done if trial.trial_type == "main"]
+        main, before = self._done("main"), []
+        for trial in (*self.earlier, *main):
+            # Objects that are no longer in the design are left out.
+            known = [
+                (number[name], place) for name, place in trial.places.items() if name in number
+            ]
+            items = np.array([at for at, _ in known], dtype=np.int64)
+            places = np.array([place for _, place in known], dtype=np.float64).reshape(-1, 2)
+            before.append(ArrangedTrial(items, places))
         fixed = [
             ([number[name] for name in trial.stimuli], trial.scheduler)
-            for trial in self.fixed("main")
+            for trial in self._fixed("main")
         ]
         return next_arrangement(
             self.config,
             len(self.ids),
-            [_arranged(trial, number) for trial in (*self.earlier, *main)],
-            np.random.default_rng([self.seed, n_main + 1]),
+            before,
+            np.random.default_rng([self.seed, len(main) + 1]),
             spent_s=sum(trial.time_s for trial in main),
             in_session=len(main),
             listed=None if self.config.scheduler == "lift_weakest" else fixed,
         )
 
-    def progress(self, planned: ListedArrangement | PlannedArrangement) -> float | None:
+    def _progress(self, planned: ListedArrangement | PlannedArrangement) -> float | None:
         """Share of the session that is over before a trial, attention checks included.
 
         None in practice. If the number of main trials is open, it is extrapolated from the trials
         done and the share that is over.
         """
-        n_main, n_catch = self._n_done("main"), len(self.fixed("catch"))
+        n_main, n_catch = len(self._done("main")), len(self._fixed("catch"))
         if isinstance(planned, PlannedArrangement):
             share = planned.session_progress
             return share * n_main / (n_main + share * n_catch) if n_main and n_catch else share
         if planned.trial_type == "practice":
             return None
-        return (n_main + self._n_done("catch")) / (n_main + n_catch)
+        return (n_main + len(self._done("catch"))) / (n_main + n_catch)
 
     def trial(self, planned: ListedArrangement | PlannedArrangement) -> ArrangementTrial:
         """Make the trial to show, with seats drawn for it."""
-        index = len(self.done) + 1
-        rng = np.random.default_rng([self.seed, index, _SEATS])
+        index, least, mean = len(self.done) + 1, None, None
         if isinstance(planned, PlannedArrangement):
-            items = tuple(self.ids[at] for at in planned.items)
-            return ArrangementTrial(
-                trial_index=index,
-                trial_type="main",
-                items=items,
-                seats=draw_seats(len(items), rng),
-                scheduler=planned.scheduler,
-                min_evidence_before=planned.min_evidence,
-                mean_evidence_before=planned.mean_evidence,
-                progress=self.progress(planned),
-            )
-        checked = planned.trial_type == "catch"
+            kind, items = "main", tuple(self.ids[at] for at in planned.items)
+            least, mean = planned.min_evidence, planned.mean_evidence
+        else:
+            kind, items = planned.trial_type, planned.stimuli
         return ArrangementTrial(
             trial_index=index,
-            trial_type=planned.trial_type,
-            items=planned.stimuli,
-            seats=draw_seats(len(planned.stimuli), rng),
+            trial_type=kind,
+            items=items,
+            seats=draw_seats(len(items), np.random.default_rng([self.seed, index, _SEATS])),
             scheduler=planned.scheduler,
-            groups=tuple(self.kinds[name] for name in planned.stimuli) if checked else None,
-            progress=self.progress(planned),
+            min_evidence_before=least,
+            mean_evidence_before=mean,
+            groups=tuple(self.kinds[name] for name in items) if kind == "catch" else None,
+            progress=self._progress(planned),
         )
-
-
-def _arranged(trial: SubmittedTrial, number: dict[str, int]) -> ArrangedTrial:
-    """Trial as the design reads it; objects that are no longer in the design are left out."""
-    known = [(number[name], place) for name, place in trial.places.items() if name in number]
-    items = np.array([at for at, _ in known], dtype=np.int64)
-    positions = np.array([place for _, place in known], dtype=np.float64).reshape(-1, 2)
-    return ArrangedTrial(items, positions)
 
 
 def arrangement_script(
@@ -232,7 +211,6 @@ def arrangement_script(
         return "declined"
     before, time = None, 0.0
     while (planned := arranging.following()) is not None:
-        assert not isinstance(planned, ArrangementEnd)
         trial = arranging.trial(planned)
         if before is not None:
             yield from pages_between(protocol, pages, arranging, before, trial)
@@ -250,7 +228,7 @@ def arrangement_script(
 
 
 def submitted(result: ArrangementResult) -> SubmittedTrial:
-    """Return what the choice of the next trial knows of a trial that is over."""
+    """Return what the choice of the next trial knows of a result."""
     kept = zip(result.trial.items, result.places, result.inside, strict=True)
     return SubmittedTrial(
         trial_type=result.trial_type,
@@ -301,27 +279,28 @@ def arrangement_times(
 ) -> Times:
     """Time for the trials of a session, and for all pages after the instruction."""
     texts, ready = protocol.texts, Duration(protocol.breaks.ready_s, protocol.breaks.ready_s)
-    practice, main, catch = (
-        [trial for trial in listed if trial.trial_type == kind]
-        for kind in ("practice", "main", "catch")
-    )
-    time, (few, many) = _listed_duration(main), (len(main), len(main))
+    kinds = {kind: [one for one in listed if one.trial_type == kind] for kind in _KINDS}
+    main, most = kinds.pop("main"), min(config.max_items or m, m)
+    few = many = float(len(main))
+    time = _listed_duration(main)
     if simulated is not None:
         few = many = len(simulated.sizes)
         time = placing_duration(few, sum(simulated.sizes), simulated.n_objects)
         if simulated.reason == "time":  # other people place more or fewer images in that time
             time = Duration(math.inf, math.inf)
     elif config.scheduler == "lift_weakest":
-        time, (few, many) = _open_duration(config, m)
-    largest = max([min(config.max_items or m, m), *(len(trial.stimuli) for trial in main)])
+        time, (few, many) = _open_duration(config, m, most)
+    if config.session_minutes:  # the trial under way is finished
+        limit_s, largest = 60 * config.session_minutes, max([most, *(len(t.stimuli) for t in main)])
+        time = time.capped(limit_s, limit_s + placing_duration(1, largest, 0).high_s)
     pages = [ready, closing_duration(protocol)]
-    if practice:
+    if kinds["practice"]:
         pages.append(page_duration(texts.practice_end, protocol.pages.page_s) + ready)
     if every := protocol.breaks.break_every:
-        n_breaks = [max(0, n + len(catch) - 1) // every for n in (few, many)]
+        n_catch = len(kinds["catch"])
+        n_breaks = [max(0, math.floor(n) + n_catch - 1) // every for n in (few, math.ceil(many))]
         pages.append((break_duration(protocol) + ready).times(*n_breaks))
-    known = _listed_duration(practice) + _listed_duration(catch)
-    return Times(known + _within_minutes(time, config, largest), sum(pages, Duration()))
+    return Times(sum(map(_listed_duration, kinds.values()), time), sum(pages, Duration()))
 
 
 def _listed_duration(trials: Sequence[ListedArrangement]) -> Duration:
@@ -329,9 +308,10 @@ def _listed_duration(trials: Sequence[ListedArrangement]) -> Duration:
     return placing_duration(len(trials), len(shown), len(set(shown)))
 
 
-def _open_duration(config: ArrangementConfig, m: int) -> tuple[Duration, tuple[int, int]]:
+def _open_duration(
+    config: ArrangementConfig, m: int, most: int
+) -> tuple[Duration, tuple[float, float]]:
     """Time for main trials that end by evidence or by number; fewest and most trials."""
-    most = min(config.max_items or m, m)
     pairs = m * (m - 1) / 2 * config.stop_evidence / 0.5
     few, many = (max(most, share * pairs) for share in _PLACED_PER_PAIR)
     trials = [few / most, max(1.0, many / _SMALL_SET)]
@@ -345,15 +325,7 @@ def _open_duration(config: ArrangementConfig, m: int) -> tuple[Duration, tuple[i
         # People who run out of time have had as many trials as fit.
         fits = [min(1.0, 60 * config.session_minutes / time) for time in (quick, slow)]
         trials = [n * share for n, share in zip(trials, fits, strict=True)]
-    return Duration(quick, slow), (math.floor(trials[0]), math.ceil(trials[1]))
-
-
-def _within_minutes(time: Duration, config: ArrangementConfig, largest: int) -> Duration:
-    """Cap the time at the session's minutes; the trial under way is finished."""
-    if not config.session_minutes:
-        return time
-    limit_s = 60 * config.session_minutes
-    return time.capped(limit_s, limit_s + placing_duration(1, largest, 0).high_s)
+    return Duration(quick, slow), (trials[0], trials[1])
 
 
 _PILOT_TRIALS = 2
@@ -384,15 +356,15 @@ class PreparedArrangements(Prepared):
         """Judge the places of the images: rows hold no verdict."""
         catch = [row for row in rows if row["trial_type"] == "catch"]
         trials = groupby(catch, key=lambda row: row["trial_index"])
-        return [self._check_done(list(trial)) for _, trial in trials]
-
-    def _check_done(self, rows: Sequence[Mapping[str, str]]) -> bool | None:
-        return together_by_kind(
-            [(float(row["x"]), float(row["y"])) for row in rows],
-            [row["inside"] == "true" for row in rows],
-            [self.arranging.kinds[row["stimulus"]] for row in rows],
-            timed_out=rows[0]["end_reason"] == "timeout",
-        )
+        return [
+            together_by_kind(
+                [(float(row["x"]), float(row["y"])) for row in trial],
+                [row["inside"] == "true" for row in trial],
+                [self.arranging.kinds[row["stimulus"]] for row in trial],
+                timed_out=trial[0]["end_reason"] == "timeout",
+            )
+            for trial in (list(group) for _, group in trials)
+        ]
 
     @property
     def most_shown(self) -> int:
@@ -415,14 +387,13 @@ class PreparedArrangements(Prepared):
         yield Room("texts.prompt", prompt, 1, widest(pages), lines * layout.text)
 
     def script(self, view: View, progress: Progress) -> Script:
-        arranging = replace(self.arranging, done=self._done(progress))
-        return arrangement_script(self.protocol, view.size, arranging, self.opening(progress))
+        return arrangement_script(
+            self.protocol, view.size, self._resumed(progress), self.opening(progress)
+        )
 
     def times(self, progress: Progress) -> Times:
-        arranging = replace(self.arranging, done=self._done(progress))
-        return arrangement_times(
-            self.protocol, arranging.rest(), len(arranging.ids), arranging.still_listed()
-        )
+        left = self._resumed(progress)
+        return arrangement_times(self.protocol, left.rest(), len(left.ids), left.left(*_KINDS))
 
     @classmethod
     def listed_times(
@@ -437,25 +408,24 @@ class PreparedArrangements(Prepared):
         m, listed = len(shown_objects(stimuli, config)), listed_arrangements(table)
         return arrangement_times(protocol, config, m, listed, simulated)
 
-    def _done(self, progress: Progress) -> list[SubmittedTrial]:
-        if not progress.n_done:
-            return []
-        return _submitted_trials(self.plan.name.rows(self.sitting.root))
+    def _resumed(self, progress: Progress) -> Arranging:
+        done = _read_trials(self.plan.name.rows(self.sitting.root)) if progress.n_done else []
+        return replace(self.arranging, done=done)
 
 
-def _submitted_trials(path: Path) -> list[SubmittedTrial]:
-    rows = read_run(path).rows
-    return [_submitted(trial) for _, trial in rows.groupby("trial_index", sort=False)]
-
-
-def _submitted(trial: pd.DataFrame) -> SubmittedTrial:
-    inside = trial[trial["inside"].astype(bool)]
-    points = zip(inside["x"].astype(float), inside["y"].astype(float), strict=True)
-    return SubmittedTrial(
-        trial_type=str(trial["trial_type"].iloc[0]),
-        places=dict(zip(inside["stimulus"].astype(str), points, strict=True)),
-        time_s=float(trial["response_time"].iloc[0]),
-    )
+def _read_trials(path: Path) -> list[SubmittedTrial]:
+    trials = []
+    for _, rows in read_run(path).rows.groupby("trial_index", sort=False):
+        inside = rows[rows["inside"].astype(bool)]
+        points = zip(inside["x"].astype(float), inside["y"].astype(float), strict=True)
+        trials.append(
+            SubmittedTrial(
+                trial_type=str(rows["trial_type"].iloc[0]),
+                places=dict(zip(inside["stimulus"].astype(str), points, strict=True)),
+                time_s=float(rows["response_time"].iloc[0]),
+            )
+        )
+    return trials
 
 
 def _earlier_trials(sitting: Sitting) -> list[SubmittedTrial]:
@@ -464,42 +434,27 @@ def _earlier_trials(sitting: Sitting) -> list[SubmittedTrial]:
     That of another condition is about other similarities, so it does not.
     """
     runs = find_runs(sitting.root, MULTI_ARRANGEMENT, sitting.participant)
-    names = [RunName.parse(path) for path in runs]
+    names = {path: RunName.parse(path) for path in runs}
     earlier = [
         path
-        for path, name in zip(runs, names, strict=True)
+        for path, name in names.items()
         if name.session < sitting.session and name.run == sitting.study.run
     ]
-    trials = [trial for path in earlier for trial in _submitted_trials(path)]
+    trials = [trial for path in earlier for trial in _read_trials(path)]
     return [trial for trial in trials if trial.trial_type == "main"]
-
-
-def _config(sitting: Sitting) -> ArrangementConfig:
-    config = sitting.study.config.arrangement
-    if not sitting.pilot:
-        return config
-    few = min(config.max_trials or _PILOT_TRIALS, _PILOT_TRIALS)
-    return config.model_copy(update={"max_trials": few})
 
 
 def prepare_arrangements(sitting: Sitting) -> PreparedArrangements:
     """Read and check protocol, stimuli, fixed trials and earlier sessions."""
     protocol, stimuli, table = load_listed(sitting, MultiArrangement)
-    study, config = sitting.study, _config(sitting)
+    study, config = sitting.study, sitting.study.config.arrangement
+    if sitting.pilot:
+        few = min(config.max_trials or _PILOT_TRIALS, _PILOT_TRIALS)
+        config = config.model_copy(update={"max_trials": few})
     ids = shown_objects(stimuli, config)
     listed = listed_arrangements(table)
     shown = dict.fromkeys([*ids, *(name for trial in listed for name in trial.stimuli)])
-    check_objects(sitting, protocol, stimuli, shown)
     n_listed = None if config.scheduler == "lift_weakest" or config.max_trials else len(listed)
-    plan = run_plan(
-        sitting,
-        protocol,
-        stimuli,
-        shown=shown,
-        trials=table,
-        n_trials=n_listed,
-        design=config.model_dump(mode="json"),
-    )
     coarsest = stimuli.levels[0] if stimuli.levels else None
     kinds = stimuli.table[coarsest] if coarsest else pd.Series("", index=stimuli.table.index)
     arranging = Arranging(
@@ -511,12 +466,14 @@ def prepare_arrangements(sitting: Sitting) -> PreparedArrangements:
         earlier=_earlier_trials(sitting),
     )
     _check_main_trials(arranging, sitting)
-    return PreparedArrangements(
-        sitting=sitting,
-        protocol=protocol,
-        stimuli=stimuli,
-        plan=plan,
-        inputs=session_inputs(study, MULTI_ARRANGEMENT),
+    return PreparedArrangements.of(
+        sitting,
+        protocol,
+        stimuli,
+        shown=shown,
+        n_trials=n_listed,
+        listed=table,
+        design=config.model_dump(mode="json"),
         arranging=arranging,
     )
 

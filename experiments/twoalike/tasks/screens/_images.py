@@ -1,6 +1,7 @@
 """Images to choose from: side by side, in a triangle, on a grid or in a ring; what a click hits."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -9,7 +10,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from twoalike.study import Strict, TwoalikeError
-from twoalike.tables import POSITIONS
+from twoalike.tables import MOST_SHOWN, POSITIONS
 from twoalike.tasks._protocol import Protocol
 from twoalike.tasks.screens._layout import View, frame, is_upright
 
@@ -93,9 +94,6 @@ class GridProtocol(Protocol):
     )
 
 
-type Centres = tuple[tuple[int, int], ...]
-
-
 @dataclass(frozen=True, kw_only=True)
 class Layout:
     """Geometry of images in a window: pixels, origin in the centre, y up."""
@@ -108,7 +106,7 @@ class Layout:
     """Height of a line of text."""
     places: tuple[str, ...]
     """Left, middle and right; or numbers in reading order, or round the ring."""
-    centres: Centres
+    centres: tuple[tuple[int, int], ...]
     """Of the images, by place."""
     labels: tuple[tuple[float, float], ...]
     """Centres of their labels."""
@@ -142,13 +140,23 @@ class Layout:
         return None
 
 
-_ROWS = {3: (3,), 4: (2, 2), 5: (3, 2), 6: (3, 3)}
-"""Images in each row of a grid, from the top."""
-_LINES, _COLUMN_LINES = 11, 9
-"""Height in lines of text that the prompt, the labels and the timer take; in a column, where labels
-are between the images."""
 _LABEL = 1.6
 """Least height in lines of text between two images one above the other."""
+_SHAPES = {
+    "row": (11, 1.6, 2.8, 4),
+    "column": (9, 0.8, 1.4, 3),
+    "tip": (11, 1.6, 1.4, 4),
+    "triangle": (11, 1.6, 2.8, 4),
+    "grid": (11, 1.2, 1.4, 3.4),
+    "ring": (11, 1.2, 1.4, 3.4),
+}
+"""What each arrangement of images leaves to texts, in lines of text: height of all of them, from an
+image to the middle of its label, height of a label, and from the lowest image to the timer. In a
+window higher than wide a row is a column. A triangle stands on its ``tip``, as the arrow keys do,
+unless its middle image is a reference."""
+_NUMBERS = tuple(str(number) for number in range(1, MOST_SHOWN + 1))
+_ROWS = {3: (3,), 4: (2, 2), 5: (3, 2), 6: (3, 3)}
+"""Images in each row of a grid, from the top."""
 
 
 def lay_out(protocol: ImagesProtocol | GridProtocol, view: View, n: int = 3) -> Layout:
@@ -163,15 +171,18 @@ def lay_out(protocol: ImagesProtocol | GridProtocol, view: View, n: int = 3) -> 
     ((-181, 202), (181, 202), (-181, -202), (181, -202))
     """
     size, text = view.size, frame(protocol.screen, view.size).text
-    largest: float
-    if isinstance(protocol, GridProtocol):
-        largest = _largest(protocol, n, (size[0], size[1] - _LINES * text), text)
-        gap = protocol.images.gap_px
-    else:
-        column = protocol.images.layout == "row" and is_upright(size)
-        gap = protocol.images.gap_px
-        gap = max(gap, math.ceil(_LABEL * text)) if column else gap
-        largest = _largest_of_three(protocol.images, size, text, gap)
+    shape, gap = _shape(protocol, size), protocol.images.gap_px
+    if shape == "column":
+        gap = max(gap, math.ceil(_LABEL * text))
+    down = gap + round(_LABEL * text) if isinstance(protocol, GridProtocol) else gap
+    lines, away, label_room, timer = _SHAPES[shape]
+
+    def too_large(side: int) -> bool:
+        across, up = zip(*_centres(shape, n, side + gap, side + down), strict=True)
+        wide, high = math.ceil(2 * max(across)), math.ceil(max(up) - min(up))
+        return bool(wide + side > size[0] or high + side > size[1] - lines * text)
+
+    largest = bisect_left(range(1, max(size)), True, key=too_large)
     side = protocol.images.side(view, largest)
     if side < 2 or side > largest:
         raise TwoalikeError(
@@ -179,102 +190,50 @@ def lay_out(protocol: ImagesProtocol | GridProtocol, view: View, n: int = 3) -> 
             f"of {size[0]} x {size[1]} px. Make the image size or gap_px smaller in the protocol, "
             "show fewer images where their number can be set, or make the window larger."
         )
-    if isinstance(protocol, GridProtocol):
-        return _grid_layout(size, side, text, _centres(protocol, n, side, text)[0])
-    return _three(protocol, size, side, text, gap)
-
-
-def _three(
-    protocol: ImagesProtocol, size: tuple[int, int], side: int, text: int, gap: int
-) -> Layout:
-    """Three images side by side, one above the other, or in a triangle.
-
-    A triangle stands on its tip, as the arrow keys do, unless its middle image is a reference.
-    """
-    pitch, drop = side + gap, 0
-    column = protocol.images.layout == "row" and is_upright(size)
-    if protocol.images.layout == "triangle":
-        # Equilateral, with the gap between the two images beside each other and the third.
-        pitch, drop = math.ceil((side + gap) / math.sqrt(3)), side + gap
-        drop = -drop if protocol.middle_above else drop
-    if column:
-        centres: Centres = ((0, pitch), (0, 0), (0, -pitch))
-    else:
-        beside = drop // 2
-        centres = ((-pitch, beside), (0, beside - drop), (pitch, beside))
-    away = side / 2 + (0.8 if column else 1.6) * text
-    tip = drop > 0
-    outer = (2 if drop else 1) * pitch - text
-    widths = (outer, pitch - text, outer)
-    return _around(
-        *(size, side, text, POSITIONS, centres),
-        labels=tuple((x, y + away if tip and x != 0 else y - away) for x, y in centres),
-        label_widths=(size[0] - text,) * 3 if column else widths,
-        label_room=(1.4 if tip or column else 2.8) * text,
-        timer=3 if column else 4,
-        tip=tip,
-    )
-
-
-def _grid_layout(size: tuple[int, int], side: int, text: int, centres: Centres) -> Layout:
-    return _around(
-        *(size, side, text, tuple(str(k) for k in range(1, len(centres) + 1)), centres),
-        labels=tuple((x, y - side / 2 - 1.2 * text) for x, y in centres),
-        label_widths=(side,) * len(centres),
-        label_room=1.4 * text,
-        timer=3.4,
-    )
-
-
-def _around(
-    size: tuple[int, int],
-    side: int,
-    text: int,
-    places: tuple[str, ...],
-    centres: Centres,
-    *,
-    labels: tuple[tuple[float, float], ...],
-    label_widths: tuple[float, ...],
-    label_room: float,
-    timer: float,
-    tip: bool = False,
-) -> Layout:
-    """Put the prompt above the images, over the labels of a triangle on its ``tip``."""
-    heights = [y for _, y in centres]
-    top = max(heights) + side / 2
+    centres = _whole(shape, _centres(shape, n, side + gap, side + down))
+    top, tip, away = max(y for _, y in centres) + side / 2, shape == "tip", side / 2 + away * text
     prompt_y = top + (3.8 if tip else 2.2) * text
-    below = prompt_y - top - (1.6 * text + label_room / 2 if tip else 0)
+    below = prompt_y - top - ((1.6 + label_room / 2) * text if tip else 0)
     return Layout(
         size=size,
         image=side,
         text=text,
-        places=places,
+        places=POSITIONS if isinstance(protocol, ImagesProtocol) else _NUMBERS[:n],
         centres=centres,
-        labels=labels,
-        label_widths=label_widths,
-        label_room=label_room,
+        labels=tuple((x, y + away if tip and x != 0 else y - away) for x, y in centres),
+        label_widths=_label_widths(shape, size[0], side, text, centres),
+        label_room=label_room * text,
         prompt_y=prompt_y,
         prompt_room=2 * min(below, size[1] / 2 - prompt_y),
-        timer_y=min(heights) - side / 2 - timer * text,
+        timer_y=min(y for _, y in centres) - side / 2 - timer * text,
     )
 
 
-def _largest_of_three(images: Images, size: tuple[int, int], text: int, gap: int) -> float:
-    width, height = size
-    free = height - _LINES * text
-    if images.layout == "row" and is_upright(size):
-        return min(width, (height - _COLUMN_LINES * text - 2 * gap) / 3)
-    if images.layout == "row":
-        return min((width - 2 * gap) / 3, free)
-    # 2 pitch + side in the width, 2 side + gap in the height.
-    root = math.sqrt(3)
-    return min((root * width - 2 * gap) / (2 + root), (free - gap) / 2)
+def _shape(protocol: ImagesProtocol | GridProtocol, size: tuple[int, int]) -> str:
+    layout = protocol.images.layout
+    if layout == "row" and is_upright(size):
+        return "column"
+    upside = isinstance(protocol, ImagesProtocol) and protocol.middle_above
+    return "tip" if layout == "triangle" and not upside else layout
 
 
-def _grid(n: int, side: int, gap: int, below: int) -> list[tuple[float, float]]:
-    """Centres in rows; ``gap`` between neighbours in a row, ``below`` between rows."""
-    rows = _ROWS[n]
-    across, down = side + gap, side + below
+def _centres(shape: str, n: int, across: float, down: float) -> list[tuple[float, float]]:
+    """Centres of images that are ``across`` beside each other and ``down`` above each other."""
+    if shape in ("tip", "triangle"):
+        # Equilateral, with the gap between the two images beside each other and the third.
+        x, y = across / math.sqrt(3), (down if shape == "tip" else -down) / 2
+        return [(-x, y), (0, -y), (x, y)]
+    if shape == "ring":
+        # The smallest circle on which no two images come closer than in a grid.
+        angles = [math.pi / 2 - 2 * math.pi * place / n for place in range(n)]
+        ring = [(math.cos(angle), math.sin(angle)) for angle in angles]
+        apart = [
+            max(abs(x - other_x) / across, abs(y - other_y) / down)
+            for (x, y), (other_x, other_y) in combinations(ring, 2)
+        ]
+        radius = 1 / min(apart)
+        return [(radius * x, radius * y) for x, y in ring]
+    rows = {"row": (3,), "column": (1, 1, 1)}.get(shape) or _ROWS[n]
     return [
         ((column - (length - 1) / 2) * across, ((len(rows) - 1) / 2 - row) * down)
         for row, length in enumerate(rows)
@@ -282,38 +241,20 @@ def _grid(n: int, side: int, gap: int, below: int) -> list[tuple[float, float]]:
     ]
 
 
-def _ring(n: int, side: int, gap: int, below: int) -> list[tuple[float, float]]:
-    """Centres on the smallest circle on which no two images come closer than in a grid."""
-    angles = [math.pi / 2 - 2 * math.pi * place / n for place in range(n)]
-    ring = [(math.cos(angle), math.sin(angle)) for angle in angles]
-    radius = 0.0
-    for (x, y), (other_x, other_y) in combinations(ring, 2):
-        apart = max(abs(x - other_x) / (side + gap), abs(y - other_y) / (side + below))
-        radius = max(radius, 1 / apart)
-    return [(radius * x, radius * y) for x, y in ring]
+def _whole(shape: str, points: Sequence[tuple[float, float]]) -> tuple[tuple[int, int], ...]:
+    """Centres in whole pixels, the whole in the middle of the window."""
+    if shape in ("grid", "ring"):
+        heights = [y for _, y in points]
+        middle = (max(heights) + min(heights)) / 2
+        return tuple((round(x), round(y - middle)) for x, y in points)
+    return tuple((int(math.copysign(math.ceil(abs(x)), x)), math.floor(y)) for x, y in points)
 
 
-def _centres(
-    protocol: GridProtocol, n: int, side: int, text: int
-) -> tuple[Centres, tuple[int, int]]:
-    """Centres of images of a size, the whole in the middle; width and height of the whole."""
-    gap = protocol.images.gap_px
-    place = _ring if protocol.images.layout == "ring" else _grid
-    centres: Sequence[tuple[float, float]] = place(n, side, gap, gap + round(_LABEL * text))
-    wide, high = ([point[axis] for point in centres] for axis in (0, 1))
-    middle = (max(high) + min(high)) / 2
-    rounded = tuple((round(x), round(y - middle)) for x, y in centres)
-    extent = (2 * max(map(abs, wide)), max(high) - min(high))
-    return rounded, (math.ceil(extent[0]) + side, math.ceil(extent[1]) + side)
-
-
-def _largest(protocol: GridProtocol, n: int, room: tuple[int, int], text: int) -> int:
-    low, high = 0, max(0, *room)
-    while low < high:
-        side = (low + high + 1) // 2
-        wide, tall = _centres(protocol, n, side, text)[1]
-        if wide <= room[0] and tall <= room[1]:
-            low = side
-        else:
-            high = side - 1
-    return low
+def _label_widths(
+    shape: str, width: int, side: int, text: int, centres: Sequence[tuple[int, int]]
+) -> tuple[float, ...]:
+    pitch = centres[2][0]  # of three images, from the middle one to the next
+    wide = {"grid": side, "ring": side, "column": width - text, "row": pitch - text}.get(shape)
+    if wide is None:
+        return 2 * pitch - text, pitch - text, 2 * pitch - text
+    return (wide,) * len(centres)

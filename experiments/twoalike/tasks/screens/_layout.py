@@ -1,6 +1,6 @@
 """Where lines, answers and images of a page are in a window, and whether texts fit there."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -114,21 +114,13 @@ class TextLayout:
     """Buttons that turn pages; drawn if there are several pages."""
     fits: bool
     """Whether every page has room for a few lines of text."""
-    footer_y: float = 0.0
-    caption_y: float = 0.0
-    bar_y: float = 0.0
-    images_y: float = 0.0
-    remark_y: float = 0.0
-    """Middle of the line at the bottom, of the one below the bar, and so on."""
-    image_side: int = 0
-    """Side of the squares of example images."""
+    below: Mapping[str, Box]
+    """What is below the text on the last page, by name: ``footer``, ``caption``, ``bar``,
+    ``images``; or ``footer``, ``remark``, ``confirm``, ``entry``, as far as a question has them."""
     options: tuple[Box, ...] = ()
-    entry: Box | None = None
-    """Boxes of the answers to choose from, and of the one to type; on the last page."""
-    confirm: Box | None = None
-    """Button that ends an answer of several choices or lines; there too."""
+    """Answers to choose from, on the last page."""
     pad: Pad | None = None
-    """Where several lines are written, in ``entry``."""
+    """Where several lines are written, in the box ``entry``."""
 
     @property
     def last(self) -> int:
@@ -139,25 +131,6 @@ class TextLayout:
 def widest(frame: Frame) -> float:
     """Longest line of a label in a window, in pixels."""
     return _WIDEST * frame.size[0]
-
-
-class _Stack:
-    """Heights of things one above the other, from the bottom of the window up."""
-
-    def __init__(self, frame: Frame) -> None:
-        self._unit = frame.text
-        self.floor = -frame.size[1] / 2 + _BOTTOM * self._unit
-
-    def add(self, height: float, gap: float = _GAP) -> float:
-        """Put something on top, unless it has no height; return its middle."""
-        middle = self.floor + height / 2
-        if height:
-            self.floor += height + gap * self._unit
-        return middle
-
-
-def _label_height(text: str, frame: Frame, width: float = 0.0) -> float:
-    return label_size(text, frame.text, width or widest(frame))[1]
 
 
 def _fill(lines: Sequence[Line], full: float, last: float) -> tuple[tuple[Line, ...], ...]:
@@ -194,41 +167,52 @@ def _breaks_well(lines: Sequence[Line], k: int) -> bool:
     return not (lines[k - 1].heading or alone_above or alone_below)
 
 
-def _set_in(
-    text: str, frame: Frame, single: float, floors: tuple[float, float], turners: tuple[Box, Box]
-) -> TextLayout:
-    """Set a text above its answers; where these and other parts of the page are, is left open."""
-    top = frame.size[1] / 2 - _TOP * frame.text
-    parts: tuple[tuple[Line, ...], ...]
-    tops: tuple[float, ...]
-    for scale in (_LARGE, _PLAIN):
-        height = round(scale * frame.text)
-        lines = set_text(text, height, min(widest(frame), _COLUMN * height))
-        taken = text_height(lines)
-        if fits := taken <= top - single:
-            parts, tops = (lines,), ((top + single + taken) / 2,)
-            break
-    else:
-        parts = _fill(lines, top - floors[0], top - floors[1])
-        tops = (top,) * len(parts)
-        fits = top - max(floors) >= _FEWEST_LINES * LINE * frame.text
-    return TextLayout(
-        parts=parts,
-        tops=tops,
-        column=max((line.width for part in parts for line in part), default=0.0),
-        rtl=right_to_left(text),
-        back=turners[0],
-        forward=turners[1],
-        fits=fits,
-    )
+type _Thing = tuple[str, float, float, float]
+"""Something below a text: name, width, height, and the gap above it in lines of text."""
 
 
-def _turners(frame: Frame, *, rtl: bool) -> tuple[_Stack, tuple[Box, Box]]:
-    stack, unit = _Stack(frame), frame.text
-    y = stack.add(2.2 * unit)
-    x = min(widest(frame), _COLUMN * unit) / 2 - 2.5 * unit
-    left, right = (Box(side * x, y, 5 * unit, 2.2 * unit) for side in (-1, 1))
-    return stack, (right, left) if rtl else (left, right)
+def _things(scene: Page | Ask, frame: Frame) -> Iterator[_Thing]:
+    """Give what is below a text, from the bottom up; what has no height takes no room."""
+    unit, most = frame.text, widest(frame)
+    if isinstance(scene, Page):
+        share = frame.size[0] / (len(scene.images) + 2), 0.28 * frame.size[1]
+        side = round(min(share) / 2) * 2 if scene.images else 0
+        yield "footer", most, label_size(scene.footer, unit, most)[1], _GAP
+        yield "caption", most, label_size(scene.caption, unit, most)[1], 0.3
+        yield "bar", most, 0.4 * unit if scene.progress is not None else 0.0, 1.2
+        yield "images", side, side, 1.2
+        return
+    lines = (scene.footer, scene.turn)
+    yield "footer", most, max(label_size(one, unit, most)[1] for one in lines), _GAP
+    if scene.confirm or not scene.options:
+        yield "remark", most, LINE * unit, _GAP
+    if scene.confirm:
+        wide = label_size(scene.confirm, unit, most)[0] + 3 * unit
+        yield "confirm", max(wide, 6 * unit), 2.0 * unit, _GAP
+    if not scene.options:
+        high = 2.4 * unit if scene.caret is None else (_WRITTEN_LINES * LINE + 0.8) * unit
+        yield "entry", min(0.7 * frame.size[0], 36 * unit), high, 1.2
+        return
+    labels = option_labels(scene.options, scene.marked)
+    widths = [label_size(label, unit, most)[0] + 2 * unit for label in labels]
+    wide = min(max(min(0.6 * frame.size[0], 30 * unit), *widths), most, 42 * unit)
+    for number in range(len(labels) - 1, -1, -1):
+        height = label_size(labels[number], unit, wide - unit)[1] + 0.85 * unit
+        yield f"option {number}", wide, height, 0.5 if number else 1.2
+
+
+def _stack(
+    things: Sequence[_Thing], floor: float, unit: int, lift: float = 0.0
+) -> tuple[dict[str, Box], float]:
+    """Boxes of things one above the other, and the floor for what comes above them.
+
+    ``lift``: how much higher all of them are but the lowest.
+    """
+    boxes: dict[str, Box] = {}
+    for name, width, height, gap in things:
+        boxes[name] = Box(0.0, floor + height / 2 + lift * bool(boxes), width, height)
+        floor += height + gap * unit if height else 0.0
+    return boxes, floor
 
 
 def lay_out_page(page: Page, frame: Frame) -> TextLayout:
@@ -240,32 +224,7 @@ def lay_out_page(page: Page, frame: Frame) -> TextLayout:
     >>> len(layout.parts) > 3, layout.fits
     (True, True)
     """
-    return _lay_out_page(replace(page, part=0), frame)
-
-
-@lru_cache(maxsize=64)
-def _lay_out_page(page: Page, frame: Frame) -> TextLayout:
-    above, turners = _turners(frame, rtl=right_to_left(page.text))
-    pile, side = _pile(page, _Stack(frame), frame)
-    turned, _ = _pile(page, above, frame)
-    layout = _set_in(page.text, frame, pile[-1], (turned[-1], turned[-1]), turners)
-    footer, caption, bar, images, _ = turned if layout.last else pile
-    return replace(
-        layout, footer_y=footer, caption_y=caption, bar_y=bar, images_y=images, image_side=side
-    )
-
-
-def _pile(page: Page, stack: _Stack, frame: Frame) -> tuple[tuple[float, ...], int]:
-    """Middles of footer, caption, bar and images, the floor above them; side of the images."""
-    unit, side = frame.text, 0
-    if page.images:
-        share = frame.size[0] / (len(page.images) + 2), 0.28 * frame.size[1]
-        side = round(min(share) / 2) * 2
-    footer = stack.add(_label_height(page.footer, frame))
-    caption = stack.add(_label_height(page.caption, frame), 0.3)
-    bar = stack.add(0.4 * unit if page.progress is not None else 0.0, 1.2)
-    images = stack.add(side, 1.2)
-    return (footer, caption, bar, images, stack.floor), side
+    return _lay_out(replace(page, part=0), frame)
 
 
 def lay_out_question(ask: Ask, frame: Frame) -> TextLayout:
@@ -280,71 +239,54 @@ def lay_out_question(ask: Ask, frame: Frame) -> TextLayout:
     entry = None if ask.entry is None else ""
     marked = None if ask.marked is None else ()
     caret = None if ask.caret is None else 0
-    plain = replace(ask, part=0, entry=entry, remark="", marked=marked, caret=caret, top=0)
-    return _lay_out_question(plain, frame)
+    return _lay_out(
+        replace(ask, part=0, entry=entry, remark="", marked=marked, caret=caret, top=0), frame
+    )
 
 
-@lru_cache(maxsize=64)
-def _lay_out_question(ask: Ask, frame: Frame) -> TextLayout:
-    above, turners = _turners(frame, rtl=right_to_left(ask.text))
-    line = max(_label_height(text, frame) for text in (ask.footer, ask.turn))
-    plain = _Stack(frame)
-    single = _answers(ask, plain, line, frame)
-    turned = _answers(ask, above, line, frame)
-    earlier = turned[0] + line / 2 + _GAP * frame.text
-    layout = _set_in(ask.text, frame, plain.floor, (earlier, above.floor), turners)
-    footer, remark, confirm, options, entry = turned if layout.last else single
-    # A short question has its answers right below, wherever on the page it is.
-    below = layout.tops[0] - text_height(layout.parts[0]) - plain.floor
-    lift = 0.0 if layout.last else below
-    return replace(
-        layout,
-        footer_y=footer,
-        options=tuple(replace(box, y=box.y + lift) for box in options),
-        entry=None if entry is None else replace(entry, y=entry.y + lift),
-        confirm=None if confirm is None else replace(confirm, y=confirm.y + lift),
-        pad=None if entry is None or ask.caret is None else _pad(entry, frame),
-        remark_y=remark + lift,
+@lru_cache(maxsize=128)
+def _lay_out(scene: Page | Ask, frame: Frame) -> TextLayout:
+    unit, things = frame.text, list(_things(scene, frame))
+    bottom, top = -frame.size[1] / 2 + _BOTTOM * unit, frame.size[1] / 2 - _TOP * unit
+    boxes, floor = _stack(things, bottom, unit)
+    # Of several pages, each has buttons at the bottom; those of a question before the last one have
+    # nothing else but a line.
+    turned, last = _stack(things, bottom + (2.2 + _GAP) * unit, unit)
+    line = turned["footer"]
+    earlier = last if isinstance(scene, Page) else line.y + line.height / 2 + _GAP * unit
+    for scale in (_LARGE, _PLAIN):
+        height = round(scale * unit)
+        lines = set_text(scene.text, height, min(widest(frame), _COLUMN * height))
+        taken = text_height(lines)
+        parts: tuple[tuple[Line, ...], ...] = (lines,)
+        if fits := taken <= top - floor:
+            tops: tuple[float, ...] = ((top + floor + taken) / 2,)
+            if isinstance(scene, Ask):  # a short question has its answers right below
+                boxes, _ = _stack(things, bottom, unit, lift=tops[0] - taken - floor)
+            break
+    else:
+        parts, boxes = _fill(lines, top - earlier, top - last), turned
+        tops = (top,) * len(parts)
+        fits = top - max(earlier, last) >= _FEWEST_LINES * LINE * unit
+    rtl, x = right_to_left(scene.text), min(widest(frame), _COLUMN * unit) / 2 - 2.5 * unit
+    left, right = (Box(side * x, bottom + 1.1 * unit, 5 * unit, 2.2 * unit) for side in (-1, 1))
+    written = isinstance(scene, Ask) and scene.caret is not None
+    return TextLayout(
+        parts=parts,
+        tops=tops,
+        column=max((line.width for part in parts for line in part), default=0.0),
+        rtl=rtl,
+        back=right if rtl else left,
+        forward=left if rtl else right,
+        fits=fits,
+        below=boxes,
+        options=tuple(reversed([box for name, box in boxes.items() if name.startswith("option")])),
+        pad=Pad(unit, boxes["entry"].width - 1.4 * unit, _WRITTEN_LINES) if written else None,
     )
 
 
 _WRITTEN_LINES = 7
 """Lines of a text of several lines that are shown at a time."""
-
-
-def _pad(entry: Box, frame: Frame) -> Pad:
-    return Pad(frame.text, entry.width - 1.4 * frame.text, _WRITTEN_LINES)
-
-
-def _answers(
-    ask: Ask, stack: _Stack, line: float, frame: Frame
-) -> tuple[float, float, Box | None, tuple[Box, ...], Box | None]:
-    """Middles of footer and remark, the button, and the boxes of options, top first, or entry."""
-    unit, confirm = frame.text, None
-    footer = stack.add(line)
-    remark = stack.add(LINE * unit) if ask.confirm or not ask.options else 0.0
-    if ask.confirm:
-        wide = label_size(ask.confirm, unit, widest(frame))[0] + 3 * unit
-        confirm = Box(0.0, stack.add(2.0 * unit), max(wide, 6 * unit), 2.0 * unit)
-    if not ask.options:
-        high = 2.4 * unit if ask.caret is None else (_WRITTEN_LINES * LINE + 0.8) * unit
-        box = Box(0.0, stack.add(high, 1.2), min(0.7 * frame.size[0], 36 * unit), high)
-        return footer, remark, confirm, (), box
-    labels = option_labels(ask.options, ask.marked)
-    widths = [label_size(label, unit, widest(frame))[0] + 2 * unit for label in labels]
-    low, high = min(0.6 * frame.size[0], 30 * unit), min(widest(frame), 42 * unit)
-    wide = min(max(low, *widths), high)
-    return footer, remark, confirm, tuple(reversed([*_boxes(labels, stack, wide, frame)])), None
-
-
-def _boxes(labels: Sequence[str], stack: _Stack, wide: float, frame: Frame) -> Iterator[Box]:
-    """Boxes around labels, from the lowest up, each as high as its label."""
-    for number, label in enumerate(reversed(labels), start=1):
-        height = _label_height(label, frame, wide - frame.text) + 0.85 * frame.text
-        gap = 1.2 if number == len(labels) else 0.5
-        yield Box(0.0, stack.add(height, gap), wide, height)
-
-
 _BOXES = ("\N{BALLOT BOX}", "\N{BALLOT BOX WITH X}")
 
 
@@ -360,9 +302,6 @@ def option_labels(options: Sequence[str], marked: Collection[int] | None = None)
     )
 
 
-_NO_ROOM = "the lines and answers below leave it fewer than three lines"
-
-
 @dataclass(frozen=True)
 class Room:
     """A place for a text that cannot be continued on another page."""
@@ -375,25 +314,6 @@ class Room:
     width: float
     height: float
     """``width``, ``height``: Largest size, in pixels."""
-
-    def holds(self, frame: Frame) -> bool:
-        """Whether the text fits."""
-        wide, high = label_size(self.text, round(self.scale * frame.text), self.width)
-        return wide <= self.width and high <= self.height + 1
-
-
-def _long_texts(protocol: Protocol) -> Iterator[tuple[str, Page]]:
-    texts, pictures = protocol.texts, protocol.pages.images
-    for number, text in enumerate(texts.instruction):
-        images = pictures[number] if number < len(pictures) else ()
-        yield f"texts.instruction, page {number + 1}", Page(text, texts.go_on, images=images)
-    progress = texts.progress.format(done=999, total=999)
-    yield "texts.pause", Page(texts.pause, texts.go_on, (1, 2), progress)
-    for key in ("practice_end", "resume"):
-        yield f"texts.{key}", Page(getattr(texts, key), texts.go_on)
-    following = texts.next_part.format(done=99, total=99)
-    for key, text in (("end", texts.end), ("next_part", following)):
-        yield f"texts.{key}", Page(text, texts.go_on, (1, 1))
 
 
 _LARGEST = 999_999_999
@@ -416,72 +336,75 @@ def asked_scene(question: Question, texts: PageTexts) -> Ask:
     )
 
 
-def _questions(protocol: Protocol) -> Iterator[tuple[str, Ask]]:
-    texts = protocol.texts
-    asked = [("form.questions", one) for one in protocol.form.questions]
-    asked += [("blocks.questions", one) for one in protocol.blocks.questions]
-    asked += [("debrief.questions", one) for one in protocol.debrief.questions]
+def _shown(protocol: Protocol) -> Iterator[tuple[str, Page | Ask]]:
+    """Pages and questions that may take several pages."""
+    texts, pictures = protocol.texts, protocol.pages.images
+    for number, text in enumerate(texts.instruction):
+        images = pictures[number] if number < len(pictures) else ()
+        yield f"texts.instruction, page {number + 1}", Page(text, texts.go_on, images=images)
+    progress = texts.progress.format(done=999, total=999)
+    yield "texts.pause", Page(texts.pause, texts.go_on, (1, 2), progress)
+    for key in ("practice_end", "resume"):
+        yield f"texts.{key}", Page(getattr(texts, key), texts.go_on)
+    following = texts.next_part.format(done=99, total=99)
+    for key, text in (("end", texts.end), ("next_part", following)):
+        yield f"texts.{key}", Page(text, texts.go_on, (1, 1))
     if protocol.consent.ask:
-        answers = (texts.agree, texts.decline)
-        one = Question(id="consent", text=texts.consent, kind="choice", options=answers)
-        asked.insert(0, ("texts", one))
-    for where, one in asked:
-        yield f"{where}.{one.id}", asked_scene(one, texts)
+        consent = Ask(texts.consent, (texts.agree, texts.decline), None, texts.choose)
+        yield "texts.consent", replace(consent, turn=texts.go_on)
+    for part in ("form", "blocks", "debrief"):
+        for question in getattr(protocol, part).questions:
+            yield f"{part}.questions.{question.id}", asked_scene(question, texts)
 
 
 def page_faults(protocol: Protocol, frame: Frame) -> Iterator[tuple[str, str]]:
     """Texts of pages and questions that do not fit a window, by key, each with the reason."""
-    yield from _faults(
-        lambda page: "" if lay_out_page(page, frame).fits else _NO_ROOM, _long_texts(protocol)
-    )
-    yield from _faults(
-        lambda ask: "" if lay_out_question(ask, frame).fits else _NO_ROOM, _questions(protocol)
-    )
+    yield from _faults(_shown(protocol), frame)
     texts = protocol.texts
     single = [("texts.stop", Page(texts.stop)), ("texts.wait", Page(texts.wait))]
     if protocol.consent.ask:
         single.append(("texts.declined", Page(texts.declined, texts.go_on)))
     yield from single_page_faults(single, frame)
     low, high = RANGES["number"]
-    remarks = [("needs_number", texts.needs_number.format(low=low, high=high))]
-    remarks.append(("needs_answer", texts.needs_answer))
-    rooms = [
-        Room(f"texts.{key}", text, 1, widest(frame), 1.4 * frame.text) for key, text in remarks
-    ]
-    rooms.append(Room("texts.ready", texts.ready, 1.3, widest(frame), 3.8 * frame.text))
-    yield from room_faults(rooms, frame)
+    remarks = {"needs_number": texts.needs_number.format(low=low, high=high)}
+    remarks["needs_answer"] = texts.needs_answer
+    most, text = widest(frame), frame.text
+    rooms = [Room(f"texts.{key}", line, 1, most, 1.4 * text) for key, line in remarks.items()]
+    yield from room_faults([*rooms, Room("texts.ready", texts.ready, 1.3, most, 3.8 * text)], frame)
 
 
 def single_page_faults(
     pages: Iterable[tuple[str, Page]], frame: Frame
 ) -> Iterator[tuple[str, str]]:
     """Texts that must fit on one page and do not."""
-
-    def fault(page: Page) -> str:
-        layout = lay_out_page(page, frame)
-        return f"it takes {layout.last + 1} pages and can have one" if layout.last else ""
-
-    return _faults(fault, pages)
+    return _faults(pages, frame, single=True)
 
 
 def room_faults(rooms: Iterable[Room], frame: Frame) -> Iterator[tuple[str, str]]:
     """Texts that do not fit their place."""
-
-    def fault(room: Room) -> str:
-        return "" if room.holds(frame) else f"its place is {room.width:.0f} x {room.height:.0f} px"
-
-    return _faults(fault, ((room.key, room) for room in rooms))
+    return _faults(((room.key, room) for room in rooms), frame)
 
 
-def _faults[T](
-    check: Callable[[T], str], texts: Iterable[tuple[str, T]]
+def _faults(
+    texts: Iterable[tuple[str, Page | Ask | Room]], frame: Frame, *, single: bool = False
 ) -> Iterator[tuple[str, str]]:
     """Yield findings by key; a missing font, which no shorter text repairs, has no key."""
     for key, text in texts:
         try:
-            found = check(text)
+            found = _fault(text, frame, single=single)
         except TwoalikeError as error:
             yield "", f"{key}: {error}"
         else:
             if found:
                 yield key, found
+
+
+def _fault(text: Page | Ask | Room, frame: Frame, *, single: bool) -> str:
+    if isinstance(text, Room):
+        wide, high = label_size(text.text, round(text.scale * frame.text), text.width)
+        fits = wide <= text.width and high <= text.height + 1
+        return "" if fits else f"its place is {text.width:.0f} x {text.height:.0f} px"
+    layout = lay_out_page(text, frame) if isinstance(text, Page) else lay_out_question(text, frame)
+    if single:
+        return f"it takes {layout.last + 1} pages and can have one" if layout.last else ""
+    return "" if layout.fits else "the lines and answers below leave it fewer than three lines"

@@ -112,12 +112,15 @@ class Turning:
         found = self._meaning(event)
         if found is None:
             return None
-        step, by = found
-        following = self.part + step
-        in_vain = not 0 <= following <= self.last or (step > 0 and not self.may_leave(event.time))
+        (step, by), part = found, self.part + found[0]
+        in_vain = not 0 <= part <= self.last or (step > 0 and not self.may_leave(event.time))
         if step == 0 or in_vain:
             return []
-        return [self._turn(following, event.time, by)]
+        detail = {"text": self._name, "page": self.part + 1, "pages": self.last + 1}
+        detail |= {"to": part + 1, "shown_s": round(event.time - self._since, 4), "by": by}
+        self._read = max(self._read, part)
+        self.part, self._since, self._touched = part, None, None
+        return [Note("page_turned", event.time, detail)]
 
     def _meaning(self, event: Event) -> tuple[int, str] | None:
         """Pages to turn (0 for none), and by what; None if the event does not concern turning."""
@@ -131,37 +134,17 @@ class Turning:
                 self._wheel = time
                 return (-1 if notches > 0 else 1, "wheel") if rested else (0, "wheel")
             case PointerPress(x=x, y=y, button="left"):
-                return self._press(x, y)
-            case PointerRelease(x=x, y=y, button="left"):
-                return self._release(x, y)
+                back = self._layout.back.holds(x, y)
+                if back or (self._layout.forward.holds(x, y) and not self.at_last):
+                    return (-1 if back else 1), "button"
+                self._touched = (x, y)
+            case PointerRelease(x=x, y=y, button="left") if self._touched is not None:
+                (dx, dy), self._touched = (x - self._touched[0], y - self._touched[1]), None
+                if max(abs(dx), abs(dy)) >= _SWIPE * self._width:
+                    # The text follows the finger: moving it up, or against reading, turns on.
+                    on = dy > 0 if abs(dy) > abs(dx) else (dx > 0) == self._layout.rtl
+                    return (1 if on else -1), "drag"
         return None
-
-    def _press(self, x: float, y: float) -> tuple[int, str] | None:
-        if self._layout.back.holds(x, y):
-            return -1, "button"
-        if self._layout.forward.holds(x, y) and not self.at_last:
-            return 1, "button"
-        self._touched = (x, y)
-        return None
-
-    def _release(self, x: float, y: float) -> tuple[int, str] | None:
-        if self._touched is None:
-            return None
-        (dx, dy), self._touched = (x - self._touched[0], y - self._touched[1]), None
-        if max(abs(dx), abs(dy)) < _SWIPE * self._width:
-            return None
-        # The text follows the finger: moving it up, or against the reading direction, turns on.
-        on = dy > 0 if abs(dy) > abs(dx) else (dx > 0) == self._layout.rtl
-        return (1 if on else -1), "drag"
-
-    def _turn(self, part: int, time: float, by: str) -> Note:
-        shown = 0.0 if self._since is None else round(time - self._since, 4)
-        detail = {"text": self._name, "page": self.part + 1, "pages": self.last + 1}
-        detail |= {"to": part + 1, "shown_s": shown, "by": by}
-        if part > self.part:
-            self._read = max(self._read, part)
-        self.part, self._since, self._touched = part, None, None
-        return Note("page_turned", time, detail)
 
 
 class PageActivity(_BesideTrials):
@@ -270,7 +253,8 @@ class QuestionActivity(_BesideTrials):
         self._writing, self._marked = Writing(), frozenset[int]()
         self.minimum_s, self.page_s = minimum_s, page_s
         layout = lay_out_question(self._ask(0), frame)
-        self._boxes, self._confirm, self._pad = layout.options, layout.confirm, layout.pad
+        self._boxes, self._pad = layout.options, layout.pad
+        self._confirm = layout.below.get("confirm")
         self._turning = Turning(question.id, layout, frame.size[0], minimum_s=page_s)
         self.answer: Answer = None
         self.chosen: int | None = None
@@ -304,16 +288,22 @@ class QuestionActivity(_BesideTrials):
         return []
 
     def _answer(self, event: Event) -> Sequence[Item]:
-        if self._confirm is not None:
-            if self._confirms(event):
-                return self._enter(event.time)
-            if self._pad is None:
-                self._tick(event)
-            else:
-                self._write(event, self._pad)
-            return []
-        if self.question.options:
-            return self._choose(event)
+        chosen = self._option(event)
+        if self._confirm is not None and self._confirms(event):
+            return self._enter(event.time)
+        if self._pad is not None:
+            self._write(event, self._pad)
+        elif chosen is not None and self._confirm is None:
+            self.chosen = chosen
+            return self._done(self.question.options[chosen], event.time)
+        elif chosen is not None:
+            self._marked ^= {chosen}
+            self._remark = ""
+        elif not self.question.options:
+            return self._type(event)
+        return []
+
+    def _type(self, event: Event) -> Sequence[Item]:
         match event:
             case Typed(text=text):
                 self._entry = (self._entry + _drawable(text))[:_LONGEST]
@@ -356,11 +346,6 @@ class QuestionActivity(_BesideTrials):
             self._remark = ""
         self._writing = written
 
-    def _tick(self, event: Event) -> None:
-        if (chosen := self._option(event)) is not None:
-            self._marked ^= {chosen}
-            self._remark = ""
-
     def _option(self, event: Event) -> int | None:
         chosen = None
         match event:
@@ -370,12 +355,6 @@ class QuestionActivity(_BesideTrials):
             case PointerPress(x=x, y=y, button="left"):
                 chosen = next((k for k, box in enumerate(self._boxes) if box.holds(x, y)), None)
         return chosen if chosen is not None and 0 <= chosen < len(self._boxes) else None
-
-    def _choose(self, event: Event) -> Sequence[Item]:
-        if (chosen := self._option(event)) is None:
-            return []
-        self.chosen = chosen
-        return self._done(self.question.options[chosen], event.time)
 
     def _enter(self, time: float) -> Sequence[Item]:
         answer: Answer

@@ -24,7 +24,6 @@ const ANGLES = Float64Array.from({ length: N_ANGLES }, (_, at) => (at + 0.5) * S
 const COSINES = ANGLES.map(Math.cos);
 const SINES = ANGLES.map(Math.sin);
 
-
 /** Circle or images do not fit the window. */
 export class NoRoomError extends Error {}
 
@@ -110,11 +109,7 @@ export class ArenaLayout {
     return length;
   }
 
-  /**
-   * Seats for n images, evenly along each ring, counter-clockwise from the right.
-   *
-   * @param {number} rotation Degrees.
-   */
+  /** Seats for n images, evenly along each ring, counter-clockwise from the right. */
   seats(n, rotation) {
     const seats = [];
     for (const { radius, length, most } of this.rings(this.item)) {
@@ -201,17 +196,7 @@ function itemSize({ arena }, layout, n) {
   throw new NoRoomError(`${n} images of ${least} px do not fit a window of ${found} px`);
 }
 
-/**
- * Geometry of a window for a trial of n images.
- *
- * @param {object} protocol
- * @param {[number, number]} size Width and height, px.
- * @param {number} n
- * @param {Measure} measure
- * @returns {ArenaLayout} With `item` and `magnified`, sides of the images' squares, and the boxes
- *   `done` and `startOver`, and `counterWidth`, the room of the counter.
- * @throws {NoRoomError}
- */
+/** Geometry of a window for a trial of n images. */
 export function layOutArena(protocol, size, n, measure) {
   const text = textHeight(protocol.screen, size);
   const radius = (protocol.arena.arena_fraction * Math.min(...size)) / 2;

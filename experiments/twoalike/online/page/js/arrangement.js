@@ -12,18 +12,7 @@ import { round } from "./layout.js";
 
 const FINE = 0.2; // step of an arrow key with Shift, times the step without
 
-/**
- * Trial to show.
- *
- * @typedef {object} Trial
- * @property {number} trial_index Number in the run, from 1.
- * @property {string[]} items Object ids.
- * @property {number[]} order Seat of each item.
- * @property {number} rotation Of the seats, degrees.
- * @property {number|null} progress Share of the session that is over; null in practice.
- * @property {Record<string, [number, number]>} [kept] Where a reload found images, arena units.
- */
-
+/** One trial; `kept` in it is where a reload found images, arena units. */
 export class Arrangement {
   #items = [];
   #taken = null;
@@ -172,11 +161,7 @@ export class Arrangement {
     return shown ? { end: limit, length: timing.trial_limit_s } : null;
   }
 
-  /**
-   * Take one event; a press that means nothing now changes nothing.
-   *
-   * @returns {Item[]} Rows of what happened, and at the end the result.
-   */
+  /** Take one event; a press that means nothing now changes nothing. */
   handle(event) {
     if (this.finished) return [];
     this.#last = this.#last === null ? event.time : Math.max(this.#last, event.time);

@@ -1,6 +1,6 @@
 /**
  * One trial of choices as a state machine, event by event that of the window task
- * (twoalike.tasks.odd_one_out): cross, images until the answer or the time limit, feedback.
+ * (twoalike.tasks.choosing): cross, images until the answer or the time limit, feedback.
  *
  * Besides the events of driver.js it takes `pick` (a place whose button was pressed without a
  * pointer) and `go_on` (the button of the page after the time limit).
@@ -32,10 +32,6 @@ export function labelsAt(protocol, places) {
 
 /** One trial; its result is given as soon as it is decided. */
 export class ChoiceMachine {
-  /**
-   * @param {any} protocol  Protocol of the task, as JSON.
-   * @param {Layout} layout  May be replaced when the window changes.
-   */
   constructor(trial, protocol, layout) {
     if (protocol.timing.presentation_ms > 0) {
       throw new Error("timed presentation counts frames, which a browser cannot promise");
@@ -56,9 +52,7 @@ export class ChoiceMachine {
   }
 
   #begin() {
-    /** @type {number | null} First frame of the images, s; null until they were shown. */
     this.onset = null;
-    /** @type {number | null} Frame that they were scheduled for, s. */
     this.planned = null;
     this.dropped = 0;
     this.#enter(this.protocol.timing.fixation_s > 0 ? "fixation" : "choice");
@@ -66,7 +60,6 @@ export class ChoiceMachine {
 
   #enter(phase) {
     this.phase = phase;
-    /** @type {number | null} First frame of the phase, s. */
     this.since = null;
   }
 

@@ -9,27 +9,17 @@
 const MICROSECONDS = 1e6;
 
 export class Clock {
-  /**
-   * @param {number} [start] Time of the run at which this clock starts, s.
-   * @param {() => number} [milliseconds] What counts; `performance.now` in a page.
-   */
   constructor(start = 0, milliseconds = () => performance.now()) {
     this.start = start;
     this.milliseconds = milliseconds;
     this.origin = milliseconds();
   }
 
-  /** @returns {number} Time of the run now, s. */
   now() {
     return this.at(this.milliseconds());
   }
 
-  /**
-   * Time of the run at a time stamp; never before the clock's start.
-   *
-   * @param {number} stamp Milliseconds since the page was opened.
-   * @returns {number} Seconds, to the microsecond.
-   */
+  /** Time of the run at a time stamp; never before the clock's start. */
   at(stamp) {
     const seconds = this.start + Math.max(0, stamp - this.origin) / 1000;
     return Math.round(seconds * MICROSECONDS) / MICROSECONDS;

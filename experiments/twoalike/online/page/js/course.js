@@ -6,15 +6,6 @@
  * welcomes back and the instruction come again before what is left.
  */
 
-/**
- * @typedef {object} Show What is shown next.
- * @property {"page"|"question"|"countdown"|"trial"|"arrangement"} kind
- * @property {object} [step] Page or question.
- * @property {object} [trial]
- * @property {object} protocol
- * @property {{part: number, step: number}} at
- */
-
 const ANSWERED = { question: "answers", trial: "choice", arrangement: "arrangement" };
 
 /** Whether a step is a page of the instruction. */
@@ -29,10 +20,6 @@ function ending(time, reason) {
 }
 
 export class Course {
-  /**
-   * @param {object} parts.person Who takes part: steps by part.
-   * @param {(part: number, block: number) => Promise<object[]>} parts.askBlock Asks for steps.
-   */
   constructor({ person, protocols, keeper, askBlock, makeClock }) {
     Object.assign(this, { person, protocols, keeper, askBlock, makeClock });
     this.clock = null;

@@ -20,11 +20,7 @@ const SYSTEMS = [
   ["linux", /Linux|X11/],
 ];
 
-/**
- * Kind and version of browser and system, from what the browser says of itself.
- *
- * @param {number} [touchPoints] A tablet of Apple says that it is a computer; it has five.
- */
+/** Kind and version of browser and system, from what the browser says of itself. */
 export function readUserAgent(userAgent, touchPoints = 0) {
   const found = BROWSERS.find(([, pattern]) => pattern.test(userAgent));
   const version = found ? found[1].exec(userAgent)[1] : "";
@@ -43,14 +39,7 @@ export function isKeyless() {
   return matchMedia("(hover: none) and (pointer: coarse)").matches;
 }
 
-/**
- * Replace sentences in all texts of protocols or steps; answers to choose from stay.
- *
- * @template T
- * @param {T} value JSON.
- * @param {Record<string, string>} sentences
- * @returns {T}
- */
+/** Replace sentences in all texts of protocols or steps; answers to choose from stay. */
 export function reworded(value, sentences) {
   const replaced = (text, [from, to]) => text.replaceAll(from, to);
   const each = (one) => reworded(one, sentences);
@@ -61,11 +50,7 @@ export function reworded(value, sentences) {
   return Object.fromEntries(Object.entries(value).map(changed));
 }
 
-/**
- * Describe the device as it is now.
- *
- * @returns {object} `Device` of the records.
- */
+/** Describe the device as it is now. */
 export function describeDevice({ refreshHz, measured }) {
   const touch = navigator.maxTouchPoints ?? 0;
   return {
@@ -80,11 +65,7 @@ export function describeDevice({ refreshHz, measured }) {
   };
 }
 
-/**
- * What the browser lacks for a session; null if nothing.
- *
- * @returns {string|null} For the text `unsupported`.
- */
+/** What the browser lacks for a session; null if nothing. */
 export function lacking() {
   const needed = {
     IndexedDB: "indexedDB" in window,
@@ -96,14 +77,7 @@ export function lacking() {
   return Object.keys(needed).find((name) => !needed[name]) ?? null;
 }
 
-/**
- * Whether a window is large enough.
- *
- * @param {[number, number]} size Width and height of the window, CSS pixels.
- * @param {[number, number]} screen Of the whole screen.
- * @returns {"fits"|"turn"|"enlarge"|"never"} What helps: turning the device, a larger window (or
- *   the full screen), or nothing.
- */
+/** Whether a window is large enough. */
 export function fit([width, height], [leastWidth, leastHeight], [screenWidth, screenHeight]) {
   if (width >= leastWidth && height >= leastHeight) return "fits";
   const inScreen = screenWidth >= leastWidth && screenHeight >= leastHeight;

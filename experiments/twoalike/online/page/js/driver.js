@@ -60,11 +60,7 @@ let listener = () => {};
 /** Whether the page has the keyboard. */
 let focused = true;
 
-/**
- * Measure the refresh rate; frames that come late are taken into account from then on.
- *
- * @returns {Promise<number|null>} Hz, or null where frames come irregularly.
- */
+/** Measure the refresh rate; frames that come late are taken into account from then on. */
 export async function measureRefresh() {
   const stamps = [];
   while (stamps.length <= MEASURED_FRAMES) {
@@ -74,12 +70,7 @@ export async function measureRefresh() {
   return refreshHz;
 }
 
-/**
- * Refresh rate from the times of successive frames.
- *
- * @param {number[]} stamps Milliseconds.
- * @returns {number|null} Hz; null if more than a tenth of the frames do not fit.
- */
+/** Refresh rate from the times of successive frames. */
 export function rateOf(stamps) {
   const gaps = stamps.slice(1).map((stamp, at) => stamp - stamps[at]);
   const middle = [...gaps].sort((a, b) => a - b)[Math.floor(gaps.length / 2)];
@@ -89,14 +80,7 @@ export function rateOf(stamps) {
   return hz >= RATES_HZ[0] && hz <= RATES_HZ[1] ? Math.round(hz * 1000) / 1000 : null;
 }
 
-/**
- * Frame in which a change was to be seen: the first one after it was due.
- *
- * @param {number} due When the change was due, s.
- * @param {number} shown Time of the frame that shows it, s.
- * @param {number|null} hz Refresh rate; without one no frame counts as missed.
- * @returns {number} s; `shown` less the frames that were missed.
- */
+/** Frame in which a change was to be seen: the first one after it was due. */
 export function plannedFrame(due, shown, hz) {
   return hz ? shown - Math.max(0, Math.floor((shown - due + SOON_S) * hz)) / hz : shown;
 }
@@ -111,11 +95,7 @@ export function listen(heard) {
   listener = heard;
 }
 
-/**
- * Run a machine to its end.
- *
- * @returns {Promise<Item[]>} What is to be kept.
- */
+/** Run a machine to its end. */
 export async function run(machine, view, { root, clock = new Clock() }) {
   while (gate) await gate;
   return new Run(machine, view, root, clock).promise;
@@ -124,10 +104,6 @@ export async function run(machine, view, { root, clock = new Clock() }) {
 /**
  * Interrupt what is under way; afterwards the machine restarts. While one interruption lasts,
  * another one does nothing.
- *
- * @param {(under: {machine: object|null, keep: (items: Item[]) => void}) => Promise<void>} work
- *   What happens meanwhile; it may run a machine of its own, a countdown, unless `machine` is
- *   null: then none is under way, and the next one waits.
  */
 export async function interrupt(work) {
   const top = running.at(-1);

@@ -14,9 +14,6 @@ export class Fingers {
   /** Where the pointer was last: a touch that the browser takes away ends nowhere. */
   #last = { x: 0, y: 0 };
 
-  /**
-   * @param {boolean} magnifies Whether a long press means anything.
-   */
   constructor(machine, magnifies) {
     Object.assign(this, { machine, magnifies });
     /** Size of the trial on the screen, times its size as laid out. */

@@ -18,11 +18,7 @@ export class Fullscreen {
     return document.fullscreenElement !== null;
   }
 
-  /**
-   * Enter it; only while a click or a key is being handled.
-   *
-   * @returns {Promise<boolean>} Whether the page fills the screen: a browser may refuse.
-   */
+  /** Enter it; only while a click or a key is being handled. */
   async enter() {
     if (!this.supported || this.active) return this.active;
     try {

@@ -20,12 +20,6 @@ function endOf({ kind, time, ending, values, onset = 0, answer }) {
 }
 
 export class Keeper {
-  /**
-   * @param {{session: string, protocol: string}} parts.head What every record of the session has.
-   * @param {{n: number, part: number, step: number, time: number}} parts.progress How far it is.
-   * @param {object[]} [parts.draft] Items of a step that was left unfinished.
-   * @param {() => object} parts.device Describes what shows the session.
-   */
   constructor({ storage, queue, head, progress, draft = [], device }) {
     Object.assign(this, { storage, queue, head, device });
     this.progress = { ...progress };
@@ -34,11 +28,7 @@ export class Keeper {
     this.writing = Promise.resolve();
   }
 
-  /**
-   * A part begins, or goes on in a page that was opened again.
-   *
-   * @returns {number} Time of the run at which its clock starts, s.
-   */
+  /** A part begins, or goes on in a page that was opened again. */
   open() {
     this.take([{ kind: "segment", time: this.time, device: this.device() }]);
     return this.time;
@@ -75,14 +65,7 @@ export class Keeper {
     return places;
   }
 
-  /**
-   * End a step: its record is in the storage when this has resolved.
-   *
-   * @param {{part: number, step: number}} at Step that ends.
-   * @param {{part: number, step: number, reason?: string}} next Where the session goes on; after
-   *   an end, why it ended.
-   * @param {object[]} [end] Items that end the part, which exist in its last record only.
-   */
+  /** End a step: its record is in the storage when this has resolved. */
   async commit(at, next, end = []) {
     await this.writing;
     const fresh = next.part !== at.part;

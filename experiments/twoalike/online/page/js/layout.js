@@ -1,23 +1,6 @@
 /**
  * Where the images of a choice are in a window, and what a press hits: the geometry of the window
  * task (twoalike.tasks.screens) in CSS pixels, origin in the centre, y up.
- *
- * @typedef {[number, number]} Point
- * @typedef {{px_per_cm: number, distance_cm: number}} Measured  A screen measured with a card.
- *
- * @typedef {object} Layout
- * @property {[number, number]} size  Width and height of the window.
- * @property {number} image  Side of the square each image is fitted into.
- * @property {number} text  Height of a line of text.
- * @property {string[]} places  Places of the images, from left to right or in reading order.
- * @property {Record<string, Point>} centres  Centres of the images by place.
- * @property {Record<string, Point>} labels  Centres of their labels.
- * @property {Record<string, number>} label_widths  Longest line of each label.
- * @property {number} prompt_y  Height of the line above the images.
- * @property {number} prompt_room  Height that this line may take.
- * @property {number} timer_y  Height of the timer below them.
- * @property {boolean} fits  Whether images and texts fit the window.
- * @property {(x: number, y: number) => string | null} hit  Place of the image at a point.
  */
 
 /** Places of three images. */
@@ -36,8 +19,6 @@ const LABEL = 1.6;
 
 /**
  * Number rounded to decimals as Python rounds: by its exact value, halves to the even neighbour.
- *
- * @returns {number}  Never a negative zero.
  */
 export function round(value, decimals = 0) {
   // Only halves of 1/2^decimals are exactly between two such numbers.
@@ -49,20 +30,12 @@ export function round(value, decimals = 0) {
   return Number(value.toFixed(decimals)) + 0;
 }
 
-/**
- * Height of a line of text in CSS pixels.
- * @param {{text_fraction: number}} screen  The protocol's screen.
- * @param {[number, number]} size  Width and height of the window.
- */
+/** Height of a line of text in CSS pixels. */
 export function textHeight(screen, size) {
   return Math.max(SMALLEST_TEXT, round(screen.text_fraction * Math.min(...size)));
 }
 
-/**
- * CSS pixels across an object in the middle of the screen.
- *
- * @param {number} degrees  Visual angle.
- */
+/** CSS pixels across an object in the middle of the screen. */
 function degreesToPixels(degrees, measured) {
   const radians = (degrees * Math.PI) / 180;
   return 2 * measured.distance_cm * Math.tan(radians / 2) * measured.px_per_cm;
@@ -71,8 +44,6 @@ function degreesToPixels(degrees, measured) {
 /**
  * Even side of an image's square, rounded down; a share of the width is at most `largest`, and in a
  * window higher than wide the whole width.
- *
- * @param {any} images  The protocol's images.
  */
 function imageSide(images, [width, height], largest, measured) {
   let side = images.image_px;
@@ -96,12 +67,6 @@ function hitter(centres, image) {
   };
 }
 
-/**
- * @template T
- * @param {string[]} places
- * @param {(place: string) => T} value
- * @returns {Record<string, T>}
- */
 function byPlace(places, value) {
   return Object.fromEntries(places.map((place) => [place, value(place)]));
 }
@@ -166,12 +131,7 @@ function layOutThree(protocol, size, measured) {
   };
 }
 
-/**
- * Centres in rows, or on the smallest circle on which no two images are closer than in rows.
- *
- * @param {number} across  From one centre to the next in a row.
- * @param {number} down  From one row to the next.
- */
+/** Centres in rows, or on the smallest circle on which no two images are closer than in rows. */
 function looseCentres(images, n, across, down) {
   if (images.layout !== "ring") {
     const rows = ROWS[n];
@@ -258,12 +218,6 @@ function layOutGrid(protocol, size, n, measured) {
  * Geometry of a window with the images of a choice.
  *
  * Images of a fixed size keep it in a window that is too small; `fits` is false then.
- * @param {any} protocol  Protocol of a task of choices, as JSON.
- * @param {[number, number]} size  Width and height of the window in CSS pixels.
- * @param {number} n  Number of images.
- * @param {Measured | null} [measured]  Needed for sizes in degrees.
- * @returns {Layout}
- * @throws {Error} If sizes are in degrees and the screen was not measured.
  */
 export function layOut(protocol, size, n, measured = null) {
   const grid = ["grid", "ring"].includes(protocol.images.layout);

@@ -38,11 +38,7 @@ function setColours(element, { background, foreground, accent }) {
   for (const [name, value] of Object.entries(colours)) element.style.setProperty(name, value);
 }
 
-/**
- * Sets the height of text and the thickness of rims in a window.
- *
- * @param {[number, number]} size  Width and height of the window in CSS pixels.
- */
+/** Sets the height of text and the thickness of rims in a window. */
 export function setText(element, screen, size) {
   const text = textHeight(screen, size);
   element.style.setProperty("--text", `${text}px`);
@@ -91,11 +87,7 @@ export function paragraphs(text) {
   return found;
 }
 
-/**
- * Bar that is full to a share.
- *
- * @param {string} role  `progressbar` or, for one that only repeats what time does, `none`.
- */
+/** Bar that is full to a share. */
 export function makeBar(role) {
   const full = make("div", { class: "full" });
   const element = make("div", { class: "bar", role }, full);
@@ -121,11 +113,7 @@ export function picture(images, id) {
   return image;
 }
 
-/**
- * Even width and height of a picture that is fitted into a square.
- *
- * @param {number} side  Of the square.
- */
+/** Even width and height of a picture that is fitted into a square. */
 export function fitted(image, side) {
   const scale = side / Math.max(image.naturalWidth, image.naturalHeight);
   const even = (length) => Math.max(2, Math.round((length * scale) / 2) * 2);

@@ -19,7 +19,6 @@ export const LONGEST = { text: 500, long_text: 10_000 };
 /** What pages, questions and countdowns share: their first frame, and the note of their end. */
 class BesideTrials {
   finished = false;
-  /** @type {number | null} First frame, s. */
   since = null;
 
   get deadline() {
@@ -46,7 +45,6 @@ class BesideTrials {
 export class PageMachine extends BesideTrials {
   read = false;
 
-  /** @param {any} step  A PageStep as JSON. */
   constructor(step) {
     super();
     this.step = step;
@@ -61,10 +59,7 @@ export class PageMachine extends BesideTrials {
     return this.since !== null && this.step.limit_s ? this.since + this.step.limit_s : null;
   }
 
-  /**
-   * Whether the page can be left at a time.
-   * @param {number} time  s.
-   */
+  /** Whether the page can be left at a time. */
   mayLeave(time) {
     return this.read && this.since !== null && time - this.since >= this.step.minimum_s;
   }
@@ -95,13 +90,7 @@ function visible(text) {
   return text.replace(/[\t\p{Zs}]/gu, " ").replace(/[^\P{C}\n]|[\p{Zl}\p{Zp}]/gu, "");
 }
 
-/**
- * Written answer as it is stored; null for no answer.
- * @param {string} kind  Of the question: age, number, text or long_text.
- * @param {string} entry
- * @returns {string | number | null}
- * @throws {RangeError} If a number was asked, and this is none.
- */
+/** Written answer as it is stored; null for no answer. */
 export function readAnswer(kind, entry) {
   const text = visible(entry).split(/\s+/).filter(Boolean).join(" ");
   if (!text) return null;
@@ -119,15 +108,10 @@ export class QuestionMachine extends BesideTrials {
   read = false;
   entry = "";
   remark = "";
-  /** @type {Set<number>} Options that are ticked, from 0. */
   marked = new Set();
   answer = null;
-  /** @type {number | null} Option that was chosen, from 0. */
   chosen = null;
 
-  /**
-   * @param {any} step  A QuestionStep as JSON.
-   */
   constructor(step, protocol) {
     super();
     this.step = step;
@@ -139,10 +123,7 @@ export class QuestionMachine extends BesideTrials {
     return { kind: "question", remark: this.remark, marked: [...this.marked].sort() };
   }
 
-  /**
-   * Whether answers count at a time.
-   * @param {number} time  s.
-   */
+  /** Whether answers count at a time. */
   mayAnswer(time) {
     return this.read && this.since !== null && time - this.since >= this.minimum;
   }
@@ -226,9 +207,6 @@ export class QuestionMachine extends BesideTrials {
 
 /** Counts seconds down from its first frame; no key shortens it. */
 export class Countdown extends BesideTrials {
-  /**
-   * @param {string} text  Above the number.
-   */
   constructor(text, seconds) {
     super();
     this.text = text;

@@ -66,11 +66,7 @@ class TextView {
   }
 }
 
-/**
- * A button of the page; it looks as if it cannot be pressed until that counts.
- *
- * @param {string} name  For those who cannot see it.
- */
+/** A button of the page; it looks as if it cannot be pressed until that counts. */
 function makeButton(words, name) {
   const attributes = { type: "button", class: "push", "data-own": "", "aria-label": name };
   return make("button", attributes, words);
@@ -78,9 +74,6 @@ function makeButton(words, name) {
 
 /** A page of text, with example images, progress, and the button that turns it. */
 export class PageView extends TextView {
-  /**
-   * @param {any} step  A PageStep as JSON; only `text` is needed.
-   */
   constructor(root, protocol, step, images, mayLeave) {
     super(root, protocol, step.text);
     this.mayLeave = mayLeave;
@@ -131,9 +124,6 @@ function progress(step) {
 
 /** A question with its answers below the text. */
 export class QuestionView extends TextView {
-  /**
-   * @param {any} step  A QuestionStep as JSON.
-   */
   constructor(root, protocol, step, machine) {
     super(root, protocol, step.text);
     this.step = step;
@@ -258,7 +248,6 @@ export class CountdownView {
     if (this.scene && this.scene.end !== null) this.#count(this.scene.end - time);
   }
 
-  /** @param {number} left  s. */
   #count(left) {
     const words = String(Math.max(1, Math.ceil(left)));
     if (this.number.textContent !== words) this.number.textContent = words;

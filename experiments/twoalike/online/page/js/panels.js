@@ -45,12 +45,7 @@ export function showOver(...children) {
   };
 }
 
-/**
- * Ask for a press of a button, over everything else.
- *
- * @param {string} label Of the button.
- * @param {() => Promise<unknown>} [pressed] Called while the press is being handled.
- */
+/** Ask for a press of a button, over everything else. */
 export async function confirmOver(text, label, pressed = async () => {}) {
   const button = make("button", { type: "button", class: "button" }, label);
   const close = showOver(...paragraphs(text), button);
@@ -60,11 +55,7 @@ export async function confirmOver(text, label, pressed = async () => {}) {
   close();
 }
 
-/**
- * Show a text over everything else until something holds.
- *
- * @param {() => string|null} text Of the moment; null once the page may go on.
- */
+/** Show a text over everything else until something holds. */
 export async function waitOver(text) {
   const words = make("p", { "aria-live": "polite" });
   const close = showOver(words);
@@ -91,11 +82,7 @@ export class Status {
     this.words = new Map();
   }
 
-  /**
-   * Say something, or no longer.
-   *
-   * @param {string} about What it is about; one text each, the latest is shown.
-   */
+  /** Say something, or no longer. */
   say(about, text) {
     this.words.delete(about);
     if (text !== null) this.words.set(about, text);

@@ -6,13 +6,6 @@ import { Unreachable } from "./transports.js";
 const AT_ONCE = 4;
 
 export class Pictures {
-  /**
-   * @param {Record<string, {file: string}>} files By object id.
-   * @param {(file: string) => Promise<HTMLImageElement>} [how.load] Loads and decodes one.
-   * @param {(done: number, total: number) => void} [how.tell] Told how far the loading is; also
-   *   that all is there.
-   * @param {(reached: boolean) => void} [how.reach] Told whether files can be loaded.
-   */
   constructor(files, { load = loadImage, tell = () => {}, reach = () => {} } = {}) {
     Object.assign(this, { files, load, tell, reach });
     /** Decoded images by object id. */
@@ -22,11 +15,7 @@ export class Pictures {
     this.busy = 0;
   }
 
-  /**
-   * Have images decoded.
-   *
-   * @param {string[]} ids Objects; those without a picture, such as words, need none.
-   */
+  /** Have images decoded. */
   async need(ids) {
     const wanted = [...new Set(ids)].filter((id) => id in this.files);
     let done = wanted.filter((id) => this.images.has(id)).length;
@@ -70,11 +59,7 @@ export class Pictures {
   }
 }
 
-/**
- * Load and decode an image.
- *
- * @param {string} file Address, relative to the page.
- */
+/** Load and decode an image. */
 async function loadImage(file) {
   const image = new Image();
   image.src = new URL(file, document.baseURI).href;

@@ -32,14 +32,7 @@ export class Pause {
   }
 }
 
-/**
- * Try until the other side answers, with growing pauses.
- *
- * @template T
- * @param {() => Promise<T>} attempt
- * @param {{pause?: {wait: (s: number) => Promise<void>}, tell?: (reached: boolean) => void}} how
- * @returns {Promise<T>} Its answer; other errors than `Unreachable` are passed on.
- */
+/** Try until the other side answers, with growing pauses. */
 export async function persist(attempt, { pause = new Pause(), tell = () => {} } = {}) {
   for (let failed = 0; ; failed += 1) {
     try {
@@ -55,11 +48,7 @@ export async function persist(attempt, { pause = new Pause(), tell = () => {} } 
   }
 }
 
-/**
- * Divide the items of a long step among records.
- *
- * @returns {object[][]} At least one, in order, each small enough for a record.
- */
+/** Divide the items of a long step among records. */
 export function divide(items) {
   const parts = [[]];
   let bytes = 0;
@@ -78,14 +67,6 @@ export function divide(items) {
 
 /** Records that wait to be acknowledged. */
 export class Queue {
-  /**
-   * @param {(records: object[]) => Promise<number>} parts.send Gives the number up to which all
-   *   records of the session are stored.
-   * @param {object[]} [parts.records] Those that waited when the page was opened.
-   * @param {(reached: boolean) => void} [parts.tell] Told whether the other side answers.
-   * @param {(error: Error) => void} [parts.refused] Told what the other side refuses for good;
-   *   nothing is sent afterwards.
-   */
   constructor({ storage, send, records = [], tell, refused = () => {}, pause = new Pause() }) {
     Object.assign(this, { storage, send, tell, refused, pause });
     this.waiting = [...records].sort((a, b) => a.n - b.n);

@@ -73,11 +73,7 @@ export class Session {
     return TRIALS.has(this.current?.kind);
   }
 
-  /**
-   * Interrupt what is shown, as Esc does in a window: a trial restarts after a countdown.
-   *
-   * @param {() => Promise<void>} wait Ends when the session may go on.
-   */
+  /** Interrupt what is shown, as Esc does in a window: a trial restarts after a countdown. */
   pause(wait) {
     if (!this.current) return Promise.resolve();
     const { clock, protocol } = this.current;

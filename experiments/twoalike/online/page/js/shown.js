@@ -10,12 +10,7 @@ import { layOut } from "./layout.js";
 import { Countdown, PageMachine, QuestionMachine } from "./page-machines.js";
 import { CountdownView, PageView, QuestionView } from "./page-views.js";
 
-/**
- * Makers of machine and view, by the kind of a show.
- *
- * @type {Record<string, (root: HTMLElement, show: any) => {machine: object, view: object}>} Of a
- *   show: `protocol`, `step` or `trial`, decoded `images` by object id, and the `measured` screen.
- */
+/** Makers of machine and view, by the kind of a show. */
 export const SHOWN = {
   page(root, { step, protocol, images }) {
     const machine = new PageMachine(step);

@@ -107,11 +107,7 @@ export class BrowserStorage {
     return this.write(STORES, work, "strict");
   }
 
-  /**
-   * Write in one transaction; `strict` waits for the disk.
-   *
-   * @param {string[]} names Stores.
-   */
+  /** Write in one transaction; `strict` waits for the disk. */
   write(names, work, durability = "relaxed") {
     const transaction = this.database.transaction(names, "readwrite", { durability });
     const written = completed(transaction);

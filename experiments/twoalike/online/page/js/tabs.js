@@ -2,12 +2,7 @@
 
 const ANSWER_MS = 400;
 
-/**
- * Take a session for this tab, for as long as it is open.
- *
- * @param {string} name Of the session.
- * @returns {Promise<boolean>} Whether no other tab has it.
- */
+/** Take a session for this tab, for as long as it is open. */
 export function takeSession(name) {
   return navigator.locks ? lock(name) : ask(name);
 }

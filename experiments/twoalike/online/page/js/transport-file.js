@@ -29,11 +29,7 @@ function sessionLine({ session, code, study, entered = null, ended = null }) {
   });
 }
 
-/**
- * Code of a participant: that of the address, or one drawn from what it says.
- *
- * @param {string} [idParameter] Part of the address that identifies a person.
- */
+/** Code of a participant: that of the address, or one drawn from what it says. */
 export async function codeOf(codes, external, idParameter = "") {
   const { participant, ...given } = external;
   const person = given[idParameter] ? { [idParameter]: given[idParameter] } : given;
@@ -122,11 +118,6 @@ export class HostTransport {
 }
 
 export class FileTransport extends HostTransport {
-  /**
-   * @param {object} parts.study session.json
-   * @param {object} parts.settings transport.json
-   * @param {string} parts.base Address of the page.
-   */
   constructor({ study, settings, base, request, keep = (session) => new BrowserLines(session) }) {
     super();
     Object.assign(this, { study, settings, base, request, keep });

@@ -22,7 +22,6 @@ const PATIENCE_MS = 20_000;
 
 /** The other side has answered, and said no; `code` says why. */
 export class Refused extends Error {
-  /** @param {string} code full, stopped, used, finished, expired, unknown, forbidden, ... */
   constructor(code) {
     super(`refused: ${code}`);
     this.code = code;
@@ -32,11 +31,7 @@ export class Refused extends Error {
 /** There was no answer, or none that the other side meant: try again. */
 export class Unreachable extends Error {}
 
-/**
- * Read a JSON file of the page.
- *
- * @param {string} base Address of the page.
- */
+/** Read a JSON file of the page. */
 export async function readJson(base, path, request = (...args) => fetch(...args)) {
   try {
     const answer = await request(new URL(path, base));
@@ -51,9 +46,6 @@ export async function readJson(base, path, request = (...args) => fetch(...args)
 export class ServerTransport {
   reopens = true;
 
-  /**
-   * @param {string} base Address of the page.
-   */
   constructor(base, request = (...args) => fetch(...args)) {
     this.base = base;
     this.request = request;
@@ -114,11 +106,7 @@ const MAKERS = {
   file: async (base) => (await import("./transport-file.js")).FileTransport.open(base),
 };
 
-/**
- * Make the transport that the page names in `<meta name="transport" content="...">`.
- *
- * @param {string} base Address of the page.
- */
+/** Make the transport that the page names in `<meta name="transport" content="...">`. */
 export async function openTransport(name, base) {
   if (!Object.hasOwn(MAKERS, name)) throw new Error(`no such transport: ${name}`);
   return MAKERS[name](base);

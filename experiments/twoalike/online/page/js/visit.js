@@ -2,14 +2,7 @@
 
 const RTL = new Set(["ar", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"]);
 
-/**
- * Who opens the page, from its address.
- *
- * @param {string} query Part of the address from the question mark on.
- * @param {string} [id] Parameter that identifies a person: others may change with each visit.
- * @returns {{external: Record<string, string>, link: string|null, name: string}} `name` tells
- *   people at one browser apart; empty for nobody in particular.
- */
+/** Who opens the page, from its address. */
 export function visitor(query, id = "") {
   const given = new URLSearchParams(query);
   const link = given.get("link");
@@ -30,11 +23,6 @@ export function directionOf(language) {
  * else where the server has it. That is further if the session was continued in another browser,
  * and not as far if the server was restored from a backup. Blocks of trials that it had chosen since
  * the backup are lost, and answers to them are of no use.
- *
- * @param {object} saved What is kept in this browser.
- * @returns {{progress: {n: number, part: number, step: number, time: number},
- *   records: object[], draft: object[], here: boolean}} `records` are to be
- *   sent; `here`: where this browser left it.
  */
 export function whereToGoOn(saved, { acknowledged, resume, person }) {
   const { progress, draft } = saved;

@@ -18,11 +18,6 @@ const STATES = {
     withdrawn: "withdrawn",
 };
 
-/** @typedef {{name: string, participant: string, entered: number, last: number, ended: string|null,
- *   ended_at: number|null, returned: boolean, trials: number, listed: number|null, fast: number,
- *   checks: number, right: number, part: number, parts: number}} Session */
-/** @typedef {{study: string, now: number, accepting: boolean, most: number|null, codes: number,
- *   free: number, people: number, links: number, links_used: number, sessions: Session[]}} State */
 
 const element = (id) => document.getElementById(id);
 

@@ -1,39 +1,50 @@
-"""Groups of people: balanced, kept, and written where the fit finds them."""
+"""What a study assigns: groups of one size, balanced orders of tasks and conditions; kept."""
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from twoalike.record import balanced_group, group_of, group_sizes, in_group, missing_groups
+from twoalike.record import (
+    balanced_group,
+    balanced_orders,
+    group_of,
+    group_sizes,
+    in_group,
+    missing_groups,
+    rarest_order,
+)
 from twoalike.study import Study, TwoalikeError
 
 NAMES = ("a", "b", "c")
 
 
-def add_groups(root: Path, more: str = "", names: str = '["a", "b", "c"]') -> Study:
+def study_with(root: Path, more: str) -> Study:
     text = (root / "study.toml").read_text()
-    (root / "study.toml").write_text(f"{text}[groups]\nnames = {names}\n{more}")
+    (root / "study.toml").write_text(text + more)
     return Study.load(root)
 
 
-def join(study: Study, code: str, **options: object) -> str:
-    stated = {"simulated": False, **options}
+def add_groups(root: Path, more: str = "", names: str = '["a", "b", "c"]') -> Study:
+    return study_with(root, f"[groups]\nnames = {names}\n{more}")
+
+
+def sit(study: Study, code: str, **options: object) -> Study:
+    stated = {"simulated": False, "several_tasks": True, **options}
     with in_group(study, study.raw, code, **stated) as own:  # type: ignore[arg-type]
-        return own.group
+        return own
 
 
-@given(seed=st.integers(0, 2**40), first=st.integers(1, 10**6))
-@settings(max_examples=20, deadline=None)
-def test_balanced_groups_never_differ_by_more_than_one(seed: int, first: int) -> None:
+def join(study: Study, code: str, **options: object) -> str:
+    return sit(study, code, **options).group
+
+
+def test_balanced_groups_never_differ_by_more_than_one() -> None:
     counts: Counter[str] = Counter()
-    for code in range(first, first + 20):
-        group = balanced_group(NAMES, counts, seed, str(code))
-        assert group == balanced_group(NAMES, dict(counts), seed, str(code))
-        counts[group] += 1
+    for code in range(1, 60):
+        counts[balanced_group(NAMES, counts, 7, str(code))] += 1
         sizes = [counts[name] for name in NAMES]
         assert max(sizes) - min(sizes) <= 1
 
@@ -113,3 +124,63 @@ def test_a_lost_cell_and_an_unknown_group_are_named(make_study: Callable[..., Pa
     )
     assert "row 2" in said[1]
     assert "found old" in said[1]
+
+
+SITTING = '[sitting]\ntasks = ["odd-one-out", "anchored-choice"]\n'
+CONDITIONS = '[[conditions]]\nname = "shape"\n[[conditions]]\nname = "use"\n'
+
+
+@pytest.mark.parametrize("n", range(1, 8))
+def test_each_part_is_at_each_place_and_after_each_other_equally_often(n: int) -> None:
+    orders = balanced_orders(n)
+    assert all(sorted(order) == list(range(n)) for order in orders)
+    places = Counter((place, part) for order in orders for place, part in enumerate(order))
+    assert len(places) == n * n
+    assert len(set(places.values())) == 1
+    after = Counter(pair for order in orders for pair in pairwise(order))
+    assert len(after) == n * (n - 1)
+    assert len(set(after.values())) <= 1
+
+
+def test_people_near_come_first_and_ties_are_drawn_without_favour() -> None:
+    near, everybody = [("a", "b")], [("a", "b"), ("b", "a"), ("b", "a")]
+    assert rarest_order(["a", "b"], [near, everybody], [1]) == ("b", "a")
+    drawn = Counter(rarest_order(["a", "b", "c"], [[]], [seed]) for seed in range(600))
+    assert len(drawn) == 6
+    assert min(drawn.values()) > 60
+
+
+def test_orders_are_balanced_within_groups_crossed_and_kept(
+    make_study: Callable[..., Path],
+) -> None:
+    groups = '[groups]\nnames = ["x", "y"]\n'
+    study = study_with(make_study(), groups + SITTING + CONDITIONS)
+    found = [sit(study, f"{n:03}") for n in range(1, 17)]
+    cells = Counter((own.group, own.task_order, own.condition_order) for own in found)
+    assert set(cells.values()) == {2}
+    assert len(cells) == 8
+    again = [sit(study, f"{n:03}") for n in range(1, 17)]
+    assert [own.task_order for own in again] == [own.task_order for own in found]
+    assert [own.condition_order for own in again] == [own.condition_order for own in found]
+    # One task by itself is in no order of tasks, but its conditions are.
+    alone = sit(study, "020", several_tasks=False)
+    assert (alone.task_order, len(alone.condition_order)) == ((), 2)
+    assert sit(study, "020").condition_order == alone.condition_order
+
+
+@pytest.mark.parametrize("how", ["fixed", "random"])
+def test_other_orders(how: str, make_study: Callable[..., Path]) -> None:
+    study = study_with(make_study(), f'{SITTING}order = "{how}"\n')
+    found = Counter(sit(study, f"{n:03}").task_order for n in range(1, 25))
+    assert len(found) == (1 if how == "fixed" else 2)
+    assert how == "random" or ("odd-one-out", "anchored-choice") in found
+
+
+def test_an_order_of_other_parts_is_refused(make_study: Callable[..., Path]) -> None:
+    study = study_with(make_study(), SITTING)
+    sit(study, "001")
+    text = (study.root / "study.toml").read_text().replace("anchored-choice", "multi-arrangement")
+    (study.root / "study.toml").write_text(text)
+    with pytest.raises(TwoalikeError, match="an order of odd-one-out, multi-arrangement") as caught:
+        sit(Study.load(study.root), "001")
+    assert "\n" not in str(caught.value)

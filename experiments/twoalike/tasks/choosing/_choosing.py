@@ -1,17 +1,24 @@
-"""One choice among shown images: cross, images, masks, choice, feedback.
+"""One choice among shown images as a state machine; a session of them, and hands that choose.
 
 Of the images one is chosen, or the two that are most alike.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from twoalike.tables import CHOICE_COLUMNS
+import numpy as np
+
+from twoalike.choice import ChoiceKind
+from twoalike.observers import SimulatedObserver
+from twoalike.tables import CHOICE_COLUMNS, MOST_SHOWN, STIMULI
 from twoalike.tasks._activity import (
+    Activity,
     Event,
     Fixation,
     ImageRow,
     KeyPress,
+    Page,
     Playing,
     PointerPress,
     Scene,
@@ -19,12 +26,15 @@ from twoalike.tasks._activity import (
     Source,
     answered,
 )
+from twoalike.tasks._duration import BETWEEN, Duration, paced
+from twoalike.tasks._listed import PreparedTrials
 from twoalike.tasks._listening import feedback_tone
 from twoalike.tasks._presentation import Kind, Presentation, Step, frame_counts, presentation_steps
 from twoalike.tasks._protocol import Moment
+from twoalike.tasks._simulated import SeededHands, read_on
 from twoalike.tasks._trial import ListedResult, Phase, Trial, TrialActivity
-from twoalike.tasks.odd_one_out._protocol import Choosing
-from twoalike.tasks.screens import Layout
+from twoalike.tasks.choosing._protocol import Choosing, answer_keys
+from twoalike.tasks.screens import Frame, GridProtocol, Layout, Room, View, lay_out, widest
 
 
 @dataclass(frozen=True)
@@ -100,6 +110,14 @@ def is_right(trial: Trial, answer: Answer | None) -> bool | None:
         return None
     right = {trial.expected, trial.expected_with} - {None}
     return set(_chosen(trial, answer)) == right
+
+
+_MARKS: dict[Kind, Moment] = {
+    "fixation": "fixation_onset",
+    "image": "image_onset",
+    "interval": "image_offset",
+    "mask": "mask_onset",
+}
 
 
 class TripletActivity(TrialActivity):
@@ -201,27 +219,22 @@ class TripletActivity(TrialActivity):
             return self._step_scene(self._shown.step)
         if self.phase is Phase.ANSWER and self._shown is None:
             return ImageRow(trial.row, texts.prompt, self._labels, self._timer, marked=self.picked)
-        if self.phase is Phase.ANSWER and self.answer is None:
-            return self._prompt_alone
+        if self.phase is Phase.ANSWER and self.answer is None:  # after timed images
+            return self._without_images(picked=False)
         return self._message if self.answer is None else self._scene_after
 
     @property
     def _labels(self) -> tuple[str, ...]:
         return self.protocol.labels_at(self.layout.places)
 
-    def _labels_of(self, *, picked: bool) -> tuple[str, ...]:
-        labels = zip(self.trial.row, self._labels, strict=True)
-        return tuple(label if (name in self.picked) == picked else "" for name, label in labels)
-
-    @property
-    def _nothing(self) -> tuple[None, ...]:
-        return (None,) * len(self.trial.stimuli)
-
-    @property
-    def _prompt_alone(self) -> ImageRow:
-        """Scene after timed images while a choice is awaited; what was chosen has no label."""
-        labels = self._labels_of(picked=False)
-        return ImageRow(self._nothing, self.protocol.texts.prompt, labels, self._timer)
+    def _without_images(self, *, picked: bool) -> ImageRow:
+        """Labels of what was chosen, or those of the others, with the question."""
+        row = zip(self.trial.row, self._labels, strict=True)
+        labels = tuple(label if (name in self.picked) == picked else "" for name, label in row)
+        texts, nothing = self.protocol.texts, (None,) * len(labels)
+        if picked:
+            return ImageRow(nothing, labels=labels)
+        return ImageRow(nothing, texts.prompt, labels, self._timer)
 
     @property
     def picked(self) -> tuple[str, ...]:
@@ -236,7 +249,7 @@ class TripletActivity(TrialActivity):
             ahead: list[tuple[Source, str]] = [("objects", name) for name in trial.stimuli]
             if self.protocol.timing.mask != "none":
                 ahead += [(masks, name) for name in trial.masks or trial.stimuli]
-            return Fixation(tuple(ahead), self._prompt_alone)
+            return Fixation(tuple(ahead), self._without_images(picked=False))
         names = trial.stimuli if step.kind == "image" else trial.masks or trial.stimuli
         return ImageRow(
             tuple(names[item] if item in step.items else None for item in trial.order),
@@ -249,7 +262,7 @@ class TripletActivity(TrialActivity):
         """Feedback: what was chosen alone, or whether a choice in practice was right."""
         texts, trial, verdict = self.protocol.texts, self.trial, self._verdict
         if self._shown is not None and verdict is None:  # timed images do not come back
-            return ImageRow(self._nothing, labels=self._labels_of(picked=True))
+            return self._without_images(picked=True)
         kept = {*self.picked, *([trial.stimuli[0]] if trial.anchored else ())}
         row = tuple(name if name in kept else None for name in trial.row)
         if verdict is None:
@@ -352,9 +365,141 @@ class TripletActivity(TrialActivity):
         )
 
 
-_MARKS: dict[Kind, Moment] = {
-    "fixation": "fixation_onset",
-    "image": "image_onset",
-    "interval": "image_offset",
-    "mask": "mask_onset",
-}
+MEDIAN_S = {"coarse": 3.31, "fine": 3.07, "boundary": 2.04}
+"""Published medians by condition; triplets without a condition count as coarse, those with a right
+answer as boundary. Of more images than three, in proportion to their number (an assumption)."""
+MEAN_TO_MEDIAN = 1.12
+"""Mean of a person's times relative to their median. 2.6 % of all times were above 10 s, so their
+logarithms spread by .6, of which .48 are within a person: the mean is exp(.48²/2) medians."""
+
+
+_AGAIN_S = 0.3
+_MOUSE_SHARE = 0.2
+_FIRST = 0.6
+"""Share of the time for a pair after which simulated observers choose its first image."""
+_CHANGES = 0.05
+"""Share of pairs of which they choose another image first and take it back."""
+
+
+class TripletHands(SeededHands[SimulatedObserver]):
+    """Chooses as an observer would: an image, or the pair that is most alike."""
+
+    _trial: Trial | None = None  # for which the rest was drawn, when it began, s
+    _start = 0.0
+    _presses: list[tuple[str, float]]
+    """Places still to press, with times since the start, s."""
+    _by_mouse = False
+
+    def act(self, activity: Activity) -> None:
+        assert isinstance(activity, TripletActivity)
+        if activity.choosing and activity.onset is not None:
+            self._choose(activity, activity.trial, activity.onset)
+        elif activity.showing:
+            return  # the next frame comes by itself
+        elif activity.deadline is not None:
+            self._clock.wait_until(activity.deadline)
+        else:
+            read_on(self._screen, self._clock, activity.protocol.pages.page_s)
+
+    def _choose(self, activity: TripletActivity, trial: Trial, onset: float) -> None:
+        if self._trial is not trial or self._start < onset:
+            rng = self._rng(trial.trial_index)
+            self._trial, self._start, self._presses = trial, onset, self._draw(trial, rng)
+            self._by_mouse = activity.protocol.answers.mouse and rng.random() < _MOUSE_SHARE
+        place, taken = self._presses[0]
+        moment = max(self._start + taken, self._clock.now())
+        if activity.showing and moment > self._clock.now():
+            return
+        if activity.deadline is not None and moment >= activity.deadline:
+            self._clock.wait_until(activity.deadline)
+            return
+        self._clock.wait_until(moment)
+        keys = activity.protocol.answers.keys(place)
+        if self._by_mouse or not keys:
+            self._screen.click(*activity.layout.centre(place))
+        else:
+            self._screen.press_key(keys[0])
+        # If the press came too early to count, press again a little later.
+        self._presses = self._presses[1:] or [(place, moment + _AGAIN_S - self._start)]
+
+    def _draw(self, trial: Trial, rng: np.random.Generator) -> list[tuple[str, float]]:
+        if trial.kind != "alike_pair":
+            kind: ChoiceKind = "anchored" if trial.anchored else "odd_one_out"
+            item, taken = self.observer.respond(trial.stimuli, rng, kind=kind)
+            return [(trial.positions[item], taken)]
+        pair, taken = self.observer.respond_pair(trial.stimuli, rng)
+        one, other = (trial.positions[item] for item in rng.permutation(pair))
+        presses = [(one, _FIRST * taken), (other, taken)]
+        if rng.random() >= _CHANGES:
+            return presses
+        third = next(place for place in trial.positions if place not in (one, other))
+        return [(third, 0.3 * taken), (third, 0.4 * taken), *presses]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedTriplets(PreparedTrials[Trial]):
+    """A session of choices that can start."""
+
+    protocol: Choosing
+    hands_of = TripletHands
+    lay_out = staticmethod(lay_out)
+
+    @property
+    def page_keys(self) -> frozenset[str]:
+        return answer_keys(self.protocol)
+
+    def activity(
+        self, trial: Trial, layout: Layout, view: View, trigger: float | None
+    ) -> TripletActivity:
+        return TripletActivity(
+            replace(trial, masks=self.given.of(trial.stimuli, trial.trial_index)),
+            self.protocol,
+            layout,
+            refresh_hz=view.refresh_hz,
+            trigger=trigger,
+        )
+
+    @classmethod
+    def trials_duration(cls, protocol: Choosing, trials: Sequence[Trial | None]) -> Duration:
+        return sum((_trial_duration(protocol, trial) for trial in trials), Duration())
+
+    @classmethod
+    def numbers_shown(cls, protocol: Any) -> Sequence[int]:
+        """Images of a trial, from the most on: how many is no setting of the protocol.
+
+        A session whose own images do not fit is refused when its window opens.
+        """
+        most = MOST_SHOWN if isinstance(protocol, GridProtocol) else len(STIMULI)
+        return range(most, len(STIMULI) - 1, -1)
+
+    @classmethod
+    def rooms(cls, protocol: Choosing, layout: Layout, pages: Frame) -> Iterator[Room]:
+        texts = protocol.texts
+        for key in ("prompt", "listen", "right", "wrong"):
+            room = (1.3, widest(pages), layout.prompt_room)
+            yield Room(f"texts.{key}", getattr(texts, key), *room)
+        for place, text in zip(layout.places, protocol.labels_at(layout.places), strict=True):
+            if text:
+                room = (1, layout.label_width(place), layout.label_room)
+                yield Room("texts.labels", text, *room)
+
+    @classmethod
+    def single_pages(cls, protocol: Choosing) -> Iterator[tuple[str, Page]]:
+        yield from super().single_pages(protocol)
+        if protocol.scanner.start != "none":
+            yield "texts.scanner", Page(protocol.texts.scanner)
+
+
+def _trial_duration(protocol: Choosing, trial: Trial | None) -> Duration:
+    timing, practice = protocol.timing, protocol.practice
+    easy = trial is not None and trial.expected is not None
+    condition = None if trial is None else trial.condition
+    median = MEDIAN_S["boundary"] if easy else MEDIAN_S.get(condition or "", MEDIAN_S["coarse"])
+    n_images = len(STIMULI) if trial is None else len(trial.stimuli)
+    choice = paced(MEAN_TO_MEDIAN * median * n_images / len(STIMULI))
+    if timing.response_limit_s:
+        choice = choice.capped(timing.response_limit_s, timing.response_limit_s)
+    judged = easy and trial is not None and trial.trial_type == "practice" and practice.feedback
+    shown = timing.presentation_s(n_images)
+    fixed = timing.fixation_s + shown + (practice.feedback_s if judged else timing.feedback_s)
+    return choice + Duration(fixed, fixed) + BETWEEN

@@ -1,7 +1,9 @@
-"""Choices, pages and questions in a real browser: keys, mouse and fingers; for everybody."""
+"""What a page shows in a real browser, for everybody: by keys, mouse and fingers."""
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,15 @@ from playwright.sync_api import Browser, Route, sync_playwright
 from playwright.sync_api import Page as BrowserPage
 
 import twoalike.online
+from twoalike.online._compile import arrangement
 from twoalike.tasks import AnchoredChoice, OddOneOut, View, lay_out
+from twoalike.tasks.multi_arrangement import (
+    ArrangementActivity,
+    ArrangementTrial,
+    MultiArrangement,
+    Seating,
+    lay_out_arena,
+)
 
 PAGE = Path(str(twoalike.online.__file__)).parent / "page"
 HARNESS = Path(__file__).parent / "js" / "harness.mjs"
@@ -96,6 +106,16 @@ def opened(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Browser
     context.close()
 
 
+def begin(page: BrowserPage, what: str, protocol: Any = ROW, **parameters: Any) -> BrowserPage:
+    """Open the page, and begin a step in it."""
+    page.goto("http://study.test/")
+    page.wait_for_function("!!window.show")
+    addresses = {name: f"http://study.test/{name}" for name in PICTURES}
+    step = {"what": what, "protocol": protocol.model_dump(mode="json"), **parameters}
+    page.evaluate("step => void show(step)", {**step, "addresses": addresses})
+    return page
+
+
 @pytest.fixture
 def show(opened: BrowserPage) -> Iterator[Show]:
     """Open the page, and begin a step in it."""
@@ -104,16 +124,8 @@ def show(opened: BrowserPage) -> Iterator[Show]:
     def keep(error: object) -> None:
         faults.append(str(error))
 
-    def begin(what: str, protocol: Any = ROW, **parameters: Any) -> BrowserPage:
-        opened.goto("http://study.test/")
-        opened.wait_for_function("!!window.show")
-        addresses = {name: f"http://study.test/{name}" for name in PICTURES}
-        step = {"what": what, "protocol": protocol.model_dump(mode="json"), **parameters}
-        opened.evaluate("step => void show(step)", {**step, "addresses": addresses})
-        return opened
-
     opened.on("pageerror", keep)
-    yield begin
+    yield partial(begin, opened)
     opened.remove_listener("pageerror", keep)
     assert not faults
 
@@ -176,11 +188,7 @@ def test_on_a_phone_images_are_large_and_no_key_is_named(
     context = browser.new_context(viewport=viewport, has_touch=True, is_mobile=True)
     page = context.new_page()
     page.route("**/*", answer)
-    page.goto("http://study.test/")
-    page.wait_for_function("!!window.show")
-    step = {"what": "trial", "trial": TRIAL, "protocol": rules.model_dump(mode="json")}
-    addresses = {name: f"http://study.test/{name}" for name in PICTURES}
-    page.evaluate("step => void show(step)", {**step, "addresses": addresses})
+    begin(page, "trial", rules, trial=TRIAL)
     await_images(page)
     boxes = [page.locator(".image").nth(number).bounding_box() or {} for number in range(3)]
     left, right = min(b["x"] for b in boxes), max(b["x"] + b["width"] for b in boxes)
@@ -230,21 +238,10 @@ def test_focus_does_not_change_what_keys_mean(show: Show, keys: list[str]) -> No
     assert found["items"][-1]["answer"]["method"] == "keyboard"
 
 
-def test_a_page_is_turned_after_its_shortest_time(show: Show) -> None:
-    images = {"images": ["a", "b"], "progress": [1, 4], "caption": "1 of 4 done"}
-    page = show("page", step={**TEXT_PAGE, **images})
-    page.locator(".words").wait_for()
-    page.keyboard.press("Space")
-    assert not faults_of(page)
-    press(page, "button")
-    (note,) = data(page)["items"]
-    assert note["event"] == TEXT_PAGE["name"]
-    assert note["detail"]["shown_s"] >= TEXT_PAGE["minimum_s"]
-    assert note["detail"]["ended_by"] == "press"
-
-
 def test_a_long_page_is_left_from_its_end(show: Show) -> None:
-    page = show("page", step={**TEXT_PAGE, "text": "\n\n".join(["So it goes on. " * 20] * 12)})
+    text = "\n\n".join(["So it goes on. " * 20] * 12)
+    images = {"images": ["a", "b"], "progress": [1, 4], "caption": "1 of 4 done"}
+    page = show("page", step={**TEXT_PAGE, "text": text, **images})
     page.locator(".words").wait_for()
     page.wait_for_timeout(400)
     assert not faults_of(page)
@@ -300,9 +297,152 @@ def test_questions_are_answered(
     assert answers == {"kind": "answers", "measure": "form", "values": {"q": expected}}
 
 
-def test_a_countdown_ends_by_itself(show: Show) -> None:
-    page = show("countdown", OddOneOut.model_validate({"breaks": {"ready_s": 0.4}}))
-    page.get_by_text("Get ready").wait_for()
-    (note,) = data(page)["items"]
-    assert note["event"] == "ready"
-    assert note["detail"]["shown_s"] >= 0.4
+TARGETS = [(-0.2, 0.1), (0.1, 0.25), (0.2, -0.2)]
+ARRANGE = MultiArrangement.model_validate({"timing": {"minimum_s": 0.1}})
+ARRANGED = ArrangementTrial(
+    trial_index=1, trial_type="main", items=tuple(PICTURES), seats=Seating((2, 0, 1), 40.0)
+)
+
+
+class Table:
+    """A page that shows an arrangement, and where its images are by Python's layout."""
+
+    def __init__(self, page: BrowserPage, size: tuple[int, int]) -> None:
+        self.page, self.size = page, size
+        self.layout = lay_out_arena(ARRANGE, size, len(ARRANGED.items))
+        self.seats = ArrangementActivity(ARRANGED, ARRANGE, self.layout).places
+
+    def begin(self) -> None:
+        trial = arrangement(ARRANGED).model_dump(mode="json") | {"progress": 0.5}
+        begin(self.page, "arrangement", ARRANGE, trial=trial)
+        self.page.locator(".item").first.wait_for()
+        self.page.wait_for_timeout(200)
+
+    def on_screen(self, place: tuple[float, float]) -> tuple[float, float]:
+        """Point of the window, from the centre, as the browser counts."""
+        return self.size[0] / 2 + place[0], self.size[1] / 2 - place[1]
+
+    def target(self, number: int) -> tuple[float, float]:
+        return self.on_screen(self.layout.to_pixels(*TARGETS[number]))
+
+    def finish(self) -> tuple[Any, Counter[Any]]:
+        """Result, and what the events count by kind and pointer."""
+        items = data(self.page)["items"]
+        rows = [item["values"] for item in items if item["kind"] == "event"]
+        counts = Counter((row["trial_type"], row["pointer"]) for row in rows)
+        assert counts["seat", None] == len(TARGETS)
+        assert items[-1]["inside"] == [True] * len(TARGETS)
+        return items[-1], counts
+
+
+def table(browser: Browser, size: tuple[int, int], *, touch: bool) -> Iterator[Table]:
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]}, has_touch=touch, is_mobile=touch
+    )
+    page, faults = context.new_page(), []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.route("**/*", answer)
+    table = Table(page, size)
+    table.begin()
+    yield table
+    context.close()
+    assert not faults
+
+
+@pytest.fixture
+def desk(browser: Browser) -> Iterator[Table]:
+    yield from table(browser, (1024, 768), touch=False)
+
+
+@pytest.fixture
+def phone(browser: Browser) -> Iterator[Table]:
+    yield from table(browser, (360, 740), touch=True)
+
+
+def is_close(places: list[list[float]]) -> bool:
+    return all(
+        place == pytest.approx(target, abs=0.005)
+        for place, target in zip(places, TARGETS, strict=True)
+    )
+
+
+def test_a_mouse_drags_looks_and_presses_done(desk: Table) -> None:
+    page, mouse = desk.page, desk.page.mouse
+    assert not faults_of(page)
+    for number, seat in enumerate(desk.seats):
+        box = page.locator(".item").nth(number).bounding_box()
+        assert box is not None
+        middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        assert middle == pytest.approx(desk.on_screen(seat), abs=0.01)
+    mouse.move(*desk.on_screen(desk.seats[0]))
+    mouse.down(button="right")
+    page.locator(".magnified").wait_for(state="visible")
+    mouse.up(button="right")
+    page.locator(".magnified").wait_for(state="hidden")
+    for number, seat in enumerate(desk.seats):
+        mouse.move(*desk.on_screen(seat))
+        mouse.down()
+        mouse.move(*desk.target(number), steps=4)
+        mouse.up()
+    page.get_by_text(ARRANGE.texts.left_none).wait_for()
+    assert not faults_of(page)
+    mouse.click(*desk.on_screen((desk.layout.done.x, desk.layout.done.y)))
+    result, counts = desk.finish()
+    assert is_close(result["places"])
+    assert result["ending"]["method"] == "mouse"
+    assert counts["drag", "mouse"] == len(TARGETS)
+    assert counts["inspect", "mouse"] == 1
+
+
+def test_keys_alone_arrange(desk: Table) -> None:
+    page, keyboard = desk.page, desk.page.keyboard
+    root = page.locator(".twoalike-arrangement")
+    step = 2 * desk.layout.radius * ARRANGE.answers.step_fraction
+    for _ in TARGETS:
+        keyboard.press("Tab")
+        assert root.evaluate("root => root === document.activeElement")
+        held = page.locator(".item[data-rim=held]").bounding_box()
+        assert held is not None
+        left = desk.size[0] / 2 - held["x"] - held["width"] / 2
+        for _ in range(round(abs(left) / step)):
+            keyboard.press("ArrowRight" if left > 0 else "ArrowLeft")
+        up = held["y"] + held["height"] / 2 - desk.size[1] / 2
+        for _ in range(round(abs(up) / step)):
+            keyboard.press("ArrowUp" if up > 0 else "ArrowDown")
+        keyboard.press("Shift+ArrowRight")
+    keyboard.press("Space")
+    page.locator(".magnified").wait_for(state="visible")
+    keyboard.press("Space")
+    keyboard.press("Enter")
+    result, counts = desk.finish()
+    assert result["ending"]["method"] == "keyboard"
+    assert counts["drag", "keyboard"] == len(TARGETS)
+    assert counts["inspect", "keyboard"] == 1
+
+
+def test_a_finger_drags_and_rests_to_look(phone: Table) -> None:
+    page = phone.page
+    session = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        at = [{"x": x, "y": y} for x, y in points]
+        session.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": at})
+
+    touch("Start", phone.on_screen(phone.seats[0]))
+    page.locator(".magnified").wait_for(state="visible")
+    assert not faults_of(page)
+    touch("End")
+    page.locator(".magnified").wait_for(state="hidden")
+    for number, seat in enumerate(phone.seats):
+        (x, y), (to_x, to_y) = phone.on_screen(seat), phone.target(number)
+        touch("Start", (x, y))
+        touch("Move", ((x + to_x) / 2, (y + to_y) / 2))
+        touch("Move", (to_x, to_y))
+        touch("End")
+    page.get_by_text(ARRANGE.texts.left_none).wait_for()
+    page.touchscreen.tap(*phone.on_screen((phone.layout.done.x, phone.layout.done.y)))
+    result, counts = phone.finish()
+    assert is_close(result["places"])
+    assert result["ending"]["method"] == "touch"
+    assert counts["drag", "touch"] == len(TARGETS)
+    assert counts["inspect", "touch"] == 1
