@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from tests.posteriors import posterior_of
 
 import twoalike.api as ta
 from twoalike.choice import log_choice
-from twoalike.cli.app import main
 from twoalike.embedding import Posterior
 from twoalike.evaluation import set_similarities
 from twoalike.features import FeatureTable, write_features
@@ -22,6 +22,7 @@ from twoalike.results import LEADERBOARD, Leaderboard, leaderboard
 from twoalike.study import TwoalikeError, provenance
 from twoalike.tables import read_tsv
 
+Run = Callable[..., tuple[int, str]]
 M = 40
 IDS = tuple(f"o{number:02d}" for number in range(M))
 LEVELS = ("coarse", "fine", "boundary")
@@ -62,22 +63,8 @@ def networks(truth: np.ndarray) -> dict[str, FeatureTable]:
 @pytest.fixture(scope="module")
 def posterior(truth: np.ndarray) -> Posterior:
     """One chain of twelve draws near the truth."""
-    import xarray as xr
-
-    rng = np.random.default_rng(8)
-    draws = truth + 0.1 * rng.normal(size=(1, 12, *truth.shape))
-    each = ("chain", "draw", "participant")
-    group = xr.Dataset(
-        {
-            "embedding": (("chain", "draw", "object", "dimension"), draws),
-            "temperature": (each, np.ones((1, 12, 1))),
-            "lapse": (each, np.full((1, 12, 1), 0.02)),
-        },
-        coords={"object": list(IDS), "participant": ["p00"]},
-    ).astype("float32")
-    tree = xr.DataTree.from_dict({"posterior": group})
-    tree.attrs = {"schema_version": 1, "engine": "nuts", "convergence": '{"converged": true}'}
-    return Posterior(tree)
+    draws = truth + 0.1 * np.random.default_rng(8).normal(size=(1, 12, *truth.shape))
+    return posterior_of({"embedding": draws}, {"object": IDS, "participant": ["p00"]})
 
 
 @pytest.fixture(scope="module")
@@ -179,27 +166,11 @@ def folder(
     return tmp_path
 
 
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """A function that runs the command: status, output, errors."""
-
-    def command(words: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as caught:
-            main(["leaderboard", *words.split()])
-        shown = capsys.readouterr()
-        return int(caught.value.code or 0), shown.out, shown.err
-
-    return command
-
-
-def test_the_command_writes_everything(
-    folder: Path, run: Callable[..., tuple[int, str, str]]
-) -> None:
+def test_the_command_writes_everything(folder: Path, run: Run) -> None:
     words = "own.npz noisy.npz twin.npz mixed=shuffled.npz --choices choices.parquet "
-    status, shown, errors = run(
-        words + "--out board.json --table board.tsv --figure board.svg --seed 3"
-    )
-    assert (status, errors) == (0, "")
+    first = f"{words} --out board.json --table board.tsv --figure board.svg --seed 3"
+    status, shown = run("leaderboard", *first.split())
+    assert status == 0, shown
     found = Leaderboard.load(folder / "board.json")
     # Networks have the names that their files give; two of the same name get those of their files.
     names = list(found.names)
@@ -211,9 +182,9 @@ def test_the_command_writes_everything(
     assert "vit 0." in (folder / "board.svg").read_text()
     before = {name: (folder / name).read_bytes() for name in ("board.json", "board.svg")}
     words = "mixed=shuffled.npz twin.npz own.npz noisy.npz --choices choices.parquet "
-    run(words + "--out board.json --figure board.svg --seed 3")
+    run("leaderboard", *words.split(), *"--out board.json --figure board.svg --seed 3".split())
     assert {name: (folder / name).read_bytes() for name in before} == before
-    run(words + "--out other.png.json --figure board.png")
+    run("leaderboard", *words.split(), *"--out other.png.json --figure board.png".split())
     assert (folder / "board.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -231,11 +202,11 @@ def test_the_command_writes_everything(
     ],
 )
 def test_what_cannot_be_ranked_is_refused_in_one_line(
-    folder: Path, run: Callable[..., tuple[int, str, str]], words: str, message: str
+    folder: Path, run: Run, words: str, message: str
 ) -> None:
     apart = FeatureTable(("x", "y", "z", "w"), np.eye(4, dtype=np.float32))
     write_features(folder / "apart.npz", apart)
-    status, _, errors = run(words + " --out board.json")
+    status, errors = run("leaderboard", *words.split(), "--out", "board.json")
     assert status == 1
     assert message in errors
     assert errors.count("\n") == 1

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 
@@ -9,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from twoalike.cli.app import main
 from twoalike.evaluation import Candidate
 from twoalike.features import FeatureTable, write_features
 from twoalike.judgments import (
@@ -28,6 +28,7 @@ from twoalike.results import (
 )
 from twoalike.study import TwoalikeError
 
+Run = Callable[..., tuple[int, str]]
 IDS = tuple(f"o{k:02d}" for k in range(24))
 LABELS = {
     "kind": {name: f"k{row % 2}" for row, name in enumerate(IDS)},
@@ -136,12 +137,16 @@ def test_what_is_missing_is_said(networks: list[Candidate], choices: Path) -> No
         evaluate(networks, rdm=choices, arrangements=choices)
 
 
+def written(networks: list[Candidate], folder: Path) -> dict[str, Path]:
+    """Files of the networks' features, by name."""
+    files = {candidate.name: folder / f"{candidate.name}.npz" for candidate in networks}
+    for candidate in networks:
+        write_features(files[candidate.name], candidate.features)
+    return files
+
+
 def test_arrangements_by_the_command(
-    networks: list[Candidate],
-    space: np.ndarray,
-    rng: np.random.Generator,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    networks: list[Candidate], space: np.ndarray, rng: np.random.Generator, tmp_path: Path, run: Run
 ) -> None:
     """Two people lay all objects out as they see them: the better network agrees more."""
     turn = np.linalg.qr(rng.normal(size=(8, 8)))[0][:, :2]
@@ -152,15 +157,10 @@ def test_arrangements_by_the_command(
     ]
     table = arrangements_table(pd.DataFrame(rows).to_dict("list"), list(IDS))
     write_judgments(tmp_path / "a.parquet", table, {"kind": "arrangements"}, "arrangements")
-    words = ["evaluate", "--arrangements", str(tmp_path / "a.parquet")]
-    for candidate in networks:
-        write_features(tmp_path / f"{candidate.name}.npz", candidate.features)
-        words += ["--features", str(tmp_path / f"{candidate.name}.npz")]
-    with pytest.raises(SystemExit) as done:
-        main([*words, "--out", str(tmp_path / "results.json")])
-    said = capsys.readouterr()
-    assert done.value.code in (0, None), said.err
-    assert "Arrangements by 2 participants of 24 objects" in said.out
+    words = [("--features", file) for file in written(networks, tmp_path).values()]
+    words += [("--arrangements", tmp_path / "a.parquet"), ("--out", tmp_path / "results.json")]
+    status, said = run("evaluate", *(word for pair in words for word in pair))
+    assert status == 0 and "Arrangements by 2 participants of 24 objects" in said, said
     found = Results.load(tmp_path / "results.json")
     base, aligned = (value(found, "rdm.spearman", name) for name in ("base", "aligned"))
     assert aligned > base
@@ -171,11 +171,9 @@ def test_arrangements_by_the_command(
 def test_files_and_what_is_in_memory_give_the_same(
     networks: list[Candidate], choices: Path, tmp_path: Path
 ) -> None:
-    for candidate in networks:
-        write_features(tmp_path / f"{candidate.name}.npz", candidate.features)
     labels = pd.DataFrame({"id": IDS} | {level: list(of.values()) for level, of in LABELS.items()})
     labels.to_csv(tmp_path / "labels.tsv", sep="\t", index=False)
-    paths = {candidate.name: str(tmp_path / f"{candidate.name}.npz") for candidate in networks}
+    paths = {name: str(path) for name, path in written(networks, tmp_path).items()}
     out = tmp_path / "results.json"
     from_files = evaluate(
         paths, choices=str(choices), labels=str(tmp_path / "labels.tsv"), resamples=50, out=out
@@ -204,10 +202,8 @@ def test_results_show_themselves(everything: Results) -> None:
     frame = found.frame
     assert list(frame) == list(COLUMNS)
     whole = frame[frame["level"] == ""].set_index(["model", "measure"])
-    row, same = (
-        whole.loc[("aligned", "odd_one_out.accuracy")],
-        found.at("odd_one_out.accuracy", "aligned"),
-    )
+    row = whole.loc[("aligned", "odd_one_out.accuracy")]
+    same = found.at("odd_one_out.accuracy", "aligned")
     assert same is not None
     assert (row["value"], row["low"], row["unit"], row["n"]) == (same.value, same.low, "share", 300)
     assert not frame["value"].isna().any()
@@ -268,12 +264,8 @@ def test_both_sides_of_each_part_of_a_students_vector(
     """Likeness and ability stand in one row, and each row is of one named vector."""
     vectors = np.concatenate([networks[0].features.values, space.astype(np.float32)], axis=1)
     meta = {"parts": {"features": [0, 8], "human": [8, 16]}, "similarity": "raw-cosine"}
-    for name, table in (
-        ("base", networks[0].features),
-        ("student", FeatureTable(IDS, vectors, meta)),
-    ):
-        write_features(tmp_path / f"{name}.npz", table)
-    files = [(name, tmp_path / f"{name}.npz") for name in ("base", "student")]
+    student = Candidate("student", FeatureTable(IDS, vectors, meta))
+    files = list(written([networks[0], student], tmp_path).items())
     found = evaluate(files, choices=choices, classes=LABELS, resamples=50)
     rows = ["base", "student", "student:features", "student:human"]
     assert list(found.names) == rows

@@ -18,16 +18,15 @@ from twoalike.figures._curves import response_times as response_times
 from twoalike.figures._curves import times_by_entropy_chart as times_by_entropy_chart
 from twoalike.figures._map import MOST_ELLIPSES as MOST_ELLIPSES
 from twoalike.figures._map import MapLayout as MapLayout
+from twoalike.figures._map import Thumbnails as Thumbnails
 from twoalike.figures._map import draw_map as draw_map
 from twoalike.figures._map import draw_similarity as draw_similarity
 from twoalike.figures._map import embedding_map as embedding_map
 from twoalike.figures._map import map_layout as map_layout
-from twoalike.figures._map import moved_apart as moved_apart
 from twoalike.figures._map import similarity_heatmap as similarity_heatmap
 from twoalike.figures._map import visible_images as visible_images
 from twoalike.figures._people import MOST_PEOPLE as MOST_PEOPLE
 from twoalike.figures._people import DimensionWeights as DimensionWeights
-from twoalike.figures._people import PeopleLayout as PeopleLayout
 from twoalike.figures._people import component_label as component_label
 from twoalike.figures._people import draw_people as draw_people
 from twoalike.figures._people import draw_weights as draw_weights

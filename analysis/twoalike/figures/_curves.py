@@ -307,20 +307,6 @@ def draw_times_by_entropy(axes: "Axes", found: "TimesByEntropy") -> None:
     light_grid(axes, "y")
 
 
-def _draw_correlations(axes: "Axes", found: "TimesByEntropy") -> None:
-    """Draw each person's rank correlation, their mean and its interval, into axes."""
-    heights = np.linspace(-0.5, 0.5, 7)[np.argsort(np.argsort(found.correlations)) * 3 % 7]
-    axes.scatter(found.correlations, heights, s=14, color=BLUE, alpha=0.45, lw=0)
-    of = found.spearman
-    axes.plot([of.low, of.high], [0, 0], color=INK, lw=3.0, alpha=0.45, solid_capstyle="round")
-    axes.plot(of.value, 0, "D", color=INK, ms=6.5)
-    reference_line(axes, 0.0)
-    axes.set_ylim(-1, 1)
-    axes.set_yticks([])
-    axes.set_xlabel("rank correlation within each person")
-    light_grid(axes, "x")
-
-
 @styled
 def times_by_entropy_chart(found: "TimesByEntropy", *, width: float = WIDE) -> "Figure":
     """Response times by predicted uncertainty, and below it everybody's rank correlation."""
@@ -328,5 +314,14 @@ def times_by_entropy_chart(found: "TimesByEntropy", *, width: float = WIDE) -> "
     figure = new_figure(size, size * 0.95)
     upper, lower = figure.subplots(2, 1, height_ratios=(3, 1))
     draw_times_by_entropy(upper, found)
-    _draw_correlations(lower, found)
+    of = found.spearman
+    heights = np.linspace(-0.5, 0.5, 7)[np.argsort(np.argsort(found.correlations)) * 3 % 7]
+    lower.scatter(found.correlations, heights, s=14, color=BLUE, alpha=0.45, lw=0)
+    lower.plot([of.low, of.high], [0, 0], color=INK, lw=3.0, alpha=0.45, solid_capstyle="round")
+    lower.plot(of.value, 0, "D", color=INK, ms=6.5)
+    reference_line(lower, 0.0)
+    lower.set_ylim(-1, 1)
+    lower.set_yticks([])
+    lower.set_xlabel("rank correlation within each person")
+    light_grid(lower, "x")
     return figure

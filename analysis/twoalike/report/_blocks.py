@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
 from twoalike.evaluation import Interval
-from twoalike.figures import NARROW, WIDE, Panel, panels_chart, to_data_uri
+from twoalike.figures import NARROW, WIDE, Panel, Thumbnails, panels_chart, to_data_uri
 from twoalike.stimuli import StimulusSet
 from twoalike.study import TwoalikeError, atomic_directory, counted, inert_cell
 
@@ -340,10 +339,7 @@ def image_uri(*pictures: Image.Image, size: int = 112) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-type Thumbnail = Callable[[int], npt.NDArray[np.uint8]]
-
-
-def thumbnails(stimuli: StimulusSet, ids: Sequence[str], size: int = 48) -> Thumbnail:
+def thumbnails(stimuli: StimulusSet, ids: Sequence[str], size: int = 48) -> Thumbnails:
     """Give the thumbnail of each named object by its row, shape (size, size, 3), when asked for."""
     return lambda row: np.asarray(thumbnail(stimuli.picture(ids[row]), size), np.uint8)
 

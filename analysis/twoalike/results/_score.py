@@ -5,7 +5,7 @@ answer with their own noise and weights; anybody else is a new person, averaged 
 Judgments of the fit are predicted too well, so that the titles of tables name them.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -36,7 +36,7 @@ from twoalike.results._judged import (
 )
 from twoalike.results._model import Saved, Seen, TableView
 from twoalike.results._views import cell, many
-from twoalike.study import Booleans, Integers, TwoalikeError, check_output, counted
+from twoalike.study import Booleans, TwoalikeError, check_output, counted
 from twoalike.tables import LabelSource, read_labels
 
 type Whom = Literal["auto", "known", "new"]
@@ -206,9 +206,6 @@ def _score(
         "log_loss": log_loss(p, judged.answer),
     }
 
-    def calibration(some: Booleans, boot: TwoWayBootstrap) -> Figures:
-        return error_of(binned(p[some], judged.answer[some], answers="top"), boot)
-
     def part(some: Booleans) -> Figures:
         within = boot if some.all() else boot.within(some)
         return Figures(
@@ -216,6 +213,9 @@ def _score(
             **mean_scores({name: each[some] for name, each in scores.items()}, within),
             calibration=calibration(some, within),
         )
+
+    def calibration(some: Booleans, boot: TwoWayBootstrap) -> Figures:
+        return error_of(binned(p[some], judged.answer[some], answers="top"), boot)
 
     groups = dict(judged.groups)
     if (own >= 0).any() and (own < 0).any():
@@ -233,7 +233,13 @@ def _score(
     }
     if judged.known_people:
         by_person = by_participant(scores, judged.participants, judged.people)
-        found["participants"] = _with_calibration(by_person, judged, own, calibration)
+        for place, name in enumerate(judged.people):
+            some = judged.participants == place
+            if name in by_person:
+                alone = TwoWayBootstrap(judged.participants[some], judged.number[some, None])
+                by_person[name]["known"] = bool(own[some][0] >= 0)
+                by_person[name]["calibration"] = calibration(some, alone)
+        found["participants"] = by_person
     add_chance(rows, judged)
     rows.add(judged.name, Figures(found), model="posterior")
     return Judged(
@@ -243,24 +249,6 @@ def _score(
         participants=len(there),
         objects=len(np.unique(judged.items)),
     )
-
-
-def _with_calibration(
-    by_person: dict[str, Figures],
-    judged: Judgments,
-    own: Integers,
-    calibration: Callable[[Booleans, TwoWayBootstrap], Figures],
-) -> dict[str, Figures]:
-    """Scores of each participant, with calibration, and whether the posterior knows them."""
-    place = {name: row for row, name in enumerate(judged.people)}
-    for name, scores in by_person.items():
-        some = judged.participants == place[name]
-        alone = TwoWayBootstrap(judged.participants[some], judged.number[some, None])
-        scores |= {
-            "known": bool(own[some][0] >= 0),
-            "calibration": calibration(some, alone),
-        }
-    return by_person
 
 
 def scores_tables(found: Scores) -> list[TableView]:
