@@ -114,11 +114,11 @@ def _modules() -> dict[Path, str]:
 
 
 MOST = {
-    "modules": 303,
-    "lines": 87_500,
-    "lines of cli": 3_600,
-    "lines of pages": 6_100,
-    "lines of tests": 56_500,
+    "modules": 291,
+    "lines": 81_050,
+    "lines of cli": 3_560,
+    "lines of pages": 5_710,
+    "lines of tests": 51_900,
 }
 """They may only fall: 70,000 lines of ours and 45,000 of tests are the aim."""
 MOST_FUNCTION_LINES = 60
