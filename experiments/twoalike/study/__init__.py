@@ -3,6 +3,13 @@
 Nothing here knows about tasks, models or networks.
 """
 
+from twoalike.study._config import Condition as Condition
+from twoalike.study._config import ExclusionConfig as ExclusionConfig
+from twoalike.study._config import GroupsConfig as GroupsConfig
+from twoalike.study._config import OnlineConfig as OnlineConfig
+from twoalike.study._config import SittingConfig as SittingConfig
+from twoalike.study._config import Study as Study
+from twoalike.study._config import StudyConfig as StudyConfig
 from twoalike.study._errors import MISSING as MISSING
 from twoalike.study._errors import TwoalikeError as TwoalikeError
 from twoalike.study._errors import counted as counted
@@ -87,13 +94,6 @@ from twoalike.study._settings import formed as formed
 from twoalike.study._settings import load_toml as load_toml
 from twoalike.study._settings import plain_words as plain_words
 from twoalike.study._settings import render_toml as render_toml
-from twoalike.study._study import Condition as Condition
-from twoalike.study._study import ExclusionConfig as ExclusionConfig
-from twoalike.study._study import GroupsConfig as GroupsConfig
-from twoalike.study._study import OnlineConfig as OnlineConfig
-from twoalike.study._study import SittingConfig as SittingConfig
-from twoalike.study._study import Study as Study
-from twoalike.study._study import StudyConfig as StudyConfig
 from twoalike.study._work import Interrupt as Interrupt
 from twoalike.study._work import held_interrupt as held_interrupt
 from twoalike.study._work import progress as progress

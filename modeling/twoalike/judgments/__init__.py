@@ -8,9 +8,12 @@ from twoalike.judgments._collect import collect_judgments as collect_judgments
 from twoalike.judgments._import_choices import SetKindName as SetKindName
 from twoalike.judgments._import_choices import import_choices as import_choices
 from twoalike.judgments._import_choices import read_sets as read_sets
+from twoalike.judgments._import_meadows import import_meadows as import_meadows
 from twoalike.judgments._import_rated import import_ratings as import_ratings
 from twoalike.judgments._import_rated import import_sortings as import_sortings
-from twoalike.judgments._meadows import import_meadows as import_meadows
+from twoalike.judgments._import_rdm import RdmTable as RdmTable
+from twoalike.judgments._import_rdm import import_dissimilarities as import_dissimilarities
+from twoalike.judgments._import_rdm import read_rdms as read_rdms
 from twoalike.judgments._raw import RawSession as RawSession
 from twoalike.judgments._raw import raw_sessions as raw_sessions
 from twoalike.judgments._raw import raw_tasks as raw_tasks
@@ -21,9 +24,6 @@ from twoalike.judgments._raw import read_raw_arrangements as read_raw_arrangemen
 from twoalike.judgments._raw import read_raw_odd_of_many as read_raw_odd_of_many
 from twoalike.judgments._raw import read_raw_ratings as read_raw_ratings
 from twoalike.judgments._raw import read_raw_sortings as read_raw_sortings
-from twoalike.judgments._rdm import RdmTable as RdmTable
-from twoalike.judgments._rdm import import_dissimilarities as import_dissimilarities
-from twoalike.judgments._rdm import read_rdms as read_rdms
 from twoalike.judgments._sheet import ImportNote as ImportNote
 from twoalike.judgments._tables import ARRANGEMENTS as ARRANGEMENTS
 from twoalike.judgments._tables import CHOICES as CHOICES

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from twoalike.tasks._activity import Activity, Item, Page, QuestionAnswers
 from twoalike.tasks._protocol import PageTexts, Protocol, Question
-from twoalike.tasks.screens._layout import Frame
 from twoalike.tasks.screens._pages import GO_ON, PageActivity, QuestionActivity
+from twoalike.tasks.screens._text_layout import Frame
 
 _LATE_S = 0.5
 """Time after the onset of a question between blocks in which a press is still meant for a trial."""

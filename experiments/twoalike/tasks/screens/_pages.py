@@ -27,7 +27,7 @@ from twoalike.tasks._activity import (
 )
 from twoalike.tasks._protocol import KeyName, PageTexts, Protocol, Question
 from twoalike.tasks.lettering import can_draw
-from twoalike.tasks.screens._layout import (
+from twoalike.tasks.screens._text_layout import (
     RANGES,
     Frame,
     TextLayout,

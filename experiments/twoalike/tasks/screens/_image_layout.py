@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from twoalike.study import Strict, TwoalikeError
 from twoalike.tables import MOST_SHOWN, POSITIONS
 from twoalike.tasks._protocol import Protocol
-from twoalike.tasks.screens._layout import View, frame, is_upright
+from twoalike.tasks.screens._text_layout import View, frame, is_upright
 
 
 class ImageSize(Strict):
