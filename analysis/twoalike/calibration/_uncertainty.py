@@ -215,6 +215,7 @@ MEASURES = {
         "squared probability",
         "Brier score over all answers; 1 - 1/A for equal probabilities of A answers.",
     ),
+    "*.calibration*.bins": ("count", "Bins that hold predictions."),
     "*.calibration*": (
         "",
         "Expected calibration error in ten bins of equal width, of the likeliest answer (top) or "

@@ -337,7 +337,8 @@ def draw_board(axes: "Axes", board: "Board") -> None:
     axes.set_yticks(range(len(names)), [shortened(name, _LONGEST) for name in names])
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.margins(x=0.06)
-    title, label = _TITLES[board.kind]
+    named = board.kind.replace("_", " ").capitalize()
+    title, label = _TITLES.get(board.kind, (named, ""))
     axes.set_xlabel(label)
     axes.set_title(", ".join(filter(None, [board.subset or title, board.question])))
     light_grid(axes, "x")

@@ -78,7 +78,7 @@ def group_power(
         The study, or its folder; objects that its design excludes are left out.
     effect
         Difference of the groups' mean log weights of one dimension, in standard deviations of
-        people within groups, as :func:`compare_groups` reports it; all other dimensions differ by
+        people within groups, as a comparison of groups reports it; all other dimensions differ by
         an equal part of it in the other direction.
     spread
         Standard deviation of people's log weights within groups, that of every dimension.

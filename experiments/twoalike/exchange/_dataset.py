@@ -76,7 +76,9 @@ def split_table(
         raise TwoalikeError(f"{where}: expected a table, found no line. Restore the file.")
     header, *rows = cells
     if wrong := [name for name in needed if header.count(name) != 1]:
-        raise TwoalikeError(f"{where}: expected one column {wrong[0]!r}, found {header}.")
+        raise TwoalikeError(
+            f"{where}: expected one column {wrong[0]!r}, found {header}. Restore the file."
+        )
     for number, row in enumerate(rows, start=1):
         if len(row) != len(header):
             raise TwoalikeError(
@@ -276,16 +278,17 @@ class PublishedColumn:
 
 def _capped(cell: str, place: str) -> str:
     """Age as it is published: higher ages are given as the highest one."""
-    numbers = [float(text.replace(",", ".")) for text in _DIGITS.findall(cell)]
-    if max(numbers, default=0.0) <= OLDEST_AGE:
-        return cell
     try:
-        return str(OLDEST_AGE) if float(cell.replace(",", ".")) > OLDEST_AGE else cell
+        value = float(cell.replace(",", "."))
     except ValueError:
-        raise TwoalikeError(
-            f"{place}: expected an age in years, found {cell!r}; ages above {OLDEST_AGE} can "
-            "tell who somebody is. Write it as a number."
-        ) from None
+        numbers = [float(text.replace(",", ".")) for text in _DIGITS.findall(cell)]
+        if max(numbers, default=0.0) > OLDEST_AGE:
+            raise TwoalikeError(
+                f"{place}: expected an age in years, found {cell!r}; ages above {OLDEST_AGE} can "
+                "tell who somebody is. Write it as a number."
+            ) from None
+        return cell
+    return str(OLDEST_AGE) if value > OLDEST_AGE else cell
 
 
 def declared_kinds(manifests: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]:

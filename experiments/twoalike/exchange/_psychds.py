@@ -166,16 +166,17 @@ def _variables(tables: list[_Table]) -> list[dict[str, Any]]:
         levels = about.get("Levels")
         pairs = levels.items() if isinstance(levels, dict) else ()
         words = [about.get("Description"), "; ".join(f"{level}: {text}" for level, text in pairs)]
-        entry = {
+        entry: dict[str, Any] = {
             "description": " ".join(str(part) for part in words if part),
             "unitText": str(about.get("Units", "")),
-            "minValue": about.get("Minimum", ""),
         }
+        if "Minimum" in about:
+            entry["minValue"] = about["Minimum"]
         plain = {"@type": "PropertyValue", "name": inert_cell(name)}
         variable = variables.setdefault(name, plain)
         for key, value in entry.items():
             if key not in variable and value != "":
                 variable[key] = value
-            elif isinstance(value, str) and value not in variable.get(key, ""):
+            elif isinstance(value, str) and value and value not in variable[key]:
                 variable[key] += f" / {value}"
     return list(variables.values())

@@ -380,8 +380,8 @@ class _Copy:
         elif kind == "description":
             about = "Copy for publication: new codes, named columns, no dates, no seeds."
             made = {"Name": "twoalike share", "Version": version("twoalike"), "Description": about}
-            before = content.get("GeneratedBy")
             content = self._value(content, person)
+            before = content.get("GeneratedBy")
             content["GeneratedBy"] = [*(before if isinstance(before, list) else []), made]
             return dump_json(content)
         return dump_json(self._value(content, person))
@@ -452,6 +452,7 @@ class _Copy:
             if owner is None:
                 who = row[header.index(KEYS[0])]
                 person, where = self.people[who.removeprefix("sub-")], f"{where} ({who})"
+                row[header.index(KEYS[0])] = f"sub-{person.code}"
             cells = (column.cell(row[column.place], where) for column in kept)
             lines.append(self._moved("\t".join(cells), person))
         return "\n".join(lines) + "\n"

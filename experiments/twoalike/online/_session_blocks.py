@@ -3,6 +3,7 @@
 Each block is chosen once, then stored and kept.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 import pandas as pd
@@ -34,7 +35,7 @@ from twoalike.online._store import Store, over, stored, write_line
 from twoalike.record import RunName
 from twoalike.stimuli import StimulusSet
 from twoalike.tables import ODD_ONE_OUT
-from twoalike.tasks import OddOneOut, PreparedTriplets, trials_from_table
+from twoalike.tasks import OddOneOut, PreparedTriplets, Trial, trials_from_table
 
 
 @lru_cache(maxsize=2_000)
@@ -47,18 +48,33 @@ def parts_of(
     is not among them are missing.
     """
     chosen = [Block.model_validate_json(body) for body in bodies]
-    listed = [] if is_adaptive(built.study) else built.prepared(participant)
-    parts, right = [], {}
+    right = {} if is_adaptive(built.study) else dict(_listed_right(built, participant))
+    parts = []
     for number, part in enumerate(built.person(participant).parts):
         blocks = [one for one in chosen if one.part == number]
         parts.append(part.model_copy(update={"steps": spliced(part.steps, blocks)}))
-        trials = trials_from_table(block_table(blocks)) if any(b.rows for b in blocks) else []
-        if listed and isinstance(prepared := listed[number], PreparedTriplets):
-            trials = prepared.trials
-        for trial in trials:
-            if trial.trial_type == "catch" and trial.expected is not None:
-                right[number, trial.trial_index] = trial.positions[trial.expected - 1]
+        if any(block.rows for block in blocks):
+            right |= _right(number, trials_from_table(block_table(blocks)))
     return shapes_of(parts, right)
+
+
+@lru_cache(maxsize=2_000)
+def _listed_right(built: OnlineStudy, participant: str) -> dict[tuple[int, int], str]:
+    """Right answers of listed trials: once a person, since every image is read for them."""
+    right: dict[tuple[int, int], str] = {}
+    for number, prepared in enumerate(built.prepared(participant)):
+        if isinstance(prepared, PreparedTriplets):
+            right |= _right(number, prepared.trials)
+    return right
+
+
+def _right(part: int, trials: Iterable[Trial]) -> dict[tuple[int, int], str]:
+    """Places of the right answers to attention checks, by part and trial."""
+    return {
+        (part, trial.trial_index): trial.positions[trial.expected - 1]
+        for trial in trials
+        if trial.trial_type == "catch" and trial.expected is not None
+    }
 
 
 class SessionBlocks:

@@ -372,7 +372,7 @@ def read_store(store: str | Path) -> Iterator[str]:
     Parameters
     ----------
     store
-        sa.Connection string, or path of the SQLite file.
+        Connection string, or path of the SQLite file.
     """
     url = existing_store(store)
     engine = _engine(url, writes=False)

@@ -61,9 +61,9 @@ class ChoiceListConfig(Listed):
 
     sampler: Sampler = Field(
         default="random",
-        description="how trials are chosen. random; coverage: every pair of objects, in few "
-        "trials; adaptive: where the posterior expects to learn most; list: your own lists in "
-        "design/",
+        description="how trials are chosen. random; coverage: every pair of objects together, in "
+        "about as few trials as possible; adaptive: where the posterior expects to learn most; "
+        "list: your own lists in design/",
     )
     trials: int = Field(default=120, ge=1, description="main trials a session")
     practice: int = Field(default=4, ge=0, description="practice trials before the main ones")
@@ -330,7 +330,11 @@ class PairRatingConfig(Listed):
     trials_per_block: int = _shared(
         "trials_per_block", 50, "trials of a block; a break comes between two blocks"
     )
-    pair_repeats: int = _shared("pair_repeats")
+    pair_repeats: int = _shared(
+        "pair_repeats",
+        about="coverage: every pair of objects so often, over all sessions that are designed "
+        "together; trials left over are random",
+    )
     random_share: float = _shared("random_share")
     exclude: dict[str, list[str]] = EXCLUDE
 

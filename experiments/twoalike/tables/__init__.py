@@ -38,7 +38,6 @@ from twoalike.tables._table import Check as Check
 from twoalike.tables._table import Column as Column
 from twoalike.tables._table import Fault as Fault
 from twoalike.tables._table import Table as Table
-from twoalike.tables._table import choice_columns as choice_columns
 from twoalike.tables._table import faults as faults
 from twoalike.tables._tsv import Labels as Labels
 from twoalike.tables._tsv import LabelSource as LabelSource

@@ -5,7 +5,7 @@ Below are the words, columns and tables that several stages share.
 
 import math
 import re
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -356,12 +356,6 @@ TRIAL_TYPES = {
 
 CHOICE_COLUMNS = (("odd_stimulus", "expected_odd"), ("chosen_stimulus", "expected_response"))
 """Columns of the chosen object and of the right answer: of odd-one-out and of anchored choices."""
-
-
-def choice_columns(columns: Container[str]) -> tuple[str, str]:
-    """Which of :data:`CHOICE_COLUMNS` a raw table or a trial list has."""
-    odd, anchored = CHOICE_COLUMNS
-    return anchored if any(name in columns for name in anchored) else odd
 
 
 JUDGED = ("main", "repeat")

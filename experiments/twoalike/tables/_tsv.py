@@ -4,7 +4,6 @@ Read strictly, since a table editor's silent changes (a moved column, an empty c
 would otherwise surface as a wrong analysis.
 """
 
-import csv
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -74,9 +73,15 @@ def _checked_row(row: list[str], header: Sequence[str], where: str) -> list[str]
 
 def write_tsv(path: Path, table: "pd.DataFrame") -> None:
     """Write a table, all or nothing; missing values become ``n/a``, line ends are LF."""
-    form: Any = {"sep": "\t", "na_rep": MISSING, "lineterminator": "\n"}
+    columns = [
+        [str(value) if there else MISSING for value, there in zip(cells, known, strict=True)]
+        for cells, known in ((one.tolist(), one.notna().tolist()) for _, one in table.items())
+    ]
+    lines = ["\t".join(row) for row in zip(*columns, strict=True)]
+    if any(line.count("\t") >= len(columns) or "\n" in line or "\r" in line for line in lines):
+        raise ValueError(f"{path}: a cell holds a tab or a line break.")
     with atomic_path(path) as temporary:
-        table.to_csv(temporary, index=False, quoting=csv.QUOTE_NONE, **form)
+        temporary.write_bytes(("\n".join(["\t".join(table.columns), *lines]) + "\n").encode())
 
 
 def parse_text(

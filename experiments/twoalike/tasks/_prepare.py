@@ -115,12 +115,15 @@ def load_listed[P: Protocol](
     """
     study, session = check_sitting(sitting).study, (sitting.participant, sitting.session)
     protocol, stimuli = load_protocol(study, model), StimulusSet.load(study.stimuli)
+    if table is not None:
+        return protocol, stimuli, table
     lists: ListDesign = find_task(protocol.task).lists
     path = study.trial_list(lists.label, *session)
-    if table is None and path.exists():
-        table = lists.read(path, stimuli.ids)
-        _check_list(sitting, stimuli, lists.label)
-    return protocol, stimuli, lists.one(study, stimuli, *session) if table is None else table
+    if not path.exists():
+        return protocol, stimuli, lists.one(study, stimuli, *session)
+    table = lists.read(path, stimuli.ids)
+    _check_list(sitting, stimuli, lists.label)
+    return protocol, stimuli, table
 
 
 def _check_list(sitting: Sitting, stimuli: StimulusSet, task: str) -> None:

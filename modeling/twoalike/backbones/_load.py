@@ -72,7 +72,7 @@ def load_backbone(
         Local weights for a name: ``.safetensors``, ``.pth``, ``.pt``, ``.bin``, or a folder that
         holds one such file.
     untrained
-        Random weights, drawn from ``seed``: for comparisons and tests.
+        Random weights (by the seed): for comparisons and tests.
     size
         Width and height of the input in pixels, if not the network's own.
     seed

@@ -33,7 +33,8 @@ class DistillConfig(Strict):
     )
     accumulate: int = Field(default=1, ge=1, description="batches per step, with separate triplets")
     size: int | None = Field(
-        default=None, description="width and height of the input, pixels; none: the network's own"
+        default=None,
+        description="width and height of the input, pixels; if left out: the network's own",
     )
     triplets: int = Field(
         default=8000, ge=1, description="most triplets per batch; beyond that they are sampled"
@@ -73,28 +74,29 @@ class DistillConfig(Strict):
     head_width: int | None = Field(
         default=None,
         ge=1,
-        description="features of a linear or dense head; none: as many as the network's; other "
-        "widths of a linear head: random start",
+        description="features of a linear or dense head; if left out: as many as the network's; "
+        "other widths of a linear head: random start",
     )
     train: Literal["full", "last", "lora", "probe"] = Field(
         default="last",
-        description="what is trained: all weights; those of the last blocks; low-rank adapters, "
-        "merged into the weights at the end; or nothing: the aligned vector in closed form",
+        description="what is trained. full: all weights; last: those of the last blocks; lora: "
+        "low-rank adapters, merged into the weights at the end; probe: nothing, which leaves the "
+        "aligned vector in closed form",
     )
     last_blocks: int | None = Field(
-        default=None, ge=1, description="blocks trained with train = 'last'; none: a third of them"
+        default=None, ge=1, description="blocks trained with train = 'last'; if left out: a third"
     )
     lora_rank: int = Field(default=8, ge=1, description="rank of the adapters")
     lora_targets: tuple[str, ...] = Field(
         default=(),
-        description="endings of the names of layers with adapters; none: all linear layers and "
-        "ungrouped convolutions but the first",
+        description="endings of the names of layers with adapters; if left out: all linear layers "
+        "and ungrouped convolutions but the first",
     )
     rate: float = Field(default=3e-4, gt=0, description="peak learning rate")
     temperature: float | None = Field(
         default=None,
         gt=0,
-        description="initial temperature of the student; none: the one of best agreement",
+        description="initial temperature of the student; if left out: the one of best agreement",
     )
     temperature_rate: float = Field(
         default=0.02, ge=0, description="peak learning rate of the log-temperature; 0 fixes it"
@@ -113,14 +115,14 @@ class DistillConfig(Strict):
         gt=0,
         le=1,
         description="share of the way from the initial weights to the trained ones at which the "
-        "student is taken (Wortsman et al. 2022, arXiv:2109.01903); none: half of it or all, "
-        "whichever held-out images prefer (of listed labels: half)",
+        "student is taken (Wortsman et al. 2022, arXiv:2109.01903); if left out: half of it or "
+        "all, whichever held-out images prefer (of listed labels: half)",
     )
     balance: float | None = Field(
         default=None,
         ge=0,
-        description="length of the human part of the vector, in lengths of the features; none: "
-        "the most likeness that costs held-out images no ability",
+        description="length of the human part of the vector, in lengths of the features; if "
+        "left out: the most likeness that costs held-out images no ability",
     )
     preserve: float = Field(
         default=0.3,

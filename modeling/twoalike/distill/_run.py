@@ -103,7 +103,7 @@ def distill(
     objects
         File of object ids, one per line, if the file of features has none.
     only
-        Ids, or a file of ids, one per line: use only these images.
+        File of ids, one per line, or the ids: use only these images.
     weights, untrained, pool, block
         As in :func:`twoalike.backbones.load_backbone`.
     control

@@ -173,12 +173,13 @@ function gridCentres(images, n, side, text) {
 }
 
 /** Side of the largest images on a grid or in a ring that fit; 0 if none do. */
-function largestOnGrid(images, n, room, text) {
-  let [low, high] = [0, Math.max(0, ...room)];
+function largestOnGrid(images, n, size, text) {
+  // By the steps of the window's bisect_left: rounding makes what fits not quite monotone.
+  let [low, high] = [0, Math.max(...size) - 1];
   while (low < high) {
-    const side = Math.floor((low + high + 1) / 2);
+    const side = Math.floor((low + high) / 2) + 1;
     const [wide, tall] = gridCentres(images, n, side, text).extent;
-    if (wide <= room[0] && tall <= room[1]) low = side;
+    if (wide <= size[0] && tall <= size[1] - LINES * text) low = side;
     else high = side - 1;
   }
   return low;
@@ -188,7 +189,7 @@ function largestOnGrid(images, n, room, text) {
 function layOutGrid(protocol, size, n, measured) {
   const images = protocol.images;
   const text = textHeight(protocol.screen, size);
-  const largest = largestOnGrid(images, n, [size[0], size[1] - LINES * text], text);
+  const largest = largestOnGrid(images, n, size, text);
   const image = imageSide(images, size, largest, measured);
   const points = gridCentres(images, n, image, text).centres;
   const places = points.map((_, index) => String(index + 1));
