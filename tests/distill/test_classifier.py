@@ -135,7 +135,7 @@ def test_classes_stay_with_it_and_go_without(
     assert held > 0.85
 
 
-@pytest.mark.parametrize("train", ["last", "lora"])
+@pytest.mark.parametrize("train", ["last", pytest.param("lora", marks=pytest.mark.slow)])
 def test_scores_of_classes_are_taken_from_the_vector(
     squares: Squares, weights: Path, inputs: torch.Tensor, tmp_path: Path, train: str
 ) -> None:

@@ -14,7 +14,8 @@ from numpy.testing import assert_allclose
 from tests.posteriors import around, posterior_of
 
 from twoalike.cli.app import main
-from twoalike.embedding import Posterior, check
+from twoalike.embedding import Comparison, Posterior, Predictive, check
+from twoalike.embedding._advice import advise, stuck_chain
 from twoalike.embedding._choices import Choices
 from twoalike.judgments import choices_table, judgment_codes, write_judgments
 from twoalike.study import TwoalikeError, provenance
@@ -281,3 +282,29 @@ def test_a_study_gives_its_judgments(
     (study / "derived" / "choices.parquet").write_bytes(files[1].read_bytes())
     status, said, _ = run("check", files[0], "--study", study)
     assert status == 0 and "Leave-one-out" in said
+
+
+def test_fewer_and_more_dimensions_are_never_advised_together() -> None:
+    misses = Comparison("consensus", 300, 0.8, 0.6, 0.55, 0.65, 0.0)
+    predictive = Predictive([misses], participants=[], outstanding=[], calibration=[])
+    apart = {"converged": False, "choice_rhat_95": 1.4, "similarity_rhat_95": 1.2}
+    for spare, wanted in ((False, "more `dimensions"), (True, "fewer `dimensions")):
+        said = " ".join(advise("nuts", apart, predictive, spare=spare))
+        advised = [words for words in ("more `dimensions", "fewer `dimensions") if words in said]
+        assert advised == [wanted]
+
+
+def test_a_stuck_chain_is_told_from_slow_ones() -> None:
+    assert stuck_chain([-4530.0, -4900.0], [0.25, 0.01]) == 1
+    assert stuck_chain([-4530.0, -4531.0], [0.25, 0.01]) is None
+    assert stuck_chain([-4530.0, -4900.0], [0.25, 0.2]) is None
+    assert stuck_chain([-4530.0], [0.2]) is None
+    state = {
+        "converged": False,
+        "choice_rhat_95": 1.9,
+        "chain_log_density": [-4530.0, -4900.0],
+        "chain_step_size": [0.25, 0.01],
+    }
+    assert "Chain 2 sits apart" in advise("nuts", state)[0]
+    assert advise("nuts", {"converged": True, "choice_rhat_95": 1.0, "choice_ess_05": 400}) == []
+    assert "diverged" in advise("nuts", {"divergences": 12})[0]

@@ -135,6 +135,7 @@ main(sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
 def test_an_interrupt_leaves_no_posterior_and_no_traceback(choices: Path, tmp_path: Path) -> None:
     out = tmp_path / "out" / "p.nc"

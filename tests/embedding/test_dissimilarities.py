@@ -136,6 +136,7 @@ def standardised_pairs(x: np.ndarray) -> np.ndarray:
     return (s - s.mean(axis=-1, keepdims=True)) / s.std(axis=-1, keepdims=True)
 
 
+@pytest.mark.slow
 def test_similarities_are_recovered(world: Any) -> None:
     table = rdms(world, np.random.default_rng(5))
     config = FitConfig(quick=True, engine="nuts", tune=120, draws=80, chains=2, dimensions=3)

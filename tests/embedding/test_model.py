@@ -104,7 +104,13 @@ def random_point(model: pm.Model, rng: np.random.Generator) -> dict[str, np.ndar
     }
 
 
-@pytest.mark.parametrize("prior", ["softplus with features", "gaussian with features"])
+@pytest.mark.parametrize(
+    "prior",
+    [
+        pytest.param("softplus with features", marks=pytest.mark.slow),
+        "gaussian with features",
+    ],
+)
 def test_gradient_agrees_with_finite_differences(
     world: Any, prior: str, rng: np.random.Generator
 ) -> None:

@@ -23,6 +23,7 @@ from twoalike.evaluation import (
 )
 from twoalike.features import FeatureTable, write_features
 from twoalike.judgments import judgment_codes, ratings_table, sortings_table, write_judgments
+from twoalike.report import write_report
 from twoalike.results import Results, evaluate
 from twoalike.study import TwoalikeError
 
@@ -227,8 +228,9 @@ def files(tmp_path: Path, rng: np.random.Generator) -> Path:
     return tmp_path
 
 
-def test_the_command_shows_and_keeps_both(files: Path, run: Callable[..., tuple[int, str]]) -> None:
-    out = files / "results.json"
+def test_command_and_report_show_both(files: Path, run: Callable[..., tuple[int, str]]) -> None:
+    (files / "study.toml").write_text('title = "Rated"\nseed = 1\n', encoding="utf-8")
+    out = files / "derived" / "results.json"
     words = ["evaluate", "--similarity", "dot", "--out", out]
     for name in ("shuffled", "truth"):
         words += ["--features", f"{name}={files / name}.npz"]
@@ -242,6 +244,10 @@ def test_the_command_shows_and_keeps_both(files: Path, run: Callable[..., tuple[
     assert {"ratings", "sortings"} <= set(results.provenance()["inputs"])
     assert {"ratings.spearman", "sortings.area.mean"} <= set(results.frame["measure"])
     assert run(*words, "--ratings", files / "sortings.parquet")[0]
+    page = write_report(files).path.read_text(encoding="utf-8")
+    for part in ("With the mean rater", "the other people", "Adjusted Rand index"):
+        assert part in page
+    assert "shown the same three images" not in page
 
 
 def test_a_posterior_predicts_ratings_and_sortings_of_its_people(rng: np.random.Generator) -> None:

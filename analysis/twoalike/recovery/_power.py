@@ -49,7 +49,7 @@ def power(
     worlds: int = 6,
     assurance: float = 0.8,
     most_participants: int = 200,
-    engine: Literal["vi", "nuts", "auto"] = "vi",
+    engine: Literal["auto", "nuts", "vi"] = "vi",
     steps: int | None = None,
     seed: int | None = None,
     slurm: SlurmConfig | None = None,
