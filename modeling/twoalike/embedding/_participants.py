@@ -31,7 +31,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.choice import ChoiceKind, random_triplets
+from twoalike.choice import ChoiceKind, log_choice, random_triplets
 from twoalike.embedding._choices import Choices
 from twoalike.embedding._config import remove_checkpoint
 from twoalike.embedding._judged import as_table, given_tables
@@ -438,13 +438,18 @@ def agreement(posterior: Posterior, *, seed: int = 0, kind: ChoiceKind = "odd_on
     It is 1/3 for a participant who only guesses (1/2 in anchored choices), whether by lapses or at
     a high temperature, and averaged over random triplets of the posterior's objects.
     """
-    rng, people = np.random.default_rng(seed), len(posterior.participants)
-    triplets = np.tile(random_triplets(len(posterior.ids), TRIPLETS, rng), (people, 1))
-    judges = np.repeat(np.arange(people), len(triplets) // people)
-    draws = map(posterior.draw, range(len(posterior.embedding)))
-    question, lapse = QUESTIONS[kind], posterior.lapse
-    each = [draw.answers(triplets, question, judges, lapse=False).max(axis=1) for draw in draws]
-    best = np.stack(each).reshape(*lapse.shape, -1).mean(axis=2, dtype=np.float64)
+    triplets = random_triplets(len(posterior.ids), TRIPLETS, np.random.default_rng(seed))
+    question, lapse, best = QUESTIONS[kind], posterior.lapse, np.empty_like(posterior.lapse)
+    people = np.arange(lapse.shape[1])
+    for place, draw in enumerate(map(posterior.draw, range(len(lapse)))):
+        pairs = draw.pairs(triplets, question)
+        for some in np.array_split(people, TRIPLETS * len(people) // BLOCK + 1):
+            if draw.roots is not None:
+                tiled, judges = np.tile(triplets, (len(some), 1)), np.repeat(some, TRIPLETS)
+                own = draw.pairs(tiled, question, judges)
+                pairs = tuple(of.reshape(-1, TRIPLETS) for of in own)
+            logs = log_choice(pairs, posterior.temperature[place, some, None], question=question)
+            best[place, some] = np.exp(np.max(logs, axis=0)).mean(axis=1)
     return (1 - lapse) * best + lapse * question.chance
 
 
