@@ -182,14 +182,17 @@ def not_following(
     from scipy.special import logsumexp
     from scipy.stats import beta
 
-    seen: dict[str, Floats] = {}  # each person's similarities of all objects
+    x, logs = posterior.embedding.astype(np.float64), dict[str, Floats]()
+    if posterior.weights is not None:
+        logs = dict(zip(posterior.participants, posterior.weights.log.swapaxes(0, 1), strict=True))
+    seen: dict[str | None, Floats] = {}  # all similarities, to each who weighs; None: to others
     sums: dict[str, npt.NDArray[Any]] = {}
     for person, alike, pairs, telling in judged:
-        if person not in seen:
-            weighs = posterior.weights is not None and person in posterior.participants
-            view = posterior.for_person(person) if weighs else posterior
-            seen[person] = view.similarity()
-        a, b = normal_scores(alike), normal_scores(seen[person][pairs[:, 0], pairs[:, 1]])
+        who = person if person in logs else None
+        if who not in seen:
+            own = x if who is None else x * np.exp(logs[who][:, None] / 2)
+            seen[who] = np.asarray(sum(posterior.kernel.matrix(one, one) for one in own)) / len(own)
+        a, b = normal_scores(alike), normal_scores(seen[who][pairs[:, 0], pairs[:, 1]])
         parts = np.array([len(a), a @ b])  # zero if all are equal: that follows nothing, either
         sums[person] = sums.get(person, np.zeros(2)) + parts * telling / len(a)
     r, prior = CORRELATIONS, beta.logpdf(CORRELATIONS, *FOLLOWING)
