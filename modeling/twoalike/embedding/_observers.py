@@ -148,11 +148,12 @@ def _answered(pairs: Any, question: Question, temperature: Any, lapse: Any) -> F
 
 
 def drawn(found: Mapping[str, Floats], kernel: Kernel) -> Iterator[Draw]:
-    """Draws by the model's quantities, each (S, ...), without new people."""
+    """Draws by the model's quantities, each (S, ...), without new people; answers are float64."""
     log_weight = found.get("log_weight")
+    temperature, lapse = (found[name].astype(np.float64) for name in ("temperature", "lapse"))
     for place, x in enumerate(found["embedding"]):
         roots = None if log_weight is None else np.exp(log_weight[place] / 2)
-        yield Draw(x, kernel, found["temperature"][place], found["lapse"][place], roots)
+        yield Draw(x, kernel, temperature[place], lapse[place], roots)
 
 
 def population(group: "xr.Dataset") -> tuple[Floats, Floats]:
