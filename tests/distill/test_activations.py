@@ -59,12 +59,9 @@ def test_activations_are_complete_before_the_table_says_whose_they_are(
     backbone = load_backbone("test_resnet", untrained=True, size=32)
     config = DistillConfig(train="last", last_blocks=1)
     prepare_training(backbone, config)
-    found: list[bool] = []
-
-    def written(file: Path, *_: object) -> None:
-        found.append((tmp_path / "student_activations.npy").is_file())
-
-    monkeypatch.setattr("twoalike.distill._trainable.write_features", written)
+    found, stored = list[bool](), tmp_path / "student_activations.npy"
+    written = "twoalike.distill._trainable.write_features"
+    monkeypatch.setattr(written, lambda *_: found.append(stored.is_file()))
     frozen_part(backbone, config, (open_collection(squares.images), None), tmp_path, "cpu")
     assert found == [True]
 
