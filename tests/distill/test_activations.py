@@ -53,6 +53,19 @@ def test_images_that_change_are_read_at_every_step(
     assert frozen_part(backbone, config, (images, None), tmp_path, "cpu") is None
 
 
+def test_activations_are_complete_before_the_table_says_whose_they_are(
+    squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backbone = load_backbone("test_resnet", untrained=True, size=32)
+    config = DistillConfig(train="last", last_blocks=1)
+    prepare_training(backbone, config)
+    found, stored = list[bool](), tmp_path / "student_activations.npy"
+    written = "twoalike.distill._trainable.write_features"
+    monkeypatch.setattr(written, lambda *_: found.append(stored.is_file()))
+    frozen_part(backbone, config, (open_collection(squares.images), None), tmp_path, "cpu")
+    assert found == [True]
+
+
 def test_each_image_is_read_once_for_all_steps(
     squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

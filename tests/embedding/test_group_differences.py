@@ -89,6 +89,7 @@ def test_clusters_of_the_embedding_are_those_that_are_there(rng: np.random.Gener
     truth = np.repeat([0, 1, 2, 3], [3, 9, 5, 7])
     found = linked(centres[truth] + 0.3 * rng.normal(size=(24, 2)))
     assert [len(set(found[truth == k])) for k in range(4)] == [1] * 4 and found.max() == 3
+    assert linked(np.eye(2)).tolist() == [0, 1]
     groups = compare_groups(weighted(0.0, 0), GROUPS, permutations=9, resamples=2)["clusters"]
     assert sum(len(of) for of in groups["embedding"].values()) <= OBJECTS
 

@@ -20,6 +20,7 @@ from twoalike.embedding import (
 )
 from twoalike.embedding._draws import order_draws
 from twoalike.embedding._model import Data
+from twoalike.embedding._participants import agreement
 from twoalike.embedding._people import Groups, read_groups
 from twoalike.study import Study, TwoalikeError
 
@@ -92,7 +93,18 @@ def test_a_person_is_predicted_with_their_own_weights(weighed: Posterior) -> Non
     plugin = weighed.choice_probabilities(triplets, "plugin", participants=np.full(30, 4))
     noise = np.exp(np.log(weighed.temperature[:, 4]).mean())
     of_mean = log_choice((sides[0], sides[1], sides[2]), noise)
-    assert_allclose(plugin, np.exp(np.stack(of_mean, axis=1)), atol=1e-4)
+    assert_allclose(plugin, np.exp(np.stack(of_mean, axis=1)), atol=1e-6)
+
+
+def test_agreement_is_by_own_weights(weighed: Posterior, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In blocks of people as at once, and as their answers say."""
+    found = agreement(weighed)
+    monkeypatch.setattr("twoalike.embedding._participants.BLOCK", 900)
+    assert_allclose(agreement(weighed), found, rtol=1e-6)
+    triplets = random_triplets(OBJECTS, 300, np.random.default_rng(0))
+    p = weighed.choice_draws(triplets, lapse=False, participants=np.full(300, 4)).max(axis=2)
+    lapse = weighed.lapse[:, 4]
+    assert_allclose(found[:, 4], (1 - lapse) * p.mean(axis=1) + lapse / 3, rtol=1e-5)
 
 
 def test_a_new_person_is_integrated_over_weights(weighed: Posterior) -> None:
@@ -208,6 +220,9 @@ def test_a_bad_file_of_groups_is_refused_in_one_line(
         fit(weighers, groups=path, people="weights", quick=True)
     assert "groups" in str(refused.value)
     assert "\n" not in str(refused.value)
+    with pytest.raises(TwoalikeError, match=says) as refused:
+        build_model(weighers, groups=path, people="weights")
+    assert str(path) in str(refused.value)
 
 
 def test_groups_of_a_study_are_a_column_of_its_participants(tmp_path: Path) -> None:

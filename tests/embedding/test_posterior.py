@@ -142,7 +142,7 @@ def test_plugin_uses_mean_similarities(posterior: Posterior) -> None:
     triplets = np.array([[0, 1, 2]])
     logs = log_choice((s[0, 1], s[0, 2], s[1, 2]))
     plugin = posterior.choice_probabilities(triplets, "plugin")
-    assert_allclose(plugin[0], np.exp(logs), rtol=1e-6)
+    assert_allclose(plugin[0], np.exp(logs), rtol=1e-12)
     assert not np.allclose(plugin, posterior.choice_probabilities(triplets), atol=1e-3)
 
 

@@ -13,7 +13,7 @@ from twoalike.study import TwoalikeError
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"architecture": "hf-hub:somebody/net"}, "expected an architecture of timm's"),
+        ({"architecture": "hf-hub:somebody/net"}, "an architecture of timm's.*Distil anew"),
         ({"architecture": "local-dir:/etc"}, "expected an architecture of timm's"),
         ({"num_classes": 10**12}, "num_classes is damaged"),
         ({"num_classes": "x"}, "num_classes is damaged"),

@@ -301,25 +301,24 @@ def rebuild(config: Mapping[str, Any], weights: Path, vector: Path) -> nn.Module
             where=folder,
             remedy=f"Build it, load {WEIGHTS} into it, and wrap it in a Backbone (Python).",
         )
-    described = config["vector"]
-    faults = {
-        # A hub's prefix in a file from elsewhere would make timm fetch, or read, what it names.
-        "an architecture of timm's": (architecture, ":" in str(architecture)),
-        "where the layer of the vector is": (
-            described,
-            not isinstance(described, dict) or described.get("file", "") not in (None, VECTOR),
-        ),
-    }
-    for expected, (found, wrong) in faults.items():
-        if wrong:
-            raise TwoalikeError(
-                where=folder / CONFIG,
-                expected=expected,
-                found=repr(shortened(found, 60)),
-                remedy=_COPY_AGAIN,
-            )
+    # A hub's prefix in a file from elsewhere would make timm fetch, or read, what it names.
+    if ":" in str(architecture):
+        raise TwoalikeError(
+            where=folder / CONFIG,
+            expected="an architecture of timm's",
+            found=repr(shortened(architecture, 60)),
+            remedy="Distil anew.",
+        )
     _check_name(str(architecture))
     state, width = read_weights(weights), config["num_classes"]
+    described = config["vector"]
+    if not isinstance(described, dict) or described.get("file", "") not in (None, VECTOR):
+        raise TwoalikeError(
+            where=folder / CONFIG,
+            expected="where the layer of the vector is",
+            found=repr(shortened(described, 60)),
+            remedy=_COPY_AGAIN,
+        )
     within = described["file"] is None
     # As many outputs as rows of some tensor: room for any other number is not made.
     fits = not within or any(tensor.ndim and len(tensor) == width for tensor in state.values())

@@ -434,8 +434,10 @@ def _made(
     table, stored = (start.with_name(start.name + end) for end in _ENDINGS)
     is_there = table.is_file() and read_features(table).meta["listing_sha256"] == images.digest
     if not (is_there and (block is None or stored.is_file())):
+        table.unlink(missing_ok=True)  # written last: it says whose the activations are
         with nullcontext() if block is None else _keeping(block, len(images), stored):
-            write_features(table, extract_features(backbone, images, **how))
+            made = extract_features(backbone, images, **how)
+        write_features(table, made)
     if block is None:
         return np.asarray(read_features(table).values)
     # Changes would stay with this process; torch refuses arrays that cannot be changed.

@@ -310,11 +310,11 @@ def given(**tables: pd.DataFrame | None) -> dict[JudgmentKind, pd.DataFrame]:
 
 def with_people(
     data: Data,
-    groups: Mapping[str, str] | None,
-    covariates: Mapping[str, Mapping[str, float]] | None,
+    groups: GroupOf,
+    covariates: CovariatesOf,
     config: FitConfig,
 ) -> Data:
-    """Add groups and covariates of the participants.
+    """Add groups and covariates of the participants, read from their files if these are given.
 
     Where the settings ask for weights, participants are all people, whatever they judged; checks
     that they could have weights.
@@ -323,11 +323,13 @@ def with_people(
         data = data.everybody()
         check_weights(len(data.participants), config.dimensions)
     if groups is not None:
-        known = Groups.assign(groups, data.participants, "`groups=...`")
-        data = replace(data, people=known)
+        where = groups if isinstance(groups, str | Path) else "`groups=...`"
+        of = read_groups(groups) if isinstance(groups, str | Path) else groups
+        data = replace(data, people=Groups.assign(of, data.participants, where))
     if covariates is not None:
-        of = Covariates.assign(covariates, data.participants, "`covariates=...`")
-        data = replace(data, covariates=of)
+        where = covariates if isinstance(covariates, str | Path) else "`covariates=...`"
+        known = read_covariates(covariates) if isinstance(covariates, str | Path) else covariates
+        data = replace(data, covariates=Covariates.assign(known, data.participants, where))
     return data
 
 
@@ -494,10 +496,6 @@ def build_model(
         "sortings": sortings,
     }
     tables = given(**{kind: read_judgments(t, kind) for kind, t in given_tables(**named).items()})
-    if isinstance(groups, str | Path):
-        groups = read_groups(groups)
-    if isinstance(covariates, str | Path):
-        covariates = read_covariates(covariates)
     data = with_people(Data.from_tables(tables), groups, covariates, config)
     if isinstance(features, str | Path):
         features = read_features(Path(features))

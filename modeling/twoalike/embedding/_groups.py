@@ -184,13 +184,15 @@ def _coordinates(model: Posterior) -> Floats:
 
 
 def linked(x: Floats) -> Integers:
-    """Cluster at least three points, (m, D), by Ward's linkage: the cluster of each, (m,)."""
+    """Cluster at least two points, (m, D), by Ward's linkage: the cluster of each, (m,)."""
     from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import pdist
     from sklearn.metrics import silhouette_score
 
-    tree = linkage(x, "ward")
+    tree = linkage(pdist(x), "ward")
     cuts = [fcluster(tree, n, "maxclust") for n in range(2, max(min(MOST, len(x) // 2), 2) + 1)]
-    best = max(cuts, key=lambda cut: silhouette_score(x, cut) if cut.max() > 1 else -1.0)
+    scored = [silhouette_score(x, of) if 1 < of.max() < len(x) else -1.0 for of in cuts]
+    best = cuts[int(np.argmax(scored))]
     _, first, codes = np.unique(best, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[codes]
 

@@ -26,7 +26,7 @@ from twoalike.study import Floats, Integers
 
 LEAST_DRAWS = 25  # fewer, and the tail that is smoothed would be shorter than five draws
 SUBSET = 20_000
-VALUES = 10_000_000  # draws x judgments whose answers are held in memory: some 120 MB
+VALUES = 10_000_000  # draws x judgments held: answers some 120 MB, likelihoods and weights 80 each
 
 
 @dataclass(frozen=True)
@@ -130,13 +130,18 @@ def left_out_weights(likelihood: Floats, chains: int, fits: int = 1) -> tuple[Fl
     ``fits``, which are then the chains, weights within each sum to 1 / fits, and Pareto's k is the
     largest of the fits.
     """
-    k = likelihood.shape[1]
+    n_draws, k = likelihood.shape
     some = likelihood[:, :: max(k // 300, 1)]
     efficiency = relative_efficiency(some.reshape(chains, -1, some.shape[1])) if fits == 1 else 1.0
-    logs = np.log(np.maximum(likelihood.T, 1e-30))
-    found = [smoothed_weights(own, efficiency) for own in np.split(logs, fits, axis=1)]
-    weights = np.concatenate([np.exp(own) / fits for own, _ in found], axis=1)
-    return weights, np.stack([shape for _, shape in found]).max(axis=0)
+    weights, shape = np.empty((k, n_draws)), np.empty(k)
+    block = max(VALUES // (10 * n_draws), 1)
+    for start in range(0, k, block):
+        part = slice(start, start + block)
+        logs = np.log(np.maximum(likelihood[:, part].T, 1e-30))
+        found = [smoothed_weights(own, efficiency) for own in np.split(logs, fits, axis=1)]
+        weights[part] = np.concatenate([np.exp(own) / fits for own, _ in found], axis=1)
+        shape[part] = np.max([of for _, of in found], axis=0)
+    return weights, shape
 
 
 def trusted_k(n_draws: int) -> float:

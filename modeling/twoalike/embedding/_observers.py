@@ -76,14 +76,6 @@ class Draw:
         """Similarities of all objects, (m, m)."""
         return self.kernel.matrix(self.embedding, self.embedding)
 
-    @cached_property
-    def views(self) -> "list[Draw]":
-        """What a few new people see: the draw itself, where nobody weighs dimensions."""
-        if self.new_roots is None:
-            return [self]
-        views = (self.embedding * root for root in self.new_roots())
-        return [replace(self, embedding=view, roots=None) for view in views]
-
     def pairs(
         self, items: Integers, question: Question, judges: Integers | None = None, total: int = 0
     ) -> tuple[Any, ...]:
@@ -138,9 +130,13 @@ class Draw:
         z, weights = _normal_nodes(NODES if self.new_spread > 0 else 1)
         heat, rate = np.exp(self.new_spread * z), number(self.new_lapse)
         mean: Any = 0
-        for view in self.views:
+        roots = [None] if self.new_roots is None else self.new_roots()
+        for root in roots:
+            view = self
+            if root is not None:  # has its own matrix, if at all, for these items only
+                view, total = replace(self, embedding=self.embedding * root, roots=None), 0
             pairs = view.pairs(items, question, total=total)
-            for one, weight in zip(heat, weights / len(self.views), strict=True):
+            for one, weight in zip(heat, weights / len(roots), strict=True):
                 mean += number(weight) * _answered(pairs, question, number(one), rate)
         return np.asarray(mean)
 
@@ -152,11 +148,12 @@ def _answered(pairs: Any, question: Question, temperature: Any, lapse: Any) -> F
 
 
 def drawn(found: Mapping[str, Floats], kernel: Kernel) -> Iterator[Draw]:
-    """Draws by the model's quantities, each (S, ...), without new people."""
+    """Draws by the model's quantities, each (S, ...), without new people; answers are float64."""
     log_weight = found.get("log_weight")
+    temperature, lapse = (found[name].astype(np.float64) for name in ("temperature", "lapse"))
     for place, x in enumerate(found["embedding"]):
         roots = None if log_weight is None else np.exp(log_weight[place] / 2)
-        yield Draw(x, kernel, found["temperature"][place], found["lapse"][place], roots)
+        yield Draw(x, kernel, temperature[place], lapse[place], roots)
 
 
 def population(group: "xr.Dataset") -> tuple[Floats, Floats]:

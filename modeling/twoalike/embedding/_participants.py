@@ -31,7 +31,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.choice import ChoiceKind, random_triplets
+from twoalike.choice import ChoiceKind, log_choice, random_triplets
 from twoalike.embedding._choices import Choices
 from twoalike.embedding._config import remove_checkpoint
 from twoalike.embedding._judged import as_table, given_tables
@@ -182,14 +182,17 @@ def not_following(
     from scipy.special import logsumexp
     from scipy.stats import beta
 
-    seen: dict[str, Floats] = {}  # each person's similarities of all objects
+    x, logs = posterior.embedding.astype(np.float64), dict[str, Floats]()
+    if posterior.weights is not None:
+        logs = dict(zip(posterior.participants, posterior.weights.log.swapaxes(0, 1), strict=True))
+    seen: dict[str | None, Floats] = {}  # all similarities, to each who weighs; None: to others
     sums: dict[str, npt.NDArray[Any]] = {}
     for person, alike, pairs, telling in judged:
-        if person not in seen:
-            weighs = posterior.weights is not None and person in posterior.participants
-            view = posterior.for_person(person) if weighs else posterior
-            seen[person] = view.similarity()
-        a, b = normal_scores(alike), normal_scores(seen[person][pairs[:, 0], pairs[:, 1]])
+        who = person if person in logs else None
+        if who not in seen:
+            own = x if who is None else x * np.exp(logs[who][:, None] / 2)
+            seen[who] = np.asarray(sum(posterior.kernel.matrix(one, one) for one in own)) / len(own)
+        a, b = normal_scores(alike), normal_scores(seen[who][pairs[:, 0], pairs[:, 1]])
         parts = np.array([len(a), a @ b])  # zero if all are equal: that follows nothing, either
         sums[person] = sums.get(person, np.zeros(2)) + parts * telling / len(a)
     r, prior = CORRELATIONS, beta.logpdf(CORRELATIONS, *FOLLOWING)
@@ -438,13 +441,18 @@ def agreement(posterior: Posterior, *, seed: int = 0, kind: ChoiceKind = "odd_on
     It is 1/3 for a participant who only guesses (1/2 in anchored choices), whether by lapses or at
     a high temperature, and averaged over random triplets of the posterior's objects.
     """
-    rng, people = np.random.default_rng(seed), len(posterior.participants)
-    triplets = np.tile(random_triplets(len(posterior.ids), TRIPLETS, rng), (people, 1))
-    judges = np.repeat(np.arange(people), len(triplets) // people)
-    draws = map(posterior.draw, range(len(posterior.embedding)))
-    question, lapse = QUESTIONS[kind], posterior.lapse
-    each = [draw.answers(triplets, question, judges, lapse=False).max(axis=1) for draw in draws]
-    best = np.stack(each).reshape(*lapse.shape, -1).mean(axis=2, dtype=np.float64)
+    triplets = random_triplets(len(posterior.ids), TRIPLETS, np.random.default_rng(seed))
+    question, lapse, best = QUESTIONS[kind], posterior.lapse, np.empty_like(posterior.lapse)
+    people = np.arange(lapse.shape[1])
+    for place, draw in enumerate(map(posterior.draw, range(len(lapse)))):
+        pairs = draw.pairs(triplets, question)
+        for some in np.array_split(people, TRIPLETS * len(people) // BLOCK + 1):
+            if draw.roots is not None:
+                tiled, judges = np.tile(triplets, (len(some), 1)), np.repeat(some, TRIPLETS)
+                own = draw.pairs(tiled, question, judges)
+                pairs = tuple(of.reshape(-1, TRIPLETS) for of in own)
+            logs = log_choice(pairs, posterior.temperature[place, some, None], question=question)
+            best[place, some] = np.exp(np.max(logs, axis=0)).mean(axis=1)
     return (1 - lapse) * best + lapse * question.chance
 
 

@@ -336,8 +336,8 @@ class Posterior:
         return _MeanDraw(
             embedding=self.embedding[0],
             kernel=self.kernel,
-            temperature=np.exp(np.log(self.temperature).mean(axis=0)).astype(np.float32),
-            lapse=self.lapse.mean(axis=0).astype(np.float32),
+            temperature=np.exp(np.log(self.temperature).mean(axis=0)),
+            lapse=self.lapse.mean(axis=0),
             new_lapse=float(new_lapse.mean()),
             new_spread=float(new_spread.mean()),
             posterior=self,
@@ -362,7 +362,7 @@ class _MeanDraw(Draw):
         if self.posterior.weights is None or judges is None:
             return self.kernel.pairs(self.embedding, items, question.pairs, matrix=self.matrix)
         draws = map(self.posterior.draw, range(len(self.posterior.embedding)))
-        each = (np.stack(draw.pairs(items, question, judges)) for draw in draws)
+        each = (np.stack(draw.pairs(items, question, judges), dtype=np.float64) for draw in draws)
         return tuple(np.asarray(sum(each)) / len(self.posterior.embedding))
 
 
