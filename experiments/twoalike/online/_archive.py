@@ -285,8 +285,9 @@ def source_lines(
 
 def _content(file: IO[bytes], where: str, origin: Origin) -> _Lines:
     """Lines of a file, or of the results in it, as JATOS exports them: a folder for each run."""
-    if not zipfile.is_zipfile(file):
-        file.seek(0)
+    start = file.read(2)  # not is_zipfile: somebody's answer may end as an archive does
+    file.seek(0)
+    if start != b"PK":
         yield from zip(repeat(origin), _split(iter(partial(file.read, _CHUNK), b""), where))
         return
     try:
