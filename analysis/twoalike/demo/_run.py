@@ -263,14 +263,15 @@ def _collect(root: Path, config: DemoConfig) -> list[Stage]:
     study = Study.load(root)
     return [
         Stage(
-            f"participant {name}: {config.trials} trials in a window",
+            f"participant {name}: {config.trials} trials{'' if number else ' in a window'}",
             ("run", str(root), "--task", "odd-one-out", "--participant", name)
             + (("--resume",) if (study.raw / f"sub-{name}").exists() else ())
-            + ("--simulate", str(root / "world" / f"observer-{name}.npz"), "--windowed"),
+            + ("--simulate", str(root / "world" / f"observer-{name}.npz"))
+            + ("--no-window" if number else "--windowed",),
             study.raw,
             finished=lambda name=name: session_done(study, name),  # type: ignore[misc]
         )
-        for name in config.labels
+        for number, name in enumerate(config.labels)
     ]
 
 
