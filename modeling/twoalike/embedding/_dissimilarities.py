@@ -162,7 +162,7 @@ class Dissimilarities(Kind[PairGroup]):
         of_objects, of_pairs = slope2 * v**2, slope2 * w**2
         s = _of_unit_variance(unknown.within(items, source, self.people), judged)
         r = values + pt.sqrt(slope2)[:, None, None] * s
-        # Each pair stands in the matrices twice.
+        # The matrices hold each pair twice.
         n_pairs, squares = judged.sum(axis=(1, 2)) / 2, (r**2).sum(axis=(1, 2)) / 2
         ones = pt.matmul(judged.sum(axis=2)[:, None, :], basis)[:, 0]
         sums = pt.matmul(r.sum(axis=2)[:, None, :], basis)[:, 0]

@@ -111,11 +111,13 @@ class PlacedResult(OfTrial):
             for number, (name, handled) in enumerate(zip(trial.items, self.handling, strict=True))
         ]
 
+    @abstractmethod
     def _item(self, number: int) -> dict[str, Any]:
-        raise NotImplementedError
+        """Columns of the task's own for one image."""
 
+    @abstractmethod
     def _shared(self) -> dict[str, Any]:
-        raise NotImplementedError
+        """Columns of the task's own that all images of the trial share."""
 
     def _since(self, time: float | None) -> float | None:
         return None if time is None else max(0.0, float(time - self.onset))
