@@ -329,8 +329,10 @@ def log_choice(
         pairs = (*pairs[:2], xp.where(anchored, -np.inf, pairs[2]))
         guess = xp.where(anchored, OPTIONS["anchored"], guess)
     scores = [score / temperature for score in question.scores(pairs)]
-    total = _log_sum(scores, xp)
     wanted = range(len(question.answers)) if answers is None else answers
+    if lapse is not None and anchored is None and len(wanted) == 1 and not question.ranked:
+        return (_log_given(scores, wanted[0], lapse, guess, xp),)
+    total = _log_sum(scores, xp)
     if question.ranked:
         found = [_of_two(question, place, scores, total, xp) for place in wanted]
     else:
@@ -385,6 +387,17 @@ def _log_sum(scores: Sequence[Any], xp: ModuleType) -> Any:
     return highest + xp.log(
         reduce(lambda one, other: one + other, (xp.exp(score - highest) for score in scores))
     )
+
+
+def _log_given(scores: Sequence[Any], place: int, lapse: Any, guess: Any, xp: ModuleType) -> Any:
+    """Log-probability of one answer of somebody who may guess, in half the time of all answers.
+
+    Nothing is subtracted from anything large, so no digits are lost, and beyond a ratio of exp(80)
+    the guess alone counts.
+    """
+    gaps = [score - scores[place] for other, score in enumerate(scores) if other != place]
+    odds = reduce(lambda a, b: a + b, [xp.exp(xp.minimum(gap, 80.0)) for gap in gaps])
+    return xp.log((1 - lapse) / (1 + odds) + lapse / guess)
 
 
 def _of_two(

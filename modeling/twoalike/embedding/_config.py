@@ -52,8 +52,7 @@ class FitConfig(Settings):
     prior: Annotated[str, AfterValidator(_known_prior)] = Field(
         default="auto",
         description="of the coordinates: spike-and-slab, softplus, gaussian, or module:name of a "
-        "Prior of your own; auto: gaussian for distances, softplus with features or for vi, "
-        "otherwise spike-and-slab",
+        "Prior of your own; auto: gaussian for distances, otherwise softplus",
     )
     people: Literal["noise", "weights"] = Field(
         default="noise",

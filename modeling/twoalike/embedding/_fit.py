@@ -347,7 +347,7 @@ def _tried(data: Data, table: Floats | None, config: FitConfig) -> Pilot | None:
     d = config.dimensions or default_dimensions(data)
 
     def form_of(similarity: str) -> Form:
-        prior = choose_prior("auto", "vi", similarity, with_features=table is not None)
+        prior = choose_prior("auto", similarity, with_features=table is not None)
         return Form(d, prior, similarity, table, config.people == "weights")
 
     return run_pilot(data, form_of, similarities, config)

@@ -197,7 +197,7 @@ def resolve_form(
     # People who weigh dimensions have as many unknowns as objects have.
     rows = len(data.ids) + (len(data.participants) if config.people == "weights" else 0)
     engine, why = choose_engine(data.size, rows, d, config)
-    prior = choose_prior(config.prior, engine, similarity, with_features=table is not None)
+    prior = choose_prior(config.prior, similarity, with_features=table is not None)
     return Form(d, prior, similarity, table, config.people == "weights"), engine, why
 
 
@@ -255,17 +255,15 @@ def vi_minutes(n: int, m: int, d: int, config: FitConfig) -> float:
     return (config.chains or FITS) * plan.steps * step / 60
 
 
-def choose_prior(prior: str, engine: str, similarity: str, *, with_features: bool) -> str:
+def choose_prior(prior: str, similarity: str, *, with_features: bool) -> str:
     """Resolve ``auto``, and check that prior, similarity and features go together.
 
-    For distances the Gaussian; else the softplus Gaussian with features or for ``vi``, and
-    spike-and-slab for ``nuts``: a Gaussian approximation of a mixture stays with the component it
-    fell into.
+    For distances the Gaussian, for dot products the softplus Gaussian: under spike-and-slab chains
+    change the component of a coordinate too rarely, and an approximation stays with the one it fell
+    into.
     """
     if prior == "auto":
-        if similarity == "distance":
-            return "gaussian"
-        return "softplus" if with_features or engine == "vi" else "spike-and-slab"
+        return "gaussian" if similarity == "distance" else "softplus"
     known = find_prior(prior)
     if known.similarity != similarity:
         raise TwoalikeError(

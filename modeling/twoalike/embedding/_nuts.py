@@ -1,7 +1,8 @@
-"""NUTS engine, by nutpie.
+"""NUTS engine, by nutpie, on the same single-precision density as ``vi`` goes through.
 
-Chains start from small coordinates: from large ones some stay in a wrong mode, with tiny steps
-and every trajectory at its depth limit, which looks like a hang. The depth is capped.
+Chains start near the spectrum of the judgments, each from coordinates of its own, or from small
+random ones: from large ones some stay in a wrong mode, with tiny steps and every trajectory at its
+depth limit, which looks like a hang. The depth is capped.
 """
 
 import warnings
@@ -12,13 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.embedding._config import Checkpoint, FitConfig
-from twoalike.embedding._model import Data, Form, prior_terms
+from twoalike.embedding._model import Data, Form
+from twoalike.embedding._spectrum import starts_near
+from twoalike.embedding._vi import columns_of, jax_density, single_precision
 from twoalike.study import Floats, progress
 
 STATISTICS = ("logp", "energy", "step_size", "diverging", "depth", "n_steps")
+JITTER = 0.02
+"""Standard deviation of what is added to a start: where a gradient is zero no chain begins."""
 type Chain = dict[str, npt.NDArray[Any]]
 """Draws and statistics of one chain by name, each of shape (draws, ...)."""
-_STATISTIC = "statistic_"
+_STATISTIC, _DRAW = "statistic_", "unconstrained"
 
 
 def fit_nuts(
@@ -34,8 +39,6 @@ def fit_nuts(
     processors; the checkpoint keeps finished chains.
     """
     n_chains = config.chains or 2
-    model = form.model(data)
-    log_priors = _log_priors(model)
     stored = {} if checkpoint is None else checkpoint.load()
     chains: dict[int, Chain] = {
         number: _of_chain(stored, number)
@@ -47,10 +50,11 @@ def fit_nuts(
         total = n_chains * (config.tune + (config.draws or 300))
         task = bar.add_task(f"NUTS, {n_chains} chains", total=total, status="compiling")
         try:
-            samplers = _begin(model, form, config, set(range(n_chains)) - set(chains))
+            wanted = set(range(n_chains)) - set(chains)
+            samplers, quantities = _begin(data, form, config, n_chains, wanted)
             for number, sampler in samplers.items():
                 bar.update(task, status=f"{len(chains)} of {n_chains} chains done")
-                chains[number] = _chain(sampler.wait(), form, log_priors)
+                chains[number] = _chain(sampler.wait(), quantities)
                 bar.update(task, completed=total * len(chains) // n_chains)
                 if checkpoint is not None and len(chains) < n_chains:
                     checkpoint.save(_as_arrays(chains))
@@ -78,20 +82,55 @@ def _abort(samplers: Sequence[Any]) -> None:
             sampler.abort()
 
 
-def _begin(model: Any, form: Form, config: FitConfig, numbers: set[int]) -> dict[int, Any]:
-    """Start the chains of these numbers in the background, each from a start of its own."""
-    import nutpie
+@single_precision()
+def _begin(
+    data: Data, form: Form, config: FitConfig, n_chains: int, numbers: set[int]
+) -> tuple[dict[int, Any], Callable[[Floats], Chain]]:
+    """Start the chains of these numbers in the background, each from a start of its own.
 
-    start = form.start(len(model.coords["object"]), np.random.default_rng([config.seed, 0]))
-    compiled = nutpie.compile_pymc_model(
-        model,
-        backend="jax",
-        gradient_backend="jax",
-        initial_points=start,  # and jitter, by the chain's seed
-        var_names=[v.name for v in model.unobserved_RVs if v.name in form.stored],
-    )
-    return {
-        number: nutpie.sample(
+    Also gives what turns draws of all variables, (S, N), into what is stored.
+    """
+    import jax
+    import jax.numpy as jnp
+    import nutpie
+    from jax.flatten_util import ravel_pytree
+    from nutpie.compiled_pyfunc import from_pyfunc
+
+    rngs = [np.random.default_rng([config.seed, 0, number]) for number in range(n_chains)]
+    starts = starts_near([data] * n_chains, form, rngs)
+    density = jax_density(data, form, starts)
+    flat, unravel = ravel_pytree([density.starts[0][name] for name in density.names])
+    judged = [array for group in columns_of(data) for array in group]
+
+    def log_density(point: Any, arrays: Any) -> Any:
+        values = unravel(jax.lax.optimization_barrier(point))
+        return sum(density.groups(*values, *arrays)) + density.prior(*values)[0]
+
+    gradient = jax.jit(jax.value_and_grad(log_density)).lower(flat, judged).compile()
+    outputs = jax.jit(lambda points: jax.lax.map(lambda p: density.quantities(*unravel(p)), points))
+
+    def log_density_of(point: Floats) -> tuple[float, Floats]:
+        value, slope = gradient(point.astype(np.float32), judged)
+        return float(value), np.asarray(slope, dtype=np.float64)
+
+    @single_precision()
+    def quantities(points: Floats) -> Chain:
+        found = outputs(jnp.asarray(points, dtype=jnp.float32))
+        return dict(zip(density.outputs, map(np.asarray, found), strict=True))
+
+    def sampler(number: int) -> Any:
+        start = np.concatenate([density.starts[number][name].ravel() for name in density.names])
+        start = start + JITTER * rngs[number].normal(size=start.shape)
+        compiled = from_pyfunc(
+            len(flat),
+            lambda: log_density_of,
+            lambda *_: lambda point: {_DRAW: point},
+            [np.dtype("float64")],
+            [(len(flat),)],
+            [_DRAW],
+            make_initial_point_fn=lambda _: start,
+        )
+        return nutpie.sample(
             compiled,
             draws=config.draws or 300,
             tune=config.tune,
@@ -101,53 +140,20 @@ def _begin(model: Any, form: Form, config: FitConfig, numbers: set[int]) -> dict
             progress_bar=False,
             save_warmup=False,
             blocking=False,
-            store_unconstrained=True,
         )
-        for number in sorted(numbers)
-    }
+
+    return {number: sampler(number) for number in sorted(numbers)}, quantities
 
 
-def _chain(tree: Any, form: Form, log_priors: Callable[[Floats], Chain]) -> Chain:
+def _chain(tree: Any, quantities: Callable[[Floats], Chain]) -> Chain:
     """Take what is kept of a sampled chain."""
-    posterior, stats = tree["posterior"].dataset, tree["sample_stats"].dataset
-    draws = {
-        name: posterior[name].values[0].astype(np.float32)
-        for name in form.stored
-        if name in posterior
-    }
+    stats = tree["sample_stats"].dataset
     statistics = {
         f"{_STATISTIC}{name}": np.asarray(stats[name].values[0], dtype=float)
         for name in STATISTICS
         if name in stats
     }
-    return {**draws, **log_priors(stats["unconstrained_draw"].values[0]), **statistics}
-
-
-def _log_priors(model: Any) -> Callable[[Floats], Chain]:
-    """Log prior densities by variable, from unconstrained draws of shape (S, all variables)."""
-    from pymc.sampling.jax import get_jaxified_graph
-
-    names, terms = prior_terms(model)
-    graph = get_jaxified_graph(inputs=model.value_vars, outputs=terms)
-    point = model.initial_point()
-    shapes = [np.shape(point[v.name]) for v in model.value_vars]
-    sizes = [int(np.prod(shape, dtype=int)) for shape in shapes]
-
-    def evaluate(flat: Floats) -> Chain:
-        import jax
-
-        def one(draw: Any) -> Any:
-            ends = np.cumsum(sizes)
-            parts = [
-                draw[end - size : end].reshape(shape)
-                for end, size, shape in zip(ends, sizes, shapes, strict=True)
-            ]
-            return graph(*parts)
-
-        values = jax.jit(lambda draws: jax.lax.map(one, draws))(flat)
-        return {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
-
-    return evaluate
+    return {**quantities(tree["posterior"].dataset[_DRAW].values[0]), **statistics}
 
 
 def _as_arrays(chains: dict[int, Chain]) -> dict[str, npt.NDArray[Any]]:

@@ -357,7 +357,7 @@ class _Progress:
 
 
 @contextmanager
-def _single_precision() -> Iterator[None]:
+def single_precision() -> Iterator[None]:
     """Compute in single precision.
 
     PyMC turns double precision on, and one division by a whole number then makes the likelihood of
@@ -370,7 +370,7 @@ def _single_precision() -> Iterator[None]:
         yield
 
 
-@_single_precision()
+@single_precision()
 def fit_vi(
     data: Data,
     form: Form,
