@@ -24,11 +24,11 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 def near_truth(world: Any, choices: pd.DataFrame, *, engine: str = "nuts", **attrs: Any) -> Any:
-    """Two chains of 80 draws close to the truth, as a fit of ``choices`` would store them."""
+    """Two chains of 150 draws close to the truth, as a fit of ``choices`` would store them."""
     rng, people = np.random.default_rng(5), [f"person_{k}" for k in range(len(world.lapse))]
-    noise = around(np.ones(len(people)), 0.05, rng, 2, 80)
+    noise = around(np.ones(len(people)), 0.05, rng, 2, 150)
     draws = {
-        "embedding": around(world.embedding, 0.1, rng, 2, 80),
+        "embedding": around(world.embedding, 0.1, rng, 2, 150),
         "temperature": noise * world.temperature,
         "lapse": noise * world.lapse,
     }
@@ -43,7 +43,7 @@ def near_truth(world: Any, choices: pd.DataFrame, *, engine: str = "nuts", **att
 
 @pytest.fixture(scope="module")
 def choices(world: Any) -> pd.DataFrame:
-    return world.judge(600, 11)
+    return world.judge(1200, 11)
 
 
 @pytest.fixture
@@ -71,15 +71,15 @@ def files(world: Any, choices: pd.DataFrame, tmp_path: Path) -> tuple[Path, Path
 
 def test_a_model_that_is_true_passes(world: Any, choices: pd.DataFrame) -> None:
     found = check(near_truth(world, choices), choices, fitted=True)
-    assert found.converged and found.judgments == 600 and found.left_out == 0
+    assert found.converged and found.judgments == 1200 and found.left_out == 0
     assert found.predictive is not None and found.loo is not None
     assert all(0.01 < check.p < 0.99 for check in found.predictive.checks)
     assert found.predictive.outstanding == []
     assert len(found.predictive.participants) == 6
     for part in found.predictive.calibration:
         assert abs(part.observed - part.expected) < 0.12
-    assert_allclose(sum(part.n for part in found.predictive.calibration), 3 * 600)
-    assert found.loo.subset == 600
+    assert_allclose(sum(part.n for part in found.predictive.calibration), 3 * 1200)
+    assert found.loo.subset == 1200
     assert found.advice == []
 
 
@@ -157,7 +157,7 @@ def test_a_single_variational_fit_is_judged_by_its_optimiser(
 def test_one_chain_of_nuts_is_compared_by_halves(world: Any, choices: pd.DataFrame) -> None:
     posterior = Posterior(near_truth(world, choices).tree.isel(chain=[0]))
     assert check(posterior).converged is True
-    posterior.tree["posterior"]["embedding"].values[0, 40:] *= 1.5
+    posterior.tree["posterior"]["embedding"].values[0, 75:] *= 1.5
     assert check(posterior).converged is False
 
 
@@ -233,7 +233,7 @@ def test_json_holds_all_numbers(run: Run, files: tuple[Path, Path], tmp_path: Pa
     found = json.loads(out.read_text())
     assert found["kind"] == "check" and found["converged"] is True
     assert set(found["inputs"]) == {"posterior", "choices"}
-    assert found["loo"]["judgments"] == 600
+    assert found["loo"]["judgments"] == 1200
     assert len(found["predictive"]["participants"]) == 6
     again = tmp_path / "again.json"
     run("check", files[0], "--choices", files[1], "--json", again)

@@ -47,7 +47,7 @@ def hasty(world: Any) -> Posterior:
 
 @pytest.fixture(scope="module")
 def sampled(world: Any) -> Posterior:
-    config = FitConfig(quick=True, engine="nuts", dimensions=3, tune=200, draws=150)
+    config = FitConfig(quick=True, engine="nuts", dimensions=3, tune=300, draws=200)
     return fit_embedding(world.judge(1500, 1), config=config)
 
 
@@ -67,7 +67,7 @@ def test_nuts_recovers_the_truth_and_converges(world: Any, sampled: Posterior) -
     state = sampled.attrs["convergence"]
     assert state["converged"], state
     assert state["divergences"] < 20
-    assert sampled.tree["posterior"]["embedding"].shape == (2, 150, 30, 3)
+    assert sampled.tree["posterior"]["embedding"].shape == (2, 200, 30, 3)
 
 
 def test_chains_are_aligned(sampled: Posterior) -> None:
