@@ -153,11 +153,14 @@ def _gauged(draws: Draws, similarity: str, fitted: int) -> Draws:
     if "weight_slope" in draws:
         mean = draws["weight_slope"].mean(axis=-1)
         changed["weight_slope"] = draws["weight_slope"] - mean[..., None]
-        changed["temperature_slope"] = draws["temperature_slope"] - power * mean
-    between = power * draws["weight_spread"]
-    lost = 1 / draws["log_weight"].shape[-1] - 1 / fitted
-    scale = np.sqrt(draws["temperature_spread"] ** 2 + between**2 * lost)
-    return draws | changed | {"temperature_spread": scale.astype(np.float32)}
+        if "temperature_slope" in draws:
+            changed["temperature_slope"] = draws["temperature_slope"] - power * mean
+    if "temperature_spread" in draws:
+        between = power * draws["weight_spread"]
+        lost = 1 / draws["log_weight"].shape[-1] - 1 / fitted
+        scale = np.sqrt(draws["temperature_spread"] ** 2 + between**2 * lost)
+        changed["temperature_spread"] = scale.astype(np.float32)
+    return draws | changed
 
 
 def _align(draws: Draws, by_dimension: set[str]) -> Draws:

@@ -56,7 +56,6 @@ class Comparison:
 
     @property
     def two_sided(self) -> float:
-        """Probability of a replicate at least as far out, on either side."""
         return min(1.0, 2 * min(self.p, 1 - self.p))
 
 

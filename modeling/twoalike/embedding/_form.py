@@ -15,10 +15,10 @@ import numpy as np
 from twoalike.embedding._choices import Choices, held_losses
 from twoalike.embedding._config import FitConfig
 from twoalike.embedding._draws import importance
-from twoalike.embedding._model import Data, Form, cheaper_whole
+from twoalike.embedding._model import Data, Form
 from twoalike.embedding._observers import drawn
 from twoalike.embedding._posterior import SURE
-from twoalike.embedding._priors import find_kernel, find_prior
+from twoalike.embedding._priors import Prior, cheaper_whole, find_kernel, find_prior
 from twoalike.embedding._spectrum import Spectrum
 from twoalike.study import Floats, Integers, TwoalikeError, counted
 
@@ -198,7 +198,8 @@ def resolve_form(
     rows = len(data.ids) + (len(data.participants) if config.people == "weights" else 0)
     engine, why = choose_engine(data.size, rows, d, config)
     prior = choose_prior(config.prior, engine, similarity, with_features=table is not None)
-    return Form(d, prior, similarity, table, config.people == "weights"), engine, why
+    form = Form(d, prior, similarity, table, config.people == "weights", config.observers)
+    return form, engine, why
 
 
 def allowed_similarities(config: FitConfig) -> tuple[str, ...]:
@@ -255,7 +256,9 @@ def vi_minutes(n: int, m: int, d: int, config: FitConfig) -> float:
     return (config.chains or FITS) * plan.steps * step / 60
 
 
-def choose_prior(prior: str, engine: str, similarity: str, *, with_features: bool) -> str:
+def choose_prior(
+    prior: str | Prior, engine: str, similarity: str, *, with_features: bool
+) -> str | Prior:
     """Resolve ``auto``, and check that prior, similarity and features go together.
 
     For distances the Gaussian; else the softplus Gaussian with features or for ``vi``, and
@@ -269,12 +272,13 @@ def choose_prior(prior: str, engine: str, similarity: str, *, with_features: boo
     known = find_prior(prior)
     if known.similarity != similarity:
         raise TwoalikeError(
-            f"the prior {prior!r} is for the similarity {known.similarity!r}, found {similarity!r}",
+            f"the prior {str(prior)!r} is for the similarity {known.similarity!r}, found "
+            f"{similarity!r}",
             remedy="Leave `prior=...` out.",
         )
     if with_features and not known.with_features:
         raise TwoalikeError(
-            f"the prior {prior!r} takes no features, found some",
+            f"the prior {str(prior)!r} takes no features, found some",
             remedy="Leave `prior=...` out.",
         )
     return prior

@@ -56,7 +56,6 @@ class Variable:
 
     @property
     def dims(self) -> tuple[str, ...]:
-        """All axes."""
         return ("chain", "draw", *self.axes)
 
 
@@ -101,22 +100,16 @@ VARIABLES: Mapping[str, Variable] = {
 
 
 class InputFile(Content):
-    """A file that a posterior was fitted to."""
-
     file: str
     sha256: str
 
 
 class Provenance(Content):
-    """What is read again of the attribute ``provenance``, of whatever version."""
-
     seed: Any = None
     inputs: dict[str, InputFile] = {}
 
 
 class Convergence(Content):
-    """What is read again of the attribute ``convergence``."""
-
     converged: bool = False
     divergences: WholeNumber = 0
     loss_change: FiniteNumber = 0.0
@@ -126,8 +119,6 @@ class Convergence(Content):
 
 
 class Links(Content):
-    """What is read again of the attribute ``links``."""
-
     never: WholeNumber
     once: WholeNumber
     islands: tuple[WholeNumber, ...]
@@ -157,6 +148,7 @@ JSON_ATTRS: Mapping[str, type[Content]] = {
     "excluded": Excluded,
     "questions": Questions,
     **dict.fromkeys(("dimensions", "held_out", "pilot", "covariates"), Content),
+    "hyperparameters": Content,
 }
 """Attributes that hold JSON, since netCDF knows no nested ones, and what is read again of each."""
 
@@ -168,7 +160,6 @@ def stacked(group: "xr.Dataset", name: str, dtype: Any = np.float64) -> Any:
 
 
 def tree_attrs(tree: "xr.DataTree") -> dict[str, Any]:
-    """Attributes of the file, JSON ones parsed."""
     return {
         str(name): parse_json(value, f"posterior: attribute {name}")
         if name in JSON_ATTRS
@@ -178,7 +169,6 @@ def tree_attrs(tree: "xr.DataTree") -> dict[str, Any]:
 
 
 def flat_attrs(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes as netCDF can hold them."""
     return {
         name: json.dumps(value) if name in JSON_ATTRS else value for name, value in attrs.items()
     }

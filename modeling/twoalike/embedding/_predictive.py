@@ -194,7 +194,6 @@ class _Tallies:
         return [np.array(by_question), people, by_bin, np.array(twice, dtype=float)]
 
     def result(self) -> Predictive:
-        """Compare, once all draws are in."""
         self._cases[2] /= self._draws
         questions, people, bins, twice = (
             tally.comparisons(cases, counts=True)

@@ -81,7 +81,6 @@ def _read_tree(path: Path) -> list[_Task]:
 
 
 def _tasks(content: Any, path: Path) -> Iterator[_Task]:
-    """Tasks of a file: of one person, whom its name gives, or of several by alias."""
     people = {_alias(path): content} if _parts(content) else content
     for alias, part in people.items() if isinstance(people, Mapping) else ():
         for task in _parts(part):
@@ -124,7 +123,6 @@ class _Page:
         return np.asarray((kept - self.centre) / self.diameter * [1.0, -1.0])
 
     def inside(self, kept: Floats) -> Booleans:
-        """Which positions lie in the arena, shape (n,)."""
         return np.asarray(np.hypot(*self.places(kept).T) <= _RIM, dtype=np.bool_)
 
 
@@ -262,7 +260,6 @@ def _placements(task: _Task, names: Mapping[str, str]) -> pd.DataFrame:
 
 
 def _page(task: _Task, kept: Floats) -> _Page:
-    """Way the positions of a task are kept."""
     early, late = (float(page.inside(kept).mean()) for page in (_EARLY, _LATE))
     if max(early, late) < 0.5:
         raise TwoalikeError(

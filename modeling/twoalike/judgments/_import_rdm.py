@@ -107,7 +107,6 @@ def _stack(array: np.ndarray) -> Floats | None:
 
 
 def _from_meadows(path: Path, content: dict[str, list[np.ndarray]]) -> RdmTable | None:
-    """Read the platform's export: ``stimuli`` and ``rdmutv``, or both once a participant."""
     lists = {name: value for name, value in content.items() if name.startswith("stimuli")}
     aliases = [name.removeprefix("stimuli") for name in lists]
     if not lists or not all(f"rdmutv{alias}" in content for alias in aliases):

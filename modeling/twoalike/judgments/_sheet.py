@@ -145,7 +145,6 @@ class Sheet:
         return f"{self.path}: row {number}" + ("" if column is None else f", column {column}")
 
     def place(self, column: ColumnName) -> int:
-        """Place of a column, from 0."""
         if isinstance(column, str):
             names = self.header or ()
             if names.count(column) != 1:
@@ -162,11 +161,9 @@ class Sheet:
         return column - 1
 
     def text(self, column: ColumnName) -> "pd.Series[str]":
-        """Cells of a column, which may be empty."""
         return self.cells.iloc[:, self.place(column)].fillna("").str.strip()
 
     def filled(self, column: ColumnName) -> "pd.Series[str]":
-        """Cells of a column of which none may be empty."""
         values = self.text(column)
         empty = np.flatnonzero(values == "")
         if len(empty):
@@ -178,7 +175,6 @@ class Sheet:
         return [name for name in self.header or () if meaning(name) == what]
 
     def kept(self, rows: Booleans) -> "Sheet":
-        """Keep some rows; the rest of the file keeps its numbers."""
         return Sheet(self.path, self.cells[rows], self.header)
 
 

@@ -10,6 +10,7 @@ rows.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -61,7 +62,6 @@ TRIAL = ("participant", "session", "trial")
 
 
 def _labels(name: str, description: str, **more: Any) -> Column:
-    """Text of few different values."""
     return Column(name, "string", description, dtype="category", **more)
 
 
@@ -78,7 +78,6 @@ def _seconds(description: str) -> Column:
 
 
 def _counted(name: str, description: str, dtype: str, **more: Any) -> Column:
-    """Whole numbers from 1 on."""
     return Column(name, "integer", description, minimum=1, dtype=dtype, **more)
 
 
@@ -446,42 +445,24 @@ def choices_table(
     return make_frame(columns, CHOICES, where, objects)
 
 
-def arrangements_table(
-    columns: Mapping[str, Any], objects: Sequence[str] | None, where: object = "arrangements"
+def _built(
+    columns: Mapping[str, Any],
+    objects: Sequence[str] | None,
+    where: object = None,
+    *,
+    kind: JudgmentKind,
 ) -> pd.DataFrame:
-    """Build and check a table of arrangements from arrays, as :func:`choices_table`.
-
-    Examples
-    --------
-    >>> table = arrangements_table(
-    ...     {"trial": [1, 1], "item": [0, 2], "x": [0.1, -0.3], "y": [0.0, 0.2]},
-    ...     ["cat", "dog", "oak"],
-    ... )
-    >>> table["item"].tolist(), table["participant"].tolist()
-    (['cat', 'oak'], ['unknown', 'unknown'])
-    """
-    return make_frame(columns, ARRANGEMENTS, where, objects)
+    return make_frame(columns, TABLES[kind], where or kind, objects)
 
 
-def dissimilarities_table(
-    columns: Mapping[str, Any], objects: Sequence[str] | None, where: object = "dissimilarities"
-) -> pd.DataFrame:
-    """Build and check a table of dissimilarities from arrays, as :func:`choices_table`."""
-    return make_frame(columns, DISSIMILARITIES, where, objects)
-
-
-def ratings_table(
-    columns: Mapping[str, Any], objects: Sequence[str] | None, where: object = "ratings"
-) -> pd.DataFrame:
-    """Build and check a table of rated pairs from arrays, as :func:`choices_table`."""
-    return make_frame(columns, RATINGS, where, objects)
-
-
-def sortings_table(
-    columns: Mapping[str, Any], objects: Sequence[str] | None, where: object = "sortings"
-) -> pd.DataFrame:
-    """Build and check a table of sortings from arrays, as :func:`choices_table`."""
-    return make_frame(columns, SORTINGS, where, objects)
+arrangements_table = partial(_built, kind="arrangements")
+"""Build and check a table of arrangements from arrays, as :func:`choices_table`."""
+dissimilarities_table = partial(_built, kind="dissimilarities")
+"""Build and check a table of dissimilarities from arrays, as :func:`choices_table`."""
+ratings_table = partial(_built, kind="ratings")
+"""Build and check a table of rated pairs from arrays, as :func:`choices_table`."""
+sortings_table = partial(_built, kind="sortings")
+"""Build and check a table of sortings from arrays, as :func:`choices_table`."""
 
 
 def write_judgments(
@@ -515,9 +496,7 @@ def write_imported(
 class ForeignFrame(Protocol):
     """A data frame of another library, such as polars."""
 
-    def to_pandas(self) -> pd.DataFrame:
-        """Convert to pandas."""
-        ...
+    def to_pandas(self) -> pd.DataFrame: ...
 
 
 type JudgmentTable = str | Path | pd.DataFrame | ForeignFrame
