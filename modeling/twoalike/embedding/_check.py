@@ -284,7 +284,7 @@ def _checked(
         if kind == "choices":
             some, own_choices = some_draws(posterior, MOST_DRAWS), own
             choices = Choices.known_to(posterior, table)
-            known |= vars(check_choices(posterior, choices, some, seed, fitted=own))
+            known |= check_choices(posterior, choices, some, seed, fitted=own)
         else:
             some = some_draws(posterior, MOST_REPLICATED)
             judged = KINDS[kind].replicated(posterior, table, seed, len(some))

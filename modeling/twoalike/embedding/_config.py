@@ -13,14 +13,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    InstanceOf,
-    PlainSerializer,
-    ValidationError,
-)
+from pydantic import BeforeValidator, Field, InstanceOf, PlainSerializer, ValidationError
 
 from twoalike.embedding._model import Observers, find_observers
 from twoalike.embedding._priors import Prior, find_prior
@@ -37,9 +30,9 @@ Whole = Annotated[int | None, BeforeValidator(lambda value: None if value == "au
 """A number, or ``auto``, which is stored as None."""
 
 
-def _found_by(find: Callable[[Any], object]) -> AfterValidator:
+def _found_by(find: Callable[[Any], object]) -> BeforeValidator:
     """Check that a part of the model that is named can be found."""
-    return AfterValidator(lambda part: part if part == "auto" or find(part) else part)
+    return BeforeValidator(lambda part: part if part == "auto" or find(part) else part)
 
 
 _AS_TEXT = PlainSerializer(lambda part: part if isinstance(part, str) else repr(part))

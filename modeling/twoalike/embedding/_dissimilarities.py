@@ -11,11 +11,6 @@ too narrow (benchmarks/results/dissimilarities.md). The noises v and w are in un
 similarities' standard deviation; since z has unit variance, they tell b: b^2 (1 + 2 v^2 + w^2) =
 1. Location and scale of s drop out, so dissimilarities say nothing of the scale of the embedding.
 
-What a plane cannot hold is another matter: it is lost to all pairs at once, and is no object's
-error. RDMs made from arrangements therefore leave the model surer than it should be (same
-table); where the arrangements themselves are there, their own model knows of the plane
-(:mod:`twoalike.embedding._layouts`).
-
 Effects and the intercept a (with a flat prior) are integrated out. With Z the incidence of pairs
 and objects (P x m) the covariance is (b w)^2 I + (b v)^2 Z Z', whose eigenvectors depend on
 which pairs were judged and on no parameter: they are found once, from the m x m matrix Z'Z, for

@@ -391,7 +391,7 @@ def _hyperparameters(data: Data, form: Form) -> dict[str, dict[str, Any]]:
     """Those of each part of the model and of each kind of judgments, with their defaults."""
     parts = {"prior": find_prior(form.prior), "observers": find_observers(form.observers)}
     of_kinds = {kind.kind: kind.hyperparameters for kind in data.kinds if kind.hyperparameters}
-    return {name: part.described() for name, part in parts.items()} | of_kinds
+    return {name: vars(part) for name, part in parts.items()} | of_kinds
 
 
 def _hold_out(data: Data, engine: str, config: FitConfig) -> tuple[Data, Data | None]:

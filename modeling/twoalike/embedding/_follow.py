@@ -229,7 +229,6 @@ def rounds(
 
 
 def _scored(known: Replicated, logs: Floats, *, fitted: bool) -> Score:
-    """Log-loss from the log-probabilities of k ratings or trials under each draw, (S, k)."""
     size, posterior = np.asarray(known.sizes, dtype=np.float64), known.posterior
     chains, n_draws = posterior.tree["posterior"].sizes["chain"], len(logs)
     fitted = fitted and n_draws >= LEAST_DRAWS

@@ -9,7 +9,7 @@ same judgments again (:class:`Replicated`).
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from types import ModuleType
 from typing import Any, ClassVar, Self
 
@@ -261,8 +261,7 @@ class Kind[G: Group](ABC):
     @property
     def hyperparameters(self) -> dict[str, Any]:
         names = [field.name for field in fields(self) if isinstance(field.default, Noise | float)]
-        values = ((name, getattr(self, name)) for name in names)
-        return {name: asdict(of) if isinstance(of, Noise) else of for name, of in values}
+        return {name: getattr(self, name) for name in names}
 
     @property
     def labels(self) -> dict[str, list[str]]:

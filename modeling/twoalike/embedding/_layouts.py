@@ -14,10 +14,6 @@ distances, and what the plane cannot hold is lost to the view instead of being e
 made by metric scaling are no random views: of them, 90 % intervals hold the truth in 83 % of cases
 (benchmarks/results/joint.md), with independent noise a pair in 11 %.
 
-Where people weigh the dimensions (:mod:`twoalike.embedding._people`), a layout is a view of the
-arranger's own coordinates, x_ik sqrt(w_pk), and noise is a share of their standard deviation: a
-factor common to a person's weights changes nothing.
-
 References
 ----------
 Tyler (1987), doi:10.1093/biomet/74.3.579: the angular central Gaussian.
@@ -276,7 +272,6 @@ class PlacedTrials(Replicated):
     pairs: Integers
 
     def under(self, draw: int) -> _View:
-        """Distances as whoever arranged sees them."""
         x = self.posterior.embedding[draw]
         roots = Unknown.under(self.posterior, draw).roots_of(self.names)
         own = np.ones((len(self.who), x.shape[1])) if roots is None else roots[self.who]

@@ -117,10 +117,9 @@ def merged_order(*lists: Iterable[str]) -> tuple[str, ...]:
 class Observers(Part):
     """How people differ: subclass it, usually as a frozen dataclass.
 
-    Names of its variables begin with ``temperature`` or ``lapse``: variational fits hold these back
-    at first, or guesses explain what the embedding cannot yet. Where there are a
-    ``temperature_spread`` (of log-temperatures), and a ``lapse_location`` and ``lapse_spread`` (of
-    logits), new people are drawn by them; else they vary as the participants do.
+    Names of its variables begin with ``temperature`` or ``lapse``, by which fits know them. Where
+    there are a ``temperature_spread`` (of log-temperatures), and a ``lapse_location`` and
+    ``lapse_spread`` (of logits), new people are drawn by them; else they vary as participants do.
 
     Attributes
     ----------
@@ -136,19 +135,11 @@ class Observers(Part):
 
     @abstractmethod
     def add(self, participants: tuple[str, ...], covariates: pd.DataFrame) -> tuple[Any, Any]:
-        """Add observers to the open PyMC model.
+        """Add observers to the open PyMC model: temperature and lapse of each, symbolic, (P,).
 
-        Parameters
-        ----------
-        participants
-            Labels of P participants, in the order of the coordinate.
-        covariates
-            Covariates, standardised over people: P rows, a column each; none without covariates.
-
-        Returns
-        -------
-        Temperature, above 0, and lapse, from 0 to 1, symbolic, (P,) each. Log-temperatures have a
-        fixed mean, since a common factor only changes the scale of the embedding.
+        ``covariates`` are standardised over people, P rows and a column each, without covariates
+        none. Log-temperatures have a fixed mean, since a common factor only changes the scale of
+        the embedding.
         """
 
 

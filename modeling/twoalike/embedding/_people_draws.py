@@ -415,7 +415,6 @@ class _People:
         return np.asarray(drawn.reshape(f, d))
 
     def _v(self, coefficients: Floats, spread: float, rng: np.random.Generator) -> Floats:
-        """Draw the people, (P, D - 1)."""
         mean = np.einsum("pij,pi->pj", self.axes, self.means @ coefficients)
         precision = self.precision + spread**-2
         v = (self.pull + mean / spread**2) / precision

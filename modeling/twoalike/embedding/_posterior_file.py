@@ -129,15 +129,11 @@ class Links(Content):
 
 
 class Excluded(Content):
-    """What is read again of the attribute ``excluded``: the rule, and whom it left out, why."""
-
     careless: FiniteNumber
     people: dict[str, str]
 
 
 class Questions(Content):
-    """What is read again of the attribute ``questions``: how many choices answer each."""
-
     choices: dict[Annotated[str, Field(pattern="^[a-z_]+_[3-9]$")], WholeNumber]
 
 
@@ -154,7 +150,6 @@ JSON_ATTRS: Mapping[str, type[Content]] = {
 
 
 def stacked(group: "xr.Dataset", name: str, dtype: Any = np.float64) -> Any:
-    """All draws of a variable, (S, ...), of chain after chain."""
     values = group[name].values  # chain x draw x ...
     return np.asarray(values.reshape(-1, *values.shape[2:]), dtype=dtype)
 
@@ -169,8 +164,13 @@ def tree_attrs(tree: "xr.DataTree") -> dict[str, Any]:
 
 
 def flat_attrs(attrs: Mapping[str, Any]) -> dict[str, Any]:
+
+    def plain(value: Any) -> Any:
+        return vars(value) if hasattr(value, "__dict__") else repr(value)
+
     return {
-        name: json.dumps(value) if name in JSON_ATTRS else value for name, value in attrs.items()
+        name: json.dumps(value, default=plain) if name in JSON_ATTRS else value
+        for name, value in attrs.items()
     }
 
 
@@ -268,7 +268,6 @@ def _check_labels(path: Path, found: "xr.Dataset", tree: "xr.DataTree") -> None:
 
 
 def _check_values(path: Path, name: str, values: Any, possible: Possible) -> None:
-    """Refuse values that no fit has."""
     is_number = values.dtype.kind in "fiu" and values.size
     ascending = possible == "in ascending order"
     if not is_number or np.isinf(values).any() or (np.isnan(values).any() and not ascending):

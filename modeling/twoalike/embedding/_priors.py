@@ -168,11 +168,6 @@ class Part(ABC):  # noqa: B024 - what is abstract, each part says
         own = type(self)  # subclasses have a name of their own
         return vars(own).get("name") or f"{own.__module__}:{own.__qualname__}"
 
-    def described(self) -> dict[str, Any]:
-        """Hyperparameters by name, as JSON can hold them."""
-        plain = (bool, int, float, str)
-        return {k: v if isinstance(v, plain) else repr(v) for k, v in vars(self).items()}
-
 
 class Prior(Part):
     """A prior of the embedding: subclass it, usually as a frozen dataclass.
@@ -199,13 +194,9 @@ class Prior(Part):
 
     @abstractmethod
     def add(self, m: int, d: int, features: Features) -> Any:
-        """Add its variables to the open PyMC model, for m objects in d dimensions.
+        """Add its variables to the open PyMC model, and return the deterministic ``embedding``.
 
-        ``features`` are principal components, (m, p), or None.
-
-        Returns
-        -------
-        The deterministic ``embedding``, dims ``object`` and ``dimension``.
+        Its dims are ``object`` and ``dimension``; ``features`` are components, (m, p), or None.
         """
 
     @abstractmethod
@@ -352,12 +343,9 @@ class Gaussian(Prior):
         return latent + pt.dot(_components(features, decay, pt), weights * strength)
 
     def start(self, m: int, d: int, p: int, rng: np.random.Generator) -> Start:
-        """Start from random residuals; with features from a strong map, and weak ones.
-
-        Else every object learns for itself before the map has been found.
-        """
         if not p:
             return {"residual": self._centre + 0.5 * rng.normal(size=(m, d))}
+        # Without a strong map every object learns for itself before the map has been found.
         return {
             "residual": rng.normal(size=(m, d)),
             "residual_scale": np.full(d, 0.3),

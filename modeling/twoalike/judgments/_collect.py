@@ -108,7 +108,6 @@ _OTHER_CONDITION = "in another condition"
 
 
 def _of_task(task: Any, study: Study, ids: Any, condition: str | None) -> pd.DataFrame:
-    """Judgments of one task, without the sessions that the study's rule leaves out."""
     rule = task.unusable and partial(task.unusable, rule=study.config.exclusion)
     table: pd.DataFrame  # pd.DataFrame(table) would lose its attrs
     if condition is None:

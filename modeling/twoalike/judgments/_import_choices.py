@@ -184,7 +184,7 @@ def import_choices(
         "left_out": left_out,
     }
     write_imported(target, table, "choices", inputs, objects, config)
-    table.attrs |= {"left_out": left_out, "header": sheet.header}
+    table.attrs["header"] = sheet.header
     return table
 
 
@@ -261,7 +261,6 @@ def _judgments(
     asked: ItemNumbers | None,
     skip_bad: bool,
 ) -> tuple[dict[str, Any], Sheet, Sequence[str], ItemNumbers, dict[str, int]]:
-    """Columns of items, answers and people; rows kept, objects, what numbers are, rows left out."""
     bad = BadRows(len(sheet.cells), sheet.where)
     cells, ids = _objects_named(sheet, of, given, asked)
     numbers = numbers_in(cells, of.items, ids, asked)
@@ -293,7 +292,6 @@ def _add(
     unit: TimeUnit | None,
     label: str | None,
 ) -> None:
-    """Read the columns of the table of choices that a file may lack."""
     if "participant" in columns:
         people = pd.Series(columns["participant"])
         columns["trial"] = people.groupby(people, sort=False).cumcount().to_numpy() + 1
@@ -374,7 +372,7 @@ def _own_table(
         own = [name for name in CHOICES.names if name in (sheet.header or ())]
         values = {name: sheet.typed(CHOICES[name]) for name in own}
     table = choices_table(dict(values), ids, str(sheet.path))
-    table.attrs |= {"left_out": {}, "header": sheet.header}
+    table.attrs["header"] = sheet.header
     write_imported(target, table, "choices", {"judgments": sheet.path}, objects, {})
     return table
 

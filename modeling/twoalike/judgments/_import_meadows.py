@@ -187,7 +187,7 @@ def import_meadows(
     table = arrangements_table(columns, list(objects), _list(paths))
     counts = {"outside the arena": int((~inside).sum()), "alone in its trial": int(alone.sum())}
     left_out = {reason: n for reason, n in counts.items() if n}
-    table.attrs |= {"left_out": left_out, "n_other_tasks": n_other}
+    table.attrs["n_other_tasks"] = n_other
     inputs = {f"tree_{number}": path for number, path in enumerate(paths, start=1)}
     write_imported(target, table, "arrangements", inputs, None, {"left_out": left_out})
     return table
@@ -212,7 +212,6 @@ def _refuse_other_tasks(path: Path, tasks: Sequence[_Task]) -> None:
 
 
 def _stimulus_names(task: _Task) -> dict[str, str]:
-    """Object id of every stimulus, by the platform's id."""
     try:
         names = {str(entry["id"]): str(entry["name"]) for entry in task.stimuli or []}
     except (TypeError, KeyError) as error:
@@ -228,7 +227,6 @@ def _stimulus_names(task: _Task) -> dict[str, str]:
 
 
 def _placements(task: _Task, names: Mapping[str, str]) -> pd.DataFrame:
-    """Rows of a task's trials, with ``inside``; trials are numbered from 1."""
     rows: list[tuple[int, str, float, float, float]] = []
     for number, trial in enumerate(task.trials, start=1):
         if trial in task.trials[: number - 1]:
@@ -273,7 +271,6 @@ def _page(task: _Task, kept: Floats) -> _Page:
 
 
 def _duration(trial: Mapping[str, Any]) -> float:
-    """Seconds a trial took; NaN where the file does not say."""
     start, end = trial.get("start"), trial.get("end")
     log = trial.get("log")
     if start is None and log:

@@ -134,7 +134,6 @@ def raw_sessions(
 
 
 def _lenient(table: Table) -> Table:
-    """Table of the same columns as other tools write them: numbers may be missing."""
 
     def of_others(column: Column) -> Column:
         if column.name == "n_items":

@@ -67,7 +67,6 @@ class ImportNote(UserWarning):
 
 
 def note(text: str) -> None:
-    """Warn Python users; the command prints it."""
     warnings.warn(text, ImportNote, stacklevel=2)
 
 
@@ -112,7 +111,6 @@ class Sheet:
         return cls(path, cells.iloc[1:].reset_index(drop=True), header)
 
     def refuse(self, wrong: Any, column: ColumnName, expected: str) -> None:
-        """Refuse the first of the rows, (n,), whose cell is wrong."""
         if len(rows := np.flatnonzero(wrong)):
             row = int(rows[0])
             raise TwoalikeError(
@@ -194,7 +192,6 @@ class BadRows:
         problem: str | Callable[[int], str],
         column: ColumnName | None = None,
     ) -> None:
-        """Add rows, shape (n,), with the problem of each."""
         new = [row for row in np.flatnonzero(rows).tolist() if row not in self.reasons]
         self.reasons |= dict.fromkeys(new, reason)
         if new and (self.first is None or new[0] < self.first[0]):
@@ -203,7 +200,6 @@ class BadRows:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of rows by reason, the most frequent first."""
         return dict(Counter(self.reasons.values()).most_common())
 
     def kept(self, skip: bool | None) -> Booleans:

@@ -66,13 +66,11 @@ def _labels(name: str, description: str, **more: Any) -> Column:
 
 
 def _participant(who: str) -> Column:
-    """Who did what ``who`` says."""
     said = f"{who}; `unknown` where the source does not say."
     return _labels("participant", said, default="unknown")
 
 
 def _seconds(description: str) -> Column:
-    """Response time in seconds, which may be missing."""
     known: Any = {"units": "s", "minimum": 0, "missing": "not measured", "dtype": "float32"}
     return Column("response_time", "number", description, **known)
 
@@ -113,13 +111,11 @@ def trial_numbers(table: pd.DataFrame) -> Integers:
 
 
 def two_objects(table: pd.DataFrame) -> Iterator[Fault]:
-    """Find pairs of an object with itself."""
     one, other = (table[item].cat.codes.to_numpy() for item in PAIR)
     yield from faults(one == other, "two objects")
 
 
 def two_items(table: pd.DataFrame) -> Iterator[Fault]:
-    """Find trials of one item."""
     number = trial_numbers(table)
     yield from faults(np.bincount(number)[number] < 2, "two items or more in a trial")
 
@@ -485,8 +481,10 @@ def write_imported(
 ) -> None:
     """Write a table that was read from files of others, where ``target`` is a path.
 
-    ``inputs`` and ``config`` are for the record, and the file of ``objects``, if that is one.
+    ``inputs`` and ``config`` are for the record, and the file of ``objects``, if that is one. The
+    table gets the counts of rows left out, which ``config`` has.
     """
+    table.attrs["left_out"] = config.get("left_out", {})
     if target is not None:
         listed = {"objects": Path(objects)} if isinstance(objects, str | Path) else {}
         made = provenance(kind, inputs={**inputs, **listed}, config=config)
