@@ -127,7 +127,7 @@ def fit_settings(config: FitConfig | None, settings: Mapping[str, Any]) -> FitCo
     """Check settings by name, on top of a configuration or of the defaults."""
     if config is not None and not settings:
         return config
-    values = {} if config is None else config.model_dump(exclude_unset=True)
+    values = {} if config is None else {n: getattr(config, n) for n in config.model_fields_set}
     try:
         return FitConfig.model_validate(values | dict(settings))
     except ValidationError as error:

@@ -423,14 +423,15 @@ PRIORS: Mapping[str, Prior] = {
 
 def find_prior(prior: str | Prior) -> Prior:
     """Look up a prior by its name, or import one of another module, ``module:name``."""
-    return find_part(prior, PRIORS, Prior, "auto")
+    return find_part(prior, PRIORS, Prior, "auto")  # type: ignore[type-abstract]
 
 
 def find_part[P: Part](given: str | P, known: Mapping[str, P], base: type[P], *more: str) -> P:
     """Give a part as it is, by its name, or imported as ``module:name``: an object or its class."""
     if isinstance(given, base):
         return given
-    name, found, error = str(given), None, ""
+    name, error = str(given), ""
+    found: Any = None
     if name in known:
         return known[name]
     module, _, attribute = name.partition(":")
