@@ -8,11 +8,7 @@ import pandas as pd
 import pytest
 from tests.conftest import call
 
-from twoalike.judgments import (
-    import_choices,
-    is_scored,
-    read_judgments,
-)
+from twoalike.judgments import import_choices, is_scored, read_judgments
 from twoalike.study import TwoalikeError
 
 OBJECTS = ["ant", "bee", "cat", "dog", "axe"]

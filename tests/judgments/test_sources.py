@@ -9,13 +9,7 @@ import pytest
 from tests.conftest import call
 
 from twoalike.design import excluded
-from twoalike.judgments import (
-    import_choices,
-    object_index,
-    read_judgments,
-    read_raw,
-    read_sets,
-)
+from twoalike.judgments import import_choices, object_index, read_judgments, read_raw, read_sets
 from twoalike.study import ExclusionConfig, TwoalikeError
 
 OBJECTS = ["ant", "bee", "cat", "dog"]

@@ -17,14 +17,7 @@ from pydantic import BeforeValidator, Field, InstanceOf, PlainSerializer, Valida
 
 from twoalike.embedding._model import Observers, find_observers
 from twoalike.embedding._priors import Prior, find_prior
-from twoalike.study import (
-    DAMAGED,
-    Settings,
-    TwoalikeError,
-    atomic_path,
-    load_arrays,
-    plain_words,
-)
+from twoalike.study import DAMAGED, Settings, TwoalikeError, atomic_path, load_arrays, plain_words
 
 Whole = Annotated[int | None, BeforeValidator(lambda value: None if value == "auto" else value)]
 """A number, or ``auto``, which is stored as None."""

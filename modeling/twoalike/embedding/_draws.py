@@ -11,12 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.embedding._model import LOG_PRIOR, STORED, Data, Stored
-from twoalike.embedding._posterior_file import (
-    COVARIATES,
-    GROUP_OF,
-    flat_attrs,
-    labelled_statistics,
-)
+from twoalike.embedding._posterior_file import COVARIATES, GROUP_OF, flat_attrs, labelled_statistics
 from twoalike.study import Floats, Integers
 
 if TYPE_CHECKING:

@@ -22,13 +22,7 @@ from twoalike.embedding._observers import (
     view_of_group,
     view_of_person,
 )
-from twoalike.embedding._posterior_file import (
-    GROUP_OF,
-    read_tree,
-    stacked,
-    tree_attrs,
-    write_tree,
-)
+from twoalike.embedding._posterior_file import GROUP_OF, read_tree, stacked, tree_attrs, write_tree
 from twoalike.embedding._priors import Kernel, find_kernel
 from twoalike.study import Floats, Integers, TwoalikeError, counted, visible
 

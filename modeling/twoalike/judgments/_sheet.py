@@ -15,14 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from twoalike.study import (
-    Booleans,
-    Floats,
-    Integers,
-    TwoalikeError,
-    counted,
-    read_delimited,
-)
+from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted, read_delimited
 from twoalike.tables import Column
 
 type ColumnName = int | str
