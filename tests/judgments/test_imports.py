@@ -144,7 +144,7 @@ def test_votes_become_judgments(tmp_path: Path) -> None:
             {"catch_column": "check"},
             "row 4, column check: expected 1, true",
         ),
-        ("", "", {"catch_objects": [("ant", "emu")]}, "ids, or pairs of ids, of the 5 objects"),
+        ("", "", {"catch_objects": [("ant", "emu")]}, "row 1, column 2: 'emu' is not one of the 5"),
         (
             "",
             "",

@@ -514,27 +514,19 @@ def _catch_objects(
     """Read the objects listed alone as indices, shape (a,), and the pairs, shape (p, 2)."""
     if isinstance(objects, str | Path):
         path = Path(objects)
-        sheet = Sheet(path, read_delimited(path, "objects or pairs of objects, one a line"))
-        width = sheet.cells.shape[1]
-        if width > 2:
-            raise TwoalikeError(
-                where=path, expected="one or two objects a line", found=f"{width} columns"
-            )
-        found = object_cells(sheet, range(1, width + 1), ids, numbers)
-        groups = [tuple(row) for row in found.tolist()]
-        where: object = path
+        cells = read_delimited(path, "objects or pairs of objects, one a line")
     else:
-        place = {name: number for number, name in enumerate(ids)}
-        listed = [(one,) if isinstance(one, str) else tuple(one) for one in objects]
-        groups = [tuple(place.get(name, -1) for name in group) for group in listed]
-        where = "`catch_objects=...`"
-    for group in groups:
-        if len(group) not in (1, 2) or -1 in group or len(set(group)) < len(group):
-            raise TwoalikeError(
-                where=where,
-                expected=f"ids, or pairs of ids, of the {len(ids)} objects",
-                found=" ".join(ids[at] if at >= 0 else "another" for at in group),
-            )
-    alone = [group[0] for group in groups if len(group) == 1]
-    together = [group for group in groups if len(group) == 2]
-    return np.array(alone, dtype=np.int64), np.array(together, dtype=np.int64).reshape(-1, 2)
+        path = Path("`catch_objects=...`")
+        rows = [[one] if isinstance(one, str) else list(one) for one in objects]
+        cells = pd.DataFrame(rows, dtype=object).fillna("")
+    sheet, width = Sheet(path, cells), cells.shape[1]
+    if width > 2:
+        raise TwoalikeError(
+            where=path, expected="one or two objects a line", found=f"{width} columns"
+        )
+    bad = BadRows(len(cells), sheet.where)
+    found = object_cells(sheet, range(1, width + 1), ids, numbers, bad, needed=1)
+    check_distinct(found, bad)
+    bad.kept(None)
+    second = found[:, 1] if width == 2 else np.full(len(found), -1)
+    return found[second < 0, 0], np.stack([found[:, 0], second], axis=1)[second >= 0]
