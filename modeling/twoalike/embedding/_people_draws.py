@@ -44,7 +44,6 @@ WIDEST, WIDTH, NARROWEST = 1.6, 24.0, 0.3
 """Half-width of the log-temperatures of somebody with n judgments: WIDTH / sqrt(n), bounded."""
 BINS = np.linspace(-16.0, 0.0, 129)
 """Log-probabilities of an answer; lower ones count as the lowest."""
-LOCATIONS = np.linspace(-6.0, 0.5, 27)
 LAPSE_SPREADS = np.geomspace(0.05, 3.0, 14)
 SCALES = np.geomspace(0.03, 1.5, 14)
 SPREADS = np.geomspace(0.01, 2.0, 54)
@@ -218,14 +217,16 @@ class _Table:
         log = _log_prior_of_spread(SCALES, prior.temperature_spread)
         log += -0.5 * (log_t**2).sum() / SCALES**2 - (people - 1) * np.log(SCALES)
         scale = np.exp(_jittered(np.log(SCALES), pick(log[None], 1, rng)[0], rng)[0])
-        apart = (LOCATIONS - prior.lapse_location) / prior.lapse_location_sd
-        square = ((logit[:, None] - LOCATIONS) ** 2).sum(axis=0)
+        middle, sd = prior.lapse_location, prior.lapse_location_sd
+        places = np.linspace(min(middle - 3 * sd, -6.0), max(middle + 3 * sd, 0.5), 27)
+        apart = (places - middle) / sd
+        square = ((logit[:, None] - places) ** 2).sum(axis=0)
         grid = -0.5 * (apart**2)[:, None] - 0.5 * square[:, None] / LAPSE_SPREADS**2
         grid += _log_prior_of_spread(LAPSE_SPREADS, prior.lapse_spread)
         grid -= people * np.log(LAPSE_SPREADS)
         of_place, of_spread = np.unravel_index(pick(grid.reshape(1, -1), 1, rng)[0], grid.shape)
         spread = np.exp(_jittered(np.log(LAPSE_SPREADS), of_spread, rng)[0])
-        return float(scale), float(_jittered(LOCATIONS, of_place, rng)[0]), float(spread)
+        return float(scale), float(_jittered(places, of_place, rng)[0]), float(spread)
 
     def _slopes(self, z: Floats, values: Floats, sd: float, rng: np.random.Generator) -> Floats:
         """Draw the slopes of values (P,) on covariates (P, C), given the noise: (C,)."""
