@@ -340,18 +340,20 @@ def prior_sensitivity(posterior: Posterior, seed: int) -> dict[str, float]:
     What chance adds is taken off: the same by log priors that are shifted by half a chain.
     """
     known = posterior.tree.children.get("log_prior")
-    if known is None or known.sizes.get("draw", 0) < LEAST_DRAWS:
+    x = posterior.tree["posterior"].dataset["embedding"].values
+    draws = x.shape[1]
+    if known is None or known.sizes.get("draw") != draws or draws < LEAST_DRAWS:
         return {}
     logs: dict[str, Floats] = {}
     for name, values in known.dataset.items():
         part = next(part for part, (begin, _) in PARTS.items() if str(name).startswith(begin))
         logs[part] = logs.get(part, 0.0) + values.values.astype(np.float64)
-    x = posterior.tree["posterior"].dataset["embedding"].values
     triplets = judged_triplets(x.shape[2], seed, 100)
     p = predictions(x, triplets, str(posterior.attrs.get("similarity", "dot")))[0][..., 0]
-    shift = known.sizes["draw"] // 2
     moved = {
-        part: _moved(p, log) - _moved(p, np.roll(log, shift, axis=1)) for part, log in logs.items()
+        part: _moved(p, log) - _moved(p, np.roll(log, draws // 2, axis=1))
+        for part, log in logs.items()
+        if np.ptp(log) > 0
     }
     return {part: float(np.sqrt(max(square, 0.0))) for part, square in moved.items()}
 
