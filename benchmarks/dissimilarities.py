@@ -110,16 +110,16 @@ def simulate(world: str, replicate: int) -> tuple[pd.DataFrame, Array]:
 
 def fit(table: pd.DataFrame, kernel: str, seed: int, *, effects: bool) -> tuple[Array, Any]:
     """Draws of the embedding, and how the fit converged."""
-    from twoalike.embedding import _dissimilarities as model
+    from twoalike.embedding._kind import Noise
 
-    noise = model.pooled_noise
+    add = Noise.add
 
-    def without(name: str, *settings: Any) -> Any:
-        free = noise(name, *settings)
+    def without(noise: Noise, name: str, *settings: Any) -> Any:
+        free = add(noise, name, *settings)
         return 1e-3 + 0 * free if name == "object_noise" else free
 
     config = FitConfig(quick=True, engine="nuts", similarity=kernel, seed=seed, tune=300, draws=200)
-    with mock.patch.object(model, "pooled_noise", noise if effects else without):
+    with mock.patch.object(Noise, "add", add if effects else without):
         posterior = fit_embedding(None, dissimilarities=table, config=config)
     return posterior.embedding.astype(np.float64), posterior.attrs["convergence"]
 

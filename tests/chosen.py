@@ -1,6 +1,7 @@
 """Choices as a fit has them, and their likelihood, for several tests."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -112,22 +113,23 @@ def judged_logs(
     return [np.asarray(one) for one in get_jaxified_graph([], logs)()]
 
 
-def _exponential(m: int, d: int, features: Any) -> Any:
-    import pymc as pm
+@dataclass(frozen=True)
+class Exponential(Prior):
+    """A prior of somebody else."""
 
-    scale = pm.HalfNormal("own_scale", 1.5, dims="dimension")
-    unit = pm.Exponential("unit", 1.0, shape=(m, d))
-    return pm.Deterministic("embedding", scale * unit, dims=("object", "dimension"))
+    scale: float = 1.5
+    stored = {"own_scale": "dimension"}
+
+    def add(self, m: int, d: int, features: Any) -> Any:
+        import pymc as pm
+
+        scale = pm.HalfNormal("own_scale", self.scale, dims="dimension")
+        unit = pm.Exponential("unit", 1.0, shape=(m, d))
+        return pm.Deterministic("embedding", scale * unit, dims=("object", "dimension"))
+
+    def start_at(self, x: np.ndarray, features: Any) -> dict[str, np.ndarray]:
+        scale = x.mean(axis=0) + 0.02
+        return {"own_scale": scale, "unit": np.maximum(x, 0.02 * scale) / scale}
 
 
-def _start(m: int, d: int, p: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    return {"unit": 0.3 * rng.gamma(1.5, 1 / 1.5, size=(m, d)) + 0.02}
-
-
-def _start_at(x: np.ndarray, features: Any) -> dict[str, np.ndarray]:
-    scale = x.mean(axis=0) + 0.02
-    return {"own_scale": scale, "unit": np.maximum(x, 0.02 * scale) / scale}
-
-
-EXPONENTIAL = Prior(_exponential, _start, _start_at, stored={"own_scale": "dimension"})
-"""A prior of somebody else, ``tests.chosen:EXPONENTIAL``."""
+EXPONENTIAL = Exponential()

@@ -4,13 +4,25 @@ import ast
 import inspect
 import subprocess
 import sys
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 import twoalike.api as ta
+from twoalike.cli.app import GROUPS, VERBS
 from twoalike.study import TwoalikeError
+
+OWN = {
+    "dimensions": ("embedding:dimension_table",),
+    "validate": ("tasks:validate_study",),
+    "serve": ("online:serve",),
+    "token": ("online:new_token",),
+    "links": ("online:make_links",),
+    "refit": ("online:refit",),
+}
+"""Commands that describe their arguments themselves, and their functions."""
 
 
 @pytest.mark.parametrize("name", [n for n in dir(ta) if n != "__version__"])
@@ -36,8 +48,15 @@ def test_version_and_unknown_names() -> None:
     assert issubclass(ta.TwoalikeError, TwoalikeError)
 
 
-def test_about_forty_names_each_of_a_lower_package() -> None:
+def test_every_command_has_a_function() -> None:
+    """The one that its arguments come from; those of ``online`` are in ``ta.online``."""
+    places = [(module, command) for command, (module, _) in VERBS.items() if command not in GROUPS]
+    places += [(VERBS[verb][0], name) for verb, names in GROUPS.items() for name in names.split()]
+    there = set(ta._NAMES.values()) | {("twoalike.online", name) for name in dir(ta.online)}
+    for module, command in places:
+        function = getattr(import_module(f"twoalike.cli.{module}"), command)
+        home, _, name = getattr(function, "takes", OWN.get(command, ("",)))[0].partition(":")
+        assert command == "demo" or (f"twoalike.{home}", name) in there, command
     stub = ast.parse((Path(ta.__file__).with_suffix(".pyi")).read_text(encoding="utf-8"))
     homes = {node.module for node in stub.body if isinstance(node, ast.ImportFrom)}
-    assert len(dir(ta)) <= 51
     assert not homes & {"twoalike.cli", "twoalike.demo"}

@@ -25,23 +25,18 @@ def test_permuted_chains_are_aligned(draws: np.ndarray, rng: np.random.Generator
     assert_allclose(aligned, draws)
 
 
-def stats(chains: int, n: int) -> dict[str, np.ndarray]:
-    names = ("logp", "step_size", "diverging")
-    return {name: np.zeros((chains, n)) for name in names}
-
-
 def test_convergence_is_of_places_and_ignores_the_order_of_columns(
     draws: np.ndarray, rng: np.random.Generator
 ) -> None:
-    plain = chain_convergence(draws, stats(3, 150), 0)
+    plain = chain_convergence(draws, {}, 0)
     order = np.argsort(rng.random((3, 150, 1, 4)), axis=-1)
     mixed = np.take_along_axis(draws, np.broadcast_to(order, draws.shape), axis=-1)
-    other = chain_convergence(mixed, stats(3, 150), 0)
+    other = chain_convergence(mixed, {}, 0)
     assert plain["converged"] and other["converged"]
     assert_allclose(other["choice_rhat_max"], plain["choice_rhat_max"], atol=1e-3)
     apart = draws.copy()
     apart[2] *= 1.5  # a chain at another scale predicts other choices
-    state = chain_convergence(apart, stats(3, 150), 0)
+    state = chain_convergence(apart, {}, 0)
     assert not state["converged"]
     assert state["choice_rhat_95"] > 1.05
 

@@ -11,10 +11,7 @@ from tests.posteriors import around, posterior_of
 from twoalike.embedding import KindChecks, Posterior, check
 from twoalike.embedding._dissimilarities import replicated_dissimilarities
 from twoalike.embedding._layouts import LayoutGroup, Layouts, replicated_layouts
-from twoalike.judgments import (
-    arrangements_table,
-    dissimilarities_table,
-)
+from twoalike.judgments import arrangements_table, dissimilarities_table
 from twoalike.study import TwoalikeError
 
 M, SIZE, TRIALS = 24, 9, 6

@@ -6,10 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from twoalike.embedding._loo import (
-    leave_one_out,
-    predict_left_out,
-)
+from twoalike.embedding._loo import leave_one_out, predict_left_out
 
 COUNTS = np.array([30, 50, 20])
 

@@ -14,7 +14,7 @@ from tests.embedding.conftest import AGE, NAMES
 
 from twoalike.choice import random_triplets
 from twoalike.embedding import Posterior, build_model, covariate_table
-from twoalike.embedding._model import Data
+from twoalike.embedding._model import Data, PooledObservers
 from twoalike.embedding._people import Covariates, read_covariates
 from twoalike.embedding._people_draws import draw_observers
 from twoalike.study import Study, TwoalikeError
@@ -85,7 +85,7 @@ def test_draws_of_people_find_slopes_of_temperature_and_lapse() -> None:
     draws |= {name: np.ones((1, 60)) for name in ("lapse_location", "lapse_spread")}
     draws |= {"temperature_spread": np.ones((1, 60))}
     draws |= {name: np.zeros((1, 60, 2)) for name in ("lapse_slope", "temperature_slope")}
-    found = draw_observers(data, draws, "dot", np.random.default_rng(1))
+    found = draw_observers(data, draws, "dot", np.random.default_rng(1), PooledObservers())
     for name, truth in (("temperature_slope", 0.3), ("lapse_slope", 0.8)):
         first, second = found[name][0].T
         assert first.mean() == pytest.approx(truth, abs=0.25 * truth + 0.1)

@@ -11,12 +11,7 @@ from tests.posteriors import posterior_of
 
 from twoalike.choice import log_choice, pair_similarities
 from twoalike.cli.app import main
-from twoalike.embedding import (
-    Posterior,
-    check,
-    dimension_curve,
-    dimension_table,
-)
+from twoalike.embedding import Posterior, check, dimension_curve, dimension_table
 from twoalike.embedding._dimensions import curve_table
 from twoalike.judgments import write_judgments
 from twoalike.study import TwoalikeError

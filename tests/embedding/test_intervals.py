@@ -1,5 +1,7 @@
 """Intervals and similarities are what their definitions say, at any size of block."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -7,7 +9,6 @@ from numpy.testing import assert_allclose
 from twoalike.choice import log_choice
 from twoalike.embedding import Posterior
 from twoalike.embedding import _similarity as module
-from twoalike.embedding import _similarity as together
 from twoalike.embedding._similarity import (
     central_interval,
     choice_intervals,
@@ -95,29 +96,20 @@ def test_anchored_answers_are_a_softmax_of_two(posterior: Posterior) -> None:
     assert_allclose(mean, draws.mean(axis=0), atol=1e-6)
 
 
+@pytest.mark.parametrize("scale", ["raw", "centred"])
 @pytest.mark.parametrize("values", [2**26, 200, 1])
-def test_raw_similarity_is_the_draws_dot_product(
-    posterior: Posterior, monkeypatch: pytest.MonkeyPatch, values: int
+def test_similarity_is_the_draws_dot_product_or_forgets_what_all_pairs_share(
+    posterior: Posterior, monkeypatch: pytest.MonkeyPatch, values: int, scale: Any
 ) -> None:
     monkeypatch.setattr(module, "VALUES", values)
-    table = similarity_table(posterior, 0.8, scale="raw")
+    table, upper = similarity_table(posterior, 0.8, scale=scale), np.triu_indices(7, 1)
     draws = np.stack([x @ x.T for x in posterior.embedding.astype(float)])
-    assert_allclose(table.mean, draws.mean(axis=0), rtol=1e-5)
-    assert_allclose(table.mean, posterior.similarity(), rtol=1e-5)
-    assert_allclose(table.low, np.quantile(draws, 0.1, axis=0), rtol=1e-4)
-    assert_allclose(table.high, np.quantile(draws, 0.9, axis=0), rtol=1e-4)
-    for matrix in (table.mean, table.low, table.high):
+    if scale == "centred":
+        draws -= draws[:, *upper].mean(axis=1)[:, None, None]
+    assert_allclose(table.mean, draws.mean(axis=0), rtol=1e-4, atol=1e-5)
+    for matrix, share in ((table.low, 0.1), (table.high, 0.9)):
+        assert_allclose(matrix, np.quantile(draws, share, axis=0), rtol=1e-4, atol=1e-5)
         assert (matrix == matrix.T).all()
-
-
-def test_centred_similarity_forgets_what_is_common_to_all_pairs(posterior: Posterior) -> None:
-    table = similarity_table(posterior, 0.8)
-    upper = np.triu_indices(7, 1)
-    draws = np.stack([(x @ x.T)[upper] for x in posterior.embedding.astype(float)])
-    draws -= draws.mean(axis=1, keepdims=True)
-    assert_allclose(table.mean[upper], draws.mean(axis=0), atol=1e-5)
-    assert_allclose(table.low[upper], np.quantile(draws, 0.1, axis=0), atol=1e-5)
-    assert_allclose(table.high[upper], np.quantile(draws, 0.9, axis=0), atol=1e-5)
 
 
 @pytest.mark.parametrize("values", [2**26, 200, 1])
@@ -126,7 +118,7 @@ def test_chance_averages_over_every_third_object(
     posterior: Posterior, monkeypatch: pytest.MonkeyPatch, values: int, tile: int
 ) -> None:
     monkeypatch.setattr(module, "VALUES", values)
-    monkeypatch.setattr(together, "TILE", tile)
+    monkeypatch.setattr(module, "TILE", tile)
     table = similarity_table(posterior, 0.8, scale="chance")
     draws = np.stack([chance_by_hand(x @ x.T) for x in posterior.embedding.astype(float)])
     assert_allclose(table.mean, draws.mean(axis=0), rtol=1e-4)

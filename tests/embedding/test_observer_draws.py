@@ -9,8 +9,8 @@ from scipy.special import expit
 from tests.chosen import answered, data_of
 
 from twoalike.choice import ANCHORED, TRIPLET, random_triplets
-from twoalike.embedding._model import Data
-from twoalike.embedding._people_draws import _log_prior_terms, draw_observers
+from twoalike.embedding._model import Data, PooledObservers
+from twoalike.embedding._people_draws import draw_observers
 
 S = 60
 
@@ -42,7 +42,7 @@ def drawn(x: Any, data: Data) -> dict[str, Any]:
     }
     if people > 1:
         draws |= {name: np.ones((1, S)) for name in ("lapse_spread", "temperature_spread")}
-    return draw_observers(data, draws, "dot", np.random.default_rng(1))
+    return draw_observers(data, draws, "dot", np.random.default_rng(1), PooledObservers())
 
 
 @pytest.mark.parametrize("kind", ["odd_one_out", "anchored"])
@@ -76,23 +76,3 @@ def test_a_single_person_has_a_lapse_and_no_temperature() -> None:
     low, high = np.quantile(found["lapse"][0, :, 0], (0.01, 0.99))
     assert low < lapse[0] < high + 0.1  # the prior of a single person's lapse is narrow
     assert (found["temperature"] == 1).all()
-
-
-def test_log_priors_are_those_of_the_model(world: Any) -> None:
-    from twoalike.embedding._model import LOG_PRIOR, Form
-    from twoalike.embedding._vi import jax_density
-
-    data = Data.from_tables({"choices": world.judge(200, 1)})
-    form = Form(2, "softplus")
-    start = form.start(len(data.ids), np.random.default_rng(0))
-    density = jax_density(data, form, [start])
-    start = density.starts[0]
-    z = np.random.default_rng(1).normal(size=6)
-    start["lapse_offset"], start["lapse_location"] = z.astype(np.float32), np.float32(-2.0)
-    said = dict(
-        zip(density.outputs, density.quantities(*(start[n] for n in density.names)), strict=True)
-    )
-    found = {n: np.asarray(v, float)[None, None] for n, v in said.items()}
-    for name, value in _log_prior_terms(found).items():
-        assert name.startswith(LOG_PRIOR)
-        assert_allclose(value[0, 0], said[name], rtol=1e-4)

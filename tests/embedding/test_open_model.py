@@ -1,36 +1,70 @@
-"""The model to extend: what it holds, that its observers can be replaced, and what is refused."""
+"""Priors and observers of somebody else: in a model, in a fit, in a file; and what is refused."""
 
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pymc as pm
-import pytensor.tensor as pt
 import pytest
 
-from twoalike.embedding import build_model
+import twoalike.api as ta
+from twoalike.embedding import Posterior, build_model
 from twoalike.study import TwoalikeError
 
+AGE = {f"person_{k}": 20.0 + 5 * k for k in range(6)}
 
-def test_it_has_a_potential_for_each_question(world: Any) -> None:
-    model = build_model(world.judge(60, 1), prior="softplus", dimensions=2)
+
+@dataclass(frozen=True)
+class Ageing(ta.Observers):
+    """Temperatures that depend on age alone; lapses that are not pooled."""
+
+    scale: float = 1.0
+    stored = {"temperature_age": ""}
+
+    def add(self, participants: tuple[str, ...], covariates: Any) -> tuple[Any, Any]:
+        slope = pm.Normal("temperature_age", 0, self.scale)
+        lapse = pm.Beta("lapse", 1, 20, dims="participant")
+        return pm.math.exp(slope * covariates["age"].to_numpy()), lapse
+
+
+def density(model: pm.Model) -> float:
+    return float(model.compile_logp(mode="FAST_COMPILE")(model.initial_point()))
+
+
+def test_it_has_a_potential_for_each_question_and_the_hyperparameters_asked_for(world: Any) -> None:
+    choices, given = world.judge(60, 1), {"prior": ta.Softplus(), "dimensions": 2}
+    model = build_model(choices, **given)
     assert [potential.name for potential in model.potentials] == ["choices_0"]
     assert {"embedding", "temperature", "lapse"} <= set(model.named_vars)
-    assert np.isfinite(model.compile_logp(mode="FAST_COMPILE")(model.initial_point()))
+    rare = ta.PooledObservers(lapse_location=-6.0, lapse_location_sd=0.1)
+    other = build_model(choices, observers=rare, **given)
+    assert np.isfinite([density(model), density(other)]).all()
+    means = [pm.draw(of["lapse"], 50, random_seed=1).mean() for of in (model, other)]
+    assert means[1] < 0.03 < means[0]
 
 
-def test_observers_can_be_replaced(world: Any) -> None:
-    age = {f"person_{k}": float(k) for k in range(6)}
-
-    def observers(participants: tuple[str, ...]) -> tuple[Any, Any]:
-        slope = pm.Normal("slope", 0, 1)
-        years = np.array([age[name] for name in participants])
-        temperature = pm.Deterministic("temperature", pm.math.exp(slope * years))
-        return temperature, pt.full(len(years), 0.05)
-
-    model = build_model(world.judge(60, 1), prior="softplus", dimensions=2, observers=observers)
-    assert {"slope", "temperature"} <= set(model.named_vars)
-    assert "lapse_location" not in model.named_vars
-    assert np.isfinite(model.compile_logp(mode="FAST_COMPILE")(model.initial_point()))
+def test_observers_can_be_replaced_also_in_a_fit(world: Any, tmp_path: Path) -> None:
+    given: dict[str, Any] = {"observers": Ageing(scale=0.5), "covariates": {"age": AGE}}
+    given |= {"prior": ta.SpikeAndSlab(total=2.0), "dimensions": 2, "people": "weights"}
+    model = build_model(world.judge(60, 1), **given)
+    assert {"temperature_age", "temperature", "log_weight"} <= set(model.named_vars)
+    assert "lapse_location" not in model.named_vars and np.isfinite(density(model))
+    short: dict[str, Any] = {"engine": "vi", "quick": True, "steps": 100, "draws": 4, "chains": 2}
+    ta.fit(world.judge(60, 1), **given, **short, out=tmp_path / "p.nc")
+    posterior = Posterior.load(tmp_path / "p.nc")
+    assert posterior.attrs["observers"] == f"{__name__}:Ageing"
+    assert posterior.attrs["prior"] == "spike-and-slab"
+    numbers = posterior.attrs["hyperparameters"]
+    assert numbers["prior"] == {"spike": 0.1, "tail": 3.0, "total": 2.0}
+    assert numbers["observers"] == {"weight_spread": 0.5, "slope": 0.5, "scale": 0.5}
+    assert posterior.tree["posterior"]["temperature_age"].dims == ("chain", "draw")
+    # Whoever lacks the module reads and predicts.
+    code = "import sys, twoalike.api as ta; ta.predict(sys.argv[1], [['object_00', *sys.argv[2:]]])"
+    words = [sys.executable, "-c", code, tmp_path / "p.nc", "object_01", "object_02"]
+    subprocess.run(words, check=True, cwd=tmp_path)
 
 
 def test_nothing_to_model_and_unknown_settings_are_refused(world: Any) -> None:
@@ -38,3 +72,5 @@ def test_nothing_to_model_and_unknown_settings_are_refused(world: Any) -> None:
         build_model()
     with pytest.raises(TwoalikeError, match="dimensionen"):
         build_model(world.judge(60, 1), dimensionen=2)
+    with pytest.raises(TwoalikeError, match="expected pooled, or module:name of Observers"):
+        build_model(world.judge(60, 1), observers="tests.chosen:Exponential")

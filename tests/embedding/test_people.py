@@ -13,11 +13,7 @@ from tests.chosen import log_likelihoods
 from tests.embedding.conftest import GROUPS, NAMES, OBJECTS, PEOPLE, simulated
 
 from twoalike.choice import log_choice, random_triplets
-from twoalike.embedding import (
-    Posterior,
-    build_model,
-    fit,
-)
+from twoalike.embedding import Posterior, build_model, fit
 from twoalike.embedding._draws import order_draws
 from twoalike.embedding._model import Data
 from twoalike.embedding._participants import agreement

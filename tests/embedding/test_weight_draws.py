@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from tests.chosen import answered, data_of, log_likelihoods
 
 from twoalike.choice import ANCHORED, TRIPLET, Question, random_triplets
-from twoalike.embedding._model import LOG_PRIOR, Data
+from twoalike.embedding._model import Data, PooledObservers
 from twoalike.embedding._observers import Weights
 from twoalike.embedding._people import Covariates, Groups
 from twoalike.embedding._people_draws import _scores, draw_weights
@@ -41,19 +41,13 @@ def drawn(x: Any, data: Data, similarity: str, truth: np.ndarray) -> dict[str, A
         "lapse": np.full((1, S, P), 0.05),
         "log_weight": np.broadcast_to(0.7 * truth, (1, S, P, D)),
         "weight_spread": np.ones((1, S)),
-        f"{LOG_PRIOR}weight_spread": np.zeros((1, S)),
-        f"{LOG_PRIOR}weight_offset": np.zeros((1, S)),
     }
     if data.people is not None:
         draws |= {"group_log_weight": np.zeros((1, S, len(data.people.names), D))}
         draws |= {"weight_group_spread": np.ones((1, S))}
-        draws |= {
-            f"{LOG_PRIOR}weight_group_{what}": np.zeros((1, S)) for what in ("spread", "offset")
-        }
     if data.covariates is not None:
         draws |= {"weight_slope": np.zeros((1, S, len(data.covariates.names), D))}
-        draws |= {f"{LOG_PRIOR}weight_slope": np.zeros((1, S))}
-    return draw_weights(data, draws, similarity, np.random.default_rng(1))
+    return draw_weights(data, draws, similarity, np.random.default_rng(1), PooledObservers())
 
 
 @pytest.mark.parametrize("similarity", ["dot", "distance"])

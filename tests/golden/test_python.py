@@ -15,7 +15,8 @@ def parameters(function: Any) -> list[str]:
         if each.kind is each.KEYWORD_ONLY and not starred:
             found.append("*")
             starred = True
-        default = "" if each.default is each.empty else f"={each.default!r}"
+        value = getattr(each.default, "__name__", repr(each.default))  # of functions their name
+        default = "" if each.default is each.empty else f"={value}"
         found.append(f"{each.name}{default}" if len(default) < 60 else f"{each.name}=...")
     return found
 

@@ -7,12 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from twoalike.judgments import (
-    arrangements_table,
-    read_raw,
-    read_raw_arrangements,
-    trials_of,
-)
+from twoalike.judgments import arrangements_table, read_raw, read_raw_arrangements, trials_of
 from twoalike.study import TwoalikeError
 
 OBJECTS = ["zebra", "ant", "maple", "oak", "never_placed"]

@@ -8,11 +8,7 @@ import pandas as pd
 import pytest
 from tests.conftest import call
 
-from twoalike.judgments import (
-    import_choices,
-    is_scored,
-    read_judgments,
-)
+from twoalike.judgments import import_choices, is_scored, read_judgments
 from twoalike.study import TwoalikeError
 
 OBJECTS = ["ant", "bee", "cat", "dog", "axe"]
@@ -148,7 +144,7 @@ def test_votes_become_judgments(tmp_path: Path) -> None:
             {"catch_column": "check"},
             "row 4, column check: expected 1, true",
         ),
-        ("", "", {"catch_objects": [("ant", "emu")]}, "ids, or pairs of ids, of the 5 objects"),
+        ("", "", {"catch_objects": [("ant", "emu")]}, "row 1, column 2: 'emu' is not one of the 5"),
         (
             "",
             "",

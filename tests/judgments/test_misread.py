@@ -56,94 +56,69 @@ ORDER = "contradicts how the file would be read"
 PEOPLE, TWICE = "one unknown person", "in the file twice"
 BAD = "1 row of [23] cannot be judgments .1 {}.*skip_bad=True"
 ERROR, NOTE = TwoalikeError, ImportNote
-CASES: dict[tuple[str, str], tuple[str, list[str] | None, dict[str, Any], type[Exception], str]] = {
-    ("triplets", "zero"): ("1 2 3\n2 3 4\n", NAMES, {}, ERROR, ZERO),
-    ("anchored", "zero"): ("1 2 3\n2 3 4\n", NAMES, HEAD, ERROR, ZERO),
-    ("sets", "zero"): ("1 2 3 4\n2 3 4 1\n", NAMES, SETS, ERROR, ZERO),
-    ("triplets", "ids"): ("1 2 3\n2 3 4\n", NUMBERS, {}, ERROR, IDS),
-    ("anchored", "ids"): ("1 2 3\n2 3 4\n", NUMBERS, HEAD, ERROR, IDS),
-    ("sets", "ids"): ("1 2 3 4\n2 3 4 1\n", NUMBERS, SETS, ERROR, IDS),
-    ("triplets", "order"): ("odd,a,b\nant,bee,cat\n", NAMES, {}, ERROR, f"'odd' {ORDER}"),
-    ("anchored", "order"): (
-        *("winner,loser,reference\nant,bee,cat\n", NAMES, HEAD, ERROR, f"'reference' {ORDER}"),
+
+
+def case(
+    text: str, outcome: type[Exception], message: str, objects: Any = None, **options: Any
+) -> tuple[str, list[str] | None, dict[str, Any], type[Exception], str]:
+    return text, objects, options, outcome, message
+
+
+VOTES, ANSWER = (4, 5, 6), {"item_columns": ["a", "b", "c"], "chosen_columns": ["answer"]}
+TRIALS = "trial,item_a,item_b,rating\n1,ant,bee,1\n2,ant,bee,1\n1,ant,bee,0\n"
+CASES = {
+    ("triplets", "zero"): case("1 2 3\n2 3 4\n", ERROR, ZERO, NAMES),
+    ("anchored", "zero"): case("1 2 3\n2 3 4\n", ERROR, ZERO, NAMES, **HEAD),
+    ("sets", "zero"): case("1 2 3 4\n2 3 4 1\n", ERROR, ZERO, NAMES, **SETS),
+    ("triplets", "ids"): case("1 2 3\n2 3 4\n", ERROR, IDS, NUMBERS),
+    ("anchored", "ids"): case("1 2 3\n2 3 4\n", ERROR, IDS, NUMBERS, **HEAD),
+    ("sets", "ids"): case("1 2 3 4\n2 3 4 1\n", ERROR, IDS, NUMBERS, **SETS),
+    ("triplets", "order"): case("odd,a,b\nant,bee,cat\n", ERROR, f"'odd' {ORDER}", NAMES),
+    ("anchored", "order"): case(
+        "winner,loser,reference\nant,bee,cat\n", ERROR, f"'reference' {ORDER}", NAMES, **HEAD
     ),
-    ("sets", "order"): ("odd,a,b,c\nant,bee,cat,dog\n", None, SETS, ERROR, f"'odd' {ORDER}"),
-    ("anchored", "chosen"): (
-        *("ant bee cat\n", NAMES, {"kind": "anchored"}, ERROR, "chosen_columns=2"),
+    ("sets", "order"): case("odd,a,b,c\nant,bee,cat,dog\n", ERROR, f"'odd' {ORDER}", **SETS),
+    ("anchored", "chosen"): case("ant bee cat\n", ERROR, "chosen_columns=2", kind="anchored"),
+    ("matrix", "diagonal"): case(SQUARE, ERROR, "the smallest ones there", similarity=True),
+    ("triplets", "people"): case("a,b,c,worker\nant,bee,cat,p\n", NOTE, PEOPLE, NAMES, **NAMED),
+    ("anchored", "people"): case("ant bee cat p\n", NOTE, "participant_column=4", NAMES, **HEAD),
+    ("sets", "people"): case("ant bee cat dog p\n", NOTE, PEOPLE, **SETS),
+    ("ratings", "people"): case("subject_id,item_a,item_b,rating\np,ant,bee,1\n", NOTE, PEOPLE),
+    ("sortings", "people"): case("rater,item,pile\np,ant,1\np,bee,2\n", NOTE, PEOPLE),
+    ("pairs", "people"): case(f"PROLIFIC_PID,{PAIRS}\np,ant,bee,1\n", NOTE, PEOPLE),
+    ("triplets", "twice"): case("ant bee cat\nant bee cat\n", ERROR, TWICE, NAMES),
+    ("anchored", "twice"): case(
+        "ant bee cat\nant bee cat\nant bee dog\n", NOTE, "identical to the row bef", NAMES, **HEAD
     ),
-    ("matrix", "diagonal"): (SQUARE, None, {"similarity": True}, ERROR, "the smallest ones there"),
-    ("triplets", "people"): ("a,b,c,worker\nant,bee,cat,p\n", NAMES, NAMED, NOTE, PEOPLE),
-    ("anchored", "people"): ("ant bee cat p\n", NAMES, HEAD, NOTE, "participant_column=4"),
-    ("sets", "people"): ("ant bee cat dog p\n", None, SETS, NOTE, PEOPLE),
-    ("ratings", "people"): (
-        "subject_id,item_a,item_b,rating\np,ant,bee,1\n",
-        None,
-        {},
-        NOTE,
-        PEOPLE,
+    ("sets", "twice"): case("ant bee cat dog\n" * 2, ERROR, TWICE, **SETS),
+    ("ratings", "twice"): case(TRIALS, ERROR, "row 4.*in the file twice"),
+    ("ratings", "mirrored"): case(
+        "item_a,item_b,rating\nant,bee,1\nbee,ant,1\n", NOTE, "in the other order"
     ),
-    ("sortings", "people"): ("rater,item,pile\np,ant,1\np,bee,2\n", None, {}, NOTE, PEOPLE),
-    ("pairs", "people"): (f"PROLIFIC_PID,{PAIRS}\np,ant,bee,1\n", None, {}, NOTE, PEOPLE),
-    ("triplets", "twice"): ("ant bee cat\nant bee cat\n", NAMES, {}, ERROR, TWICE),
-    ("anchored", "twice"): (
-        *("ant bee cat\nant bee cat\nant bee dog\n", NAMES, HEAD, NOTE, "identical to the row bef"),
+    ("sortings", "twice"): case("item,pile\nant,1\nbee,1\nant,1\n", ERROR, TWICE),
+    ("meadows", "twice"): case(meadows("ant bee", "ant bee"), ERROR, "trial 2 is in the file"),
+    ("triplets", "percent"): case(
+        "ant bee cat 60 30 10\nant bee dog 0 33 66\n", ERROR, "percent", NAMES, votes_columns=VOTES
     ),
-    ("sets", "twice"): ("ant bee cat dog\n" * 2, None, SETS, ERROR, TWICE),
-    ("ratings", "twice"): (
-        *("trial,item_a,item_b,rating\n1,ant,bee,1\n2,ant,bee,1\n1,ant,bee,0\n", None, {}),
-        *(ERROR, "row 4.*in the file twice"),
+    ("anchored", "percent"): case(
+        *("ant bee cat 60 40\nant bee dog 0 100\n", ERROR, "percentages", NAMES),
+        **{"kind": "anchored", "votes_columns": VOTES[:2]},
     ),
-    ("ratings", "mirrored"): (
-        *("item_a,item_b,rating\nant,bee,1\nbee,ant,1\n", None, {}, NOTE, "in the other order"),
+    ("triplets", "bad"): case(
+        "ant bee bee\nant bee cat\n", ERROR, BAD.format("object twice"), NAMES
     ),
-    ("sortings", "twice"): ("item,pile\nant,1\nbee,1\nant,1\n", None, {}, ERROR, TWICE),
-    ("meadows", "twice"): (
-        meadows("ant bee", "ant bee"),
-        None,
-        {},
-        ERROR,
-        "trial 2 is in the file",
+    ("anchored", "bad"): case(
+        "ant bee fox\nant bee cat\n", ERROR, BAD.format("unknown obj"), NAMES, **HEAD
     ),
-    ("triplets", "percent"): (
-        *("ant bee cat 60 30 10\nant bee dog 0 33 66\n", NAMES, {"votes_columns": (4, 5, 6)}),
-        *(ERROR, "percentages"),
+    ("sets", "bad"): case(
+        "a,b,c,answer\nant,bee,cat,\nant,bee,cat,bee\n", ERROR, BAD.format("no answer"), **ANSWER
     ),
-    ("anchored", "percent"): (
-        *("ant bee cat 60 40\nant bee dog 0 100\n", NAMES),
-        *({"kind": "anchored", "votes_columns": (4, 5)}, ERROR, "percentages"),
+    ("ratings", "bad"): case(
+        "item_a,item_b,rating\nant,ant,0\nant,bee,1\n", ERROR, BAD.format("object twice")
     ),
-    ("triplets", "bad"): (
-        "ant bee bee\nant bee cat\n",
-        NAMES,
-        {},
-        ERROR,
-        BAD.format("object twice"),
-    ),
-    ("anchored", "bad"): (
-        "ant bee fox\nant bee cat\n",
-        NAMES,
-        HEAD,
-        ERROR,
-        BAD.format("unknown obj"),
-    ),
-    ("sets", "bad"): (
-        *("a,b,c,answer\nant,bee,cat,\nant,bee,cat,bee\n", None),
-        *({"item_columns": ["a", "b", "c"], "chosen_columns": ["answer"]}, ERROR),
-        BAD.format("no answer"),
-    ),
-    ("ratings", "bad"): (
-        *("item_a,item_b,rating\nant,ant,0\nant,bee,1\n", None, {}, ERROR),
-        BAD.format("object twice"),
-    ),
-    ("sortings", "bad"): (
-        "item,pile\nant,\nbee,1\ncat,1\n",
-        None,
-        {},
-        ERROR,
-        BAD.format("no answer"),
-    ),
-    ("pairs", "bad"): (
-        *(f"{PAIRS}\nfox,bee,2\nant,bee,1\n", NAMES, {}, ERROR, BAD.format("unknown object")),
+    ("sortings", "bad"): case("item,pile\nant,\nbee,1\ncat,1\n", ERROR, BAD.format("no answer")),
+    ("pairs", "bad"): case(
+        f"{PAIRS}\nfox,bee,2\nant,bee,1\n", ERROR, BAD.format("unknown object"), NAMES
     ),
 }
 FIXED = "ratings sortings pairs matrix meadows"

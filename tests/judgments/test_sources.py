@@ -9,13 +9,7 @@ import pytest
 from tests.conftest import call
 
 from twoalike.design import excluded
-from twoalike.judgments import (
-    import_choices,
-    object_index,
-    read_judgments,
-    read_raw,
-    read_sets,
-)
+from twoalike.judgments import import_choices, object_index, read_judgments, read_raw, read_sets
 from twoalike.study import ExclusionConfig, TwoalikeError
 
 OBJECTS = ["ant", "bee", "cat", "dog"]
@@ -34,6 +28,11 @@ def test_indices_and_ids_say_the_same(text: Path, tmp_path: Path) -> None:
     expected = [[0, 1, 2], [3, 2, 1], [0, 3, 1]]
     assert read_sets(text, OBJECTS).tolist() == expected
     assert read_sets(named, OBJECTS).tolist() == expected
+    assert read_sets(expected, OBJECTS).tolist() == expected
+    assert read_sets([["ant", "bee"], ["dog", "cat"]], OBJECTS, 2).tolist() == [[0, 1], [3, 2]]
+    for wrong in ([[0, 1, 9]], [["ant", "bee", "emu"]], [[0, 1, 1]], [[0, 1]]):
+        with pytest.raises(TwoalikeError, match="sets"):
+            read_sets(wrong, OBJECTS)
 
 
 def test_import_keeps_people_order_and_choice(text: Path) -> None:

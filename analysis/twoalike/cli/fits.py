@@ -29,6 +29,8 @@ def fit(
     choices: Path | None = None,
     groups: str | None = None,
     covariates: str | None = None,
+    prior: str = "auto",
+    observers: str = "pooled",
     dimensions: str = "auto",
     people: Literal["noise", "weights"] | None = None,
     **given: Any,
@@ -81,6 +83,8 @@ def fit(
         groups=groups,
         covariates=covariates,
         announce=lambda line: show_notes([line]),
+        prior=prior,
+        observers=observers,
         dimensions=dimensions,
         **given,
     )

@@ -80,7 +80,7 @@ def choices(
         **given,
     )
     if table.attrs["header"] is not None:
-        say(f"{given['path']}: columns {', '.join(table.attrs['header'])}")
+        say(f"{given['file']}: columns {', '.join(table.attrs['header'])}")
     _show(out, counted(int(judgments.is_scored(table).sum()), "judgment"), table)
     if (checks := table[table["trial_type"] == "catch"])["trial_type"].size:
         known = int(checks["correct"].notna().sum())

@@ -36,11 +36,12 @@ from twoalike.embedding._groups import GroupViews as GroupViews
 from twoalike.embedding._groups import PairsApart as PairsApart
 from twoalike.embedding._groups import compare_groups as compare_groups
 from twoalike.embedding._groups import view_groups as view_groups
-from twoalike.embedding._judged import fitted_on as fitted_on
 from twoalike.embedding._judged import seen_judgments as seen_judgments
 from twoalike.embedding._loo import LEAST_DRAWS as LEAST_DRAWS
 from twoalike.embedding._loo import LeaveOneOut as LeaveOneOut
 from twoalike.embedding._model import KINDS as KINDS
+from twoalike.embedding._model import Observers as Observers
+from twoalike.embedding._model import PooledObservers as PooledObservers
 from twoalike.embedding._participants import careless_table as careless_table
 from twoalike.embedding._participants import covariate_table as covariate_table
 from twoalike.embedding._participants import participants_table as participants_table
@@ -55,7 +56,10 @@ from twoalike.embedding._predictive import Predictive as Predictive
 from twoalike.embedding._predictive import calibration_gap as calibration_gap
 from twoalike.embedding._predictive import inference_data as inference_data
 from twoalike.embedding._predictive import predict_choices as predict_choices
+from twoalike.embedding._priors import Gaussian as Gaussian
 from twoalike.embedding._priors import Prior as Prior
+from twoalike.embedding._priors import Softplus as Softplus
+from twoalike.embedding._priors import SpikeAndSlab as SpikeAndSlab
 from twoalike.embedding._ratings import RATING_LEVELS as RATING_LEVELS
 from twoalike.embedding._similarity import SimilarityTable as SimilarityTable
 from twoalike.embedding._similarity import central_interval as central_interval
@@ -69,4 +73,3 @@ from twoalike.embedding._similarity import save_similarity as save_similarity
 from twoalike.embedding._similarity import save_table as save_table
 from twoalike.embedding._similarity import set_probabilities as set_probabilities
 from twoalike.embedding._similarity import similarity_table as similarity_table
-from twoalike.embedding._similarity import triplet_indices as triplet_indices

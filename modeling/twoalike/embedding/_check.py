@@ -9,7 +9,16 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from twoalike.embedding._advice import advise, has_spare, link_warnings, with_chains
+import numpy as np
+
+from twoalike.embedding._advice import (
+    advise,
+    has_spare,
+    judged_triplets,
+    link_warnings,
+    predictions,
+    with_chains,
+)
 from twoalike.embedding._choices import Choices
 from twoalike.embedding._follow import KindChecks, follow
 from twoalike.embedding._judged import as_table, given_tables, is_own, some_draws
@@ -20,6 +29,7 @@ from twoalike.embedding._predictive import Predictive, calibration_gap, check_ch
 from twoalike.embedding._similarity import check_ending
 from twoalike.judgments import JudgmentKind, JudgmentTable, read_judgments
 from twoalike.study import (
+    Floats,
     Study,
     TwoalikeError,
     check_output,
@@ -30,6 +40,29 @@ from twoalike.study import (
 
 MOST_DRAWS, MOST_REPLICATED = 1000, 250
 """Draws by which choices, and other judgments, are checked."""
+SENSITIVE = 0.05
+"""Sensitivity from which on a prior matters, by Kallioinen et al."""
+PARTS: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "observers": (
+        ("lapse", "temperature", "log_temperature"),
+        "Collect more judgments of each person, or state what is known of them by `observers=...`.",
+    ),
+    "weights": (
+        ("weight",),
+        "Collect more judgments of each person, or fit with `people=noise`.",
+    ),
+    "noise": (
+        ("arrangement", "object_noise", "pair_noise", "rating", "sorting"),
+        "Collect more judgments other than choices from each person.",
+    ),
+    "coordinates": (
+        ("",),
+        "Collect more judgments or fit fewer `dimensions=...`, and report only what holds under "
+        "another `prior=...` too.",
+    ),
+}
+"""Parts of the model: how the names of their variables begin (the first that fits counts), and what
+to do where their prior matters."""
 type _Tables = Mapping[JudgmentKind, JudgmentTable]
 
 
@@ -52,6 +85,9 @@ class PosteriorCheck:
         Judgments checked, and those of people or objects that the posterior does not know.
     predictive, loo
         None without judgments.
+    prior_sensitivity
+        By part of the model, how much its prior moves choice probabilities (power-scaling); from
+        0.05 on it matters. Empty without log priors in the file.
     held_out
         ``log_loss`` and ``log_loss_se`` of the ``judgments`` that the fit held out, if any.
     guessing
@@ -75,6 +111,7 @@ class PosteriorCheck:
     dissimilarities: KindChecks | None = None
     ratings: KindChecks | None = None
     sortings: KindChecks | None = None
+    prior_sensitivity: dict[str, float] = field(default_factory=dict)
     held_out: dict[str, Any] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
@@ -106,7 +143,6 @@ class PosteriorCheck:
         return f"<p><b>{escape(self.verdict)}</b></p><ul>{doubts}</ul><table>{rows}</table>"
 
     def _figures(self) -> dict[str, str]:
-        """Most important figures by their name."""
         state, facts = self.convergence, {}
         for name, words in (("choice", "choice probabilities"), ("similarity", "similarities")):
             if f"{name}_rhat_95" in state:
@@ -116,6 +152,9 @@ class PosteriorCheck:
                 f"{state['fits_apart']:.1f} percentage points of choice probability, "
                 f"{state['fits_cost']:.4f} nats a judgment"
             )
+        if self.prior_sensitivity:
+            each = (f"{part} {value:.2f}" for part, value in self.prior_sensitivity.items())
+            facts["sensitivity to the prior"] = ", ".join(each)
         checks = [] if self.predictive is None else self.predictive.checks
         for kind in (self.arrangements, self.dissimilarities, self.ratings, self.sortings):
             checks = checks if kind is None else [*checks, kind.follow]
@@ -245,7 +284,7 @@ def _checked(
         if kind == "choices":
             some, own_choices = some_draws(posterior, MOST_DRAWS), own
             choices = Choices.known_to(posterior, table)
-            known |= vars(check_choices(posterior, choices, some, seed, fitted=own))
+            known |= check_choices(posterior, choices, some, seed, fitted=own)
         else:
             some = some_draws(posterior, MOST_REPLICATED)
             judged = KINDS[kind].replicated(posterior, table, seed, len(some))
@@ -267,11 +306,19 @@ def _checked(
     advice = advise(
         engine, convergence, known.get("predictive"), known.get("loo"), others, spare=spare
     )
+    moved = prior_sensitivity(posterior, seed)
+    advice += [
+        f"The prior of {part} moves choice probabilities (power-scaling sensitivity {of:.2f}, "
+        f"{SENSITIVE} is the limit): the judgments leave them open. {PARTS[part][1]}"
+        for part, of in moved.items()
+        if of > SENSITIVE
+    ]
     return PosteriorCheck(
         converged=convergence.get("converged"),
         convergence=convergence,
         advice=advice + link_warnings(links),
         missing=missing,
+        prior_sensitivity=moved,
         held_out=posterior.attrs.get("held_out", {}),
         remarks=[remark for remark in remarks if remark],
         **known,
@@ -285,8 +332,47 @@ def _fitted_kinds(posterior: Posterior) -> list[JudgmentKind]:
     return [k for k in KINDS if (told if k == "choices" else posterior.labels(KINDS[k].axis))]
 
 
+def prior_sensitivity(posterior: Posterior, seed: int) -> dict[str, float]:
+    """How much the prior of each part of the model moves choice probabilities of the embedding.
+
+    The gradient of the cumulative Jensen-Shannon distance by log2 of the power of the prior
+    (Kallioinen et al. 2024, doi:10.1007/s11222-023-10366-5), root mean square over random triplets.
+    What chance adds is taken off: the same by log priors that are shifted by half a chain.
+    """
+    known = posterior.tree.children.get("log_prior")
+    x = posterior.tree["posterior"].dataset["embedding"].values
+    draws = x.shape[1]
+    if known is None or known.sizes.get("draw") != draws or draws < LEAST_DRAWS:
+        return {}
+    logs: dict[str, Floats] = {}
+    for name, values in known.dataset.items():
+        part = next(part for part, (begin, _) in PARTS.items() if str(name).startswith(begin))
+        logs[part] = logs.get(part, 0.0) + values.values.astype(np.float64)
+    triplets = judged_triplets(x.shape[2], seed, 100)
+    p = predictions(x, triplets, str(posterior.attrs.get("similarity", "dot")))[0][..., 0]
+    moved = {
+        part: _moved(p, log) - _moved(p, np.roll(log, draws // 2, axis=1))
+        for part, log in logs.items()
+        if np.ptp(log) > 0
+    }
+    return {part: float(np.sqrt(max(square, 0.0))) for part, square in moved.items()}
+
+
+def _moved(values: Floats, log_prior: Floats) -> float:
+    """Mean square of the sensitivities of values (chains, draws, n)."""
+    from arviz_stats.base import array_stats
+
+    # Chains keep their weights, since fits of vi are in modes of their own.
+    log = log_prior - log_prior.mean(axis=1, keepdims=True)
+    step = min(0.01, 0.1 / max(float(log.std()), 1e-9))  # weights that differ little
+    powers = 1 - step, 1 + step
+    weights = (np.exp(array_stats.power_scale_lw(log, of, axis=(0, 1))) for of in powers)
+    each = np.moveaxis(values, -1, 0)
+    spread = (np.broadcast_to(of / of.sum(), each.shape) for of in weights)
+    return float((array_stats.power_scale_sense(each, *spread, *powers) ** 2).mean())
+
+
 def _convergence(posterior: Posterior, seed: int) -> dict[str, Any]:
-    """Figures that the fit stored, and those of the chains in the file."""
     tree, attrs = posterior.tree, posterior.attrs
     group = tree["sample_stats"].dataset if "sample_stats" in tree.children else {}
     return with_chains(

@@ -6,33 +6,29 @@ The resolved settings are stored with the posterior.
 import sys
 import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, InstanceOf, PlainSerializer, ValidationError
 
-from twoalike.embedding._priors import find_prior
-from twoalike.study import (
-    DAMAGED,
-    Settings,
-    TwoalikeError,
-    atomic_path,
-    load_arrays,
-    plain_words,
-)
+from twoalike.embedding._model import Observers, find_observers
+from twoalike.embedding._priors import Prior, find_prior
+from twoalike.study import DAMAGED, Settings, TwoalikeError, atomic_path, load_arrays, plain_words
 
 Whole = Annotated[int | None, BeforeValidator(lambda value: None if value == "auto" else value)]
 """A number, or ``auto``, which is stored as None."""
 
 
-def _known_prior(name: str) -> str:
-    if name != "auto":
-        find_prior(name)
-    return name
+def _found_by(find: Callable[[Any], object]) -> BeforeValidator:
+    """Check that a part of the model that is named can be found."""
+    return BeforeValidator(lambda part: part if part == "auto" or find(part) else part)
+
+
+_AS_TEXT = PlainSerializer(lambda part: part if isinstance(part, str) else repr(part))
 
 
 class FitConfig(Settings):
@@ -49,10 +45,15 @@ class FitConfig(Settings):
         "alike; auto: dot, unless a pilot shows that distances clearly predict held-out judgments "
         "better",
     )
-    prior: Annotated[str, AfterValidator(_known_prior)] = Field(
+    prior: Annotated[str | InstanceOf[Prior], _found_by(find_prior), _AS_TEXT] = Field(
         default="auto",
         description="of the coordinates: spike-and-slab, softplus, gaussian, or module:name of a "
         "Prior of your own; auto: gaussian for distances, otherwise softplus",
+    )
+    observers: Annotated[str | InstanceOf[Observers], _found_by(find_observers), _AS_TEXT] = Field(
+        default="pooled",
+        description="temperature and lapse rate of people: pooled, or module:name of Observers of "
+        "your own",
     )
     people: Literal["noise", "weights"] = Field(
         default="noise",
@@ -118,7 +119,7 @@ def fit_settings(config: FitConfig | None, settings: Mapping[str, Any]) -> FitCo
     """Check settings by name, on top of a configuration or of the defaults."""
     if config is not None and not settings:
         return config
-    values = {} if config is None else config.model_dump(exclude_unset=True)
+    values = {} if config is None else {n: getattr(config, n) for n in config.model_fields_set}
     try:
         return FitConfig.model_validate(values | dict(settings))
     except ValidationError as error:
@@ -163,11 +164,9 @@ class Checkpoint:
         return arrays if str(arrays.pop(_WHOSE)) == self.fingerprint else {}
 
     def due(self) -> bool:
-        """Whether enough time has passed since the last save."""
         return time.monotonic() - self._saved >= EVERY_S
 
     def save(self, arrays: Arrays) -> None:
-        """Write the arrays, all or nothing."""
         with atomic_path(self.path) as temporary, temporary.open("wb") as file:
             np.savez(file, **arrays, **{_WHOSE: np.array(self.fingerprint)})  # type: ignore[arg-type]
         self._saved = time.monotonic()

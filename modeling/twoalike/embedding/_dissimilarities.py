@@ -11,11 +11,6 @@ too narrow (benchmarks/results/dissimilarities.md). The noises v and w are in un
 similarities' standard deviation; since z has unit variance, they tell b: b^2 (1 + 2 v^2 + w^2) =
 1. Location and scale of s drop out, so dissimilarities say nothing of the scale of the embedding.
 
-What a plane cannot hold is another matter: it is lost to all pairs at once, and is no object's
-error. RDMs made from arrangements therefore leave the model surer than it should be (same
-table); where the arrangements themselves are there, their own model knows of the plane
-(:mod:`twoalike.embedding._layouts`).
-
 Effects and the intercept a (with a flat prior) are integrated out. With Z the incidence of pairs
 and objects (P x m) the covariance is (b w)^2 I + (b v)^2 Z Z', whose eigenvectors depend on
 which pairs were judged and on no parameter: they are found once, from the m x m matrix Z'Z, for
@@ -38,22 +33,18 @@ from twoalike.embedding._judged import none_known
 from twoalike.embedding._kind import (
     Group,
     Kind,
+    Noise,
     Replicated,
     Unknown,
     correlations,
     in_size_groups,
     known_rows,
-    pooled_noise,
     standardised,
 )
 from twoalike.embedding._posterior import Posterior
 from twoalike.judgments import PairSource, pair_sources, person_of
 from twoalike.study import Floats, Integers
 
-TYPICAL_OBJECT, TYPICAL_PAIR = 0.5, 1.0  # noises, in standard deviations of the similarities
-LEAST_PAIR = 0.1
-"""Least noise of a pair. Distances in a plane fit an embedding in the plane without any: the
-posterior would have no width, and no sampler could move in it."""
 _ZERO = 1e-9  # eigenvalues below this share of the largest are rounding
 
 
@@ -77,11 +68,9 @@ class PairGroup(Group):
 
     @property
     def entries(self) -> int:
-        """Entries of the matrices."""
         return self.values.size
 
     def seen(self) -> Integers:
-        """Both objects of every pair of every source."""
         return np.concatenate(next(self.links()))
 
     def links(self) -> Iterator[tuple[Integers, Integers]]:
@@ -104,20 +93,21 @@ class Dissimilarities(Kind[PairGroup]):
     counted = "pairs", "compared"
 
     sources: tuple[str, ...]
+    object_noise: Noise = Noise(0.5)
+    # Distances in a plane fit an embedding in the plane without any noise: the posterior would have
+    # no width, and no sampler could move in it.
+    pair_noise: Noise = Noise(1.0, least=0.1)
 
     @property
     def labels(self) -> dict[str, list[str]]:
-        """Axis of the draws that the sources have, with its labels."""
         return {self.axis: list(self.sources)}
 
     @property
     def size(self) -> int:
-        """Pairs of all sources."""
         return super().size // 2
 
     @classmethod
     def from_table(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> Self:
-        """Take a table; ``ids`` are the objects to index into, by default its own."""
         sources, ids = pair_sources(table, ids)
         groups = in_size_groups(range(len(sources)), lambda place: _n_objects(sources[place]))
         return cls(
@@ -128,21 +118,15 @@ class Dissimilarities(Kind[PairGroup]):
         )
 
     def given(self, n: int) -> Integers:
-        """Count the pairs of each source."""
         pairs = np.zeros(n, dtype=np.int64)
         for group in self.groups:
             pairs[group.source] = group.judged.sum(axis=(1, 2)) / 2
         return pairs
 
     def unknowns(self, unknown: Unknown) -> Any:
-        """Add two noises of each source."""
-        return [
-            pooled_noise(name, name, typical, len(self.sources), self.axis, least)
-            for name, typical, least in (
-                ("object_noise", TYPICAL_OBJECT, 0.0),
-                ("pair_noise", TYPICAL_PAIR, LEAST_PAIR),
-            )
-        ]
+        noises = {"object_noise": self.object_noise, "pair_noise": self.pair_noise}
+        n, axis = len(self.sources), self.axis
+        return [noise.add(name, name, n, axis) for name, noise in noises.items()]
 
     def log_likelihood(
         self, unknown: Unknown, own: Any, group: PairGroup, arrays: Sequence[Any], n: int
@@ -193,7 +177,6 @@ class Dissimilarities(Kind[PairGroup]):
     def replicated(
         cls, posterior: Posterior, table: pd.DataFrame, seed: int, draws: int
     ) -> "JudgedPairs":
-        """Index dissimilarities into a posterior's objects and sources."""
         names, items = posterior.labels("source"), ("item_a", "item_b")
         known, left_out = known_rows(posterior, table, items, "source", cls.kind)
         sources = pair_sources(known, posterior.ids)[0]
@@ -300,10 +283,8 @@ class JudgedPairs(Replicated):
         return standardised(s, self.source), [noise[draw, self.who] for noise in noises]
 
     def statistics(self, expected: Any, judged: Floats) -> tuple[Floats, Floats]:
-        """Correlate with negative similarities."""
         return correlations(-expected[0], judged, self.source), np.zeros(0)
 
     def again(self, expected: Any, rng: np.random.Generator) -> Floats:
-        """Draw both kinds of errors."""
         s, (of_objects, of_pairs) = expected
         return replicated_dissimilarities(s, of_objects, of_pairs, self.pairs, self.source, rng)

@@ -11,12 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.embedding._model import LOG_PRIOR, STORED, Data, Stored
-from twoalike.embedding._posterior_file import (
-    COVARIATES,
-    GROUP_OF,
-    flat_attrs,
-    labelled_statistics,
-)
+from twoalike.embedding._posterior_file import COVARIATES, GROUP_OF, flat_attrs, labelled_statistics
 from twoalike.study import Floats, Integers
 
 if TYPE_CHECKING:
@@ -153,11 +148,14 @@ def _gauged(draws: Draws, similarity: str, fitted: int) -> Draws:
     if "weight_slope" in draws:
         mean = draws["weight_slope"].mean(axis=-1)
         changed["weight_slope"] = draws["weight_slope"] - mean[..., None]
-        changed["temperature_slope"] = draws["temperature_slope"] - power * mean
-    between = power * draws["weight_spread"]
-    lost = 1 / draws["log_weight"].shape[-1] - 1 / fitted
-    scale = np.sqrt(draws["temperature_spread"] ** 2 + between**2 * lost)
-    return draws | changed | {"temperature_spread": scale.astype(np.float32)}
+        if "temperature_slope" in draws:
+            changed["temperature_slope"] = draws["temperature_slope"] - power * mean
+    if "temperature_spread" in draws:
+        between = power * draws["weight_spread"]
+        lost = 1 / draws["log_weight"].shape[-1] - 1 / fitted
+        scale = np.sqrt(draws["temperature_spread"] ** 2 + between**2 * lost)
+        changed["temperature_spread"] = scale.astype(np.float32)
+    return draws | changed
 
 
 def _align(draws: Draws, by_dimension: set[str]) -> Draws:

@@ -28,7 +28,7 @@ from twoalike.embedding._form import (
     run_pilot,
 )
 from twoalike.embedding._judged import draws_of, given_tables
-from twoalike.embedding._model import KINDS, Data, Form, Observers
+from twoalike.embedding._model import KINDS, Data, Form, find_observers
 from twoalike.embedding._participants import without_careless
 from twoalike.embedding._people import (
     Covariates,
@@ -40,6 +40,7 @@ from twoalike.embedding._people import (
 from twoalike.embedding._people_draws import draw_people
 from twoalike.embedding._posterior import Posterior, plan_lines
 from twoalike.embedding._posterior_file import SCHEMA_VERSION, flat_attrs
+from twoalike.embedding._priors import find_prior
 from twoalike.features import FeatureTable, read_features
 from twoalike.judgments import (
     JudgmentKind,
@@ -282,6 +283,7 @@ def fit_embedding(
     asked = {f"{g.question.kind}_{g.question.items}": g.size for g in data.choices.groups}
     attrs = {
         **_described(engine, form, config, draws["embedding"], stats),
+        "hyperparameters": _hyperparameters(data, form),
         **plan,
         **({"questions": {"choices": asked}} if asked else {}),
         "links": describe_links(data) | {"arranged": _arranged(tables.get("dissimilarities"))},
@@ -347,8 +349,8 @@ def _tried(data: Data, table: Floats | None, config: FitConfig) -> Pilot | None:
     d = config.dimensions or default_dimensions(data)
 
     def form_of(similarity: str) -> Form:
-        prior = choose_prior("auto", similarity, with_features=table is not None)
-        return Form(d, prior, similarity, table, config.people == "weights")
+        prior = choose_prior("auto", similarity, data, with_features=table is not None)
+        return Form(d, prior, similarity, table, config.people == "weights", config.observers)
 
     return run_pilot(data, form_of, similarities, config)
 
@@ -372,7 +374,8 @@ def _described(
         + (", and weights of the dimensions by person" if form.weights else ""),
         "similarity": form.similarity,
         "people": "weights" if form.weights else "noise",
-        "prior": form.prior,
+        "prior": str(form.prior),
+        "observers": str(form.observers),
         "seed": config.seed,
         "converged": int(convergence["converged"]),
         "convergence": convergence,
@@ -382,6 +385,13 @@ def _described(
             "importance": [round(float(v), 5) for v in share(x)],
         },
     }
+
+
+def _hyperparameters(data: Data, form: Form) -> dict[str, dict[str, Any]]:
+    """Those of each part of the model and of each kind of judgments, with their defaults."""
+    parts = {"prior": find_prior(form.prior), "observers": find_observers(form.observers)}
+    of_kinds = {kind.kind: kind.hyperparameters for kind in data.kinds if kind.hyperparameters}
+    return {name: vars(part) for name, part in parts.items()} | of_kinds
 
 
 def _hold_out(data: Data, engine: str, config: FitConfig) -> tuple[Data, Data | None]:
@@ -413,7 +423,8 @@ def _score(posterior: Posterior, held: Choices) -> dict[str, Any]:
 def _fingerprint(data: Data, form: Form, config: FitConfig) -> str:
     """Hash of all that a fit depends on."""
     asked = [group.question for group in data.choices.groups]
-    said = f"{version('twoalike')} {config.model_dump_json()} {data.ids} {asked}"
+    priors = _hyperparameters(data, form)
+    said = f"{version('twoalike')} {config.model_dump_json()} {data.ids} {asked} {priors}"
     digest = hashlib.sha256(said.encode())
     arrays: list[npt.NDArray[Any]] = [array for group in data.groups for array in group.arrays]
     if form.features is not None:
@@ -446,7 +457,7 @@ def _run(
             data, form, config=config, held=held, checkpoint=checkpoint, between=give_way
         )
     rng = np.random.default_rng([config.seed, 3])
-    return draw_people(data, draws, form.similarity, rng), stats
+    return draw_people(data, draws, form, rng), stats
 
 
 def build_model(
@@ -460,7 +471,6 @@ def build_model(
     features: FeatureTable | str | Path | None = None,
     groups: GroupOf = None,
     covariates: CovariatesOf = None,
-    observers: Observers | None = None,
     config: FitConfig | None = None,
     **settings: Any,
 ) -> "pm.Model":
@@ -475,13 +485,9 @@ def build_model(
     ----------
     choices, arrangements, dissimilarities, ratings, sortings, features, groups, covariates
         As in :func:`fit`.
-    observers
-        Called in the open model with the participants' labels in the order of its coordinate;
-        adds variables and returns temperature (> 0) and lapse (0 to 1) of each, shape (P,) both.
-        None: partially pooled ones, as in ``fit``.
     config, settings
-        A :class:`FitConfig`, or its fields by name; ``similarity``, ``prior``, ``dimensions``,
-        ``people`` and ``engine`` (on which a prior of ``auto`` depends) count.
+        A :class:`FitConfig`, or its fields by name; ``similarity``, ``prior``, ``observers``,
+        ``dimensions``, ``people`` and ``engine`` (on which a prior of ``auto`` depends) count.
 
     Returns
     -------
@@ -501,7 +507,4 @@ def build_model(
         features = read_features(Path(features))
     reduced = None if features is None else reduce_features(features.select(data.ids))
     form, *_ = resolve_form(data, reduced, config)
-    model, x, temperature, lapse = form.unobserved(data, observers)
-    with model:
-        form.add_judgments(data, x, (temperature, lapse))
-    return model
+    return cast("pm.Model", form.model(data))

@@ -56,7 +56,6 @@ class Comparison:
 
     @property
     def two_sided(self) -> float:
-        """Probability of a replicate at least as far out, on either side."""
         return min(1.0, 2 * min(self.p, 1 - self.p))
 
 
@@ -230,7 +229,6 @@ def rounds(
 
 
 def _scored(known: Replicated, logs: Floats, *, fitted: bool) -> Score:
-    """Log-loss from the log-probabilities of k ratings or trials under each draw, (S, k)."""
     size, posterior = np.asarray(known.sizes, dtype=np.float64), known.posterior
     chains, n_draws = posterior.tree["posterior"].sizes["chain"], len(logs)
     fitted = fitted and n_draws >= LEAST_DRAWS

@@ -15,10 +15,10 @@ import numpy as np
 from twoalike.embedding._choices import Choices, held_losses
 from twoalike.embedding._config import FitConfig
 from twoalike.embedding._draws import importance
-from twoalike.embedding._model import Data, Form, cheaper_whole
+from twoalike.embedding._model import Data, Form
 from twoalike.embedding._observers import drawn
 from twoalike.embedding._posterior import SURE
-from twoalike.embedding._priors import find_kernel, find_prior
+from twoalike.embedding._priors import Prior, cheaper_whole, find_kernel, find_prior
 from twoalike.embedding._spectrum import Spectrum
 from twoalike.study import Floats, Integers, TwoalikeError, counted
 
@@ -43,6 +43,8 @@ FEWEST_PEOPLE, MUCH = 5, 100
 """People, and judgments a person (median), from which on weights of the dimensions are tried."""
 WEIGHT = 0.01
 """Importance from which on a dimension of a short fit counts: it leaves little in many others."""
+MANY_EACH = 30
+"""Judgments an object from which on coordinates in a space of distances are well known."""
 SPARE = 1.5
 """Dimensions that are fitted for each that counts, and two more: a short fit may miss some."""
 LEAST = 0.4
@@ -197,8 +199,9 @@ def resolve_form(
     # People who weigh dimensions have as many unknowns as objects have.
     rows = len(data.ids) + (len(data.participants) if config.people == "weights" else 0)
     engine, why = choose_engine(data.size, rows, d, config)
-    prior = choose_prior(config.prior, similarity, with_features=table is not None)
-    return Form(d, prior, similarity, table, config.people == "weights"), engine, why
+    prior = choose_prior(config.prior, similarity, data, with_features=table is not None)
+    form = Form(d, prior, similarity, table, config.people == "weights", config.observers)
+    return form, engine, why
 
 
 def allowed_similarities(config: FitConfig) -> tuple[str, ...]:
@@ -255,24 +258,30 @@ def vi_minutes(n: int, m: int, d: int, config: FitConfig) -> float:
     return (config.chains or FITS) * plan.steps * step / 60
 
 
-def choose_prior(prior: str, similarity: str, *, with_features: bool) -> str:
+def choose_prior(
+    prior: str | Prior, similarity: str, data: Data, *, with_features: bool
+) -> str | Prior:
     """Resolve ``auto``, and check that prior, similarity and features go together.
 
-    For distances the Gaussian, for dot products the softplus Gaussian: under spike-and-slab chains
-    change the component of a coordinate too rarely, and an approximation stays with the one it fell
-    into.
+    For dot products the softplus Gaussian: under spike-and-slab chains change the component of a
+    coordinate too rarely, and an approximation stays with the one it fell into. For distances the
+    Gaussian where judgments are few, and Student's where they are many: which of the two chains go
+    through with ease depends on how well coordinates are known.
     """
     if prior == "auto":
-        return "gaussian" if similarity == "distance" else "softplus"
+        if similarity == "dot":
+            return "softplus"
+        return "gaussian" if with_features or data.size < MANY_EACH * len(data.ids) else "student"
     known = find_prior(prior)
     if known.similarity != similarity:
         raise TwoalikeError(
-            f"the prior {prior!r} is for the similarity {known.similarity!r}, found {similarity!r}",
+            f"the prior {str(prior)!r} is for the similarity {known.similarity!r}, found "
+            f"{similarity!r}",
             remedy="Leave `prior=...` out.",
         )
     if with_features and not known.with_features:
         raise TwoalikeError(
-            f"the prior {prior!r} takes no features, found some",
+            f"the prior {str(prior)!r} takes no features, found some",
             remedy="Leave `prior=...` out.",
         )
     return prior

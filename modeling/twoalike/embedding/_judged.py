@@ -71,10 +71,20 @@ def seen_judgments(
     return np.isin(judgment_codes(table), posterior.judged)
 
 
-def fitted_on(
-    posterior: Posterior, table: pd.DataFrame, role: str = "choices", file: Path | None = None
+def is_own(
+    posterior: Posterior,
+    source: JudgmentTable,
+    table: pd.DataFrame,
+    role: str = "choices",
+    fitted: bool | None = None,
 ) -> tuple[bool, str]:
-    """Whether all judgments by participants of a fit were fitted to; a sentence where not."""
+    """Whether all judgments by participants of a fit were fitted to; a sentence where not.
+
+    ``source`` is where the table was read from; ``fitted`` says what is known already.
+    """
+    if fitted is not None:
+        return fitted, ""
+    file = Path(source) if isinstance(source, str | Path) else None
     seen = seen_judgments(posterior, table, role, file)
     if seen is None:
         return False, (
@@ -95,18 +105,6 @@ def fitted_on(
         f"The posterior was fitted to {seen.sum():,} of these {len(seen):,} {role}: all are "
         "predicted, as new ones would be, which is partly in-sample."
     )
-
-
-def is_own(
-    posterior: Posterior,
-    source: JudgmentTable,
-    table: pd.DataFrame,
-    role: str = "choices",
-    fitted: bool | None = None,
-) -> tuple[bool, str]:
-    """As :func:`fitted_on`, of a table and where it was read from, unless it is known."""
-    file = Path(source) if isinstance(source, str | Path) else None
-    return (fitted, "") if fitted is not None else fitted_on(posterior, table, role, file)
 
 
 def as_table(choices: JudgmentTable) -> pd.DataFrame:

@@ -9,7 +9,7 @@ same judgments again (:class:`Replicated`).
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import ModuleType
 from typing import Any, ClassVar, Self
 
@@ -105,6 +105,34 @@ class Unknown:
         return [pm.Deterministic(name, value + each, dims=axis) for name, value in units]
 
 
+@dataclass(frozen=True)
+class Noise:
+    """Prior of the noise of people or sources, partially pooled on the log scale.
+
+    ``typical`` is in standard deviations of the similarities; ``least`` is added to all.
+    """
+
+    typical: float
+    least: float = 0.0
+    location_sd: float = 1.0
+    spread: float = 0.5
+
+    def add(self, name: str, symbol: str, n: int, dims: str) -> Any:
+        """Add that of each of n people to the open model, symbolic, (n,).
+
+        Variables of the pool begin with ``symbol``, the result has the name.
+        """
+        import pymc as pm
+
+        log = pm.Normal(f"{symbol}_location", float(np.log(self.typical)), self.location_sd)
+        if n == 1:
+            log = log[None]
+        else:
+            spread = pm.HalfNormal(f"{symbol}_spread", self.spread)
+            log = log + spread * pm.Normal(f"{symbol}_offset", 0.0, 1.0, dims=dims)
+        return pm.Deterministic(name, self.least + pm.math.exp(log), dims=dims)
+
+
 class Group:
     """Judgments of one shape: a dataclass of arrays, of which the last says whose each is."""
 
@@ -117,7 +145,6 @@ class Group:
 
     @property
     def size(self) -> int:
-        """Judgments, trials or sources."""
         return len(self.arrays[-1])
 
     @property
@@ -141,7 +168,6 @@ class PaddedGroup(Group):
     shown: Floats
 
     def seen(self) -> Integers:
-        """Leave the padding out."""
         return np.asarray(self.items[self.shown > 0])
 
     def links(self) -> Iterator[tuple[Integers, Integers]]:
@@ -233,6 +259,11 @@ class Kind[G: Group](ABC):
         return sum(len(group.seen()) for group in self.groups)
 
     @property
+    def hyperparameters(self) -> dict[str, Any]:
+        names = [field.name for field in fields(self) if isinstance(field.default, Noise | float)]
+        return {name: getattr(self, name) for name in names}
+
+    @property
     def labels(self) -> dict[str, list[str]]:
         """Axes of the draws that the kind brings, with their labels."""
         return {self.axis: list(self.people)}
@@ -243,11 +274,9 @@ class Kind[G: Group](ABC):
         return np.bincount(flat, minlength=len(self.ids))
 
     def given(self, n: int) -> Integers:
-        """Count the judgments or trials of each of n people."""
         return np.bincount(np.concatenate([g.arrays[-1] for g in self.groups]), minlength=n)
 
     def counts(self, participants: Sequence[str]) -> Counts:
-        """Count what each person gave, and how often each object is in it."""
         given = self.given(len(self.labels.get(self.axis, participants)))
         of_people, of_objects = self.counted
         return {of_people: (self.axis, given), of_objects: ("object", self.seen())}
@@ -319,23 +348,6 @@ def reference_pairs(pairs: Integers) -> Integers:
     if len(found) > MOST_PAIRS:
         found = found[np.random.default_rng(0).permutation(len(found))[:MOST_PAIRS]]
     return np.asarray(found, dtype=np.int32)
-
-
-def pooled_noise(
-    name: str, symbol: str, typical: float, n: int, dims: str, least: float = 0.0
-) -> Any:
-    """Noise of each of n people or sources, partially pooled on the log scale, symbolic, (n,).
-
-    Variables of the pool begin with ``symbol``, the result has the name.
-    """
-    import pymc as pm
-
-    location = pm.Normal(f"{symbol}_location", float(np.log(typical)), 1.0)
-    if n == 1:
-        return pm.Deterministic(name, least + pm.math.exp(location)[None], dims=dims)
-    spread = pm.HalfNormal(f"{symbol}_spread", 0.5)
-    offset = pm.Normal(f"{symbol}_offset", 0.0, 1.0, dims=dims)
-    return pm.Deterministic(name, least + pm.math.exp(location + spread * offset), dims=dims)
 
 
 def known_rows(

@@ -14,10 +14,6 @@ distances, and what the plane cannot hold is lost to the view instead of being e
 made by metric scaling are no random views: of them, 90 % intervals hold the truth in 83 % of cases
 (benchmarks/results/joint.md), with independent noise a pair in 11 %.
 
-Where people weigh the dimensions (:mod:`twoalike.embedding._people`), a layout is a view of the
-arranger's own coordinates, x_ik sqrt(w_pk), and noise is a share of their standard deviation: a
-factor common to a person's weights changes nothing.
-
 References
 ----------
 Tyler (1987), doi:10.1093/biomet/74.3.579: the angular central Gaussian.
@@ -37,13 +33,13 @@ from twoalike.embedding._judged import none_known
 from twoalike.embedding._kind import (
     BINS,
     Kind,
+    Noise,
     PaddedGroup,
     Replicated,
     Unknown,
     correlations,
     in_size_groups,
     means_of,
-    pooled_noise,
 )
 from twoalike.embedding._posterior import Posterior
 from twoalike.judgments import JudgedTrial, trial_numbers, trials_of
@@ -51,7 +47,6 @@ from twoalike.study import Floats, Integers, TwoalikeError
 from twoalike.tables import JUDGED
 
 FEWEST = 3  # two objects have no shape
-TYPICAL_NOISE = 0.3  # sd of the noise, as a share of the embedding's
 SURE = 0.95  # that somebody's noise exceeds the spread of what they arrange
 
 
@@ -71,16 +66,15 @@ class LayoutGroup(PaddedGroup):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Layouts(Kind[LayoutGroup]):
-    """All trials of those who arranged."""
-
     kind = "arrangements"
     axis = "arranger"
     counted = "arrangements", "placed"
     at_once = 200  # trials
 
+    noise: Noise = Noise(0.3)  # sd, as a share of the embedding's
+
     @classmethod
     def from_table(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> Self:
-        """Take the main and repeated trials of a table; ``ids`` are the objects to index into."""
         trials, ids = trials_of(table, ids)
         used = [trial for trial in trials if trial.trial_type in JUDGED]
         telling = [trial for trial in used if _has_shape(trial)]
@@ -103,9 +97,7 @@ class Layouts(Kind[LayoutGroup]):
         layout has .09 times the variance that objects have in its view. What of a layout is no view
         of the embedding counts as noise, so even an exact hand has some.
         """
-        return pooled_noise(
-            "arrangement_noise", "arrangement", TYPICAL_NOISE, len(self.people), self.axis
-        )
+        return self.noise.add("arrangement_noise", "arrangement", len(self.people), self.axis)
 
     def log_likelihood(
         self, unknown: Unknown, own: Any, group: LayoutGroup, arrays: Sequence[Any], n: int
@@ -156,7 +148,6 @@ class Layouts(Kind[LayoutGroup]):
     def replicated(
         cls, posterior: Posterior, table: pd.DataFrame, seed: int, draws: int
     ) -> "PlacedTrials":
-        """Index main and repeated trials into a posterior's objects and arrangers."""
         names = posterior.labels("arranger")
         used = table[table["trial_type"].isin(JUDGED)]
         if used.empty:
@@ -281,7 +272,6 @@ class PlacedTrials(Replicated):
     pairs: Integers
 
     def under(self, draw: int) -> _View:
-        """Distances as whoever arranged sees them."""
         x = self.posterior.embedding[draw]
         roots = Unknown.under(self.posterior, draw).roots_of(self.names)
         own = np.ones((len(self.who), x.shape[1])) if roots is None else roots[self.who]
@@ -298,7 +288,6 @@ class PlacedTrials(Replicated):
         return r, means_of(found, expected.tenth, BINS)
 
     def again(self, expected: _View, rng: np.random.Generator) -> Floats:
-        """Draw a random view for each trial."""
         own = (self.items, self.trial, rng, expected.roots)
         return replicated_layouts(expected.x, expected.noise, *own)
 

@@ -81,15 +81,12 @@ def subset_rows(n: int, n_draws: int, seed: int, at_most: int | None = None) -> 
     return np.sort(rng.choice(n, size=most, replace=False))
 
 
-def relative_efficiency(likelihood: Floats) -> float:
+def _efficiency(likelihood: Floats) -> float:
     """Effective draws a draw, of likelihoods (chains, draws, k); 1 for a single chain."""
     from arviz_stats.base import array_stats
 
-    chains, draws = likelihood.shape[:2]
-    if chains == 1 or draws < 4:
-        return 1.0
     values = likelihood[..., np.ptp(likelihood, axis=(0, 1)) > 1e-12]
-    if not values.shape[-1]:
+    if len(values) == 1 or values.shape[1] < 4 or not values.shape[2]:
         return 1.0
     ess = array_stats.ess(values, chain_axis=0, draw_axis=1, method="mean", relative=True)
     return float(np.clip(np.mean(ess), 1e-3, 1.0))
@@ -132,7 +129,7 @@ def left_out_weights(likelihood: Floats, chains: int, fits: int = 1) -> tuple[Fl
     """
     n_draws, k = likelihood.shape
     some = likelihood[:, :: max(k // 300, 1)]
-    efficiency = relative_efficiency(some.reshape(chains, -1, some.shape[1])) if fits == 1 else 1.0
+    efficiency = _efficiency(some.reshape(chains, -1, some.shape[1])) if fits == 1 else 1.0
     weights, shape = np.empty((k, n_draws)), np.empty(k)
     block = max(VALUES // (10 * n_draws), 1)
     for start in range(0, k, block):

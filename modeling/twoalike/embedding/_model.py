@@ -4,9 +4,9 @@ Lapses are partially pooled; log-temperatures sum to zero, since a common factor
 the scale of the embedding and the data cannot separate the two. Both may depend on covariates.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,9 @@ from twoalike.embedding._choices import Choices
 from twoalike.embedding._dissimilarities import Dissimilarities
 from twoalike.embedding._kind import Group, Kind, Unknown
 from twoalike.embedding._layouts import Layouts
-from twoalike.embedding._people import SLOPE, Covariates, Groups, add_weights
+from twoalike.embedding._people import Covariates, Groups, add_weights
 from twoalike.embedding._posterior_file import VARIABLES
-from twoalike.embedding._priors import find_kernel, find_prior
+from twoalike.embedding._priors import Part, Prior, find_kernel, find_part, find_prior
 from twoalike.embedding._ratings import Ratings
 from twoalike.embedding._sortings import Sortings
 from twoalike.judgments import JudgmentKind
@@ -70,16 +70,13 @@ class Data:
 
     @property
     def groups(self) -> tuple[Group, ...]:
-        """Groups of all kinds, in the order in which they enter the model."""
         return tuple(group for kind in self.kinds for group in kind.groups)
 
     @property
     def only_choices(self) -> bool:
-        """Whether there are no judgments of another kind."""
         return all(isinstance(kind, Choices) for kind in self.kinds)
 
     def with_choices(self, choices: Choices) -> "Data":
-        """Exchange the choices."""
         kinds = (choices if isinstance(kind, Choices) else kind for kind in self.kinds)
         return replace(self, kinds=tuple(kinds))
 
@@ -116,43 +113,84 @@ def merged_order(*lists: Iterable[str]) -> tuple[str, ...]:
     return tuple(merged)
 
 
-type Observers = Callable[[tuple[str, ...]], tuple[Any, Any]]
-"""Adds observers to the open PyMC model: participants' labels -> temperature, lapse, (P,) each."""
+@dataclass(frozen=True, kw_only=True)
+class Observers(Part):
+    """How people differ: subclass it, usually as a frozen dataclass.
 
+    Names of its variables begin with ``temperature`` or ``lapse``, by which fits know them. Where
+    there are a ``temperature_spread`` (of log-temperatures), and a ``lapse_location`` and
+    ``lapse_spread`` (of logits), new people are drawn by them; else they vary as participants do.
 
-def pooled_observers(
-    participants: tuple[str, ...], covariates: Covariates | None = None
-) -> tuple[Any, Any]:
-    """Add temperature and lapse of every participant, symbolic, shape (P,) each."""
-    import pymc as pm
-    import pytensor.tensor as pt
-
-    if len(participants) == 1:
-        # One person's temperature is the scale of the embedding. Guesses and that scale are hard
-        # to tell apart: a wide prior of lapses would let both grow.
-        location = pm.Normal("lapse_location", -3.0, 0.5)
-        lapse = pm.Deterministic("lapse", pm.math.sigmoid(location)[None], dims="participant")
-        return pm.Deterministic("temperature", pt.ones(1), dims="participant"), lapse
-    location = pm.Normal("lapse_location", -2.5, 1.0)
-    spread = pm.HalfNormal("lapse_spread", 1.0)
-    logit = location + spread * pm.Normal("lapse_offset", 0.0, 1.0, dims="participant")
-    sd = pm.HalfNormal("temperature_spread", 0.5)
-    log_temperature = pm.ZeroSumNormal("log_temperature", sd, dims="participant")
-    if covariates is not None:
-        z = covariates.standardised.astype(np.float32)
-        logit = logit + z @ pm.Normal("lapse_slope", 0.0, SLOPE, dims="covariate")
-        slope = pm.Normal("temperature_slope", 0.0, SLOPE, dims="covariate")
-        log_temperature = log_temperature + z @ slope
-    lapse = pm.Deterministic("lapse", pm.math.sigmoid(logit), dims="participant")
-    return pm.Deterministic("temperature", pt.exp(log_temperature), dims="participant"), lapse
-
-
-def cheaper_whole(m: int, n: int) -> bool:
-    """Whether n triplets are cheaper with the similarities of all m objects than with their own.
-
-    Those of all pairs cost as much as those of m² / 30 gathered triplets.
+    Attributes
+    ----------
+    weight_spread
+        Scale of the half-normal priors of how far log weights of people, and of groups, differ.
+    slope
+        Standard deviation of the normal priors of slopes: of log weights, log-temperatures and
+        logits of the lapse, a standard deviation of the covariate.
     """
-    return m**2 < 30 * n
+
+    weight_spread: float = 0.5
+    slope: float = 0.5
+
+    @abstractmethod
+    def add(self, participants: tuple[str, ...], covariates: pd.DataFrame) -> tuple[Any, Any]:
+        """Add observers to the open PyMC model: temperature and lapse of each, symbolic, (P,).
+
+        ``covariates`` are standardised over people, P rows and a column each, without covariates
+        none. Log-temperatures have a fixed mean, since a common factor only changes the scale of
+        the embedding.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class PooledObservers(Observers):
+    """Partially pooled observers, whose log-temperatures sum to zero.
+
+    Attributes
+    ----------
+    lapse_location, lapse_location_sd
+        Mean and standard deviation of the normal prior of the mean logit of lapses.
+    lapse_spread, temperature_spread
+        Scales of the half-normal priors of the spread of logits, and of log-temperatures.
+    alone_location, alone_location_sd
+        Of the logit of the lapse of a single person, whose temperature is the scale of the
+        embedding: a wide prior would let guesses and that scale grow together.
+    """
+
+    lapse_location: float = -2.5
+    lapse_location_sd: float = 1.0
+    lapse_spread: float = 1.0
+    temperature_spread: float = 0.5
+    alone_location: float = -3.0
+    alone_location_sd: float = 0.5
+
+    name = "pooled"
+
+    def add(self, participants: tuple[str, ...], covariates: pd.DataFrame) -> tuple[Any, Any]:
+        import pymc as pm
+        import pytensor.tensor as pt
+
+        if len(participants) == 1:
+            alone = pm.Normal("lapse_location", self.alone_location, self.alone_location_sd)
+            return pt.ones(1), pm.math.sigmoid(alone)[None]
+        location = pm.Normal("lapse_location", self.lapse_location, self.lapse_location_sd)
+        spread = pm.HalfNormal("lapse_spread", self.lapse_spread)
+        logit = location + spread * pm.Normal("lapse_offset", 0.0, 1.0, dims="participant")
+        sd = pm.HalfNormal("temperature_spread", self.temperature_spread)
+        log_temperature = pm.ZeroSumNormal("log_temperature", sd, dims="participant")
+        if covariates.shape[1]:
+            z = covariates.to_numpy()
+            logit = logit + z @ pm.Normal("lapse_slope", 0.0, self.slope, dims="covariate")
+            slope = pm.Normal("temperature_slope", 0.0, self.slope, dims="covariate")
+            log_temperature = log_temperature + z @ slope
+        return pt.exp(log_temperature), pm.math.sigmoid(logit)
+
+
+def find_observers(observers: str | Observers) -> Observers:
+    """Look up observers by their name, or import them of another module, ``module:name``."""
+    known = {PooledObservers.name: PooledObservers()}
+    return find_part(observers, known, Observers)  # type: ignore[type-abstract]
 
 
 type Stored = Mapping[str, tuple[str, ...]]
@@ -168,16 +206,16 @@ class Form:
     """
 
     dimensions: int
-    prior: str
+    prior: str | Prior
     similarity: str = "dot"
     features: Floats | None = None
     weights: bool = False
+    observers: str | Observers = "pooled"
 
     @property
     def stored(self) -> Stored:
-        """Quantities of a draw that the posterior keeps, and their axes."""
-        of_prior = find_prior(self.prior).stored
-        return {**STORED, **{name: tuple(axes.split()) for name, axes in of_prior.items()}}
+        own = {**find_prior(self.prior).stored, **find_observers(self.observers).stored}
+        return {**STORED, **{name: tuple(axes.split()) for name, axes in own.items()}}
 
     def model(
         self,
@@ -191,43 +229,20 @@ class Form:
         kind, such as ``choices_0``. ``batch`` has symbolic stand-ins for the arrays of each of
         ``data.groups``, of an engine that feeds minibatches of the ``sizes``.
         """
-        model, x, temperature, lapse = self.unobserved(data)
-        with model:
-            self.add_judgments(data, x, (temperature, lapse), batch, sizes)
-        return model
-
-    def add_judgments(
-        self,
-        data: Data,
-        x: Any,
-        observers: tuple[Any, Any],
-        batch: Sequence[Sequence[Any]] | None = None,
-        sizes: Sequence[int] | None = None,
-    ) -> None:
-        """Add all judgments to the open model.
-
-        ``observers`` are temperature and lapse of every participant, (P,) each.
-        """
-        import pymc as pm
         import pytensor.tensor as pt
 
-        log_weight = pm.modelcontext(None)["log_weight"] if self.weights else None
-        kernel = find_kernel(self.similarity)
-        known = x, kernel, data.participants, pt, self.dimensions
-        unknown = Unknown(*known, *observers, log_weight)
         stand_ins = None if batch is None else iter(batch)
         steps: Iterator[int] = iter(sizes or [group.size for group in data.groups])
-        for kind in data.kinds:
-            own = None if stand_ins is None else [next(stand_ins) for _ in kind.groups]
-            kind.add(unknown, own, [next(steps) for _ in kind.groups])
+        with self._unobserved(data) as model:
+            known = model["embedding"], find_kernel(self.similarity), data.participants, pt
+            names = ["temperature", "lapse", *["log_weight"] * self.weights]
+            unknown = Unknown(*known, self.dimensions, *(model[name] for name in names))
+            for kind in data.kinds:
+                own = None if stand_ins is None else [next(stand_ins) for _ in kind.groups]
+                kind.add(unknown, own, [next(steps) for _ in kind.groups])
+        return model
 
-    def unobserved(
-        self, data: Data, observers: Observers | None = None
-    ) -> tuple[Any, Any, Any, Any]:
-        """Build the PyMC model without judgments: it, and embedding, temperature and lapse.
-
-        With ``weights`` it has a variable ``log_weight`` as well, (P, d).
-        """
+    def _unobserved(self, data: Data) -> Any:
         import pymc as pm
 
         coords = {
@@ -239,14 +254,21 @@ class Form:
             coords |= kind.labels
         if self.weights and data.people is not None:
             coords["group"] = list(data.people.names)
+        z = pd.DataFrame(index=list(data.participants))
         if data.covariates is not None:
             coords["covariate"] = list(data.covariates.names)
-        observers = observers or partial(pooled_observers, covariates=data.covariates)
+            z[coords["covariate"]] = data.covariates.standardised.astype(np.float32)
+        observers = find_observers(self.observers)
         with pm.Model(coords=coords) as model:
-            x = find_prior(self.prior).add(len(data.ids), self.dimensions, self.features)
+            find_prior(self.prior).add(len(data.ids), self.dimensions, self.features)
             if self.weights:
-                add_weights(data.people, data.covariates)
-            return model, x, *observers(data.participants)
+                scales = observers.weight_spread, observers.slope
+                add_weights(data.people, data.covariates, *scales)
+            found = observers.add(data.participants, z)
+            for name, value in zip(("temperature", "lapse"), found, strict=True):
+                if name not in model.named_vars:
+                    pm.Deterministic(name, value, dims="participant")
+        return model
 
     def start(self, m: int, rng: np.random.Generator) -> dict[str, Floats]:
         """Where a fit to m objects starts, by name of the model's variables."""

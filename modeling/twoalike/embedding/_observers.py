@@ -30,7 +30,7 @@ from twoalike.embedding._posterior_file import (
     VARIABLES,
     stacked,
 )
-from twoalike.embedding._priors import ROWS, Kernel
+from twoalike.embedding._priors import ROWS, Kernel, cheaper_whole
 from twoalike.judgments import person_of
 from twoalike.study import Floats, Integers, TwoalikeError, shortened
 
@@ -86,7 +86,7 @@ class Draw:
         """
         roots = None if self.roots is None or judges is None else self.roots[judges]
         number = max(total, items.size)
-        whole = roots is None and self.kernel.is_cheaper_whole(len(self.embedding), number)
+        whole = roots is None and cheaper_whole(len(self.embedding), number)
         matrix = self.matrix if whole else None
         return self.kernel.pairs(self.embedding, items, question.pairs, matrix=matrix, roots=roots)
 

@@ -24,11 +24,6 @@ import numpy as np
 from twoalike.study import Floats, Integers, Study, TwoalikeError, shortened
 from twoalike.tables import read_tsv
 
-SPREAD = 0.5
-"""Scale of the half-normal priors of how far log weights of people, and of groups, differ."""
-SLOPE = 0.5
-"""Scale of the normal priors of slopes: of log weights, log-temperatures and logits of the lapse, a
-standard deviation of the covariate."""
 FREE = 3
 """People there must be beyond the number of covariates."""
 
@@ -204,19 +199,22 @@ def check_weights(n_people: int, dimensions: int | None) -> None:
             )
 
 
-def add_weights(groups: Groups | None, covariates: Covariates | None = None) -> Any:
+def add_weights(
+    groups: Groups | None, covariates: Covariates | None, scale: float, slope: float
+) -> Any:
     """Add the log weights of every participant to the open PyMC model, symbolic, (P, D).
 
-    Offsets are scaled afterwards (non-centred): people with few judgments, or without any
-    difference, leave the sampler an ordinary normal distribution.
+    ``scale`` is of the spreads between people and between groups, ``slope`` of the slopes. Offsets
+    are scaled afterwards (non-centred): people with few judgments, or without any difference, leave
+    the sampler an ordinary normal distribution.
     """
     import pymc as pm
 
-    spread = pm.HalfNormal("weight_spread", SPREAD)
+    spread = pm.HalfNormal("weight_spread", scale)
     dims = ("participant", "dimension")
     log_weight = spread * pm.ZeroSumNormal("weight_offset", 1.0, n_zerosum_axes=2, dims=dims)
     if groups is not None:
-        between = pm.HalfNormal("weight_group_spread", SPREAD)
+        between = pm.HalfNormal("weight_group_spread", scale)
         dims = ("group", "dimension")
         offset = pm.ZeroSumNormal("weight_group_offset", 1.0, n_zerosum_axes=2, dims=dims)
         share = np.bincount(groups.of) / np.float32(len(groups.of))
@@ -227,5 +225,5 @@ def add_weights(groups: Groups | None, covariates: Covariates | None = None) -> 
     if covariates is not None:
         z = covariates.standardised.astype(np.float32)
         dims = ("covariate", "dimension")
-        log_weight = log_weight + z @ pm.ZeroSumNormal("weight_slope", SLOPE, dims=dims)
+        log_weight = log_weight + z @ pm.ZeroSumNormal("weight_slope", slope, dims=dims)
     return pm.Deterministic("log_weight", log_weight, dims=("participant", "dimension"))

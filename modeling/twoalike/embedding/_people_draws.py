@@ -13,6 +13,9 @@ are, to second order in their log weights, one Gaussian likelihood, exp(h v - v 
 coordinates v of log weights that sum to zero over dimensions, (P, D - 1). What people are pooled by
 follows with the people integrated out, since everything is normal: the means of groups and the
 slopes of covariates jointly, the spread between people on a grid.
+
+The embedding is not drawn given the people, so that how it moves with their prior cannot be seen
+here: log priors of what is drawn are left out.
 """
 
 from dataclasses import dataclass
@@ -22,9 +25,15 @@ import numpy as np
 
 from twoalike.choice import log_choice
 from twoalike.embedding._choices import GIVEN, ChoiceGroup
-from twoalike.embedding._model import LOG_PRIOR, Data
-from twoalike.embedding._people import SLOPE, SPREAD
-from twoalike.embedding._priors import find_kernel
+from twoalike.embedding._model import (
+    LOG_PRIOR,
+    Data,
+    Form,
+    Observers,
+    PooledObservers,
+    find_observers,
+)
+from twoalike.embedding._priors import cheaper_whole, find_kernel
 from twoalike.study import Floats, Integers
 
 LOGITS = np.linspace(-7.0, 3.0, 41)
@@ -35,7 +44,6 @@ WIDEST, WIDTH, NARROWEST = 1.6, 24.0, 0.3
 """Half-width of the log-temperatures of somebody with n judgments: WIDTH / sqrt(n), bounded."""
 BINS = np.linspace(-16.0, 0.0, 129)
 """Log-probabilities of an answer; lower ones count as the lowest."""
-LOCATIONS = np.linspace(-6.0, 0.5, 27)
 LAPSE_SPREADS = np.geomspace(0.05, 3.0, 14)
 SCALES = np.geomspace(0.03, 1.5, 14)
 SPREADS = np.geomspace(0.01, 2.0, 54)
@@ -49,19 +57,28 @@ people leave little doubt of what they are pooled by."""
 
 
 def draw_people(
-    data: Data, draws: dict[str, Floats], similarity: str, rng: np.random.Generator
+    data: Data, draws: dict[str, Floats], form: Form, rng: np.random.Generator
 ) -> dict[str, Floats]:
-    """Replace observers, then weights of the dimensions if people have any, in draws of fits."""
-    return draw_weights(data, draw_observers(data, draws, similarity, rng), similarity, rng)
+    """Replace observers, then weights of the dimensions if people have any, in draws of fits.
+
+    Observers that are pooled in another way stay as they were fitted.
+    """
+    prior = find_observers(form.observers)
+    if isinstance(prior, PooledObservers) and type(prior).add is PooledObservers.add:
+        draws = draw_observers(data, draws, form.similarity, rng, prior)
+    return draw_weights(data, draws, form.similarity, rng, prior)
 
 
 def draw_observers(
-    data: Data, draws: dict[str, Floats], similarity: str, rng: np.random.Generator
+    data: Data,
+    draws: dict[str, Floats],
+    similarity: str,
+    rng: np.random.Generator,
+    prior: PooledObservers,
 ) -> dict[str, Floats]:
     """Replace temperatures, lapses and what they are pooled by, in draws of several fits.
 
-    ``draws`` holds the model's quantities by name, each (fits, S, ...). The priors are those of the
-    model (:mod:`twoalike.embedding._model`).
+    ``draws`` holds the model's quantities by name, each (fits, S, ...).
     """
     x = draws["embedding"]
     if not len(data.choices):
@@ -74,12 +91,16 @@ def draw_observers(
             near = part[len(part) // 2]
             centre = np.log(draws["temperature"][fit].mean(axis=0))
             weights = draws["log_weight"][fit, near] if "log_weight" in draws else None
-            table = _Table.of(data, x[fit, near], centre, similarity, weights)
+            table = _Table.of(data, prior, x[fit, near], centre, similarity, weights)
             for name, values in table.draw(some, len(part), rng).items():
                 if name in draws:
                     found.setdefault(name, draws[name].copy())[fit, part] = values
-    terms = {name: v for name, v in _log_prior_terms(found, z).items() if name in draws}
-    return draws | found | terms
+    return _without_log_priors(draws, "lapse", "temperature", "log_temperature") | found
+
+
+def _without_log_priors(draws: dict[str, Floats], *begin: str) -> dict[str, Floats]:
+    names = tuple(f"{LOG_PRIOR}{name}" for name in begin)
+    return {name: values for name, values in draws.items() if not name.startswith(names)}
 
 
 def tables_of(n_draws: int, n_judgments: int) -> list[Integers]:
@@ -88,41 +109,11 @@ def tables_of(n_draws: int, n_judgments: int) -> list[Integers]:
     return np.array_split(np.arange(n_draws), min(tables, n_draws))
 
 
-def _log_prior_terms(found: dict[str, Floats], z: Floats | None = None) -> dict[str, Floats]:
-    """Log prior densities of what was drawn, by the name they have among a fit's draws."""
-    from scipy.stats import halfnorm, norm
-
-    logit, people = np.log(found["lapse"] / (1 - found["lapse"])), found["lapse"].shape[2]
-    location = found["lapse_location"]
-    if people == 1:
-        return {f"{LOG_PRIOR}lapse_location": norm.logpdf(location, -3.0, 0.5)}
-    spread, scale = found["lapse_spread"], found["temperature_spread"]
-    log_t, slopes = np.log(found["temperature"]), {}
-    if z is not None:
-        logit = logit - found["lapse_slope"] @ z.T
-        log_t = log_t - found["temperature_slope"] @ z.T
-        slopes = {
-            name: norm.logpdf(found[name], scale=SLOPE).sum(axis=2)
-            for name in ("lapse_slope", "temperature_slope")
-        }
-    offset = (logit - location[..., None]) / spread[..., None]
-    zero_sum = -0.5 * ((log_t / scale[..., None]) ** 2).sum(axis=2)
-    zero_sum -= (people - 1) * np.log(np.sqrt(2 * np.pi) * scale)
-    terms = {
-        "lapse_location": norm.logpdf(location, -2.5, 1.0),
-        "lapse_spread": halfnorm.logpdf(spread, scale=1.0),
-        "lapse_offset": norm.logpdf(offset).sum(axis=2),
-        "temperature_spread": halfnorm.logpdf(scale, scale=0.5),
-        "log_temperature": zero_sum,
-        **slopes,
-    }
-    return {f"{LOG_PRIOR}{name}": value for name, value in terms.items()}
-
-
 @dataclass(frozen=True)
 class _Table:
     """Log-likelihood of each person's judgments, (P, logits of the lapse, temperatures)."""
 
+    prior: PooledObservers
     log_likelihood: Floats
     log_temperatures: Floats  # (P, 41)
 
@@ -130,6 +121,7 @@ class _Table:
     def of(
         cls,
         data: Data,
+        prior: PooledObservers,
         x: Floats,
         centre: Floats,
         similarity: str,
@@ -151,7 +143,7 @@ class _Table:
             known: dict[str, Any] = {}
             if log_weight is not None:
                 known = {"roots": np.exp(log_weight / 2)[group.judge]}
-            elif kernel.is_cheaper_whole(len(x), group.shown.size):
+            elif cheaper_whole(len(x), group.shown.size):
                 known = {"matrix": kernel.matrix(x, x)}
             question = group.question
             pairs = kernel.pairs(x, group.items, question.pairs, **known)
@@ -161,7 +153,7 @@ class _Table:
                 noise = column[group.judge]
                 (logs,) = log_choice(pairs, noise, question=question, answers=GIVEN)
                 tables[:, :, place] += _by_bin(group.judge, logs, n_people) @ by_lapse
-        return cls(tables, grid)
+        return cls(prior, tables, grid)
 
     def draw(self, z: Floats, n: int, rng: np.random.Generator) -> dict[str, Floats]:
         """Draw n times the people and what they are pooled by, by name.
@@ -172,7 +164,8 @@ class _Table:
 
         people, c = z.shape
         if people == 1:
-            weight = self.log_likelihood[0, :, 0] - 0.5 * ((LOGITS + 3.0) / 0.5) ** 2
+            apart = (LOGITS - self.prior.alone_location) / self.prior.alone_location_sd
+            weight = self.log_likelihood[0, :, 0] - 0.5 * apart**2
             location = _jittered(LOGITS, pick(weight[None], n, rng)[:, 0], rng)
             return {"lapse_location": location, "lapse": expit(location)[:, None]}
         # The model's temperatures average to one: their mean is the scale of the embedding. Of
@@ -185,8 +178,9 @@ class _Table:
         thin = THIN if people < MANY else 1
         for sweep in range(BURN + thin * n):
             log_t, logit = self._people(scale, place + z @ on_l, spread, z @ on_t, rng)
-            scale, place, spread = _pools_given(log_t - z @ on_t, logit - z @ on_l, rng)
-            on_t, on_l = _slopes(z, log_t, scale, rng), _slopes(z, logit - place, spread, rng)
+            scale, place, spread = self._pools(log_t - z @ on_t, logit - z @ on_l, rng)
+            on_t = self._slopes(z, log_t, scale, rng)
+            on_l = self._slopes(z, logit - place, spread, rng)
             if sweep >= BURN and (sweep - BURN) % thin == 0:
                 found.append(
                     {
@@ -216,26 +210,29 @@ class _Table:
         log_t = self.log_temperatures[np.arange(people), of_t]
         return log_t + step * rng.uniform(-0.5, 0.5, people), _jittered(LOGITS, of_lapse, rng)
 
+    def _pools(
+        self, log_t: Floats, logit: Floats, rng: np.random.Generator
+    ) -> tuple[float, float, float]:
+        prior, people = self.prior, len(log_t)
+        log = _log_prior_of_spread(SCALES, prior.temperature_spread)
+        log += -0.5 * (log_t**2).sum() / SCALES**2 - (people - 1) * np.log(SCALES)
+        scale = np.exp(_jittered(np.log(SCALES), pick(log[None], 1, rng)[0], rng)[0])
+        middle, sd = prior.lapse_location, prior.lapse_location_sd
+        places = np.linspace(min(middle - 3 * sd, -6.0), max(middle + 3 * sd, 0.5), 27)
+        apart = (places - middle) / sd
+        square = ((logit[:, None] - places) ** 2).sum(axis=0)
+        grid = -0.5 * (apart**2)[:, None] - 0.5 * square[:, None] / LAPSE_SPREADS**2
+        grid += _log_prior_of_spread(LAPSE_SPREADS, prior.lapse_spread)
+        grid -= people * np.log(LAPSE_SPREADS)
+        of_place, of_spread = np.unravel_index(pick(grid.reshape(1, -1), 1, rng)[0], grid.shape)
+        spread = np.exp(_jittered(np.log(LAPSE_SPREADS), of_spread, rng)[0])
+        return float(scale), float(_jittered(places, of_place, rng)[0]), float(spread)
 
-def _pools_given(
-    log_t: Floats, logit: Floats, rng: np.random.Generator
-) -> tuple[float, float, float]:
-    """Draw spread of log-temperatures, location and spread of lapses, given the people (P,)."""
-    prior, people = _log_prior(), len(log_t)
-    log = prior[:, 0, 0] - 0.5 * (log_t**2).sum() / SCALES**2 - (people - 1) * np.log(SCALES)
-    scale = np.exp(_jittered(np.log(SCALES), pick(log[None], 1, rng)[0], rng)[0])
-    square = ((logit[:, None] - LOCATIONS) ** 2).sum(axis=0)
-    grid = prior[0] - 0.5 * square[:, None] / LAPSE_SPREADS**2 - people * np.log(LAPSE_SPREADS)
-    of_place, of_spread = np.unravel_index(pick(grid.reshape(1, -1), 1, rng)[0], grid.shape)
-    spread = np.exp(_jittered(np.log(LAPSE_SPREADS), of_spread, rng)[0])
-    return float(scale), float(_jittered(LOCATIONS, of_place, rng)[0]), float(spread)
-
-
-def _slopes(z: Floats, values: Floats, sd: float, rng: np.random.Generator) -> Floats:
-    """Draw the slopes of values (P,) on covariates (P, C), given the noise: (C,)."""
-    precision = z.T @ z / sd**2 + np.eye(z.shape[1]) / SLOPE**2
-    noise = np.linalg.solve(np.linalg.cholesky(precision).T, rng.standard_normal(z.shape[1]))
-    return np.asarray(np.linalg.solve(precision, z.T @ values / sd**2) + noise)
+    def _slopes(self, z: Floats, values: Floats, sd: float, rng: np.random.Generator) -> Floats:
+        """Draw the slopes of values (P,) on covariates (P, C), given the noise: (C,)."""
+        precision = z.T @ z / sd**2 + np.eye(z.shape[1]) / self.prior.slope**2
+        noise = np.linalg.solve(np.linalg.cholesky(precision).T, rng.standard_normal(z.shape[1]))
+        return np.asarray(np.linalg.solve(precision, z.T @ values / sd**2) + noise)
 
 
 def _by_bin(people: Integers, logs: Floats, n_people: int) -> Floats:
@@ -248,12 +245,9 @@ def _by_bin(people: Integers, logs: Floats, n_people: int) -> Floats:
     return counts.reshape(n_people, len(BINS))
 
 
-def _log_prior() -> Floats:
-    """Log prior mass of the pools' grids, (scales, locations, spreads)."""
-    scale = -0.5 * (SCALES / 0.5) ** 2 + np.log(SCALES)  # grids in equal ratios
-    place = -0.5 * (LOCATIONS + 2.5) ** 2
-    spread = -0.5 * LAPSE_SPREADS**2 + np.log(LAPSE_SPREADS)
-    return np.asarray(scale[:, None, None] + place[:, None] + spread)
+def _log_prior_of_spread(grid: Floats, scale: float) -> Floats:
+    """Log prior mass of a half-normal variable on a grid in equal ratios."""
+    return np.asarray(-0.5 * (grid / scale) ** 2 + np.log(grid))
 
 
 def pick(weight: Floats, n: int, rng: np.random.Generator) -> Integers:
@@ -271,13 +265,17 @@ def _jittered(grid: Floats, places: Integers, rng: np.random.Generator) -> Float
 
 
 def draw_weights(
-    data: Data, draws: dict[str, Floats], similarity: str, rng: np.random.Generator
+    data: Data,
+    draws: dict[str, Floats],
+    similarity: str,
+    rng: np.random.Generator,
+    prior: Observers,
 ) -> dict[str, Floats]:
     """Replace log weights and what they are pooled by, in draws of several fits.
 
     ``draws`` holds the model's quantities by name, each (fits, S, ...); temperatures and lapses
-    count as known. The priors are those of the model (:mod:`twoalike.embedding._people`). Unchanged
-    where people have no weights, or other judgments than choices of one answer tell of them too.
+    count as known. Unchanged where people have no weights, or other judgments than choices of one
+    answer tell of them too.
     """
     ranked = any(group.question.ranked for group in data.choices.groups)
     if "log_weight" not in draws or not len(data.choices) or not data.only_choices or ranked:
@@ -288,10 +286,10 @@ def draw_weights(
         for part in tables_of(len(x), len(data.choices)):
             near = part[len(part) // 2]
             noise = draws["temperature"][fit, near], draws["lapse"][fit, near]
-            people = _People.of(data, x[near], centre, *noise, similarity)
+            people = _People.of(data, prior, x[near], centre, *noise, similarity)
             for name, values in people.draw(len(part), rng).items():
                 found.setdefault(name, draws[name].copy())[fit, part] = values
-    return draws | found
+    return _without_log_priors(draws, "weight") | found
 
 
 @dataclass(frozen=True, eq=False)
@@ -303,6 +301,7 @@ class _People:
     ones and zeros for each of the first ``n_groups``, then covariates.
     """
 
+    prior: Observers
     axes: Floats
     precision: Floats
     pull: Floats
@@ -313,6 +312,7 @@ class _People:
     def of(
         cls,
         data: Data,
+        prior: Observers,
         x: Floats,
         log_weight: Floats,
         temperature: Floats,
@@ -346,53 +346,40 @@ class _People:
         groups, covariates = data.people, data.covariates
         of_group = np.zeros((len(v), 0)) if groups is None else np.eye(len(groups.names))[groups.of]
         z = np.zeros((len(v), 0)) if covariates is None else covariates.standardised
-        return cls(
-            axes, precision, pull, np.concatenate([of_group, z], axis=1), of_group.mean(axis=0)
-        )
+        means = np.concatenate([of_group, z], axis=1)
+        return cls(prior, axes, precision, pull, means, of_group.mean(axis=0))
 
     def draw(self, n: int, rng: np.random.Generator) -> dict[str, Floats]:
         """Draw n times what people are pooled by, then the people, by name."""
         from scipy.linalg import helmert
-        from scipy.stats import halfnorm
 
-        n_groups, (people, d) = len(self.group_share), self.pull.shape
+        n_groups, d = len(self.group_share), self.pull.shape[1]
         coefficients: Floats = np.zeros((self.means.shape[1], d))
-        between, found = SPREAD, []
+        between, found = self.prior.weight_spread, []
         thin = 2
         for sweep in range(BURN + thin * n if len(coefficients) else n):
             spread = self._spread(coefficients, rng)
             if len(coefficients):
                 coefficients = self._coefficients(spread, between, rng)
             if n_groups:
-                between = _between(coefficients[:n_groups], rng)
+                between = self._between(coefficients[:n_groups], rng)
             if not len(coefficients) or (sweep >= BURN and (sweep - BURN) % thin == 0):
                 found.append((coefficients, spread, between, self._v(coefficients, spread, rng)))
         b, v = (np.stack([one[place] for one in found]) for place in (0, 3))
         spreads, betweens = (np.array([one[place] for one in found]) for place in (1, 2))
         basis = helmert(d + 1)
-        mean = self.means @ b
         draws: dict[str, Floats] = {
             "log_weight": (v - v.mean(axis=1, keepdims=True)) @ basis,
             "weight_spread": spreads,
-            f"{LOG_PRIOR}weight_spread": halfnorm.logpdf(spreads, scale=SPREAD),
-            f"{LOG_PRIOR}weight_offset": _normal(
-                (v - mean) / spreads[:, None, None], 1.0, people - 1
-            ),
         }
         if n_groups:
             of_group = b[:, :n_groups]
             draws |= {
                 "group_log_weight": (of_group - self.group_share @ of_group[:, None]) @ basis,
                 "weight_group_spread": betweens,
-                f"{LOG_PRIOR}weight_group_spread": halfnorm.logpdf(betweens, scale=SPREAD),
-                f"{LOG_PRIOR}weight_group_offset": _normal(
-                    of_group / betweens[:, None, None], 1.0, n_groups - 1
-                ),
             }
         if b.shape[1] > n_groups:
-            slope = b[:, n_groups:]
-            draws["weight_slope"] = slope @ basis
-            draws[f"{LOG_PRIOR}weight_slope"] = _normal(slope, SLOPE, slope.shape[1])
+            draws["weight_slope"] = b[:, n_groups:] @ basis
         return draws
 
     def _spread(self, coefficients: Floats, rng: np.random.Generator) -> float:
@@ -401,8 +388,17 @@ class _People:
         s2 = SPREADS[:, None, None] ** 2
         pulled = (self.pull + mean / s2) ** 2 / (self.precision + 1 / s2)
         log = 0.5 * (pulled - mean**2 / s2 - np.log1p(s2 * self.precision)).sum(axis=(1, 2))
-        log += -0.5 * (SPREADS / SPREAD) ** 2 + np.log(SPREADS)  # a grid in equal ratios
-        return _drawn_spread(log, rng)
+        return self._drawn(log, rng)
+
+    def _between(self, means: Floats, rng: np.random.Generator) -> float:
+        """Draw the spread between groups given their means, (G, D - 1), all but one free."""
+        free = (len(means) - 1) * means.shape[1]
+        return self._drawn(-0.5 * (means**2).sum() / SPREADS**2 - free * np.log(SPREADS), rng)
+
+    def _drawn(self, log: Floats, rng: np.random.Generator) -> float:
+        """Draw from the grid of spreads by log-likelihoods, and between its points."""
+        log = log + _log_prior_of_spread(SPREADS, self.prior.weight_spread)
+        return float(np.exp(_jittered(np.log(SPREADS), pick(log[None], 1, rng)[0], rng)[0]))
 
     def _coefficients(self, spread: float, between: float, rng: np.random.Generator) -> Floats:
         """Draw means of groups and slopes of covariates, (F, D - 1), people integrated out."""
@@ -410,7 +406,7 @@ class _People:
         shrunk = 1 / (1 + spread**2 * self.precision)
         info = np.einsum("pij,pj,pkj->pik", self.axes, self.precision * shrunk, self.axes)
         pull = np.einsum("pij,pj->pi", self.axes, self.pull * shrunk)
-        prior = np.full(f, SLOPE**-2)
+        prior = np.full(f, self.prior.slope**-2)
         prior[: len(self.group_share)] = between**-2
         precision = np.einsum("pf,pg,pik->figk", self.means, self.means, info, optimize=True)
         precision = precision.reshape(f * d, f * d) + np.diag(np.repeat(prior, d))
@@ -420,7 +416,6 @@ class _People:
         return np.asarray(drawn.reshape(f, d))
 
     def _v(self, coefficients: Floats, spread: float, rng: np.random.Generator) -> Floats:
-        """Draw the people, (P, D - 1)."""
         mean = np.einsum("pij,pi->pj", self.axes, self.means @ coefficients)
         precision = self.precision + spread**-2
         v = (self.pull + mean / spread**2) / precision
@@ -455,22 +450,3 @@ def _scores(
     mixed = rate * question.chance + (1 - rate) * p
     slope = (1 - rate)[:, :, None] * by_answer
     return slope[:, 0] / mixed[:, :1], slope / np.sqrt(mixed)[:, :, None]
-
-
-def _between(means: Floats, rng: np.random.Generator) -> float:
-    """Draw the spread between groups given their means, (G, D - 1), less one that is not free."""
-    free = (len(means) - 1) * means.shape[1]
-    log = -0.5 * (means**2).sum() / SPREADS**2 - free * np.log(SPREADS)
-    log += -0.5 * (SPREADS / SPREAD) ** 2 + np.log(SPREADS)
-    return _drawn_spread(log, rng)
-
-
-def _drawn_spread(log: Floats, rng: np.random.Generator) -> float:
-    """Draw from the grid of spreads by log weights, and between its points."""
-    return float(np.exp(_jittered(np.log(SPREADS), pick(log[None], 1, rng)[0], rng)[0]))
-
-
-def _normal(values: Floats, scale: float, free: int) -> Floats:
-    """Log prior density of values (S, a, D - 1), of which so many of the a are free, (S,)."""
-    constant = free * values.shape[2] * np.log(np.sqrt(2 * np.pi) * scale)
-    return np.asarray(-0.5 * ((values / scale) ** 2).sum(axis=(1, 2)) - constant)

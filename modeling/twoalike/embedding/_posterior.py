@@ -22,13 +22,7 @@ from twoalike.embedding._observers import (
     view_of_group,
     view_of_person,
 )
-from twoalike.embedding._posterior_file import (
-    GROUP_OF,
-    read_tree,
-    stacked,
-    tree_attrs,
-    write_tree,
-)
+from twoalike.embedding._posterior_file import GROUP_OF, read_tree, stacked, tree_attrs, write_tree
 from twoalike.embedding._priors import Kernel, find_kernel
 from twoalike.study import Floats, Integers, TwoalikeError, counted, visible
 
@@ -94,7 +88,6 @@ class Posterior:
         return f"<table><caption>Posterior of an embedding</caption>{rows}</table>"
 
     def _summary(self) -> dict[str, str]:
-        """Facts about the fit by their name."""
         attrs, sizes = self.attrs, self.tree["posterior"].sizes
         kept, people = attrs.get("dimensions", {}), len(self.participants)
         state, figures = attrs.get("converged"), attrs.get("convergence", {})
@@ -124,12 +117,10 @@ class Posterior:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Object ids, in the order of the embedding's rows."""
         return self.labels("object")
 
     @property
     def participants(self) -> tuple[str, ...]:
-        """Participants, in the order of ``temperature`` and ``lapse``."""
         return self.labels("participant")
 
     @property
@@ -218,7 +209,6 @@ class Posterior:
         return find_kernel(str(self.attrs.get("similarity", "dot")))
 
     def pair_similarity(self, left: Floats, right: Floats) -> Floats:
-        """Similarity of every row with every row under one draw: (a, D), (b, D) -> (a, b)."""
         return self.kernel.matrix(left, right)
 
     def similarity(self) -> Floats:
@@ -352,7 +342,6 @@ class _MeanDraw(Draw):
 
     @cached_property
     def matrix(self) -> Floats:
-        """Mean similarities of all objects, (m, m)."""
         return self.posterior.similarity()
 
     def pairs(
@@ -461,7 +450,6 @@ def plan_lines(attrs: Mapping[str, Any]) -> list[str]:
 
 
 def _tried_line(pilot: Mapping[str, Any]) -> str:
-    """Say what was tried before the fit, and what came out of it."""
     named = {"dot": "dot product", "distance": "distance"}
     (taken,) = [trial for trial in pilot["tried"] if trial["similarity"] == pilot["taken"]]
     whose = " with weights by person" if pilot.get("people") == "weights" else ""

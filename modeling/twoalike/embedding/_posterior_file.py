@@ -56,7 +56,6 @@ class Variable:
 
     @property
     def dims(self) -> tuple[str, ...]:
-        """All axes."""
         return ("chain", "draw", *self.axes)
 
 
@@ -101,22 +100,16 @@ VARIABLES: Mapping[str, Variable] = {
 
 
 class InputFile(Content):
-    """A file that a posterior was fitted to."""
-
     file: str
     sha256: str
 
 
 class Provenance(Content):
-    """What is read again of the attribute ``provenance``, of whatever version."""
-
     seed: Any = None
     inputs: dict[str, InputFile] = {}
 
 
 class Convergence(Content):
-    """What is read again of the attribute ``convergence``."""
-
     converged: bool = False
     divergences: WholeNumber = 0
     loss_change: FiniteNumber = 0.0
@@ -126,8 +119,6 @@ class Convergence(Content):
 
 
 class Links(Content):
-    """What is read again of the attribute ``links``."""
-
     never: WholeNumber
     once: WholeNumber
     islands: tuple[WholeNumber, ...]
@@ -138,15 +129,11 @@ class Links(Content):
 
 
 class Excluded(Content):
-    """What is read again of the attribute ``excluded``: the rule, and whom it left out, why."""
-
     careless: FiniteNumber
     people: dict[str, str]
 
 
 class Questions(Content):
-    """What is read again of the attribute ``questions``: how many choices answer each."""
-
     choices: dict[Annotated[str, Field(pattern="^[a-z_]+_[3-9]$")], WholeNumber]
 
 
@@ -157,18 +144,17 @@ JSON_ATTRS: Mapping[str, type[Content]] = {
     "excluded": Excluded,
     "questions": Questions,
     **dict.fromkeys(("dimensions", "held_out", "pilot", "covariates"), Content),
+    "hyperparameters": Content,
 }
 """Attributes that hold JSON, since netCDF knows no nested ones, and what is read again of each."""
 
 
 def stacked(group: "xr.Dataset", name: str, dtype: Any = np.float64) -> Any:
-    """All draws of a variable, (S, ...), of chain after chain."""
     values = group[name].values  # chain x draw x ...
     return np.asarray(values.reshape(-1, *values.shape[2:]), dtype=dtype)
 
 
 def tree_attrs(tree: "xr.DataTree") -> dict[str, Any]:
-    """Attributes of the file, JSON ones parsed."""
     return {
         str(name): parse_json(value, f"posterior: attribute {name}")
         if name in JSON_ATTRS
@@ -178,9 +164,13 @@ def tree_attrs(tree: "xr.DataTree") -> dict[str, Any]:
 
 
 def flat_attrs(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes as netCDF can hold them."""
+
+    def plain(value: Any) -> Any:
+        return vars(value) if hasattr(value, "__dict__") else repr(value)
+
     return {
-        name: json.dumps(value) if name in JSON_ATTRS else value for name, value in attrs.items()
+        name: json.dumps(value, default=plain) if name in JSON_ATTRS else value
+        for name, value in attrs.items()
     }
 
 
@@ -278,7 +268,6 @@ def _check_labels(path: Path, found: "xr.Dataset", tree: "xr.DataTree") -> None:
 
 
 def _check_values(path: Path, name: str, values: Any, possible: Possible) -> None:
-    """Refuse values that no fit has."""
     is_number = values.dtype.kind in "fiu" and values.size
     ascending = possible == "in ascending order"
     if not is_number or np.isinf(values).any() or (np.isnan(values).any() and not ascending):

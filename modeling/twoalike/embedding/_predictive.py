@@ -29,7 +29,6 @@ from twoalike.embedding._judged import as_table, draws_of, some_draws
 from twoalike.embedding._kind import BINS
 from twoalike.embedding._loo import (
     LEAST_DRAWS,
-    LeaveOneOut,
     leave_one_out,
     predict_left_out,
     separate_fits,
@@ -73,26 +72,13 @@ class Predictive:
     calibration: list[Comparison]
 
 
-@dataclass(frozen=True)
-class ChoiceChecks:
-    """What was found of choices.
-
-    ``judgments`` were checked, ``left_out`` are of people or objects that the posterior does not
-    know; ``guessing`` is the ``log_loss`` in nats and the ``accuracy`` of guesses; ``loo`` is None
-    for choices other than those of the fit, or too few draws.
-    """
-
-    judgments: int
-    left_out: int
-    predictive: Predictive
-    guessing: dict[str, float]
-    loo: LeaveOneOut | None
-
-
 def check_choices(
     posterior: Posterior, choices: Choices, which: Integers, seed: int, *, fitted: bool
-) -> ChoiceChecks:
-    """Predict every choice under the draws ``which``, keeping sums and a subset."""
+) -> dict[str, Any]:
+    """Predict every choice under the draws ``which``, keeping sums and a subset.
+
+    Gives what a :class:`~twoalike.embedding.PosteriorCheck` says of choices, by its fields.
+    """
     n, groups, slices = len(choices), choices.groups, choices.slices
     loo, base = fitted and len(which) >= LEAST_DRAWS, None
     if not fitted:
@@ -115,12 +101,11 @@ def check_choices(
         lpd, chains = np.log(np.maximum(mean, 1e-30)), posterior.tree["posterior"].sizes["chain"]
         fits = separate_fits(posterior, len(which))
         estimate = leave_one_out(answers, choices.answer[kept], kept, lpd, chains, fits)
-    found = tallies.result(), guessing(choices.chance), estimate
-    return ChoiceChecks(n, choices.left_out, *found)
+    counts = {"judgments": n, "left_out": choices.left_out, "guessing": guessing(choices.chance)}
+    return {**counts, "predictive": tallies.result(), "loo": estimate}
 
 
 def _mean_answers(posterior: Posterior, choices: Choices, which: Integers) -> list[Floats]:
-    """Probabilities of the answers to each question, averaged over draws, (n, A) each."""
     groups = choices.groups
     means: list[Floats] = [np.zeros((g.size, len(g.question.answers))) for g in groups]
     for draw in draws_of(posterior, which):
@@ -194,7 +179,6 @@ class _Tallies:
         return [np.array(by_question), people, by_bin, np.array(twice, dtype=float)]
 
     def result(self) -> Predictive:
-        """Compare, once all draws are in."""
         self._cases[2] /= self._draws
         questions, people, bins, twice = (
             tally.comparisons(cases, counts=True)

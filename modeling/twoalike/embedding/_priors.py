@@ -7,18 +7,21 @@ The model and everything that turns coordinates into similarities after a fit as
 
 Two priors are for dot products: coordinates are non-negative, and what matters of one is whether it
 is there and how large it is. The Gaussian one is for distances, which know no origin and no axes.
-Priors of other modules are named as ``module:name``.
+A prior is an object whose fields are its hyperparameters; those of user code are named as
+``module:name``, or given as they are.
 """
 
+import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from twoalike.study import Floats, Integers, TwoalikeError
+from twoalike.study import Floats, Integers, TwoalikeError, shortened
 
 ROWS = 65_536  # triplets handled at once: bounds memory, and fits the processor's cache
 
@@ -46,13 +49,6 @@ class Kernel:
     by_log_weight: Callable[[Floats, Floats], Floats]
     symbolic: Callable[[Any, Any, Any], Any]
     gram: Callable[[Any, Any, Any], Any]
-
-    def is_cheaper_whole(self, m: int, n: int) -> bool:
-        """Whether similarities of all m objects cost less than those of n items in sets.
-
-        A matrix product does its multiplications some 30 times faster than gathered rows do.
-        """
-        return m**2 < 30 * n
 
     def pairs(
         self,
@@ -82,6 +78,14 @@ class Kernel:
         if xp is np:
             return tuple(self.rows(sides[one], sides[other]) for one, other in pairs)
         return tuple(self.symbolic(sides[one], sides[other], xp) for one, other in pairs)
+
+
+def cheaper_whole(m: int, n: int) -> bool:
+    """Whether similarities of all m objects cost less than those of n items in sets.
+
+    A matrix product does its multiplications some 30 times faster than gathered rows do.
+    """
+    return m**2 < 30 * n
 
 
 def _dot_matrix(left: Floats, right: Floats) -> Floats:
@@ -134,136 +138,326 @@ def find_kernel(name: str) -> Kernel:
     return KERNELS[name]
 
 
-SPIKE = 0.1
-"""Scale of a coordinate that is not there, as a share of one that is."""
-TAIL = 3.0
-"""Degrees of freedom of the slab: with a half-normal one, large coordinates are shrunk and the
-intervals of similarities miss them (benchmarks/results/calibration.md)."""
 START_DECAY = 0.05
 """At a start all components count about alike."""
 RIDGE = 0.1
 """Of the map from features to coordinates at a start, in units of a feature's sum of squares."""
-TOTAL = 3.0
-"""Scale of the root of the sum of all squared slab scales: how large similarities are does not
-depend on how many dimensions are on offer."""
+LEAST = 0.02
+"""Smallest non-negative coordinate of a start: no density is finite at zero."""
 
 type Features = Floats | None
 type Start = dict[str, Floats]
 
 
-@dataclass(frozen=True)
-class Prior:
-    """A prior of the embedding.
+class Part(ABC):  # noqa: B024 - what is abstract, each part says
+    """A part of the model that user code may replace; its fields are its hyperparameters.
 
     Attributes
     ----------
-    add
-        Adds its variables to the open PyMC model, from m objects, d dimensions and features,
-        and gives the ``embedding``, shape (m, d). With principal components of features, (m, p),
-        the prior mean is a linear map of them, whose strength is learnt a dimension, so that
-        features that are unrelated to a dimension leave it alone.
-    start
-        Where a fit starts, by name of the variable, from m, d, the number of features and a
-        generator; variables that are left out start where PyMC has them. Coordinates are small: a
-        chain that starts from large ones may stay in a wrong mode. With features the map starts
-        strong and what is left to each object weak, or every object learns for itself before the
-        map has been found.
-    start_at
-        The start whose embedding is x, (m, d), with features or None; variables that are left out
-        start where PyMC has them.
+    name
+        In settings and in attributes of a posterior; by default module and name of the class.
+    stored
+        Variables that a posterior keeps of it, and their axes, such as ``dimension`` or
+        ``component dimension``; the dimension is the last one.
+    """
+
+    name: ClassVar[str] = ""
+    stored: ClassVar[Mapping[str, str]] = {}
+
+    def __str__(self) -> str:
+        own = type(self)  # subclasses have a name of their own
+        return vars(own).get("name") or f"{own.__module__}:{own.__qualname__}"
+
+
+class Prior(Part):
+    """A prior of the embedding: subclass it, usually as a frozen dataclass.
+
+    The likelihood, people and both engines depend on nothing else of it. Its variables are
+    continuous, with a differentiable density; of those with one value a dimension the dimension is
+    the last axis, since dimensions are sorted and dropped after a fit.
+
+    Attributes
+    ----------
     similarity
         The one it is for: ``dot``, of coordinates that are not negative, or ``distance``.
     with_features
         Whether it takes features.
-    stored
-        Variables that a posterior keeps beside the embedding, and their axes, such as
-        ``dimension`` or ``component dimension``; the dimension is the last one.
+
+    Examples
+    --------
+    >>> SpikeAndSlab(total=2.0)
+    SpikeAndSlab(spike=0.1, tail=3.0, total=2.0)
     """
 
-    add: Callable[[int, int, Features], Any]
-    start: Callable[[int, int, int, np.random.Generator], Start]
-    start_at: Callable[[Floats, Features], Start]
-    similarity: str = "dot"
-    with_features: bool = False
-    stored: Mapping[str, str] = field(default_factory=dict)
+    similarity: ClassVar[Literal["dot", "distance"]] = "dot"
+    with_features: ClassVar[bool] = False
+
+    @abstractmethod
+    def add(self, m: int, d: int, features: Features) -> Any:
+        """Add its variables to the open PyMC model, and return the deterministic ``embedding``.
+
+        Its dims are ``object`` and ``dimension``; ``features`` are components, (m, p), or None.
+        """
+
+    @abstractmethod
+    def start_at(self, x: Floats, features: Features) -> Start:
+        """Where a fit starts whose embedding is x, (m, d): values by name of the variable.
+
+        Variables that are left out start where PyMC has them.
+        """
+
+    def start(self, m: int, d: int, p: int, rng: np.random.Generator) -> Start:
+        """Where a fit starts at random; p counts the components of features.
+
+        Coordinates are small: a chain that starts from large ones may stay in a wrong mode.
+        """
+        if self.similarity == "distance":
+            return self.start_at(0.5 * rng.normal(size=(m, d)), None)
+        return self.start_at(_small(m, d, rng), None)
 
 
-def spike_and_slab(m: int, d: int, features: Features = None) -> Any:
-    """Scaled mixture of a half-normal spike and a half-Student slab: the ``embedding``, (m, d).
+@dataclass(frozen=True)
+class SpikeAndSlab(Prior):
+    """Scaled mixture of a half-normal spike and a half-Student slab.
 
     Dimensions share one total of squared scales, in shares that are uniform on the simplex: a
-    dimension that is not needed takes nothing from the others. It is ``slab_scale`` times a unit
-    mixture, so that the scale of a dimension can shrink without all its coordinates having to
-    follow.
+    dimension that is not needed takes nothing from the others, and how large similarities are does
+    not depend on how many are on offer. The embedding is ``slab_scale`` times a unit mixture, so
+    that the scale of a dimension can shrink without all its coordinates having to follow.
+
+    Attributes
+    ----------
+    spike
+        Scale of a coordinate that is not there, as a share of one that is.
+    tail
+        Degrees of freedom of the slab: with a half-normal one, large coordinates are shrunk and the
+        intervals of similarities miss them (benchmarks/results/calibration.md).
+    total
+        Scale of the root of the sum of all squared slab scales.
     """
-    import pymc as pm
-    import pytensor.tensor as pt
-    from scipy.stats import t
 
-    weight = pm.Beta("slab_weight", 2.0, 2.0, dims="dimension")
-    total = pm.HalfNormal("slab_total", TOTAL)
-    share = pm.Dirichlet("slab_share", np.ones(d), dims="dimension") if d > 1 else pt.ones(1)
-    share = pt.maximum(share, 1e-12)  # the root of 0 has no gradient
-    scale = pm.Deterministic("slab_scale", total * pt.sqrt(share), dims="dimension")
-    height = float(np.log(2.0) + t.logpdf(0.0, TAIL))
+    spike: float = 0.1
+    tail: float = 3.0
+    total: float = 3.0
 
-    def logp(value: Any, weight: Any) -> Any:
-        # In single precision a weight can round to 0 or 1; plain floats keep the density single.
-        share = pt.clip(weight, 1e-6, 1 - 1e-6)
-        slab = pt.log(share) + height - 0.5 * (TAIL + 1) * pt.log1p(value**2 / TAIL)
-        spike = pt.log1p(-share) + float(0.5 * np.log(2 / np.pi) - np.log(SPIKE))
-        return pt.logaddexp(slab, spike - 0.5 * (value / SPIKE) ** 2)
+    name = "spike-and-slab"
+    stored = {"slab_weight": "dimension", "slab_scale": "dimension"}
 
-    def random(weight: Any, rng: Any = None, size: Any = None) -> Any:
-        there = rng.random(size) < weight
-        slab, spike = rng.standard_t(TAIL, size), SPIKE * rng.standard_normal(size)
-        return np.abs(np.where(there, slab, spike))
+    def add(self, m: int, d: int, features: Features) -> Any:
+        import pymc as pm
+        import pytensor.tensor as pt
+        from scipy.stats import t
 
-    unit = pm.CustomDist(
-        "unit",
-        weight,
-        logp=logp,
-        random=random,
-        support_point=lambda *_: pt.full((m, d), 0.3),  # at 0 the density is not finite
-        shape=(m, d),
-        signature="()->()",
-        transform=pm.distributions.transforms.log_exp_m1,
-    )
-    return pm.Deterministic("embedding", scale * unit, dims=("object", "dimension"))
+        spike, tail = float(self.spike), float(self.tail)
+        weight = pm.Beta("slab_weight", 2.0, 2.0, dims="dimension")
+        total = pm.HalfNormal("slab_total", self.total)
+        share = pm.Dirichlet("slab_share", np.ones(d), dims="dimension") if d > 1 else pt.ones(1)
+        share = pt.maximum(share, 1e-12)  # the root of 0 has no gradient
+        scale = pm.Deterministic("slab_scale", total * pt.sqrt(share), dims="dimension")
+        height = float(np.log(2.0) + t.logpdf(0.0, tail))
+
+        def logp(value: Any, weight: Any) -> Any:
+            # In single precision a weight can round to 0 or 1; plain floats keep that precision.
+            share = pt.clip(weight, 1e-6, 1 - 1e-6)
+            slab = pt.log(share) + height - 0.5 * (tail + 1) * pt.log1p(value**2 / tail)
+            there = pt.log1p(-share) + float(0.5 * np.log(2 / np.pi) - np.log(spike))
+            return pt.logaddexp(slab, there - 0.5 * (value / spike) ** 2)
+
+        def random(weight: Any, rng: Any = None, size: Any = None) -> Any:
+            slab, near = rng.standard_t(tail, size), spike * rng.standard_normal(size)
+            return np.abs(np.where(rng.random(size) < weight, slab, near))
+
+        unit = pm.CustomDist(
+            "unit",
+            weight,
+            logp=logp,
+            random=random,
+            support_point=lambda *_: pt.full((m, d), 0.3),  # at 0 the density is not finite
+            shape=(m, d),
+            signature="()->()",
+            transform=pm.distributions.transforms.log_exp_m1,
+        )
+        return pm.Deterministic("embedding", scale * unit, dims=("object", "dimension"))
+
+    def start(self, m: int, d: int, p: int, rng: np.random.Generator) -> Start:
+        return {"unit": _small(m, d, rng)}
+
+    def start_at(self, x: Floats, features: Features) -> Start:
+        """Start where the scale of each dimension is its root mean square."""
+        scale = np.sqrt((x**2).mean(axis=0)) + LEAST
+        total = float(np.sqrt((scale**2).sum()))
+        unit = np.maximum(x, LEAST * scale) / scale
+        share = {"slab_share": (scale / total) ** 2} if len(scale) > 1 else {}
+        return {"unit": unit, "slab_total": np.array(total), **share}
 
 
-def _softplus(m: int, d: int, features: Features) -> Any:
-    import pymc as pm
-    import pytensor.tensor as pt
-
-    latent = pm.Normal("location", -1.0, 1.0, dims="dimension") + _latent(m, d, features)
-    return pm.Deterministic("embedding", pt.softplus(latent), dims=("object", "dimension"))
-
-
-def _gaussian(m: int, d: int, features: Features) -> Any:
-    import pymc as pm
-
-    return pm.Deterministic("embedding", _latent(m, d, features), dims=("object", "dimension"))
-
-
-def _latent(m: int, d: int, features: Features) -> Any:
+@dataclass(frozen=True)
+class Gaussian(Prior):
     """Gaussian coordinates around a map of the features, with scales learnt a dimension.
 
-    A component counts by a power of its spread, which is learnt: of few objects the components
-    are as many as the objects, and if all counted alike they would tell any two apart equally
-    well, which is to tell nothing. The map's variance is one, whatever the power.
-    """
-    import pymc as pm
-    import pytensor.tensor as pt
+    A component of features counts by a power of its spread, which is learnt: of few objects the
+    components are as many as the objects, and if all counted alike they would tell any two apart
+    equally well, which is to tell nothing. The map's variance is one, whatever the power; how
+    strong it is is learnt a dimension, so that features that are unrelated to it leave it alone.
 
-    scale = pm.HalfNormal("residual_scale", 1.5, dims="dimension")
-    latent = scale * pm.Normal("residual", 0.0, 1.0, shape=(m, d))
-    if features is None:
-        return latent
-    decay = pm.HalfNormal("feature_decay", 1.5)
-    strength = pm.HalfNormal("feature_strength", 1.0, dims="dimension")
-    weights = pm.Normal("feature_weights", 0.0, 1.0, shape=(features.shape[1], d))
-    return latent + pt.dot(_components(features, decay, pt), weights * strength)
+    Attributes
+    ----------
+    residual
+        Scale of the half-normal prior of what is left to each object.
+    strength, decay
+        Scales of the half-normal priors of the map's strength, and of the power.
+    """
+
+    residual: float = 1.5
+    strength: float = 1.0
+    decay: float = 1.5
+
+    name = "gaussian"
+    similarity = "distance"
+    with_features = True
+    stored = {
+        "residual_scale": "dimension",
+        "feature_strength": "dimension",
+        "feature_weights": "component dimension",
+        "feature_decay": "",
+    }
+    _centre: ClassVar[float] = 0.0
+
+    def add(self, m: int, d: int, features: Features) -> Any:
+        import pymc as pm
+
+        latent = self._latent(m, d, features)
+        return pm.Deterministic("embedding", latent, dims=("object", "dimension"))
+
+    def _latent(self, m: int, d: int, features: Features) -> Any:
+        import pymc as pm
+        import pytensor.tensor as pt
+
+        scale = pm.HalfNormal("residual_scale", self.residual, dims="dimension")
+        latent = scale * pm.Normal("residual", 0.0, 1.0, shape=(m, d))
+        if features is None:
+            return latent
+        decay = pm.HalfNormal("feature_decay", self.decay)
+        strength = pm.HalfNormal("feature_strength", self.strength, dims="dimension")
+        weights = pm.Normal("feature_weights", 0.0, 1.0, shape=(features.shape[1], d))
+        return latent + pt.dot(_components(features, decay, pt), weights * strength)
+
+    def start(self, m: int, d: int, p: int, rng: np.random.Generator) -> Start:
+        if not p:
+            return {"residual": self._centre + 0.5 * rng.normal(size=(m, d))}
+        # Without a strong map every object learns for itself before the map has been found.
+        return {
+            "residual": rng.normal(size=(m, d)),
+            "residual_scale": np.full(d, 0.3),
+            "feature_strength": np.full(d, 7.0),
+            "feature_weights": 0.3 * rng.normal(size=(p, d)),
+            "feature_decay": np.array(START_DECAY),
+        }
+
+    def start_at(self, x: Floats, features: Features) -> Start:
+        """Start where the map is the ridge regression of the coordinates on the features."""
+        found: Start = {}
+        if features is not None:
+            z = _components(features, START_DECAY, np)
+            gram = z.T @ z
+            ridge = RIDGE * gram.diagonal().mean() * np.eye(len(gram))
+            weights = np.linalg.solve(gram + ridge, z.T @ x)
+            strength = np.sqrt((weights**2).mean(axis=0)) + LEAST
+            found = {
+                "feature_weights": weights / strength,
+                "feature_strength": strength,
+                "feature_decay": np.array(START_DECAY),
+            }
+            x = x - z @ weights
+        scale = x.std(axis=0) + LEAST
+        return {"residual": x / scale, "residual_scale": scale, **found}
+
+
+@dataclass(frozen=True)
+class Student(Prior):
+    """Coordinates of a dimension as those of :class:`Gaussian`, with its scale integrated out.
+
+    The squared scale has an inverse gamma distribution, so that the m coordinates of a dimension
+    have a multivariate Student distribution. Where objects are well known chains go through it with
+    shorter trajectories, since no scale holds all coordinates of a dimension together.
+
+    Attributes
+    ----------
+    shape, rate
+        Of the inverse gamma distribution.
+    """
+
+    shape: float = 1.0
+    rate: float = 0.5
+
+    name = "student"
+    similarity = "distance"
+
+    def add(self, m: int, d: int, features: Features) -> Any:
+        import pymc as pm
+        import pytensor.tensor as pt
+        from scipy.special import gammaln
+
+        shape, rate = float(self.shape), float(self.rate)
+        power = shape + m / 2
+        constant = float(gammaln(power) - gammaln(shape) + shape * np.log(rate))
+        constant -= m / 2 * float(np.log(2 * np.pi))
+
+        def logp(value: Any, rate: Any) -> Any:
+            return (constant - power * pt.log(rate + 0.5 * (value**2).sum(axis=-2))).sum(axis=-1)
+
+        def random(rate: Any, rng: Any = None, size: Any = None) -> Any:
+            scale = np.sqrt(rate / rng.gamma(shape, size=(*(size or ()), 1, d)))
+            return scale * rng.standard_normal((*(size or ()), m, d))
+
+        x = pm.CustomDist(
+            "residual",
+            np.float32(rate),
+            logp=logp,
+            random=random,
+            support_point=lambda *_: pt.full((m, d), 0.3),
+            signature="()->(m,d)",
+        )
+        return pm.Deterministic("embedding", x, dims=("object", "dimension"))
+
+    def start_at(self, x: Floats, features: Features) -> Start:
+        return {"residual": x}
+
+
+@dataclass(frozen=True)
+class Softplus(Gaussian):
+    """The softplus of Gaussian coordinates, for dot products.
+
+    Attributes
+    ----------
+    location, location_spread
+        Mean and standard deviation of the normal prior of each dimension's location.
+    """
+
+    location: float = -1.0
+    location_spread: float = 1.0
+
+    name = "softplus"
+    similarity = "dot"
+    stored = {"location": "dimension", **Gaussian.stored}
+    _centre = -0.5
+
+    def add(self, m: int, d: int, features: Features) -> Any:
+        import pymc as pm
+        import pytensor.tensor as pt
+
+        location = pm.Normal("location", self.location, self.location_spread, dims="dimension")
+        x = pt.softplus(location + self._latent(m, d, features))
+        return pm.Deterministic("embedding", x, dims=("object", "dimension"))
+
+    def start_at(self, x: Floats, features: Features) -> Start:
+        latent = np.log(np.expm1(np.maximum(x, LEAST)))
+        location = latent.mean(axis=0)
+        return {"location": location, **super().start_at(latent - location, features)}
+
+
+def _small(m: int, d: int, rng: np.random.Generator) -> Floats:
+    return np.asarray(0.3 * rng.gamma(1.5, 1 / 1.5, size=(m, d)) + LEAST)
 
 
 def _components(features: Floats, decay: Any, xp: ModuleType) -> Any:
@@ -273,105 +467,40 @@ def _components(features: Floats, decay: Any, xp: ModuleType) -> Any:
     return features / spread * share / xp.sqrt((share**2).sum())
 
 
-def _start_slab(m: int, d: int, p: int, rng: np.random.Generator) -> Start:
-    return {"unit": 0.3 * rng.gamma(1.5, 1 / 1.5, size=(m, d)) + 0.02}
-
-
-def _start_around(centre: float) -> Callable[[int, int, int, np.random.Generator], Start]:
-    """Start of Gaussian coordinates, around ``centre`` where there are no features."""
-
-    def start(m: int, d: int, p: int, rng: np.random.Generator) -> Start:
-        if not p:
-            return {"residual": centre + 0.5 * rng.normal(size=(m, d))}
-        return {
-            "residual": rng.normal(size=(m, d)),
-            "residual_scale": np.full(d, 0.3),
-            "feature_strength": np.full(d, 7.0),
-            "feature_weights": 0.3 * rng.normal(size=(p, d)),
-            "feature_decay": np.array(START_DECAY),
-        }
-
-    return start
-
-
-LEAST = 0.02
-"""Smallest non-negative coordinate of a start: no density is finite at zero."""
-
-
-def _slab_at(x: Floats, features: Features) -> Start:
-    scale = np.sqrt((x**2).mean(axis=0)) + LEAST
-    total = float(np.sqrt((scale**2).sum()))
-    unit = np.maximum(x, LEAST * scale) / scale
-    share = {"slab_share": (scale / total) ** 2} if len(scale) > 1 else {}
-    return {"unit": unit, "slab_total": np.array(total), **share}
-
-
-def _softplus_at(x: Floats, features: Features) -> Start:
-    latent = np.log(np.expm1(np.maximum(x, LEAST)))
-    location = latent.mean(axis=0)
-    return {"location": location, **_latent_at(latent - location, features)}
-
-
-def _latent_at(latent: Floats, features: Features) -> Start:
-    """Start at latent coordinates: the map is their ridge regression on the features."""
-    found: Start = {}
-    if features is not None:
-        z = _components(features, START_DECAY, np)
-        gram = z.T @ z
-        weights = np.linalg.solve(
-            gram + RIDGE * gram.diagonal().mean() * np.eye(len(gram)), z.T @ latent
-        )
-        strength = np.sqrt((weights**2).mean(axis=0)) + LEAST
-        found = {
-            "feature_weights": weights / strength,
-            "feature_strength": strength,
-            "feature_decay": np.array(START_DECAY),
-        }
-        latent = latent - z @ weights
-    scale = latent.std(axis=0) + LEAST
-    return {"residual": latent / scale, "residual_scale": scale, **found}
-
-
-_LATENT = {
-    **dict.fromkeys(("residual_scale", "feature_strength"), "dimension"),
-    "feature_weights": "component dimension",
-    "feature_decay": "",
-}
 PRIORS: Mapping[str, Prior] = {
-    "spike-and-slab": Prior(
-        spike_and_slab,
-        _start_slab,
-        _slab_at,
-        stored=dict.fromkeys(("slab_weight", "slab_scale"), "dimension"),
-    ),
-    "softplus": Prior(
-        _softplus,
-        _start_around(-0.5),
-        _softplus_at,
-        with_features=True,
-        stored={"location": "dimension", **_LATENT},
-    ),
-    "gaussian": Prior(
-        _gaussian, _start_around(0.0), _latent_at, "distance", with_features=True, stored=_LATENT
-    ),
+    prior.name: prior for prior in (SpikeAndSlab(), Softplus(), Gaussian(), Student())
 }
-"""By the name that settings and posteriors have."""
 
 
-def find_prior(name: str) -> Prior:
+def find_prior(prior: str | Prior) -> Prior:
     """Look up a prior by its name, or import one of another module, ``module:name``."""
-    if name in PRIORS:
-        return PRIORS[name]
+    return find_part(prior, PRIORS, Prior, "auto")  # type: ignore[type-abstract]
+
+
+def find_part[P: Part](given: str | P, known: Mapping[str, P], base: type[P], *more: str) -> P:
+    """Give a part as it is, by its name, or imported as ``module:name``: an object or its class."""
+    if isinstance(given, base):
+        return given
+    name, error = str(given), ""
+    found: Any = None
+    if name in known:
+        return known[name]
     module, _, attribute = name.partition(":")
-    try:
-        found = getattr(import_module(module), attribute) if attribute else None
-    except (ImportError, AttributeError, ValueError):
-        found = None
-    if not isinstance(found, Prior):
+    if attribute:
+        if "" not in sys.path:
+            sys.path.append("")  # a module in the working directory, as for a script
+        try:
+            found = getattr(import_module(module), attribute)
+            found = found() if isinstance(found, type) else found
+        except (ImportError, AttributeError, TypeError, ValueError) as problem:
+            error = f" ({shortened(problem)})"
+    if not isinstance(found, base):
+        what = base.__name__.lower()
+        names = ", ".join((*more, *known))
         raise TwoalikeError(
-            where=f"`prior={name}`",
-            expected=f"auto, {', '.join(PRIORS)}, or module:name of a Prior that can be imported",
-            found=repr(name),
-            remedy="See the how-to on priors.",
+            where=f"`{what}={name}`",
+            expected=f"{names}, or module:name of {base.__name__} that can be imported",
+            found=f"{name!r}{error}",
+            remedy=f"See the how-to on {what}.",
         )
     return found

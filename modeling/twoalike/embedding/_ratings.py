@@ -38,11 +38,11 @@ from twoalike.embedding._judged import none_known
 from twoalike.embedding._kind import (
     Group,
     Kind,
+    Noise,
     Replicated,
     Unknown,
     correlations,
     known_rows,
-    pooled_noise,
     reference_pairs,
 )
 from twoalike.embedding._loo import subset_rows
@@ -54,8 +54,6 @@ RATING_LEVELS = 10
 """Levels that a slider is cut into: ten that are equally likely keep 99 % of the information on a
 shift of similarity that the order of continuous answers has (1 - 1 / K^2: Whitehead 1993,
 doi:10.1002/sim.4780122404)."""
-TYPICAL_NOISE = 0.5
-"""Scale of the logistic noise in standard deviations of the similarities."""
 FAR = 1e4
 """Thresholds beyond the first and last level, in standard deviations: nothing lies beyond."""
 
@@ -91,10 +89,12 @@ class Ratings(Kind[RatingGroup]):
     levels: Integers
     scale: Integers
     reference: Integers
+    noise: Noise = Noise(0.5)  # logistic
+    shift_spread: float = 0.5
+    stretch_spread: float = 0.5
 
     @classmethod
     def from_table(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> Self:
-        """Take the main and repeated trials of a table; ``ids`` are the objects to index into."""
         sources, ids = rating_sources(table, ids)
         scales = list(dict.fromkeys(source.points for source in sources))
         cuts = [_between(source) for source in sources]
@@ -118,18 +118,15 @@ class Ratings(Kind[RatingGroup]):
 
     @property
     def labels(self) -> dict[str, list[str]]:
-        """Axes of the draws that raters and their thresholds have, with their labels."""
         numbers = range(1, int(self.levels.max()))
         return {self.axis: list(self.raters), "threshold": list(map(str, numbers))}
 
     @property
     def size(self) -> int:
-        """Ratings of all raters."""
         return self.groups[0].size
 
     def unknowns(self, unknown: Unknown) -> Any:
-        """Add noise and thresholds of each rater, and the units of their similarities."""
-        noise = pooled_noise("rating_noise", "rating", TYPICAL_NOISE, len(self.raters), self.axis)
+        noise = self.noise.add("rating_noise", "rating", len(self.raters), self.axis)
         origin, unit = unknown.add_units("rating", self.axis, self.reference, self.people)
         return noise, _thresholds(self), origin, unit
 
@@ -147,7 +144,6 @@ class Ratings(Kind[RatingGroup]):
     def compared(
         cls, table: pd.DataFrame, ids: Sequence[str]
     ) -> Iterator[tuple[str, Floats, Integers, float]]:
-        """Give who rated and ratings on one scale."""
         for source in rating_sources(table, ids)[0]:
             yield source.participant, source.values, source.pairs, float(len(source.values))
 
@@ -155,7 +151,6 @@ class Ratings(Kind[RatingGroup]):
     def replicated(
         cls, posterior: Posterior, table: pd.DataFrame, seed: int, draws: int
     ) -> "RatedPairs":
-        """Index ratings into a posterior's objects and raters."""
         known, left_out = known_rows(posterior, table, ("item_a", "item_b"), "rater", cls.kind)
         data, names = cls.from_table(known, posterior.ids), posterior.labels("rater")
         (group,) = data.groups
@@ -228,8 +223,8 @@ def _thresholds(data: Ratings) -> Any:
         common.append(pt.concatenate([quantile, np.full(most - levels, FAR, "float32")]))
     own = pt.stack(common)[data.scale]
     if n > 1:
-        shift_sd = pm.HalfNormal("rating_shift_spread", 0.5)
-        stretch_sd = pm.HalfNormal("rating_stretch_spread", 0.5)
+        shift_sd = pm.HalfNormal("rating_shift_spread", data.shift_spread)
+        stretch_sd = pm.HalfNormal("rating_stretch_spread", data.stretch_spread)
         shift = shift_sd * pm.ZeroSumNormal("rating_shift_offset", 1.0, dims="rater")
         stretch = stretch_sd * pm.ZeroSumNormal("rating_stretch_offset", 1.0, dims="rater")
         own = shift[:, None] + pt.exp(stretch)[:, None] * own
@@ -319,14 +314,12 @@ class RatedPairs(Replicated):
         return r, counts / np.maximum(self.bin_cases, 1)
 
     def again(self, expected: Any, rng: np.random.Generator) -> Any:
-        """Draw the level of each rating."""
         s, noise, ends = expected
         felt = s + noise * rng.logistic(size=len(s))
         level = (ends[:, 1:-1] < felt[:, None]).sum(axis=1)
         return level, level + 1
 
     def log_probability(self, expected: Any) -> Floats:
-        """Of the ratings that are scored."""
         rows, (low, high) = self.kept, self.given
         s, noise, ends = (part[rows] for part in expected)
         place = np.arange(len(rows))

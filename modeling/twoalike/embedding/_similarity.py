@@ -18,12 +18,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import ChoiceKind, Question
 from twoalike.embedding._posterior import QUESTIONS, Posterior, PosteriorSource, as_posterior
-from twoalike.judgments import read_sets
 from twoalike.study import (
     Floats,
     Integers,
@@ -89,7 +87,6 @@ def kept_together(odds: Floats, band: slice) -> Floats:
 
 
 def _mirror(result: Floats) -> None:
-    """Fill what lies below the diagonal of the leading square."""
     square = result[:, : len(result)]
     below = np.tril_indices(len(result), -1)
     square[below] = square.T[below]
@@ -143,7 +140,7 @@ def _quantile(ordered: Floats, share: float) -> Floats:
 def choice_intervals(
     posterior: PosteriorSource,
     triplets: Integers,
-    level: float = 0.9,
+    interval: float = 0.9,
     *,
     lapse: bool = True,
     participants: Integers | None = None,
@@ -151,8 +148,8 @@ def choice_intervals(
 ) -> tuple[Floats, Floats]:
     """Central posterior interval of each choice probability: low and high ends, (n, 3) each.
 
-    Arguments are those of :meth:`twoalike.embedding.Posterior.choice_probabilities`; ``level`` is
-    the share of the posterior inside.
+    Arguments are those of :meth:`twoalike.embedding.Posterior.choice_probabilities`; ``interval``
+    is the share of the posterior inside.
     """
     posterior = as_posterior(posterior)
     if has_no_intervals(posterior):
@@ -169,7 +166,7 @@ def choice_intervals(
         QUESTIONS[kind],
         lapse=lapse,
         participants=participants,
-        interval=level,
+        interval=interval,
     )
     low, high = ends
     if kind == "anchored":  # the reference, item 1, is never chosen
@@ -225,16 +222,16 @@ def has_no_intervals(posterior: Posterior) -> bool:
 class SimilarityTable:
     """Similarities of m objects with their uncertainty.
 
-    ``mean``, ``low`` and ``high`` (the ends of the central interval that holds ``level``) have
-    shape (m, m), float32, symmetric, in the order of ``ids``; ``scale`` is that of
-    :func:`similarity_table`.
+    ``mean``, ``low`` and ``high`` (the ends of the central interval that holds the share
+    ``interval``) have shape (m, m), float32, symmetric, in the order of ``ids``; ``scale`` is that
+    of :func:`similarity_table`.
     """
 
     ids: tuple[str, ...]
     mean: Floats
     low: Floats
     high: Floats
-    level: float
+    interval: float
     scale: Scale
 
     def to_frame(self) -> pd.DataFrame:
@@ -247,43 +244,6 @@ class SimilarityTable:
 
     def _repr_html_(self) -> str:
         return str(self.to_frame().to_html(max_rows=10, float_format="{:.3g}".format, border=0))
-
-
-def triplet_indices(triplets: str | Path | npt.ArrayLike, ids: Sequence[str]) -> Integers:
-    """Read triplets as indices of objects, shape (n, 3).
-
-    Parameters
-    ----------
-    triplets
-        Ids or indices from 0, shape (n, 3), or a file as for
-        :func:`twoalike.judgments.read_sets`.
-    ids
-        All objects.
-    """
-    if isinstance(triplets, str | Path):
-        return read_sets(Path(triplets), ids)
-    values = np.asarray(triplets)
-    if values.ndim != 2 or values.shape[1] != 3 or not len(values):
-        raise TwoalikeError(
-            where="triplets", expected="shape (n, 3)", found=f"shape {values.shape}"
-        )
-    known = pd.Index(range(len(ids)) if values.dtype.kind in "iuf" else ids)
-    found = known.get_indexer(pd.Index(values.ravel())).reshape(values.shape)
-    if (found < 0).any():
-        row, column = np.argwhere(found < 0)[0]
-        raise TwoalikeError(
-            where=f"triplets, row {row}, column {column}",
-            expected=f"an id, or an index, of one of the {len(ids)} objects",
-            found=repr(values[row, column].item()),
-        )
-    if (same := (found == np.roll(found, 1, axis=1)).any(axis=1)).any():
-        row = int(same.argmax())
-        raise TwoalikeError(
-            where=f"triplets, row {row}",
-            expected="different objects",
-            found=", ".join(map(str, values[row].tolist())),
-        )
-    return np.asarray(found, dtype=np.int64)
 
 
 def select_objects(ids: Sequence[str], wanted: Sequence[str]) -> Integers:
@@ -302,7 +262,7 @@ def select_objects(ids: Sequence[str], wanted: Sequence[str]) -> Integers:
 
 def similarity_table(
     posterior: PosteriorSource,
-    level: float = 0.9,
+    interval: float = 0.9,
     *,
     scale: Scale = "centred",
     objects: Sequence[str] | None = None,
@@ -313,7 +273,7 @@ def similarity_table(
     ----------
     posterior
         S draws of an embedding.
-    level
+    interval
         Share of the posterior inside the interval.
     scale
         As in :func:`save_similarity`. Choices do not change when all similarities grow by the same
@@ -348,17 +308,16 @@ def similarity_table(
             for draw, x in enumerate(posterior.embedding):
                 values[..., draw] = _band(posterior, x[rows], band, scale) - origin[draw]
                 bar.update(task, advance=1)
-            ends = central_interval(values, level, axis=-1, overwrite=True)
+            ends = central_interval(values, interval, axis=-1, overwrite=True)
             for whole, part in zip((mean, low, high), (values.mean(axis=-1), *ends), strict=True):
                 whole[band, start:] = part
                 whole[start:, band] = whole[band, start:].T
     if has_no_intervals(posterior):
         low[:], high[:] = np.nan, np.nan
-    return SimilarityTable(ids, mean, low, high, level, scale)
+    return SimilarityTable(ids, mean, low, high, interval, scale)
 
 
 def _pair_mean(posterior: Posterior, x: Floats) -> float:
-    """Mean similarity of all pairs of different objects under one draw."""
     matrix = posterior.pair_similarity(x, x).astype(np.float64)
     return float((matrix.sum() - np.trace(matrix)) / (len(x) * (len(x) - 1)))
 
@@ -402,7 +361,7 @@ def _write_similarity(
             frame.insert(0, "object", list(table.ids), allow_duplicates=True)
         write_table(path, frame)
         return
-    names = ("low", "high", "level", "scale")
+    names = ("low", "high", "interval", "scale")
     content = {"similarity": table.mean} | {name: getattr(table, name) for name in names}
     if path.suffix == ".npz":
         ids = np.array(table.ids, dtype=np.str_)
@@ -432,8 +391,8 @@ def save_similarity(
         File written by twoalike fit, or a posterior.
     out
         File to write. Text (.csv, .tsv) has a row for each pair: item_1, item_2, similarity, low,
-        high; .npz and .mat have square matrices: ids, similarity, low, high, and level, scale and
-        meta (JSON).
+        high; .npz and .mat have square matrices: ids, similarity, low, high, and interval, scale
+        and meta (JSON).
     scale
         ``centred``: in units of log-odds of a choice; 0 is the mean similarity of two of these
         objects. ``raw``: not centred; dot products, unless the posterior has distances. Choices

@@ -34,21 +34,19 @@ import pandas as pd
 
 from twoalike.embedding._kind import (
     Kind,
+    Noise,
     PaddedGroup,
     Replicated,
     Unknown,
     correlations,
     in_size_groups,
     known_rows,
-    pooled_noise,
     reference_pairs,
 )
 from twoalike.embedding._posterior import Posterior
 from twoalike.judgments import JudgedTrial, sortings_of
 from twoalike.study import Floats, Integers, TwoalikeError
 
-TYPICAL_NOISE = 0.5
-"""In standard deviations of the similarities."""
 FEWEST = 3
 """Objects in a trial: whether two share a pile says no more than where the threshold is."""
 _NEVER = -1e9
@@ -69,7 +67,6 @@ class SortingGroup(PaddedGroup):
 
     @property
     def entries(self) -> int:
-        """Numbers to compute for all: similarities within each trial."""
         return int(self.items.size * self.items.shape[1])
 
 
@@ -82,10 +79,13 @@ class Sortings(Kind[SortingGroup]):
     counted = "sortings", "sorted"
 
     reference: Integers
+    noise: Noise = Noise(0.5)
+    threshold: float = 0.5
+    threshold_sd: float = 1.0
+    threshold_spread: float = 0.5
 
     @classmethod
     def from_table(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> Self:
-        """Take the main and repeated trials of a table; ``ids`` are the objects to index into."""
         trials, ids = sortings_of(table, ids)
         telling = [trial for trial in trials if len(trial.items) >= FEWEST]
         if not telling:
@@ -108,14 +108,13 @@ class Sortings(Kind[SortingGroup]):
         )
 
     def unknowns(self, unknown: Unknown) -> Any:
-        """Add noise and threshold of each sorter, and the units of their similarities."""
         import pymc as pm
 
         n = len(self.people)
-        noise = pooled_noise("sorting_noise", "sorting", TYPICAL_NOISE, n, self.axis)
-        threshold = pm.Normal("sorting_threshold_location", 0.5, 1.0)
+        noise = self.noise.add("sorting_noise", "sorting", n, self.axis)
+        threshold = pm.Normal("sorting_threshold_location", self.threshold, self.threshold_sd)
         if n > 1:
-            spread = pm.HalfNormal("sorting_threshold_spread", 0.5)
+            spread = pm.HalfNormal("sorting_threshold_spread", self.threshold_spread)
             own = pm.Normal("sorting_threshold_offset", 0.0, 1.0, dims=self.axis)
             threshold = threshold + spread * own
         else:
@@ -149,7 +148,6 @@ class Sortings(Kind[SortingGroup]):
     def replicated(
         cls, posterior: Posterior, table: pd.DataFrame, seed: int, draws: int
     ) -> "SortedTrials":
-        """Index trials into a posterior's objects and sorters."""
         known, left_out = known_rows(posterior, table, ("item",), "sorter", cls.kind)
         data, names = cls.from_table(known, posterior.ids), posterior.labels("sorter")
         own = pd.Index(names).get_indexer(pd.Index(data.people))
@@ -275,12 +273,10 @@ class SortedTrials(Replicated):
         return np.concatenate(r), np.concatenate(summaries, axis=1).mean(axis=1)
 
     def again(self, expected: Any, rng: np.random.Generator) -> list[Integers]:
-        """Draw the piles of every trial."""
         pairs = zip(self.groups, expected, strict=True)
         return [draw_piles((s - least) / scale, of.shown, rng) for of, (s, least, scale) in pairs]
 
     def log_probability(self, expected: Any) -> Floats:
-        """Of the piles of each trial."""
         logs = [
             log_decisions(seen, group.pile, group.shown, group.pile.shape[1], np).sum(axis=1)
             for group, seen in zip(self.groups, expected, strict=True)

@@ -29,9 +29,9 @@ import numpy.typing as npt
 
 from twoalike.embedding._choices import Choices, held_losses
 from twoalike.embedding._config import Checkpoint, FitConfig
-from twoalike.embedding._model import Data, Form, cheaper_whole, prior_terms
+from twoalike.embedding._model import Data, Form, prior_terms
 from twoalike.embedding._observers import drawn
-from twoalike.embedding._priors import find_kernel
+from twoalike.embedding._priors import cheaper_whole, find_kernel
 from twoalike.embedding._spectrum import starts_near, tells
 from twoalike.study import Booleans, Floats, TwoalikeError, progress
 

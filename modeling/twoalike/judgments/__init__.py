@@ -14,9 +14,6 @@ from twoalike.judgments._import_rated import import_sortings as import_sortings
 from twoalike.judgments._import_rdm import RdmTable as RdmTable
 from twoalike.judgments._import_rdm import import_dissimilarities as import_dissimilarities
 from twoalike.judgments._import_rdm import read_rdms as read_rdms
-from twoalike.judgments._raw import RawSession as RawSession
-from twoalike.judgments._raw import raw_sessions as raw_sessions
-from twoalike.judgments._raw import raw_tasks as raw_tasks
 from twoalike.judgments._raw import read_raw as read_raw
 from twoalike.judgments._raw import read_raw_alike_pairs as read_raw_alike_pairs
 from twoalike.judgments._raw import read_raw_anchored as read_raw_anchored
@@ -57,7 +54,6 @@ from twoalike.judgments._views import pair_sources as pair_sources
 from twoalike.judgments._views import participant_index as participant_index
 from twoalike.judgments._views import person_of as person_of
 from twoalike.judgments._views import rating_sources as rating_sources
-from twoalike.judgments._views import refuse_sets as refuse_sets
 from twoalike.judgments._views import set_choices as set_choices
 from twoalike.judgments._views import sortings_of as sortings_of
 from twoalike.judgments._views import split_sets as split_sets

@@ -89,7 +89,6 @@ def collect_judgments(
 
 
 def _tasks_in(study: Study, tasks: list[Any], condition: str) -> list[Any]:
-    """Tasks of which there are sessions in a condition."""
     from twoalike.record import RunName, find_runs
 
     own = study.in_condition(condition)
@@ -109,7 +108,6 @@ _OTHER_CONDITION = "in another condition"
 
 
 def _of_task(task: Any, study: Study, ids: Any, condition: str | None) -> pd.DataFrame:
-    """Judgments of one task, without the sessions that the study's rule leaves out."""
     rule = task.unusable and partial(task.unusable, rule=study.config.exclusion)
     table: pd.DataFrame  # pd.DataFrame(table) would lose its attrs
     if condition is None:
@@ -161,7 +159,6 @@ def _write(path: Path, kind: JudgmentKind, tables: list[pd.DataFrame], study: St
 
 
 def _lines(path: Path, kind: JudgmentKind, tables: list[pd.DataFrame]) -> list[str]:
-    """Describe what was written: how many judgments, and what is not among them."""
     noun = _NOUNS.get(kind, "judged pair")
     trials = kind in ("arrangements", "sortings")
     number = sum(int(trial_numbers(one).max()) + 1 if trials else len(one) for one in tables)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import ODD, PAIRS
@@ -68,7 +69,7 @@ _PARQUET = ".parquet"
 
 
 def import_choices(
-    path: str | Path,
+    file: str | Path,
     objects: Objects = None,
     *,
     kind: SetKindName = "odd-one-out",
@@ -95,7 +96,7 @@ def import_choices(
 
     Parameters
     ----------
-    path
+    file
         Text split at tabs, commas, semicolons or spaces, or Parquet. Items are object ids, the
         names of their files, or indices into the list of objects.
     objects
@@ -155,7 +156,7 @@ def import_choices(
     ImportNote
         If a column that seems to name the participants is ignored, or rows may be copies.
     """
-    path, target = Path(path), check_new_table(out, overwrite)
+    path, target = Path(file), check_new_table(out, overwrite)
     ids = None if objects is None else object_ids(objects)
     about = {
         "participant_column": participant_column,
@@ -183,7 +184,7 @@ def import_choices(
         "left_out": left_out,
     }
     write_imported(target, table, "choices", inputs, objects, config)
-    table.attrs |= {"left_out": left_out, "header": sheet.header}
+    table.attrs["header"] = sheet.header
     return table
 
 
@@ -199,16 +200,13 @@ class _Mapping:
 
     @property
     def used(self) -> list[ColumnName | None]:
-        """All columns that are named."""
         return [*self.items, *(self.chosen or ()), *(self.votes or ()), *self.about.values()]
 
     @property
     def is_bare(self) -> bool:
-        """Whether no column is named besides those of items."""
         return self.chosen is self.votes is None and not any(self.about.values())
 
     def record(self) -> dict[str, Any]:
-        """Describe it for the provenance of the table."""
         lists = {"item": self.items, "chosen": self.chosen, "votes": self.votes}
         columns = {f"{name}_columns": of and list(of) for name, of in lists.items()}
         return {"kind": self.kind, **columns, **self.about}
@@ -263,7 +261,6 @@ def _judgments(
     asked: ItemNumbers | None,
     skip_bad: bool,
 ) -> tuple[dict[str, Any], Sheet, Sequence[str], ItemNumbers, dict[str, int]]:
-    """Columns of items, answers and people; rows kept, objects, what numbers are, rows left out."""
     bad = BadRows(len(sheet.cells), sheet.where)
     cells, ids = _objects_named(sheet, of, given, asked)
     numbers = numbers_in(cells, of.items, ids, asked)
@@ -295,7 +292,6 @@ def _add(
     unit: TimeUnit | None,
     label: str | None,
 ) -> None:
-    """Read the columns of the table of choices that a file may lack."""
     if "participant" in columns:
         people = pd.Series(columns["participant"])
         columns["trial"] = people.groupby(people, sort=False).cumcount().to_numpy() + 1
@@ -307,15 +303,28 @@ def _add(
         columns["trial_type"] = _trial_types(sheet, column, label)
 
 
-def read_sets(path: str | Path, ids: Sequence[str], size: int = 3) -> Integers:
-    """Read sets of items: so many object ids or 0-based indices a line, further columns ignored.
+def read_sets(sets: str | Path | npt.ArrayLike, ids: Sequence[str], size: int = 3) -> Integers:
+    """Read sets of objects as indices into ``ids``, shape (n, size).
 
-    Returns indices into ``ids``, shape (n, size); the message of an error names row and column.
+    A file has so many object ids or 0-based indices a line, and further columns are ignored; an
+    array has shape (n, size). The message of an error names the row.
     """
-    path = Path(path)
-    sheet = Sheet(path, read_delimited(path, f"sets of {size} objects, one a line"))
-    items = object_cells(sheet, range(1, size + 1), ids)
-    bad = BadRows(len(items), sheet.where)
+    if isinstance(sets, str | Path):
+        path = Path(sets)
+        sheet = Sheet(path, read_delimited(path, f"sets of {size} objects, one a line"))
+        items = object_cells(sheet, range(1, size + 1), ids)
+        bad = BadRows(len(items), sheet.where)
+    else:
+        values = np.asarray(sets)
+        if values.ndim != 2 or values.shape[1] != size or not len(values):
+            raise TwoalikeError(
+                where="sets", expected=f"shape (n, {size})", found=f"shape {values.shape}"
+            )
+        known = pd.Index(range(len(ids)) if values.dtype.kind in "iuf" else ids)
+        items = known.get_indexer(pd.Index(values.ravel())).reshape(values.shape).astype(np.int64)
+        bad = BadRows(len(items), lambda row, _: f"sets, row {row}")
+        problem = f"expected ids, or indices, of the {len(ids)} objects, found "
+        bad.add((items < 0).any(axis=1), "", lambda row: problem + repr(values[row].tolist()))
     check_distinct(items, bad)
     bad.kept(None)
     return items
@@ -355,7 +364,6 @@ def _read_sheet(
 def _own_table(
     sheet: Sheet, ids: Sequence[str] | None, objects: Objects, target: Path | None
 ) -> pd.DataFrame:
-    """Read a file that has the columns of our own table."""
     if sheet.path.suffix == _PARQUET:
         values: Any = read_judgments(sheet.path)
     else:
@@ -364,7 +372,7 @@ def _own_table(
         own = [name for name in CHOICES.names if name in (sheet.header or ())]
         values = {name: sheet.typed(CHOICES[name]) for name in own}
     table = choices_table(dict(values), ids, str(sheet.path))
-    table.attrs |= {"left_out": {}, "header": sheet.header}
+    table.attrs["header"] = sheet.header
     write_imported(target, table, "choices", {"judgments": sheet.path}, objects, {})
     return table
 
@@ -452,7 +460,6 @@ def _levels(sheet: Sheet, column: ColumnName) -> Any:
 
 
 def _trial_types(sheet: Sheet, column: ColumnName, label: str | None) -> Any:
-    """Type of each trial, shape (n,)."""
     text = sheet.text(column)
     if label is None:
         found = text.str.lower().map(_TRIAL_TYPES)
@@ -507,27 +514,19 @@ def _catch_objects(
     """Read the objects listed alone as indices, shape (a,), and the pairs, shape (p, 2)."""
     if isinstance(objects, str | Path):
         path = Path(objects)
-        sheet = Sheet(path, read_delimited(path, "objects or pairs of objects, one a line"))
-        width = sheet.cells.shape[1]
-        if width > 2:
-            raise TwoalikeError(
-                where=path, expected="one or two objects a line", found=f"{width} columns"
-            )
-        found = object_cells(sheet, range(1, width + 1), ids, numbers)
-        groups = [tuple(row) for row in found.tolist()]
-        where: object = path
+        cells = read_delimited(path, "objects or pairs of objects, one a line")
     else:
-        place = {name: number for number, name in enumerate(ids)}
-        listed = [(one,) if isinstance(one, str) else tuple(one) for one in objects]
-        groups = [tuple(place.get(name, -1) for name in group) for group in listed]
-        where = "`catch_objects=...`"
-    for group in groups:
-        if len(group) not in (1, 2) or -1 in group or len(set(group)) < len(group):
-            raise TwoalikeError(
-                where=where,
-                expected=f"ids, or pairs of ids, of the {len(ids)} objects",
-                found=" ".join(ids[at] if at >= 0 else "another" for at in group),
-            )
-    alone = [group[0] for group in groups if len(group) == 1]
-    together = [group for group in groups if len(group) == 2]
-    return np.array(alone, dtype=np.int64), np.array(together, dtype=np.int64).reshape(-1, 2)
+        path = Path("`catch_objects=...`")
+        rows = [[one] if isinstance(one, str) else list(one) for one in objects]
+        cells = pd.DataFrame(rows, dtype=object).fillna("")
+    sheet, width = Sheet(path, cells), cells.shape[1]
+    if width > 2:
+        raise TwoalikeError(
+            where=path, expected="one or two objects a line", found=f"{width} columns"
+        )
+    bad = BadRows(len(cells), sheet.where)
+    found = object_cells(sheet, range(1, width + 1), ids, numbers, bad, needed=1)
+    check_distinct(found, bad)
+    bad.kept(None)
+    second = found[:, 1] if width == 2 else np.full(len(found), -1)
+    return found[second < 0, 0], np.stack([found[:, 0], second], axis=1)[second >= 0]

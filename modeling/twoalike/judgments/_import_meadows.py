@@ -81,7 +81,6 @@ def _read_tree(path: Path) -> list[_Task]:
 
 
 def _tasks(content: Any, path: Path) -> Iterator[_Task]:
-    """Tasks of a file: of one person, whom its name gives, or of several by alias."""
     people = {_alias(path): content} if _parts(content) else content
     for alias, part in people.items() if isinstance(people, Mapping) else ():
         for task in _parts(part):
@@ -124,7 +123,6 @@ class _Page:
         return np.asarray((kept - self.centre) / self.diameter * [1.0, -1.0])
 
     def inside(self, kept: Floats) -> Booleans:
-        """Which positions lie in the arena, shape (n,)."""
         return np.asarray(np.hypot(*self.places(kept).T) <= _RIM, dtype=np.bool_)
 
 
@@ -189,7 +187,7 @@ def import_meadows(
     table = arrangements_table(columns, list(objects), _list(paths))
     counts = {"outside the arena": int((~inside).sum()), "alone in its trial": int(alone.sum())}
     left_out = {reason: n for reason, n in counts.items() if n}
-    table.attrs |= {"left_out": left_out, "n_other_tasks": n_other}
+    table.attrs["n_other_tasks"] = n_other
     inputs = {f"tree_{number}": path for number, path in enumerate(paths, start=1)}
     write_imported(target, table, "arrangements", inputs, None, {"left_out": left_out})
     return table
@@ -214,7 +212,6 @@ def _refuse_other_tasks(path: Path, tasks: Sequence[_Task]) -> None:
 
 
 def _stimulus_names(task: _Task) -> dict[str, str]:
-    """Object id of every stimulus, by the platform's id."""
     try:
         names = {str(entry["id"]): str(entry["name"]) for entry in task.stimuli or []}
     except (TypeError, KeyError) as error:
@@ -230,7 +227,6 @@ def _stimulus_names(task: _Task) -> dict[str, str]:
 
 
 def _placements(task: _Task, names: Mapping[str, str]) -> pd.DataFrame:
-    """Rows of a task's trials, with ``inside``; trials are numbered from 1."""
     rows: list[tuple[int, str, float, float, float]] = []
     for number, trial in enumerate(task.trials, start=1):
         if trial in task.trials[: number - 1]:
@@ -262,7 +258,6 @@ def _placements(task: _Task, names: Mapping[str, str]) -> pd.DataFrame:
 
 
 def _page(task: _Task, kept: Floats) -> _Page:
-    """Way the positions of a task are kept."""
     early, late = (float(page.inside(kept).mean()) for page in (_EARLY, _LATE))
     if max(early, late) < 0.5:
         raise TwoalikeError(
@@ -276,7 +271,6 @@ def _page(task: _Task, kept: Floats) -> _Page:
 
 
 def _duration(trial: Mapping[str, Any]) -> float:
-    """Seconds a trial took; NaN where the file does not say."""
     start, end = trial.get("start"), trial.get("end")
     log = trial.get("log")
     if start is None and log:

@@ -94,7 +94,6 @@ def import_ratings(
     columns["rating"] = np.where(on_slider, (rating - low) / (high - low), rating)
     columns["scale_points"] = points
     table = ratings_table(columns, ids, str(sheet.path))
-    table.attrs["left_out"] = left_out
     config = {"scale_points": scale_points, "slider": slider, "left_out": left_out}
     write_imported(target, table, "ratings", {"judgments": sheet.path}, objects, config)
     return table
@@ -136,7 +135,6 @@ def import_sortings(
         columns["pile"] = pd.factorize(pile)[0] + 1
         columns["pile_name"] = pile.astype(object)
     table = sortings_table(columns, ids, str(sheet.path))
-    table.attrs["left_out"] = left_out
     config = {"left_out": left_out}
     write_imported(target, table, "sortings", {"judgments": sheet.path}, objects, config)
     return table

@@ -107,7 +107,6 @@ def _stack(array: np.ndarray) -> Floats | None:
 
 
 def _from_meadows(path: Path, content: dict[str, list[np.ndarray]]) -> RdmTable | None:
-    """Read the platform's export: ``stimuli`` and ``rdmutv``, or both once a participant."""
     lists = {name: value for name, value in content.items() if name.startswith("stimuli")}
     aliases = [name.removeprefix("stimuli") for name in lists]
     if not lists or not all(f"rdmutv{alias}" in content for alias in aliases):
@@ -321,7 +320,7 @@ def import_dissimilarities(
     Table of dissimilarities. Who judged is called as in the file; where it does not say, by the
     file's name and the number of the matrix, or ``unknown`` where there is nobody else.
     """
-    target = check_new_table(out, overwrite)
+    target, seen = check_new_table(out, overwrite), dict[str, Path]()
     paths, parts = [Path(file) for file in files], []
     ids, left_out = None if objects is None else object_ids(objects), Counter[str]()
     for path in paths:
@@ -337,22 +336,6 @@ def import_dissimilarities(
             for who in part["participant"]
         ]
         part["kind"] = kind or part["kind"]
-        parts.append(part)
-    _check_apart(paths, parts)
-    table = pd.concat(parts, ignore_index=True)
-    seen = dict.fromkeys(name for part in parts for name in part.attrs["ids"])
-    columns = {str(name): table[name].to_numpy() for name in table}
-    table = dissimilarities_table(columns, ids or list(seen), " ".join(map(str, paths)))
-    inputs = {f"file_{number}": path for number, path in enumerate(paths, start=1)}
-    table.attrs["left_out"] = dict(left_out)
-    config = {"kind": kind, "similarity": similarity, "left_out": dict(left_out)}
-    write_imported(target, table, "dissimilarities", inputs, objects, config)
-    return table
-
-
-def _check_apart(files: Sequence[Path], parts: Sequence[pd.DataFrame]) -> None:
-    seen: dict[str, Path] = {}
-    for path, part in zip(files, parts, strict=True):
         for who in part["participant"].unique():
             if who in seen:
                 raise TwoalikeError(
@@ -360,6 +343,15 @@ def _check_apart(files: Sequence[Path], parts: Sequence[pd.DataFrame]) -> None:
                     "Give each person's once, or rename the file."
                 )
             seen[who] = path
+        parts.append(part)
+    table = pd.concat(parts, ignore_index=True)
+    named = dict.fromkeys(name for part in parts for name in part.attrs["ids"])
+    columns = {str(name): table[name].to_numpy() for name in table}
+    table = dissimilarities_table(columns, ids or list(named), " ".join(map(str, paths)))
+    inputs = {f"file_{number}": path for number, path in enumerate(paths, start=1)}
+    config = {"kind": kind, "similarity": similarity, "left_out": dict(left_out)}
+    write_imported(target, table, "dissimilarities", inputs, objects, config)
+    return table
 
 
 def _is_long(path: Path) -> bool:

@@ -85,7 +85,6 @@ class RawSession:
 
 
 def _raw_tables(raw: Path) -> list[tuple[Path, re.Match[str]]]:
-    """Raw tables of a data set and the parts of their names, in the order of the names."""
     paths = sorted(raw.glob("sub-*/**/beh/*_beh.tsv"))
     return [(path, match) for path in paths if (match := _NAME.fullmatch(path.name))]
 
@@ -135,7 +134,6 @@ def raw_sessions(
 
 
 def _lenient(table: Table) -> Table:
-    """Table of the same columns as other tools write them: numbers may be missing."""
 
     def of_others(column: Column) -> Column:
         if column.name == "n_items":
@@ -330,7 +328,6 @@ def read_raw(
 def _choices(
     counts: _Counts, session: RawSession, *, asked: _Asked
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Choices of one session, with the items in the order of their places."""
     answered = _answered(counts, session, asked.numbers[0])
     shown, places = _as_shown(session, asked)
     chosen = _chosen(session, answered, places, asked)[answered]

@@ -15,14 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from twoalike.study import (
-    Booleans,
-    Floats,
-    Integers,
-    TwoalikeError,
-    counted,
-    read_delimited,
-)
+from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted, read_delimited
 from twoalike.tables import Column
 
 type ColumnName = int | str
@@ -67,7 +60,6 @@ class ImportNote(UserWarning):
 
 
 def note(text: str) -> None:
-    """Warn Python users; the command prints it."""
     warnings.warn(text, ImportNote, stacklevel=2)
 
 
@@ -112,7 +104,6 @@ class Sheet:
         return cls(path, cells.iloc[1:].reset_index(drop=True), header)
 
     def refuse(self, wrong: Any, column: ColumnName, expected: str) -> None:
-        """Refuse the first of the rows, (n,), whose cell is wrong."""
         if len(rows := np.flatnonzero(wrong)):
             row = int(rows[0])
             raise TwoalikeError(
@@ -145,7 +136,6 @@ class Sheet:
         return f"{self.path}: row {number}" + ("" if column is None else f", column {column}")
 
     def place(self, column: ColumnName) -> int:
-        """Place of a column, from 0."""
         if isinstance(column, str):
             names = self.header or ()
             if names.count(column) != 1:
@@ -162,11 +152,9 @@ class Sheet:
         return column - 1
 
     def text(self, column: ColumnName) -> "pd.Series[str]":
-        """Cells of a column, which may be empty."""
         return self.cells.iloc[:, self.place(column)].fillna("").str.strip()
 
     def filled(self, column: ColumnName) -> "pd.Series[str]":
-        """Cells of a column of which none may be empty."""
         values = self.text(column)
         empty = np.flatnonzero(values == "")
         if len(empty):
@@ -178,7 +166,6 @@ class Sheet:
         return [name for name in self.header or () if meaning(name) == what]
 
     def kept(self, rows: Booleans) -> "Sheet":
-        """Keep some rows; the rest of the file keeps its numbers."""
         return Sheet(self.path, self.cells[rows], self.header)
 
 
@@ -198,7 +185,6 @@ class BadRows:
         problem: str | Callable[[int], str],
         column: ColumnName | None = None,
     ) -> None:
-        """Add rows, shape (n,), with the problem of each."""
         new = [row for row in np.flatnonzero(rows).tolist() if row not in self.reasons]
         self.reasons |= dict.fromkeys(new, reason)
         if new and (self.first is None or new[0] < self.first[0]):
@@ -207,7 +193,6 @@ class BadRows:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of rows by reason, the most frequent first."""
         return dict(Counter(self.reasons.values()).most_common())
 
     def kept(self, skip: bool | None) -> Booleans:

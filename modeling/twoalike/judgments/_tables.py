@@ -10,6 +10,7 @@ rows.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -61,24 +62,20 @@ TRIAL = ("participant", "session", "trial")
 
 
 def _labels(name: str, description: str, **more: Any) -> Column:
-    """Text of few different values."""
     return Column(name, "string", description, dtype="category", **more)
 
 
 def _participant(who: str) -> Column:
-    """Who did what ``who`` says."""
     said = f"{who}; `unknown` where the source does not say."
     return _labels("participant", said, default="unknown")
 
 
 def _seconds(description: str) -> Column:
-    """Response time in seconds, which may be missing."""
     known: Any = {"units": "s", "minimum": 0, "missing": "not measured", "dtype": "float32"}
     return Column("response_time", "number", description, **known)
 
 
 def _counted(name: str, description: str, dtype: str, **more: Any) -> Column:
-    """Whole numbers from 1 on."""
     return Column(name, "integer", description, minimum=1, dtype=dtype, **more)
 
 
@@ -114,13 +111,11 @@ def trial_numbers(table: pd.DataFrame) -> Integers:
 
 
 def two_objects(table: pd.DataFrame) -> Iterator[Fault]:
-    """Find pairs of an object with itself."""
     one, other = (table[item].cat.codes.to_numpy() for item in PAIR)
     yield from faults(one == other, "two objects")
 
 
 def two_items(table: pd.DataFrame) -> Iterator[Fault]:
-    """Find trials of one item."""
     number = trial_numbers(table)
     yield from faults(np.bincount(number)[number] < 2, "two items or more in a trial")
 
@@ -446,42 +441,24 @@ def choices_table(
     return make_frame(columns, CHOICES, where, objects)
 
 
-def arrangements_table(
-    columns: Mapping[str, Any], objects: Sequence[str] | None, where: object = "arrangements"
+def _built(
+    columns: Mapping[str, Any],
+    objects: Sequence[str] | None,
+    where: object = None,
+    *,
+    kind: JudgmentKind,
 ) -> pd.DataFrame:
-    """Build and check a table of arrangements from arrays, as :func:`choices_table`.
-
-    Examples
-    --------
-    >>> table = arrangements_table(
-    ...     {"trial": [1, 1], "item": [0, 2], "x": [0.1, -0.3], "y": [0.0, 0.2]},
-    ...     ["cat", "dog", "oak"],
-    ... )
-    >>> table["item"].tolist(), table["participant"].tolist()
-    (['cat', 'oak'], ['unknown', 'unknown'])
-    """
-    return make_frame(columns, ARRANGEMENTS, where, objects)
+    return make_frame(columns, TABLES[kind], where or kind, objects)
 
 
-def dissimilarities_table(
-    columns: Mapping[str, Any], objects: Sequence[str] | None, where: object = "dissimilarities"
-) -> pd.DataFrame:
-    """Build and check a table of dissimilarities from arrays, as :func:`choices_table`."""
-    return make_frame(columns, DISSIMILARITIES, where, objects)
-
-
-def ratings_table(
-    columns: Mapping[str, Any], objects: Sequence[str] | None, where: object = "ratings"
-) -> pd.DataFrame:
-    """Build and check a table of rated pairs from arrays, as :func:`choices_table`."""
-    return make_frame(columns, RATINGS, where, objects)
-
-
-def sortings_table(
-    columns: Mapping[str, Any], objects: Sequence[str] | None, where: object = "sortings"
-) -> pd.DataFrame:
-    """Build and check a table of sortings from arrays, as :func:`choices_table`."""
-    return make_frame(columns, SORTINGS, where, objects)
+arrangements_table = partial(_built, kind="arrangements")
+"""Build and check a table of arrangements from arrays, as :func:`choices_table`."""
+dissimilarities_table = partial(_built, kind="dissimilarities")
+"""Build and check a table of dissimilarities from arrays, as :func:`choices_table`."""
+ratings_table = partial(_built, kind="ratings")
+"""Build and check a table of rated pairs from arrays, as :func:`choices_table`."""
+sortings_table = partial(_built, kind="sortings")
+"""Build and check a table of sortings from arrays, as :func:`choices_table`."""
 
 
 def write_judgments(
@@ -504,8 +481,10 @@ def write_imported(
 ) -> None:
     """Write a table that was read from files of others, where ``target`` is a path.
 
-    ``inputs`` and ``config`` are for the record, and the file of ``objects``, if that is one.
+    ``inputs`` and ``config`` are for the record, and the file of ``objects``, if that is one. The
+    table gets the counts of rows left out, which ``config`` has.
     """
+    table.attrs["left_out"] = config.get("left_out", {})
     if target is not None:
         listed = {"objects": Path(objects)} if isinstance(objects, str | Path) else {}
         made = provenance(kind, inputs={**inputs, **listed}, config=config)
@@ -515,9 +494,7 @@ def write_imported(
 class ForeignFrame(Protocol):
     """A data frame of another library, such as polars."""
 
-    def to_pandas(self) -> pd.DataFrame:
-        """Convert to pandas."""
-        ...
+    def to_pandas(self) -> pd.DataFrame: ...
 
 
 type JudgmentTable = str | Path | pd.DataFrame | ForeignFrame

@@ -15,7 +15,6 @@ from twoalike.embedding import (
     as_posterior,
     choice_intervals,
     set_probabilities,
-    triplet_indices,
     usual_question,
 )
 from twoalike.features import FeatureTable, as_features
@@ -94,11 +93,7 @@ def predict(
     names, new_people = [f"item_{k}" for k in (1, 2, 3)], dict[str, int]()
     columns: list[Floats]
     if posterior is not None:
-        indices = (
-            _set_indices(triplets, posterior.ids, question.items)
-            if larger
-            else triplet_indices(triplets, posterior.ids)
-        )
+        indices = read_sets(triplets, posterior.ids, question.items)
         named = _named(triplets, len(indices), participant, participant_column)
         judges, new_people = _judges(posterior, named, triplets, participant_column)
         of_triplets: ChoiceKind = "anchored" if question.kind == "anchored" else "odd_one_out"
@@ -133,19 +128,6 @@ def predict(
     return table
 
 
-def _set_indices(sets: str | Path | npt.ArrayLike, ids: Sequence[str], size: int) -> Integers:
-    if isinstance(sets, str | Path):
-        return read_sets(Path(sets), ids, size)
-    values = np.asarray(sets)
-    if values.dtype.kind in "iu":
-        return values.astype(np.int64)
-    rows = pd.Index(ids).get_indexer(pd.Index(values.astype(str).ravel()))
-    if (rows < 0).any():
-        found = repr(str(values.ravel()[rows < 0][0]))
-        raise TwoalikeError(where="sets", expected=f"ids of the {len(ids)} objects", found=found)
-    return rows.reshape(values.shape).astype(np.int64)
-
-
 def _answer_name(places: Integers) -> str:
     numbers = "_".join(map(str, places.tolist()))
     return f"item_{numbers}" if len(places) == 1 else f"items_{numbers}"
@@ -162,9 +144,9 @@ def _of_teacher(
         teacher = load_teacher(teacher, any_kind=True)
     if features is not None:
         table = as_features(features, objects)
-        return teacher.choice_probabilities(triplet_indices(triplets, table.ids), table)
+        return teacher.choice_probabilities(read_sets(triplets, table.ids), table)
     if isinstance(teacher, PosteriorTeacher):
-        return teacher.choice_probabilities(triplet_indices(triplets, teacher.ids))
+        return teacher.choice_probabilities(read_sets(triplets, teacher.ids))
     raise TwoalikeError(
         "this teacher predicts from features", where=source, remedy="Add `features=...`."
     )
