@@ -211,7 +211,7 @@ def naive(world: World, config: FitConfig) -> Posterior:
     kept = {name: np.asarray(stats[name].values, float) for name in ("logp", "diverging")}
     kept["step_size"] = np.asarray(stats["step_size"].values, float)
     convergence = chain_convergence(draws["embedding"], kept, config.seed)
-    attrs = {"convergence": convergence, "converged": int(convergence["converged"])}
+    attrs = {"convergence": convergence}
     return Posterior(pack_tree(data, draws, kept, attrs))
 
 

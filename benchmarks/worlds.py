@@ -125,7 +125,7 @@ def run(world: tuple[str, int, bool], seed: int, engine: Literal["nuts", "vi"]) 
         "kl": float((core * np.log(core / guess)).sum(axis=1).mean()),
         "covered": int(((low <= truth.lapse) & (truth.lapse <= high)).sum()),
         "guesser": [float(low[-1]), float(posterior.lapse[:, order[-1]].mean()), float(high[-1])],
-        "settled": bool(found.converged),
+        "settled": bool(found.verdict.predictions),
         "state": found.convergence,
         **json.loads(told.read_text()),
     }

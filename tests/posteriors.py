@@ -32,7 +32,8 @@ def posterior_of(
         known = {axis: coords[axis] for axis in ("object", "participant")}
         groups["constant_data"] = xr.Dataset(constant, coords=known)
     tree = xr.DataTree.from_dict(groups)
-    given = {"schema_version": 1, "engine": "nuts", "convergence": {"converged": True}} | attrs
+    settled = {"predictions": True, "intervals": True}
+    given = {"schema_version": 1, "engine": "nuts", "convergence": settled} | attrs
     tree.attrs = flat_attrs(given)
     return Posterior(tree)
 

@@ -19,6 +19,7 @@ from twoalike.study import sha256_file
 from twoalike.teacher import predict
 
 Run = Callable[..., tuple[int, str]]
+APART = '{"predictions": false, "intervals": false}'
 IDS = ["cat", "dog, wet", "öak", "o3", "o4", "o5", "o6"]
 
 
@@ -29,7 +30,7 @@ def make(rng: np.random.Generator, ids: list[str] = IDS, **attrs: Any) -> Poster
     draws = {"embedding": x, "temperature": rng.uniform(0.5, 2.0, (2, 10, 4)), "lapse": lapse}
     labels = {"object": ids, "participant": list("abcd")}
     made = {"judgments": ("participant", [100, 7, 300, 40])}
-    posterior = posterior_of(draws, labels, made, convergence={}, converged=1)
+    posterior = posterior_of(draws, labels, made, convergence={})
     posterior.tree.attrs |= attrs
     return posterior
 
@@ -222,11 +223,11 @@ def test_compare_shows_predictions_and_similarity(
     (tmp_path / folder).mkdir(exist_ok=True)
     other, out = tmp_path / folder / "q.nc", tmp_path / "c.json"
     inputs = {"choices": {"file": "heldout.parquet", "sha256": sha256_file(judged)}}
-    make(rng, provenance=json.dumps({"inputs": inputs}), converged=0).save(other)
+    make(rng, provenance=json.dumps({"inputs": inputs}), convergence=APART).save(other)
     status, said = run("compare", source, other, "--choices", judged, "--out", out)
     assert status == 0
     assert "90 judgments by 4 participants" in said
-    assert f"{other}: the fit has not converged; see twoalike check" in said
+    assert f"{other}: not converged: predictions are not stable; see twoalike check" in said
     assert f"{other}: was fitted to these choices, they are not held out" in said
     found = json.loads(out.read_text())
     assert found["predictions"]["fitted_to_them"] == ["second"]

@@ -53,7 +53,7 @@ def test_labels_of_a_posterior_average_its_draws(tmp_path: Path, rng: np.random.
         coords={"object": ids, "participant": list("ab")},
     ).astype("float32")
     tree = xr.DataTree.from_dict({"posterior": group})
-    tree.attrs = {"schema_version": 1, "engine": "nuts", "convergence": '{"converged": true}'}
+    tree.attrs = {"schema_version": 1, "engine": "nuts", "convergence": '{"predictions": true}'}
     posterior = Posterior(tree)
     posterior.save(tmp_path / "p.nc")
     values = rng.normal(size=(12, 4)).astype(np.float32)

@@ -32,23 +32,25 @@ def test_convergence_is_of_places_and_ignores_the_order_of_columns(
     order = np.argsort(rng.random((3, 150, 1, 4)), axis=-1)
     mixed = np.take_along_axis(draws, np.broadcast_to(order, draws.shape), axis=-1)
     other = chain_convergence(mixed, {}, 0)
-    assert plain["converged"] and other["converged"]
+    assert plain["intervals"] and other["intervals"]
     assert_allclose(other["choice_rhat_max"], plain["choice_rhat_max"], atol=1e-3)
     apart = draws.copy()
     apart[2] *= 1.5  # a chain at another scale predicts other choices
     state = chain_convergence(apart, {}, 0)
-    assert not state["converged"]
+    assert not state["intervals"]
     assert state["choice_rhat_95"] > 1.05
+    # Judgments without choices do not tell the scale.
+    assert chain_convergence(apart, {}, 0, chosen=False)["intervals"]
 
 
 def test_optimiser_that_still_moves_has_not_converged() -> None:
     settled = 2 + 3 * np.exp(-np.arange(100) / 8)
     moving = 2 - 0.01 * np.arange(100)
-    assert optimiser_convergence(np.stack([settled, settled]))["converged"]
+    assert optimiser_convergence(np.stack([settled, settled]))["predictions"]
     state = optimiser_convergence(np.stack([settled, moving]))
-    assert not state["converged"]
+    assert not state["predictions"]
     assert state["loss_change"] == pytest.approx(0.1)
-    assert not optimiser_convergence(np.full((1, 100), np.nan))["converged"]
+    assert not optimiser_convergence(np.full((1, 100), np.nan))["predictions"]
 
 
 def test_draws_of_distances_are_turned_onto_each_other(rng: np.random.Generator) -> None:

@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose
 from tests.posteriors import around, posterior_of
 
 from twoalike.cli.app import main
-from twoalike.embedding import Comparison, Posterior, Predictive, check
+from twoalike.embedding import Comparison, Posterior, Predictive, Verdict, check
 from twoalike.embedding._advice import advise, stuck_chain
 from twoalike.embedding._choices import Choices
 from twoalike.judgments import choices_table, judgment_codes, write_judgments
@@ -71,7 +71,7 @@ def files(world: Any, choices: pd.DataFrame, tmp_path: Path) -> tuple[Path, Path
 
 def test_a_model_that_is_true_passes(world: Any, choices: pd.DataFrame) -> None:
     found = check(near_truth(world, choices), choices, fitted=True)
-    assert found.converged and found.judgments == 1200 and found.left_out == 0
+    assert found.verdict.intervals and found.judgments == 1200 and found.left_out == 0
     assert found.predictive is not None and found.loo is not None
     assert all(0.01 < check.p < 0.99 for check in found.predictive.checks)
     assert found.predictive.outstanding == []
@@ -137,34 +137,34 @@ def test_chains_apart_have_not_converged_and_say_what_to_do(
         posterior = near_truth(world, choices, engine=engine)
         posterior.tree["posterior"]["embedding"].values[1] *= 1.5
         found = check(posterior)
-        assert found.converged is False
+        assert found.verdict.predictions is False
         assert all(cure in found.advice[0] for cure in cures)
 
 
 def test_a_single_variational_fit_is_judged_by_its_optimiser(
     world: Any, choices: pd.DataFrame
 ) -> None:
-    state = {"converged": False, "loss": 1.0, "loss_change": 0.2}
+    state = {"predictions": False, "loss": 1.0, "loss_change": 0.2}
     posterior = near_truth(world, choices, engine="vi", convergence=state)
     one = Posterior(posterior.tree.isel(chain=[0]))
     found = check(one)
-    assert found.converged is False and "choice_rhat_95" not in found.convergence
+    assert found.verdict == Verdict(False, False) and "choice_rhat_95" not in found.convergence
     assert "`steps=...`" in found.advice[0]
     several = check(posterior)  # agreeing fits of an optimiser that has not settled
-    assert several.converged is False and several.convergence["choice_rhat_95"] < 1.05
+    assert several.verdict.predictions is False and several.convergence["choice_rhat_95"] < 1.05
 
 
 def test_one_chain_of_nuts_is_compared_by_halves(world: Any, choices: pd.DataFrame) -> None:
     posterior = Posterior(near_truth(world, choices).tree.isel(chain=[0]))
-    assert check(posterior).converged is True
+    assert check(posterior).verdict.predictions is True
     posterior.tree["posterior"]["embedding"].values[0, 75:] *= 1.5
-    assert check(posterior).converged is False
+    assert check(posterior).verdict.predictions is False
 
 
 def test_too_few_draws_to_tell_is_not_convergence(world: Any, choices: pd.DataFrame) -> None:
     posterior = Posterior(near_truth(world, choices).tree.isel(draw=[0, 1]))
     found = check(posterior, choices, fitted=True)
-    assert found.converged is False and "too few draws" in found.advice[0]
+    assert found.verdict.intervals is False and "too few draws" in found.advice[0]
     assert found.loo is None and any("25 draws or more" in words for words in found.missing)
 
 
@@ -173,7 +173,7 @@ def test_fits_in_one_space_with_other_axes_are_told_from_other_arrangements(worl
     x = posterior.tree["posterior"]["embedding"].values
     turn = np.linalg.qr(np.random.default_rng(0).normal(size=(x.shape[-1], x.shape[-1])))[0]
     before = check(posterior).convergence
-    assert before["converged"] and before["fits_apart"] < 1 and before["fits_cost"] < 1e-3
+    assert before["intervals"] and before["fits_apart"] < 1 and before["fits_cost"] < 1e-3
     x[1] = x[1] @ turn
     turned = check(posterior).convergence
     assert turned["fits_apart"] == pytest.approx(before["fits_apart"], abs=1e-3)
@@ -181,7 +181,7 @@ def test_fits_in_one_space_with_other_axes_are_told_from_other_arrangements(worl
     assert turned["fits_residual"] > 0.5
     x[1] = x[1][:, np.random.default_rng(1).permutation(x.shape[2])]
     other = check(posterior)
-    assert not other.converged and "beyond rotation" in other.advice[0]
+    assert not other.verdict.predictions and "beyond rotation" in other.advice[0]
 
 
 def test_judgments_of_the_fit_are_known_in_any_file(
@@ -203,7 +203,7 @@ def test_judgments_of_the_fit_are_known_in_any_file(
 def test_the_page_opens_with_the_verdict(run: Run, files: tuple[Path, Path]) -> None:
     status, said, _ = run("check", files[0], "--choices", files[1])
     assert status == 0
-    assert said.startswith("Converged")
+    assert said.startswith("Predictions stable, intervals usable")
     for words in ("R-hat", "two people's answers agree", "Calibration", "Leave-one-out"):
         assert words in said
 
@@ -231,7 +231,7 @@ def test_json_holds_all_numbers(run: Run, files: tuple[Path, Path], tmp_path: Pa
     out = tmp_path / "new" / "check.json"
     assert run("check", files[0], "--choices", files[1], "--json", out)[0] == 0
     found = json.loads(out.read_text())
-    assert found["kind"] == "check" and found["converged"] is True
+    assert found["kind"] == "check" and found["verdict"] == {"predictions": True, "intervals": True}
     assert set(found["inputs"]) == {"posterior", "choices"}
     assert found["loo"]["judgments"] == 1200
     assert len(found["predictive"]["participants"]) == 6
@@ -249,15 +249,15 @@ def test_strict_ends_with_1_where_the_fit_has_not_converged(
     bad = tmp_path / "bad.nc"
     posterior.save(bad)
     status, said, complaint = run("check", bad)
-    assert status == 0 and said.startswith("Has not converged") and complaint == ""
+    assert status == 0 and said.startswith("Not converged") and complaint == ""
     status, said, complaint = run("check", bad, "--strict")
-    assert status == 1 and said.startswith("Has not converged")
-    assert complaint.count("\n") == 1 and "has not converged" in complaint
+    assert status == 1 and said.startswith("Not converged")
+    assert complaint.count("\n") == 1 and "not converged" in complaint
     unknown = Posterior(near_truth(world, choices, engine="other").tree.isel(chain=[0]))
     unknown.tree.attrs["convergence"] = "{}"
     unknown.save(bad)
-    assert run("check", bad)[1].startswith("Cannot tell")
-    assert "cannot tell" in run("check", bad, "--strict")[2]
+    assert run("check", bad)[1].startswith("Convergence unknown")
+    assert "convergence unknown" in run("check", bad, "--strict")[2]
 
 
 def test_check_refuses(run: Run, files: tuple[Path, Path], tmp_path: Path) -> None:
@@ -287,7 +287,7 @@ def test_a_study_gives_its_judgments(
 def test_fewer_and_more_dimensions_are_never_advised_together() -> None:
     misses = Comparison("consensus", 300, 0.8, 0.6, 0.55, 0.65, 0.0)
     predictive = Predictive([misses], participants=[], outstanding=[], calibration=[])
-    apart = {"converged": False, "choice_rhat_95": 1.4, "similarity_rhat_95": 1.2}
+    apart = {"predictions": False, "choice_rhat_95": 1.4, "similarity_rhat_95": 1.2}
     for spare, wanted in ((False, "more `dimensions"), (True, "fewer `dimensions")):
         said = " ".join(advise("nuts", apart, predictive, spare=spare))
         advised = [words for words in ("more `dimensions", "fewer `dimensions") if words in said]
@@ -300,11 +300,11 @@ def test_a_stuck_chain_is_told_from_slow_ones() -> None:
     assert stuck_chain([-4530.0, -4900.0], [0.25, 0.2]) is None
     assert stuck_chain([-4530.0], [0.2]) is None
     state = {
-        "converged": False,
+        "predictions": False,
         "choice_rhat_95": 1.9,
         "chain_log_density": [-4530.0, -4900.0],
         "chain_step_size": [0.25, 0.01],
     }
     assert "Chain 2 sits apart" in advise("nuts", state)[0]
-    assert advise("nuts", {"converged": True, "choice_rhat_95": 1.0, "choice_ess_05": 400}) == []
+    assert advise("nuts", {"predictions": True, "choice_rhat_95": 1.0, "choice_ess_05": 400}) == []
     assert "diverged" in advise("nuts", {"divergences": 12})[0]

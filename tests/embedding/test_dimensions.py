@@ -20,7 +20,7 @@ from twoalike.study import TwoalikeError
 def fit(x: np.ndarray, ids: list[str]) -> Posterior:
     """A posterior whose draws, (chains, S, m, d), are x."""
     draws = {"embedding": x, "lapse": np.full((*x.shape[:2], 1), 1e-6)}
-    return posterior_of(draws, {"object": ids, "participant": ["p"]}, engine="vi", converged=1)
+    return posterior_of(draws, {"object": ids, "participant": ["p"]}, engine="vi")
 
 
 @pytest.fixture

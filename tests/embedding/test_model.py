@@ -176,7 +176,7 @@ def test_prior_draws_are_possible_people_and_objects(world: Any, prior: str) -> 
         [model[n] for n in names], draws=50, random_seed=1, mode="FAST_COMPILE"
     )
     assert x.shape == (50, 30, 2)
-    assert (x >= 0).all() and 0.05 < x.mean() < 3
+    assert 0.05 < abs(x).mean() < 3 and (prior in ("gaussian", "student") or (x >= 0).all())
     assert 0.01 < np.median(lapse) < 0.15
     assert_allclose(np.log(temperature).sum(axis=1), 0.0, atol=1e-6)
 
@@ -198,7 +198,7 @@ def test_engine_is_chosen_by_size_and_says_why() -> None:
         assert "more than" in reason
     assert choose_engine(10**6, 10**4, 50, FitConfig(engine="nuts"))[0] == "nuts"
     quick = FitConfig(quick=True)  # what takes minutes is not quick
-    assert [choose_engine(60_000, 100, 9, one)[0] for one in (config, quick)] == ["nuts", "vi"]
+    assert [choose_engine(100_000, 100, 9, one)[0] for one in (config, quick)] == ["nuts", "vi"]
 
 
 def test_steps_of_vi_follow_the_number_of_judgments() -> None:

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.testing import assert_allclose
 
 from twoalike.choice import log_choice
-from twoalike.embedding import Posterior
+from twoalike.embedding import Posterior, Verdict
 from twoalike.study import TwoalikeError
 
 
@@ -27,7 +27,7 @@ def test_file_returns_what_was_saved(posterior: Posterior, tmp_path: Path) -> No
     assert again.embedding.shape == (10, 7, 3)
     assert (again.embedding == posterior.embedding).all()
     assert (again.lapse == posterior.lapse).all()
-    assert again.attrs["convergence"] == {"converged": True}
+    assert again.verdict == Verdict(True, True)
     posterior.save(tmp_path / "q.nc")
     assert path.read_bytes() == (tmp_path / "q.nc").read_bytes()
 

@@ -407,7 +407,7 @@ def make_posterior(root: Path) -> None:
     ).astype("float32")
     tree = xr.DataTree.from_dict({"posterior": group})
     made = json.dumps(provenance("posterior", seed=1, inputs={"choices": Path(__file__)}))
-    said = '{"converged": true, "choice_rhat_95": 1.01, "divergences": 0}'
+    said = '{"predictions": true, "choice_rhat_95": 1.01, "divergences": 0}'
     links = {"never": 0, "never_named": [], "once": 2, "once_named": ["o1"]}
     linked = json.dumps(links | {"islands": [4, 2], "islands_named": IDS})
     tree.attrs = {"schema_version": 1, "engine": "nuts", "convergence": said, "provenance": made}

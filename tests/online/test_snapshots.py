@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from twoalike.design import adaptive_blocks
-from twoalike.embedding import Posterior
+from twoalike.embedding import Posterior, Verdict
 from twoalike.online import Block, CutOff, Snapshot, next_block, publish_snapshot, refit
 from twoalike.online._blocks import block_table, choose_block, spliced
 from twoalike.online._records import BlockStep, PageStep, Step, TrialStep
@@ -47,7 +47,8 @@ class FakePosterior:
             rng.normal(size=(draws, len(ids), 4)).astype(np.float32)
         )
         self.typical_lapse = np.full(draws, 0.03)
-        self.attrs: dict[str, object] = {"engine": "nuts", "converged": 1}
+        self.attrs: dict[str, object] = {"engine": "nuts"}
+        self.verdict = Verdict(True, True)
 
 
 @pytest.fixture

@@ -69,7 +69,7 @@ def small_study(root: Path, names: tuple[str, ...] | None = None) -> Study:
         "temperature": around(temperatures, 0.1, rng, 2, 40),
         "lapse": np.clip(0.02 + rng.normal(scale=0.01, size=(2, 40, 3)), 1e-3, 1),
     }
-    state = {"converged": True, "choice_rhat_95": 1.01, "divergences": 0}
+    state = {"predictions": True, "intervals": True, "choice_rhat_95": 1.01, "divergences": 0}
     made = provenance("posterior", seed=1, inputs={"choices": study.choices})
     about = {"prior": "spike-and-slab", "convergence": state, "provenance": made}
     posterior_of(draws, {"object": ids, "participant": PEOPLE}, **about).save(study.posterior)

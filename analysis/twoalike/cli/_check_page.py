@@ -44,8 +44,9 @@ ROUGH = 0.05
 
 def check_page(posterior: "Posterior", found: "PosteriorCheck") -> Iterator[Any]:
     """Give the blocks to print, in order."""
-    colour = {None: "yellow", False: "red", True: "green"}[found.converged]
-    yield f"[bold {colour}]{found.verdict}[/]  {plain(str(posterior.path))}"
+    of = found.verdict
+    colour = "red" if of.predictions is False else "green" if of.intervals else "yellow"
+    yield f"[bold {colour}]{found.headline}[/]  {plain(str(posterior.path))}"
     yield _described(posterior)
     for sentence in (*found.advice, *found.remarks):
         yield f"[yellow]![/] {plain(with_options(sentence))}"

@@ -98,9 +98,9 @@ def show_doubts(posterior: "Posterior", *, intervals: bool = False) -> None:
     """Print that a fit has not converged, or that the intervals in use are approximate."""
     show = wide_console().print
     attrs, name = posterior.attrs, plain(str(posterior.path))
-    if "converged" in attrs and not attrs["converged"]:
-        show(f"[bold red]{name}: the fit has not converged[/]; see twoalike check")
+    if (verdict := posterior.verdict).predictions is False:
+        show(f"[bold red]{name}: {verdict}[/]; see twoalike check")
     if intervals and attrs.get("links", {}).get("arranged", 0):
         show(f"{name}: fitted to RDMs that were computed from arrangements: it has no intervals")
-    elif intervals and attrs.get("engine") == "vi":
-        show(f"{name}: fitted by vi, its intervals are approximate")
+    elif intervals and not verdict.intervals:
+        show(f"{name}: its intervals are rough; see twoalike check")

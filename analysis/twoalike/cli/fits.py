@@ -118,10 +118,9 @@ def _show(posterior: "Posterior") -> None:
         )
     said = advise(attrs["engine"], attrs["convergence"], spare=has_spare(kept))
     advice = with_options(" ".join(said))
-    if not attrs["converged"]:
-        show(f"[bold red]The fit has not converged.[/] {escape(advice)}")
-    elif advice:
-        show(f"[bold]note[/]: {escape(advice)}")
+    verdict = posterior.verdict
+    colour = "red" if not verdict.predictions else "green" if verdict.intervals else "yellow"
+    show(f"[bold {colour}]{str(verdict).capitalize()}.[/] {escape(advice)}")
 
 
 @takes("results:score", without={"resamples"})

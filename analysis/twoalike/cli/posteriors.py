@@ -35,15 +35,17 @@ def check(*, json: Path | None = None, strict: Flag = False, **given: Any) -> No
     simulated from the model, overall and by participant, and estimates how well each choice, rating
     or sorting is predicted from the others.
 
-    Exit status: 0, also if the fit has not converged; 1 in that case with --strict.
+    The verdict has two parts: predictions are stable where chains predict alike, and intervals are
+    usable where they mix as well.
+
+    Exit status: 0, whatever is found; with --strict 1 unless both parts hold.
 
     Parameters
     ----------
     json
         File for all numbers (.json).
     strict
-        End with exit status 1 if the fit has not converged, or if the file does not show whether it
-        has.
+        End with exit status 1 unless predictions are stable and intervals usable.
 
     Examples
     --------
@@ -60,9 +62,12 @@ def check(*, json: Path | None = None, strict: Flag = False, **given: Any) -> No
     for block in check_page(fit, found):
         console.print(block)
     show_written(json)
-    if strict and not found.converged:
-        state = "cannot tell whether it has converged" if found.converged is None else "has not"
-        raise TwoalikeError(f"{fit.path}: the fit {state} converged (--strict).")
+    if strict and not found.verdict.intervals:
+        raise TwoalikeError(
+            where=fit.path,
+            expected="stable predictions and usable intervals (--strict)",
+            found=str(found.verdict),
+        )
 
 
 def dimensions(

@@ -258,7 +258,7 @@ def read_result(study: Study, *, seed: int, simulated: bool) -> Result:
         chosen=chosen,
         predicted=Share(float(hits.sum()), len(hits)),
         response_time=float(np.nanmedian(choices["response_time"].to_numpy(dtype=float))),
-        converged=bool(posterior.attrs["converged"]),
+        converged=bool(posterior.verdict.predictions),
         simulated=simulated,
         made_from=provenance("yourself", seed=seed, inputs=files, config={"draws": len(draws)}),
     )

@@ -317,7 +317,7 @@ def _settle(
     from twoalike.embedding import Posterior
 
     for number, options in enumerate(LONGER, start=1):
-        if Posterior.load(Study.load(root).posterior).attrs["converged"]:
+        if Posterior.load(Study.load(root).posterior).verdict.predictions:
             return
         console.print(
             "[bold]The fit has not converged, which says nothing about the answers: once more, "

@@ -174,7 +174,7 @@ class PowerAnalysis(Planned):
             "judgments": judgments,
             **score(posterior, world),
             "oracle": world.oracle,
-            "converged": bool(posterior.attrs["converged"]),
+            "converged": bool(posterior.verdict.predictions),
         }
 
     def run(self, target: Target, slurm: SlurmConfig | None = None) -> "PowerResult":

@@ -136,24 +136,23 @@ def check_dimensions(inputs: Inputs, seed: int) -> DimensionCurve | None:
     return dimension_curve(posterior, choices, fitted=_fitted(inputs, posterior), seed=seed)
 
 
-def convergence(posterior: Posterior) -> tuple[bool | None, str, int]:
-    """Read whether a fit converged, by what figure, and how many transitions diverged.
+def convergence(posterior: Posterior) -> tuple[str, int]:
+    """Read by what figure it was judged whether a fit converged, and how many transitions diverged.
 
-    None and no figure where the file does not say.
+    No figure where the file does not say.
     """
     state: dict[str, Any] = dict(posterior.attrs.get("convergence", {}))
     names = {"choice": "choice probabilities", "similarity": "similarities"}
     rhats = {of: mixed for name, of in names.items() if (mixed := state.get(f"{name}_rhat_95"))}
     reason = ""
-    if posterior.attrs.get("engine") != "nuts" and "fits_apart" in state:
+    if posterior.verdict.predictions is False and "fits_apart" in state:
         apart = number(state["fits_apart"], 1)
-        reason = f"choice probabilities of the fits differ by {apart} percentage points"
+        reason = f"choice probabilities of the chains differ by {apart} percentage points"
     elif rhats:
         reason = "R-hat " + ", ".join(f"{number(mixed)} of {of}" for of, mixed in rhats.items())
     elif "loss_change" in state:
         reason = f"last change of the loss {number(state['loss_change'], 4)} nats a judgment"
-    converged = bool(state["converged"]) if "converged" in state else None
-    return converged, reason, int(state.get("divergences", 0))
+    return reason, int(state.get("divergences", 0))
 
 
 def predictions_section(inputs: Inputs, fits: Sequence[FitCheck]) -> Section:

@@ -171,7 +171,7 @@ def _model(inputs: Inputs) -> str:
         shape=posterior.tree["posterior"].dataset["embedding"].shape,
         engine=names.get(engine, engine),
         prior=posterior.attrs.get("prior"),
-        reason=convergence(posterior)[1],
+        reason=convergence(posterior)[0],
         anchored=inputs.choices is not None and (inputs.choices["kind"] == "anchored").any(),
     )
 

@@ -136,14 +136,14 @@ def _caution(name: str, **values: Any) -> Caution:
 def _fit_cautions(inputs: Inputs, fits: Sequence[FitCheck]) -> Iterator[Caution]:
     if (posterior := inputs.posterior) is None:
         return
-    converged, reason, divergences = convergence(posterior)
+    (reason, divergences), verdict = convergence(posterior), posterior.verdict
     unknown = sum(fit.unknown for fit in fits)
     fitted_to = inputs.made_from(posterior.attrs.get("provenance", {}), "choices")
     found = {
-        "not_converged": converged is False,
-        "convergence_unknown": converged is None,
+        "not_converged": verdict.predictions is False,
+        "convergence_unknown": verdict.predictions is None,
+        "rough_intervals": bool(verdict.predictions) and not verdict.intervals,
         "divergences": divergences > 0,
-        "variational": posterior.attrs.get("engine") == "vi",
         "other_judgments": fitted_to is False,
         "stale_comparison": inputs.stale_comparison,
         "unknown": unknown > 0,

@@ -150,7 +150,7 @@ def publish_snapshot(
             "posterior": digest,
             "fit": posterior.attrs.get("provenance", {}).get("config", {}),
             "engine": posterior.attrs.get("engine"),
-            "converged": posterior.attrs.get("converged"),
+            "converged": posterior.verdict.predictions,
             "objects": list(ids),
         },
     )

@@ -48,6 +48,7 @@ from twoalike.embedding._participants import participants_table as participants_
 from twoalike.embedding._people import read_groups as read_groups
 from twoalike.embedding._posterior import Posterior as Posterior
 from twoalike.embedding._posterior import PosteriorSource as PosteriorSource
+from twoalike.embedding._posterior import Verdict as Verdict
 from twoalike.embedding._posterior import as_posterior as as_posterior
 from twoalike.embedding._posterior import fitted_kinds as fitted_kinds
 from twoalike.embedding._posterior import usual_question as usual_question
@@ -60,6 +61,7 @@ from twoalike.embedding._priors import Gaussian as Gaussian
 from twoalike.embedding._priors import Prior as Prior
 from twoalike.embedding._priors import Softplus as Softplus
 from twoalike.embedding._priors import SpikeAndSlab as SpikeAndSlab
+from twoalike.embedding._priors import Student as Student
 from twoalike.embedding._ratings import RATING_LEVELS as RATING_LEVELS
 from twoalike.embedding._similarity import SimilarityTable as SimilarityTable
 from twoalike.embedding._similarity import central_interval as central_interval

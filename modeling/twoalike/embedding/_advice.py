@@ -3,8 +3,8 @@
 Convergence is judged on what is used and what judgments identify: choice probabilities, and
 similarities less their mean, which choices leave open. Coordinates cannot tell: columns may be
 exchanged, and near-empty ones change places within a chain. A chain is a Markov chain of ``nuts``,
-judged by R-hat, or one of several independent fits of ``vi``. These end in different modes by
-design and are used together, so they are judged by how far apart their predictions are.
+or one of several independent fits of ``vi``. For both the verdict has two parts: predictions are
+stable if chains predict alike; intervals are usable if chains mix, by R-hat and effective draws.
 
 Part of what weakens a fit is known from the judgments alone: objects judged never or once, and
 islands of objects that were never compared with one another.
@@ -28,14 +28,31 @@ from twoalike.study import Floats, Integers
 
 RHAT_LIMIT = 1.05
 """Largest R-hat of 95 % of the choice probabilities, and of the similarities, that will do."""
-APART_LIMIT = 2.0
-"""Largest mean difference of two variational fits' choice probabilities, in percentage points."""
-N_TRIPLETS = 300
+ENOUGH_ESS = 100
+"""Effective draws that 95 % of them need: with fewer, the ends of an interval are rough."""
+APART_LIMIT, COST_LIMIT = 2.0, 0.002
+"""Largest mean difference of two chains' choice probabilities, in percentage points, and by how
+many nats a judgment one may predict worse than all together."""
+N_TRIPLETS = 100
+PARTS = ("predictions", "intervals")
+"""Parts of the verdict."""
 
 
 def judged_triplets(m: int, seed: int, n: int = N_TRIPLETS) -> Integers:
     """Random triplets of m objects on which convergence is judged, shape (n, 3)."""
     return random_triplets(m, n, np.random.default_rng([seed, 1]))
+
+
+def scaled_alike(x: Floats, similarity: str) -> Floats:
+    """Draws, (chains, draws, m, d), with equally spread similarities in all of them.
+
+    Judgments without choices do not tell the scale of an embedding.
+    """
+    kernel, pairs = find_kernel(similarity), np.triu_indices(x.shape[2], 1)
+    spread = np.array([[kernel.matrix(draw, draw)[pairs].std() for draw in chain] for chain in x])
+    factor = spread.mean() / np.maximum(spread, 1e-12)
+    power = 0.5 if similarity == "dot" else 1.0
+    return np.asarray(x * factor[:, :, None, None] ** power, dtype=x.dtype)
 
 
 def predictions(x: Floats, triplets: Integers, similarity: str = "dot") -> tuple[Floats, Floats]:
@@ -57,14 +74,11 @@ def predictions(x: Floats, triplets: Integers, similarity: str = "dot") -> tuple
 def mixing(values: Floats) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Rank-normalised split R-hat and bulk effective draws (doi:10.1214/20-BA1221), (n,) each.
 
-    Values have shape (chains, draws, n); of a single chain the halves are compared. NaN where there
-    are too few draws; a quantity that is the same in all draws has R-hat 1.
+    Values have shape (chains, draws, n). NaN where there are too few draws; a quantity that is the
+    same in all draws has R-hat 1.
     """
     from arviz_stats.base import array_stats
 
-    if values.shape[0] == 1:
-        half = values.shape[1] // 2
-        values = np.stack([values[0, :half], values[0, half : 2 * half]])
     if values.shape[1] < 4:
         missing = np.full(values.shape[2], np.nan)
         return missing, missing
@@ -83,14 +97,22 @@ def chain_convergence(
     stats: dict[str, Floats],
     seed: int,
     similarity: str = "dot",
+    *,
+    chosen: bool = True,
 ) -> dict[str, Any]:
     """R-hat and ESS over chains for random triplets and pairs, and how the chains compare.
 
-    ``x`` are draws, shape (chains, draws, m, d); ``stats`` holds ``logp``, ``step_size`` and
-    ``diverging``, (chains, draws) each, as far as the engine has them. ``ess_05``: 5 % of the
-    quantities have fewer effective draws.
+    ``x`` are draws, shape (chains, draws, m, d), of which a single chain is compared by its halves;
+    ``stats`` holds ``logp``, ``step_size`` and ``diverging``, (chains, draws) each, as far as the
+    engine has them. ``chosen``: whether there were choices, which alone tell the scale of the
+    embedding. ``ess_05``: 5 % of the quantities have fewer effective draws.
     """
     result: dict[str, Any] = {}
+    if not chosen:
+        x = scaled_alike(x, similarity)
+    if len(x) == 1:
+        half = x.shape[1] // 2
+        x = np.stack([x[0, :half], x[0, half : 2 * half]])
     p, s = predictions(x, judged_triplets(x.shape[2], seed), similarity)
     for name, values in (("choice", p[..., 0]), ("similarity", s)):
         rhat, ess = mixing(values)
@@ -108,8 +130,10 @@ def chain_convergence(
     if "diverging" in stats:
         result["divergences"] = int(stats["diverging"].sum())
     # A comparison with NaN is false: too few draws to tell is not convergence.
-    converged = max(result["choice_rhat_95"], result["similarity_rhat_95"]) <= RHAT_LIMIT
-    return {"converged": bool(converged), **result}
+    alike = result["fits_apart"] <= APART_LIMIT and result["fits_cost"] <= COST_LIMIT
+    mixed = max(result["choice_rhat_95"], result["similarity_rhat_95"]) <= RHAT_LIMIT
+    enough = min(result["choice_ess_05"], result["similarity_ess_05"]) >= ENOUGH_ESS
+    return {"predictions": bool(alike), "intervals": bool(alike and mixed and enough), **result}
 
 
 def differences(p: Floats, x: Floats) -> dict[str, float]:
@@ -121,8 +145,6 @@ def differences(p: Floats, x: Floats) -> dict[str, float]:
     orthogonal Procrustes: what is left then is another arrangement, not other axes.
     """
     each = p.mean(axis=1)
-    if len(each) == 1:
-        return {}
     first, second = np.triu_indices(len(each), 1)
     together = each.mean(axis=0)
     cost = (together * np.log(together / np.maximum(each, 1e-30))).sum(axis=-1)
@@ -148,21 +170,20 @@ def with_chains(
     *,
     engine: str,
     seed: int,
-    similarity: str = "dot",
+    of: tuple[str, bool] = ("dot", True),
 ) -> dict[str, Any]:
     """Add to what is known of a fit how its chains compare.
 
-    A fit that the known figures call unsettled has not converged, whatever its chains say. A single
-    chain of another engine than ``nuts`` mixes by construction and shows nothing; several are
-    judged by the difference of their predictions.
+    A fit that the known figures call unsettled has no stable predictions, whatever its chains say.
+    A single chain of another engine than ``nuts`` mixes by construction: it shows nothing of
+    intervals. ``of`` is the similarity, and whether there were choices.
     """
     if x.shape[0] == 1 and engine != "nuts":
-        return known
-    chains = chain_convergence(x, stats, seed, similarity)
-    if engine != "nuts":
-        chains["converged"] = chains["fits_apart"] <= APART_LIMIT
-    settled = bool(known.get("converged", True) and chains["converged"])
-    return {**known, **chains, "converged": settled}
+        return {**known, "intervals": False}
+    similarity, chosen = of
+    chains = chain_convergence(x, stats, seed, similarity, chosen=chosen)
+    settled = {part: known.get("predictions", True) and chains[part] for part in PARTS}
+    return {**known, **chains, **settled}
 
 
 def optimiser_convergence(losses: Floats) -> dict[str, Any]:
@@ -179,7 +200,7 @@ def optimiser_convergence(losses: Floats) -> dict[str, Any]:
     # A comparison with NaN is false: a bound that is no number has not settled.
     settled = np.abs(change) <= np.maximum(0.01, 3 * noise)
     return {
-        "converged": bool(settled.all()),
+        "predictions": bool(settled.all()),
         "loss": round(float(last.mean()), 5),
         "loss_change": round(float(change[np.argmax(np.abs(change))]), 5),
     }
@@ -247,7 +268,6 @@ def link_warnings(links: dict[str, Any]) -> list[str]:
     return said
 
 
-ENOUGH_ESS = 100  # effective draws; with fewer, the ends of an interval are rough
 MANY_HIGH_K = 0.01  # share of judgments whose leave-one-out estimate cannot be trusted
 MOST_NAMES = 5
 UNLIKELY = 0.01  # p-value of a predictive check, on either side
@@ -365,7 +385,7 @@ def _on_chains(engine: str, state: Mapping[str, Any], *, spare: bool) -> str:
     if not np.isfinite(rhats).all():
         return "There are too few draws to tell whether the chains agree. Keep more `draws=...`."
     if engine != "nuts":
-        return _on_fits(state)
+        return "" if state.get("intervals") else _on_fits(state)
     if max(rhats) <= RHAT_LIMIT:
         return ""
     stuck = stuck_chain(state.get("chain_log_density", []), state.get("chain_step_size", []))
@@ -375,17 +395,21 @@ def _on_chains(engine: str, state: Mapping[str, Any], *, spare: bool) -> str:
             "mode. Fit again with another `seed=...`."
         )
     fewer = "fewer `dimensions=...` (some are empty) or " if spare else ""
+    alike = "predict alike, but do not mix" if state["predictions"] else "do not agree"
     return (
-        "The chains do not agree. Give them more `draws=...` and warm-up (`tune=...`); if "
-        f"that does not help, {fewer}another `seed=...`."
+        f"The chains {alike}. Give them more `draws=...` and warm-up (`tune=...`); if that does "
+        f"not help, {fewer}another `seed=...`."
     )
 
 
 def _on_fits(state: Mapping[str, Any]) -> str:
     """Say how far variational fits are apart, what that costs, and whether only axes differ."""
-    apart = state.get("fits_apart", 0.0)
-    if apart <= APART_LIMIT:
-        return ""
+    apart = state["fits_apart"]
+    if apart <= APART_LIMIT and state["fits_cost"] <= COST_LIMIT:
+        return (
+            "The variational fits predict alike, but each is sure of something else, so that "
+            "intervals are rough. `engine=nuts` gives better ones."
+        )
     residual, rotated = state["fits_residual"], state["fits_residual_rotated"]
     same = "mostly by rotation" if rotated <= residual / 2 else "beyond rotation"
     return (
@@ -435,7 +459,7 @@ def _on_people(found: KindChecks) -> Iterator[str]:
 
 def _on_optimiser(engine: str, state: Mapping[str, Any]) -> str:
     change = state.get("loss_change")
-    if engine == "nuts" or change is None or state.get("converged", True):
+    if engine == "nuts" or change is None or state.get("predictions", True):
         return ""
     if abs(change) <= 0.01:  # what is wrong is then not the optimiser
         return ""

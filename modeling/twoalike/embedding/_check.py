@@ -24,7 +24,7 @@ from twoalike.embedding._follow import KindChecks, follow
 from twoalike.embedding._judged import as_table, given_tables, is_own, some_draws
 from twoalike.embedding._loo import LEAST_DRAWS, LeaveOneOut
 from twoalike.embedding._model import KINDS
-from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
+from twoalike.embedding._posterior import Posterior, PosteriorSource, Verdict, as_posterior
 from twoalike.embedding._predictive import Predictive, calibration_gap, check_choices
 from twoalike.embedding._similarity import check_ending
 from twoalike.judgments import JudgmentKind, JudgmentTable, read_judgments
@@ -72,8 +72,8 @@ class PosteriorCheck:
 
     Attributes
     ----------
-    converged
-        Whether what is predicted has converged; None where the file cannot tell.
+    verdict
+        Whether the fit has converged, in two parts.
     convergence
         Its figures: of the chains, recomputed from the draws, where there are two or more (or
         one of ``nuts``); and those that the fit stored.
@@ -98,7 +98,7 @@ class PosteriorCheck:
         On judgments that are not, or not certainly, those of the fit; a sentence each.
     """
 
-    converged: bool | None
+    verdict: Verdict
     convergence: dict[str, Any]
     advice: list[str]
     missing: list[str]
@@ -116,21 +116,20 @@ class PosteriorCheck:
     remarks: list[str] = field(default_factory=list)
 
     @property
-    def verdict(self) -> str:
-        """Whether the fit has converged, in a few words."""
-        if self.converged is None:
-            return "Cannot tell whether this fit has converged"
-        if not self.converged:
-            return "Has not converged"
-        if "choice_rhat_95" not in self.convergence:
-            return "Converged, as far as one variational fit can tell"
-        return "Converged" + (f", {counted(len(self.advice), 'remark')}" if self.advice else "")
+    def headline(self) -> str:
+        """The verdict, and how many remarks there are on what follows from the fit."""
+        said = str(self.verdict)
+        return (
+            said[0].upper()
+            + said[1:]
+            + (f"; {counted(len(self.advice), 'remark')}" if self.advice else "")
+        )
 
     def __str__(self) -> str:
         doubts = [f"! {sentence}" for sentence in (*self.advice, *self.remarks)]
         figures = [f"{name}: {value}" for name, value in self._figures().items()]
         missing = [f"not checked: {sentence}" for sentence in self.missing]
-        return "\n".join([self.verdict, *doubts, *figures, *missing])
+        return "\n".join([self.headline, *doubts, *figures, *missing])
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -140,7 +139,7 @@ class PosteriorCheck:
             f'<tr><th style="text-align: left">{escape(name)}</th><td>{escape(value)}</td></tr>'
             for name, value in self._figures().items()
         )
-        return f"<p><b>{escape(self.verdict)}</b></p><ul>{doubts}</ul><table>{rows}</table>"
+        return f"<p><b>{escape(self.headline)}</b></p><ul>{doubts}</ul><table>{rows}</table>"
 
     def _figures(self) -> dict[str, str]:
         state, facts = self.convergence, {}
@@ -314,7 +313,7 @@ def _checked(
         if of > SENSITIVE
     ]
     return PosteriorCheck(
-        converged=convergence.get("converged"),
+        verdict=Verdict(convergence.get("predictions"), convergence.get("intervals")),
         convergence=convergence,
         advice=advice + link_warnings(links),
         missing=missing,
@@ -381,5 +380,5 @@ def _convergence(posterior: Posterior, seed: int) -> dict[str, Any]:
         {name: group[name].values for name in ("logp", "step_size", "diverging") if name in group},
         engine=str(attrs.get("engine")),
         seed=seed,
-        similarity=str(attrs.get("similarity", "dot")),
+        of=(str(attrs.get("similarity", "dot")), "choices" in _fitted_kinds(posterior)),
     )

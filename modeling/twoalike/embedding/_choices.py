@@ -16,7 +16,7 @@ import pandas as pd
 
 from twoalike.choice import Question, log_choice
 from twoalike.embedding._judged import none_known
-from twoalike.embedding._kind import Group, Kind, Unknown
+from twoalike.embedding._kind import PAIRS_AT_ONCE, Group, Kind, Unknown
 from twoalike.embedding._observers import Draw
 from twoalike.embedding._posterior import Posterior
 from twoalike.judgments import participant_index, set_choices
@@ -25,8 +25,6 @@ from twoalike.tables import JUDGED
 
 GIVEN = (0,)
 """The answer that was given, among those of a question, once it is put first."""
-PAIRS_AT_ONCE = 10
-"""Pairs of a matrix that cost as much as one gathered pair: a product of matrices is fast."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,7 +191,7 @@ class Choices(Kind[ChoiceGroup]):
         if unknown.log_weight is not None:
             roots = xp.exp(unknown.log_weight / 2)[judge]
         elif group.whole(len(self.ids), n):
-            matrix = unknown.kernel.gram((x**2).sum(axis=1)[:, None], xp.dot(x, x.T), xp)
+            matrix = unknown.all_pairs()
         pairs = unknown.kernel.pairs(x, items, question.pairs, matrix=matrix, roots=roots, xp=xp)
         noise, guess = unknown.temperature[judge], unknown.lapse[judge]
         (logs,) = log_choice(pairs, noise, guess, question=question, answers=GIVEN, xp=xp)

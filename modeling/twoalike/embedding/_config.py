@@ -76,10 +76,16 @@ class FitConfig(Settings):
     draws: int | None = Field(
         default=None, ge=2, description="draws to keep from each chain; 300 (nuts) or 100 (vi)"
     )
+    thin: int | None = Field(
+        default=None,
+        ge=1,
+        description="draws of nuts of which one is kept; none: 1 to 4, as many as half a minute of "
+        "processor time a chain allows",
+    )
     chains: int | None = Field(
         default=None, ge=1, description="independent chains; 2 (nuts), or 4 independent fits (vi)"
     )
-    tune: int = Field(default=400, ge=50, description="warm-up draws of each chain of nuts")
+    tune: int = Field(default=300, ge=50, description="warm-up draws of each chain of nuts")
     max_depth: int = Field(default=8, ge=1, description="of a trajectory, of nuts: 2^8 steps")
     steps: int | None = Field(
         default=None,

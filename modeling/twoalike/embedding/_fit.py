@@ -23,9 +23,11 @@ from twoalike.embedding._form import (
     allowed_similarities,
     choose_prior,
     default_dimensions,
+    nuts_plan,
     reduce_features,
     resolve_form,
     run_pilot,
+    sizes,
 )
 from twoalike.embedding._judged import draws_of, given_tables
 from twoalike.embedding._model import KINDS, Data, Form, find_observers
@@ -282,7 +284,7 @@ def fit_embedding(
     draws = order_draws(draws, form.similarity, drop=drop, stored=stored)
     asked = {f"{g.question.kind}_{g.question.items}": g.size for g in data.choices.groups}
     attrs = {
-        **_described(engine, form, config, draws["embedding"], stats),
+        **_described(engine, form, config, draws["embedding"], stats, chosen=bool(asked)),
         "hyperparameters": _hyperparameters(data, form),
         **plan,
         **({"questions": {"choices": asked}} if asked else {}),
@@ -361,12 +363,13 @@ def _described(
     config: FitConfig,
     x: Floats,
     stats: dict[str, Floats],
+    *,
+    chosen: bool,
 ) -> dict[str, Any]:
     """Attributes of the file: what was fitted, how, and whether it has converged."""
     known = optimiser_convergence(stats["loss"]) if engine == "vi" else {}
-    convergence = with_chains(
-        known, x, stats, engine=engine, seed=config.seed, similarity=form.similarity
-    )
+    of = form.similarity, chosen
+    convergence = with_chains(known, x, stats, engine=engine, seed=config.seed, of=of)
     share = spread if form.similarity == "distance" else importance
     return {
         "schema_version": SCHEMA_VERSION,
@@ -377,7 +380,6 @@ def _described(
         "prior": str(form.prior),
         "observers": str(form.observers),
         "seed": config.seed,
-        "converged": int(convergence["converged"]),
         "convergence": convergence,
         "dimensions": {
             "fitted": form.dimensions,
@@ -449,7 +451,8 @@ def _run(
     if engine == "nuts":
         from twoalike.embedding._nuts import fit_nuts
 
-        return fit_nuts(data, form, config=config, checkpoint=checkpoint)
+        thin, _ = nuts_plan(*sizes(data, config, form.dimensions), config)
+        return fit_nuts(data, form, config=config, thin=thin, checkpoint=checkpoint)
     from twoalike.embedding._vi import fit_vi
 
     with held_interrupt() as give_way:

@@ -22,11 +22,13 @@ from twoalike.embedding._priors import Prior, cheaper_whole, find_kernel, find_p
 from twoalike.embedding._spectrum import Spectrum
 from twoalike.study import Floats, Integers, TwoalikeError, counted
 
-MOST_MINUTES, QUICK_MINUTES = 10, 2
+MOST_MINUTES, QUICK_MINUTES = 5, 2
 """Most that a chain of nuts may take by estimate, and without a pilot."""
+CHAIN_S, MOST_THIN = 30.0, 4
+"""Seconds up to which a chain is made longer, and how many times as long it may become."""
 NUTS_COORDINATES = 5_000
 STEPS_A_DRAW = 60
-"""Gradients a draw of nuts, warm-up included: 30 to 80 in benchmarks/results/worlds.md."""
+"""Gradients a draw of nuts, warm-up included: 30 to 80 in benchmarks/results/engines.md."""
 COMPONENTS = 50  # of the features that inform the prior mean
 STEPS, STEPS_OF_MANY = 1000, 2000
 """Steps of a short fit, and from :data:`MANY` judgments on: at a thousand, dot products of THINGS
@@ -34,9 +36,10 @@ are further from their best than distances."""
 DRAWS = 20
 FEWEST = 100
 """Judgments below which nothing is tried: held-out ones would say nothing."""
-FOLDS = 5
+FOLDS, SCORED = 5, 5_000
+"""Fifths are held out in turn until so many judgments are scored, or all."""
 MANY = 20_000
-"""Judgments from which a tenth is held out once, instead of each fifth in turn."""
+"""Judgments from which a tenth is held out once."""
 FITS = 2
 """At least, of a similarity: dot products gain more by a mixture of fits than distances do."""
 FEWEST_PEOPLE, MUCH = 5, 100
@@ -149,7 +152,8 @@ def _folds(choices: Choices, seed: int) -> list[Integers]:
     All folds have equally many of each question, so that one program fits all.
     """
     rng, many = np.random.default_rng([seed, 4]), len(choices) >= MANY
-    folds: list[list[Integers]] = [[] for _ in range(1 if many else FOLDS)]
+    enough = int(np.ceil(SCORED * FOLDS / len(choices)))
+    folds: list[list[Integers]] = [[] for _ in range(1 if many else min(FOLDS, enough))]
     for group, here in zip(choices.groups, choices.slices, strict=True):
         order = here.start + rng.permutation(group.size)
         size = group.size // (10 if many else FOLDS)
@@ -196,12 +200,16 @@ def resolve_form(
     similarity = allowed_similarities(config)[0] if tried is None else tried.taken.similarity
     offered = default_dimensions(data) if tried is None else tried.dimensions
     d = config.dimensions or offered
-    # People who weigh dimensions have as many unknowns as objects have.
-    rows = len(data.ids) + (len(data.participants) if config.people == "weights" else 0)
-    engine, why = choose_engine(data.size, rows, d, config)
+    engine, why = choose_engine(*sizes(data, config, d), config)
     prior = choose_prior(config.prior, similarity, data, with_features=table is not None)
     form = Form(d, prior, similarity, table, config.people == "weights", config.observers)
     return form, engine, why
+
+
+def sizes(data: Data, config: FitConfig, d: int) -> tuple[int, int, int]:
+    """Judgments, rows of unknowns (objects, and people who weigh dimensions), and dimensions."""
+    people = len(data.participants) if config.people == "weights" else 0
+    return data.size, len(data.ids) + people, d
 
 
 def allowed_similarities(config: FitConfig) -> tuple[str, ...]:
@@ -220,7 +228,7 @@ def choose_engine(n: int, m: int, d: int, config: FitConfig) -> tuple[str, str]:
     where judgments are few for the objects, its intervals hold what those of ``vi`` do not
     (benchmarks/results/lab.md, worlds.md).
     """
-    minutes, most = nuts_minutes(n, m, d, config), QUICK_MINUTES if config.quick else MOST_MINUTES
+    minutes, most = nuts_plan(n, m, d, config)[1], QUICK_MINUTES if config.quick else MOST_MINUTES
     chain = f"a chain takes about {counted(max(round(minutes), 1), 'minute')}"
     fits = f"the fits take about {counted(max(round(vi_minutes(n, m, d, config)), 1), 'minute')}"
     if config.engine != "auto":
@@ -237,15 +245,19 @@ def choose_engine(n: int, m: int, d: int, config: FitConfig) -> tuple[str, str]:
     return "nuts", f"{size}: {chain}"
 
 
-def nuts_minutes(n: int, m: int, d: int, config: FitConfig) -> float:
-    """Estimate the minutes that one chain of ``nuts`` takes on a core, of the same arguments.
+def nuts_plan(n: int, m: int, d: int, config: FitConfig) -> tuple[int, float]:
+    """Of how many draws of ``nuts`` one is kept, and the minutes that a chain takes on a core.
 
-    The same on every machine, so that the same data are fitted by the same engine everywhere.
+    Of the same arguments; the same on every machine, so that the same data are fitted alike
+    everywhere. What is cheap to sample has few judgments, of which chains mix slowly.
     """
     # With weights similarities are of each judgment, not of all pairs.
     times = 3 if config.people == "weights" else 1
-    gradient = 1e-4 + times * 70e-9 * n + 0.4e-9 * m**2 * d
-    return (config.tune + (config.draws or 300)) * STEPS_A_DRAW * gradient / 60
+    draw = STEPS_A_DRAW * (1e-4 + times * 45e-9 * n + 0.25e-9 * m**2 * d)
+    kept = config.draws or 300
+    most = 1 if config.quick else MOST_THIN
+    thin = config.thin or int(np.clip((CHAIN_S / draw - config.tune) // kept, 1, most))
+    return thin, (config.tune + thin * kept) * draw / 60
 
 
 def vi_minutes(n: int, m: int, d: int, config: FitConfig) -> float:

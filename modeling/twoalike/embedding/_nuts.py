@@ -31,14 +31,16 @@ def fit_nuts(
     form: Form,
     *,
     config: FitConfig,
+    thin: int = 1,
     checkpoint: Checkpoint | None = None,
 ) -> tuple[dict[str, Floats], dict[str, Floats]]:
     """Sample draws by name, (chains, draws, ...) each, and sampler statistics, (chains, draws).
 
+    One draw of ``thin`` is kept.
     Each chain is sampled by itself from its own seed, so the draws do not depend on the number of
     processors; the checkpoint keeps finished chains.
     """
-    n_chains = config.chains or 2
+    n_chains, draws = config.chains or 2, thin * (config.draws or 300)
     stored = {} if checkpoint is None else checkpoint.load()
     chains: dict[int, Chain] = {
         number: _of_chain(stored, number)
@@ -47,14 +49,14 @@ def fit_nuts(
     }
     samplers: dict[int, Any] = {}
     with progress() as bar:
-        total = n_chains * (config.tune + (config.draws or 300))
+        total = n_chains * (config.tune + draws)
         task = bar.add_task(f"NUTS, {n_chains} chains", total=total, status="compiling")
         try:
             wanted = set(range(n_chains)) - set(chains)
-            samplers, quantities = _begin(data, form, config, n_chains, wanted)
+            samplers, quantities = _begin(data, form, config, draws, n_chains, wanted)
             for number, sampler in samplers.items():
                 bar.update(task, status=f"{len(chains)} of {n_chains} chains done")
-                chains[number] = _chain(sampler.wait(), quantities)
+                chains[number] = _chain(sampler.wait(), quantities, thin)
                 bar.update(task, completed=total * len(chains) // n_chains)
                 if checkpoint is not None and len(chains) < n_chains:
                     checkpoint.save(_as_arrays(chains))
@@ -84,7 +86,7 @@ def _abort(samplers: Sequence[Any]) -> None:
 
 @single_precision()
 def _begin(
-    data: Data, form: Form, config: FitConfig, n_chains: int, numbers: set[int]
+    data: Data, form: Form, config: FitConfig, draws: int, n_chains: int, numbers: set[int]
 ) -> tuple[dict[int, Any], Callable[[Floats], Chain]]:
     """Start the chains of these numbers in the background, each from a start of its own.
 
@@ -132,7 +134,7 @@ def _begin(
         )
         return nutpie.sample(
             compiled,
-            draws=config.draws or 300,
+            draws=draws,
             tune=config.tune,
             chains=1,
             seed=int(np.random.SeedSequence([config.seed, number]).generate_state(1)[0]),
@@ -145,15 +147,16 @@ def _begin(
     return {number: sampler(number) for number in sorted(numbers)}, quantities
 
 
-def _chain(tree: Any, quantities: Callable[[Floats], Chain]) -> Chain:
+def _chain(tree: Any, quantities: Callable[[Floats], Chain], thin: int) -> Chain:
     """Take what is kept of a sampled chain."""
     stats = tree["sample_stats"].dataset
     statistics = {
-        f"{_STATISTIC}{name}": np.asarray(stats[name].values[0], dtype=float)
+        f"{_STATISTIC}{name}": np.asarray(stats[name].values[0, thin - 1 :: thin], dtype=float)
         for name in STATISTICS
         if name in stats
     }
-    return {**quantities(tree["posterior"].dataset[_DRAW].values[0]), **statistics}
+    points = tree["posterior"].dataset[_DRAW].values[0, thin - 1 :: thin]
+    return {**quantities(points), **statistics}
 
 
 def _as_arrays(chains: dict[int, Chain]) -> dict[str, npt.NDArray[Any]]:

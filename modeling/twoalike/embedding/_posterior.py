@@ -40,6 +40,32 @@ type PosteriorSource = Posterior | str | Path
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """Whether a fit has converged, the same for all engines; None where its file does not tell.
+
+    Attributes
+    ----------
+    predictions
+        Whether chains, or independent fits, predict alike: choice probabilities within 2 percentage
+        points, and log-loss within .002 nats a judgment of all together. Means over draws may be
+        used: predictions, similarities, labels of a teacher.
+    intervals
+        Whether chains mix as well: R-hat of 95 % of the choice probabilities and similarities at
+        most 1.05, and 100 effective draws. Intervals and tests may be used.
+    """
+
+    predictions: bool | None
+    intervals: bool | None
+
+    def __str__(self) -> str:
+        if self.predictions is None:
+            return "convergence unknown"
+        if not self.predictions:
+            return "not converged: predictions are not stable"
+        return f"predictions stable, intervals {'usable' if self.intervals else 'rough'}"
+
+
+@dataclass(frozen=True)
 class Posterior:
     """Posterior of an embedding of m objects in D dimensions, with S draws in all.
 
@@ -90,12 +116,11 @@ class Posterior:
     def _summary(self) -> dict[str, str]:
         attrs, sizes = self.attrs, self.tree["posterior"].sizes
         kept, people = attrs.get("dimensions", {}), len(self.participants)
-        state, figures = attrs.get("converged"), attrs.get("convergence", {})
+        figures = attrs.get("convergence", {})
         rhat, apart = (figures.get(name) for name in ("choice_rhat_95", "fits_apart"))
         found = "" if rhat is None else f" (R-hat {rhat:.2f} in 95 % of the choice probabilities)"
         if attrs.get("engine") != "nuts" and apart is not None:
             found = f" (choice probabilities of fits differ by {apart:.1f} percentage points)"
-        seen = {None: "convergence unknown", 0: "not converged", 1: "converged"}
         shares = ", ".join(f"{share:.0%}" for share in kept.get("importance", ())[:6])
         inputs = attrs.get("provenance", {}).get("inputs", {})
         facts = {
@@ -105,7 +130,7 @@ class Posterior:
             "likeness": ", ".join(f"{what} {name}" for what, name in self.likeness.items()),
             "engine": str(attrs.get("engine", "unknown engine"))
             + (f" (prior {attrs['prior']})" if "prior" in attrs else ""),
-            "convergence": seen[state if state is None else int(bool(state))] + found,
+            "convergence": f"{self.verdict}{found}",
             "plan": "; ".join(plan_lines(attrs)),
             "similarity": str(attrs.get("similarity", "dot")),
             "dimensions": f"{kept['kept']} kept of {kept['fitted']}" if kept else "",
@@ -114,6 +139,12 @@ class Posterior:
             "file": "" if self.path is None else str(self.path),
         }
         return {name: visible(value) for name, value in facts.items() if value}
+
+    @property
+    def verdict(self) -> "Verdict":
+        """Whether the fit has converged, in two parts."""
+        state = self.attrs.get("convergence", {})
+        return Verdict(state.get("predictions"), state.get("intervals"))
 
     @property
     def ids(self) -> tuple[str, ...]:

@@ -110,7 +110,8 @@ class Provenance(Content):
 
 
 class Convergence(Content):
-    converged: bool = False
+    predictions: bool | None = None
+    intervals: bool | None = None
     divergences: WholeNumber = 0
     loss_change: FiniteNumber = 0.0
     choice_rhat_95: FiniteNumber | None = None

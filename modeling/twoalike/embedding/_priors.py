@@ -403,20 +403,22 @@ class Student(Prior):
         constant = float(gammaln(power) - gammaln(shape) + shape * np.log(rate))
         constant -= m / 2 * float(np.log(2 * np.pi))
 
-        def logp(value: Any, rate: Any) -> Any:
-            return (constant - power * pt.log(rate + 0.5 * (value**2).sum(axis=-2))).sum(axis=-1)
+        def logp(value: Any, centre: Any, rate: Any) -> Any:
+            squares = ((value - centre) ** 2).sum(axis=-2)
+            return (constant - power * pt.log(rate + 0.5 * squares)).sum(axis=-1)
 
-        def random(rate: Any, rng: Any = None, size: Any = None) -> Any:
+        def random(centre: Any, rate: Any, rng: Any = None, size: Any = None) -> Any:
             scale = np.sqrt(rate / rng.gamma(shape, size=(*(size or ()), 1, d)))
-            return scale * rng.standard_normal((*(size or ()), m, d))
+            return centre + scale * rng.standard_normal((*(size or ()), m, d))
 
         x = pm.CustomDist(
             "residual",
+            np.zeros((m, d), dtype=np.float32),
             np.float32(rate),
             logp=logp,
             random=random,
             support_point=lambda *_: pt.full((m, d), 0.3),
-            signature="()->(m,d)",
+            signature="(m,d),()->(m,d)",
         )
         return pm.Deterministic("embedding", x, dims=("object", "dimension"))
 

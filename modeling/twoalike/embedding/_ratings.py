@@ -36,6 +36,7 @@ import pandas as pd
 
 from twoalike.embedding._judged import none_known
 from twoalike.embedding._kind import (
+    PAIRS_AT_ONCE,
     Group,
     Kind,
     Noise,
@@ -136,7 +137,9 @@ class Ratings(Kind[RatingGroup]):
         """Give that of each rating: log[F(u) - F(l)], u and l by its thresholds."""
         noise, thresholds, origin, unit = own
         items, low, high, rater = arrays
-        s = (unknown.pairs(items, rater, self.people) - origin[rater]) / unit[rater]
+        whole = len(self.ids) ** 2 < PAIRS_AT_ONCE * n
+        s = unknown.pairs(items, rater, self.people, whole=whole)
+        s = (s - origin[rater]) / unit[rater]
         lower, upper = ((thresholds[rater, end] - s) / noise[rater] for end in (low, high))
         return log_between(lower, upper, unknown.xp)
 
