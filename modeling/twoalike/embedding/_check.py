@@ -367,8 +367,8 @@ def _moved(values: Floats, log_prior: Floats) -> float:
     powers = 1 - step, 1 + step
     weights = (np.exp(array_stats.power_scale_lw(log, of, axis=(0, 1))) for of in powers)
     each = np.moveaxis(values, -1, 0)
-    spread = (np.broadcast_to(of / of.sum(), each.shape) for of in weights)
-    return float((array_stats.power_scale_sense(each, *spread, *powers) ** 2).mean())
+    lower, upper = (np.broadcast_to(of / of.sum(), each.shape) for of in weights)
+    return float((array_stats.power_scale_sense(each, lower, upper, *powers) ** 2).mean())
 
 
 def _convergence(posterior: Posterior, seed: int) -> dict[str, Any]:

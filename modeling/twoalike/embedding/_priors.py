@@ -313,7 +313,7 @@ class Gaussian(Prior):
     decay: float = 1.5
 
     name = "gaussian"
-    similarity = "distance"
+    similarity: ClassVar[Literal["dot", "distance"]] = "distance"
     with_features = True
     stored = {
         "residual_scale": "dimension",
