@@ -42,8 +42,7 @@ class FitConfig(Settings):
     similarity: Literal["auto", "dot", "distance"] = Field(
         default="auto",
         description="dot: dot product of non-negative coordinates; distance: the closer, the more "
-        "alike; auto: dot, unless a pilot shows that distances clearly predict held-out judgments "
-        "better",
+        "alike; auto: the one that predicts held-out judgments better in a pilot",
     )
     prior: Annotated[str | InstanceOf[Prior], _found_by(find_prior), _AS_TEXT] = Field(
         default="auto",

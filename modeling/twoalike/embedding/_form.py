@@ -17,7 +17,6 @@ from twoalike.embedding._config import FitConfig
 from twoalike.embedding._draws import importance
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._observers import drawn
-from twoalike.embedding._posterior import SURE
 from twoalike.embedding._priors import Prior, cheaper_whole, find_kernel, find_prior
 from twoalike.embedding._spectrum import Spectrum
 from twoalike.study import Floats, Integers, TwoalikeError, counted
@@ -79,9 +78,8 @@ class Pilot:
 
     @property
     def taken(self) -> Trial:
-        """The similarity with the lowest held-out log-loss; the usual one, unless this is sure."""
-        usual, best = self.trials[0], min(self.trials, key=lambda one: float(one.losses.mean()))
-        return best if _is_sure(usual.losses - best.losses) else usual
+        """The similarity with the lowest held-out log-loss."""
+        return min(self.trials, key=lambda one: float(one.losses.mean()))
 
     @property
     def dimensions(self) -> int:
@@ -117,10 +115,6 @@ def _with_error(name: str, values: Floats) -> dict[str, float]:
     """Mean of values, in nats a judgment, with its standard error."""
     error = float(values.std() / np.sqrt(len(values)))
     return {name: round(float(values.mean()), 5), f"{name}_se": round(error, 5)}
-
-
-def _is_sure(gain: Floats) -> bool:
-    return bool(gain.mean() > SURE * gain.std() / np.sqrt(len(gain)))
 
 
 def run_pilot(
