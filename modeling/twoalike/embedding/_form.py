@@ -191,7 +191,9 @@ def resolve_form(
     data: Data, table: Floats | None, config: FitConfig, tried: Pilot | None = None
 ) -> tuple[Form, str, str]:
     """Decide what settings leave open, by a pilot if there was one: also the engine, and why."""
-    similarity = allowed_similarities(config)[0] if tried is None else tried.taken.similarity
+    # Ratings are predicted as well by distances, and chains mix better (results/real.md).
+    usual = allowed_similarities(config)[0 if len(data.choices) else -1]
+    similarity = usual if tried is None else tried.taken.similarity
     offered = default_dimensions(data) if tried is None else tried.dimensions
     d = config.dimensions or offered
     engine, why = choose_engine(*sizes(data, config, d), config)

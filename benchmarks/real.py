@@ -1,0 +1,215 @@
+"""Can posteriors of real people be read from by default? Six sets, one fit each, nothing told.
+
+    python -P benchmarks/real.py [--sets clips rocks colours spices mur92 things]
+
+Needs the shared real data (environment variable TWOALIKE_SHARED_DATA, or ../shared/data beside the
+checkout). A fifth of the judgments, at random (of sortings and RDMs none), is held out, and `fit`
+sees the rest with its defaults. Clips and THINGS are odd-one-out choices, rocks and colours ratings
+of pairs (of colours 0 to 7 for unlike, turned), spices piles, and mur92 the RDMs of 16 people. Log-loss is in nats a judgment, of people who are known to the fit, over all levels of
+a rating; guessing is that of equal probabilities.
+
+The verdict is that of `check`: predictions are stable if the probabilities of two chains differ by
+at most 2 points and one chain alone costs at most .002 nats; intervals are usable if R-hat of 95 %
+of choice probabilities and similarities is at most 1.05, with 100 effective draws. Finished fits
+are kept in derived/real/ and not made again; the table goes to benchmarks/results/real.md.
+"""
+
+import argparse
+import json
+import os
+import platform
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from twoalike.embedding import Posterior, fit_embedding
+from twoalike.judgments import (
+    JudgmentKind,
+    choices_table,
+    dissimilarities_table,
+    import_ratings,
+    import_sortings,
+    read_rdms,
+)
+from twoalike.results import score
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = Path(os.environ.get("TWOALIKE_SHARED_DATA", ROOT.parent / "shared" / "data"))
+WORK = ROOT / "derived" / "real"
+RESULTS = ROOT / "benchmarks" / "results" / "real.md"
+HELD = 0.2
+
+type Tables = dict[JudgmentKind, pd.DataFrame]
+
+
+def choices(shown: np.ndarray, odd: np.ndarray, people: list[str]) -> pd.DataFrame:
+    """Table of odd-one-out choices among ids, (n, 3), of which the odd one is given, (n,)."""
+    ids, index = np.unique(shown, return_inverse=True)
+    index = index.reshape(shown.shape)
+    columns: dict[str, Any] = {f"item_{k + 1}": index[:, k] for k in range(3)}
+    columns |= {"chosen": (shown == odd[:, None]).argmax(axis=1) + 1, "participant": people}
+    return choices_table(columns, ids.tolist())
+
+
+def clips() -> Tables:
+    """Triplets of 200 clips; trials that repeat a clip, or answer another item, are left out."""
+    table = pd.read_csv(SHARED / "videos" / "trials.tsv", sep="\t", dtype=str)
+    shown, odd = table[["item_1", "item_2", "item_3"]].to_numpy(), table["odd"].to_numpy()
+    good = np.array([len(set(row)) == 3 for row in shown]) & (shown == odd[:, None]).any(axis=1)
+    people = table["participant"][good].tolist()
+    return {"choices": choices(shown[good], odd[good], people)}
+
+
+def things() -> Tables:
+    """Triplets of 1,854 objects, in an order that does not tell the answer."""
+    rows = np.loadtxt(SHARED / "things" / "triplets_by_participant.txt", dtype=np.int64)
+    names = np.array((SHARED / "things" / "object_ids.txt").read_text().split())
+    shown = np.random.default_rng(0).permuted(rows[:, :3], axis=1)
+    return {"choices": choices(names[shown], names[rows[:, 2]], rows[:, 3].astype(str).tolist())}
+
+
+def rated(folder: str, scale: dict[str, Any], turn: float | None = None) -> Tables:
+    """Ratings of pairs, turned around where they are of unlikeness."""
+    table = pd.read_csv(SHARED / folder / "ratings.tsv", sep="\t", dtype={"participant": str})
+    if turn is not None:
+        table["rating"] = turn - table["rating"]
+    WORK.mkdir(parents=True, exist_ok=True)
+    path = WORK / f"{folder}.tsv"
+    table.to_csv(path, sep="\t", index=False)
+    return {"ratings": import_ratings(path, **scale)}
+
+
+def spices() -> Tables:
+    """Piles of 16 blends of spices."""
+    table = pd.read_csv(SHARED / "sortings" / "sortings.tsv", sep="\t", dtype=str)
+    table.columns = ["participant", "item", "pile"]
+    WORK.mkdir(parents=True, exist_ok=True)
+    path = WORK / "spices.tsv"
+    table.to_csv(path, sep="\t", index=False)
+    return {"sortings": import_sortings(path)}
+
+
+def mur92() -> Tables:
+    """RDMs of 16 people from arrangements of 92 photographs."""
+    ids = [f"object-{k:02d}" for k in range(92)]
+    values = read_rdms(SHARED / "mur92" / "behavior_rdms.mat", ids).values
+    first, second = np.triu_indices(len(ids), 1)
+    n = len(first)
+    columns = {
+        "participant": [f"p{k:02d}" for k in range(len(values)) for _ in range(n)],
+        "item_a": np.tile(first, len(values)),
+        "item_b": np.tile(second, len(values)),
+        "dissimilarity": values[:, first, second].ravel(),
+        "kind": ["arrangement"] * (n * len(values)),
+    }
+    return {"dissimilarities": dissimilarities_table(columns, ids)}
+
+
+SETS = {
+    "clips": clips,
+    "rocks": lambda: rated("rocks", {"scale_points": 9, "skip_bad": True}),
+    "colours": lambda: rated("colours", {"slider": (0.0, 7.0), "skip_bad": True}, 7.0),
+    "spices": spices,
+    "mur92": mur92,
+    "things": things,
+}
+
+
+def split(tables: Tables) -> tuple[Tables, Tables]:
+    """Judgments to fit, and a fifth that is held out of choices and ratings."""
+    ((kind, table),) = tables.items()
+    if kind in ("dissimilarities", "sortings"):
+        return tables, {}
+    out = np.random.default_rng(1).random(len(table)) < HELD
+    return {kind: table[~out]}, {kind: table[out]}
+
+
+def run(name: str) -> dict[str, Any]:
+    """Give what the table says of a set; the fit is made unless it is there."""
+    path = WORK / f"{name}.json"
+    if path.exists():
+        found: dict[str, Any] = json.loads(path.read_text())
+        return found
+    fitted, held = split(SETS[name]())
+    start = time.process_time()
+    posterior = fit_embedding(**fitted)  # type: ignore[arg-type]
+    seconds = time.process_time() - start
+    found = described(posterior, held) | {"seconds": seconds}
+    ((kind, table),) = fitted.items()
+    found |= {"kind": kind, "judgments": len(table)}
+    WORK.mkdir(parents=True, exist_ok=True)
+    posterior.save(path.with_suffix(".nc"))
+    path.write_text(json.dumps(found))
+    return found
+
+
+def described(posterior: Posterior, held: Tables) -> dict[str, Any]:
+    """Form and verdict of a fit, and the log-loss of held-out judgments with that of guesses."""
+    attrs = posterior.attrs
+    found = {name: attrs[name] for name in ("engine", "similarity", "convergence")}
+    found |= {"objects": len(posterior.ids), "dimensions": posterior.embedding.shape[2]}
+    for kind, table in held.items():
+        scores = score(posterior, **{kind: table}, resamples=200)  # type: ignore[arg-type]
+        (title,) = scores.judged
+        for what in ("log_loss", "guessing" if kind == "ratings" else "chance.log_loss"):
+            row = scores.at(f"{title}.{what}", "posterior") or scores.at(f"{title}.{what}")
+            found[what.rpartition("chance.")[0] and "guessing" or what] = row.value
+    return found
+
+
+def line(name: str, found: dict[str, Any]) -> str:
+    """One line of the table."""
+    state = found["convergence"]
+    loss = f"{found['log_loss']:.4f} ({found['guessing']:.4f})" if "log_loss" in found else "-"
+    cells = [
+        f"{name}, {found['judgments']:,} {found['kind']} of {found['objects']:,} objects",
+        f"{found['engine']}, {found['similarity']}, {found['dimensions']}",
+        loss,
+        f"{state['fits_apart']:.2f} / {state['fits_cost']:.4f}",
+        "yes" if state["predictions"] else "**no**",
+        f"{state['choice_rhat_95']:.3f} / {state['similarity_rhat_95']:.3f}",
+        f"{min(state['choice_ess_05'], state['similarity_ess_05']):.0f}",
+        "yes" if state["intervals"] else "**no**",
+        f"{found['seconds']:.0f}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def main() -> None:
+    """Fit the sets, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
+    names = parser.parse_args().sets
+    heads = (
+        "set",
+        "engine, similarity, dimensions",
+        "held-out log-loss (guessing)",
+        "chains apart, points / nats",
+        "predictions stable",
+        "R-hat, choices / similarities",
+        "effective draws, 5 % below",
+        "intervals usable",
+        "CPU s",
+    )
+    lines = [
+        "# Posteriors of real people, by default",
+        "",
+        f"`python -P benchmarks/real.py --sets {' '.join(names)}` (twoalike {version('twoalike')}, "
+        f"PyMC {version('pymc')}, nutpie {version('nutpie')}, Python {platform.python_version()}; "
+        "processor seconds on two cores, compilation included).",
+        "",
+        f"| {' | '.join(heads)} |",
+        "|---|" + "---|" * (len(heads) - 1),
+        *(line(name, run(name)) for name in names),
+        "",
+    ]
+    RESULTS.write_text("\n".join(lines), encoding="utf-8")
+    print(RESULTS.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()
