@@ -9,13 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 from tests.chosen import judged_logs
 
-from twoalike.embedding import (
-    FitConfig,
-    KindChecks,
-    Posterior,
-    check,
-    fit_embedding,
-)
+from twoalike.embedding import FitConfig, KindChecks, Posterior, check, fit_embedding
 from twoalike.embedding._dissimilarities import Dissimilarities
 from twoalike.embedding._layouts import Layouts, replicated_layouts
 from twoalike.embedding._model import Data, Form

@@ -15,9 +15,7 @@ from twoalike.embedding import FitConfig, Posterior, fit_embedding
 from twoalike.embedding._priors import KERNELS
 from twoalike.embedding._ratings import FAR, RATING_LEVELS, Ratings, slider_levels
 from twoalike.embedding._sortings import SortingGroup, Sortings, log_decisions
-from twoalike.judgments import (
-    ratings_table,
-)
+from twoalike.judgments import ratings_table
 
 M, D = 12, 3
 IDS = [f"o{k:02d}" for k in range(M)]
