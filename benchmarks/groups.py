@@ -48,7 +48,7 @@ from twoalike.judgments import choices_table
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "derived" / "groups"
 RESULTS = ROOT / "benchmarks" / "results" / "groups.md"
-MOVED = 0.3
+MOVED = 1.0
 """How much of animate against inanimate is added, in standard deviations of dissimilarities."""
 SHARED = Path(os.environ.get("TWOALIKE_SHARED_DATA", ROOT.parent / "shared" / "data"))
 OBJECTS, DIMENSIONS, PEOPLE, EACH, SPREAD = 20, 4, 20, 100, 0.4
@@ -232,7 +232,8 @@ def rows_of(title: str, posterior: Posterior, seconds: str, found: dict[str, Any
         share = f"{sum(row['p'] <= LEVEL for row in one['dimensions'])} of {len(one['dimensions'])}"
         told = f"{in_words(posterior, most['dimension'])}: {most[size]:+.2f} (p {most['p']:.3f})"
         pair = one["pairs"][0]
-        like = f"{', '.join(pair['items'])}: {pair[size]:+.2f} (p {pair['p']:.3f})"
+        items = [f"{colour(of)} {of}" if of.startswith("#") else of for of in pair["items"]]
+        like = f"{', '.join(items)}: {pair[size]:+.2f} (p {pair['p']:.3f})"
         cells = (title, named, people, str(found["left_out"]), f"{one['p']:.3f}", share, told, like)
         lines.append(f"| {' | '.join([*cells, seconds])} |")
         print(lines[-1], flush=True)
