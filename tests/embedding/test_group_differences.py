@@ -110,7 +110,6 @@ def test_clusters_differ_by_the_mean_of_their_pairs() -> None:
     found = compare_groups(model, GROUPS, labels=LABELS, permutations=99, resamples=50, pairs=28)
     (one,) = found["differences"]
     assert sorted(found["clusters"]["kind"]["plant"]) == ["o0", "o1", "o2"]
-    assert len(found["clusters"]["kind"]["animal"]) == 5
     assert set(found["clusters"]) == {"kind"} and found["group_of"] == GROUPS
     of_pair = {tuple(row["items"]): row["difference"] for row in one["pairs"]}
     for row in one["clusters"]:

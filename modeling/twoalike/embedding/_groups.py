@@ -424,10 +424,10 @@ def _compared(sample: Sample, second: Booleans) -> dict[str, Any]:
     for of_people in ([clusters.means(of) for of in own], [of[top] for of in own]):
         spreads.append(_within(np.stack(of_people), second[some]))
     table["effect"] = table["difference"] / np.concatenate(spreads)
-    means = [views.similarity(one) for one in mean_logs(sample.log, second)]
+    one, other = (views.similarity(logs) for logs in mean_logs(sample.log, second))
     return {
         "p": whole,
-        "correlation": float(np.corrcoef(*means)[0, 1]),
+        "correlation": float(np.corrcoef(one, other)[0, 1]),
         **sample.rows(table.assign(p=p), np.stack([side[top] for side in views.pairs], axis=1)),
     }
 
