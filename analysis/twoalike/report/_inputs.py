@@ -315,20 +315,19 @@ def read_inputs(study: Study) -> Inputs:
     comparison, stale = None, False
     has_stimuli = (study.stimuli / MANIFEST).is_file()
     posterior = Posterior.load(study.posterior) if study.posterior.exists() else None
-    stimuli = StimulusSet.load(study.stimuli, verify=False) if has_stimuli else None
     remedy = "Make it again with: twoalike compare"
     if groups.exists():
         content = read_json(groups, "comparison of groups")
         comparison = check_content(content, Comparison, groups, remedy)
         stale = comparison.inputs.get("posterior", {}).get("sha256") != hashes.get("posterior")
     elif posterior is not None and (own := _comparable(study, posterior)):
-        content = compare_groups(posterior, own, labels=None if stimuli is None else stimuli.table)
+        content = compare_groups(posterior, own)
         comparison = check_content(content, Comparison, study.raw, remedy)
     card = study.derived / "student" / "README.md"
     choices, larger_sets = _read_choices(study.choices)
     return Inputs(
         study=study,
-        stimuli=stimuli,
+        stimuli=StimulusSet.load(study.stimuli, verify=False) if has_stimuli else None,
         runs=read_runs(study.raw),
         choices=choices,
         larger_sets=larger_sets,

@@ -314,7 +314,7 @@ def _known_people(
                 remedy="Are they named as in the judgments?",
             )
         cut = min(above, key=lambda value: abs((score[known] >= value).mean() - 0.5))
-        names = (f"{number} below {cut:g}", f"{number} {cut:g} or more", MISSING)
+        names = (f"{number} < {cut:g}", f"{number} \N{GREATER-THAN OR EQUAL TO} {cut:g}", MISSING)
         found = Groups(names, np.where(known, score >= cut, 2).astype(np.int32))
     for name, count in found.counts.items():
         if count < FEWEST:
