@@ -1,6 +1,7 @@
 """Are careless and automatic answerers found, and careful people left alone? Simulated studies.
 
     python -P benchmarks/careless.py [--studies 10] [--trials 30 100]
+    python -P benchmarks/careless.py --rocks derived/rocks
 
 Worlds: 30 objects in four sparse dimensions, as in people.py. A study has 20 careful people, with
 temperatures (log-normal, .4), lapses (uniform, .02 to .25) and log-normal response times (medians
@@ -20,9 +21,18 @@ pairs of all studies. Accused: share with `p_careless` of .5 or more; slow are t
 with a median response time above 3 s, noisy those whose temperature is above 1.4 or lapse above .2.
 
 The table goes to benchmarks/results/careless.md.
+
+Rocks (`--rocks`; shared data, environment variable TWOALIKE_SHARED_DATA or ../shared/data beside
+the checkout): the five posteriors of benchmarks/rocks.py, each fitted to the ratings of all 274
+people of pairs of about two thirds of the rocks, and the 21 people whom the authors left out since
+they agreed little with the rest. Three measures: `p_careless` as `twoalike participants --ratings`
+gives it by default; Spearman's correlation of a person's ratings with similarity in the embedding;
+and with the mean rank that other raters of the pair gave, without any model. That table goes to
+benchmarks/results/careless_rocks.md.
 """
 
 import argparse
+import os
 import platform
 import time
 from collections.abc import Sequence
@@ -32,13 +42,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import mannwhitneyu
+from scipy.stats import mannwhitneyu, spearmanr
 
 from twoalike.choice import log_choice, random_triplets
-from twoalike.embedding import FitConfig, careless_table, fit_embedding
-from twoalike.judgments import choices_table
+from twoalike.embedding import FitConfig, Posterior, careless_table, fit_embedding
+from twoalike.judgments import choices_table, ratings_table
 
-RESULTS = Path(__file__).resolve().parent / "results" / "careless.md"
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results" / "careless.md"
+SHARED = Path(os.environ.get("TWOALIKE_SHARED_DATA", ROOT.parent / "shared" / "data"))
 OBJECTS, DIMENSIONS, CAREFUL, EACH = 30, 4, 20, 2
 KINDS = ("random", "one side", "fastest", "network")
 
@@ -136,12 +148,75 @@ def row(how: str, found: pd.DataFrame) -> str:
     return line(how, found["p_careless"], ~careful, groups)
 
 
+def area(low: "pd.Series[float]", flagged: Sequence[str]) -> float:
+    """Probability that a flagged person has a lower value than another one."""
+    of = low.index.isin(flagged)
+    return float(mannwhitneyu(-low[of], -low[~of]).statistic / of.sum() / (~of).sum())
+
+
+def followed(rated: pd.DataFrame, column: str) -> "pd.Series[float]":
+    """Spearman's correlation of each person's ratings with a column; 0 where all are equal."""
+    known = rated.dropna(subset=[column]).groupby("participant")
+    found = {name: spearmanr(own["rating"], own[column]).statistic for name, own in known}
+    return pd.Series(found, dtype=float).fillna(0.0)
+
+
+def rocks(folder: Path) -> None:
+    """Compare measures with the people whom the authors left out; write the table."""
+    table = pd.read_csv(SHARED / "rocks" / "ratings.tsv", sep="\t", dtype={"participant": str})
+    flagged = (SHARED / "rocks" / "low.txt").read_text().split()
+    pairs = table[["item_a", "item_b"]].to_numpy(str)
+    table["pair"] = ["|".join(sorted(pair)) for pair in pairs]
+    ranks = table.groupby("participant")["rating"].rank(pct=True)
+    of_pair = ranks.groupby(table["pair"])
+    table["others"] = (of_pair.transform("sum") - ranks) / (of_pair.transform("size") - 1)
+    lines = []
+    for path in sorted(folder.glob("fold-*/posterior.nc")):
+        posterior = Posterior.load(path)
+        place = {name: row for row, name in enumerate(posterior.ids)}
+        own = table[table["item_a"].isin(place) & table["item_b"].isin(place)]
+        left, right = (own[item].map(place).to_numpy() for item in ("item_a", "item_b"))
+        own = own.assign(similarity=posterior.similarity()[left, right])
+        columns = {name: own[name].tolist() for name in ("participant", "item_a", "item_b")}
+        columns |= {"rating": own["rating"].tolist(), "scale_points": 9}
+        found = careless_table(posterior, ratings=ratings_table(columns, posterior.ids))
+        p = found.dropna(subset=["evidence_ratings"]).set_index("participant")["p_careless"]
+        careless, those = p[p >= 0.5], p.index.isin(flagged)
+        cells = [path.parent.name, f"{len(own):,}", f"{len(p)}", f"{those.sum()}"]
+        cells += [f"{area(-p, flagged):.3f}", f"{careless.index.isin(flagged).sum()}"]
+        cells += [f"{(~careless.index.isin(flagged)).sum()}"]
+        cells += [
+            f"{area(followed(own, column), flagged):.3f}" for column in ("similarity", "others")
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+        print(lines[-1], flush=True)
+    text = [
+        "# Careless raters of rocks",
+        "",
+        "`python -P benchmarks/careless.py --rocks derived/rocks` (twoalike "
+        f"{version('twoalike')}). What the columns hold: see the script. Area: probability that a "
+        "person whom the authors "
+        "left out looks more careless than one whom they kept.",
+        "",
+        "| posterior | ratings | people | left out by the authors | area, `p_careless` | of these "
+        "with .5 or more | of the others | area, correlation with similarity | with other raters |",
+        "|---|---|---|---|---|---|---|---|---|",
+        *lines,
+        "",
+    ]
+    RESULTS.with_name("careless_rocks.md").write_text("\n".join(text), encoding="utf-8")
+
+
 def main() -> None:
     """Run everything and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--studies", type=int, default=10)
     parser.add_argument("--trials", type=int, nargs="+", default=[30, 100])
+    parser.add_argument("--rocks", type=Path, help="folder of benchmarks/rocks.py, instead")
     asked = parser.parse_args()
+    if asked.rocks is not None:
+        rocks(asked.rocks)
+        return
     start = time.monotonic()
     found = pd.concat([run(n, seed) for n in asked.trials for seed in range(asked.studies)])
     print(found[(found["p_careless"] >= 0.5) & (found["kind"] == "careful")].to_string())

@@ -70,26 +70,19 @@ GROUPS = {name: "left" if k < 5 else "right" for k, name in enumerate(NAMES)}
 AGE = {name: 20.0 + 2 * k for k, name in enumerate(NAMES)}
 
 
-def simulated(
-    objects: int, people: int, each: int, spread: float, seed: int
-) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
-    """Coordinates of a sparse world, log weights of its people, and their odd-one-out judgments."""
-    rng = np.random.default_rng(seed)
-    there = rng.random((objects, 3)) < 0.5
-    x = np.where(there, rng.gamma(4.0, 0.45, (objects, 3)), 0.03)
-    log_weight = spread * rng.standard_normal((people, 3))
-    log_weight -= log_weight.mean(axis=0)
-    log_weight -= log_weight.mean(axis=1, keepdims=True)
-    shown, who = random_triplets(objects, people * each, rng), np.repeat(np.arange(people), each)
-    answer = answered(x, shown, rng, roots=np.exp(log_weight / 2)[who])
-    ids, names = [f"object_{k:02d}" for k in range(objects)], [f"p{k:02d}" for k in who]
-    return x, log_weight, chosen_table(shown, answer, ids, participant=names)
-
-
 @pytest.fixture(scope="session")
 def weighers() -> pd.DataFrame:
-    """Choices of people who weigh the dimensions."""
-    return simulated(OBJECTS, PEOPLE, EACH, 0.8, 1)[2]
+    """Choices of people who weigh the dimensions of a sparse world."""
+    rng = np.random.default_rng(1)
+    there = rng.random((OBJECTS, 3)) < 0.5
+    x = np.where(there, rng.gamma(4.0, 0.45, (OBJECTS, 3)), 0.03)
+    log_weight = 0.8 * rng.standard_normal((PEOPLE, 3))
+    log_weight -= log_weight.mean(axis=0)
+    log_weight -= log_weight.mean(axis=1, keepdims=True)
+    shown, who = random_triplets(OBJECTS, PEOPLE * EACH, rng), np.repeat(np.arange(PEOPLE), EACH)
+    answer = answered(x, shown, rng, roots=np.exp(log_weight / 2)[who])
+    ids, names = [f"object_{k:02d}" for k in range(OBJECTS)], [NAMES[k] for k in who]
+    return chosen_table(shown, answer, ids, participant=names)
 
 
 @pytest.fixture(scope="session")

@@ -184,20 +184,16 @@ def test_the_density_of_following_is_that_of_the_normal_copula(
 
 
 def test_participants_with_judgments_are_in_the_order_of_p_careless(world: World) -> None:
-    ids = world.ids
-    x = world.embedding
-    near = posterior_around(x, ids, [f"person_{k}" for k in range(6)])
-    choices = world.judge(600, 1)
-    found = participants_table(near, choices=choices)
+    near = posterior_around(world.embedding, world.ids, [f"person_{k}" for k in range(6)])
+    found = participants_table(near, choices=world.judge(600, 1))
     assert found["p_careless"].is_monotonic_decreasing
     assert found.loc[0, "participant"] == "person_5"  # who lapses
 
 
 def accusing(p: dict[str, float]) -> Any:
     """Stand-in of careless_table that gives these probabilities."""
-    columns = {"participant": list(p), "p_careless": list(p.values())}
-    table = pd.DataFrame(columns).assign(evidence_choices=1.0)
-    return lambda *_, **__: table
+    columns = {"participant": list(p), "p_careless": list(p.values()), "evidence_choices": 1.0}
+    return lambda *_, **__: pd.DataFrame(columns)
 
 
 def draws_of_nothing(data: Any, form: Any, **_: Any) -> Any:

@@ -42,12 +42,8 @@ def test_slopes_are_kept_and_listed(weighed: Posterior, tmp_path: Path) -> None:
     posterior = Posterior.load(tmp_path / "p.nc")
     assert posterior.attrs["covariates"]["age"]["mean"] == pytest.approx(31)
     table = covariate_table(posterior)
-    d = posterior.embedding.shape[2]
-    assert table["of"].tolist() == 2 * [
-        "temperature",
-        "lapse",
-        *(f"dimension {k + 1}" for k in range(d)),
-    ]
+    dimensions = [f"dimension {k + 1}" for k in range(posterior.embedding.shape[2])]
+    assert table["of"].tolist() == 2 * ["temperature", "lapse", *dimensions]
     assert set(table["covariate"]) == {"age", "other"}
     assert ((table["low"] < table["slope"]) & (table["slope"] < table["high"])).all()
     weights = posterior.weights
@@ -75,8 +71,7 @@ def test_new_people_vary_by_the_covariates_too(weighed: Posterior) -> None:
 def test_draws_of_people_find_slopes_of_temperature_and_lapse() -> None:
     x, data = simulated(40, 250)
     z = np.column_stack([np.linspace(-1.7, 1.7, 40), np.sin(7 * np.arange(40))])
-    covariates = Covariates(("age", "other"), z)
-    data = replace(data, covariates=covariates)
+    data = replace(data, covariates=Covariates(("age", "other"), z))
     draws: dict[str, Any] = {
         "embedding": np.broadcast_to(x, (1, 60, *x.shape)),
         "temperature": np.ones((1, 60, 40)),

@@ -1,25 +1,29 @@
 """Differences between groups of people: found where they are, and not where they are not."""
 
+from collections.abc import Callable
+from functools import partial
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 from tests.posteriors import posterior_of
 
-from twoalike.cli.app import main
 from twoalike.embedding import Posterior, compare_groups, view_groups
 from twoalike.embedding._groups import linked
 from twoalike.study import TwoalikeError
 
 OBJECTS, DIMENSIONS, DRAWS = 8, 3, 6
 GROUPS = {f"p{k}": "first" if k < 10 else "second" for k in range(20)}
+SECOND = (np.arange(20) >= 10).astype(float)
 
 
-def weighted(shift: float, seed: int) -> Posterior:
-    """Posterior of twenty people, the second ten of whom weigh dimension 1 more by a shift."""
+def weighted(shift: float, seed: int, of: np.ndarray = SECOND) -> Posterior:
+    """Posterior of twenty people, who weigh dimension 1 more by a shift times their number."""
     rng = np.random.default_rng(seed)
     log = 0.4 * rng.normal(size=(20, DIMENSIONS))
-    log[10:] += shift * np.array([1.0, -0.5, -0.5])
+    log += shift * of[:, None] * np.array([1.0, -0.5, -0.5])
     log -= log.mean(axis=0)
     log -= log.mean(axis=1, keepdims=True)
     x, size = rng.gamma(1.0, 1.0, (OBJECTS, DIMENSIONS)), (2, DRAWS)
@@ -32,11 +36,17 @@ def weighted(shift: float, seed: int) -> Posterior:
     return posterior_of(draws, {"object": objects, "participant": list(GROUPS)})
 
 
+def alike(model: Posterior, log: np.ndarray) -> np.ndarray:
+    """Similarities of all pairs to each person, less their mean, (people, pairs)."""
+    x = model.embedding.mean(axis=0)
+    pairs = np.einsum("id,pd,jd->pij", x, np.exp(log), x)[:, *np.triu_indices(OBJECTS, 1)]
+    return np.asarray(pairs - pairs.mean(axis=1, keepdims=True))
+
+
 def test_a_difference_is_found_where_it_is() -> None:
     found = compare_groups(weighted(1.2, 0), GROUPS, permutations=199, resamples=100, seed=1)
     (one,) = found["differences"]
-    assert found["people"] == {"first": 10, "second": 10}
-    assert (one["first"], one["second"]) == ("first", "second")
+    assert found["people"] == {one["first"]: 10, one["second"]: 10} and one["second"] == "second"
     assert one["p"] == pytest.approx(1 / 200)
     first = one["dimensions"][0]
     assert first["low"] < first["difference"] < first["high"]
@@ -48,6 +58,46 @@ def test_a_difference_is_found_where_it_is() -> None:
     assert abs(pair["difference"]) >= abs(next_pair["difference"])
 
 
+def test_a_number_of_each_person_is_correlated_by_ranks(rng: np.random.Generator) -> None:
+    score = np.exp(rng.normal(size=20))  # ranks do not know how skewed it is
+    model, kept = weighted(0.8, 0, np.log(score)), [0, 1, 2, *range(4, 19)]
+    numbers = {f"p{k}": score[k] for k in kept} | {"p3": float("nan"), "stranger": 1.0}
+    found = compare_groups(model, numbers, number="age", permutations=199, resamples=100)
+    (one,) = found["correlations"]
+    assert found["left_out"] == 2 and found["group_of"]["p3"] == found["group_of"]["p19"] == "n/a"
+    assert sorted(found["people"].values()) == [9, 9] and "differences" not in found
+    assert model.weights is not None
+    log = model.weights.log.mean(axis=0)[kept]
+    for row, own in zip(one["dimensions"], log.T, strict=True):
+        assert row["correlation"] == pytest.approx(spearmanr(own, score[kept]).statistic)
+        assert row["low"] < row["correlation"] < row["high"]
+    assert one["p"] == pytest.approx(1 / 200) and one["dimensions"][0]["p"] <= 0.01
+    assert one["dimensions"][0]["low"] > 0.2 and one["dimensions"][1]["correlation"] < 0
+    pair, seen = one["pairs"][0], alike(model, log)
+    place = list(combinations(model.ids, 2)).index(tuple(pair["items"]))
+    assert pair["correlation"] == pytest.approx(spearmanr(seen[:, place], score[kept]).statistic)
+    with pytest.raises(TwoalikeError, match="age that differs between participants, found 20 of"):
+        compare_groups(model, dict.fromkeys(GROUPS, 3.0), number="age")
+
+
+def test_people_without_a_group_are_left_out_and_counted() -> None:
+    model, left_out = weighted(1.2, 0), ("p0", "p12", "p13")
+    known = {name: group for name, group in GROUPS.items() if name not in left_out}
+    found = compare_groups(model, known | {"p12": "n/a"}, permutations=99, resamples=50, seed=1)
+    assert found["people"] == {"first": 9, "second": 8} and found["left_out"] == 3
+    assert found["group_of"] == known | dict.fromkeys(left_out, "n/a")
+    (one,) = found["differences"]
+    assert model.weights is not None and one["p"] <= 0.02
+    log = model.weights.unshrunk()
+    second, first = log[[10, 11, *range(14, 20)]].mean(axis=0), log[1:10].mean(axis=0)
+    differences = [row["difference"] for row in one["dimensions"]]
+    np.testing.assert_allclose(differences, second - first)
+    views = view_groups(model, known, resamples=20)
+    assert views.names == ("first", "second") and (views.of == 2).sum() == 3
+    np.testing.assert_allclose(views.log, [first, second])
+
+
+PARTS = ("dimensions", "clusters", "pairs")
 LABELS = {
     "kind": {f"o{k}": "plant" if k < 3 else "animal" for k in range(OBJECTS)},
     "one": {f"o{k}": "thing" for k in range(OBJECTS)},  # all objects are in it: nothing to compare
@@ -59,10 +109,7 @@ def test_clusters_differ_by_the_mean_of_their_pairs() -> None:
     model = weighted(1.2, 0)
     found = compare_groups(model, GROUPS, labels=LABELS, permutations=99, resamples=50, pairs=28)
     (one,) = found["differences"]
-    assert {name: sorted(of) for name, of in found["clusters"]["kind"].items()} == {
-        "plant": ["o0", "o1", "o2"],
-        "animal": ["o3", "o4", "o5", "o6", "o7"],
-    }
+    assert sorted(found["clusters"]["kind"]["plant"]) == ["o0", "o1", "o2"]
     assert set(found["clusters"]) == {"kind"} and found["group_of"] == GROUPS
     of_pair = {tuple(row["items"]): row["difference"] for row in one["pairs"]}
     for row in one["clusters"]:
@@ -73,12 +120,8 @@ def test_clusters_differ_by_the_mean_of_their_pairs() -> None:
         assert np.sign(row["effect"]) == np.sign(row["difference"])
     # By definition: each person's own similarities, whose spread is that within groups.
     assert model.weights is not None
-    x, log = model.embedding.mean(axis=0), model.weights.unshrunk()
-    own = np.zeros(20)
-    for k in range(20):
-        similar = (x * np.exp(log[k])) @ x.T
-        upper = similar[np.triu_indices(OBJECTS, 1)]
-        own[k] = (similar[0, 1] + similar[0, 2] + similar[1, 2]) / 3 - upper.mean()
+    seen = alike(model, model.weights.unshrunk())
+    own = seen[:, [0, 1, OBJECTS - 1]].mean(axis=1)
     plant = next(row for row in one["clusters"] if row["cluster"] == "plant")
     spread = np.sqrt((own[:10].var() + own[10:].var()) * 10 / 18)
     assert plant["effect"] == pytest.approx(plant["difference"] / spread, rel=1e-4)
@@ -90,8 +133,6 @@ def test_clusters_of_the_embedding_are_those_that_are_there(rng: np.random.Gener
     found = linked(centres[truth] + 0.3 * rng.normal(size=(24, 2)))
     assert [len(set(found[truth == k])) for k in range(4)] == [1] * 4 and found.max() == 3
     assert linked(np.eye(2)).tolist() == [0, 1]
-    groups = compare_groups(weighted(0.0, 0), GROUPS, permutations=9, resamples=2)["clusters"]
-    assert sum(len(of) for of in groups["embedding"].values()) <= OBJECTS
 
 
 def test_groups_are_described_as_they_are_compared() -> None:
@@ -111,87 +152,76 @@ def test_groups_are_described_as_they_are_compared() -> None:
     np.testing.assert_allclose(apart.difference, ordered[:4] + ordered[-4:])
 
 
-def test_groups_of_the_fit_have_the_intervals_of_their_centres() -> None:
-    model = weighted(0.5, 0)
-    group = model.tree["posterior"].to_dataset()
-    centres = np.random.default_rng(0).normal(size=(2, DRAWS, 2, DIMENSIONS)).astype(np.float32)
-    group["group_log_weight"] = (("chain", "draw", "group", "dimension"), centres)
-    group = group.assign_coords(
+def knowing(centres: np.ndarray) -> Posterior:
+    """Posterior of a fit that shrank people to these groups' centres, (2, DRAWS, 2, DIMENSIONS)."""
+    tree = weighted(0.5, 0).tree
+    group = tree["posterior"].to_dataset()
+    group["group_log_weight"] = (("chain", "draw", "group", "dimension"), np.float32(centres))
+    tree["posterior"] = group.assign_coords(
         group=["second", "first"], participant_group=("participant", list(GROUPS.values()))
     )
-    model.tree["posterior"] = group
-    views = view_groups(Posterior(model.tree), GROUPS, resamples=50)
+    return Posterior(tree)
+
+
+def test_groups_of_the_fit_have_the_intervals_of_their_centres() -> None:
+    centres = np.random.default_rng(0).normal(size=(2, DRAWS, 2, DIMENSIONS))
+    views = view_groups(knowing(centres), GROUPS, resamples=50)
     assert not views.resampled
     np.testing.assert_allclose(views.log, centres.mean(axis=(0, 1))[::-1], rtol=1e-5)
-    with pytest.raises(TwoalikeError, match="a group of each of the 20 participants"):
-        view_groups(model, {"p0": "first"})
+    with pytest.raises(TwoalikeError, match="found 1 of 20 in a group, 'first'"):
+        view_groups(knowing(centres), {"p0": "first"})
 
 
 def test_labels_without_meaning_are_rarely_told_apart() -> None:
-    p = [
-        compare_groups(weighted(0.0, seed), GROUPS, permutations=39, resamples=2)["differences"][0]
-        for seed in range(60)
-    ]
-    whole = np.array([one["p"] for one in p])
-    by_dimension = np.array([min(row["p"] for row in one["dimensions"]) for one in p])
-    by_pair = np.array([one["pairs"][0]["p"] for one in p])
-    by_cluster = np.array([min(row["p"] for row in one["clusters"]) for one in p])
+    rng, p = np.random.default_rng(7), []
+    for seed in range(60):
+        model, numbers = weighted(0.0, seed), dict(zip(GROUPS, rng.normal(size=20), strict=True))
+        compared = partial(compare_groups, model, permutations=39, resamples=2)
+        (one,), (other,) = (
+            compared(GROUPS)["differences"],
+            compared(numbers, number="n")["correlations"],
+        )
+        p.append([one["p"], other["p"]])
+        p[-1] += [min(row["p"] for row in of[what]) for of in (one, other) for what in PARTS]
     # 3 of 60 are expected at .05; 9 or more happen once in 400 such tests.
-    each = (whole, by_dimension, by_pair, by_cluster)
-    assert max((p <= 0.05).sum() for p in each) <= 8
-    assert 0.35 < whole.mean() < 0.65
+    assert (np.array(p) <= 0.05).sum(axis=0).max() <= 8
+    assert 0.35 < np.mean(p, axis=0)[0] < 0.65
 
 
-def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
-    knows = weighted(0.0, 0)
-    group = knows.tree["posterior"].to_dataset()
-    values = np.zeros((2, DRAWS, 2, DIMENSIONS), np.float32)
-    group["group_log_weight"] = (("chain", "draw", "group", "dimension"), values)
-    group = group.assign_coords(
-        group=["first", "second"], participant_group=("participant", list(GROUPS.values()))
-    )
-    knows.tree["posterior"] = group
+def test_what_cannot_be_compared_is_refused() -> None:
     with pytest.raises(TwoalikeError, match="shrunk to the people's groups"):
-        compare_groups(Posterior(knows.tree), GROUPS)
-    aged = weighted(0.0, 0)
-    slope = np.zeros((2, DRAWS, 1, DIMENSIONS), np.float32)
-    aged.tree["posterior"] = (
-        aged.tree["posterior"]
-        .to_dataset()
-        .assign(weight_slope=(("chain", "draw", "covariate", "dimension"), slope))
-        .assign_coords(participant_covariates=(("participant", "covariate"), np.ones((20, 1))))
-    )
+        compare_groups(knowing(np.zeros((2, DRAWS, 2, DIMENSIONS))), GROUPS)
+    aged, slope = weighted(0.0, 0), np.zeros((2, DRAWS, 1, DIMENSIONS), np.float32)
+    group = aged.tree["posterior"].to_dataset()
+    group["weight_slope"] = (("chain", "draw", "covariate", "dimension"), slope)
+    group["participant_covariates"] = (("participant", "covariate"), np.ones((20, 1)))
+    aged.tree["posterior"] = group.set_coords("participant_covariates")
     with pytest.raises(TwoalikeError, match="depend on covariates, in which groups may differ"):
         compare_groups(Posterior(aged.tree), GROUPS)
-    few = {name: "odd" if name in ("p0", "p1") else "rest" for name in GROUPS}
-    with pytest.raises(TwoalikeError, match="at least 3 people a group, found 2 'odd'"):
-        compare_groups(weighted(0.0, 0), few)
-    with pytest.raises(TwoalikeError, match="a group of each of the 20 participants"):
+    with pytest.raises(TwoalikeError, match="at least 3 people a group, found 1 'a'"):
         compare_groups(weighted(0.0, 0), {"p0": "a", "p1": "b"})
     with pytest.raises(TwoalikeError, match="a category of two or more of the posterior's 8"):
         compare_groups(weighted(0.0, 0), GROUPS, labels={"one": LABELS["one"]})
 
 
-def test_the_command_shows_both(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    def run(*words: object) -> object:
-        with pytest.raises(SystemExit) as ended:
-            main(list(map(str, words)))
-        return ended.value.code
-
+def test_the_command_shows_groups_and_numbers(
+    tmp_path: Path, run: Callable[..., tuple[int, str]]
+) -> None:
     weighted(1.2, 0).save(tmp_path / "p.nc")
-    rows = "".join(f"{name}\t{group}\n" for name, group in GROUPS.items())
-    (tmp_path / "groups.tsv").write_text(f"participant\tgroup\n{rows}")
-    words = ("compare", tmp_path / "p.nc")
-    assert not run(*words, "--groups", tmp_path / "groups.tsv", "--out", tmp_path / "c.json")
-    said = capsys.readouterr().out
-    assert "second (10 people) minus first (10): p 0.002" in said  # with all labels reversed once
+    rows = "".join(f"sub-{name}\t{group}\t{name[1:]}\n" for name, group in GROUPS.items())
+    rows = "participant_id\tgroup\tage\n" + rows.replace("\t19\n", "\tn/a\n")
+    (tmp_path / "people.tsv").write_text(rows)
+    words = ("compare", tmp_path / "p.nc", "--groups", tmp_path / "people.tsv")
+    status, said = run(*words, "--out", tmp_path / "c.json")
+    assert not status and "second (10 people) minus first (10): p 0.002" in said  # reversed once
     assert "Log weights of the dimensions" in said and (tmp_path / "c.json").is_file()
     assert "Mean likeness within clusters" in said and "objects)" in said
     labels = "".join(f"o{k}\t{kind}\n" for k, kind in enumerate(LABELS["kind"].values()))
     (tmp_path / "labels.tsv").write_text(f"id\tkind\n{labels}")
-    assert not run(*words, "--groups", tmp_path / "groups.tsv", "--labels", tmp_path / "labels.tsv")
-    assert "animal" in capsys.readouterr().out
-    assert run(*words) == 1
-    assert "expected a second posterior, or --groups" in capsys.readouterr().err
-    assert run(*words, tmp_path / "p.nc", "--labels", tmp_path / "labels.tsv") == 1
-    assert "expected --labels with --groups" in capsys.readouterr().err
+    status, said = run(*words, "--labels", tmp_path / "labels.tsv", "--number", "age")
+    assert status == 0 and "1 participant without a group or number left out" in said
+    assert "age of 19 people" in said and "animal" in said
+    status, said = run(*words[:2])
+    assert status == 1 and "expected a second posterior, or --groups" in said
+    status, said = run(*words[:2], tmp_path / "p.nc", "--labels", tmp_path / "labels.tsv")
+    assert status == 1 and "expected --labels with --groups" in said

@@ -22,8 +22,6 @@ from twoalike.figures import (
     model_colours,
     observer_parameters,
     panels_chart,
-    people_layout,
-    people_map,
     reliability_curve,
     response_times,
     similarity_heatmap,
@@ -63,9 +61,8 @@ def test_every_figure_is_valid_svg_at_both_widths(width: float, rng: np.random.G
     times = {f"p{i}": rng.lognormal(size=30) for i in range(5)}
     curve = reliability(rng.dirichlet((1, 1, 1), size=400), rng.integers(3, size=400))
     log = 0.5 * rng.normal(size=(20, 70, 4)) + rng.normal(size=(70, 4))
-    many, few = people_layout(log), people_layout(log[:, :9])
     unsure = times_by_entropy(rng.random(200), rng.normal(size=200), np.arange(200) % 4)
-    assert many and few and unsure
+    assert unsure
     none, ends = np.empty((0, 4)), (log.mean(axis=(0, 1)) + rng.normal(size=(2, 4)),) * 3
     of_all = DimensionWeights(log.mean(axis=0), np.zeros(70, int), (), none, none, none)
     of_groups = DimensionWeights(log.mean(axis=0), np.arange(70) % 2, ("one", "two"), *ends)
@@ -81,8 +78,6 @@ def test_every_figure_is_valid_svg_at_both_widths(width: float, rng: np.random.G
         dimension_chart(curve_table(np.log(rng.random((40, 6)))), width=width),
         similarity_heatmap(rng.random((9, 9)), levels=[labels, list("abcabcabc")], width=width),
         similarity_heatmap(rng.random((9, 9)), width=width),
-        people_map(many, width=width),
-        people_map(few, groups=labels, names=list("abcdefghi"), width=width),
         weights_chart(of_all, titles, width=width),
         weights_chart(of_groups, titles, [images[:3]] * 4, width=width),
         times_by_entropy_chart(unsure, width=width),

@@ -65,21 +65,49 @@ def test_groups_are_shown_with_their_pairs_and_tests(weighted: Study, tmp_path: 
     compared(weighted)
     html, files = reported(weighted, tmp_path)
     assert "Groups experts and novices weigh the dimensions differently" in html
-    assert "Means of groups: experts at" in html
+    assert "Group novices, compared with group experts, gives dimension" in html
+    assert "by 99 permutations of the groups over people" in html
     assert "with the people of the group resampled" in html
-    weights = pd.read_csv(files / "people-2.csv").set_index(["group", "dimension"])
+    weights = pd.read_csv(files / "people.csv").set_index(["group", "dimension"])
     assert (weights["low"] < weights["log_weight"]).all()
     gap = weights["log_weight"]["experts"] - weights["log_weight"]["novices"]
     assert (gap > 0.3).sum() == len(KIND) and (gap < 0).sum() == len(gap) - len(KIND)
-    pairs = pd.read_csv(files / "people-3.csv")
+    pairs = pd.read_csv(files / "people-2.csv")
     kind = ta.StimulusSet.load(weighted.stimuli).table.set_index("id")["kind"]
     of_experts = pairs[pairs["row"] == "More alike to experts"]
     assert len(of_experts) >= 3 and pairs["about"].iloc[0] == "than to novices"
     assert all(kind[one] == kind[two] for one, two in of_experts["image"].str.split(", "))
-    tests = pd.read_csv(files / "people-4.csv").set_index("name")
+    tests = pd.read_csv(files / "people-3.csv").set_index("name")
     kinds = tests.loc[["kind disc", "kind square"]]
     assert (kinds["difference"] < 0).all()  # novices minus experts
     assert (tests["low"] < tests["difference"]).all() and "dimension 1" in tests.index
+
+
+def test_a_number_per_person_is_said_and_shown(weighted: Study, tmp_path: Path) -> None:
+    log = Posterior.load(weighted.posterior).tree["posterior"]["log_weight"].values
+    ranks = log.mean(axis=(0, 1))[:7, KIND[0]].argsort().argsort()
+    years = dict(zip(PEOPLE, (10.0 + ranks).tolist(), strict=False))
+    out = weighted.derived / "groups.json"
+    compare_groups(weighted.posterior, years, number="years", permutations=99, out=out)
+    html, files = reported(weighted, tmp_path)
+    assert "The higher years, the more weight has dimension" in html
+    assert "1 participant without a number was left out" in html
+    assert "on years (p 0." in html  # among the findings
+    assert pd.read_csv(files / "people.csv")["group"].str.startswith("years ").all()
+    assert list(pd.read_csv(files / "people-3.csv")) == ["name", "correlation", "low", "high", "p"]
+
+
+def test_groups_that_the_study_declares_are_compared_by_the_report(weighted: Study) -> None:
+    with (weighted.root / "study.toml").open("a") as file:
+        file.write('[groups]\nnames = ["experts", "novices"]\n')
+    rows = "".join(f"sub-{name}\t{group}\n" for name, group in GROUPS.items())
+    table = weighted.raw / "participants.tsv"
+    table.write_text(f"participant_id\tgroup\n{rows}", encoding="utf-8")
+    found, said = section(Study.load(weighted.root))
+    assert "Group novices, compared with group experts, gives dimension" in said
+    assert [block.kind for block in found.blocks] == ["text", "picture", "gallery", "grid"]
+    table.write_text(table.read_text().replace("experts", "n/a"), encoding="utf-8")
+    assert "No groups of these people are known" in section(Study.load(weighted.root))[1]
 
 
 def test_a_comparison_in_another_posterior_is_not_shown(weighted: Study) -> None:
@@ -107,7 +135,7 @@ def test_groups_of_the_fit_are_shown_without_a_test(weighted: Study) -> None:
     posterior.save(weighted.posterior)
     found, said = section(weighted)
     assert "More alike to experts" in said and "of the group's centre" in said
-    assert [block.kind for block in found.blocks] == ["picture", "picture", "gallery", "text"]
+    assert [block.kind for block in found.blocks] == ["picture", "gallery", "text"]
     assert "no test can be made of it" in found.blocks[-1].text
 
 
@@ -124,12 +152,9 @@ def test_a_damaged_comparison_is_one_line(weighted: Study) -> None:
 def test_the_figures_of_a_notebook(weighted: Study) -> None:
     mpl.use("agg")
     try:
-        axes = ta.plot.people(str(weighted.posterior), GROUPS)
-        assert {text.get_text() for text in axes.get_legend().get_texts()} == {"experts", "novices"}
         axes = ta.plot.weights(str(weighted.posterior), GROUPS, weighted)
+        assert {text.get_text() for text in axes.get_legend().get_texts()} == {"experts", "novices"}
         assert axes.get_yticklabels()[0].get_text() == "dimension 1"
         ta.plot.weights(str(weighted.posterior))
-        with pytest.raises(TwoalikeError, match="a group of each of the 8 participants"):
-            ta.plot.weights(str(weighted.posterior), {"01": "experts"})
     finally:
         pyplot.close("all")

@@ -242,36 +242,6 @@ def _by_median(
 
 
 @styled
-def people(
-    posterior: PosteriorSource,
-    groups: Groups = None,
-    *,
-    names: bool = True,
-    ax: "Axes | None" = None,
-) -> "Axes":
-    """Map of the people by how they weigh the dimensions.
-
-    ``groups`` are those of the participants, or a tab-separated file with the columns
-    ``participant`` and ``group``; None: those of the posterior.
-    """
-    posterior, group_of = _weighted(posterior, groups)
-    layout = None if posterior.weights is None else figures.people_layout(posterior.weights.log)
-    if layout is None:
-        raise TwoalikeError(
-            where="the posterior",
-            expected="people who differ in two directions",
-            found=f"{len(posterior.participants)} people who differ in one at most",
-        )
-    shown = posterior.participants if names else None
-    of = [group_of[name] for name in posterior.participants] if group_of else None
-    ax = _axes(ax, 4.2)
-    figures.draw_people(ax, layout, groups=of, names=shown, width=_inches(ax))
-    if of is not None:
-        _legend(ax)
-    return ax
-
-
-@styled
 def weights(
     posterior: PosteriorSource,
     groups: Groups = None,
@@ -280,7 +250,11 @@ def weights(
     seed: int = 0,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Weights of the dimensions: of groups as of :func:`people`, or of all people."""
+    """Weights of the dimensions: of groups, or of all people.
+
+    ``groups`` are those of the participants, or a tab-separated file with the columns
+    ``participant`` and ``group``; None: those of the posterior.
+    """
     posterior, group_of = _weighted(posterior, groups)
     posterior = posterior.thinned()
     views = view_groups(posterior, group_of, seed=seed) if group_of else None

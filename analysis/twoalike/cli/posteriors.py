@@ -210,6 +210,7 @@ def compare(
     /,
     *,
     groups: Path | None = None,
+    number: str | None = None,
     labels: Path | None = None,
     **given: Any,
 ) -> None:
@@ -219,11 +220,10 @@ def compare(
     difference with its standard error), how their similarities correlate over the objects that both
     know, and how their dimensions match one to one.
 
-    Groups: in which dimensions, clusters of objects and pairs of objects they differ, with
-    intervals from resampled people and p-values from permuted group labels. Clusters are the
-    categories of --labels, or else clusters of the embedding. Fit the posterior with --people
-    weights but without --groups, which would shrink people toward their group. The report of a
-    study shows the results in derived/groups.json.
+    Groups: in which dimensions, clusters (--labels, or of the embedding) and pairs of objects they
+    differ, with intervals from resampled people and p-values from permuted labels; with --number,
+    how these correlate with it. People without one are left out. Fit with --people weights, without
+    --groups: that would shrink people toward their group. Reports show derived/groups.json.
 
     Examples
     --------
@@ -231,6 +231,7 @@ def compare(
         twoalike compare plain.nc with_features.nc --choices heldout.parquet --out comparison.json
         twoalike compare weights.nc --groups groups.tsv --labels stimuli.tsv --out groups.json
         twoalike compare my-study/derived/posterior.nc --groups my-study/data/raw/participants.tsv
+        twoalike compare weights.nc --groups participants.tsv --number age --out groups.json
 
     Parameters
     ----------
@@ -241,6 +242,8 @@ def compare(
     groups
         Group of each participant: a tab-separated file with columns participant and group, or the
         participants.tsv of a study with groups.
+    number
+        Column of that file with a number per person, such as a score: for rank correlations.
     labels
         With --groups, categories of the objects: a tab-separated file with the column id and one
         column for each level, such as stimuli.tsv.
@@ -254,12 +257,12 @@ def compare(
             found="none of them" if groups is None else "--groups and a second file",
             remedy="See `twoalike compare --help`.",
         )
-    if groups is None and labels is not None:
-        raise TwoalikeError(expected="--labels with --groups", found="--labels alone")
-    out, interval = given["out"], given["interval"]
+    out, of_groups = given["out"], dict[str, Any](number=number, labels=labels)
     if groups is not None:
-        found = embedding.compare_groups(first, groups, labels=labels, interval=interval, out=out)
-        _show_groups(found)
+        of_groups |= {"interval": given["interval"], "out": out}
+        _show_groups(embedding.compare_groups(first, groups, **of_groups))
+    elif alone := [f"--{name}" for name, value in of_groups.items() if value is not None]:
+        raise TwoalikeError(expected=f"{alone[0]} with --groups", found=f"{alone[0]} alone")
     elif second is not None:
         _compare({"first": first, "second": second}, **given)
     show_written(out)
@@ -325,43 +328,41 @@ MOST_ROWS = 10
 
 
 def _show_groups(result: dict[str, Any]) -> None:
-    for found in result["differences"]:
-        names = [plain(found[side]) for side in ("first", "second")]
-        counts = [result["people"][found[side]] for side in ("first", "second")]
-        wide_console().print(
-            f"{names[1]} ({counts[1]} people) minus {names[0]} ({counts[0]}): p {found['p']:.3f} "
-            "that they weigh all dimensions alike; their similarities correlate "
-            f"{found['correlation']:.3f}"
+    people, show = result["people"], wide_console().print
+    if out := result["left_out"]:
+        show(f"[bold]note[/]: {counted(out, 'participant')} without a group or number left out")
+    for found in result.get("differences", ()):
+        second, first = (f"{plain(of)} ({people[of]}" for of in (found["second"], found["first"]))
+        show(
+            f"{second} people) minus {first}): p {found['p']:.3f} that they weigh all dimensions "
+            f"alike; their similarities correlate {found['correlation']:.3f}"
         )
-        rows = {str(row["dimension"]): row for row in found["dimensions"]}
-        title = "Log weights of the dimensions (p corrected for their number)"
-        _show_differences(title, "dimension", rows)
-        clusters = sorted(found["clusters"], key=lambda row: (row["p"], -abs(row["effect"])))
-        rows = {_cluster(row, result["clusters"]): row for row in clusters[:MOST_ROWS]}
-        title = "Mean likeness within clusters (p corrected for their number)"
-        _show_differences(title, "cluster", rows)
-        rows = {", ".join(row["items"]): row for row in found["pairs"][:MOST_ROWS]}
-        title = "Pairs of objects whose likeness differs most (p corrected for all pairs)"
-        _show_differences(title, "pair", rows)
+        _show_rows(found, "difference")
+    for found in result.get("correlations", ()):
+        named = f"{plain(found['number'])} of {sum(people.values())} people"
+        show(f"{named}: p {found['p']:.3f} that it correlates with the weight of no dimension")
+        _show_rows(found, "correlation")
 
 
-def _show_differences(title: str, what: str, rows: dict[str, dict[str, Any]]) -> None:
-    cells = (
-        (name, f"{row['difference']:+.2f}{_span(row)}", f"{row['effect']:+.1f}", f"{row['p']:.3f}")
-        for name, row in rows.items()
-    )
-    show_table(title, (what, "difference", "in SD of people", "p"), cells)
-
-
-def _cluster(row: dict[str, Any], members: dict[str, dict[str, list[str]]]) -> str:
-    """Name a category, or a cluster of the embedding by its most typical members."""
-    from twoalike.study import shortened
-
-    level, name = row["level"], row["cluster"]
-    if level != "embedding":
-        return name if len(members) == 1 else f"{level}: {name}"
-    typical = shortened(", ".join(members[level][name]), 50)
-    return f"{typical} ({row['objects']} objects)"
+def _show_rows(found: dict[str, Any], value: str) -> None:
+    clusters = sorted(found["clusters"], key=lambda row: (row["p"], -abs(row[value])))[:MOST_ROWS]
+    shown = {
+        "Log weights of the dimensions": {str(of["dimension"]): of for of in found["dimensions"]},
+        "Mean likeness within clusters": {
+            f"{of['level']} {of['cluster']} ({of['objects']} objects)": of for of in clusters
+        },
+        "Most telling pairs": {", ".join(of["items"]): of for of in found["pairs"][:MOST_ROWS]},
+    }
+    for title, rows in shown.items():
+        columns = {
+            "": list(rows),
+            value: [f"{of[value]:+.2f}{_span(of)}" for of in rows.values()],
+            "in SD of people": [f"{of['effect']:+.1f}" for of in rows.values() if "effect" in of],
+            "p": [f"{of['p']:.3f}" for of in rows.values()],
+        }
+        kept = {name: own for name, own in columns.items() if own}
+        cells = zip(*kept.values(), strict=True)
+        show_table(f"{title} (p corrected for their number)", list(kept), cells)
 
 
 SHOWN = 20

@@ -25,13 +25,8 @@ from twoalike.figures._map import embedding_map as embedding_map
 from twoalike.figures._map import map_layout as map_layout
 from twoalike.figures._map import similarity_heatmap as similarity_heatmap
 from twoalike.figures._map import visible_images as visible_images
-from twoalike.figures._people import MOST_PEOPLE as MOST_PEOPLE
 from twoalike.figures._people import DimensionWeights as DimensionWeights
-from twoalike.figures._people import component_label as component_label
-from twoalike.figures._people import draw_people as draw_people
 from twoalike.figures._people import draw_weights as draw_weights
-from twoalike.figures._people import people_layout as people_layout
-from twoalike.figures._people import people_map as people_map
 from twoalike.figures._people import weights_chart as weights_chart
 from twoalike.figures._people import weights_height as weights_height
 from twoalike.figures._results import Line as Line

@@ -1,5 +1,6 @@
 """Everything a report is made from, read once; what does not exist is None."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,13 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from twoalike.embedding import Posterior
+from twoalike.embedding import FEWEST, Posterior, compare_groups, read_groups
 from twoalike.judgments import is_scored, read_judgments, split_sets
 from twoalike.record import RunName, find_runs, read_manifest, read_run
 from twoalike.registry import find_task
 from twoalike.results import Results
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import (
+    MISSING,
     Content,
     ExclusionConfig,
     Floats,
@@ -160,49 +162,64 @@ def _places(
     return at, [str(place) for place in range(1, most + 1)], chance
 
 
-class Difference(Content):
-    """A difference between two groups, second minus first."""
+class Found(Content):
+    """A difference between two groups, second minus first, or a correlation with a number."""
 
-    difference: float
+    difference: float | None = None
+    effect: float | None = None
+    correlation: float | None = None
     low: float
     high: float
-    effect: float
     p: float
 
+    @property
+    def value(self) -> float:
+        """The difference or the correlation."""
+        return (self.correlation if self.difference is None else self.difference) or 0.0
 
-class OfDimension(Difference):
-    """Difference of the mean log weights of a dimension, counted from 1."""
+
+class OfDimension(Found):
+    """Of the log weights of a dimension, counted from 1."""
 
     dimension: int
 
 
-class OfCluster(Difference):
-    """Difference of the mean similarity within a cluster."""
+class OfCluster(Found):
+    """Of the mean similarity within a cluster."""
 
     level: str
     cluster: str
     objects: int
 
 
-class Couple(Content):
-    """Two groups."""
+class OfPair(Found):
+    """Of the similarity of two objects."""
 
-    first: str
-    second: str
+    items: tuple[str, str]
+
+
+class Couple(Content):
+    """Two groups, or a number per person."""
+
+    first: str = ""
+    second: str = ""
+    number: str = ""
     p: float
-    correlation: float
+    correlation: float | None = None
     dimensions: tuple[OfDimension, ...]
     clusters: tuple[OfCluster, ...]
+    pairs: tuple[OfPair, ...]
 
 
 class Comparison(Content):
-    """What ``twoalike compare --groups`` wrote: which groups differ, and in what."""
+    """What ``twoalike compare --groups`` found: which groups differ, and in what."""
 
     inputs: dict[str, dict[str, Any]]
     config: dict[str, Any]
     group_of: dict[str, str]
-    clusters: dict[str, dict[str, tuple[str, ...]]]
-    differences: tuple[Couple, ...]
+    left_out: int
+    differences: tuple[Couple, ...] = ()
+    correlations: tuple[Couple, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -271,19 +288,42 @@ def _read_choices(path: Path) -> tuple[pd.DataFrame | None, int]:
     return kept if len(kept) else None, int(is_scored(larger).sum())
 
 
+_MOST_OBJECTS = 500
+"""Objects up to which a report compares the study's groups by itself: it takes seconds."""
+
+
+def _comparable(study: Study, posterior: Posterior) -> dict[str, str]:
+    """Take the groups that the study declares, where a fit of weights did not know them."""
+    table = study.raw / "participants.tsv"
+    open_ = posterior.weights is not None and not posterior.group_of
+    if not (study.config.groups.names and table.is_file() and open_):
+        return {}
+    known = read_groups("group", study)
+    of = {
+        name: known[name] for name in posterior.participants if known.get(name, MISSING) != MISSING
+    }
+    counts = Counter(of.values())
+    few = len(counts) < 2 or min(counts.values()) < FEWEST
+    return {} if few or len(posterior.ids) > _MOST_OBJECTS else of
+
+
 def read_inputs(study: Study) -> Inputs:
     """Read what a study has; what it does not have yet is no error."""
     results, groups = study.derived / "results.json", study.derived / "groups.json"
     files = {"choices": study.choices, "posterior": study.posterior, "results": results}
     hashes = {role: sha256_file(path) for role, path in files.items() if path.is_file()}
     comparison, stale = None, False
+    has_stimuli = (study.stimuli / MANIFEST).is_file()
+    posterior = Posterior.load(study.posterior) if study.posterior.exists() else None
+    remedy = "Make it again with: twoalike compare"
     if groups.exists():
         content = read_json(groups, "comparison of groups")
-        remedy = "Make it again with: twoalike compare"
         comparison = check_content(content, Comparison, groups, remedy)
         stale = comparison.inputs.get("posterior", {}).get("sha256") != hashes.get("posterior")
+    elif posterior is not None and (own := _comparable(study, posterior)):
+        content = compare_groups(posterior, own)
+        comparison = check_content(content, Comparison, study.raw, remedy)
     card = study.derived / "student" / "README.md"
-    has_stimuli = (study.stimuli / MANIFEST).is_file()
     choices, larger_sets = _read_choices(study.choices)
     return Inputs(
         study=study,
@@ -291,7 +331,7 @@ def read_inputs(study: Study) -> Inputs:
         runs=read_runs(study.raw),
         choices=choices,
         larger_sets=larger_sets,
-        posterior=Posterior.load(study.posterior) if study.posterior.exists() else None,
+        posterior=posterior,
         results=Results.load(results) if results.exists() else None,
         comparison=None if stale else comparison,
         stale_comparison=stale,

@@ -1,7 +1,8 @@
 """Section on how people, and groups of people, weigh the dimensions.
 
 The groups are those that the posterior was fitted with, or those of ``derived/groups.json``, which
-also has the tests. What is drawn comes from the posterior itself.
+also has the tests, or else those that the study declares. What is drawn comes from the posterior
+itself; by a number per person, people of lower and higher numbers are drawn as two groups.
 """
 
 from collections.abc import Sequence
@@ -12,12 +13,8 @@ import pandas as pd
 
 from twoalike.embedding import GroupViews, PairsApart, Posterior, view_groups
 from twoalike.figures import (
-    MOST_PEOPLE,
     WIDE,
     DimensionWeights,
-    component_label,
-    people_layout,
-    people_map,
     weights_chart,
 )
 from twoalike.report._blocks import (
@@ -43,9 +40,9 @@ from twoalike.report._embedding import (
     shown_dimensions,
     top_images,
 )
-from twoalike.report._inputs import Comparison, Couple, Difference, Inputs, OfCluster
+from twoalike.report._inputs import Comparison, Couple, Found, Inputs
 from twoalike.stimuli import StimulusSet
-from twoalike.study import shortened
+from twoalike.study import MISSING, shortened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,11 +56,13 @@ _PAIRS = 8
 _CANDIDATES = 60
 _ROWS = 6
 _CLUSTERS = 12
-EMBEDDING = "embedding"
+_SAID = 3
+"""Dimensions named in a sentence, of those whose p is at most the level, or the most different."""
+_LEVEL = 0.05
 
 
 def people_section(inputs: Inputs, seed: int) -> Section | None:
-    """Map of the people, their dimensions, and what groups put together.
+    """Say and show how groups of people, or all of them, weigh the dimensions, with tests.
 
     None where people have no weights of their own.
     """
@@ -72,21 +71,22 @@ def people_section(inputs: Inputs, seed: int) -> Section | None:
         return None
     posterior = posterior.thinned()
     group_of = dict(posterior.group_of if comparison is None else comparison.group_of)
+    group_of = {one: group for one, group in group_of.items() if group != MISSING}
     grouped = len(set(group_of.values())) > 1
     described = describe_dimensions(posterior.embedding)
     # Each dimension of the posterior has the number that it has in the section on them, by weight.
     place = {dimension.column: k + 1 for k, dimension in enumerate(described)}
     numbers = [place[column] for column in range(len(described))]
     views = view_groups(posterior, group_of, most=_CANDIDATES, seed=seed) if grouped else None
-    groups = [group_of[name] for name in posterior.participants] if grouped else None
-    blocks: list[Block] = [
-        *_map(posterior, groups, numbers),
-        _weights(posterior, views, shown_dimensions(described), inputs.pictured),
-    ]
+    found = () if comparison is None else (*comparison.differences, *comparison.correlations)
+    blocks: list[Block] = []
+    if comparison is not None:
+        blocks += [_said(posterior, comparison, couple, described) for couple in found]
+    blocks.append(_weights(posterior, views, shown_dimensions(described), inputs.pictured))
     if views is not None:
         blocks.append(_pairs_gallery(posterior.ids, views, inputs.pictured))
     if comparison is not None:
-        blocks += [_tests(comparison, couple, numbers) for couple in comparison.differences]
+        blocks += [_tests(comparison, couple, numbers) for couple in found]
     elif views is not None:
         blocks.append(Text(say("people.of_fit"), quiet=True))
     else:
@@ -96,29 +96,38 @@ def people_section(inputs: Inputs, seed: int) -> Section | None:
     return section("people", *blocks)
 
 
-def _map(posterior: Posterior, groups: list[str] | None, numbers: Sequence[int]) -> list[Block]:
-    """Draw the map, where people differ in two directions."""
-    names, layout = posterior.participants, None
-    if posterior.weights is not None:
-        layout = people_layout(posterior.weights.log)
-    if layout is None:
-        return []
-    of = {} if groups is None else {"group": groups}
-    frame = pd.DataFrame({"participant": list(names), **of})
-    frame[["component_1", "component_2"]] = layout.positions
-    spread = layout.covariances.reshape(-1, 4)[:, [0, 1, 3]]
-    frame[["variance_1", "covariance", "variance_2"]] = spread
-    by_group = frame.groupby("group", sort=False) if groups else ()
-    shown = picture(
-        "people-map",
-        lambda width: people_map(layout, groups=groups, names=names, numbers=numbers, width=width),
-        frame,
-        n=len(names),
-        few=len(names) <= MOST_PEOPLE,
-        axes=[component_label(layout, k, numbers) for k in (0, 1)],
-        means=[(name, *part[["component_1", "component_2"]].mean()) for name, part in by_group],
+def _said(
+    posterior: Posterior, comparison: Comparison, couple: Couple, described: Sequence[Dimension]
+) -> Text:
+    """Say in three sentences what differs, by how much, and how sure that is."""
+    known = {of.column: (place, of) for place, of in enumerate(described, start=1)}
+    ordered = sorted(couple.dimensions, key=lambda row: (row.p, -abs(row.effect or row.value)))
+    sure = [row for row in ordered if row.p <= _LEVEL]
+    dimensions = []
+    for row in (sure or ordered[:1])[:_SAID]:
+        place, of = known[row.dimension - 1]
+        names = shortened(", ".join(posterior.ids[top] for top in of.top[:3]), 40)
+        size = _size(row, times=not couple.number)
+        dimensions.append((f"dimension {place} ({names})", size, row))
+    telling = [row for row in couple.pairs if row.p <= _LEVEL]
+    firsts = [[row for row in telling if sign * row.value > 0][:1] for sign in (1, -1)]
+    words = say(
+        "people.found",
+        couple=couple,
+        dimensions=dimensions,
+        sure=len(sure),
+        pairs=[(row, _size(row)) for rows in firsts for row in rows],
+        left_out=comparison.left_out,
+        interval=float(comparison.config.get("interval", 0.9)),
+        permutations=comparison.config.get("permutations", 0),
     )
-    return [shown]
+    return Text(words)
+
+
+def _size(row: Found, *, times: bool = False) -> str:
+    ends = row.value, row.low, row.high
+    value, low, high = (number(np.exp(x), 2) if times else signed(x, 2) for x in ends)
+    return f"{value} [{low}, {high}]"
 
 
 def dimension_weights(
@@ -166,7 +175,7 @@ def _weights(
         quantiles = [f"log_weight_{name}" for name in ("q05", "q25", "median", "q75", "q95")]
         numbers = pd.DataFrame(tenths, columns=quantiles)
         numbers.insert(0, "dimension", range(1, n + 1))
-    counts = [] if views is None else np.bincount(views.of).tolist()
+    counts = [] if views is None else [int((views.of == k).sum()) for k in range(len(names))]
     return picture(
         "weights",
         draw,
@@ -213,31 +222,20 @@ def _pair_tiles(
 
 
 def _tests(comparison: Comparison, couple: Couple, numbers: Sequence[int]) -> Grid:
-    """List the tests of the dimensions and clusters of two groups."""
+    """List the tests of the dimensions and clusters, of two groups or by a number."""
     of_dimensions = sorted(couple.dimensions, key=lambda row: numbers[row.dimension - 1])
-    clusters = sorted(couple.clusters, key=lambda row: (row.p, -abs(row.difference)))
-    named: list[tuple[str, Difference]]
+    clusters = sorted(couple.clusters, key=lambda row: (row.p, -abs(row.value)))
+    named: list[tuple[str, Found]]
     named = [(f"dimension {numbers[row.dimension - 1]}", row) for row in of_dimensions]
-    named += [(_cluster(row, comparison), row) for row in clusters[:_CLUSTERS]]
-    raw = pd.DataFrame([{"name": name, **row.model_dump()} for name, row in named])
-    cells = [
-        [
-            f"{signed(row.difference, 2)} [{signed(row.low, 2)}, {signed(row.high, 2)}]",
-            signed(row.effect, 1),
-            number(row.p),
-        ]
-        for _, row in named
-    ]
-    title = f"{couple.second} minus {couple.first}"
+    named += [(f"{row.level} {row.cluster}", row) for row in clusters[:_CLUSTERS]]
+    value = "correlation" if couple.number else "difference"
+    kept = ["name", value, "low", "high", *([] if couple.number else ["effect"]), "p"]
+    raw = pd.DataFrame([{"name": name, **row.model_dump()} for name, row in named])[kept]
+    units = [signed(of.effect, 1) for _, of in named if of.effect is not None]
+    columns = {value: [_size(of) for _, of in named], "in SD of people": units}
+    columns = {name: cells for name, cells in columns.items() if cells}
+    columns["p"] = [number(of.p) for _, of in named]
+    title = couple.number or f"{couple.second} minus {couple.first}"
     interval = float(comparison.config.get("interval", 0.9))
-    caption = say("people.tests", title=title, p=couple.p, interval=interval)
-    columns = ["difference", "in SD of people", "p"]
-    frame = pd.DataFrame(cells, index=pd.Index(raw["name"], name=title), columns=columns)
-    return Grid(caption, frame, raw[["name", "difference", "low", "high", "effect", "p"]])
-
-
-def _cluster(row: OfCluster, comparison: Comparison) -> str:
-    if row.level != EMBEDDING:
-        return f"{row.level} {row.cluster}"
-    members = comparison.clusters[row.level][row.cluster]
-    return f"{shortened(', '.join(members), 40)} ({row.objects})"
+    caption = say("people.tests", title=title, couple=couple, interval=interval)
+    return Grid(caption, pd.DataFrame(columns, index=pd.Index(raw["name"], name=title)), raw)

@@ -32,6 +32,7 @@ from twoalike.embedding._fit import fit as fit
 from twoalike.embedding._fit import fit_embedding as fit_embedding
 from twoalike.embedding._follow import Comparison as Comparison
 from twoalike.embedding._follow import KindChecks as KindChecks
+from twoalike.embedding._groups import FEWEST as FEWEST
 from twoalike.embedding._groups import GroupViews as GroupViews
 from twoalike.embedding._groups import PairsApart as PairsApart
 from twoalike.embedding._groups import compare_groups as compare_groups

@@ -1,10 +1,11 @@
-"""Do groups of people weigh the dimensions differently? Differences, intervals, and a test.
+"""Do groups of people, or people by a number, weigh the dimensions differently? With a test.
 
 The people are the sample, not their judgments. Their weights come from a fit that does not know the
 groups and shrinks everybody to all people alike. Where groups do not differ their labels are
 therefore exchangeable, and a test by permuted labels holds its level whichever engine was used;
 over dimensions, clusters of objects and pairs of objects it is corrected by the largest statistic
-(Westfall and Young 1993).
+(Westfall and Young 1993). A number, such as a score of a test, is permuted likewise; its rank
+correlations are with what each person is estimated to see, and so smaller than with what they see.
 
 Posterior means of people are shrunk towards all people, and so are their means over a group: tests
 allow for it, estimates do not. Differences, effects and intervals therefore take the means divided
@@ -18,7 +19,7 @@ clusters, of two up to a dozen, as make the mean silhouette largest (Rousseeuw 1
 doi:10.1016/0377-0427(87)90125-7).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import combinations
@@ -29,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.embedding._people import Groups, read_groups
+from twoalike.embedding._people import Groups, read_covariates, read_groups
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
 from twoalike.embedding._similarity import central_interval, check_ending
 from twoalike.study import (
@@ -40,6 +41,7 @@ from twoalike.study import (
     TwoalikeError,
     progress,
     provenance,
+    shortened,
     write_json,
 )
 from twoalike.tables import Labels, LabelSource, read_labels
@@ -65,10 +67,6 @@ class Views:
         found = self.model.pair_similarity(view, view)[self.pairs]
         return np.asarray(found - found.mean(), dtype=np.float64)
 
-    def difference(self, logs: Floats, embedding: Floats | None = None) -> Floats:
-        """Differences of similarities, (pairs,), second minus first of the log weights (2, D)."""
-        return self.similarity(logs[1], embedding) - self.similarity(logs[0], embedding)
-
 
 def mean_logs(log: Floats, second: Booleans) -> Floats:
     """Mean log weights, (2, D), of the people (P, D) of a first and a second group."""
@@ -83,7 +81,7 @@ def resampled_logs(
     ``log`` (P, D) are estimates without shrinkage: they vary between people by as much as people
     differ and are uncertain.
     """
-    members = [np.flatnonzero(groups.of == place) for place in range(len(groups.names))]
+    members = [np.flatnonzero(groups.of == place) for place in range(len(groups.known))]
     for draw in rng.integers(0, draws, n).tolist():
         people = [rng.choice(own, len(own)) for own in members]
         yield draw, np.stack([log[own].mean(axis=0) for own in people])
@@ -94,7 +92,8 @@ class Clusters:
     """Clusters of two objects or more, of ``m`` objects in all, but not of all of them.
 
     ``levels`` and ``names`` have one entry a cluster, and so do ``members``: indices of its
-    objects, (n,) each. An object may be in one cluster of each level.
+    objects, (n,) each, those most similar to the others first. An object may be in one cluster of
+    each level.
     """
 
     m: int
@@ -105,30 +104,32 @@ class Clusters:
     @classmethod
     def of(cls, model: Posterior, labels: Labels) -> "Clusters":
         """Take the categories of all levels; without any, the clusters of the mean embedding."""
-        m = len(model.ids)
+        ids, m, similarity = model.ids, len(model.ids), model.thinned().similarity()
+        masks: list[tuple[str, str, npt.NDArray[Any]]] = []
         if not labels:
             codes = linked(_coordinates(model))
             by_size = np.argsort(-np.bincount(codes), kind="stable")
-            named = [(f"cluster {place + 1}", codes == code) for place, code in enumerate(by_size)]
-            return cls._of_masks(m, [(EMBEDDING, name, mask) for name, mask in named])
-        masks = []
+            masks = [(EMBEDDING, f"{k + 1}", codes == code) for k, code in enumerate(by_size)]
         for level, label_of in labels.items():
-            of = np.array([label_of.get(name, MISSING) for name in model.ids])
+            of = np.array([label_of.get(name, MISSING) for name in ids])
             known = [name for name in dict.fromkeys(of.tolist()) if name not in ("", MISSING)]
             masks += [(level, name, of == name) for name in known]
-        found = cls._of_masks(m, masks)
-        if not found.names:
+        kept: list[tuple[str, str, Integers]] = []
+        for level, name, mask in masks:
+            if not 2 <= mask.sum() < m:
+                continue
+            own = np.flatnonzero(mask)
+            among = similarity[np.ix_(own, own)]
+            own = own[np.argsort(np.diagonal(among) - among.sum(axis=1), kind="stable")]
+            typical = shortened(", ".join(ids[place] for place in own), 50)
+            kept.append((level, name if labels else f"{name}: {typical}", own))
+        if labels and not kept:
             raise TwoalikeError(
                 where="labels",
                 expected=f"a category of two or more of the posterior's {m} objects, but not all",
                 found="none",
                 remedy="Leave `labels=...` out to compare clusters of the embedding.",
             )
-        return found
-
-    @classmethod
-    def _of_masks(cls, m: int, masks: Iterable[tuple[str, str, npt.NDArray[Any]]]) -> "Clusters":
-        kept = [(*named, np.flatnonzero(of)) for *named, of in masks if 2 <= of.sum() < m]
         levels, names, members = zip(*kept, strict=True) if kept else ((), (), ())
         return cls(m, levels, names, members)
 
@@ -137,8 +138,8 @@ class Clusters:
         """Sparse matrix that averages pairs within clusters, (clusters, pairs)."""
         from scipy.sparse import csr_array
 
-        rows = [_pairs_within(members, self.m) for members in self.members]
-        sizes = [len(row) for row in rows]
+        rows = [_pairs_within(np.sort(members), self.m) for members in self.members]
+        sizes = list(map(len, rows))
         values = np.repeat(1 / np.array(sizes), sizes)
         shape = (len(rows), self.m * (self.m - 1) // 2)
         return csr_array((values, np.concatenate(rows), np.cumsum([0, *sizes])), shape=shape)
@@ -154,18 +155,6 @@ class Clusters:
         """Level, name and number of objects of each."""
         rows = zip(self.levels, self.names, self.members, strict=True)
         return [{"level": of, "cluster": name, "objects": len(own)} for of, name, own in rows]
-
-    def typical_first(self, ids: Sequence[str], similarity: Floats) -> dict[str, Any]:
-        """Names of each cluster's members by level, those most similar to the others first.
-
-        ``similarity`` (m, m) is that of all objects.
-        """
-        found: dict[str, Any] = {}
-        for level, name, members in zip(self.levels, self.names, self.members, strict=True):
-            own = similarity[np.ix_(members, members)]
-            order = np.argsort(np.diagonal(own) - own.sum(axis=1), kind="stable")
-            found.setdefault(level, {})[name] = [ids[place] for place in members[order]]
-        return found
 
 
 def _pairs_within(members: Integers, m: int) -> Integers:
@@ -198,15 +187,18 @@ def linked(x: Floats) -> Integers:
 
 
 FEWEST = 3
-"""People that a group needs, for its spread to be known."""
+"""People that a group needs, for its spread to be known; each half by a number needs as many."""
 MOST_PEOPLE = 500
 """People of each group whose similarities tell how much people differ: as many as that needs."""
+MOST_SEEN = 100_000_000
+"""Similarities to people that a number is correlated with: of more pairs, so many at random."""
 
 
 def compare_groups(
     posterior: PosteriorSource,
-    groups: Mapping[str, str] | str | Path,
+    groups: Mapping[str, str] | Mapping[str, float] | str | Path,
     *,
+    number: str | None = None,
     labels: LabelSource | None = None,
     interval: float = 0.9,
     permutations: int = 999,
@@ -223,7 +215,10 @@ def compare_groups(
         A posterior or its file, fitted with ``people="weights"`` and without ``groups``.
     groups
         Group of each participant: a mapping, or a tab-separated file with the columns
-        ``participant`` and ``group``.
+        ``participant`` and ``group``. People who are not there, or ``n/a``, are left out.
+    number
+        Name of a number per person, such as a score, with which weights are correlated instead: a
+        column of the file; of a mapping, whose values are numbers then, any name.
     labels
         Categories of the objects, for clusters: a table with the column ``id`` and one a level,
         such as ``stimuli.tsv``, its file, or object -> category by level. None: clusters of the
@@ -241,57 +236,95 @@ def compare_groups(
 
     Returns
     -------
-    Provenance; ``people``, the number in each group; ``group_of``, the group of each participant;
-    ``clusters``, the members of each by level, those most similar to the others first; and
-    ``differences``, one for each two groups: ``first`` and ``second``; ``p``, of the hypothesis
-    that they weigh all dimensions alike; ``correlation`` of their mean similarities over pairs of
-    objects; and ``dimensions``, ``clusters`` and ``pairs``, each with its ``difference``, second
-    minus first, its interval from ``low`` to ``high``, ``effect`` (the difference in standard
-    deviations of people within groups) and ``p``, corrected for the number of dimensions, clusters
-    or pairs. Differences are of mean log weights; of the mean similarity of the pairs in a cluster
-    less that of all pairs; and of a pair's similarity less that of all pairs, for the pairs
-    (``items``) with the smallest p, the largest differences first where it is the same.
+    Provenance; ``people``, the number in each group, and ``left_out``, of those in none;
+    ``group_of``, the group of each participant; ``clusters``, the members of each by level, those
+    most similar to the others first; and ``differences``, one for each two groups: ``first`` and
+    ``second``; ``p``, of the hypothesis that they weigh all dimensions alike; ``correlation`` of
+    their mean similarities over pairs of objects; and ``dimensions``, ``clusters`` and ``pairs``,
+    each with its ``difference``, second minus first, its interval from ``low`` to ``high``,
+    ``effect`` (the difference in standard deviations of people within groups) and ``p``, corrected
+    for the number of dimensions, clusters or pairs. Differences are of mean log weights; of the
+    mean similarity of the pairs in a cluster less that of all pairs; and of a pair's similarity
+    less that of all pairs, for the pairs (``items``) with the smallest p, the largest differences
+    first where it is the same. With a number the groups are those below a number near the median
+    and the others; instead of ``differences`` there is ``correlations`` with one entry, its
+    ``number``, ``p``, and the same rows, with Spearman's ``correlation`` over people instead of
+    difference and effect.
     """
     if out is not None:
         check_ending(Path(out), [".json"], "a comparison")
     model = as_posterior(posterior)
-    table = groups if isinstance(groups, Mapping) else read_groups(groups)
-    where = "`groups=...`" if isinstance(groups, Mapping) else groups
-    found = Groups.assign(table, model.participants, where)
-    _check(model, found, where)
+    _check(model)
     inputs = {} if model.path is None else {"posterior": model.path}
+    where: object = f"`{'groups' if number is None else number}=...`"
+    if isinstance(groups, str | Path):
+        inputs["groups"] = where = Path(groups)
+    found, score = _known_people(groups, number, model.participants, where)
     views, clusters = Views(model), Clusters.of(model, read_labels(labels, inputs))
-    if not isinstance(groups, Mapping):
-        inputs["groups"] = Path(groups)
-    settings: dict[str, Any] = {"interval": interval}
-    settings |= {"permutations": permutations, "resamples": resamples}
+    settings: dict[str, Any] = {"permutations": permutations, "resamples": resamples}
+    settings["interval"] = interval
     result = provenance("comparison of groups", seed=seed, inputs=inputs, config=settings)
-    result["people"] = {
-        name: int((found.of == place).sum()) for place, name in enumerate(found.names)
-    }
+    result["people"] = found.counts
+    result["left_out"] = len(found.of) - sum(found.counts.values())
     named = (found.names[place] for place in found.of)
     result["group_of"] = dict(zip(model.participants, named, strict=True))
-    result["clusters"] = clusters.typical_first(model.ids, model.thinned().similarity())
-    couples = list(combinations(range(len(found.names)), 2))
-    result["differences"] = []
+    result["clusters"] = {level: {} for level in clusters.levels}
+    for level, name, own in zip(clusters.levels, clusters.names, clusters.members, strict=True):
+        result["clusters"][level][name] = [model.ids[place] for place in own]
+    couples = list(combinations(range(len(found.known)), 2)) if score is None else [(0, 1)]
+    result["differences" if score is None else "correlations"] = rows = []
     with progress() as bar:
         steps = len(couples) * (2 * permutations + resamples + 2)
         task = bar.add_task("groups", total=steps, status="permuted labels")
-        for number, (one, two) in enumerate(couples):
+        step = partial(bar.update, task, advance=1)
+        for place, (one, two) in enumerate(couples):
             people = np.flatnonzero((found.of == one) | (found.of == two))
-            rng = np.random.default_rng([seed, number])
-            couple = (views, clusters, people, found.of[people] == two, rng)
-            step = partial(bar.update, task, advance=1)
-            result["differences"].append(
-                {"first": found.names[one], "second": found.names[two]}
-                | _compared(*couple, **settings, pairs=pairs, step=step)
-            )
+            rng = np.random.default_rng([seed, place])
+            sample = Sample(views, clusters, people, rng, step, **settings, pairs=pairs)
+            if score is None:
+                said = {"first": found.names[one], "second": found.names[two]}
+                rows.append(said | _compared(sample, found.of[people] == two))
+            else:
+                rows.append({"number": number} | _correlated(sample, score[people]))
     if out is not None:
         write_json(Path(out), result)
     return result
 
 
-def _check(model: Posterior, groups: Groups, where: object) -> None:
+def _known_people(
+    source: Mapping[str, Any] | str | Path,
+    number: str | None,
+    participants: Sequence[str],
+    where: object,
+) -> tuple[Groups, Floats | None]:
+    """Find everybody's group; or their number, (P,), and groups by it."""
+    if number is None:
+        table = source if isinstance(source, Mapping) else read_groups(source)
+        found, score = Groups.assign(table, participants, where, absent=True), None
+    else:
+        of = source if isinstance(source, Mapping) else read_covariates(source, only=number)[number]
+        score = np.array([float(of.get(person, np.nan)) for person in participants])
+        known = np.isfinite(score)
+        above = np.unique(score[known])[1:]
+        if not len(above):
+            raise TwoalikeError(
+                where=where,
+                expected=f"{number} that differs between participants",
+                found=f"{known.sum()} of {len(score)} participants with a number",
+                remedy="Are they named as in the judgments?",
+            )
+        cut = min(above, key=lambda value: abs((score[known] >= value).mean() - 0.5))
+        names = (f"{number} < {cut:g}", f"{number} \N{GREATER-THAN OR EQUAL TO} {cut:g}", MISSING)
+        found = Groups(names, np.where(known, score >= cut, 2).astype(np.int32))
+    for name, count in found.counts.items():
+        if count < FEWEST:
+            raise TwoalikeError(
+                where=where, expected=f"at least {FEWEST} people a group", found=f"{count} {name!r}"
+            )
+    return found, score
+
+
+def _check(model: Posterior) -> None:
     fault = None
     if model.weights is None:
         fault = "no weights"
@@ -306,54 +339,83 @@ def _check(model: Posterior, groups: Groups, where: object) -> None:
             found=fault,
             remedy="Fit with `people=weights`, without `groups=...` and `covariates=...`.",
         )
-    for place, name in enumerate(groups.names):
-        if (count := int((groups.of == place).sum())) < FEWEST:
-            raise TwoalikeError(
-                where=where, expected=f"at least {FEWEST} people a group", found=f"{count} {name!r}"
-            )
 
 
-def _compared(
-    views: Views,
-    clusters: Clusters,
-    people: Integers,
-    second: Booleans,
-    rng: np.random.Generator,
-    *,
-    permutations: int,
-    resamples: int,
-    pairs: int,
-    interval: float,
-    step: Callable[[], None],
-) -> dict[str, Any]:
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Some of the people of a posterior, indices (P,), and what they are compared on."""
+
+    views: Views
+    clusters: Clusters
+    people: Integers
+    rng: np.random.Generator
+    step: Callable[[], object]
+    permutations: int
+    resamples: int
+    interval: float
+    pairs: int
+
+    @cached_property
+    def log(self) -> Floats:
+        """Log weights of the people, for the tests, (P, D)."""
+        assert self.views.model.weights is not None
+        return self.views.model.weights.log[:, self.people].mean(axis=0, dtype=np.float64)
+
+    @cached_property
+    def ends(self) -> Integers:
+        """Where dimensions end, and clusters, in a row of those and pairs."""
+        return np.cumsum([self.log.shape[1], len(self.clusters.names)])
+
+    def tested(
+        self, statistics: Callable[[Any], Floats], labels: Any
+    ) -> tuple[float, Floats, Integers]:
+        """Test labels of the people, (P,), by the statistics of dimensions, clusters and pairs.
+
+        p of all dimensions; of each, with the most telling pairs only; and which pairs these are.
+        """
+        again = [self.rng.permutation(labels) for _ in range(self.permutations)]
+        sizes, largest, total = _null([partial(statistics, one) for one in again], self.ends)
+        seen = np.split(np.abs(statistics(labels)) / sizes, self.ends)
+        p = [_p(most, units) for most, units in zip(largest, seen, strict=True)]
+        # Of pairs with one p the most different.
+        top = np.lexsort((-seen[2] * sizes[self.ends[1] :], p[2]))[: self.pairs]
+        whole = float(_p(total, (seen[0] ** 2).sum()[None])[0])
+        return whole, np.concatenate([*p[:2], p[2][top]]), top
+
+    def rows(self, table: pd.DataFrame, items: Integers) -> dict[str, list[dict[str, Any]]]:
+        """Give a table's rows to dimensions, clusters and pairs of objects, (n, 2)."""
+        rows: Any = iter(table.to_dict("records"))
+        names: dict[str, list[dict[str, Any]]] = {
+            "dimensions": [{"dimension": k + 1} for k in range(self.ends[0])],
+            "clusters": self.clusters.described(),
+            "pairs": [{"items": [self.views.model.ids[k] for k in pair]} for pair in items],
+        }
+        return {thing: [name | next(rows) for name in named] for thing, named in names.items()}
+
+
+def _compared(sample: Sample, second: Booleans) -> dict[str, Any]:
     """Compare two groups of people, of whom some are in the second: tests, and what differs."""
+    views, clusters, rng = sample.views, sample.clusters, sample.rng
     weights, draws = views.model.weights, views.model.embedding
     assert weights is not None
-    # People x dimensions: for the tests, and for estimates.
-    log = weights.log[:, people].mean(axis=0, dtype=np.float64)
-    unshrunk = weights.unshrunk()[people]
-    ends = np.cumsum([log.shape[1], len(clusters.names)])
+    unshrunk = weights.unshrunk()[sample.people]  # for estimates
 
     def differences(logs: Floats, embedding: Floats | None = None) -> Floats:
         """Second minus first of log weights (2, D): of dimensions, clusters and pairs, in a row."""
-        step()
-        found = views.difference(logs, embedding)
+        sample.step()
+        found = views.similarity(logs[1], embedding) - views.similarity(logs[0], embedding)
         return np.concatenate([logs[1] - logs[0], clusters.means(found), found])
 
-    labels = [rng.permutation(second) for _ in range(permutations)]
-    permuted = [partial(differences, mean_logs(log, label)) for label in labels]
-    sizes, largest, total = _null(permuted, ends)
-    logs = mean_logs(log, second)
-    seen = np.split(np.abs(differences(logs)) / sizes, ends)
-    p = [_p(most, units) for most, units in zip(largest, seen, strict=True)]
-    # Of pairs with one p the most different.
-    top = np.lexsort((-seen[2] * sizes[ends[1] :], p[2]))[:pairs]
-    kept = np.concatenate([np.arange(ends[1]), ends[1] + top])
+    def of_labels(label: Booleans) -> Floats:
+        return differences(mean_logs(sample.log, label))
+
+    whole, p, top = sample.tested(of_labels, second)
+    kept = np.concatenate([np.arange(sample.ends[1]), sample.ends[1] + top])
     table = pd.DataFrame({"difference": differences(mean_logs(unshrunk, second))[kept]})
     groups = Groups(("first", "second"), second.astype(np.int32))
-    resampled = resampled_logs(unshrunk, len(draws), groups, resamples, rng)
+    resampled = resampled_logs(unshrunk, len(draws), groups, sample.resamples, rng)
     again = [differences(means, draws[draw])[kept] for draw, means in resampled]
-    table["low"], table["high"] = central_interval(np.stack(again), interval)
+    table["low"], table["high"] = central_interval(np.stack(again), sample.interval)
     sides = [np.flatnonzero(side) for side in (~second, second)]
     some = np.concatenate([rng.permutation(side)[:MOST_PEOPLE] for side in sides])
     own = [views.similarity(one) for one in unshrunk[some]]
@@ -362,18 +424,48 @@ def _compared(
     for of_people in ([clusters.means(of) for of in own], [of[top] for of in own]):
         spreads.append(_within(np.stack(of_people), second[some]))
     table["effect"] = table["difference"] / np.concatenate(spreads)
-    rows = iter(table.assign(p=np.concatenate([*p[:2], p[2][top]])).to_dict("records"))
-    items = np.stack([side[top] for side in views.pairs], axis=1)
-    names: dict[str, list[dict[str, Any]]] = {
-        "dimensions": [{"dimension": k + 1} for k in range(ends[0])],
-        "clusters": clusters.described(),
-        "pairs": [{"items": [views.model.ids[place] for place in pair]} for pair in items],
-    }
+    one, other = (views.similarity(logs) for logs in mean_logs(sample.log, second))
     return {
-        "p": float(_p(total, (seen[0] ** 2).sum()[None])[0]),
-        "correlation": float(np.corrcoef([views.similarity(one) for one in logs])[0, 1]),
-        **{thing: [name | next(rows) for name in named] for thing, named in names.items()},
+        "p": whole,
+        "correlation": float(np.corrcoef(one, other)[0, 1]),
+        **sample.rows(table.assign(p=p), np.stack([side[top] for side in views.pairs], axis=1)),
     }
+
+
+def _correlated(sample: Sample, score: Floats) -> dict[str, Any]:
+    """Correlate a number with what people weigh and how alike objects are to them, by ranks."""
+    views, people, rng = sample.views, len(score), sample.rng
+    n = len(views.pairs[0])
+    some = np.sort(rng.permutation(n)[: MOST_SEEN // people])
+    seen = [views.similarity(one) for one in sample.log]
+    within = np.stack([sample.clusters.means(one) for one in seen])
+    values = np.concatenate([sample.log, within, np.stack([one[some] for one in seen])], axis=1)
+    ranks = _ranks(values)
+
+    def of_labels(label: Floats) -> Floats:
+        sample.step()
+        return np.asarray(label @ ranks / people)
+
+    whole, p, top = sample.tested(of_labels, _ranks(score[:, None])[:, 0])
+    kept = np.concatenate([np.arange(sample.ends[1]), sample.ends[1] + top])
+
+    def correlation(own: Integers) -> Floats:
+        return np.asarray(_ranks(score[own, None])[:, 0] @ _ranks(values[own][:, kept]) / people)
+
+    table = pd.DataFrame({"correlation": correlation(np.arange(people))})
+    again = [correlation(rng.integers(0, people, people)) for _ in range(sample.resamples)]
+    table["low"], table["high"] = central_interval(np.stack(again), sample.interval)
+    items = np.stack([side[some[top]] for side in views.pairs], axis=1)
+    return {"p": whole, **sample.rows(table.assign(p=p), items)}
+
+
+def _ranks(values: Floats) -> Floats:
+    """Ranks over people, (P, n), of mean 0 and variance 1; 0 where all are equal."""
+    from scipy.stats import rankdata
+
+    ranks = rankdata(values, axis=0)
+    ranks -= ranks.mean(axis=0)
+    return np.asarray(ranks / (ranks.std(axis=0) + 1e-12))
 
 
 def _null(
@@ -413,10 +505,11 @@ def _p(permuted: Floats, seen: Floats) -> Floats:
 class GroupViews:
     """Groups of people as a posterior has them.
 
-    ``of`` (P,) are places of the participants among the ``names`` (G,). ``log``, ``low`` and
-    ``high`` are log weights of the average person, (G, D) each, with the ends of their intervals:
-    of the centres that the fit had for these groups, or else with people resampled
-    (``resampled``). ``pairs`` are those of objects that differ most between each two groups.
+    ``of`` (P,) are places of the participants among the ``names`` (G,), G of people in none.
+    ``log``, ``low`` and ``high`` are log weights of the average person, (G, D) each, with the ends
+    of their intervals: of the centres that the fit had for these groups, or else with people
+    resampled (``resampled``). ``pairs`` are those of objects that differ most between each two
+    groups.
     """
 
     names: tuple[str, ...]
@@ -475,20 +568,19 @@ def view_groups(
     """
     weights, views = model.weights, Views(model)
     assert weights is not None
-    groups = Groups.assign(group_of, model.participants)
+    groups = Groups.assign(group_of, model.participants, absent=True)
     rng = np.random.default_rng(seed)
     centres = _own_centres(model, groups)
     if centres is None:
         log = weights.unshrunk()
         draws = list(resampled_logs(log, len(weights.log), groups, resamples, rng))
-        mean = np.stack(
-            [log[groups.of == place].mean(axis=0) for place in range(len(groups.names))]
-        )
+        places = range(len(groups.known))
+        mean = np.stack([log[groups.of == place].mean(axis=0) for place in places])
     else:
         which = rng.integers(0, len(centres), resamples).tolist()
         draws, mean = [(draw, centres[draw]) for draw in which], centres.mean(axis=0)
     low, high = central_interval(np.stack([logs for _, logs in draws]), interval)
-    couples = list(combinations(range(len(groups.names)), 2))
+    couples = list(combinations(range(len(groups.known)), 2))
     whole = [views.similarity(log) for log in mean]
     tops = [_most_different(whole[two] - whole[one], most) for one, two in couples]
     drawn: list[list[Floats]] = [[] for _ in couples]
@@ -501,7 +593,7 @@ def view_groups(
         items = np.stack([side[top] for side in views.pairs], axis=1)
         ends = central_interval(np.stack(found), interval)
         apart.append(PairsApart(one, two, items, (whole[two] - whole[one])[top], *ends))
-    return GroupViews(groups.names, groups.of, centres is None, mean, low, high, tuple(apart))
+    return GroupViews(groups.known, groups.of, centres is None, mean, low, high, tuple(apart))
 
 
 def _own_centres(model: Posterior, groups: Groups) -> Floats | None:
@@ -512,7 +604,7 @@ def _own_centres(model: Posterior, groups: Groups) -> Floats | None:
         return None
     assert model.weights is not None
     names = list(map(str, model.tree["posterior"].dataset["group"].values))
-    return model.weights.centre[:, [names.index(name) for name in groups.names]].astype(np.float64)
+    return model.weights.centre[:, [names.index(name) for name in groups.known]].astype(np.float64)
 
 
 def _most_different(difference: Floats, most: int) -> Integers:

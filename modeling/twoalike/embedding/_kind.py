@@ -102,10 +102,9 @@ class Unknown:
         changes nothing. Where nobody weighs dimensions they have one element.
         """
         roots = self.roots_of(people)
-        left, right = (self.x[reference[:, side]][None] for side in (0, 1))
-        if roots is not None:
-            left, right = left * roots[:, None], right * roots[:, None]
-        s = self.kernel.symbolic(left, right, self.xp)
+        left, right = (self.x[reference[:, side]] for side in (0, 1))
+        weights = np.ones((1, self.dimensions), "float32") if roots is None else roots**2
+        s = self.kernel.weighed(left, right, weights, self.xp)
         return s.mean(axis=1), self.xp.sqrt(s.var(axis=1) + 1e-10)  # of one point: 0
 
     def add_units(self, symbol: str, axis: str, reference: Integers, people: Sequence[str]) -> Any:

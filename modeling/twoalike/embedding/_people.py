@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from twoalike.study import Floats, Integers, Study, TwoalikeError, shortened
+from twoalike.study import MISSING, Floats, Integers, Study, TwoalikeError, shortened
 from twoalike.tables import read_tsv
 
 FREE = 3
@@ -30,35 +30,59 @@ FREE = 3
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """Groups of the participants: ``names``, and the index of each participant's, (P,)."""
+    """Groups of the participants: ``names``, and the index of each participant's, (P,).
+
+    People of whom no group is known are the last one, ``n/a``: to a fit a group like any other, so
+    that they are shrunk to each other and all, and to a comparison none.
+    """
 
     names: tuple[str, ...]
     of: Integers
 
     @classmethod
     def assign(
-        cls, group_of: Mapping[str, str], participants: Sequence[str], where: object = None
+        cls,
+        group_of: Mapping[str, str],
+        participants: Sequence[str],
+        where: object = None,
+        *,
+        absent: bool = False,
     ) -> "Groups":
-        """Look up the group of each participant; other people are passed over."""
+        """Look up the group of each participant; other people are passed over.
+
+        Those who are ``absent`` there, maybe by a mistyped code, are refused, or like ``n/a``.
+        """
         missing = [person for person in participants if person not in group_of]
-        if missing:
+        if missing and not absent:
             raise TwoalikeError(
                 where=where,
                 expected=f"a group of each of the {len(participants)} participants",
                 found=f"none of {shortened(', '.join(missing), 60)}",
-                remedy="Add a row for each.",
+                remedy="Add a row for each, with n/a where the group is not known.",
             )
-        found = [group_of[person] for person in participants]
-        names = tuple(dict.fromkeys(found))
+        found = [group_of.get(person, MISSING) for person in participants]
+        names = tuple(dict.fromkeys(name for name in found if name != MISSING))
         if len(names) < 2:
+            known = len(found) - found.count(MISSING)
             raise TwoalikeError(
                 where=where,
                 expected="two groups of participants or more",
-                found=f"all {len(participants)} in {names[0]!r}",
-                remedy="Leave `groups=...` out.",
+                found=f"{known} of {len(found)} in a group" + f", {names[0]!r}" * len(names),
+                remedy="Are people named as in the judgments? Else leave `groups=...` out.",
             )
-        index = {name: place for place, name in enumerate(names)}
+        index = {name: place for place, name in enumerate((*names, MISSING))}
+        names += (MISSING,) * (MISSING in found)
         return cls(names, np.array([index[name] for name in found], dtype=np.int32))
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Names of the groups, without ``n/a``."""
+        return tuple(name for name in self.names if name != MISSING)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of people in each known group."""
+        return {name: int((self.of == place).sum()) for place, name in enumerate(self.known)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,9 +122,7 @@ class Covariates:
                 remedy="Leave `covariates=...` out.",
             )
         for name, column in zip(covariates, values.T, strict=True):
-            unknown = [
-                one for one, v in zip(participants, column, strict=True) if not np.isfinite(v)
-            ]
+            unknown = np.array(participants)[~np.isfinite(column)].tolist()
             if unknown:
                 raise TwoalikeError(
                     where=where,
@@ -122,35 +144,34 @@ def read_groups(source: str | Path, study: Study | None = None) -> dict[str, str
     """Read the group of each participant.
 
     ``source`` is a tab-separated file with the columns ``participant`` (or BIDS's
-    ``participant_id``) and ``group``; or, of a study, a column of its ``participants.tsv``. People
-    of whom it says ``n/a`` have no group.
+    ``participant_id``) and ``group``; or, of a study, a column of its ``participants.tsv``. It is
+    ``n/a`` of people of whom no group is known.
     """
     if study is None or Path(source).is_file():
-        path, what = Path(source), "groups of participants"
-        person = BIDS_PERSON if BIDS_PERSON in read_tsv(path, what, []) else "participant"
-        return _read_people(path, what, person, ["group"])["group"]
+        return _read_people(Path(source), "groups of participants", ["group"])["group"]
     path = study.raw / "participants.tsv"
-    return _read_people(path, "a table of participants", BIDS_PERSON, [str(source)])[str(source)]
+    return _read_people(path, "a table of participants", [str(source)])[str(source)]
 
 
-def read_covariates(source: str | Path, study: Study | None = None) -> dict[str, dict[str, float]]:
+def read_covariates(
+    source: str | Path, study: Study | None = None, only: str | None = None
+) -> dict[str, dict[str, float]]:
     """Read covariates: by name, the value of each participant.
 
-    ``source`` is a tab-separated file with a column ``participant`` and one a covariate; or, of a
-    study, columns of its ``participants.tsv``, separated by commas. ``n/a`` is no value.
+    ``source`` is a tab-separated file with a column ``participant`` (or ``participant_id``) and one
+    a covariate, or ``only`` one; or, of a study, columns of its ``participants.tsv``, separated by
+    commas. ``n/a`` is no value.
     """
-    if study is None or Path(source).is_file():
-        path, person = Path(source), "participant"
-        table = read_tsv(path, "covariates of participants", [person])
-        names = [str(name) for name in table if name != person]
-    else:
-        path, person = study.raw / "participants.tsv", BIDS_PERSON
+    path, names = Path(source), None if only is None else [only]
+    if study is not None and not path.is_file():
+        path = study.raw / "participants.tsv"
         names = [name.strip() for name in str(source).split(",")]
-    columns = _read_people(path, "covariates of participants", person, names)
     found: dict[str, dict[str, float]] = {}
-    for name, of in columns.items():
+    for name, of in _read_people(path, "covariates of participants", names).items():
         found[name] = {}
         for one, value in of.items():
+            if value == MISSING:
+                continue
             try:
                 found[name][one] = float(value)
             except ValueError as error:
@@ -166,11 +187,10 @@ def read_covariates(source: str | Path, study: Study | None = None) -> dict[str,
 BIDS_PERSON = "participant_id"
 
 
-def _read_people(
-    path: Path, what: str, person: str, columns: list[str]
-) -> dict[str, dict[str, str]]:
-    """Read columns of a table of people: by column, the value of each participant who has one."""
-    table = read_tsv(path, what, [person, *columns])
+def _read_people(path: Path, what: str, columns: list[str] | None) -> dict[str, dict[str, str]]:
+    """Read columns of a table of people: by column, the value of each participant."""
+    person = BIDS_PERSON if BIDS_PERSON in read_tsv(path, what, []) else "participant"
+    table = read_tsv(path, what, [person, *(columns or [])])
     people = table[person].str.removeprefix("sub-") if person == BIDS_PERSON else table[person]
     twice = people[people.duplicated()]
     if len(twice):
@@ -180,11 +200,9 @@ def _read_people(
             found=f"{twice.iloc[0]!r} twice",
             remedy="Keep one row.",
         )
-    known = {name: table[name] != "n/a" for name in columns}
-    return {
-        name: dict(zip(people[rows], table[name][rows], strict=True))
-        for name, rows in known.items()
-    }
+    if columns is None:
+        columns = [str(name) for name in table if name != person]
+    return {name: dict(zip(people, table[name], strict=True)) for name in columns}
 
 
 def check_weights(n_people: int, dimensions: int | None) -> None:

@@ -40,6 +40,8 @@ class Kernel:
         Derivative of ``rows`` by the log weight of each dimension, (n, D); numpy.
     symbolic
         ``rows`` for the module given last: ``pytensor.tensor`` or ``jax.numpy``.
+    weighed
+        The same by weights of the dimensions, as one product: (n, D), (n, D), (P, D) -> (P, n).
     gram
         From squared norms, (..., m, 1), and dot products, (..., m, m), for the module given last.
     """
@@ -48,6 +50,7 @@ class Kernel:
     rows: Callable[[Floats, Floats], Floats]
     by_log_weight: Callable[[Floats, Floats], Floats]
     symbolic: Callable[[Any, Any, Any], Any]
+    weighed: Callable[[Any, Any, Any, Any], Any]
     gram: Callable[[Any, Any, Any], Any]
 
     def pairs(
@@ -113,6 +116,7 @@ KERNELS = {
         _dot_rows,
         lambda left, right: left * right,
         lambda left, right, xp: (left * right).sum(axis=-1),
+        lambda left, right, weights, xp: weights @ (left * right).T,
         lambda squares, dots, xp: dots,
     ),
     "distance": Kernel(
@@ -120,6 +124,7 @@ KERNELS = {
         _distance_rows,
         lambda left, right: (left - right) ** 2 / (2 * _distance_rows(left, right)[:, None]),
         lambda left, right, xp: -xp.sqrt(((left - right) ** 2).sum(axis=-1) + _TINY),
+        lambda left, right, weights, xp: -xp.sqrt(weights @ ((left - right) ** 2).T + _TINY),
         lambda squares, dots, xp: (
             -xp.sqrt(xp.maximum(squares + squares.swapaxes(-1, -2) - 2 * dots, 0.0) + _TINY)
         ),
