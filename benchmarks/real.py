@@ -5,8 +5,9 @@
 Needs the shared real data (environment variable TWOALIKE_SHARED_DATA, or ../shared/data beside the
 checkout). A fifth of the judgments, at random (of sortings and RDMs none), is held out, and `fit`
 sees the rest with its defaults. Clips and THINGS are odd-one-out choices, rocks and colours ratings
-of pairs (of colours 0 to 7 for unlike, turned), spices piles, and mur92 the RDMs of 16 people. Log-loss is in nats a judgment, of people who are known to the fit, over all levels of
-a rating; guessing is that of equal probabilities.
+of pairs (of colours 0 to 7 for unlike, turned), spices piles, and mur92 the RDMs of 16 people.
+Log-loss is in nats a judgment, of people who are known to the fit, over all levels of a rating;
+guessing is that of equal probabilities.
 
 The verdict is that of `check`: predictions are stable if the probabilities of two chains differ by
 at most 2 points and one chain alone costs at most .002 nats; intervals are usable if R-hat of 95 %
