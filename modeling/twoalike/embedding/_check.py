@@ -15,7 +15,12 @@ from twoalike.embedding._follow import KindChecks, follow
 from twoalike.embedding._judged import as_table, given_tables, is_own, some_draws
 from twoalike.embedding._loo import LEAST_DRAWS, LeaveOneOut
 from twoalike.embedding._model import KINDS
-from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
+from twoalike.embedding._posterior import (
+    Posterior,
+    PosteriorSource,
+    as_posterior,
+    term_advice,
+)
 from twoalike.embedding._predictive import Predictive, calibration_gap, check_choices
 from twoalike.embedding._similarity import check_ending
 from twoalike.judgments import JudgmentKind, JudgmentTable, read_judgments
@@ -270,7 +275,7 @@ def _checked(
     return PosteriorCheck(
         converged=convergence.get("converged"),
         convergence=convergence,
-        advice=advice + link_warnings(links),
+        advice=advice + link_warnings(links) + term_advice(posterior.attrs),
         missing=missing,
         held_out=posterior.attrs.get("held_out", {}),
         remarks=[remark for remark in remarks if remark],
