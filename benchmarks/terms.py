@@ -162,7 +162,7 @@ def losses(posterior: Posterior, table: pd.DataFrame, held: np.ndarray) -> np.nd
 
 
 def form_of(setting: str) -> list[str]:
-    """What a setting has beside terms."""
+    """Name what a setting has beside terms."""
     return [one for one in setting.split(", ") if one in FORMS]
 
 
@@ -191,9 +191,8 @@ def run(data: str, people: str, setting: str, fold: int) -> dict[str, Any]:
             for name in term.stored
             if "participant" not in drawn[name].dims
         }
-        values = {
-            name: of.astype(float).round(3).tolist() for name, of in means.items() if of.size < 20
-        }
+        few = [(name, of.astype(float)) for name, of in means.items() if of.size < 20]
+        values = {name: of.round(3).tolist() for name, of in few}
         WORK.mkdir(parents=True, exist_ok=True)
         record = {"losses": found.round(5).tolist(), "seconds": time.process_time() - start}
         path.write_text(json.dumps(record | {"values": values}), encoding="utf-8")
