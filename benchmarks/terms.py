@@ -19,7 +19,6 @@ The table goes to benchmarks/results/terms.md, with the folds that are finished.
 import argparse
 import json
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -44,6 +43,7 @@ FORMS: dict[str, Any] = {WEIGHTS: {"people": "weights"}, DISTANCE: {"similarity"
 """Settings beside terms, with which fits are compared with terms and without."""
 ALL = "position, temperature ~ response_time, memory"
 OBJECTS, ONE_POSITION = "__main__:OBJECT_BIAS", "__main__:COMMON"
+LABELS = {OBJECTS: "bias of each object", ONE_POSITION: "position, the same for everybody"}
 SETTINGS = {
     "clips": (
         "none",
@@ -78,7 +78,7 @@ class Objects(Term):
         """Object of each score."""
         return of.shown[:, of.question.anchored :].astype(np.int32)
 
-    def add(self, people: Sequence[str], ids: Sequence[str]) -> dict[str, Any]:
+    def add(self) -> dict[str, Any]:
         """Add biases that sum to zero."""
         import pymc as pm
 
@@ -97,7 +97,7 @@ class CommonPosition(Position):
 
     stored: ClassVar = {"position_mean": "place"}
 
-    def add(self, people: Sequence[str], ids: Sequence[str]) -> dict[str, Any]:
+    def add(self) -> dict[str, Any]:
         """Add the mean alone."""
         import pymc as pm
 
@@ -218,8 +218,17 @@ def line(data: str, people: str, setting: str, folds: range) -> str:
         return ""
     gain = mean_and_error(np.array(without) - np.array(with_it), np.concatenate(who))
     said = "" if setting in ("none",) else f"{gain['value']:.4f} ± {gain['standard_error']:.4f}"
-    found = "; ".join(f"{name} {value}" for name, value in values.items())
-    cells = (data, people, setting, n, f"{np.mean(with_it):.4f}", said, f"{seconds / n:.0f}", found)
+    found = "; ".join(f"{name} {np.round(value, 3)}" for name, value in values.items())
+    cells = (
+        data,
+        people,
+        LABELS.get(setting, setting),
+        n,
+        f"{np.mean(with_it):.4f}",
+        said,
+        f"{seconds / n:.0f}",
+        found,
+    )
     return f"| {' | '.join(map(str, cells))} |"
 
 

@@ -1,5 +1,6 @@
 """What else moves a choice: terms in both orders of items, recovered, kept, predicted, advised."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from twoalike.choice import TRIPLET, Question, random_triplets
 from twoalike.embedding import FitConfig, Posterior, check, fit_embedding
 from twoalike.embedding._choices import ChoiceGroup, Choices
 from twoalike.embedding._compare import judgment_scores
+from twoalike.embedding._observers import Draw
 from twoalike.embedding._posterior import term_advice
 from twoalike.embedding._predictive import _drawn_again
 from twoalike.embedding._priors import find_kernel
@@ -166,10 +168,14 @@ def test_consistency_is_that_of_people_who_remember(table: pd.DataFrame, fitted:
 
 def test_replicates_repeat_answers_of_replicates(rng: np.random.Generator) -> None:
     group = repeated(TRIPLET, 2000, rng)
-    marks = find_term("memory").array(group, pd.DataFrame())
+    terms = (find_term("memory"),)
+    marks = terms[0].array(group, pd.DataFrame())
     p = 0.2 / 3 + 0.8 * marks + 0.8 / 3 * (1 - marks.sum(axis=1, keepdims=True))
     repeats = asked_before(group)
-    again = _drawn_again(p, Change(again=(0.8, marks)), repeats, rng)
+    (group,) = Choices(groups=(group,), people=(), ids=()).with_terms(None, terms).groups
+    draw = Draw(*(np.zeros((12, 2)), find_kernel("dot"), np.ones(3), np.ones(3)), terms=terms)
+    draw = replace(draw, values={"memory": np.float64(0.8)})
+    again = _drawn_again(draw, group, p, repeats, rng)
     rows, before, same = repeats
     agree = (again[rows] == same[np.arange(len(rows)), again[before]]).mean()
     assert agree == pytest.approx(0.8 + 0.2 / 3, abs=0.04)

@@ -19,7 +19,7 @@ from twoalike.embedding._judged import none_known
 from twoalike.embedding._kind import Group, Kind, Unknown
 from twoalike.embedding._observers import Draw
 from twoalike.embedding._posterior import Posterior
-from twoalike.embedding._terms import Change, Term, changed, terms_to_try
+from twoalike.embedding._terms import Term, changed, terms_to_try
 from twoalike.judgments import participant_index, set_choices
 from twoalike.study import Floats, Integers, TwoalikeError
 from twoalike.tables import JUDGED
@@ -80,10 +80,6 @@ class ChoiceGroup(Group):
         parts = (self.shown, self.answer, self.judge, self.rows)
         found = ChoiceGroup(self.question, *(part[rows] for part in parts))
         return replace(found, terms=self.terms, told=tuple(array[rows] for array in self.told))
-
-    def change(self, draw: Draw) -> Change:
-        """Say what the terms change under one draw."""
-        return changed(draw.terms, draw.values, self.told, self.judge, self.question)
 
     def predicted(self, draw: Draw) -> Floats:
         """Probability of each answer under one draw, with its terms, (n, A)."""
@@ -152,18 +148,14 @@ class Choices(Kind[ChoiceGroup]):
             raise none_known(posterior, "judgments", len(table), posterior.participants)
         return found.with_terms(table, posterior.terms)
 
-    def with_terms(self, table: pd.DataFrame, terms: Iterable[Term]) -> Self:
-        """Take other terms, by the table that these choices are from."""
-        table, terms = table.reset_index(drop=True), tuple(terms)
+    def with_terms(self, table: Any, terms: Iterable[Term] = ()) -> Self:
+        """Take other terms, or none, by the table that these choices are from."""
+        terms = tuple(terms)
         groups = (
             replace(g, terms=terms, told=tuple(term.array(g, table) for term in terms))
             for g in self.groups
         )
         return replace(self, groups=tuple(groups))
-
-    def without_terms(self) -> Self:
-        """Leave all terms out."""
-        return replace(self, groups=tuple(replace(g, terms=(), told=()) for g in self.groups))
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -228,8 +220,7 @@ class Choices(Kind[ChoiceGroup]):
 
     def unknowns(self, unknown: Unknown) -> dict[str, Any]:
         """Add the terms' variables; temperatures and lapses are those of all participants."""
-        people, ids = unknown.participants, self.ids
-        return {name: v for term in self.terms for name, v in term.add(people, ids).items()}
+        return {name: value for term in self.terms for name, value in term.add().items()}
 
     def log_likelihood(
         self, unknown: Unknown, own: dict[str, Any], group: ChoiceGroup, arrays: Any, n: int

@@ -172,7 +172,7 @@ def _try(data: Data, form: Form, folds: list[Integers], config: FitConfig) -> Tr
     copies = FITS if n >= MANY else 1
     steps = STEPS if n < MANY else STEPS_OF_MANY
     short = config.model_copy(update={"steps": config.steps or steps, "draws": DRAWS})
-    plain = data.with_choices(data.choices.without_terms())
+    plain = data.with_choices(data.choices.with_terms(None))
     parts = [plain.take(np.setdiff1d(np.arange(n), rows)) for rows in folds for _ in range(copies)]
     title = f"pilot, {form.similarity}" + (", weights by person" if form.weights else "")
     draws, _ = fit_vi(plain, form, config=short, parts=parts, title=title)

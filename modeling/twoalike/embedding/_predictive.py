@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from twoalike.choice import guessing
-from twoalike.embedding._choices import Choices
+from twoalike.embedding._choices import ChoiceGroup, Choices
 from twoalike.embedding._follow import Comparison, ReplicateTally, outstanding, rounds
 from twoalike.embedding._judged import as_table, draws_of, some_draws
 from twoalike.embedding._kind import BINS
@@ -36,8 +36,9 @@ from twoalike.embedding._loo import (
     subset_rows,
     trusted_k,
 )
+from twoalike.embedding._observers import Draw
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
-from twoalike.embedding._terms import Change, asked_before
+from twoalike.embedding._terms import asked_before, changed
 from twoalike.judgments import JudgmentTable
 from twoalike.study import Floats, Integers, TwoalikeError
 
@@ -105,8 +106,7 @@ def check_choices(
     for place, (_, times) in enumerate(rounds(which, n, "choices", REPLICATES)):
         draw = next(draws)
         p = [group.predicted(draw) for group in groups]
-        changes = [group.change(draw) for group in groups]
-        tallies.add(p, base or p, changes, times, rng)
+        tallies.add(draw, p, base or p, times, rng)
         for own, group, here in zip(p, groups, slices, strict=True):
             mean[here] += own[np.arange(len(own)), group.answer] / len(which)
             if loo:
@@ -138,8 +138,11 @@ def drawn_answers(p: Floats, rng: np.random.Generator) -> Integers:
     return np.asarray(np.minimum((p.cumsum(axis=1) < level).sum(axis=1), p.shape[1] - 1))
 
 
-def _drawn_again(p: Floats, change: Change, repeats: Any, rng: np.random.Generator) -> Integers:
+def _drawn_again(
+    draw: Draw, of: ChoiceGroup, p: Floats, repeats: Any, rng: np.random.Generator
+) -> Integers:
     """Draw answers once more; who remembers an answer gives the one that is drawn for it."""
+    change = changed(draw.terms, draw.values, of.told, of.judge, of.question)
     if change.again is None:
         return drawn_answers(p, rng)
     rate, marks = change.again
@@ -174,9 +177,9 @@ class _Tallies:
 
     def add(
         self,
+        draw: Draw,
         p: list[Floats],
         base: list[Floats],
-        changes: list[Change],
         times: int,
         rng: np.random.Generator,
     ) -> None:
@@ -190,8 +193,8 @@ class _Tallies:
         ]  # of ties, 1 / (number tied)
         seen = self._counts([group.answer for group in self._groups], shares, bins)
         for _ in range(times):
-            each = zip(p, changes, self._repeats, strict=True)
-            again = self._counts([_drawn_again(*of, rng) for of in each], shares, bins)
+            each = zip(self._groups, p, self._repeats, strict=True)
+            again = self._counts([_drawn_again(draw, *of, rng) for of in each], shares, bins)
             for tally, observed, replicated in zip(self._tallies, seen, again, strict=True):
                 tally.add(observed, replicated)
 

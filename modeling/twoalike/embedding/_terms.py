@@ -47,6 +47,8 @@ EXTREME = 3.0
 """Standard deviations beyond which a number counts as that many: some answers take hours."""
 
 
+type Values = Mapping[str, Any]
+"""Stored variables of a draw by name, or those of the open PyMC model."""
 type Asked = Any
 """Choices that answer one question: :class:`twoalike.embedding._choices.ChoiceGroup`."""
 
@@ -131,8 +133,8 @@ class Term(ABC):
 
     @property
     def size(self) -> int:
-        """Numbers that a pilot fits; 0: it does not try the term."""
-        return 0
+        """Numbers that a pilot fits."""
+        return max(1, sum(map(len, self.labels.values())))
 
     def learn(self, asked: Sequence[Asked], table: pd.DataFrame) -> Self:
         """Learn what is ``known`` from the choices of a fit; refuse what cannot be fitted."""
@@ -143,21 +145,19 @@ class Term(ABC):
         """Array of some choices, whose ``rows`` are those of the table, (n, columns)."""
 
     @abstractmethod
-    def add(self, people: Sequence[str], ids: Sequence[str]) -> dict[str, Any]:
+    def add(self) -> dict[str, Any]:
         """Add the stored variables to the open PyMC model, and give them by name."""
 
     @abstractmethod
-    def change(
-        self, values: Mapping[str, Any], array: Any, judge: Any, question: Question
-    ) -> Change:
+    def change(self, values: Values, array: Any, judge: Any, question: Question) -> Change:
         """Say what the values change of choices, by their array and judges, (n,).
 
         For numpy as for PyTensor: operators and methods of arrays only.
         """
 
-    def point(self, numbers: Floats) -> dict[str, Any]:
+    def point(self, numbers: Floats) -> Values:
         """Values of the stored variables by the numbers of a pilot, (size,), people all alike."""
-        return {}
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -174,10 +174,6 @@ class Position(Term):
     @property
     def labels(self) -> dict[str, list[str]]:
         return {"place": [f"{name} {k + 1}" for name, n in self.known.items() for k in range(n)]}
-
-    @property
-    def size(self) -> int:
-        return sum(self.known.values())
 
     @property
     def _centring(self) -> Floats:
@@ -205,7 +201,7 @@ class Position(Term):
         places = before + np.arange(of.question.options, dtype=np.int32)
         return np.tile(places, (len(of.shown), 1))
 
-    def add(self, people: Sequence[str], ids: Sequence[str]) -> dict[str, Any]:
+    def add(self) -> dict[str, Any]:
         import pymc as pm
 
         mean = pm.Normal("position_location", 0.0, BIAS, dims="place") @ self._centring
@@ -215,14 +211,12 @@ class Position(Term):
         pm.Deterministic("position_mean", mean, dims="place")
         return {"position_bias": pm.Deterministic("position_bias", bias, dims=dims)}
 
-    def change(
-        self, values: Mapping[str, Any], array: Any, judge: Any, question: Question
-    ) -> Change:
+    def change(self, values: Values, array: Any, judge: Any, question: Question) -> Change:
         if _asked(question) not in self.known:
             return Change()
         return Change(offsets=values["position_bias"][judge[:, None], array])
 
-    def point(self, numbers: Floats) -> dict[str, Any]:
+    def point(self, numbers: Floats) -> Values:
         return {"position_bias": (numbers @ self._centring)[None]}
 
 
@@ -252,10 +246,6 @@ class Depends(Term):
         ]
         return {f"{self.target}_column": found}
 
-    @property
-    def size(self) -> int:
-        return len(self.labels[f"{self.target}_column"])
-
     def learn(self, asked: Sequence[Asked], table: pd.DataFrame) -> Self:
         rows = np.concatenate([of.rows for of in asked])
         names = [name.strip() for name in self.name.split("~")[1].split("+")]
@@ -278,20 +268,18 @@ class Depends(Term):
                 parts.append(np.where(there.any(axis=1)[:, None], there - share, 0.0))
         return np.concatenate(parts, axis=1).astype(np.float32)
 
-    def add(self, people: Sequence[str], ids: Sequence[str]) -> dict[str, Any]:
+    def add(self) -> dict[str, Any]:
         import pymc as pm
 
         ((name, dims),) = self.stored.items()
         return {name: pm.Normal(name, 0.0, SLOPE, dims=dims)}
 
-    def change(
-        self, values: Mapping[str, Any], array: Any, judge: Any, question: Question
-    ) -> Change:
+    def change(self, values: Values, array: Any, judge: Any, question: Question) -> Change:
         shift = array @ values[f"{self.target}_on"]
         is_lapse = self.target == "lapse"
         return Change(logit_lapse=shift) if is_lapse else Change(log_temperature=shift)
 
-    def point(self, numbers: Floats) -> dict[str, Any]:
+    def point(self, numbers: Floats) -> Values:
         return {f"{self.target}_on": numbers}
 
 
@@ -341,7 +329,6 @@ class Memory(Term):
 
     axis = "answers"
     stored: ClassVar = {"memory": ""}
-    size = 1
 
     def learn(self, asked: Sequence[Asked], table: pd.DataFrame) -> Self:
         if not any(len(asked_before(of)[0]) for of in asked):
@@ -359,17 +346,15 @@ class Memory(Term):
         marks[rows, same[np.arange(len(rows)), of.answer[before]]] = 1
         return marks
 
-    def add(self, people: Sequence[str], ids: Sequence[str]) -> dict[str, Any]:
+    def add(self) -> dict[str, Any]:
         import pymc as pm
 
         return {"memory": pm.Beta("memory", 1.0, 1.0)}
 
-    def change(
-        self, values: Mapping[str, Any], array: Any, judge: Any, question: Question
-    ) -> Change:
+    def change(self, values: Values, array: Any, judge: Any, question: Question) -> Change:
         return Change(again=(values["memory"], array))
 
-    def point(self, numbers: Floats) -> dict[str, Any]:
+    def point(self, numbers: Floats) -> Values:
         return {"memory": 1 / (1 + np.exp(2 - numbers[0]))}
 
 
@@ -512,7 +497,7 @@ def term_names(terms: str | Sequence[str]) -> list[str]:
 
 def changed(
     terms: Iterable[Term],
-    values: Mapping[str, Any],
+    values: Values,
     arrays: Iterable[Any],
     judge: Any,
     question: Question,
