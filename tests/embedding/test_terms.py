@@ -195,6 +195,9 @@ def test_a_pilot_is_sure_of_what_moves_choices_and_of_nothing_else() -> None:
     (advice,) = term_advice({"pilot": {"terms": named}})
     assert "position 0.0" in advice and "memory 0." in advice and "noise" not in advice
     assert term_advice({"pilot": {"terms": named}, "terms": dict.fromkeys(named, {})}) == []
+    there = {"temperature ~ block + response_time": {}}
+    (advice,) = term_advice({"pilot": {"terms": named}, "terms": there})
+    assert "nats: memory" in advice and "temperature ~ response_time 0" not in advice
 
 
 @pytest.mark.parametrize(

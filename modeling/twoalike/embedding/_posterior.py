@@ -485,12 +485,18 @@ LEAST_GAIN = 0.001
 
 def term_advice(attrs: Mapping[str, Any]) -> list[str]:
     """Say which terms the pilot is sure would help, of those that the fit does not have."""
+
+    def parts(name: str) -> set[tuple[str, str]]:
+        target, _, columns = name.partition("~")
+        return {(target.strip(), one.strip()) for one in columns.split("+")}
+
     gains = (attrs.get("pilot") or {}).get("terms", {})
-    there = attrs.get("terms", {})
+    there = list(attrs.get("terms", {}))
+    known = set[tuple[str, str]]().union(*map(parts, there))
     sure = {
         name: f"{name} {of['gain']:.4f} ± {of['gain_se']:.4f}"
         for name, of in sorted(gains.items(), key=lambda item: -item[1]["gain"])
-        if name not in there and of["gain"] > max(SURE * of["gain_se"], LEAST_GAIN)
+        if not parts(name) <= known and of["gain"] > max(SURE * of["gain_se"], LEAST_GAIN)
     }
     if not sure:
         return []
