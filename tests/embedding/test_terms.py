@@ -1,6 +1,5 @@
 """What else moves a choice: terms in both orders of items, recovered, kept, predicted, advised."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,7 @@ from twoalike.choice import TRIPLET, Question, random_triplets
 from twoalike.embedding import FitConfig, Posterior, check, fit_embedding
 from twoalike.embedding._choices import ChoiceGroup, Choices
 from twoalike.embedding._compare import judgment_scores
-from twoalike.embedding._observers import Draw
 from twoalike.embedding._posterior import term_advice
-from twoalike.embedding._predictive import _drawn_again
 from twoalike.embedding._priors import find_kernel
 from twoalike.embedding._terms import (
     Change,
@@ -164,21 +161,6 @@ def test_consistency_is_that_of_people_who_remember(table: pd.DataFrame, fitted:
     assert predictive is not None
     (found,) = [one for one in predictive.checks if one.name == "consistency"]
     assert found.two_sided > 0.01
-
-
-def test_replicates_repeat_answers_of_replicates(rng: np.random.Generator) -> None:
-    group = repeated(TRIPLET, 2000, rng)
-    terms = (find_term("memory"),)
-    marks = terms[0].array(group, pd.DataFrame())
-    p = 0.2 / 3 + 0.8 * marks + 0.8 / 3 * (1 - marks.sum(axis=1, keepdims=True))
-    repeats = asked_before(group)
-    (group,) = Choices(groups=(group,), people=(), ids=()).with_terms(None, terms).groups
-    draw = Draw(*(np.zeros((12, 2)), find_kernel("dot"), np.ones(3), np.ones(3)), terms=terms)
-    draw = replace(draw, values={"memory": np.float64(0.8)})
-    again = _drawn_again(draw, group, p, repeats, rng)
-    rows, before, same = repeats
-    agree = (again[rows] == same[np.arange(len(rows)), again[before]]).mean()
-    assert agree == pytest.approx(0.8 + 0.2 / 3, abs=0.04)
 
 
 def test_a_pilot_is_sure_of_what_moves_choices_and_of_nothing_else() -> None:

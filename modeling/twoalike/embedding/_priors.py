@@ -358,15 +358,18 @@ PRIORS: Mapping[str, Prior] = {
 """By the name that settings and posteriors have."""
 
 
-def find_prior(name: str) -> Prior:
-    """Look up a prior by its name, or import one of another module, ``module:name``."""
-    if name in PRIORS:
-        return PRIORS[name]
+def imported(name: str) -> Any:
+    """Import what ``module:name`` names; None if there is no such thing."""
     module, _, attribute = name.partition(":")
     try:
-        found = getattr(import_module(module), attribute) if attribute else None
+        return getattr(import_module(module), attribute) if attribute else None
     except (ImportError, AttributeError, ValueError):
-        found = None
+        return None
+
+
+def find_prior(name: str) -> Prior:
+    """Look up a prior by its name, or import one of another module, ``module:name``."""
+    found = PRIORS.get(name) or imported(name)
     if not isinstance(found, Prior):
         raise TwoalikeError(
             where=f"`prior={name}`",

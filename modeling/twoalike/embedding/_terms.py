@@ -24,7 +24,6 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from types import ModuleType
 from typing import Any, ClassVar, Literal, Self
 
@@ -33,6 +32,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import Question, log_choice
+from twoalike.embedding._priors import imported
 from twoalike.study import Floats, Integers, TwoalikeError
 
 BIAS, SPREAD, SLOPE = 0.5, 0.3, 0.5
@@ -464,15 +464,7 @@ _FORMULA = re.compile(rf"({'|'.join(TARGETS)}) *~ *[^~+]+(\+[^~+]+)*")
 
 def find_term(name: str, known: Mapping[str, Any] | None = None) -> Term:
     """Look up a term, parse a formula, or import a term of another module, ``module:name``."""
-    found: Any = TERMS.get(name)
-    if _FORMULA.fullmatch(name):
-        found = Depends(name)
-    elif ":" in name:
-        module, _, attribute = name.partition(":")
-        try:
-            found = getattr(import_module(module), attribute)
-        except (ImportError, AttributeError, ValueError):
-            found = None
+    found = Depends(name) if _FORMULA.fullmatch(name) else TERMS.get(name) or imported(name)
     if not isinstance(found, Term):
         raise TwoalikeError(
             where=f"`terms={name}`",
