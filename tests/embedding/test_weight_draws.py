@@ -104,7 +104,9 @@ def test_scores_are_derivatives_of_the_likelihood(similarity: str, question: Que
     def likelihood(values: np.ndarray) -> np.ndarray:
         return log_likelihoods(data, x, *noise, similarity, log_weight=values)
 
-    score, roots = _scores(data.choices.groups[0], x, log_weight, *noise, similarity)
+    (group,) = data.choices.groups
+    each = (of[group.judge] for of in noise)
+    score, roots = _scores(group, x, log_weight, *each, None, similarity)
     for k in range(D):
         step = np.zeros(D)
         step[k] = 1e-5

@@ -184,7 +184,7 @@ def _typed(annotation: Any, default: Any) -> Any:
     kind: Any = Path if Path in kinds or not kinds else Union[*kinds]
     if get_origin(kind) is Sequence:
         kind = list[_typed(get_args(kind)[0], ...)]  # type: ignore[misc]
-    if get_origin(kind) is list or (kind is bool and not default):
+    if get_origin(kind) in (list, tuple) or (kind is bool and not default):
         kind = Annotated[kind, Parameter(negative=())]
     return kind | None if default is None else kind
 

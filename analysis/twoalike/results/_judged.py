@@ -120,7 +120,7 @@ def _on_question(
         return
     of_rows = table.iloc[judged.rows]
     seconds = of_rows["response_time"].to_numpy(np.float64, na_value=np.nan)
-    known = None if given.posterior is None else posterior_answers(given.posterior, judged)
+    known = None if given.posterior is None else posterior_answers(given.posterior, judged, table)
     of = uncertainty(
         scored,
         judged,
@@ -166,21 +166,20 @@ def _labels_of(judged: Judgments, by_id: Mapping[str, str]) -> list[str]:
     return [by_id.get(name, MISSING) for name in judged.ids]
 
 
-def posterior_answers(posterior: "Posterior", judged: Judgments, *, as_new: bool = False) -> Floats:
+def posterior_answers(
+    posterior: "Posterior", judged: Judgments, table: pd.DataFrame, *, as_new: bool = False
+) -> Floats:
     """Probabilities of the answers by a posterior, (n, A); NaN where it lacks an object.
 
     Of the participants whom it knows, unless all are to count ``as_new`` people, who are averaged
-    over the population.
+    over the population; ``table`` is that of the choices.
     """
-    from twoalike.embedding import set_probabilities
+    from twoalike.embedding import predicted_answers
 
-    items = pd.Index(posterior.ids).get_indexer(pd.Index(judged.ids))[judged.items]
-    known = (items >= 0).all(axis=1)
-    people = np.full_like(judged.participants, -1) if as_new else known_people(posterior, judged)
-    found = np.full((len(items), judged.options), np.nan)
-    (found[known],) = set_probabilities(
-        posterior, items[known], judged.question, lapse=True, participants=people[known]
-    )
+    found = np.full((len(judged.items), judged.options), np.nan)
+    observers: Any = "new" if as_new else "own"
+    for group, p in predicted_answers(posterior, table.iloc[judged.rows], observers):
+        found[group.rows] = p
     return found
 
 

@@ -161,7 +161,8 @@ def score(
                 boot = TwoWayBootstrap(
                     of.participants, of.things, np.random.default_rng(seed), resamples=resamples
                 )
-                rows.judged[of.name] = _score(thinned, labelled(of, by_level), people, boot, rows)
+                judged = labelled(of, by_level)
+                rows.judged[of.name] = _score(thinned, judged, table, people, boot, rows)
         else:
             found = predicted(fit, kind, table, seed, fitted=False)
             rows.add(kind, found, model="posterior")
@@ -195,12 +196,17 @@ def _known_choices(
 
 
 def _score(
-    posterior: Posterior, judged: Judgments, people: Whom, boot: TwoWayBootstrap, rows: Rows
+    posterior: Posterior,
+    judged: Judgments,
+    table: pd.DataFrame,
+    people: Whom,
+    boot: TwoWayBootstrap,
+    rows: Rows,
 ) -> Judged:
     """Predict and score the choices that answer one question."""
     own = known_people(posterior, judged)
     own = np.full_like(own, -1) if people == "new" else own
-    p = posterior_answers(posterior, judged, as_new=people == "new")
+    p = posterior_answers(posterior, judged, table, as_new=people == "new")
     scores = {
         "accuracy": expected_accuracy(p, judged.answer, TIED),
         "log_loss": log_loss(p, judged.answer),

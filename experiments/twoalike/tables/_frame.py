@@ -88,7 +88,7 @@ def make_frame(
     if objects is not None:
         ids = pd.Index(list(objects), dtype=object)
         given |= {item: _items(it, ids, table[item], where) for item, it in numbers.items()}
-    frame = pd.DataFrame({name: given[name] for name in table.names if name in given})
+    frame = pd.DataFrame({name: given[name] for name in table.among(given)})
     return _typed(frame, table, where, objects)
 
 
@@ -144,7 +144,9 @@ def check_frame(
 def _typed(
     frame: "pd.DataFrame", table: Table, where: object, objects: Sequence[str] | None
 ) -> "pd.DataFrame":
-    frame = frame[[name for name in table.names if name in frame]].reset_index(drop=True)
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    frame = frame[table.among(list(map(str, frame.columns)))].reset_index(drop=True)
     absent = [one.name for one in table.columns if one.optional and one.name in frame]
     frame = frame.drop(columns=[name for name in absent if frame[name].isna().all()])
     for column in table.columns:
@@ -153,7 +155,10 @@ def _typed(
         if column.name in frame:
             typed = _categories if column.dtype == "category" else _numbers
             frame[column.name] = typed(frame[column.name], column, where)
-    frame = frame[[name for name in table.names if name in frame]]
+    frame = frame[table.among(list(map(str, frame.columns)))]
+    for name in frame.columns.difference(list(table.names)):
+        if is_bool_dtype(frame[name]) or not is_numeric_dtype(frame[name]):
+            frame[name] = _categories(frame[name], Column(name, "string", "", missing="any"), where)
     _share_objects(frame, table, objects, where)
     if (broken := table.broken_rule(frame)) is not None:
         raise broken.error(where)
@@ -287,7 +292,8 @@ def read_frame(path: str | Path, table: Table) -> "pd.DataFrame":
     metadata = content.schema.metadata or {}
     provenance = parse_json_table(metadata.get(PROVENANCE, b"{}"), f"{path}: provenance")
     check_columns(content.column_names, table, path, provenance.get("kind"))
-    content = content.select([name for name in table.names if name in content.column_names])
+    nested = {field.name for field in content.schema if field.type.num_fields} - {*table.names}
+    content = content.select(table.among([n for n in content.column_names if n not in nested]))
     for field in content.schema:
         if field.type.num_fields:  # lists, structs
             raise TwoalikeError(

@@ -5,7 +5,7 @@ Below are the words, columns and tables that several stages share.
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -233,6 +233,8 @@ class Table:
     items: tuple[str, ...] = ()
     """Columns of object ids. In a data frame they share one list of categories, which is the order
     of objects and may name objects that no row has."""
+    further: bool = False
+    """Whether a data frame keeps columns of other names, as numbers or categories."""
     checks: tuple[Check, ...] = ()
     """Across columns and rows, called once every cell by itself is allowed."""
 
@@ -247,6 +249,11 @@ class Table:
 
     def __getitem__(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
+
+    def among(self, names: Collection[str]) -> list[str]:
+        """Order names of a data frame's columns; further ones come last, or are left out."""
+        own = [name for name in self.names if name in names]
+        return own + [name for name in names if self.further and name not in self.names]
 
     def subset(self, names: Sequence[str]) -> "Table":
         """Make a table of some of its columns, without keys and checks."""

@@ -5,6 +5,8 @@ temperature T and mixed with a guess, which hits each of the A answers alike, at
 
     p(answer) = (1 - lapse) * softmax(score / T) + lapse / A
 
+What else moves a choice, such as the place of an answer, adds an offset to score / T.
+
 =================  ============================================================  ================
 question           score of an answer                                            A
 =================  ============================================================  ================
@@ -266,13 +268,42 @@ class Question:
         second = named[:, 1] if named.shape[1] == 2 else None
         return np.take_along_axis(items, order, axis=1), self.answer_of(named[:, 0], second)
 
-    def answer_first(self, items: Integers, answer: Integers) -> Integers:
-        """Put the items, (n, k), in an order in which the answer given, (n,), is the first one."""
+    @cached_property
+    def _first(self) -> Integers:
+        """By answer, an order of the places in which that answer is the first, shape (A, k)."""
         order = np.empty((len(self.answers), self.items), dtype=np.int64)
         for row, named in zip(order, self.answers, strict=True):
             first = [0, *named] if self.anchored else list(named)
             row[:] = first + [place for place in range(self.items) if place not in first]
-        return np.take_along_axis(items, order[answer], axis=1)
+        return order
+
+    @property
+    def options(self) -> int:
+        """Number of scores, S: answers, or of a ranked choice candidates."""
+        return int(self.shares.shape[1])
+
+    def answer_first(self, items: Integers, answer: Integers) -> Integers:
+        """Put the items, (n, k), in an order in which the answer given, (n,), is the first one."""
+        return np.take_along_axis(items, self._first[answer], axis=1)
+
+    def scores_first(self, answer: Integers) -> Integers:
+        """Which scores of the items as shown those of :meth:`answer_first` are, in order: (n, S).
+
+        Examples
+        --------
+        >>> TRIPLET.scores_first(np.array([2]))
+        array([[2, 0, 1]])
+        """
+        if self.ranked:  # scores are of the candidates
+            return np.asarray(self._first[:, 1:][answer] - 1)
+        return self.answers_first(answer)
+
+    def answers_first(self, answer: Integers) -> Integers:
+        """Which answers about the items as shown those in that order are, likewise: (n, A)."""
+        named = self._first[:, self.answers]
+        if self.kind == "most_alike":
+            named = np.sort(named, axis=2)
+        return np.asarray(self.answer_of(named[..., 0], named[..., -1])[answer])
 
 
 TRIPLET = Question("odd_one_out", 3)
@@ -289,6 +320,7 @@ def log_choice(
     question: Question = TRIPLET,
     answers: Sequence[int] | None = None,
     anchored: Any = None,
+    offsets: Sequence[Any] | None = None,
     xp: ModuleType = np,
 ) -> tuple[Any, ...]:
     """Log-probability of each answer: by default that item 1, 2, 3 is called the odd one.
@@ -308,6 +340,8 @@ def log_choice(
         Places among the question's answers of those that are wanted; None: all.
     anchored
         Of a mixture of triplets, where item 1 is a reference, which is never the odd one.
+    offsets
+        What is added to each score once it is divided by the temperature, an array a score.
     xp
         Module of the arrays: numpy, ``pytensor.tensor``, ``jax.numpy`` or torch.
 
@@ -329,6 +363,8 @@ def log_choice(
         pairs = (*pairs[:2], xp.where(anchored, -np.inf, pairs[2]))
         guess = xp.where(anchored, OPTIONS["anchored"], guess)
     scores = [score / temperature for score in question.scores(pairs)]
+    if offsets is not None:
+        scores = [score + offset for score, offset in zip(scores, offsets, strict=True)]
     wanted = range(len(question.answers)) if answers is None else answers
     if lapse is not None and anchored is None and len(wanted) == 1 and not question.ranked:
         return (_log_given(scores, wanted[0], lapse, guess, xp),)

@@ -24,7 +24,13 @@ from twoalike.embedding._follow import KindChecks, follow
 from twoalike.embedding._judged import as_table, given_tables, is_own, some_draws
 from twoalike.embedding._loo import LEAST_DRAWS, LeaveOneOut
 from twoalike.embedding._model import KINDS
-from twoalike.embedding._posterior import Posterior, PosteriorSource, Verdict, as_posterior
+from twoalike.embedding._posterior import (
+    Posterior,
+    PosteriorSource,
+    Verdict,
+    as_posterior,
+    term_advice,
+)
 from twoalike.embedding._predictive import Predictive, calibration_gap, check_choices
 from twoalike.embedding._similarity import check_ending
 from twoalike.judgments import JudgmentKind, JudgmentTable, read_judgments
@@ -50,6 +56,10 @@ PARTS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "weights": (
         ("weight",),
         "Collect more judgments of each person, or fit with `people=noise`.",
+    ),
+    "terms": (
+        ("position", "memory"),
+        "Collect more judgments, or leave the term out of `terms=...`.",
     ),
     "noise": (
         ("arrangement", "object_noise", "pair_noise", "rating", "sorting"),
@@ -315,7 +325,7 @@ def _checked(
     return PosteriorCheck(
         verdict=Verdict(convergence.get("predictions"), convergence.get("intervals")),
         convergence=convergence,
-        advice=advice + link_warnings(links),
+        advice=advice + link_warnings(links) + term_advice(posterior.attrs),
         missing=missing,
         prior_sensitivity=moved,
         held_out=posterior.attrs.get("held_out", {}),

@@ -14,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.choice import Question, log_choice
+from twoalike.choice import Question
 from twoalike.embedding._judged import none_known
 from twoalike.embedding._kind import PAIRS_AT_ONCE, Group, Kind, Unknown
 from twoalike.embedding._observers import Draw
 from twoalike.embedding._posterior import Posterior
+from twoalike.embedding._terms import Term, changed, terms_to_try
 from twoalike.judgments import participant_index, set_choices
 from twoalike.study import Floats, Integers, TwoalikeError
 from twoalike.tables import JUDGED
@@ -32,7 +33,8 @@ class ChoiceGroup(Group):
     """All n choices that answer one question.
 
     ``shown`` (n, k) are object indices in the order shown, ``answer`` (n,) is an answer of the
-    question, ``judge`` (n,) the participant, ``rows`` (n,) places in the table.
+    question, ``judge`` (n,) the participant, ``rows`` (n,) places in the table. ``told`` are the
+    arrays of the ``terms``, (n, ...) each.
     """
 
     question: Question
@@ -40,6 +42,8 @@ class ChoiceGroup(Group):
     answer: Integers
     judge: Integers
     rows: Integers
+    terms: tuple[Term, ...] = ()
+    told: tuple[npt.NDArray[Any], ...] = ()
 
     @cached_property
     def items(self) -> Integers:  # type: ignore[override]
@@ -48,13 +52,36 @@ class ChoiceGroup(Group):
 
     @property
     def arrays(self) -> tuple[npt.NDArray[Any], ...]:
-        """Items and judges."""
-        return self.items, self.judge
+        """Items, what the terms need, and judges."""
+        return self.items, *self.told_first, self.judge
+
+    @property
+    def told_first(self) -> tuple[npt.NDArray[Any], ...]:
+        """Arrays of the terms in the order of :attr:`items`."""
+        if not self.told:
+            return ()
+        rows = np.arange(self.size)[:, None]
+        orders: dict[str, Any] = {
+            "scores": (rows, self.question.scores_first(self.answer)),
+            "answers": (rows, self.question.answers_first(self.answer)),
+        }
+        both = zip(self.terms, self.told, strict=True)
+        return tuple(array[orders.get(term.axis, ...)] for term, array in both)
+
+    @property
+    def size(self) -> int:
+        """Choices."""
+        return len(self.judge)
 
     def take(self, rows: Any) -> "ChoiceGroup":
         """Take some of the choices: a slice, a mask or positions."""
         parts = (self.shown, self.answer, self.judge, self.rows)
-        return ChoiceGroup(self.question, *(part[rows] for part in parts))
+        found = ChoiceGroup(self.question, *(part[rows] for part in parts))
+        return replace(found, terms=self.terms, told=tuple(array[rows] for array in self.told))
+
+    def predicted(self, draw: Draw) -> Floats:
+        """Probability of each answer under one draw, with its terms, (n, A)."""
+        return draw.answers(self.shown, self.question, self.judge, told=self.told)
 
     def whole(self, m: int, n: int | None = None) -> bool:
         """Whether similarities of all m objects cost less than those of the pairs in n choices."""
@@ -117,7 +144,21 @@ class Choices(Kind[ChoiceGroup]):
         found = cls.from_table(table, posterior.ids, posterior.participants)
         if not found.groups:
             raise none_known(posterior, "judgments", len(table), posterior.participants)
-        return found
+        return found.with_terms(table, posterior.terms)
+
+    def with_terms(self, table: Any, terms: Iterable[Term] = ()) -> Self:
+        """Take other terms, or none, by the table that these choices are from."""
+        terms = tuple(terms)
+        groups = (
+            replace(g, terms=terms, told=tuple(term.array(g, table) for term in terms))
+            for g in self.groups
+        )
+        return replace(self, groups=tuple(groups))
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """Terms of all groups."""
+        return self.groups[0].terms if self.groups else ()
 
     def __len__(self) -> int:
         """Count the choices."""
@@ -130,8 +171,8 @@ class Choices(Kind[ChoiceGroup]):
 
     @property
     def labels(self) -> dict[str, list[str]]:
-        """Add none: participants are those of the fit, of whatever kind."""
-        return {}
+        """Add those of the terms: participants are those of the fit, of whatever kind."""
+        return {axis: names for term in self.terms for axis, names in term.labels.items()}
 
     @property
     def judge(self) -> Integers:
@@ -175,18 +216,19 @@ class Choices(Kind[ChoiceGroup]):
         """Leave out choices among more than three items."""
         return replace(self, groups=tuple(g for g in self.groups if g.question.items == 3))
 
-    def unknowns(self, unknown: Unknown) -> None:
-        """Add nothing: temperatures and lapses are those of all participants."""
+    def unknowns(self, unknown: Unknown) -> dict[str, Any]:
+        """Add the terms' variables; temperatures and lapses are those of all participants."""
+        return {name: value for term in self.terms for name, value in term.add().items()}
 
     def log_likelihood(
-        self, unknown: Unknown, own: None, group: ChoiceGroup, arrays: Any, n: int
+        self, unknown: Unknown, own: dict[str, Any], group: ChoiceGroup, arrays: Any, n: int
     ) -> Any:
         """Give that of each answer.
 
         Similarities are taken from the matrix of all objects where these are few, and nobody weighs
         the dimensions.
         """
-        (items, judge), x, xp, question = arrays, unknown.x, unknown.xp, group.question
+        (items, *seen, judge), x, xp, question = arrays, unknown.x, unknown.xp, group.question
         matrix, roots = None, None
         if unknown.log_weight is not None:
             roots = xp.exp(unknown.log_weight / 2)[judge]
@@ -194,8 +236,16 @@ class Choices(Kind[ChoiceGroup]):
             matrix = unknown.all_pairs()
         pairs = unknown.kernel.pairs(x, items, question.pairs, matrix=matrix, roots=roots, xp=xp)
         noise, guess = unknown.temperature[judge], unknown.lapse[judge]
-        (logs,) = log_choice(pairs, noise, guess, question=question, answers=GIVEN, xp=xp)
+        change = changed(group.terms, own, seen, judge, question)
+        (logs,) = change.log_choice(pairs, noise, guess, question, GIVEN, xp)
         return logs
+
+
+def terms_tried(choices: Choices, table: pd.DataFrame | None) -> Choices:
+    """Take the terms that a pilot tries, in place of those of the fit."""
+    if table is None:
+        return choices
+    return choices.with_terms(table, terms_to_try(choices.groups, table))
 
 
 def _joined(parts: Sequence[Integers]) -> Integers:
@@ -204,10 +254,7 @@ def _joined(parts: Sequence[Integers]) -> Integers:
 
 def given_answers(draw: Draw, choices: Choices) -> Floats:
     """Probability of the answer that was given to each choice under one draw, shape (n,)."""
-    found = [
-        draw.answers(group.shown, group.question, group.judge)[np.arange(group.size), group.answer]
-        for group in choices.groups
-    ]
+    found = [group.predicted(draw)[np.arange(group.size), group.answer] for group in choices.groups]
     return np.concatenate(found)
 
 

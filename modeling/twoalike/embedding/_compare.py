@@ -4,6 +4,7 @@ Similarities are compared over the objects that both know; their correlation doe
 the scale of either space.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import expected_accuracy, guessing, log_loss
-from twoalike.embedding._choices import Choices
+from twoalike.embedding._choices import ChoiceGroup, Choices
 from twoalike.embedding._draws import unit_columns
 from twoalike.embedding._judged import as_table, is_own
 from twoalike.embedding._posterior import TIED, Posterior, PosteriorSource, as_posterior
@@ -24,16 +25,24 @@ from twoalike.tables import JUDGED
 type Observers = Literal["own", "new"]
 
 
+def predicted_answers(
+    posterior: Posterior, table: pd.DataFrame, observers: Observers = "own"
+) -> Iterator[tuple[ChoiceGroup, Floats]]:
+    """Give choices by question, and the probability of each answer, (n, A), terms included."""
+    choices = Choices.from_table(table, posterior.ids).with_terms(table, posterior.terms)
+    known = pd.Index(posterior.participants).get_indexer(pd.Index(choices.people))
+    for group in choices.groups:
+        who = known[group.judge] if observers == "own" else np.full(group.size, -1)
+        asked = group.shown, group.question
+        yield group, posterior.answers(*asked, lapse=True, participants=who, told=group.told)
+
+
 def judgment_scores(
     posterior: Posterior, table: pd.DataFrame, observers: Observers = "own"
 ) -> tuple[Floats, Floats]:
     """Log-loss in nats and accuracy (ties broken at random) of each choice, shape (n,) each."""
-    choices = Choices.from_table(table, posterior.ids)
     losses, hits = np.empty((2, len(table)))
-    known = pd.Index(posterior.participants).get_indexer(pd.Index(choices.people))
-    for group in choices.groups:
-        who = known[group.judge] if observers == "own" else np.full(group.size, -1)
-        p = posterior.answers(group.shown, group.question, lapse=True, participants=who)
+    for group, p in predicted_answers(posterior, table, observers):
         losses[group.rows] = log_loss(p, group.answer)
         hits[group.rows] = expected_accuracy(p, group.answer, TIED)
     return losses, hits

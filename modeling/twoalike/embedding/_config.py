@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field, InstanceOf, PlainSerializer, Valida
 
 from twoalike.embedding._model import Observers, find_observers
 from twoalike.embedding._priors import Prior, find_prior
+from twoalike.embedding._terms import term_names
 from twoalike.study import DAMAGED, Settings, TwoalikeError, atomic_path, load_arrays, plain_words
 
 Whole = Annotated[int | None, BeforeValidator(lambda value: None if value == "auto" else value)]
@@ -60,6 +61,13 @@ class FitConfig(Settings):
         description="how people differ. noise: in temperature and lapse rate; weights: also in how "
         "they weigh the dimensions. If left out, noise, and a pilot tests whether weights would "
         "help",
+    )
+    terms: Annotated[tuple[str, ...], BeforeValidator(term_names)] = Field(
+        default=(),
+        description="what else moves a choice, separated by commas: position (of an answer on the "
+        "screen), memory (of earlier answers), 'temperature ~ column + column' or 'lapse ~ column' "
+        "(of the table, such as response_time), or module:name of a Term of your own; a pilot "
+        "recommends those that help",
     )
     dimensions: Whole = Field(
         default=None,

@@ -14,7 +14,7 @@ import pandas as pd
 
 from twoalike.choice import TRIPLET, guessing
 from twoalike.embedding._advice import describe_links, optimiser_convergence, with_chains
-from twoalike.embedding._choices import Choices, held_losses, used_choices
+from twoalike.embedding._choices import Choices, held_losses, terms_tried, used_choices
 from twoalike.embedding._config import Checkpoint, FitConfig, fit_settings, remove_checkpoint
 from twoalike.embedding._draws import importance, order_draws, pack_tree, spread
 from twoalike.embedding._form import (
@@ -268,9 +268,9 @@ def fit_embedding(
     """
     config = config or FitConfig()
     tables = given(choices=choices, **others)
-    data = with_people(Data.from_tables(tables), groups, covariates, config)
+    data = with_people(Data.from_tables(tables, config.terms), groups, covariates, config)
     table = None if features is None else reduce_features(features.select(data.ids))
-    tried = _tried(data, table, config)
+    tried = _tried(data.with_choices(terms_tried(data.choices, choices)), table, config)
     form, engine, why = resolve_form(data, table, config, tried)
     plan: dict[str, Any] = {"engine": engine, "engine_reason": why, "device": device()}
     plan |= {} if tried is None else {"pilot": tried.described()}
@@ -290,6 +290,7 @@ def fit_embedding(
         **({"questions": {"choices": asked}} if asked else {}),
         "links": describe_links(data) | {"arranged": _arranged(tables.get("dissimilarities"))},
         **({} if data.covariates is None else {"covariates": data.covariates.described()}),
+        **({"terms": {term.name: dict(term.known) for term in form.terms}} if form.terms else {}),
         "provenance": source
         or provenance("posterior", seed=config.seed, config=config.model_dump()),
     }
@@ -505,7 +506,7 @@ def build_model(
         "sortings": sortings,
     }
     tables = given(**{kind: read_judgments(t, kind) for kind, t in given_tables(**named).items()})
-    data = with_people(Data.from_tables(tables), groups, covariates, config)
+    data = with_people(Data.from_tables(tables, config.terms), groups, covariates, config)
     if isinstance(features, str | Path):
         features = read_features(Path(features))
     reduced = None if features is None else reduce_features(features.select(data.ids))

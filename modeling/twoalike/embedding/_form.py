@@ -6,19 +6,21 @@ time, so that all of them tell the two similarities apart; of many, a tenth is e
 judged much, one more fit shows whether they weigh the dimensions differently.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from twoalike.embedding._choices import Choices, held_losses
+from twoalike.embedding._choices import ChoiceGroup, Choices, held_losses
 from twoalike.embedding._config import FitConfig
 from twoalike.embedding._draws import importance
 from twoalike.embedding._model import Data, Form
-from twoalike.embedding._observers import drawn
+from twoalike.embedding._observers import Draw, drawn
 from twoalike.embedding._priors import Prior, cheaper_whole, find_kernel, find_prior
 from twoalike.embedding._spectrum import Spectrum
+from twoalike.embedding._terms import Expected, term_gains
 from twoalike.study import Floats, Integers, TwoalikeError, counted
 
 MOST_MINUTES, QUICK_MINUTES = 5, 2
@@ -61,6 +63,7 @@ class Trial:
     similarity: str
     losses: Floats
     dimensions: int
+    expected: tuple[Expected, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,12 +72,14 @@ class Pilot:
 
     ``weighted`` is the best similarity with weights of the dimensions by person, tried on the first
     of the judgments held out, if it was. With ``weights`` everything was tried with them.
+    ``gains`` by term, of each judgment held out, are those of one term alone.
     """
 
     trials: tuple[Trial, ...]
     offered: int  # dimensions
     weighted: Trial | None = None
     weights: bool = False
+    gains: Mapping[str, Floats] = field(default_factory=dict)
 
     @property
     def taken(self) -> Trial:
@@ -108,6 +113,8 @@ class Pilot:
         if self.weighted is not None:
             gain = taken.losses[: len(self.weighted.losses)] - self.weighted.losses
             found["weights"] = {"judgments": len(gain), **_with_error("gain", gain)}
+        if self.gains:
+            found["terms"] = {name: _with_error("gain", of) for name, of in self.gains.items()}
         return found
 
 
@@ -129,6 +136,8 @@ def run_pilot(
     trials = tuple(_try(data, form_of(one), folds, config) for one in similarities)
     first = form_of(similarities[0])
     pilot = Pilot(trials, first.dimensions, weights=first.weights)
+    if data.choices.terms:
+        pilot = replace(pilot, gains=term_gains(pilot.taken.expected, config.seed))
     if "people" in config.model_fields_set or not _judged_much(data):
         return pilot
     form = replace(form_of(pilot.taken.similarity), weights=True)
@@ -163,17 +172,29 @@ def _try(data: Data, form: Form, folds: list[Integers], config: FitConfig) -> Tr
     copies = FITS if n >= MANY else 1
     steps = STEPS if n < MANY else STEPS_OF_MANY
     short = config.model_copy(update={"steps": config.steps or steps, "draws": DRAWS})
-    parts = [data.take(np.setdiff1d(np.arange(n), rows)) for rows in folds for _ in range(copies)]
+    plain = data.with_choices(data.choices.with_terms(None))
+    parts = [plain.take(np.setdiff1d(np.arange(n), rows)) for rows in folds for _ in range(copies)]
     title = f"pilot, {form.similarity}" + (", weights by person" if form.weights else "")
-    draws, _ = fit_vi(data, form, config=short, parts=parts, title=title)
-    kernel, losses = find_kernel(form.similarity), []
+    draws, _ = fit_vi(plain, form, config=short, parts=parts, title=title)
+    kernel, losses, expected = find_kernel(form.similarity), [], list[Expected]()
     of_draw = ["embedding", "temperature", "lapse", *["log_weight"] * form.weights]
     for fold, rows in enumerate(folds):
         own = slice(copies * fold, copies * (fold + 1))
         found = {name: draws[name][own].reshape(-1, *draws[name].shape[2:]) for name in of_draw}
-        losses.append(held_losses(drawn(found, kernel), data.choices.take(rows)))
+        held, each = data.choices.take(rows), list(drawn(found, kernel))
+        losses.append(held_losses(each, held))
+        if data.choices.terms:
+            expected += map(partial(_expected, each), held.groups)
     counts = [_with_weight(fold.mean(axis=0), form.similarity) for fold in draws["embedding"]]
-    return Trial(form.similarity, np.concatenate(losses), int(np.median(counts)))
+    weighty = int(np.median(counts))
+    return Trial(form.similarity, np.concatenate(losses), weighty, tuple(expected))
+
+
+def _expected(draws: list[Draw], group: ChoiceGroup) -> Expected:
+    asked = group.shown, group.question, group.judge
+    own = [np.stack(draw.pairs(*asked), 1) / draw.temperature[group.judge, None] for draw in draws]
+    lapse = [draw.lapse[group.judge] for draw in draws]
+    return Expected(group, np.mean(own, axis=0), np.mean(lapse, axis=0))
 
 
 def _with_weight(x: Floats, similarity: str) -> int:
@@ -198,7 +219,8 @@ def resolve_form(
     d = config.dimensions or offered
     engine, why = choose_engine(*sizes(data, config, d), config)
     prior = choose_prior(config.prior, similarity, data, with_features=table is not None)
-    form = Form(d, prior, similarity, table, config.people == "weights", config.observers)
+    weights = config.people == "weights"
+    form = Form(d, prior, similarity, table, weights, config.observers, data.choices.terms)
     return form, engine, why
 
 

@@ -21,8 +21,9 @@ from twoalike.embedding._posterior_file import VARIABLES
 from twoalike.embedding._priors import Part, Prior, find_kernel, find_part, find_prior
 from twoalike.embedding._ratings import Ratings
 from twoalike.embedding._sortings import Sortings
+from twoalike.embedding._terms import Term, find_term
 from twoalike.judgments import JudgmentKind
-from twoalike.study import Floats
+from twoalike.study import Floats, TwoalikeError
 
 KINDS: Mapping[JudgmentKind, type[Kind[Any]]] = {
     kind.kind: kind for kind in (Choices, Layouts, Dissimilarities, Ratings, Sortings)
@@ -48,14 +49,22 @@ class Data:
     covariates: Covariates | None = None
 
     @classmethod
-    def from_tables(cls, tables: Mapping[JudgmentKind, pd.DataFrame | None]) -> "Data":
-        """Index judgments of all kinds, over the objects of any table."""
+    def from_tables(
+        cls, tables: Mapping[JudgmentKind, pd.DataFrame | None], terms: Sequence[str] = ()
+    ) -> "Data":
+        """Index judgments of all kinds, over the objects of any table; choices with terms."""
         found = {kind: table for kind in KINDS if (table := tables.get(kind)) is not None}
         listed = [table[ITEM.get(kind, "item")].cat.categories for kind, table in found.items()]
         ids = merged_order(*(map(str, names) for names in listed))
         kinds = tuple(KINDS[kind].from_table(table, ids) for kind, table in found.items())
         chose = [kind.people for kind in kinds if isinstance(kind, Choices)]
-        return cls(ids, chose[0] if chose else ("unknown",), kinds)
+        data = cls(ids, chose[0] if chose else ("unknown",), kinds)
+        if not terms:
+            return data
+        if "choices" not in found:
+            raise TwoalikeError("`terms=...`: of choices only, found none", remedy="Leave it out.")
+        learnt = (find_term(name).learn(data.choices.groups, found["choices"]) for name in terms)
+        return data.with_choices(data.choices.with_terms(found["choices"], learnt))
 
     @property
     def choices(self) -> Choices:
@@ -202,7 +211,7 @@ STORED: Stored = {name: variable.axes for name, variable in VARIABLES.items()}
 class Form:
     """What is fitted: dimensions, prior, similarity, and standardised features, (m, p), or None.
 
-    ``weights``: whether people weigh the dimensions.
+    ``weights``: whether people weigh the dimensions; ``terms`` are those of the choices.
     """
 
     dimensions: int
@@ -211,11 +220,15 @@ class Form:
     features: Floats | None = None
     weights: bool = False
     observers: str | Observers = "pooled"
+    terms: tuple[Term, ...] = ()
 
     @property
     def stored(self) -> Stored:
-        own = {**find_prior(self.prior).stored, **find_observers(self.observers).stored}
-        return {**STORED, **{name: tuple(axes.split()) for name, axes in own.items()}}
+        """Quantities of a draw that the posterior keeps, and their axes."""
+        found = {**STORED}
+        for part in (find_prior(self.prior), find_observers(self.observers), *self.terms):
+            found |= {name: tuple(axes.split()) for name, axes in part.stored.items()}
+        return found
 
     def model(
         self,

@@ -11,18 +11,19 @@ which is what labels of a teacher are made of.
 Where people weigh the dimensions, a participant is predicted with their own weights. Of somebody
 new the weights are integrated over the population, or over their group: in each draw over a few
 people drawn from it, in pairs of opposite weights, which cancels the linear part of the error;
-different ones in each draw, so that the mean over draws has next to none.
+different ones in each draw, so that the mean over draws has next to none. In the terms of the model
+(:mod:`._terms`) somebody new is like one of the participants, another for each choice and draw.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.choice import Question, log_choice
+from twoalike.choice import Question
 from twoalike.embedding._posterior_file import (
     COVARIATES,
     GROUP_OF,
@@ -31,6 +32,7 @@ from twoalike.embedding._posterior_file import (
     stacked,
 )
 from twoalike.embedding._priors import ROWS, Kernel, cheaper_whole
+from twoalike.embedding._terms import Change, Term, changed
 from twoalike.judgments import person_of
 from twoalike.study import Floats, Integers, TwoalikeError, shortened
 
@@ -60,6 +62,7 @@ class Draw:
     ``temperature`` and ``lapse`` (P,) are of every participant, as is what each multiplies
     coordinates by, ``roots`` (P, D), if they weigh dimensions. Of new people it has the mean lapse,
     the standard deviation of their log-temperature, and what draws ``roots`` of a few, (N, D).
+    ``terms`` of the model have ``values`` by name.
     """
 
     embedding: Floats
@@ -70,6 +73,9 @@ class Draw:
     new_lapse: float = 0.0
     new_spread: float = 0.0
     new_roots: Callable[[], Floats] | None = None
+    terms: tuple[Term, ...] = ()
+    values: Mapping[str, Floats] = field(default_factory=dict)
+    number: int = 0
 
     @cached_property
     def matrix(self) -> Floats:
@@ -97,36 +103,45 @@ class Draw:
         judges: Integers | None = None,
         *,
         lapse: bool = True,
+        told: Sequence[npt.NDArray[Any]] = (),
     ) -> Floats:
         """Probability of each answer to a question about sets of items, (n, k): shape (n, A).
 
         ``judges`` (n,) are participants, -1 for somebody new, None for new people only. Without
-        ``lapse`` nobody guesses, and who is unknown is a typical observer.
+        ``lapse`` nobody guesses, and who is unknown is a typical observer. ``told`` are the arrays
+        of the terms, (n, ...) each; without them no term counts.
         """
-        p = np.empty((len(items), len(question.answers)), dtype=self.temperature.dtype)
+        n, people = len(items), len(self.temperature)
+        p = np.empty((n, len(question.answers)), dtype=self.temperature.dtype)
+        who = np.full(n, -1) if judges is None else judges
+        alike = np.random.default_rng(self.number).integers(0, people, n) if len(told) else who
+        alike = np.where(who < 0, alike, who)
         step = max(3 * ROWS // len(question.pairs), 1)
-        for start in range(0, len(items), step):
-            some, here = items[start : start + step], p[start : start + step]
-            if judges is None:
-                here[:] = self._of_new(some, question, lapse, items.size)
-                continue
-            who = judges[start : start + step]
-            known = who >= 0
-            if known.any():
-                own, rows = who[known], some if known.all() else some[known]
-                guess = self.lapse[own] if lapse else None
-                pairs = self.pairs(rows, question, own, items.size)
-                here[known] = _answered(pairs, question, self.temperature[own], guess)
-            if not known.all():
-                here[~known] = self._of_new(some[~known], question, lapse, items.size)
+        for start in range(0, n, step):
+            here = np.arange(start, min(start + step, n))
+            for known in (True, False):
+                rows = here[(who[here] >= 0) == known]
+                if not len(rows):
+                    continue
+                arrays = [array[rows] for array in told]
+                change = changed(self.terms, self.values, arrays, alike[rows], question)
+                if known:
+                    own = who[rows]
+                    guess = self.lapse[own] if lapse else None
+                    pairs = self.pairs(items[rows], question, own, items.size)
+                    p[rows] = _answered(pairs, question, self.temperature[own], guess, change)
+                else:
+                    p[rows] = self._of_new(items[rows], question, lapse, items.size, change)
         return p
 
-    def _of_new(self, items: Integers, question: Question, lapse: bool, total: int) -> Floats:
+    def _of_new(
+        self, items: Integers, question: Question, lapse: bool, total: int, change: Change
+    ) -> Floats:
         """Answers of new people, integrated over the population; or of a typical observer."""
         number = self.temperature.dtype.type
         if not lapse:
             pairs = self.pairs(items, question, total=total)
-            return _answered(pairs, question, number(1), None)
+            return _answered(pairs, question, number(1), None, change)
         z, weights = _normal_nodes(NODES if self.new_spread > 0 else 1)
         heat, rate = np.exp(self.new_spread * z), number(self.new_lapse)
         mean: Any = 0
@@ -137,23 +152,29 @@ class Draw:
                 view, total = replace(self, embedding=self.embedding * root, roots=None), 0
             pairs = view.pairs(items, question, total=total)
             for one, weight in zip(heat, weights / len(roots), strict=True):
-                mean += number(weight) * _answered(pairs, question, number(one), rate)
+                mean += number(weight) * _answered(pairs, question, number(one), rate, change)
         return np.asarray(mean)
 
 
-def _answered(pairs: Any, question: Question, temperature: Any, lapse: Any) -> Floats:
+def _answered(
+    pairs: Any, question: Question, temperature: Any, lapse: Any, change: Change
+) -> Floats:
     """Probability of each answer by similarities of the question's pairs, (n, A)."""
-    logs = log_choice(list(pairs), temperature, lapse, question=question)
+    logs = change.log_choice(list(pairs), temperature, lapse, question)
     return np.exp(np.stack(logs, axis=1))
 
 
-def drawn(found: Mapping[str, Floats], kernel: Kernel) -> Iterator[Draw]:
+def drawn(
+    found: Mapping[str, Floats], kernel: Kernel, terms: tuple[Term, ...] = ()
+) -> Iterator[Draw]:
     """Draws by the model's quantities, each (S, ...), without new people; answers are float64."""
     log_weight = found.get("log_weight")
     temperature, lapse = (found[name].astype(np.float64) for name in ("temperature", "lapse"))
     for place, x in enumerate(found["embedding"]):
         roots = None if log_weight is None else np.exp(log_weight[place] / 2)
-        yield Draw(x, kernel, temperature[place], lapse[place], roots)
+        values = {name: of[place] for name, of in found.items()}
+        observers = temperature[place], lapse[place], roots
+        yield Draw(x, kernel, *observers, terms=terms, values=values, number=place)
 
 
 def population(group: "xr.Dataset") -> tuple[Floats, Floats]:

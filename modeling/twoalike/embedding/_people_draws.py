@@ -18,7 +18,8 @@ The embedding is not drawn given the people, so that how it moves with their pri
 here: log priors of what is drawn are left out.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ from twoalike.embedding._model import (
     find_observers,
 )
 from twoalike.embedding._priors import cheaper_whole, find_kernel
+from twoalike.embedding._terms import Change, changed
 from twoalike.study import Floats, Integers
 
 LOGITS = np.linspace(-7.0, 3.0, 41)
@@ -90,8 +92,8 @@ def draw_observers(
         for part in tables_of(x.shape[1], len(data.choices)):
             near = part[len(part) // 2]
             centre = np.log(draws["temperature"][fit].mean(axis=0))
-            weights = draws["log_weight"][fit, near] if "log_weight" in draws else None
-            table = _Table.of(data, prior, x[fit, near], centre, similarity, weights)
+            at = {name: of[fit, near] for name, of in draws.items()}
+            table = _Table.of(data, prior, x[fit, near], centre, similarity, at)
             for name, values in table.draw(some, len(part), rng).items():
                 if name in draws:
                     found.setdefault(name, draws[name].copy())[fit, part] = values
@@ -101,6 +103,16 @@ def draw_observers(
 def _without_log_priors(draws: dict[str, Floats], *begin: str) -> dict[str, Floats]:
     names = tuple(f"{LOG_PRIOR}{name}" for name in begin)
     return {name: values for name, values in draws.items() if not name.startswith(names)}
+
+
+def _judged_anew(data: Data, values: Mapping[str, Floats]) -> Iterator[tuple[ChoiceGroup, Change]]:
+    """Choices, and what terms change of them, without those that only a memory may have made."""
+    for group in data.choices.groups:
+        change = changed(group.terms, values, group.told_first, group.judge, group.question)
+        if change.again is not None:
+            group = group.take(change.again[1][:, 0] == 0)  # noqa: PLW2901
+            change = changed(group.terms, values, group.told_first, group.judge, group.question)
+        yield group, replace(change, again=None)
 
 
 def tables_of(n_draws: int, n_judgments: int) -> list[Integers]:
@@ -125,21 +137,21 @@ class _Table:
         x: Floats,
         centre: Floats,
         similarity: str,
-        log_weight: Floats | None = None,
+        values: Mapping[str, Floats],
     ) -> "_Table":
         """Of the judgments, given coordinates (m, d) and log-temperatures to look around, (P,).
 
-        ``log_weight`` (P, d), where people weigh the dimensions.
+        ``values`` are the model's other quantities, of which weights and terms count.
         """
         from scipy.special import expit
 
-        n_people = len(centre)
+        n_people, log_weight = len(centre), values.get("log_weight")
         counts = data.choices.given(n_people)
         width = np.clip(WIDTH / np.sqrt(np.maximum(counts, 1)), NARROWEST, WIDEST)
         grid = centre[:, None] + (width[:, None] * STEPS if n_people > 1 else np.zeros((1, 1)))
         kernel = find_kernel(similarity)
         lapse, tables = expit(LOGITS), np.zeros((n_people, len(LOGITS), grid.shape[1]))
-        for group in data.choices.groups:
+        for group, change in _judged_anew(data, values):
             known: dict[str, Any] = {}
             if log_weight is not None:
                 known = {"roots": np.exp(log_weight / 2)[group.judge]}
@@ -151,8 +163,14 @@ class _Table:
             by_lapse = np.log(lapse * question.chance + (1 - lapse) * np.exp(BINS)[:, None])
             for place, column in enumerate(np.exp(grid.T).astype(np.float32)):
                 noise = column[group.judge]
-                (logs,) = log_choice(pairs, noise, question=question, answers=GIVEN)
-                tables[:, :, place] += _by_bin(group.judge, logs, n_people) @ by_lapse
+                (logs,) = change.log_choice(pairs, noise, None, question, GIVEN)
+                if change.logit_lapse is None:
+                    tables[:, :, place] += _by_bin(group.judge, logs, n_people) @ by_lapse
+                    continue
+                for number, logit in enumerate(LOGITS):  # each choice has a lapse of its own
+                    rate = expit(logit + change.logit_lapse)
+                    log_p = np.log(rate * question.chance + (1 - rate) * np.exp(logs))
+                    tables[:, number, place] += np.bincount(group.judge, log_p, n_people)
         return cls(prior, tables, grid)
 
     def draw(self, z: Floats, n: int, rng: np.random.Generator) -> dict[str, Floats]:
@@ -285,8 +303,8 @@ def draw_weights(
         centre = draws["log_weight"][fit].mean(axis=0)
         for part in tables_of(len(x), len(data.choices)):
             near = part[len(part) // 2]
-            noise = draws["temperature"][fit, near], draws["lapse"][fit, near]
-            people = _People.of(data, prior, x[near], centre, *noise, similarity)
+            at = {name: of[fit, near] for name, of in draws.items()}
+            people = _People.of(data, prior, x[near], centre, similarity, at)
             for name, values in people.draw(len(part), rng).items():
                 found.setdefault(name, draws[name].copy())[fit, part] = values
     return _without_log_priors(draws, "weight") | found
@@ -315,11 +333,10 @@ class _People:
         prior: Observers,
         x: Floats,
         log_weight: Floats,
-        temperature: Floats,
-        lapse: Floats,
         similarity: str,
+        values: Mapping[str, Floats],
     ) -> "_People":
-        """Expand the likelihood of choices around log weights (P, D).
+        """Expand the likelihood of choices around log weights (P, D), given the other quantities.
 
         J is Fisher's expected information, which is never negative.
         """
@@ -329,10 +346,14 @@ class _People:
         v = log_weight @ basis
         gradient = np.zeros_like(v)
         information = np.zeros((*v.shape, v.shape[1]))
-        for group in data.choices.groups:
+        for group, change in _judged_anew(data, values):
             order = np.argsort(group.judge, kind="stable")
             ordered = group.take(order)
-            score, root = _scores(ordered, x, log_weight, temperature, lapse, similarity)
+            temperature, lapse = (values[of][group.judge] for of in ("temperature", "lapse"))
+            noise = change.noise(temperature, lapse)
+            heat, rate = (np.asarray(of)[order].astype(np.float32) for of in noise)
+            offsets = None if change.offsets is None else list(change.offsets[order].T)
+            score, root = _scores(ordered, x, log_weight, heat, rate, offsets, similarity)
             ends = np.searchsorted(ordered.judge, np.arange(len(v) + 1))
             for person, (first, last) in enumerate(zip(ends[:-1], ends[1:], strict=True)):
                 gradient[person] += score[first:last].sum(axis=0) @ basis
@@ -429,9 +450,12 @@ def _scores(
     log_weight: Floats,
     temperature: Floats,
     lapse: Floats,
+    offsets: list[Floats] | None,
     similarity: str,
 ) -> tuple[Floats, Floats]:
     """Gradient of each answer's log-probability by its judge's log weights, (n, D).
+
+    Temperature and lapse are those of each choice, (n,).
 
     And for Fisher's information, over the answers that could have been given, gradients of their
     probabilities over the probabilities' roots, (n, A, D).
@@ -439,14 +463,14 @@ def _scores(
     kernel, question, judge = find_kernel(similarity), group.question, group.judge
     roots = np.exp(log_weight / 2)[judge].astype(np.float32)
     rows = [x[group.items[:, place]] * roots for place in range(question.items)]
-    heat = temperature[judge].astype(np.float32)[:, None]
+    heat = temperature[:, None]
     sides = [kernel.rows(rows[a], rows[b]) / heat[:, 0] for a, b in question.pairs]
     parts = [kernel.by_log_weight(rows[a], rows[b]) / heat for a, b in question.pairs]
     # The answer that was given is the first.
-    p = np.exp(log_choice(sides, question=question)).T
+    p = np.exp(log_choice(sides, question=question, offsets=offsets)).T
     by_score = np.stack(question.scores(parts), axis=1)  # (n, A, D)
     by_answer = p[:, :, None] * (by_score - np.einsum("na,nad->nd", p, by_score)[:, None])
-    rate = lapse[judge].astype(np.float32)[:, None]
+    rate = lapse[:, None]
     mixed = rate * question.chance + (1 - rate) * p
     slope = (1 - rate)[:, :, None] * by_answer
     return slope[:, 0] / mixed[:, :1], slope / np.sqrt(mixed)[:, :, None]

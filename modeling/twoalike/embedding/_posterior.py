@@ -5,7 +5,7 @@ an embedding may be exchanged, and its draws differ by more than noise. ``poster
 ArviZ's groups in netCDF-4, written all or nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from twoalike.embedding._observers import (
 )
 from twoalike.embedding._posterior_file import GROUP_OF, read_tree, stacked, tree_attrs, write_tree
 from twoalike.embedding._priors import Kernel, find_kernel
+from twoalike.embedding._terms import Term, find_term
 from twoalike.study import Floats, Integers, TwoalikeError, counted, visible
 
 if TYPE_CHECKING:
@@ -199,6 +200,16 @@ class Posterior:
         """Weights of the dimensions by participant; None where people differ in noise only."""
         return Weights.of(self.tree["posterior"].dataset)
 
+    @cached_property
+    def terms(self) -> tuple[Term, ...]:
+        """What else moves a choice, as the setting ``terms=...`` of the fit named it."""
+        return tuple(find_term(name, known) for name, known in self.attrs.get("terms", {}).items())
+
+    @cached_property
+    def _values(self) -> dict[str, Floats]:
+        """Draws of what the terms have stored, (S, ...) each."""
+        return {name: self.drawn(name) for term in self.terms for name in term.stored}
+
     @property
     def group_of(self) -> dict[str, str]:
         """Group of each participant; empty where there are no groups."""
@@ -310,16 +321,18 @@ class Posterior:
         *,
         lapse: bool = False,
         participants: Integers | None = None,
+        told: Sequence[Any] = (),
     ) -> Floats:
         """Probability of each answer to a question about sets of items, (n, k), averaged: (n, A).
 
-        Arguments are those of :meth:`choice_probabilities`; rows sum to one.
+        Arguments are those of :meth:`choice_probabilities`; rows sum to one. ``told`` are arrays of
+        the :attr:`terms`, which count only with them: of a table of choices, not of items alone.
         """
         items = check_indices(self, np.asarray(items), question.items, participants)
         total = np.zeros((len(items), len(question.answers)))
         plugin, every = mode == "plugin", range(len(self.embedding))
         for draw in [self._mean_draw()] if plugin else map(self.draw, every):
-            total += draw.answers(items, question, participants, lapse=lapse)
+            total += draw.answers(items, question, participants, lapse=lapse, told=told)
         return total / total.sum(axis=1, keepdims=True)
 
     def answer_draws(
@@ -349,6 +362,9 @@ class Posterior:
             new_lapse=float(new_lapse[place]),
             new_spread=float(new_spread[place]),
             new_roots=None if weights is None else partial(weights.new, place),
+            terms=self.terms,
+            values={name: of[place].astype(dtype) for name, of in self._values.items()},
+            number=place,
         )
 
     def _mean_draw(self) -> Draw:
@@ -361,6 +377,8 @@ class Posterior:
             lapse=self.lapse.mean(axis=0),
             new_lapse=float(new_lapse.mean()),
             new_spread=float(new_spread.mean()),
+            terms=self.terms,
+            values={name: of.mean(axis=0) for name, of in self._values.items()},
             posterior=self,
         )
 
@@ -474,10 +492,38 @@ def plan_lines(attrs: Mapping[str, Any]) -> list[str]:
                 "note: weights of the dimensions by person predict held-out judgments better by "
                 f"{tried['gain']:.4f} ± {tried['gain_se']:.4f} nats: fit with `people=weights`"
             )
+    said += [f"note: {line}" for line in term_advice(attrs)]
     if "engine_reason" in attrs:
         on = f" (on a {attrs['device']})" if "device" in attrs else ""
         said.append(f"engine {attrs['engine']}: {attrs['engine_reason']}{on}")
     return said
+
+
+LEAST_GAIN = 0.001
+"""Nats a judgment below which a term is not worth its mention."""
+
+
+def term_advice(attrs: Mapping[str, Any]) -> list[str]:
+    """Say which terms the pilot is sure would help, of those that the fit does not have."""
+
+    def parts(name: str) -> set[tuple[str, str]]:
+        target, _, columns = name.partition("~")
+        return {(target.strip(), one.strip()) for one in columns.split("+")}
+
+    gains = (attrs.get("pilot") or {}).get("terms", {})
+    there = list(attrs.get("terms", {}))
+    known = set[tuple[str, str]]().union(*map(parts, there))
+    sure = {
+        name: f"{name} {of['gain']:.4f} ± {of['gain_se']:.4f}"
+        for name, of in sorted(gains.items(), key=lambda item: -item[1]["gain"])
+        if not parts(name) <= known and of["gain"] > max(SURE * of["gain_se"], LEAST_GAIN)
+    }
+    if not sure:
+        return []
+    return [
+        "what else moves a choice predicts held-out judgments better, each by itself in nats: "
+        f"{', '.join(sure.values())}. Fit with `terms='{', '.join([*there, *sure])}'`."
+    ]
 
 
 def _tried_line(pilot: Mapping[str, Any]) -> str:

@@ -144,7 +144,7 @@ JSON_ATTRS: Mapping[str, type[Content]] = {
     "links": Links,
     "excluded": Excluded,
     "questions": Questions,
-    **dict.fromkeys(("dimensions", "held_out", "pilot", "covariates"), Content),
+    **dict.fromkeys(("dimensions", "held_out", "pilot", "covariates", "terms"), Content),
     "hyperparameters": Content,
 }
 """Attributes that hold JSON, since netCDF knows no nested ones, and what is read again of each."""

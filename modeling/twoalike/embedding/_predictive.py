@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from twoalike.choice import guessing
-from twoalike.embedding._choices import Choices
+from twoalike.embedding._choices import ChoiceGroup, Choices
 from twoalike.embedding._follow import Comparison, ReplicateTally, outstanding, rounds
 from twoalike.embedding._judged import as_table, draws_of, some_draws
 from twoalike.embedding._kind import BINS
@@ -35,7 +35,9 @@ from twoalike.embedding._loo import (
     subset_rows,
     trusted_k,
 )
+from twoalike.embedding._observers import Draw
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
+from twoalike.embedding._terms import asked_before, changed
 from twoalike.judgments import JudgmentTable
 from twoalike.study import Floats, Integers, TwoalikeError
 
@@ -89,8 +91,8 @@ def check_choices(
     mean, draws = np.zeros(n), draws_of(posterior, which)
     for place, (_, times) in enumerate(rounds(which, n, "choices", REPLICATES)):
         draw = next(draws)
-        p = [draw.answers(group.shown, group.question, group.judge) for group in groups]
-        tallies.add(p, base or p, times, rng)
+        p = [group.predicted(draw) for group in groups]
+        tallies.add(draw, p, base or p, times, rng)
         for own, group, here in zip(p, groups, slices, strict=True):
             mean[here] += own[np.arange(len(own)), group.answer] / len(which)
             if loo:
@@ -110,7 +112,7 @@ def _mean_answers(posterior: Posterior, choices: Choices, which: Integers) -> li
     means: list[Floats] = [np.zeros((g.size, len(g.question.answers))) for g in groups]
     for draw in draws_of(posterior, which):
         for place, group in enumerate(groups):
-            p = draw.answers(group.shown, group.question, group.judge)
+            p = group.predicted(draw)
             means[place] += p / len(which)
     return means
 
@@ -119,6 +121,22 @@ def drawn_answers(p: Floats, rng: np.random.Generator) -> Integers:
     """Draw an answer to each choice by its probabilities, (n, A): shape (n,)."""
     level = 1 - rng.random((len(p), 1))  # above 0, so that none of probability 0 is drawn
     return np.asarray(np.minimum((p.cumsum(axis=1) < level).sum(axis=1), p.shape[1] - 1))
+
+
+def _drawn_again(
+    draw: Draw, of: ChoiceGroup, p: Floats, repeats: Any, rng: np.random.Generator
+) -> Integers:
+    """Draw answers once more; who remembers an answer gives the one that is drawn for it."""
+    change = changed(draw.terms, draw.values, of.told, of.judge, of.question)
+    if change.again is None:
+        return drawn_answers(p, rng)
+    rate, marks = change.again
+    anew = np.maximum(p - rate * marks, 1e-12)
+    answer = drawn_answers(anew / anew.sum(axis=1, keepdims=True), rng)
+    kept = rng.random(len(repeats[0])) < rate
+    for row, before, same in zip(*(part[kept] for part in repeats), strict=True):
+        answer[row] = same[answer[before]]
+    return answer
 
 
 class _Tallies:
@@ -139,10 +157,16 @@ class _Tallies:
         pairs = [sum(len(first) for *_, first, _ in of) for of in self._twice.values()]
         sizes = [group.size for group in choices.groups]
         self._cases = [np.array(of, dtype=float) for of in (sizes, judged, [0] * BINS, pairs)]
+        self._repeats = [asked_before(g) if g.terms else None for g in choices.groups]
         self._draws = 0
 
     def add(
-        self, p: list[Floats], base: list[Floats], times: int, rng: np.random.Generator
+        self,
+        draw: Draw,
+        p: list[Floats],
+        base: list[Floats],
+        times: int,
+        rng: np.random.Generator,
     ) -> None:
         """Add one draw, ``p`` (n, A) of each question; what is likely is by ``base``."""
         bins = [np.minimum((of * BINS).astype(np.int64), BINS - 1) for of in base]
@@ -154,7 +178,8 @@ class _Tallies:
         ]  # of ties, 1 / (number tied)
         seen = self._counts([group.answer for group in self._groups], shares, bins)
         for _ in range(times):
-            again = self._counts([drawn_answers(of, rng) for of in p], shares, bins)
+            each = zip(self._groups, p, self._repeats, strict=True)
+            again = self._counts([_drawn_again(draw, *of, rng) for of in each], shares, bins)
             for tally, observed, replicated in zip(self._tallies, seen, again, strict=True):
                 tally.add(observed, replicated)
 
@@ -274,7 +299,7 @@ def predict_choices(
     answers = np.zeros((len(which), len(some), 3), dtype=np.float32)
     for place, draw in enumerate(draws_of(posterior, which)):
         for group, here in zip(some.groups, some.slices, strict=True):
-            p = draw.answers(group.shown, group.question, group.judge)
+            p = group.predicted(draw)
             answers[place, here, 3 - p.shape[1] :] = p  # a reference is never chosen
     ahead = np.concatenate([np.full(g.size, int(g.question.anchored)) for g in some.groups])
     chosen = some.answer + ahead
@@ -361,7 +386,7 @@ def _under_draws(
     logs, simulated = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=np.int8)
     for place, draw in enumerate(draws_of(posterior, which)):
         for group, here in zip(judged.groups, judged.slices, strict=True):
-            p = draw.answers(group.shown, group.question, group.judge)
+            p = group.predicted(draw)
             given = p[np.arange(group.size), group.answer]
             logs[place, here] = np.log(np.maximum(given, 1e-30))
             simulated[place, here] = drawn_answers(p, rng)

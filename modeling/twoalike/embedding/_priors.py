@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from twoalike.study import Floats, Integers, TwoalikeError, shortened
+from twoalike.study import Floats, Integers, TwoalikeError
 
 ROWS = 65_536  # triplets handled at once: bounds memory, and fits the processor's cache
 
@@ -484,30 +484,32 @@ def find_prior(prior: str | Prior) -> Prior:
     return find_part(prior, PRIORS, Prior, "auto")  # type: ignore[type-abstract]
 
 
+def imported(name: str) -> Any:
+    """Import what ``module:name`` names; None if there is no such thing."""
+    module, _, attribute = name.partition(":")
+    if "" not in sys.path:
+        sys.path.append("")  # a module in the working directory, as for a script
+    try:
+        return getattr(import_module(module), attribute) if attribute else None
+    except (ImportError, AttributeError, ValueError):
+        return None
+
+
 def find_part[P: Part](given: str | P, known: Mapping[str, P], base: type[P], *more: str) -> P:
     """Give a part as it is, by its name, or imported as ``module:name``: an object or its class."""
     if isinstance(given, base):
         return given
-    name, error = str(given), ""
-    found: Any = None
-    if name in known:
-        return known[name]
-    module, _, attribute = name.partition(":")
-    if attribute:
-        if "" not in sys.path:
-            sys.path.append("")  # a module in the working directory, as for a script
-        try:
-            found = getattr(import_module(module), attribute)
-            found = found() if isinstance(found, type) else found
-        except (ImportError, AttributeError, TypeError, ValueError) as problem:
-            error = f" ({shortened(problem)})"
+    name = str(given)
+    found: Any = known.get(name) or imported(name)
+    if isinstance(found, type) and issubclass(found, base):
+        found = found()
     if not isinstance(found, base):
         what = base.__name__.lower()
         names = ", ".join((*more, *known))
         raise TwoalikeError(
             where=f"`{what}={name}`",
             expected=f"{names}, or module:name of {base.__name__} that can be imported",
-            found=f"{name!r}{error}",
+            found=repr(name),
             remedy=f"See the how-to on {what}.",
         )
     return found

@@ -417,7 +417,7 @@ def fit_vi(
                 between()
                 said = f"fit {number + 1} of {n_fits}, loss {fit.losses[-1]:.4f} nats a judgment"
                 if held is not None and fit.done % (10 * CHUNK) == 0:
-                    found = drawn(draw(fit.q, key, HELD_DRAWS), kernel)
+                    found = drawn(draw(fit.q, key, HELD_DRAWS), kernel, form.terms)
                     loss = held_losses(found, held.choices).mean()
                     bar.update(task, description=f"held-out log-loss {loss:.4f}")
                 bar.update(task, advance=CHUNK, status=said)

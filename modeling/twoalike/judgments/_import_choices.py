@@ -84,6 +84,7 @@ def import_choices(
     catch_column: ColumnName | None = None,
     catch_label: str | None = None,
     catch_objects: CatchObjects | None = None,
+    term_columns: Sequence[ColumnName] = (),
     skip_bad: bool = False,
     out: str | Path | None = None,
     overwrite: bool = False,
@@ -137,6 +138,9 @@ def import_choices(
         Objects that identify attention checks among triplets, or a file of them. A line contains
         one id, an object that is obviously the odd one, or two ids, a pair that obviously belongs
         together.
+    term_columns
+        Further columns to keep, numbers or categories such as a block or a condition, which terms
+        of the model may name. A file with twoalike's own columns keeps all others.
     skip_bad
         Leave out rows that cannot be judgments, and count them: an object twice, an unknown object,
         no answer, an answer that is not among the items, no participant, a copy of another row.
@@ -165,12 +169,13 @@ def import_choices(
         "catch_column": catch_column,
     }
     of = _Mapping(kind, tuple(item_columns or (1, 2, 3)), chosen_columns, votes_columns, about)
-    sheet = _read_sheet(path, of.used, of.items, ids)
+    sheet = _read_sheet(path, [*of.used, *term_columns], of.items, ids)
     if item_columns is None and of.is_bare and ITEMS[0] in (sheet.header or ()):
         return _own_table(sheet, ids, objects, target)
     of.check(sheet)
     columns, sheet, ids, numbers, left_out = _judgments(sheet, of, ids, item_numbers, skip_bad)
     _add(columns, sheet, about, response_time_unit, catch_label)
+    columns |= _further(sheet, term_columns)
     inputs = {"judgments": path}
     if catch_objects is not None:
         columns |= _checks(columns, ids, catch_objects, numbers)
@@ -181,6 +186,7 @@ def import_choices(
         "item_numbers": numbers,
         "response_time_unit": response_time_unit,
         "catch_label": catch_label,
+        "term_columns": list(term_columns),
         "left_out": left_out,
     }
     write_imported(target, table, "choices", inputs, objects, config)
@@ -371,6 +377,7 @@ def _own_table(
             note_people(sheet, (), "Rename it to `participant`.")
         own = [name for name in CHOICES.names if name in (sheet.header or ())]
         values = {name: sheet.typed(CHOICES[name]) for name in own}
+        values |= _further(sheet, [name for name in sheet.header or () if name not in values])
     table = choices_table(dict(values), ids, str(sheet.path))
     table.attrs["header"] = sheet.header
     write_imported(target, table, "choices", {"judgments": sheet.path}, objects, {})
@@ -476,6 +483,19 @@ def _trial_types(sheet: Sheet, column: ColumnName, label: str | None) -> Any:
             found=", ".join(sorted(set(text))[:10]),
         )
     return np.where(text == label, "catch", "main")
+
+
+def _further(sheet: Sheet, columns: Sequence[ColumnName]) -> dict[str, Any]:
+    """Columns by their name, or column_2 and so on, as numbers where all of them are."""
+    found: dict[str, Any] = {}
+    for column in columns:
+        cells, place = sheet.text(column), sheet.place(column)
+        cells = cells.mask(cells.str.lower().isin(NOTHING))
+        numbers = pd.to_numeric(cells, errors="coerce")
+        is_number = (numbers.notna() == cells.notna()).all()
+        name = f"column_{place + 1}" if sheet.header is None else sheet.header[place]
+        found[name] = (numbers if is_number else cells).to_numpy()
+    return found
 
 
 def _checks(

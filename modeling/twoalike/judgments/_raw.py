@@ -28,6 +28,7 @@ from twoalike.registry import find_task
 from twoalike.study import MISSING, Booleans, Integers, TwoalikeError
 from twoalike.tables import (
     ANCHORED_CHOICE,
+    BY_CONDITION,
     CHOICE_COLUMNS,
     FREE_SORTING,
     LEVELS,
@@ -341,6 +342,8 @@ def _choices(
         "level": _one_of(LEVELS, "condition", text),
         "correct": _verdicts(text),
     }
+    if BY_CONDITION.name in text:
+        columns[BY_CONDITION.name] = text[BY_CONDITION.name]
     return columns, session.rows[answered]
 
 

@@ -228,9 +228,10 @@ CHOICES = Table(
     ),
     rows="judgments",
     items=(*ITEMS, *MORE_ITEMS),
+    further=True,
     checks=(different_items, items_in_order, chosen_was_shown, second_where_asked),
 )
-"""One row a choice among three items, or more."""
+"""One row a choice among three items, or more; further columns are for terms of the model."""
 
 
 FARTHEST = 0.75
