@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def test_every_subpackage_is_typed_and_named_once(stage: str) -> None:
         assert homes == [stage]
 
 
+@pytest.mark.slow  # make lint checks them as well
 def test_import_contracts_hold() -> None:
     result = subprocess.run(
         [str(Path(sys.executable).with_name("lint-imports"))],
@@ -86,18 +88,16 @@ def test_help_needs_neither_numpy_nor_pandas() -> None:
     assert not _modules_after(statement) & {"numpy", "pandas", "pydantic"}
 
 
-def test_version_is_the_distributions() -> None:
-    command = [sys.executable, "-m", "twoalike.cli.app", "--version"]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    assert printed == version("twoalike")
+def test_version_is_the_distributions(capsys: pytest.CaptureFixture[str]) -> None:
+    succeed("--version")
+    assert capsys.readouterr().out.strip() == version("twoalike")
 
 
 def test_every_verb_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
-    from twoalike.cli.app import VERBS, main
+    from twoalike.cli.app import VERBS
 
     for verb in VERBS:
-        with pytest.raises(SystemExit, match="0"):
-            main([verb, "--help"])
+        succeed(verb, "--help")
         shown = capsys.readouterr().out
         if "COMMAND" not in shown:  # groups show their commands
             _, _, examples = shown.partition("Examples:")
@@ -111,6 +111,11 @@ def _modules() -> dict[Path, str]:
         for stage in STAGES
         for path in sorted((ROOT / stage / "twoalike").rglob("*.py"))
     }
+
+
+@cache
+def _nodes() -> dict[Path, list[ast.AST]]:
+    return {path: [*ast.walk(ast.parse(text))] for path, text in _modules().items()}
 
 
 MOST = {
@@ -148,8 +153,8 @@ def sizes() -> dict[str, int]:
 def long_functions() -> list[str]:
     """Functions of more than 60 lines without their docstring."""
     found = []
-    for path, text in _modules().items():
-        for node in ast.walk(ast.parse(text)):
+    for path, nodes in _nodes().items():
+        for node in nodes:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 body = node.body[ast.get_docstring(node) is not None :]
                 n = (node.end_lineno or 0) - body[0].lineno + 1 if body else 0
@@ -169,12 +174,12 @@ def test_no_function_is_long() -> None:
 def importers() -> dict[str, set[str]]:
     """Modules of the house that each module imports, at its top or inside functions."""
     names = {
-        ".".join(("twoalike", *path.with_suffix("").parts)).removesuffix(".__init__"): text
-        for path, text in _modules().items()
+        ".".join(("twoalike", *path.with_suffix("").parts)).removesuffix(".__init__"): nodes
+        for path, nodes in _nodes().items()
     }
     imported: dict[str, set[str]] = {name: set() for name in names}
-    for name, text in names.items():
-        for node in ast.walk(ast.parse(text)):
+    for name, nodes in names.items():
+        for node in nodes:
             if isinstance(node, ast.ImportFrom) and node.module:
                 whole = [f"{node.module}.{each.name}" for each in node.names]
                 imported[name] |= {one if one in names else node.module for one in whole}
@@ -248,10 +253,10 @@ WITH_OPTIONS = {
 def options_below_the_command_line() -> list[str]:
     """Options that messages and docstrings name outside of the command line."""
     found = []
-    for path, text in _modules().items():
+    for path, nodes in _nodes().items():
         if path.parts[0] in WITH_OPTIONS or path.as_posix() in WITH_OPTIONS:
             continue
-        for node in ast.walk(ast.parse(text)):
+        for node in nodes:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 named = sorted(set(_OPTION.findall(node.value)))
                 found += [f"{path}, line {node.lineno}: {option}" for option in named]

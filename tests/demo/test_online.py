@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.conftest import call
 from tests.online.crowd import CHROMIUM
 
 from twoalike.demo import YourselfConfig
@@ -59,25 +58,6 @@ def test_thirty_trials_in_the_browser_and_the_map(tmp_path: Path) -> None:
     assert (tmp_path / "shown").read_text() == (tmp_path / "me" / "you.html").as_uri()
     again = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
     assert again.returncode == 0, again.stderr[-2000:]
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        (["--online", "--yourself"], "give one of them"),
-        (["--online", "--no-window"], "--online is for a person in a browser"),
-        (["--online", "--simulate"], "--online is for a person in a browser"),
-        (["--online", "--trials", "5"], "--trials 5: expected 20 to 100"),
-    ],
-)
-def test_what_cannot_be_run_is_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], expected: str
-) -> None:
-    assert call("demo", tmp_path / "me", *words) == 1
-    error = capsys.readouterr().err
-    assert expected in error
-    assert error.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_package_is_named_before_the_first_trial(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ from twoalike.demo._page import (
     Result,
     Share,
     build_page,
-    kept_together,
+    kept_by_draw,
     to_coordinates,
     write_page,
 )
@@ -83,6 +83,10 @@ def test_the_design_is_set_in_the_file_that_init_writes(tmp_path: Path) -> None:
         (["--yourself", "--no-window"], "--no-window needs --simulate"),
         (["--trials", "30"], "--trials is for --yourself"),
         (["--yourself", "--seed", "-1"], "--seed -1: expected a whole number"),
+        (["--online", "--yourself"], "give one of them"),
+        (["--online", "--no-window"], "--online is for a person in a browser"),
+        (["--online", "--simulate"], "--online is for a person in a browser"),
+        (["--online", "--trials", "5"], "--trials 5: expected 20 to 100"),
     ],
 )
 def test_what_cannot_be_run_is_one_line(
@@ -147,7 +151,7 @@ def _result(study: Path, **changes: Any) -> Result:
     stimuli = StimulusSet.load(Study.load(study).stimuli, verify=False)
     rows = [0, 1, 2, 16, 17, 18, 32, 33, 34]
     table = stimuli.table.iloc[rows].set_index("id")
-    together = kept_together(np.stack([BLOCKS] * 3))
+    together = kept_by_draw(np.stack([BLOCKS] * 3))
     known: dict[str, Any] = {
         "title": "Your map of likeness",
         "stimuli": stimuli,
@@ -165,7 +169,7 @@ def _result(study: Path, **changes: Any) -> Result:
     return Result(**known | changes)
 
 
-def test_the_page_says_what_the_numbers_say(study: Path, tmp_path: Path) -> None:
+def test_the_page_says_what_the_numbers_say(study: Path, tmp_path: Path, snapshot: Any) -> None:
     result = _result(study)
     (trial,) = result.own_way.itertuples()
     assert (trial.items.tolist(), trial.odd, trial.expected) == ([6, 7, 0], 1, 2)
@@ -183,10 +187,9 @@ def test_the_page_says_what_the_numbers_say(study: Path, tmp_path: Path) -> None
     assert page.count("<h1>Your map of likeness</h1>") == 1
     assert "simulated" not in page
     assert json.loads((tmp_path / "you.json").read_text("utf-8"))["response_time_s"] is None
-    for name in ("you.html", "you.png", "you.json"):
-        before = (tmp_path / name).read_bytes()
-        write_page(tmp_path, result)
-        assert (tmp_path / name).read_bytes() == before, "same data, same bytes"
+    before = snapshot(tmp_path)
+    write_page(tmp_path, result)
+    assert snapshot(tmp_path) == before, "same data, same bytes"
 
 
 def test_texts_of_the_page_are_escaped(study: Path, tmp_path: Path) -> None:

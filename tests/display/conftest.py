@@ -20,7 +20,6 @@ from twoalike.record import (
     read_journal,
     read_notes,
     read_run,
-    run_progress,
     write_left_out,
 )
 from twoalike.stimuli import StimulusSet
@@ -168,9 +167,9 @@ class Session:
 
     def n_rows(self) -> int:
         """Rows of the trials in the journal; -1 before the session has begun."""
-        journal = read_journal(self.name.journal(self.raw))
-        trials = [len(one["rows"]) for one in journal.entries if one["what"] == "trial"]
-        return sum(trials) if run_progress(self.raw, self.name).begun else -1
+        entries = read_journal(self.name.journal(self.raw)).entries
+        trials = [len(one["rows"]) for one in entries if one["what"] == "trial"]
+        return sum(trials) if any(one["what"] == "start" for one in entries) else -1
 
     def notes(self, event: str) -> list[dict[str, Any]]:
         """Notes of one kind in the journal."""
@@ -204,7 +203,7 @@ class Session:
             if act is not None and now >= again:
                 act()
                 again = time.monotonic() + 2.0
-            time.sleep(0.005)
+            time.sleep(0.02)  # looking takes time from the session that is looked at
         write_left_out(self.raw, "001")  # the session itself writes its tables at breaks
 
     def begin(self, n_pages: int = 2) -> None:

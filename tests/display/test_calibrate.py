@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -150,12 +152,23 @@ class TestWithAWindow:
         assert "timing cannot be measured" in out
         assert out.splitlines()[-1] == str(started.profile)
 
-    def test_who_leaves_has_measured_nothing(self, measure: Callable[..., Calibration]) -> None:
-        started = measure("--distance-cm", "60")
-        started.until_card()
-        started.person.press("Escape")
-        started.process.communicate(timeout=60)
-        assert not started.profile.exists()
+    def test_who_leaves_has_measured_nothing(
+        self, person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from twoalike.display import measure_screen
+
+        over = threading.Event()
+
+        def leave() -> None:
+            while not over.wait(0.5):
+                person.press("Escape")
+
+        monkeypatch.setenv("TWOALIKE_SCREEN", str(tmp_path / "screen.toml"))
+        with ThreadPoolExecutor() as hands:
+            hands.submit(leave)
+            assert measure_screen(distance_cm=60) is None
+            over.set()
+        assert not (tmp_path / "screen.toml").exists()
 
     def test_frames_are_shown_and_their_times_taken(self) -> None:
         from twoalike.display._calibrate import _measure_frames, _open

@@ -1,4 +1,4 @@
-"""Two tasks and a condition at the real command line: one window, ticks and lines, kills."""
+"""Two tasks and a condition at the real command line: one window, ticks and lines, a kill."""
 
 import json
 import tomllib
@@ -121,12 +121,6 @@ def test_two_tasks_in_one_window(
     assert person.window().id == window
     two.until(lambda: len(two.notes("instruction")) == 3, lambda: person.press("space"))
     two.until(lambda: two.n_rows() == 1, lambda: person.press("Left"))
-    two.process.kill()
-    two.process.wait()
-
-    one, two = both(sit(root, "", "--resume"))
-    two.until(person.window)
-    two.until(lambda: two.notes("resume"), lambda: person.press("space"))
     two.until(lambda: two.n_rows() == 2, lambda: person.press("Right"))
     person.wait(0.5)
     two.until(lambda: "how" in asked(two), lambda: person.type("s", "o", "Return"))

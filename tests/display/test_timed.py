@@ -97,6 +97,7 @@ def test_masked_images_are_measured_killed_and_resumed(
     assert sidecar["mask_duration_1"]["Units"] == "s"
 
 
+@pytest.mark.slow  # without a window: end_to_end/test_timed.py
 def test_a_pilot_run_is_shown_where_no_frame_can_be_counted(
     make_study: Callable[..., Path], sit: Callable[..., Any]
 ) -> None:

@@ -35,7 +35,7 @@ from twoalike.stimuli import read_picture
 from twoalike.study import TwoalikeError, provenance
 from twoalike.teacher import load_teacher, save_teacher
 
-LAST = {"steps": 12, "evaluate_every": 6, "rate": 1e-2, "select": "last"}
+LAST = {"steps": 6, "evaluate_every": 6, "rate": 1e-2, "select": "last"}
 PLAIN = """
 import sys, json, torch, timm
 from PIL import Image
@@ -58,7 +58,6 @@ def images_of(squares: Squares, n: int = 3) -> list[Path]:
 
 TRAINED = [
     ("full", "test_resnet"),
-    ("last", "test_resnet"),
     ("lora", "test_convnext"),
     ("probe", "test_resnet"),
 ]
@@ -143,7 +142,7 @@ class Own(nn.Module):
         return self.top(torch.relu(self.stem(images)))  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("train", ["full", "lora", "probe"])
+@pytest.mark.parametrize("train", ["full", pytest.param("lora", marks=pytest.mark.slow), "probe"])
 def test_a_module_of_ones_own(squares: Squares, tmp_path: Path, train: str) -> None:
     """Its state dict has its own names; the layer of the vector lies beside it."""
     own = Backbone.of(Own(), Preprocessing(size=24), name="mine", licence="MIT")

@@ -89,12 +89,14 @@ def test_a_compiled_run_that_resumed_equals_one_that_never_stopped(
 
 
 TOGETHER = """
-import sys
+import sys, twoalike.distill, twoalike.backbones
+assert "torch" not in sys.modules
 from twoalike.api import distill
 from tests.distill.test_graph import blocks
 teacher, images, features, out, drop = sys.argv[1:]
 distill(teacher, images, blocks(float(drop)), out, features=features, device="cpu", steps=2,
         batch=8, size=32, evaluate_every=2, train="full", head="none", skip_unreadable=True)
+assert not {"peft", "transformers", "onnx", "onnxruntime", "onnxscript"} & set(sys.modules)
 """
 
 

@@ -95,7 +95,7 @@ def weighers() -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def weighed(weighers: pd.DataFrame) -> Posterior:
     """A short fit, with weights by person and by group, and two covariates."""
-    settings: Any = {"steps": 300, "draws": 20, "chains": 2, "dimensions": 3}
+    settings: Any = {"steps": 100, "draws": 20, "chains": 2, "dimensions": 3}
     config = FitConfig(engine="vi", quick=True, people="weights", **settings)
     covariates = {"age": AGE, "other": {name: np.sin(7.0 * k) for k, name in enumerate(NAMES)}}
     return fit_embedding(weighers, groups=GROUPS, covariates=covariates, config=config)

@@ -11,10 +11,10 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 from scipy.stats import multivariate_normal, norm
+from tests.conftest import succeed
 from tests.embedding.conftest import World
 from tests.rated import join, posterior_around, standard
 
-from twoalike.cli.app import main
 from twoalike.embedding import Posterior, _participants, careless_table, fit, participants_table
 from twoalike.embedding._layouts import replicated_layouts
 from twoalike.embedding._participants import careless_reasons, not_following
@@ -193,9 +193,6 @@ def test_participants_with_judgments_are_in_the_order_of_p_careless(world: World
     assert found.loc[0, "participant"] == "person_5"  # who lapses
 
 
-QUICK = {"quick": True, "engine": "vi", "steps": 100, "draws": 20, "chains": 1, "dimensions": 2}
-
-
 def accusing(p: dict[str, float]) -> Any:
     """Stand-in of careless_table that gives these probabilities."""
     columns = {"participant": list(p), "p_careless": list(p.values())}
@@ -203,23 +200,31 @@ def accusing(p: dict[str, float]) -> Any:
     return lambda *_, **__: table
 
 
+def draws_of_nothing(data: Any, form: Any, **_: Any) -> Any:
+    """Stand-in of the engine, at once."""
+    rng, shape, people = np.random.default_rng(0), (1, 20), len(data.participants)
+    draws = {"embedding": rng.random((*shape, len(data.ids), form.dimensions))}
+    draws |= {"temperature": np.ones((*shape, people)), "lapse": np.full((*shape, people), 0.05)}
+    draws |= {f"lapse_{part}": np.ones(shape) for part in ("location", "spread")}
+    return draws | {"temperature_spread": np.ones(shape)}, {"loss": np.zeros((1, 2))}
+
+
 def test_the_declared_rule_acts_once_and_is_recorded(
     make_study: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("twoalike.embedding._vi.fit_vi", draws_of_nothing)
     names = ("901", "902", "903")
     p = {name: 0.995 if name == "902" else 0.6 for name in names}
     monkeypatch.setattr(_participants, "careless_table", accusing(p))
     root = make_study(design="trials = 12\npractice = 0\n")
     for person in names:
-        words = ["run", str(root), "--task", "odd-one-out", "--participant", person]
-        with pytest.raises(SystemExit) as ended:
-            main([*words, "--simulate", "--no-window"])
-        assert not ended.value.code
+        words = ("run", root, "--task", "odd-one-out", "--participant", person)
+        succeed(*words, "--simulate", "--no-window")
     study, path = Study.load(root), root / "study.toml"
     settings = path.read_text(encoding="utf-8")
     path.write_text(f"{settings}\n[exclusion]\ncareless = 0.99\n", encoding="utf-8")
     lines: list[str] = []
-    made = fit(root, announce=lines.append, **QUICK)
+    made = fit(root, announce=lines.append, engine="vi", quick=True)
     reason = "p_careless 0.995, 0.99 leaves out"
     said = f"left out by the rule of study.toml: participant 902, session 01 ({reason})"
     assert said in lines

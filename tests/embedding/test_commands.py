@@ -43,7 +43,7 @@ def test_a_fit_that_cannot_be_saved_is_not_lost(
     monkeypatch.setattr("twoalike.embedding._config.EVERY_S", 0.0)
     out = tmp_path / "posterior.nc"
     words = ("fit", "--choices", choices, "--quick", "--engine", "vi", "--steps", 100, "--draws", 4)
-    words += ("--dimensions", 3)
+    words += ("--dimensions", 3, "--chains", 1)
 
     def full(*_: Any) -> None:
         raise TwoalikeError(f"{out}: cannot write (No space left on device). Free space.")

@@ -15,16 +15,9 @@ from twoalike.embedding._config import Checkpoint
 from twoalike.features import FeatureTable
 from twoalike.study import TwoalikeError
 
-QUICK = {"quick": True, "engine": "vi", "steps": 1000, "draws": 40, "chains": 2}
-SHORT = {
-    "quick": True,
-    "engine": "vi",
-    "steps": 100,
-    "prior": "softplus",
-    "chains": 1,
-    "dimensions": 3,
-}
-"""For claims that do not depend on how well the fit went."""
+QUICK: dict[str, Any] = {"quick": True, "engine": "vi", "draws": 40, "chains": 2}
+SHORT = QUICK | {"steps": 100, "draws": 20, "dimensions": 3}
+"""For claims that do not depend on how well the fit went: of 300 judgments, so compiled once."""
 
 
 def divergence(world: Any, posterior: Posterior, *, plugin: bool = False) -> float:
@@ -44,7 +37,12 @@ def similarity_rank(world: Any, posterior: Posterior) -> float:
 
 @pytest.fixture(scope="module")
 def variational(world: Any) -> Posterior:
-    return fit_embedding(world.judge(1500, 1), config=FitConfig(**QUICK, prior="softplus"))
+    return fit_embedding(world.judge(1500, 1), config=FitConfig(**QUICK, steps=1000))
+
+
+@pytest.fixture(scope="module")
+def hasty(world: Any) -> Posterior:
+    return fit_embedding(world.judge(300, 2), config=FitConfig(**SHORT))
 
 
 @pytest.fixture(scope="module")
@@ -78,28 +76,16 @@ def test_chains_are_aligned(sampled: Posterior) -> None:
         assert np.corrcoef(x[0, :, dimension], x[1, :, dimension])[0, 1] > 0.95
 
 
-def test_the_seed_decides_every_byte(world: Any, tmp_path: Path) -> None:
-    config = FitConfig(**SHORT | {"prior": "spike-and-slab"}, draws=5, seed=1)
-    for name in ("one.nc", "again.nc"):
-        fit_embedding(world.judge(300, 2), config=config).save(tmp_path / name)
-    assert (tmp_path / "one.nc").read_bytes() == (tmp_path / "again.nc").read_bytes()
-
-
 def test_fits_of_vi_are_compared_as_chains_are_and_check_says_the_same(
-    world: Any, variational: Posterior
+    variational: Posterior, hasty: Posterior
 ) -> None:
     state = variational.attrs["convergence"]
     assert {"loss_change", "choice_rhat_95", "similarity_rhat_95"} <= state.keys()
     assert check(variational).convergence == state
     # Few steps from different starts end apart, however little the bound may move.
-    config = FitConfig(**SHORT | {"draws": 20, "chains": 2})
-    choices = world.judge(600, 4)
-    hasty = fit_embedding(choices, config=config)
     assert hasty.attrs["convergence"]["choice_rhat_95"] > 1.05
     assert hasty.attrs["converged"] == 0
     assert check(hasty).converged is False
-    alone = fit_embedding(choices, config=FitConfig(**SHORT, draws=20))
-    assert "choice_rhat_95" not in alone.attrs["convergence"]
 
 
 def test_features_inform_objects_nobody_judged(world: Any) -> None:
@@ -112,35 +98,31 @@ def test_features_inform_objects_nobody_judged(world: Any) -> None:
     table = FeatureTable(tuple(world.ids), noisy.astype("float32"))
     triplets = 24 + np.array([[0, 1, 2], [3, 4, 5], [0, 2, 4], [1, 3, 5], [0, 3, 4], [1, 2, 5]])
     truth = world.probabilities(triplets)
-    losses = []
-    for features in (None, table):
-        config = FitConfig(**QUICK | {"steps": 600, "chains": 1, "dimensions": 4})
-        posterior = fit_embedding(known, features=features, config=config)
-        assert posterior.ids == tuple(world.ids)
-        p = posterior.choice_probabilities(triplets)
-        losses.append(float((truth * np.log(truth / p)).sum(axis=1).mean()))
+    config = FitConfig(**QUICK | {"steps": 600, "chains": 1, "dimensions": 4})
+    posterior = fit_embedding(known, features=table, config=config)
+    assert posterior.ids == tuple(world.ids)
+    assert "choice_rhat_95" not in posterior.attrs["convergence"]  # of a single fit
+    p = posterior.choice_probabilities(triplets)
+    # Without features, objects that nobody judged are all alike.
+    losses = [(truth * np.log(truth / one)).sum(axis=1).mean() for one in (1 / 3, p)]
     assert losses[1] < 0.6 * losses[0]
 
 
-def test_dimensions_nobody_needs_are_dropped_and_a_number_is_kept(
-    world: Any, variational: Posterior
-) -> None:
+def test_dimensions_nobody_needs_are_dropped(variational: Posterior) -> None:
     said = variational.attrs["dimensions"]
     assert said["fitted"] in (6, 8)  # twice two or three strong ones, and two
     assert said["kept"] == variational.embedding.shape[2] <= said["fitted"]
     assert said["importance"] == sorted(said["importance"], reverse=True)
-    config = FitConfig(**SHORT | {"draws": 2, "dimensions": 5})
-    assert fit_embedding(world.judge(300, 2), config=config).embedding.shape[2] == 5
 
 
 def test_practice_and_catch_trials_do_not_count(world: Any) -> None:
-    choices = world.judge(300, 2)
-    config = FitConfig(**SHORT, draws=2)
+    choices = world.judge(450, 2)
+    config = FitConfig(**SHORT | {"chains": 1})
     marked = choices.copy()
     marked.loc[:99, "trial_type"] = "catch"
     marked.loc[100:149, "trial_type"] = "practice"
     kept = fit_embedding(marked, config=config)
-    assert int(kept.tree["constant_data"]["judgments"].sum()) == 150
+    assert int(kept.tree["constant_data"]["judgments"].sum()) == 300
     marked["trial_type"] = choices["trial_type"].where(choices["trial"] < 0, "catch")
     with pytest.raises(TwoalikeError, match="expected main or repeat trials"):
         fit_embedding(marked, config=config)
@@ -153,9 +135,9 @@ def test_features_that_miss_an_object_are_refused(world: Any) -> None:
 
 
 def test_a_diverged_optimiser_is_refused(world: Any) -> None:
-    config = FitConfig(quick=True, engine="vi", prior="softplus", rate=3.0, steps=600, draws=2)
+    config = FitConfig(**SHORT | {"rate": 1e30})
     with pytest.raises(TwoalikeError, match="diverged"):
-        fit_embedding(world.judge(600, 1), config=config)
+        fit_embedding(world.judge(300, 2), config=config)
 
 
 def euclidean(world: Any, n: int) -> tuple[Any, np.ndarray]:
@@ -177,7 +159,7 @@ def distances(points: np.ndarray, shown: np.ndarray) -> np.ndarray:
 
 def test_a_world_of_distances_is_recovered(world: Any) -> None:
     choices, points = euclidean(world, 2000)
-    config = FitConfig(**QUICK | {"draws": 60}, similarity="distance", dimensions=3)
+    config = FitConfig(**QUICK | {"draws": 60}, steps=1000, similarity="distance", dimensions=3)
     posterior = fit_embedding(choices, config=config)
     assert posterior.attrs["prior"] == "gaussian"
     new = world.triplets(1500, np.random.default_rng(99))
@@ -185,35 +167,33 @@ def test_a_world_of_distances_is_recovered(world: Any) -> None:
     predicted = posterior.choice_probabilities(new)
     assert (truth * np.log(truth / predicted)).sum(axis=1).mean() < 0.06
     share = posterior.attrs["dimensions"]["importance"]
-    assert share[2] < 0.1  # the third dimension that the points do not have
+    assert share[2] < 0.1  # the third dimension, which the points do not have but which was asked
+    assert posterior.embedding.shape[2] == 3
 
 
 def test_judgments_held_out_are_scored_and_not_fitted(world: Any, variational: Posterior) -> None:
-    config = FitConfig(**SHORT | {"steps": 600}, holdout=0.2)
-    said = fit_embedding(world.judge(1500, 1), config=config).attrs["held_out"]
-    assert said["judgments"] == 300
+    config = FitConfig(**SHORT | {"chains": 1, "steps": 600}, holdout=0.2)
+    said = fit_embedding(world.judge(375, 1), config=config).attrs["held_out"]
+    assert said["judgments"] == 75
     assert 0.7 < said["log_loss"] < np.log(3)
     assert "held_out" not in variational.attrs
 
 
-@pytest.mark.parametrize(
-    ("engine", "prior"),
-    [("vi", "spike-and-slab"), pytest.param("nuts", "softplus", marks=pytest.mark.slow)],
-)
+@pytest.mark.parametrize("engine", ["vi", pytest.param("nuts", marks=pytest.mark.slow)])
 def test_an_interrupted_fit_goes_on_and_ends_as_if_it_had_not_been(
-    world: Any, engine: str, prior: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: Any, hasty: Posterior, engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Of vi to the last byte: the seed decides them."""
     monkeypatch.setattr("twoalike.embedding._config.EVERY_S", 0.0)
-    choices, part = world.judge(400, 2), tmp_path / "part.npz"
-    short = {"steps": 300, "draws": 20, "tune": 50, "chains": 2, "max_depth": 4}
-    config = FitConfig(quick=True, engine=engine, prior=prior, dimensions=3, **short)
-    whole = fit_embedding(choices, config=config)
+    choices, part = world.judge(300, 2), tmp_path / "part.npz"
+    config = FitConfig(**SHORT | ({} if engine == "vi" else {"engine": engine, "tune": 50}))
+    whole = hasty if engine == "vi" else fit_embedding(choices, config=config)
     save, saves = Checkpoint.save, []
 
     def interrupted(self: Checkpoint, arrays: Any) -> None:
         save(self, arrays)
         saves.append(len(arrays))
-        if len(saves) == (8 if engine == "vi" else 1):
+        if len(saves) == (3 if engine == "vi" else 1):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(Checkpoint, "save", interrupted)
@@ -223,12 +203,16 @@ def test_an_interrupted_fit_goes_on_and_ends_as_if_it_had_not_been(
     before = len(saves)
     again = fit_embedding(choices, config=config, checkpoint=part)
     assert part.exists()  # until the posterior is saved
-    assert len(saves) - before < before + 5
+    assert len(saves) - before < max(before, 2)
     assert_allclose(again.embedding, whole.embedding, rtol=1e-4, atol=1e-5)
+    for name, one in (("whole.nc", whole), ("again.nc", again)):
+        one.save(tmp_path / name)
+    same = (tmp_path / "again.nc").read_bytes() == (tmp_path / "whole.nc").read_bytes()
+    assert same or engine == "nuts"
 
 
 def test_a_prior_of_somebody_else_needs_its_name_alone(world: Any, tmp_path: Path) -> None:
-    config = FitConfig(**SHORT | {"prior": "tests.chosen:EXPONENTIAL", "draws": 4, "chains": 2})
+    config = FitConfig(**SHORT | {"prior": "tests.chosen:EXPONENTIAL", "chains": 1})
     posterior = fit_embedding(world.judge(300, 2), config=config)
     posterior.save(tmp_path / "p.nc")
     again = Posterior.load(tmp_path / "p.nc")

@@ -55,18 +55,17 @@ def test_a_str_is_a_path(files: Path) -> None:
     assert_array_equal(Posterior.load(files / "again.nc").embedding, posterior.embedding)
 
 
-@pytest.mark.parametrize("library", ["pandas", "plain", "polars"])
-def test_a_frame_gives_the_fit_of_its_file(files: Path, library: str) -> None:
+def test_a_frame_gives_the_fit_of_its_file(files: Path) -> None:
     table: Any = read_judgments(files / "choices.parquet")
-    if library != "pandas":  # without categories: objects in order of first appearance
-        table = table.astype({name: object for name in table if table[name].dtype == "category"})
-        table = table.drop(columns=["session", "level", "kind", "trial_type"])
-    if library == "polars":
-        table = pytest.importorskip("polars").from_pandas(table)
-    read = read_judgments(table)
-    short = QUICK | {"chains": 1, "draws": 4}
+    pd.testing.assert_frame_equal(read_judgments(table), table)
+    # Without categories: objects in order of first appearance.
+    plain = table.astype({name: object for name in table if table[name].dtype == "category"})
+    plain = plain.drop(columns=["session", "level", "kind", "trial_type"])
+    frame = pytest.importorskip("polars").from_pandas(plain)
+    read, short = read_judgments(frame), QUICK | {"chains": 1, "draws": 4}
+    pd.testing.assert_frame_equal(read_judgments(plain), read)
     by_hand = fit_embedding(read, config=FitConfig(**short))
-    found = fit(table, **short)
+    found = fit(frame, **short)
     assert found.ids == by_hand.ids and found.path is None
     assert "inputs" not in found.attrs or not found.attrs["provenance"]["inputs"]
     assert_array_equal(found.embedding, by_hand.embedding)

@@ -107,12 +107,16 @@ def test_a_world_of_dot_products_is_found(world: Any) -> None:
     assert 3 <= found.taken.dimensions <= 6  # the world has three
 
 
-def test_nothing_is_tried_where_nothing_is_open(world: Any) -> None:
-    few = world.judge(90, 1)  # too few to tell
-    short = {"engine": "vi", "steps": 100, "draws": 2, "chains": 1}
-    assert "pilot" not in fit_embedding(few, config=FitConfig(**short)).attrs
-    named = FitConfig(**short, similarity="dot", dimensions=3)
-    assert "pilot" not in fit_embedding(world.judge(300, 1), config=named).attrs
+def test_nothing_is_tried_if_nothing_is_open(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fit_vi(*_: Any, **more: Any) -> None:
+        assert "parts" not in more  # as a pilot's
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("twoalike.embedding._vi.fit_vi", fit_vi)
+    named, few = {"similarity": "dot", "dimensions": 3}, world.judge(90, 1)  # too few to tell
+    for choices, settings in ((few, {}), (world.judge(300, 1), named)):
+        with pytest.raises(KeyboardInterrupt):
+            fit_embedding(choices, config=FitConfig(engine="vi", **settings))
 
 
 def test_the_better_trial_decides() -> None:

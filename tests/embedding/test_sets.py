@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -92,7 +93,7 @@ def test_the_density_is_the_sum_of_the_answers(mixed: pd.DataFrame, weights: boo
     rng = np.random.default_rng(1)
     density = jax_density(data, form, [form.start(M, rng)])
     values = [0.3 * rng.standard_normal(v.shape).astype("f4") for v in density.starts[0].values()]
-    drawn = dict(zip(density.outputs, density.quantities(*values), strict=True))
+    drawn = dict(zip(density.outputs, jax.jit(density.quantities)(*values), strict=True))
     x, noise, guess = (np.asarray(drawn[of]) for of in ("embedding", "temperature", "lapse"))
     expected = []
     for group in data.choices.groups:
@@ -102,7 +103,7 @@ def test_the_density_is_the_sum_of_the_answers(mixed: pd.DataFrame, weights: boo
         logs = log_choice(pairs, *people, question=group.question)
         expected.append(np.stack(logs)[group.answer, np.arange(group.size)].sum())
     arrays = [array for group in data.groups for array in group.arrays]
-    assert_allclose(np.ravel(density.groups(*values, *arrays)), expected, rtol=1e-4)
+    assert_allclose(np.ravel(jax.jit(density.groups)(*values, *arrays)), expected, rtol=1e-4)
 
 
 def test_all_kinds_together_recover_the_truth(fitted: Posterior, mixed: pd.DataFrame) -> None:

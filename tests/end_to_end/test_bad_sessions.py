@@ -5,7 +5,6 @@ import ctypes
 import os
 import re
 import shutil
-import subprocess
 import sys
 import threading
 import time
@@ -19,7 +18,14 @@ from tests.conftest import break_off as leave_after
 from tests.conftest import call
 
 from twoalike.observers import SimulatedObserver
-from twoalike.record import Progress, RunName, check_bids, read_run, write_left_out
+from twoalike.record import (
+    Progress,
+    RunName,
+    check_bids,
+    hold_participant,
+    read_run,
+    write_left_out,
+)
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, sha256_file
 from twoalike.tasks import Sitting, prepare_session
@@ -175,24 +181,14 @@ def test_a_person_does_not_become_simulated(
 def test_a_second_process_with_the_same_participant_is_refused(
     make_study: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root = make_study(design=SHORT)
-    rows = name_of(TRIPLETS).rows(root / "data" / "raw")
-    first = subprocess.Popen(
-        [sys.executable, "-m", "twoalike.cli.app", *words_of(root, TRIPLETS, "--speed", "0.5")],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_for(lambda: rows.exists() or first.poll() is not None)
-        assert first.poll() is None
+    study = Study.load(make_study(design=SHORT))
+    break_off(study.root, TRIPLETS)
+    with hold_participant(study, study.raw, "901"):
         for task in BOTH:
-            assert call(*words_of(root, task, "--resume")) == 1
+            capsys.readouterr()
+            assert call(*words_of(study.root, task, "--resume")) == 1
             (line,) = capsys.readouterr().err.splitlines()
             assert "being run by another process" in line
-        assert first.poll() is None
-    finally:
-        first.kill()
-        first.wait()
 
 
 def wait_for(done: Callable[[], bool]) -> None:

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -153,8 +154,16 @@ def commands(task: str, name: str, stage: str, root: Path, world: Path) -> list[
     return [[stage, *words[stage]]]
 
 
+COSTLY = ("teach", "distill", "evaluate", "report")
+SELDOM = set(product(("anchored choices", "odd one of many"), COSTLY))
+"""Stages that go through other choices alike every day."""
+
+
 @pytest.mark.usefixtures("one_thread")
-@pytest.mark.parametrize(("kind", "stage", "refusal"), list(cells()))
+@pytest.mark.parametrize(
+    ("kind", "stage", "refusal"),
+    [pytest.param(*cell, marks=[pytest.mark.slow] * (cell[:2] in SELDOM)) for cell in cells()],
+)
 def test_every_kind_goes_through_every_stage(
     kind: str,
     stage: str,

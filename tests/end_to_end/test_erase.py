@@ -168,8 +168,9 @@ class Killed(BaseException):
     """The process ends here."""
 
 
-def test_killed_anywhere_a_second_call_finishes_it(study: Path, tmp_path: Path) -> None:
-    """Before each removal and each rename in turn."""
+@pytest.mark.parametrize("stride", [4, pytest.param(1, marks=pytest.mark.slow)])
+def test_killed_anywhere_another_call_ends_it(stride: int, study: Path, tmp_path: Path) -> None:
+    """Before each removal and each rename in turn; every day before each fourth."""
     n_steps = 0
     while True:
         root = Path(shutil.copytree(study, tmp_path / f"killed-{n_steps}"))
@@ -181,11 +182,11 @@ def test_killed_anywhere_a_second_call_finishes_it(study: Path, tmp_path: Path) 
                 ta.online.erase(root, "901", yes=True)
                 break
             except Killed:
-                n_steps += 1
+                n_steps += stride
         ta.online.erase(root, "901", yes=True)
         assert naming(root) == set(), n_steps
         assert "sub-901" not in str(sorted(root.rglob("*")))
-        if n_steps % 10 == 1:
+        if n_steps % 20 == stride:
             assert call("validate", root) == 0, n_steps
         shutil.rmtree(root)
     assert n_steps > 20

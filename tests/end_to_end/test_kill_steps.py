@@ -4,7 +4,6 @@ Sessions are simulated and without a window; a step is whatever reaches the disk
 takes for kept it reports itself, from its own process, right after the row is safe.
 """
 
-import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -156,18 +155,3 @@ def test_a_session_killed_at_any_kind_of_place_goes_on_as_if_it_had_not_been(
         kill(forks, root, task, unbroken, step)
         check_same(root, expected, task)
     check_left(root, set(unbroken.kept))
-
-
-@pytest.mark.slow
-def test_thirty_steps_at_random(
-    make_study: Callable[..., Path], forks: Any, whole: tuple[Path, Any], task: str
-) -> None:
-    expected, unbroken = whole
-    # Once the last line of the journal is written the session is complete, and not to be resumed.
-    writes = [number for number, (what, _) in enumerate(unbroken.steps, 1) if what == "write"]
-    chosen = random.Random(3).sample(range(1, writes[-1] + 1), 30)
-    for number, step in enumerate(chosen):
-        root = make_study(f"killed{number}", DESIGN)
-        kill(forks, root, task, unbroken, step)
-        check_same(root, expected, task)
-        check_left(root, set(unbroken.kept))

@@ -12,8 +12,10 @@ from tests.conftest import call
 from twoalike.record import RunName, check_bids, read_manifest
 
 
+# A window that is told to hang up ends alike every day: display/test_ends.py.
 @pytest.mark.parametrize(
-    "screen", ["--no-window", pytest.param("--windowed", marks=pytest.mark.display)]
+    "screen",
+    ["--no-window", pytest.param("--windowed", marks=[pytest.mark.display, pytest.mark.slow])],
 )
 def test_a_terminated_session_ends_in_order_and_goes_on(
     screen: str, make_study: Callable[..., Path]

@@ -114,8 +114,9 @@ def test_kinds_are_reported_apart(
     labels = {"half": {name: "ab"[number % 2] for number, name in enumerate(IDS)}}
     mixed = both(odd, near)
     assert [of.name for of in questions_of(mixed)] == ["odd_one_out", "anchored"]
-    found = evaluate(networks, choices=mixed, labels=labels, out=tmp_path / "results.json")
-    alone = evaluate(networks, choices=both(odd, odd[:0]), labels=labels)
+    known: Any = {"labels": labels, "resamples": 100}
+    found = evaluate(networks, choices=mixed, out=tmp_path / "results.json", **known)
+    alone = evaluate(networks, choices=both(odd, odd[:0]), **known)
     own = [row for row in found.rows if row.measure.startswith("odd_one_out.")]
     assert own == [row for row in alone.rows if row.measure.startswith("odd_one_out.")]
     assert alone.questions == ("odd_one_out",)

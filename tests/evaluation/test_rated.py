@@ -269,6 +269,7 @@ def test_a_posterior_predicts_ratings_and_sortings_of_its_people(rng: np.random.
             {"truth": (list(IDS), x)},
             posterior=fit(space, axes),
             similarity="dot",
+            resamples=100,
             **tables,
         )
         for space, axes in ((x, both), (mixed, both), (x, ("rater",)))

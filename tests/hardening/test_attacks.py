@@ -1,4 +1,4 @@
-"""One try of each attack of attacks.py; all of them with the slow tests."""
+"""Attacks of attacks.py that no other test makes, once; all of them with the slow tests."""
 
 import sys
 from collections.abc import Iterator
@@ -24,11 +24,9 @@ def check(bench: Bench, name: str, tries: int) -> None:
     assert not bad, (row, bad)
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in WITHOUT_WINDOW if "odd-one-out" in name and "edited" not in name]
-)
-def test_one_try_of_each_attack(bench: Bench, name: str) -> None:
-    check(bench, name, 1)
+def test_files_are_disturbed_while_a_session_runs(bench: Bench) -> None:
+    """Sessions are killed in end_to_end/test_kill_steps.py; their disk is faulty below."""
+    check(bench, "files disturbed, odd-one-out", 1)
 
 
 @pytest.mark.slow
@@ -38,13 +36,7 @@ def test_all_attacks(bench: Bench, name: str) -> None:
     check(bench, name, ATTACKS[name][0])
 
 
-@pytest.mark.display
-def test_a_session_killed_in_its_window() -> None:
-    with open_bench(window=True) as bench:
-        check(bench, WITH_WINDOW[0], 1)
-
-
-@pytest.mark.slow
+@pytest.mark.slow  # one kill in a window each: display/test_real_sorting.py, sitting and timed
 @pytest.mark.timeout(3600)
 @pytest.mark.display
 @pytest.mark.parametrize("name", WITH_WINDOW)
@@ -53,18 +45,16 @@ def test_all_kills_in_windows(name: str) -> None:
         check(bench, name, ATTACKS[name][0])
 
 
-@pytest.mark.parametrize(("what", "ending"), [("fsync", "_journal.jsonl"), ("rename", "_beh.tsv")])
-def test_a_disk_that_refuses_once_near_the_last_trial(bench: Bench, what: str, ending: str) -> None:
+def test_a_disk_that_refuses_once_near_the_last_trial(bench: Bench) -> None:
     """After the last trial: its line, or the table that is made of all lines."""
     with bench.victim("odd-one-out") as whole:
-        report = whole.sit_through()
-    at = max(
-        n for n, step in enumerate(report.steps, 1) if step[0] == what and step[1].endswith(ending)
-    )
-    with bench.victim("odd-one-out") as victim:
-        how = {"error": "EIO", "at": at, "times": 1, "half": True}
-        assert victim.sit(fault=how).status == 1
-        assert not victim.refused()
-        again = victim.sit("--resume")
-        assert not again.status or "this session is finished" in again.said
-        assert not victim.missing()
+        steps = whole.sit_through().steps
+    for what, ending in (("fsync", "_journal.jsonl"), ("rename", "_beh.tsv")):
+        at = max(n for n, (act, file) in enumerate(steps, 1) if act == what and ending in file)
+        with bench.victim("odd-one-out") as victim:
+            how = {"error": "EIO", "at": at, "times": 1, "half": True}
+            assert victim.sit(fault=how).status == 1
+            assert not victim.refused()
+            again = victim.sit("--resume")
+            assert not again.status or "this session is finished" in again.said
+            assert not victim.missing()

@@ -202,7 +202,13 @@ def refused(
     return call
 
 
-@pytest.mark.parametrize("name", VERBS)
+OFTEN = [name for name in VERBS if name not in ("fit nuts", "power")]
+"""These two compile most, and write as ``fit vi`` does."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in OFTEN else pytest.mark.slow) for name in VERBS]
+)
 def test_a_full_disk(name: str, refused: Callable[..., str]) -> None:
     refused(name, "new/out", full_disk())
 

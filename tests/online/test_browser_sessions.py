@@ -5,12 +5,15 @@ answered by real presses of keys, mouse and fingers (player.py).
 """
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from playwright.sync_api import Page, expect
 from tests.online.crowd import (
     CHROMIUM,
     Served,
@@ -19,11 +22,12 @@ from tests.online.crowd import (
     observer_of,
     person_of,
     plans,
+    records,
     serving,
 )
 from tests.online.player import Means, Player, Size
 
-from twoalike.online import build_online, fetch
+from twoalike.online import build_online, default_store, fetch
 from twoalike.record import find_runs, read_notes
 from twoalike.sitting import sit
 from twoalike.study import Study
@@ -51,7 +55,9 @@ TABLES = (
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """A study of both tasks, built for three participants."""
-    made = make_study(tmp_path_factory.mktemp("online") / "creatures", trials=3)
+    made = make_study(tmp_path_factory.mktemp("online") / "creatures", trials=3, arrangements=1)
+    with (made.root / "study.toml").open("a", encoding="utf-8") as file:
+        file.write('[online]\nentry = "id"\ncompletion_code = "DONE"\n')
     build_online(made.root, 3)
     return made
 
@@ -63,20 +69,47 @@ def served(study: Study) -> Iterator[Served]:
         yield server
 
 
-def sit_in_browser(served: Served, folder: Path, means: Means, size: Size = WINDOW) -> str:
-    """Go through a whole session and fetch it; return the participant's code."""
+def sit_in_browser(
+    served: Served, folder: Path, means: Means, size: Size = WINDOW, backup: Path | None = None
+) -> str:
+    """Go through a whole session and fetch it; return the participant's code.
+
+    Its second trial meets a server that is killed and restored from ``backup``.
+    """
     with browser(folder / "profile", size, touch=means == "touch") as context:
         player = Player(context.pages[0], size, means, least_s=0.22)
-        code = player.enter(served.address)
+        code = player.enter(f"{served.address}?PROLIFIC_PID={means}&SESSION_ID=1")
         player.person = person_of(served.study, code)
         player.plans = plans(served.study, player.person, size, means)
+        if backup is not None:
+            seen: list[int] = []
+            player.begin = lambda part, index: seen.append(index)
+            player.play(lambda now: now["kind"] == "choice" and now["open"] and len(seen) == 2)
+            restore(served, backup)
         player.play()
-        player.page.get_by_text("All of your answers have been stored").wait_for()
-    assert player.problems == []
+        expect_end(player.page)
+        assert player.problems == [] or backup is not None
+        player.page.reload()  # the browser keeps the end
+        expect_end(player.page)
     fetched = fetch(served.study)
     assert fetched.problems == []
     assert [one.participant for one in fetched.written] == [code]
     return code
+
+
+def restore(served: Served, backup: Path) -> None:
+    """Kill the server and start it again with its store as it was."""
+    served.kill()
+    store = default_store(served.study.root)
+    for path in store.parent.glob("records.sqlite*"):
+        path.unlink()
+    shutil.copy(backup, store)
+    served.again()
+
+
+def expect_end(page: Page) -> None:
+    expect(page.get_by_text("All of your answers have been stored")).to_be_visible(timeout=30_000)
+    expect(page.locator("#code")).to_have_text("DONE")
 
 
 def sit_at_window(study: Study, folder: Path, code: str) -> Study:
@@ -103,8 +136,16 @@ def log(study: Study, code: str, task: str) -> list[str]:
     return [event for event in events if event not in ("page_turned", "focus", "drawn")]
 
 
-def test_keys_and_mouse_give_the_data_of_the_window(served: Served, tmp_path: Path) -> None:
-    code = sit_in_browser(served, tmp_path, "hands")
+def test_keys_and_mouse_give_the_data_of_the_window_also_where_a_server_was_restored(
+    served: Served, tmp_path: Path
+) -> None:
+    backup = tmp_path / "backup.sqlite"
+    with closing(sqlite3.connect(default_store(served.study.root))) as store:
+        with closing(sqlite3.connect(backup)) as copy:
+            store.backup(copy)  # before anyone has entered
+    code = sit_in_browser(served, tmp_path, "hands", backup=backup)
+    numbers = [line["n"] for line in records(served) if "n" in line]
+    assert numbers == list(range(1, len(numbers) + 1))
     lab = sit_at_window(served.study, tmp_path, code)
     for name in TABLES:
         page, window = (read(study, code, name) for study in (served.study, lab))

@@ -1,9 +1,6 @@
-"""How sessions end in Chromium: codes, whoever returns, and a server restored from a backup."""
+"""How sessions end in Chromium: codes, and whoever returns."""
 
-import shutil
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -11,19 +8,9 @@ from threading import Thread
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.online.crowd import (
-    CHROMIUM,
-    Served,
-    browser,
-    make_study,
-    person_of,
-    plans,
-    records,
-    serving,
-)
-from tests.online.player import Player
+from tests.online.crowd import CHROMIUM, Served, browser, make_study, records, serving
 
-from twoalike.online import build_online, default_store, write_static
+from twoalike.online import build_online, write_static
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
@@ -61,38 +48,6 @@ def expect_end(page: Page, text: str, code: str) -> None:
     expect(page.locator("#code")).to_have_text(code)
     address = f"https://pay.example.org/?cc={code}"
     expect(page.get_by_role("link", name="pay.example.org")).to_have_attribute("href", address)
-
-
-def test_a_restored_server_strands_nobody_and_whoever_returns_sees_the_code(
-    served: Served, tmp_path: Path
-) -> None:
-    store, backup = default_store(served.study.root), tmp_path / "backup.sqlite"
-    with closing(sqlite3.connect(store)) as there, closing(sqlite3.connect(backup)) as copy:
-        there.backup(copy)  # before anyone has entered
-    with browser(tmp_path / "one", SIZE) as context:
-        page = context.pages[0]
-        player = Player(page, SIZE)
-        code = player.enter(f"{served.address}?PROLIFIC_PID=p1&SESSION_ID=1")
-        player.person = person_of(served.study, code)
-        player.plans = plans(served.study, player.person, SIZE, "hands")[:1]
-        seen: list[int] = []
-        player.begin = lambda part, index: seen.append(index)
-        player.play(lambda state: state["kind"] == "choice" and state["open"] and len(seen) == 2)
-        served.kill()
-        for path in store.parent.glob("records.sqlite*"):
-            path.unlink()
-        shutil.copy(backup, store)
-        served.again()
-        player.play()
-        expect_end(page, "All of your answers have been stored", "DONE")
-        numbers = [line["n"] for line in records(served) if "n" in line]
-        assert numbers == list(range(1, len(player.person.parts[0].steps) + 1))
-        page.reload()  # the browser keeps the end
-        expect_end(page, "All of your answers have been stored", "DONE")
-    with browser(tmp_path / "two", SIZE) as context:
-        page = context.pages[0]
-        visit(served, page, "p1", visit=2)
-        expect_end(page, "All of your answers have been stored", "DONE")
 
 
 @pytest.mark.slow

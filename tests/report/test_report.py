@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -164,6 +165,57 @@ def test_every_figure_as_svg_and_every_number_as_csv(
     assert len(pairs) == 12 * 11 / 2
 
 
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+PROBE = """<script>
+addEventListener("load", () => {
+  for (const fold of document.querySelectorAll("details")) fold.open = true;
+  const images = [...document.images];
+  const left = [];
+  for (const box of document.querySelectorAll("p, h1, h2, h3, img, dl, ul, figure, nav"))
+    if (!box.closest(".scroll") && box.getBoundingClientRect().right > innerWidth + 1)
+      left.push(box.tagName + " " + (box.alt || box.textContent).slice(0, 40));
+  const found = {
+    width: innerWidth, page: document.documentElement.scrollWidth, over: left,
+    images: images.map(
+      image => [image.alt, image.naturalWidth, image.getBoundingClientRect().width]),
+  };
+  const said = document.createElement("script");
+  said.type = "application/json"; said.id = "found"; said.textContent = JSON.stringify(found);
+  document.body.append(said);
+});
+</script>"""
+"""Only in the test's copy: the report itself has no script."""
+
+
+def opened(page: Path, width: int) -> tuple[dict, str]:
+    """What the browser found, and what it logged."""
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-extensions"]
+    command += [f"--user-data-dir={page.parent / f'profile{width}'}", f"--window-size={width},900"]
+    command += ["--enable-logging=stderr", "--virtual-time-budget=20000", "--dump-dom"]
+    done = subprocess.run(
+        [*command, page.as_uri()], capture_output=True, text=True, check=True, timeout=120
+    )
+    answer = re.search(r'<script type="application/json" id="found">(.*?)</script>', done.stdout)
+    assert answer is not None, done.stderr[-2000:]
+    return json.loads(answer[1]), done.stderr
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+@pytest.mark.parametrize("width", [1280, 500])
+def test_every_figure_is_drawn_in_a_browser(whole: Path, tmp_path: Path, width: int) -> None:
+    """Chromium has no window narrower than 500 pixels; there the phone's figures are shown."""
+    html, page = whole.read_text(encoding="utf-8"), tmp_path / "probed.html"
+    page.write_text(html.replace("</head>", f"{PROBE}</head>"), encoding="utf-8")
+    found, log = opened(page, width)
+    assert found["width"] == width
+    assert len(found["images"]) == html.count("<img ")
+    empty = [alt for alt, natural, shown in found["images"] if not (natural > 0 and shown > 0)]
+    assert not empty
+    assert found["over"] == []
+    assert found["page"] <= width
+    assert "CONSOLE" not in log
+
+
 EVIL = (
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -259,6 +311,12 @@ def test_an_empty_study_says_what_to_do_first(report: Callable[..., Page], tmp_p
     page = report(Study.load(tmp_path))
     assert "twoalike run STUDY" in page.text
     assert "Nothing yet" in page.text
+    mine = tmp_path / "files" / "notes.txt"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    with pytest.raises(TwoalikeError, match=r"notes\.txt in it"):
+        report(Study.load(tmp_path), files=mine.parent)
+    assert mine.is_file()
 
 
 def test_a_fit_that_has_not_converged_is_said_first(
@@ -332,10 +390,6 @@ def test_same_study_same_bytes(
     write_report(study, tmp_path / "r.html", files=folder)
     assert (tmp_path / "r.html").read_bytes() == whole.read_bytes()
     assert snapshot(folder) == expected
-    (folder / "notes.txt").write_text("mine")
-    with pytest.raises(TwoalikeError, match=r"notes\.txt in it"):
-        write_report(study, tmp_path / "r.html", files=folder)
-    assert (folder / "notes.txt").is_file()
 
 
 @pytest.mark.parametrize(

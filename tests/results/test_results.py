@@ -127,7 +127,7 @@ def test_what_is_missing_is_said(networks: list[Candidate], choices: Path) -> No
         "structure": "needs two networks, dissimilarities, arrangements or a posterior",
         "transfer": "needs labels of the objects",
     }
-    only_labels = evaluate(networks, labels=LABELS)
+    only_labels = evaluate(networks, labels=LABELS, resamples=50)
     assert not only_labels.judged
     missing = {part for part in only_labels.missing if "." not in part}
     assert missing == {"agreement", "ceilings", "uncertainty"}
@@ -213,7 +213,7 @@ def test_results_show_themselves(everything: Results) -> None:
 def test_a_network_that_lost_ability_is_named(networks: list[Candidate]) -> None:
     noisy, good = networks
     assert lost_abilities(transfer([noisy, good], labels=LABELS)) == []
-    found = evaluate([good, noisy], labels=LABELS)
+    found = evaluate([good, noisy], labels=LABELS, resamples=200)
     (said,) = lost_abilities(found)
     assert said.startswith("base has lost ability: it scores more than a percentage point below")
     content = found.as_dict()

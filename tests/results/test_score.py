@@ -50,8 +50,8 @@ def fitted(x: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     folder = tmp_path_factory.mktemp("fitted")
     table = judge(x, 200, 0)
     write_judgments(folder / "choices.parquet", table[table["participant"].isin(PEOPLE)], {})
-    options = {"engine": "vi", "steps": 100, "draws": 10, "dimensions": 3, "quick": True}
-    ta.fit(folder / "choices.parquet", out=folder / "posterior.nc", **options)
+    short = {"engine": "vi", "steps": 100, "draws": 10, "chains": 1, "dimensions": 3}
+    ta.fit(folder / "choices.parquet", out=folder / "posterior.nc", quick=True, **short)
     return folder / "posterior.nc", folder / "choices.parquet"
 
 
@@ -69,7 +69,7 @@ KINDS = [
 def test_scores_are_those_of_what_predict_says(x: np.ndarray, kind: Any, k: int) -> None:
     posterior = posterior_around(x, IDS, PEOPLE)
     table = judge(x, 60, 1, kind, k)
-    found = ta.score(posterior, choices=table)
+    found = ta.score(posterior, choices=table, resamples=100)
     (name,) = found.judged
     items = table[[f"item_{place + 1}" for place in range(k)]].astype(str).to_numpy()
     people = table["participant"].astype(str).tolist()

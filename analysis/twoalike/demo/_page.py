@@ -8,7 +8,6 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
-from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from twoalike.ceilings import repeated_answers
-from twoalike.choice import PAIRS, expected_accuracy, log_choice, pair_similarities
-from twoalike.embedding import Posterior, predict_choices
+from twoalike.choice import PAIRS, expected_accuracy
+from twoalike.embedding import Posterior, kept_together, pair_odds, predict_choices
 from twoalike.evaluation import Judgments, wilson_interval
 from twoalike.figures import NARROW, WIDE, MapLayout, embedding_map, map_layout, to_png
 from twoalike.judgments import object_index, read_judgments
@@ -61,12 +60,10 @@ class Share(NamedTuple):
 
     @property
     def interval(self) -> str:
-        """Its 95 % interval, in words."""
         low, high = wilson_interval(self.hits, self.n)
         return f"{percent(float(low))} to {percent(float(high))}"
 
     def __str__(self) -> str:
-        """Return the share with its interval, in words."""
         hits = f"{self.hits:.1f}".removesuffix(".0")
         share = percent(self.hits / self.n)
         return f"{hits} of {self.n} ({share}, 95 % interval {self.interval})"
@@ -97,23 +94,14 @@ def tree_odd(categories: pd.DataFrame, triplets: Integers) -> tuple[Integers, In
     return odd, level
 
 
-def kept_together(draws: Floats) -> Floats:
+def kept_by_draw(draws: Floats) -> Floats:
     """How often two objects are kept and a third called odd, mean over third objects.
 
     From embeddings, shape (S, m, D), to (S, m, m), with ones on the diagonal; 1/3 is no
     preference.
     """
-    m = draws.shape[1]
-    triplets = np.array(list(combinations(range(m), 3)), dtype=np.int64)
-    pairs = pair_similarities(np.einsum("smd,skd->smk", draws, draws), triplets)
-    odd = np.exp(np.stack(log_choice(pairs), axis=-1))
-    total = np.zeros((len(draws), m, m))
-    for left, right, out in ((1, 2, 0), (0, 2, 1), (0, 1, 2)):
-        index = triplets[:, left] * m + triplets[:, right]
-        np.add.at(total.reshape(len(draws), -1).T, index, odd[:, :, out].T)
-    total = (total + total.transpose(0, 2, 1)) / (m - 2)
-    total[:, np.arange(m), np.arange(m)] = 1.0
-    return np.asarray(total)
+    everything = slice(0, draws.shape[1])
+    return np.array([kept_together(pair_odds(x @ x.T), everything) for x in draws], np.float64)
 
 
 def to_coordinates(together: Floats) -> Floats:
@@ -151,7 +139,6 @@ class Result:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The objects shown."""
         return tuple(self.categories.index)
 
     @property
@@ -255,7 +242,7 @@ def read_result(study: Study, *, seed: int, simulated: bool) -> Result:
     triplets, chosen, ids = object_index(choices, posterior.ids)
     step = max(1, -(-len(posterior.embedding) // _MOST_DRAWS))
     draws = posterior.embedding[::step]
-    together = kept_together(draws)
+    together = kept_by_draw(draws)
     again = pd.DataFrame(np.sort(triplets, axis=1)).duplicated(keep=False).to_numpy()
     guesses = predict_choices(posterior, choices)
     hits = expected_accuracy(guesses.probabilities, guesses.chosen)[~again[guesses.rows]]
@@ -289,7 +276,6 @@ def write_page(root: Path, result: Result) -> Path:
 
 
 def build_page(result: Result) -> Page:
-    """Make the page."""
     sections = [_map(result), _groups(result), _tree(result)]
     if len(result.own_way):
         sections.append(_own_way(result))
@@ -476,6 +462,5 @@ def _plain(name: str) -> str:
 
 
 def _listed(names: list[str]) -> str:
-    """Return names as a phrase."""
     *most, last = map(_plain, names)
     return f"{', '.join(most)} and {last}" if most else last

@@ -2,7 +2,8 @@
 
 A process either shows windows or trains (importing torch's compiler stack after a window was
 opened on a software renderer ends the process), and what the demo runs is what a user types.
-A stage whose output is there is not run again, so a demo that was stopped goes on.
+Stages that do not wait for each other run at once. A stage whose output is there is not run again,
+so a demo that was stopped goes on.
 """
 
 import json
@@ -11,17 +12,19 @@ import re
 import shlex
 import subprocess
 import sys
-import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from twoalike.backbones import WEIGHTS
 from twoalike.features import FeatureTable, write_features
@@ -49,34 +52,54 @@ class Stage:
 
     @property
     def done(self) -> bool:
-        """Whether there is nothing left to do."""
         return self.finished() if self.finished else self.output.exists()
 
 
-def run_stage(stage: Stage, environment: dict[str, str]) -> float:
-    """Run one stage to its end and return its wall time in seconds."""
+def run_stage(stage: Stage, environment: dict[str, str], *, aside: bool = False) -> float:
+    """Run one stage to its end and return its wall time in seconds.
+
+    ``aside``: others run beside it, so that what it says is shown once it has ended.
+    """
     start = time.monotonic()
     command = [sys.executable, "-m", "twoalike.cli.app", *stage.arguments]
-    status = subprocess.run(command, env=environment, check=False).returncode
-    if status == 130:
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if aside else {}
+    ended = subprocess.run(command, env=environment, check=False, text=True, **pipes)
+    sys.stdout.write(ended.stdout or "")
+    if ended.returncode == 130:
         raise KeyboardInterrupt
-    if status != 0:
+    if ended.returncode != 0:
         raise TwoalikeError(
-            f"stage {stage.title!r} ended with status {status}",
+            f"stage {stage.title!r} ended with status {ended.returncode}",
             where="demo",
             remedy=f"Run it by itself: twoalike {shlex.join(stage.arguments)}",
         )
     return time.monotonic() - start
 
 
-def run_stages(stages: Sequence[Stage], environment: dict[str, str], console: Console) -> None:
+def run_stages(
+    stages: Sequence[Stage], environment: dict[str, str], console: Console, *, aside: bool = False
+) -> None:
     """Run what is not done yet, in order, and say so."""
     for stage in stages:
+        title = escape(stage.title)
         if stage.done:
-            console.print(f"[dim]{escape(stage.title)}: there already")
+            console.print(f"[dim]{title}: there already")
             continue
-        console.print(f"[bold]{escape(stage.title)}")
-        console.print(f"[dim]{run_stage(stage, environment):.0f} s")
+        console.print(f"[bold]{title}")
+        seconds = run_stage(stage, environment, aside=aside)
+        console.print(f"[dim]{seconds:.0f} s{f': {title}' if aside else ''}")
+
+
+def run_at_once(
+    lines: Sequence[Sequence[Stage]], environment: dict[str, str], console: Console
+) -> None:
+    """Run lines of stages beside each other, one a core, with the cores shared among them."""
+    cores = os.cpu_count() or 1
+    at_once = min(cores, len(lines))
+    shared = environment | {"OMP_NUM_THREADS": str(cores // at_once)}
+    run = partial(run_stages, environment=shared, console=console, aside=True)
+    with ThreadPoolExecutor(at_once) as pool:
+        list(pool.map(run, lines))
 
 
 @contextmanager
@@ -117,17 +140,11 @@ def set_design(
         design, n = re.subn(rf"(?m)^{key} = .*$", f"{key} = {json.dumps(value)}", design)
         if n != 1:
             raise TwoalikeError(where=path, expected=f"one line '{key} = ...'", found=n)
-    lines = [f"{column} = {_array(values)}" for column, values in exclude.items()]
+    lines = [f"{column} = {json.dumps([*values], indent=4)}" for column, values in exclude.items()]
     text = f"{head}{table}{design}{following}{others}".rstrip()
     text = "\n".join([text, "", "[design.exclude]", *lines, ""])
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-def _array(values: Sequence[str]) -> str:
-    names = ", ".join(json.dumps(name) for name in values)
-    wrapped = textwrap.fill(names, 94, initial_indent="    ", subsequent_indent="    ")
-    return f"[\n{wrapped},\n]" if len(names) > 80 else f"[{names}]"
 
 
 def check_title(root: Path, title: str) -> None:
@@ -183,12 +200,7 @@ def write_observers(
 
 
 def write_truth(
-    folder: Path,
-    stimuli: StimulusSet,
-    embedding: Floats,
-    held_out: tuple[str, ...],
-    n_triplets: int,
-    seed: int,
+    folder: Path, stimuli: StimulusSet, embedding: Floats, unseen: Sequence[str], n: int, seed: int
 ) -> None:
     """Write the true space as features, judgments of the held-out species, and their labels.
 
@@ -197,12 +209,12 @@ def write_truth(
     """
     table = FeatureTable(stimuli.ids, embedding.astype(np.float32), {"kind": "true observer"})
     write_features(folder / "truth.npz", table)
-    rows = np.flatnonzero(stimuli.table["species"].isin(held_out).to_numpy())
+    rows = np.flatnonzero(stimuli.table["species"].isin(unseen).to_numpy())
     with atomic_path(folder / "held_out.tsv") as temporary:
         labels = stimuli.table.iloc[rows][["id", *stimuli.levels]]
         labels.to_csv(temporary, sep="\t", index=False)
     truth = SimulatedObserver(tuple(np.array(stimuli.ids)[rows].tolist()), embedding[rows])
-    choices = read_judgments(simulate_choices({"truth": truth}, n_triplets, seed=seed + 2))
+    choices = read_judgments(simulate_choices({"truth": truth}, n, seed=seed + 2))
     write_judgments(folder / "held_out_choices.parquet", choices, provenance("choices", seed=seed))
 
 
@@ -222,18 +234,14 @@ class DemoConfig:
     held_out_share: float = 1 / 3  # of each family's species, shown to nobody
     test_triplets: int = 4000  # of held-out creatures, judged by the true observer
     backbone: str = "efficientnet_lite0"
-    features: tuple[str, ...] = ()  # of the backbone, such as ("--size", "128")
+    features: str = ""  # options of the backbone's, such as "--size 128"
     # Four fits of vi, which so many objects would be left to, end in different places.
-    fit: tuple[str, ...] = (
-        *("--quick", "--engine", "nuts"),
-        *("--dimensions", "12", "--draws", "600"),
-    )
+    fit: str = "--quick --engine nuts --dimensions 12 --draws 400"
     # Distillation as in modeling/recipes/distill_demo.toml: few steps, of the network's own size.
-    distill: tuple[str, ...] = ("--steps", "40", "--batch", "36", "--sampling", "scales")
+    distill: str = "--steps 40 --batch 36 --sampling scales"
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Participant labels."""
         return tuple(f"{number:02d}" for number in range(1, self.participants + 1))
 
 
@@ -244,9 +252,8 @@ def _prepare(root: Path, config: DemoConfig) -> None:
     if marker.exists():
         return
     stimuli = StimulusSet.load(root / "stimuli")
-    held_out = held_out_species(
-        stimuli, config.held_out_share, np.random.default_rng([config.seed, 0])
-    )
+    rng = np.random.default_rng([config.seed, 0])
+    held_out = held_out_species(stimuli, config.held_out_share, rng)
     if "[design.exclude]" not in (root / "study.toml").read_text(encoding="utf-8"):
         levels: dict[str, int | str] = {"sampler": "levels", "level": "family"}
         settings = levels | {"trials": config.trials, "practice": 0, "practice_checks": 0}
@@ -287,8 +294,9 @@ def _fit(root: Path, config: DemoConfig) -> list[Stage]:
     """Fit the embedding, show it, and compute what the base network sees."""
     study = Study.load(root)
     features, first_look = study.derived / FEATURES, root / "first_look.html"
+    fit = config.fit.split()
     return [
-        Stage("fit the Bayesian embedding", ("fit", str(root), *config.fit), study.posterior),
+        Stage("fit the Bayesian embedding", ("fit", str(root), *fit), study.posterior),
         Stage(
             f"a first look, to open while networks learn: {first_look}",
             ("report", str(root), "--out", str(first_look)),
@@ -297,7 +305,7 @@ def _fit(root: Path, config: DemoConfig) -> list[Stage]:
         Stage(
             f"features of {config.backbone}",
             ("features", "--backbone", config.backbone, "--images", str(root / "stimuli"))
-            + ("--out", str(features), *config.features),
+            + ("--out", str(features), *config.features.split()),
             features,
         ),
     ]
@@ -320,7 +328,7 @@ def _align(root: Path, config: DemoConfig, name: str) -> list[Stage]:
             f"distil the {name} network",
             ("distill", "--teacher", str(teacher), "--images", images)
             + ("--student", config.backbone, "--only", str(root / "world" / "judged.txt"))
-            + ("--features", base, *config.distill)
+            + ("--features", base, *config.distill.split())
             + ("--out", str(student), "--resume"),
             student / WEIGHTS,
         ),
@@ -365,9 +373,14 @@ def run_demo(root: Path, config: DemoConfig | None = None) -> Results:
         run_stages([init], environment, console)
         check_title(root, TITLE)
         _prepare(root, config)
-        stages = [*_collect(root, config), *_fit(root, config)]
-        stages += [stage for name in _NETWORKS for stage in _align(root, config, name)]
-        run_stages([*stages, *_score(root)], environment, console)
+        first, *others = _collect(root, config)
+        run_stages([first], environment, console)
+        run_at_once([[stage] for stage in others], environment, console)
+        fit, look, features = _fit(root, config)
+        run_at_once([[fit], [features]], environment, console)
+        networks = [_align(root, config, name) for name in _NETWORKS]
+        run_at_once([[look], *networks], environment, console)
+        run_stages(_score(root), environment, console)
     results = Results.load(root / "derived" / "results.json")
     console.print(summary(results))
     console.print(f"{time.monotonic() - start:.0f} s. Open {root / 'report.html'}")
@@ -377,10 +390,9 @@ def run_demo(root: Path, config: DemoConfig | None = None) -> Results:
 def summary(results: Results) -> Table:
     """Scores of every network, with intervals; the gap is that to the true observer."""
     frame = results.tables()[0].frame.drop(columns="temperature", errors="ignore")
-    table = Table(title="Odd-one-out on species that nobody judged (95 % intervals)")
-    table.add_column("model")
-    for column in frame:
-        table.add_column(str(column), justify="right")
+    columns = [Column(str(name), justify="right") for name in frame]
+    title = "Odd-one-out on species that nobody judged (95 % intervals)"
+    table = Table("model", *columns, title=title)
     for name, cells in frame.iterrows():
         table.add_row(str(name), *(cell.replace("\n", " ") for cell in cells))
     return table

@@ -63,6 +63,8 @@ from twoalike.embedding._similarity import central_interval as central_interval
 from twoalike.embedding._similarity import check_ending as check_ending
 from twoalike.embedding._similarity import choice_intervals as choice_intervals
 from twoalike.embedding._similarity import embedding_table as embedding_table
+from twoalike.embedding._similarity import kept_together as kept_together
+from twoalike.embedding._similarity import pair_odds as pair_odds
 from twoalike.embedding._similarity import save_embedding as save_embedding
 from twoalike.embedding._similarity import save_similarity as save_similarity
 from twoalike.embedding._similarity import save_table as save_table
