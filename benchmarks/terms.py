@@ -42,6 +42,7 @@ WEIGHTS, DISTANCE = "weights", "distance"
 FORMS: dict[str, Any] = {WEIGHTS: {"people": "weights"}, DISTANCE: {"similarity": "distance"}}
 """Settings beside terms, with which fits are compared with terms and without."""
 ALL = "position, temperature ~ response_time, memory"
+BOTH = "position, temperature ~ response_time, lapse ~ response_time, memory"
 OBJECTS, ONE_POSITION = "__main__:OBJECT_BIAS", "__main__:COMMON"
 LABELS = {OBJECTS: "bias of each object", ONE_POSITION: "position, the same for everybody"}
 SETTINGS = {
@@ -50,6 +51,7 @@ SETTINGS = {
         "position",
         "temperature ~ response_time",
         ALL,
+        BOTH,
         ONE_POSITION,
         WEIGHTS,
         f"{WEIGHTS}, {ALL}",

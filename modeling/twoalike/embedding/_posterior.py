@@ -499,7 +499,7 @@ def plan_lines(attrs: Mapping[str, Any]) -> list[str]:
     return said
 
 
-LEAST_GAIN = 0.001
+LEAST_GAIN = 0.0005
 """Nats a judgment below which a term is not worth its mention."""
 
 
