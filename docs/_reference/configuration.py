@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from _reference.markdown import cell, code, table
 from twoalike.distill import DistillConfig
-from twoalike.embedding import FitConfig
+from twoalike.embedding import FitConfig, Observers, Prior
 from twoalike.jobs import SlurmConfig
 from twoalike.study import StudyConfig
 from twoalike.tasks import (
@@ -39,7 +39,8 @@ _LIMITS = {
     "min_length": "at least {} long",
     "max_length": "at most {} long",
 }
-_WORDS = {str: "text", int: "integer", float: "number", bool: "true or false"}
+_WORDS: dict[Any, str] = {str: "text", int: "integer", float: "number", bool: "true or false"}
+_WORDS |= {Prior: "", Observers: ""}  # as objects for Python alone
 _LONGEST = 48
 """Characters of a default that a table has room for; texts for participants are longer."""
 
@@ -151,7 +152,8 @@ def _named(annotation: Any) -> str:
     if origin is Literal:
         named = " or ".join(code(json.dumps(value)) for value in arguments)
     elif origin in (Union, types.UnionType):
-        named = " or ".join(_named(part) for part in arguments if part is not types.NoneType)
+        told = (_named(part) for part in arguments if part is not types.NoneType)
+        named = " or ".join(filter(None, told))
     elif origin is Annotated:
         named = _named(arguments[0])
     elif origin in (tuple, list):

@@ -132,6 +132,8 @@ def test_a_posterior_shows_itself(files: Path, posterior: Posterior) -> None:
     assert page.count("<tr>") == page.count("</tr>") <= 10 and len(page) < 2500
     posterior.tree.attrs["engine"] = "<script>\x1b[2J"
     assert "<script>" not in posterior._repr_html_() and "\x1b" not in repr(posterior)
+    assert "predictions stable, intervals usable" in repr(posterior)
+    posterior.tree.attrs["convergence"] = "{}"
     assert "convergence unknown" in repr(posterior)
 
 
@@ -147,8 +149,8 @@ def test_check_compares_judgments_with_the_record(files: Path, world: Any) -> No
     with pytest.raises(TwoalikeError, match="written as .json"):
         check(files / "p.nc", out=files / "check.txt")
     lines, page = str(others).splitlines(), others._repr_html_()
-    assert lines[0] == others.verdict and f"! {others.remarks[0]}" in lines
-    assert f"<b>{others.verdict}</b>" in page and "agreement" in page and "R-hat" in page
+    assert lines[0] == others.headline and f"! {others.remarks[0]}" in lines
+    assert f"<b>{others.headline}</b>" in page and "agreement" in page and "R-hat" in page
 
 
 def test_tables_come_from_a_file_or_an_object(files: Path, world: Any) -> None:
