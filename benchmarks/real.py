@@ -158,7 +158,7 @@ def described(posterior: Posterior, held: Tables) -> dict[str, Any]:
         (title,) = scores.judged
         for what in ("log_loss", "guessing" if kind == "ratings" else "chance.log_loss"):
             row = scores.at(f"{title}.{what}", "posterior") or scores.at(f"{title}.{what}")
-            found[what.rpartition("chance.")[0] and "guessing" or what] = row.value
+            found["log_loss" if what == "log_loss" else "guessing"] = row.value
     return found
 
 
