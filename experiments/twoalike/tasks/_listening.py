@@ -252,7 +252,7 @@ def _names_in(keys: object) -> Iterator[str]:
 def sound_fault(protocol: Protocol) -> str:
     """Say in one line why trials with sounds cannot be run by a protocol; empty if they can."""
     if not protocol.plays_sounds:
-        return f"the task {protocol.task} shows images, words and films only, and plays no sounds"
+        return f"the task {protocol.task} shows images and words only, and plays no sounds"
     if getattr(getattr(protocol, "timing", None), "presentation_ms", 0):
         return "timing.presentation_ms: sounds are played for as long as they last; set it to 0"
     if protocol.sounds.heard and not protocol.texts.listen:
