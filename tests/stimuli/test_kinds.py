@@ -155,10 +155,10 @@ def test_films_are_refused_by_name(tmp_path: Path) -> None:
         create_study(tmp_path / "other", images=tmp_path / "clips", seed=1)
     study = words_study(tmp_path)
     path = study.stimuli / MANIFEST
-    path.write_text(path.read_text(encoding="utf-8").replace("\tword\t", "\tfilm\t"))
-    assert "row 1, column 'kind': expected one of image, word, sound, found the film 'cat'" in (
-        faults(study)
-    )
+    listed = path.read_text(encoding="utf-8")
+    path.write_text(listed.replace("\tword\t", "\tfilm\t"), encoding="utf-8")
+    with pytest.raises(TwoalikeError, match=r"row 1, .*word, sound, found the film 'cat'\. Films"):
+        validate_study(study)
 
 
 def test_one_set_may_have_all_kinds(tmp_path: Path) -> None:
