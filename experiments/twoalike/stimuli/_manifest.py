@@ -16,8 +16,8 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from twoalike.stimuli._media import sound_length
 from twoalike.stimuli._picture import check_still, opened, plain_picture
+from twoalike.stimuli._sound import sound_length
 from twoalike.study import MISSING, TwoalikeError, sha256_file
 from twoalike.tables import OBJECT_ID, Column, Table, check_text
 
@@ -35,7 +35,7 @@ SUFFIXES = {
 }
 """Endings of the files of each kind, in lower case."""
 _FILM_SUFFIXES = frozenset({".avi", ".mkv", ".mov", ".mp4", ".webm"})
-OF_FILMS = "Films cannot be shown; take one picture of each film."
+_OF_FILMS = "Films cannot be shown; take one picture of each film."
 _KIND = Column("kind", "string", "Kind of stimulus; the column may be left out.", levels=KINDS)
 _TEXT = Column(
     "text",
@@ -98,7 +98,7 @@ def escaped(name: str) -> str:
 def about_films(files: Iterable[str]) -> str:
     """Say what to do with films, if there are any among the files; else nothing."""
     endings = {PurePosixPath(file).suffix.lower() for file in files}
-    return f" {OF_FILMS}" if endings & _FILM_SUFFIXES else ""
+    return f" {_OF_FILMS}" if endings & _FILM_SUFFIXES else ""
 
 
 def composed(name: str) -> str:
@@ -225,7 +225,7 @@ def check_rows(path: Path, table: pd.DataFrame) -> None:
                 where=f"{path}, row {number}, column 'kind'",
                 expected=f"one of {', '.join(KINDS)}",
                 found=f"the film {one.name!r}",
-                remedy=OF_FILMS,
+                remedy=_OF_FILMS,
             )
         _check_content(path, number, one)
     columns = tuple(STIMULUS_LIST[name] for name in own_columns(table))

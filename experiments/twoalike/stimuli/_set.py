@@ -34,8 +34,8 @@ from twoalike.stimuli._manifest import (
     stimuli_of,
     text_digest,
 )
-from twoalike.stimuli._media import draw_speaker, sound_length
 from twoalike.stimuli._picture import is_still, opened, plain_picture, read_picture
+from twoalike.stimuli._sound import draw_speaker, sound_length
 from twoalike.stimuli.lettering import Words
 from twoalike.study import (
     MISSING,
