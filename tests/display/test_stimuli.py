@@ -1,4 +1,4 @@
-"""Words, sounds and films in a real window; sounds by real keys and a real mouse."""
+"""Words and sounds in a real window; sounds by real keys and a real mouse."""
 
 import sys
 import types
@@ -9,20 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.display.conftest import Session
-from tests.stimuli.media import FPS, SHADES, WORDS, write_films, write_sounds
+from tests.stimuli.media import WORDS, write_sounds
 
 from twoalike.display import DeviceSpeaker, SilentSpeaker, open_window
-from twoalike.display._canvas import MOST_BYTES, check_memory
 from twoalike.observers import SimulatedObserver
 from twoalike.planning import create_study
 from twoalike.record import Progress, read_run
 from twoalike.stimuli import StimulusSet
 from twoalike.study import ScreenProfile, Study, TwoalikeError
 from twoalike.tasks import (
-    Arena,
     ImageRow,
     OddOneOut,
-    Placed,
     Playing,
     Sitting,
     View,
@@ -43,18 +40,14 @@ def made(folder: Path, **source: Path) -> Study:
     return Study.load(study.root)
 
 
-def pixels(study: Study, task: str, scene: Any, *moments: float) -> list[np.ndarray]:
-    """What a window shows of a scene at some times, rows from the top."""
+def pixels(study: Study, scene: Any) -> np.ndarray:
+    """What a window shows of a scene, rows from the top."""
     ids = StimulusSet.load(study.stimuli).ids
     observer = SimulatedObserver(ids, np.eye(len(ids)))
     sitting = Sitting(study=study, participant="001", session=1, observer=observer)
-    prepared, clock = prepare_session(task, sitting), VirtualClock()
+    prepared, clock = prepare_session("odd-one-out", sitting), VirtualClock()
     with open_window(prepared, Progress(), ScreenProfile(), clock=clock) as (screen, _, _):
-        shown = []
-        for moment in moments:
-            clock.wait_until(moment)
-            shown.append(np.asarray(screen.picture(scene)))
-        return shown
+        return np.asarray(screen.picture(scene))
 
 
 def square(picture: np.ndarray, x: float, y: float, side: float) -> np.ndarray:
@@ -67,7 +60,7 @@ def test_words_of_three_scripts_are_drawn_in_the_colours_of_the_screen(tmp_path:
     (tmp_path / "words.txt").write_text(WORDS, encoding="utf-8")
     study = made(tmp_path, words=tmp_path / "words.txt")
     row = ImageRow(("cat", "θάλασσα", "شمس"), "Which?")
-    (picture,) = pixels(study, "odd-one-out", row, 0.0)
+    picture = pixels(study, row)
     layout, heights = lay_out(OddOneOut(), View((1280, 1024))), []
     for place in ("left", "middle", "right"):
         part = square(picture, *layout.centre(place), layout.image).astype(int)
@@ -83,28 +76,7 @@ def test_a_word_without_a_font_opens_no_window(tmp_path: Path) -> None:
     study = made(tmp_path, words=tmp_path / "words.txt")
     study.root.joinpath("study.toml").write_text(SETTINGS.replace("trials = 3", "trials = 1"))
     with pytest.raises(TwoalikeError, match="no font of this computer has the characters"):
-        pixels(Study.load(study.root), "odd-one-out", ImageRow((None, None, None)), 0.0)
-
-
-def test_films_run_at_their_own_rate_and_begin_anew(tmp_path: Path) -> None:
-    write_films(tmp_path / "films")
-    study = made(tmp_path, films=tmp_path / "films")
-    study.root.joinpath("study.toml").write_text(SETTINGS.replace("trials = 3", "trials = 1"))
-    study = Study.load(study.root)
-    layout = lay_out(OddOneOut(), View((1280, 1024)))
-    moments = [10 + (k + 0.5) / FPS for k in range(8)]
-    shown = pixels(study, "odd-one-out", ImageRow(("a", "b", "c"), "Which?"), *moments)
-    for place in ("left", "middle", "right"):
-        reds = [int(square(one, *layout.centre(place), 8)[4, 4, 0]) for one in shown]
-        expected = [SHADES[k % len(SHADES)] for k in range(8)]  # from its first frame on, in a loop
-        assert np.abs(np.subtract(reds, expected)).max() < 12
-    arena = Arena(centre=(0.0, 0.0), radius=300.0, images=(Placed("a", 0.0, 0.0, 100.0),))
-    (small,) = pixels(study, "multi-arrangement", arena, 0.0)
-    part = square(small, 0, 0, 120)
-    assert abs(int(part[60, 60, 0]) - SHADES[0]) < 12
-    assert part[60, 4, 1] > 200  # 100 pixels wide
-    with pytest.raises(TwoalikeError, match="more than 2 GiB"):
-        check_memory(MOST_BYTES + 1)
+        pixels(Study.load(study.root), ImageRow((None, None, None)))
 
 
 def test_sounds_are_played_by_keys_and_mouse_and_heard_before_an_answer(

@@ -106,8 +106,6 @@ def played(activity: Activity, events: Sequence[Event | Restart]) -> list[dict[s
         found.append({"items": [as_sent(item, late=0.01) for item in items], **after})
         if isinstance(activity, TripletActivity):
             found[-1]["scene"] = scene_json(activity.scene)
-            heard = activity.sounding
-            found[-1]["tone"] = heard and heard.name.removeprefix("tone/")
         if activity.finished:
             break
     return found

@@ -100,7 +100,6 @@ def random_rules(rng: np.random.Generator, task: type[Rules]) -> Rules:
     practice = {
         "feedback": bool(rng.random() < 0.8),
         "feedback_s": float(rng.choice([0.0, 1.0])),
-        "tones": bool(rng.random() < 0.5),
     }
     answers = {"mouse": bool(rng.random() < 0.8)}
     screen = {"touch": bool(rng.random() < 0.5)}

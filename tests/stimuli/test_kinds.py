@@ -1,4 +1,4 @@
-"""Words, sounds and films as stimuli: made, checked, drawn, and what networks take of them."""
+"""Words and sounds as stimuli: made, checked, drawn, and what networks take of them."""
 
 import shutil
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from tests.stimuli.media import FPS, SHADES, WORDS, write_films, write_sounds
+from tests.stimuli.media import WORDS, write_sounds
 
 from twoalike.planning import create_study
 from twoalike.stimuli import (
@@ -15,9 +15,6 @@ from twoalike.stimuli import (
     StimulusSet,
     find_images,
     image_table,
-    read_film,
-    read_frames,
-    read_picture,
 )
 from twoalike.study import Study, TwoalikeError, sha256_file
 from twoalike.tasks import validate_study
@@ -142,37 +139,8 @@ def test_sounds_are_checked_and_have_a_length(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_films_are_decoded_with_their_frames(tmp_path: Path) -> None:
-    write_films(tmp_path / "films")
-    created = create_study(tmp_path / "study", films=tmp_path / "films", seed=1)
-    stimuli = StimulusSet.load(created.study.stimuli)
-    assert stimuli.of_kind("film") == ("a", "b", "c")
-    for name in stimuli.ids:
-        film = read_film(stimuli.path(name), side=32)
-        assert film.frames.shape == (6, 24, 32, 3)
-        assert film.fps == pytest.approx(FPS)
-        reds = film.frames[:, 12, 16, 0].astype(int)
-        assert np.abs(reds - SHADES).max() < 12
-        assert [film.frame(k / FPS) for k in range(8)] == [0, 1, 2, 3, 4, 5, 0, 1]
-        middle = stimuli.picture(name).getpixel((32, 24))
-        assert abs(middle[0] - SHADES[2]) < 12
-    (tmp_path / "films" / "a.mp4").write_bytes(b"no film")
-    with pytest.raises(TwoalikeError, match=r"a.mp4: cannot be read as a film") as caught:
-        create_study(tmp_path / "other", films=tmp_path / "films", seed=1)
-    assert "\n" not in str(caught.value)
-
-
-def test_networks_take_films_and_refuse_words_and_sounds(tmp_path: Path) -> None:
-    write_films(tmp_path / "films")
-    films = create_study(tmp_path / "study", films=tmp_path / "films", seed=1).study
-    ids, paths = find_images(films.stimuli)
-    assert ids == ("a", "b", "c")
-    assert read_picture(paths[1]).size == (64, 48)
-    for path in paths:
-        reds = [frame.getpixel((32, 24))[0] for frame in read_frames(path, 3)]
-        assert np.abs(np.subtract(reds, [SHADES[k] for k in (0, 2, 4)])).max() < 12
-    (tmp_path / "more").mkdir()
-    words = words_study(tmp_path / "more")
+def test_networks_refuse_words_and_sounds(tmp_path: Path) -> None:
+    words = words_study(tmp_path)
     with pytest.raises(
         TwoalikeError, match=r"networks can take, found 5 words. For words"
     ) as caught:
@@ -180,22 +148,34 @@ def test_networks_take_films_and_refuse_words_and_sounds(tmp_path: Path) -> None
     assert "\n" not in str(caught.value)
 
 
+def test_films_are_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "a.mp4").write_bytes(b"film")
+    with pytest.raises(TwoalikeError, match=r"clips: expected images .*one picture of each film"):
+        create_study(tmp_path / "other", images=tmp_path / "clips", seed=1)
+    study = words_study(tmp_path)
+    path = study.stimuli / MANIFEST
+    listed = path.read_text(encoding="utf-8")
+    path.write_text(listed.replace("\tword\t", "\tfilm\t"), encoding="utf-8")
+    with pytest.raises(TwoalikeError, match=r"row 1, .*word, sound, found the film 'cat'\. Films"):
+        validate_study(study)
+
+
 def test_one_set_may_have_all_kinds(tmp_path: Path) -> None:
     """A manifest of one's own, copied by init."""
-    write_films(tmp_path / "own")
     write_sounds(tmp_path / "own", 1)
+    for shade in range(3):
+        Image.new("RGB", (4, 4), (shade, 0, 0)).save(tmp_path / "own" / f"{shade}.png")
     (tmp_path / "words.txt").write_text("cat\ndog\nowl\n")
-    tables = [
-        create_study(tmp_path / kind, **{f"{kind}s": source}, seed=1).stimuli.table
-        for kind, source in (("word", tmp_path / "words.txt"), ("film", tmp_path / "own"))
-    ]
+    words = create_study(tmp_path / "word", words=tmp_path / "words.txt", seed=1).stimuli.table
+    images = image_table(tmp_path / "own").assign(kind="image", text="n/a", level_1="n/a")
     sound = tmp_path / "own" / "tone0.wav"
     row = {"id": "tone0", "file": "tone0.wav", "kind": "sound", "text": "n/a"}
-    both = pd.concat([*tables, pd.DataFrame([row | {"sha256": sha256_file(sound)}])])
+    both = pd.concat([words, images, pd.DataFrame([row | {"sha256": sha256_file(sound)}])])
     StimulusSet.write(tmp_path / "own", both.reset_index(drop=True))
     created = create_study(tmp_path / "study", images=tmp_path / "own", seed=1)
     kinds = [created.stimuli.kind(name) for name in created.stimuli.ids]
-    assert kinds == ["word"] * 3 + ["film"] * 3 + ["sound"]
+    assert kinds == ["word"] * 3 + ["image"] * 3 + ["sound"]
     assert validate_study(created.study).faults == ()
     shutil.copytree(created.study.root, tmp_path / "moved")
     assert validate_study(tmp_path / "moved").faults == ()

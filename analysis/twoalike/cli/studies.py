@@ -30,7 +30,7 @@ def init(
     """Make a study folder: settings, stimuli and protocol, ready to run.
 
     The stimuli are novel creatures drawn by twoalike, 64 familiar things (--stimuli familiar), or
-    your own: --images, --words, --sounds or --films. Files are copied, sub-folders become
+    your own: --images, --words or --sounds. Files are copied, sub-folders become
     categories, and a manifest with checksums is written. Images that programs could show
     differently (turned by EXIF, transparent, 16-bit, CMYK, with a colour profile) are converted to
     plain 8-bit sRGB. Converted files, and files that are left out, are listed. An existing folder
@@ -52,7 +52,7 @@ def init(
 
     created = planning.create_study(protocol=protocol, **given)
     objects, study = created.stimuli, given["folder"]
-    own = (kind for kind in ("images", "words", "sounds", "films") if given[kind] is not None)
+    own = (kind for kind in ("images", "words", "sounds") if given[kind] is not None)
     source = next(own, _SOURCES[given["stimuli"] or "creatures"])
     categories = f", categories: {', '.join(objects.levels)}" if objects.levels else ""
     say(f"{study / 'study.toml'}  settings of the study")

@@ -49,8 +49,6 @@ if TYPE_CHECKING:
 
 _TOP = 4
 """Objects shown beside a dimension; three on a phone."""
-_PICTURES = frozenset({"image", "film"})
-"""Kinds of objects that are known by a small picture."""
 _PAIRS = 8
 """Pairs shown of those more alike to a group, each object in two of them at most."""
 _CANDIDATES = 60
@@ -152,7 +150,7 @@ def _weights(
 ) -> Picture:
     weights, ids = dimension_weights(posterior, views, shown), posterior.ids
     tops = [[ids[row] for row in of.top[:_TOP]] for of in shown]
-    if stimuli and not all(stimuli.kind(name) in _PICTURES for top in tops for name in top):
+    if stimuli and not all(stimuli.kind(name) == "image" for top in tops for name in top):
         stimuli = None  # words would be too small to read, and sounds look alike
     titles = [f"dimension {place}" for place in range(1, len(shown) + 1)]
     if stimuli is None:

@@ -1,4 +1,4 @@
-"""What scenes are drawn with: texts, images, films, masks, bars and boxes in a PsychoPy window."""
+"""What scenes are drawn with: texts, images, masks, bars and boxes in a PsychoPy window."""
 
 import hashlib
 from collections import OrderedDict
@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from twoalike.stimuli import Film, StimulusSet, phase_scrambled, read_film, read_picture, scaled
-from twoalike.study import TwoalikeError
+from twoalike.stimuli import StimulusSet, phase_scrambled, read_picture, scaled
 from twoalike.tasks import (
     Box,
     Frame,
@@ -42,52 +41,6 @@ class Masks:
         return Image.fromarray(phase_scrambled(np.asarray(image.convert("RGB")), rng))
 
 
-MOST_BYTES = 2 * 2**30
-"""Memory that the frames of a session's films may take, as shown."""
-
-
-class FilmStimulus:
-    """A film that is drawn like an image, and begins anew each time that it appears."""
-
-    def __init__(self, film: Film, make: Callable[[Image.Image], Any]) -> None:
-        self._film = film
-        self._stimulus = make(Image.fromarray(film.frames[0]))
-        self._frame = 0
-        self._turn = -1
-        self._since = 0.0
-        self.full_size: tuple[int, int] = self._stimulus.full_size
-        self.pos: tuple[float, float] = (0.0, 0.0)
-        self.size: tuple[float, float] = self.full_size
-
-    def fit(self, side: int) -> "FilmStimulus":
-        """Take the size at which it fits a square of ``side`` pixels."""
-        height, width = self._film.frames.shape[1:3]
-        scale = side / max(width, height)
-        self.full_size = (round(width * scale / 2) * 2, round(height * scale / 2) * 2)
-        return self
-
-    def draw(self, now: float, turn: int) -> None:
-        """Draw the frame of time ``now``, s; ``turn`` counts what is drawn."""
-        if self._turn < turn - 1:
-            self._since = now
-        self._turn = turn
-        frame = self._film.frame(max(0.0, now - self._since))
-        if frame != self._frame:
-            self._frame = frame
-            self._stimulus.image = Image.fromarray(self._film.frames[frame])
-        self._stimulus.pos, self._stimulus.size = self.pos, self.size
-        self._stimulus.draw()
-
-
-def check_memory(n_bytes: int) -> None:
-    if n_bytes > MOST_BYTES:
-        raise TwoalikeError(
-            f"the films of this session take more than {MOST_BYTES / 2**30:.0f} GiB of memory, as "
-            "shown. Show them smaller ([images] or [arena] of the protocol), cut them, or show "
-            "fewer objects in a session."
-        )
-
-
 MOST_IMAGES = 400
 """Images kept ready on the graphics card; the one not used for longest goes first."""
 _MOST_TEXTS = 80
@@ -111,15 +64,8 @@ class Canvas:
         self._stimuli, self._masks = stimuli, masks or Masks()
         self._images: dict[Source, OrderedDict[tuple[str, int], Any]] = {}
         self._kept: dict[str, Image.Image] = {}
-        self._films: dict[str, FilmStimulus] = {}
-        self._film_bytes = 0
-        self._now, self._turn = 0.0, 0
         self._texts: OrderedDict[tuple[object, ...], Any] = OrderedDict()
         self._rect = visual.Rect(window, units="pix", lineWidth=2)
-
-    def begin(self, now: float) -> None:
-        """Begin to draw what is seen at time ``now``, s: films show the frame of that time."""
-        self._now, self._turn = now, self._turn + 1
 
     @property
     def faint(self) -> str:
@@ -192,24 +138,15 @@ class Canvas:
         scale = 1.0 if shown is None else shown / side
         width, height = (length * scale for length in stimulus.full_size)
         stimulus.pos, stimulus.size = (x, y), (width, height)
-        if isinstance(stimulus, FilmStimulus):
-            stimulus.draw(self._now, self._turn)
-        else:
-            stimulus.draw()
+        stimulus.draw()
         return width, height
 
     def needs_number(self, name: str) -> bool:
         """Whether an object is a sound without a label, which looks like all others."""
         return self._stimuli.kind(name) == "sound" and not self._stimuli.text(name)
 
-    def is_film(self, name: str) -> bool:
-        """Whether an object is a film, which is decoded before the session."""
-        return self._stimuli.kind(name) == "film"
-
     def load(self, name: str, side: int, source: Source = "objects") -> Any:
-        """Get an image, a film or a mask ready."""
-        if source == "objects" and self.is_film(name):
-            return self._film(name, side).fit(side)
+        """Get an image or a mask ready."""
         key, ready = (name, side), self._images.setdefault(source, OrderedDict())
         if key not in ready:
             ready[key] = self._image_stimulus(self._made(name, side, source))
@@ -221,27 +158,16 @@ class Canvas:
         match source:
             case "objects":
                 return self._picture(name, side)
-            case "scrambled":  # of a film, its middle frame
+            case "scrambled":
                 return self._masks.scrambled(name, self._picture(name, side))
             case "masks":
                 return scaled(read_picture(self._masks.given[name]), side)
 
-    def _film(self, name: str, side: int) -> FilmStimulus:
-        if name not in self._films:
-            film = read_film(self._stimuli.path(name), side)
-            self._film_bytes += film.frames.nbytes
-            check_memory(self._film_bytes)
-            self._films[name] = FilmStimulus(film, self._image_stimulus)
-        return self._films[name]
-
     def keep(self, name: str, side: int) -> None:
-        """Read an image or a film that will be shown at several sizes, up to ``side``.
+        """Read an image that will be shown at several sizes, up to ``side``.
 
         A photograph takes a tenth of a second to read; a trial has twenty.
         """
-        if self.is_film(name):
-            self._film(name, side)
-            return
         self._kept[name] = self._fitted(name, side)
 
     def _picture(self, name: str, side: int) -> Image.Image:

@@ -283,8 +283,7 @@ class Painter:
 
         Where images are placed, ``side`` is that of the largest ones.
         """
-        films = [name for name in names if self._canvas.is_film(name)]
-        names = [*films, *[name for name in names if name not in films][:MOST_IMAGES]]
+        names = names[:MOST_IMAGES]
         for number, name in enumerate(names):
             if self._keeps:
                 self._canvas.keep(name, side)
@@ -298,7 +297,6 @@ class Painter:
 
     def draw(self, scene: Scene, now: float) -> None:
         """Draw ``scene`` as it looks at time ``now``."""
-        self._canvas.begin(now)
         self._drawn[type(scene)](scene, now)
 
     def _draw_cross(self, cross: Fixation, now: float) -> None:

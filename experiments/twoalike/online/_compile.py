@@ -147,7 +147,6 @@ def _check_page(prepared: Prepared, *, chosen: bool) -> None:
     kinds = {prepared.stimuli.kind(name) for name in stimuli.stimuli}
     unable = {
         "sounds (stimuli.tsv)": "sound" in kinds,
-        "films (stimuli.tsv)": "film" in kinds,
         "timed presentation (timing.presentation_ms)": prepared.is_timed,
         "a scanner's trigger (scanner.start)": prepared.scanner is not None,
         "triggers for recordings (triggers.kind)": protocol.triggers.kind != "none",

@@ -120,7 +120,6 @@ def create_study(
     images: str | Path | None = None,
     words: str | Path | None = None,
     sounds: str | Path | None = None,
-    films: str | Path | None = None,
     background: str | None = None,
     protocol: str = "default",
     language: str = "en",
@@ -144,9 +143,6 @@ def create_study(
         tabs, from coarse to fine. All words are shown in one font size.
     sounds
         Folder of sounds (WAV, FLAC, OGG; at most two minutes each), played by the participants.
-    films
-        Folder of short films (MP4, WebM, animated GIF; at most a minute each), shown in a loop
-        without their sound.
     background
         Colour such as #e6e6e6 behind transparent parts of images, for people and networks; white
         if left out.
@@ -168,7 +164,7 @@ def create_study(
         studies that must be reproducible, such as tests.
     """
     folder = Path(folder)
-    sources = {"images": images, "words": words, "sounds": sounds, "films": films}
+    sources = {"images": images, "words": words, "sounds": sounds}
     own = [(kind, Path(path)) for kind, path in sources.items() if path is not None]
     given = [f"`{kind}={path}`" for kind, path in own]
     given += [f"`stimuli={stimuli}`"] if stimuli is not None else []

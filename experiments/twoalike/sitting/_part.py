@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from twoalike.record import (
@@ -25,13 +24,13 @@ from twoalike.tasks import (
     Event,
     Item,
     Keeper,
+    Listening,
     Marks,
     NoWindow,
     PlayableScreen,
     Prepared,
     Session,
     SimulatedParticipant,
-    Sounding,
     View,
     VirtualClock,
     check_readable,
@@ -39,7 +38,6 @@ from twoalike.tasks import (
     run_session,
     with_block_questions,
     with_sounds,
-    write_tones,
 )
 
 if TYPE_CHECKING:
@@ -122,7 +120,7 @@ class Part:
         """
         prepared, progress, clock = self.prepared, self.progress, self.clock
         with ExitStack() as stack:
-            speaker = self._open_speaker(stack)
+            speaker = self._open_speaker()
             screen, view, apparatus = stack.enter_context(self._open_screen(shared))
             self._check_window(view, ahead)
             apparatus = self._with_frames(apparatus, view)
@@ -158,7 +156,7 @@ class Part:
                     record.write_views()
                 if speaker is not None:
                     activity = state.activity
-                    heard = activity.sounding if isinstance(activity, Sounding) else None
+                    heard = activity.playing if isinstance(activity, Listening) else None
                     speaker.follow(heard, screen.now())
                 if player is not None:
                     player.act(state)
@@ -222,15 +220,12 @@ class Part:
                 view = replace(view, refresh_hz=SIMULATED_HZ)
             yield window, view, apparatus
 
-    def _open_speaker(self, stack: ExitStack) -> "Speaker | None":
+    def _open_speaker(self) -> "Speaker | None":
         """Open the sound device, before the participant sits down; None where nothing is heard."""
         if self.clock is not None:
             return None
         prepared = self.prepared
         files = {name: prepared.stimuli.path(name) for name in self.sounds}
-        if getattr(getattr(prepared.protocol, "practice", None), "tones", False):
-            folder = stack.enter_context(TemporaryDirectory(prefix="twoalike-"))
-            files |= write_tones(Path(folder))
         if not files:
             return None
         from twoalike.display import DeviceSpeaker, SilentSpeaker

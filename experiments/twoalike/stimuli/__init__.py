@@ -16,14 +16,10 @@ from twoalike.stimuli._manifest import escaped as escaped
 from twoalike.stimuli._manifest import fault_of_name as fault_of_name
 from twoalike.stimuli._manifest import fault_of_portable_name as fault_of_portable_name
 from twoalike.stimuli._manifest import portability_faults as portability_faults
-from twoalike.stimuli._media import MOST_FRAMES as MOST_FRAMES
-from twoalike.stimuli._media import Film as Film
-from twoalike.stimuli._media import read_film as read_film
-from twoalike.stimuli._media import scaled as scaled
 from twoalike.stimuli._picture import BACKGROUND as BACKGROUND
 from twoalike.stimuli._picture import phase_scrambled as phase_scrambled
-from twoalike.stimuli._picture import read_frames as read_frames
 from twoalike.stimuli._picture import read_picture as read_picture
+from twoalike.stimuli._picture import scaled as scaled
 from twoalike.stimuli._picture import shown_as_it_is as shown_as_it_is
 from twoalike.stimuli._set import StimulusSet as StimulusSet
 from twoalike.stimuli._set import find_images as find_images

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from twoalike.stimuli._familiar import ATTRIBUTION
-from twoalike.stimuli._manifest import MANIFEST, SUFFIXES, escaped, stimuli_of
+from twoalike.stimuli._manifest import MANIFEST, SUFFIXES, about_films, escaped, stimuli_of
 from twoalike.stimuli._picture import BACKGROUND, check_still, opened, plain_picture
 from twoalike.stimuli._set import StimulusSet, files_below, image_table, word_table
 from twoalike.study import MISSING, counted, sha256_file
@@ -31,9 +31,8 @@ class Converted:
 
 
 _SAVE = {
-    "image": "Images among them are shown if you save them as PNG or JPEG",
-    "sound": "Sounds among them are played if you save them as WAV, FLAC or OGG",
-    "film": "Films among them are shown if you save them as MP4, WebM or GIF",
+    "image": "Images among them are shown if you save them as PNG or JPEG.",
+    "sound": "Sounds among them are played if you save them as WAV, FLAC or OGG.",
 }
 
 
@@ -69,6 +68,7 @@ class CopiedFiles:
             remarks.append(
                 f"left out {counted(len(kinds), 'file')}: "
                 f"{_by_kind(list(zip(kinds, self.left_out, strict=True)))}. {_SAVE[self.kind]}"
+                f"{about_films(self.left_out)}"
             )
         return remarks
 
@@ -76,18 +76,18 @@ class CopiedFiles:
 def copy_files(
     source: str | Path, target: str | Path, kind: str = "image", *, background: str = BACKGROUND
 ) -> CopiedFiles:
-    """Copy the images, sounds or films of ``source`` with their folders, and their manifest.
+    """Copy the images or sounds of ``source`` with their folders, and their manifest.
 
     Images that other programs could show differently (turned by EXIF, with transparency, 16 bits,
     CMYK or a colour profile) become plain files: 8-bit sRGB, upright, opaque; JPEGs stay JPEGs,
-    the others become PNGs. Sounds and films are copied as they are.
+    the others become PNGs. Sounds are copied as they are.
 
     Parameters
     ----------
     source, target
         Folder of files, and the folder to make.
     kind
-        ``image``, ``sound`` or ``film``. A manifest in ``source`` says itself what its objects are.
+        ``image`` or ``sound``. A manifest in ``source`` says itself what its objects are.
     background
         Colour under transparent parts.
     """

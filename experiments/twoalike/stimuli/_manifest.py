@@ -16,8 +16,8 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from twoalike.stimuli._media import count_frames, sound_length
-from twoalike.stimuli._picture import FILM_SUFFIXES, check_still, opened, plain_picture
+from twoalike.stimuli._picture import check_still, opened, plain_picture
+from twoalike.stimuli._sound import sound_length
 from twoalike.study import MISSING, TwoalikeError, sha256_file
 from twoalike.tables import OBJECT_ID, Column, Table, check_text
 
@@ -27,15 +27,15 @@ KINDS = {
     "image": "a picture; so are all objects of a list without this column",
     "word": "a text that is drawn, of any script",
     "sound": "a recording that is played",
-    "film": "a short film, shown in a loop without its sound",
 }
 """Kinds of stimuli, and what they are."""
 SUFFIXES = {
     "image": frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}),
     "sound": frozenset({".flac", ".ogg", ".wav"}),
-    "film": frozenset({".gif", *FILM_SUFFIXES}),
 }
 """Endings of the files of each kind, in lower case."""
+_FILM_SUFFIXES = frozenset({".avi", ".mkv", ".mov", ".mp4", ".webm"})
+_OF_FILMS = "Films cannot be shown; take one picture of each film."
 _KIND = Column("kind", "string", "Kind of stimulus; the column may be left out.", levels=KINDS)
 _TEXT = Column(
     "text",
@@ -56,7 +56,7 @@ STIMULUS_LIST = Table(
         Column(
             "file",
             "string",
-            "Image, sound or film, relative to the folder of the list, with `/`.",
+            "Image or sound, relative to the folder of the list, with `/`.",
             missing="the object is a word",
         ),
         Column("sha256", "string", "SHA-256 of the file; of a word, of its text in UTF-8."),
@@ -93,6 +93,12 @@ def escaped(name: str) -> str:
     return "".join(
         sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
     )
+
+
+def about_films(files: Iterable[str]) -> str:
+    """Say what to do with films, if there are any among the files; else nothing."""
+    endings = {PurePosixPath(file).suffix.lower() for file in files}
+    return f" {_OF_FILMS}" if endings & _FILM_SUFFIXES else ""
 
 
 def composed(name: str) -> str:
@@ -173,7 +179,7 @@ def own_columns(table: pd.DataFrame) -> tuple[str, ...]:
     A category may be called ``kind`` or ``text``: the column is that of the kinds only where one
     of its values is a kind.
     """
-    if "kind" not in table.columns or not set(table["kind"]) & KINDS.keys():
+    if "kind" not in table.columns or not set(table["kind"]) & {*KINDS, "film"}:
         return COLUMNS
     return (*COLUMNS, *(name for name in ("kind", "text") if name in table.columns))
 
@@ -213,6 +219,13 @@ def check_rows(path: Path, table: pd.DataFrame) -> None:
             raise TwoalikeError(
                 f"{path}: object {number}: expected names that tables can hold, found "
                 f"'{escaped(one.name)}' ('{escaped(one.file)}') with {fault}. Rename the file."
+            )
+        if one.kind == "film":
+            raise TwoalikeError(
+                where=f"{path}, row {number}, column 'kind'",
+                expected=f"one of {', '.join(KINDS)}",
+                found=f"the film {one.name!r}",
+                remedy=_OF_FILMS,
             )
         _check_content(path, number, one)
     columns = tuple(STIMULUS_LIST[name] for name in own_columns(table))
@@ -274,9 +287,6 @@ def check_stimulus(manifest: Path, one: Stimulus, *, decode: bool = False) -> No
     where = f"{where} {file.name}"
     if one.kind == "sound":
         sound_length(file, where, decode=decode)
-    elif one.kind == "film":
-        if decode:
-            count_frames(file, where)
     else:
         with opened(file, where) as picture:
             if decode:

@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image, ImageChops, ImageCms, UnidentifiedImageError
 
-from twoalike.stimuli._media import film_stills
 from twoalike.study import Integers, TwoalikeError, shortened, visible
 
 BACKGROUND = "#ffffff"
@@ -29,9 +28,6 @@ MOST_PIXELS = 89_478_485
 """Pixels of the largest image; about 256 MiB as RGB. Pillow warns from here on."""
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 """Formats that are read, by Pillow's names; the content of a file decides, not its name."""
-
-FILM_SUFFIXES = frozenset({".mp4", ".webm"})
-"""Endings of films; an animated GIF is one as well."""
 
 _MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"})
 _DEEP = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
@@ -65,18 +61,24 @@ _DAMAGED = (
 def read_picture(source: str | Path | bytes | Image.Image, where: str | None = None) -> Image.Image:
     """Read an image file as 8-bit sRGB, upright, transparent parts on white.
 
-    Of several pages it is the first; of a film (MP4, WebM, an animated GIF) the middle frame.
-    ``source`` may be the content of a file as well; ``where`` is what to call it in errors.
+    Of several pages or frames it is the first. ``source`` may be the content of a file as well;
+    ``where`` is what to call it in errors.
     """
     if isinstance(source, str | Path):
         source, where = Path(source), where or str(source)
-        if source.suffix.lower() in FILM_SUFFIXES:
-            return film_stills(source)[0]
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     with opened(file, str(where)) as image:
-        if image.format == "GIF":
-            image.seek((getattr(image, "n_frames", 1) - 1) // 2)
         return plain_picture(image)[0]
+
+
+def scaled(image: Image.Image, side: int) -> Image.Image:
+    """Image scaled into a square of ``side`` pixels.
+
+    Width and height come out even, so that image and screen pixels coincide.
+    """
+    scale = side / max(image.size)
+    width, height = (max(2, round(length * scale / 2) * 2) for length in image.size)
+    return image.resize((width, height), Image.Resampling.LANCZOS)
 
 
 _IN_BROWSERS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
@@ -95,16 +97,6 @@ def shown_as_it_is(path: str | Path) -> str:
         plain = is_still(image) and image.format in _IN_BROWSERS and not _COLOUR & set(image.info)
         ending = _IN_BROWSERS.get(image.format or "", "")
         return ending if plain and not plain_picture(image)[1] else ""
-
-
-def read_frames(path: str | Path, n: int) -> list[Image.Image]:
-    """Read ``n`` evenly spaced frames of a film; of an image, the image alone."""
-    path = Path(path)
-    moving = path.suffix.lower() in FILM_SUFFIXES
-    if path.suffix.lower() == ".gif":
-        with opened(path, str(path)) as image:
-            moving = not is_still(image)
-    return film_stills(path, n) if moving else [read_picture(path)]
 
 
 @contextmanager

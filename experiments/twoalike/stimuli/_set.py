@@ -1,7 +1,7 @@
 """The stimulus set: which objects there are, what they look like, and their categories.
 
 The manifest ``stimuli.tsv`` is the one list of objects in a study. It is made from folders of
-images, sounds or films, or from a list of words.
+images or sounds, or from a list of words.
 """
 
 import os
@@ -24,6 +24,7 @@ from twoalike.stimuli._manifest import (
     MANIFEST,
     SUFFIXES,
     Stimulus,
+    about_films,
     check_names,
     check_portable,
     check_rows,
@@ -33,8 +34,8 @@ from twoalike.stimuli._manifest import (
     stimuli_of,
     text_digest,
 )
-from twoalike.stimuli._media import count_frames, draw_speaker, sound_length
 from twoalike.stimuli._picture import is_still, opened, plain_picture, read_picture
+from twoalike.stimuli._sound import draw_speaker, sound_length
 from twoalike.stimuli.lettering import Words
 from twoalike.study import (
     MISSING,
@@ -81,7 +82,7 @@ class StimulusSet:
         return self._objects[name]
 
     def kind(self, name: str) -> str:
-        """Kind of an object: ``image``, ``word``, ``sound`` or ``film``."""
+        """Kind of an object: ``image``, ``word`` or ``sound``."""
         return self._object(name).kind
 
     def of_kind(self, kind: str) -> tuple[str, ...]:
@@ -127,8 +128,7 @@ class StimulusSet:
         """Picture of an object as it is shown, mode RGB.
 
         An image is read by :func:`read_picture`; a word is drawn, all of the set in one size of
-        letters; a sound is a loudspeaker with its label, if it has one; a film is its middle
-        frame.
+        letters; a sound is a loudspeaker with its label, if it has one.
 
         Parameters
         ----------
@@ -232,8 +232,7 @@ def find_images(folder: str | Path) -> tuple[tuple[str, ...], tuple[Path, ...]]:
     against the files; without one, all images in the order of their paths, and an id is the
     relative path without its ending, in composed letters.
 
-    Films of a manifest are among the files, since networks take their frames; words and sounds
-    are refused.
+    Words and sounds of a manifest are refused.
     """
     folder = Path(folder)
     if (folder / MANIFEST).is_file():
@@ -242,7 +241,7 @@ def find_images(folder: str | Path) -> tuple[tuple[str, ...], tuple[Path, ...]]:
         if others := [counted(n, kind) for kind, n in numbers.items() if n]:
             raise TwoalikeError(
                 where=folder / MANIFEST,
-                expected="images or films, which networks can take",
+                expected="images, which networks can take",
                 found=" and ".join(others),
                 remedy="For words and sounds give features of your own as a table (.npz, .npy, "
                 ".parquet or .h5, with their ids), which teach and evaluate take as well.",
@@ -263,11 +262,12 @@ def list_files(folder: Path, kind: str = "image") -> list[Path]:
     """
     if not folder.is_dir():
         raise TwoalikeError(f"{folder}: expected a folder of {kind}s, found none. Check the path.")
-    names = (name for name in files_below(str(folder)) if _ending(name) in SUFFIXES[kind])
-    found = sorted(names)
+    names = sorted(files_below(str(folder)))
+    found = [name for name in names if _ending(name) in SUFFIXES[kind]]
     if not found:
         raise TwoalikeError(
             f"{folder}: expected {kind}s ({', '.join(sorted(SUFFIXES[kind]))}), found none."
+            f"{about_films(names)}"
         )
     check_names(folder, found)
     return [folder / name for name in found]
@@ -317,18 +317,15 @@ def _as_id(name: str) -> str:
 
 
 def image_table(folder: str | Path, kind: str = "image") -> pd.DataFrame:
-    """Make the manifest of a folder of images, sounds or films, and check every file.
+    """Make the manifest of a folder of images or sounds, and check every file.
 
-    Images of several frames (animations, pages) are left out. ``kind`` is ``image``, ``sound`` or
-    ``film``.
+    Images of several frames (animations, pages) are left out. ``kind`` is ``image`` or ``sound``.
     """
     folder = Path(folder)
     files = list_files(folder, kind)
     for file in list(files):
         if kind == "sound":
             sound_length(file, str(file), decode=True)
-        elif kind == "film":
-            count_frames(file, str(file))
         else:
             with opened(file, str(file)) as image:
                 if is_still(image):

@@ -32,7 +32,6 @@ from twoalike.tasks._activity import Result as Result
 from twoalike.tasks._activity import Scene as Scene
 from twoalike.tasks._activity import Scroll as Scroll
 from twoalike.tasks._activity import Shown as Shown
-from twoalike.tasks._activity import Sounding as Sounding
 from twoalike.tasks._activity import Source as Source
 from twoalike.tasks._activity import Stop as Stop
 from twoalike.tasks._activity import Tick as Tick
@@ -51,7 +50,6 @@ from twoalike.tasks._listed import prepared_trials as prepared_trials
 from twoalike.tasks._listed import with_block_questions as with_block_questions
 from twoalike.tasks._listening import Listening as Listening
 from twoalike.tasks._listening import with_sounds as with_sounds
-from twoalike.tasks._listening import write_tones as write_tones
 from twoalike.tasks._prepare import Prepared as Prepared
 from twoalike.tasks._prepare import Sitting as Sitting
 from twoalike.tasks._prepare import as_text as as_text

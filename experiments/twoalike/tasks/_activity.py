@@ -344,7 +344,7 @@ class Playing:
     since: float
     until: float
     by: str
-    """``mouse``, ``touch`` or ``keyboard``; ``feedback`` for a tone after an answer."""
+    """``mouse``, ``touch`` or ``keyboard``."""
 
 
 @dataclass(frozen=True)
@@ -454,12 +454,3 @@ class Activity(Protocol):
 
     def restart(self, time: float) -> Sequence[Item]:
         """Go on after Esc: what was open starts again, what was decided is over."""
-
-
-@runtime_checkable
-class Sounding(Protocol):
-    """An activity that may be heard."""
-
-    @property
-    def sounding(self) -> Playing | None:
-        """The sound that is to be heard now; None for silence."""

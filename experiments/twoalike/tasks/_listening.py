@@ -7,13 +7,9 @@ protocol asks for that. A sound ends when its duration has passed, so that a sim
 needs no device.
 """
 
-import wave
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from twoalike.record import TRIAL_SHOWN
 from twoalike.tasks._activity import (
@@ -34,7 +30,6 @@ from twoalike.tasks._activity import (
     Result,
     Scene,
     Scroll,
-    Sounding,
 )
 from twoalike.tasks._protocol import Moment, Protocol
 from twoalike.tasks._session import Script, each_step, moment_of
@@ -146,12 +141,6 @@ class Listening:
         items, self._items = self._items, []
         return items
 
-    @property
-    def sounding(self) -> Playing | None:
-        if self.playing is None and isinstance(self.trial, Sounding):
-            return self.trial.sounding
-        return self.playing
-
     def restart(self, time: float) -> Sequence[Item]:
         if self.playing is not None:  # Esc has cut it off, at a time that is not known here
             self._note(self.playing, time, None)
@@ -252,7 +241,7 @@ def _names_in(keys: object) -> Iterator[str]:
 def sound_fault(protocol: Protocol) -> str:
     """Say in one line why trials with sounds cannot be run by a protocol; empty if they can."""
     if not protocol.plays_sounds:
-        return f"the task {protocol.task} shows images, words and films only, and plays no sounds"
+        return f"the task {protocol.task} shows images and words only, and plays no sounds"
     if getattr(getattr(protocol, "timing", None), "presentation_ms", 0):
         return "timing.presentation_ms: sounds are played for as long as they last; set it to 0"
     if protocol.sounds.heard and not protocol.texts.listen:
@@ -279,31 +268,3 @@ def with_sounds(script: Script, protocol: Protocol, lengths: Mapping[str, float]
         return [step]
 
     return each_step(script, listening)
-
-
-RIGHT_TONE, WRONG_TONE = "tone/right", "tone/wrong"
-"""Names of the tones after answers in practice; no object has a name with a slash."""
-TONE_S = 0.2
-_HERTZ = {RIGHT_TONE: 880.0, WRONG_TONE: 220.0}
-_RATE, _RAMP_S = 44_100, 0.01
-
-
-def feedback_tone(right: bool, time: float) -> Playing:
-    """Tone that an answer gets, from a time on."""
-    return Playing(RIGHT_TONE if right else WRONG_TONE, time, time + TONE_S, "feedback")
-
-
-def write_tones(folder: Path) -> dict[str, Path]:
-    """Write the tones, sines with soft ends, as WAV files into a folder; the file of each."""
-    times = np.arange(round(TONE_S * _RATE)) / _RATE
-    ramp = np.clip(np.minimum(times, times[::-1]) / _RAMP_S, 0.0, 1.0)
-    files = {}
-    for name, hertz in _HERTZ.items():
-        files[name] = folder / f"{name.replace('/', '_')}.wav"
-        samples = 0.5 * ramp * np.sin(2 * np.pi * hertz * times)
-        with wave.open(str(files[name]), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(_RATE)
-            file.writeframes((32_767 * samples).astype("<i2").tobytes())
-    return files

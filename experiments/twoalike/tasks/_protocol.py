@@ -322,7 +322,7 @@ class TrialTiming(Strict):
 
 
 class Sounds(Strict):
-    """Playing of sounds, in studies that have any (docs/how-to/words-sounds-films.md)."""
+    """Playing of sounds, in studies that have any (docs/how-to/words-sounds.md)."""
 
     hover: bool = Field(
         default=True,

@@ -41,9 +41,6 @@ from twoalike.study import (
     write_json,
 )
 
-type FilmFrames = Literal["middle", "mean"]
-"""Features of a film: of its middle frame, or the mean of those of eight frames."""
-FRAMES = 8
 type Precision = Literal["32", "bf16"]
 """Arithmetic of a network: float32, or bfloat16 where torch's autocast takes it."""
 
@@ -83,7 +80,6 @@ class Forward:
 
     batch: int = 32
     device: str = "auto"
-    film: FilmFrames = "middle"
     workers: int | None = None
     precision: Precision = "32"
     skip_unreadable: bool = False
@@ -114,7 +110,7 @@ class Forward:
             for rows, begin in zip(groups, starts, strict=True)
             for start in begin
         )
-        read = partial(_pixels, images, backbone.preprocessing, self.film, self.skip_unreadable)
+        read = partial(_pixels, images, backbone.preprocessing, self.skip_unreadable)
         device, workers = choose_device(self.device), self.workers
         if workers is None:
             workers = usual_workers(device, sum(map(len, groups)))
@@ -135,7 +131,7 @@ class Forward:
     ) -> Iterator["_Part"]:
         """Compute each batch while the next is prepared: indices, features (n, p), unreadable."""
         half, before = self.precision == "bf16", None
-        for indices, frames, pixels, unreadable in prepared:
+        for indices, pixels, unreadable in prepared:
             outputs = None
             with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=half):
                 if pixels is not None:
@@ -143,7 +139,7 @@ class Forward:
                     outputs = backbone.module(backbone.preprocessing.normalized(there)).float()
             if before is not None:
                 yield _on_host(before)
-            before = indices, frames, outputs, unreadable
+            before = indices, outputs, unreadable
         if before is not None:
             yield _on_host(before)
 
@@ -166,43 +162,34 @@ def _fast(module: torch.nn.Module, device: torch.device) -> Iterator[None]:
 
 
 def _on_host(batch: tuple[Any, ...]) -> "_Part":
-    """Features of a batch as an array; those of a film's frames are averaged."""
-    indices, frames, outputs, unreadable = batch
-    if outputs is None:
-        return indices, None, unreadable
-    values = outputs.cpu().numpy()
-    if len(values) > len(indices):
-        parts = np.split(values, np.cumsum(frames)[:-1])
-        values = np.stack([part.mean(axis=0) for part in parts])
-    return indices, values, unreadable
+    """Features of a batch as an array."""
+    indices, outputs, unreadable = batch
+    return indices, None if outputs is None else outputs.cpu().numpy(), unreadable
 
 
 type _Part = tuple[list[int], npt.NDArray[np.float32] | None, list[tuple[int, str]]]
 
 
 def _pixels(
-    images: Collection, preprocessing: Preprocessing, film: FilmFrames, skip: bool, index: int
-) -> tuple[int, list[torch.Tensor], str]:
-    """Pixels of an image for the network, or of a film's frames; or why it cannot be read."""
+    images: Collection, preprocessing: Preprocessing, skip: bool, index: int
+) -> tuple[int, torch.Tensor | None, str]:
+    """Pixels of an image for the network, or why it cannot be read."""
     try:
-        middle = film == "middle"
-        pictures = [read_image(images, index)] if middle else images.frames(index, FRAMES)
+        picture = read_image(images, index)
     except TwoalikeError as error:
         if not skip:
             raise
-        return index, [], str(error)
-    return index, [preprocessing.pixels(picture) for picture in pictures], ""
+        return index, None, str(error)
+    return index, preprocessing.pixels(picture), ""
 
 
-def _together(items: list[tuple[int, list[torch.Tensor], str]]) -> tuple[Any, ...]:
-    """Stack pixels: with them indices and numbers of frames; and what could not be read."""
-    readable = [(index, inputs) for index, inputs, _ in items if inputs]
-    pictures = [one for _, inputs in readable for one in inputs]
+def _together(items: list[tuple[int, torch.Tensor | None, str]]) -> tuple[Any, ...]:
+    """Stack pixels, with their indices; and what could not be read."""
+    readable = [(index, pixels) for index, pixels, _ in items if pixels is not None]
     return (
         [index for index, _ in readable],
-        [len(inputs) for _, inputs in readable],
-        default_collate(pictures) if pictures else None,
-        [(index, reason) for index, inputs, reason in items if not inputs],
+        default_collate([pixels for _, pixels in readable]) if readable else None,
+        [(index, reason) for index, pixels, reason in items if pixels is None],
     )
 
 
@@ -234,7 +221,6 @@ def extract_features(
     skip_unreadable: bool = False,
     pool: TokenPool | None = None,
     block: int | None = None,
-    film: FilmFrames = "middle",
     workers: int | None = None,
     precision: Precision = "32",
 ) -> FeatureTable:
@@ -260,9 +246,6 @@ def extract_features(
         As in :func:`load_backbone`.
     skip_unreadable
         Leave out images that cannot be read, which are refused otherwise.
-    film
-        What stands for a film: its ``middle`` frame, or the ``mean`` of the features of eight
-        evenly spaced frames.
     workers
         Processes that read and prepare images beside the network; 0: none but this one; None: up
         to eight beside a GPU with many images, else none. A script that asks for some needs
@@ -278,7 +261,7 @@ def extract_features(
     ``pool``, ``block`` and ``precision``, if they were chosen; and ``unreadable``,
     the ids of images that were left out, if there were any. ``listing_sha256`` is of the others.
     """
-    how = Forward(batch, device, film, workers, precision, skip_unreadable)
+    how = Forward(batch, device, workers, precision, skip_unreadable)
     how.check()
     if out is not None:
         check_features_path(Path(out))
@@ -383,9 +366,8 @@ def _describe_source(network: Backbone, seed: int | None) -> dict[str, Any]:
 
 
 def _describe_forward(how: Forward) -> dict[str, Any]:
-    """State what is not as usual: what stands for films, and the arithmetic."""
-    films = {} if how.film == "middle" else {"film": how.film, "film_frames": FRAMES}
-    return films if how.precision == "32" else films | {"precision": how.precision}
+    """State the arithmetic where it is not the usual one."""
+    return {} if how.precision == "32" else {"precision": how.precision}
 
 
 def _network(

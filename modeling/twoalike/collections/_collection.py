@@ -33,10 +33,6 @@ class Store(Protocol):
         """Image as people see it (:func:`twoalike.stimuli.read_picture`), mode RGB."""
         ...
 
-    def frames(self, row: int, n: int) -> list[Image.Image]:
-        """``n`` evenly spaced frames of a film; of an image, the image alone."""
-        return [self.picture(row)]
-
     def mark(self, row: int) -> str:
         """Hash of an image, if ids and sizes do not tell it from others."""
         return ""
@@ -74,12 +70,8 @@ class Collection:
         return self.store.name(int(self.rows[index]))
 
     def picture(self, index: int) -> Image.Image:
-        """Image ``index`` as people see it, mode RGB; of a film the middle frame."""
+        """Image ``index`` as people see it, mode RGB."""
         return self.store.picture(int(self.rows[index]))
-
-    def frames(self, index: int, n: int) -> list[Image.Image]:
-        """``n`` evenly spaced frames of film ``index``; of an image, the image alone."""
-        return self.store.frames(int(self.rows[index]), n)
 
     def only(self, indices: Sequence[int] | Integers) -> "Collection":
         """Keep some of the images, in the order of ``indices``."""

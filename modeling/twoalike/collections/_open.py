@@ -21,7 +21,7 @@ from twoalike.collections._packed import (
     open_tars,
     split_folders,
 )
-from twoalike.stimuli import MANIFEST, SUFFIXES, find_images, read_frames, read_picture
+from twoalike.stimuli import MANIFEST, SUFFIXES, find_images, read_picture
 from twoalike.study import TwoalikeError, shortened
 
 PACKED = {".tar": open_tars, ".parquet": open_parquet}
@@ -172,10 +172,6 @@ class Files(Store):
     def picture(self, row: int) -> Image.Image:
         """Image of a file."""
         return read_picture(self._path(row))
-
-    def frames(self, row: int, n: int) -> list[Image.Image]:
-        """Frames of a film's file; of an image, the image alone."""
-        return read_frames(self._path(row), n)
 
 
 def _of_files(where: Path, ids: Sequence[str], paths: Sequence[Path]) -> Collection:

@@ -51,9 +51,9 @@ function replay(machine, steps, after = false) {
   const found = [];
   for (const step of steps) {
     const items = step.kind === "restart" ? machine.restart(step.time) : machine.handle(step);
-    const { scene, deadline, finished, tone, stack } = machine;
+    const { scene, deadline, finished, stack } = machine;
     const more = after ? { stack: [...stack] } : {};
-    found.push({ items, scene, deadline, finished, tone, ...more });
+    found.push({ items, scene, deadline, finished, ...more });
     if (finished && !after) break;
   }
   return found;

@@ -19,7 +19,6 @@ from twoalike.tasks._activity import (
     ImageRow,
     KeyPress,
     Page,
-    Playing,
     PointerPress,
     Scene,
     Shown,
@@ -28,7 +27,6 @@ from twoalike.tasks._activity import (
 )
 from twoalike.tasks._duration import BETWEEN, Duration, paced
 from twoalike.tasks._listed import PreparedTrials
-from twoalike.tasks._listening import feedback_tone
 from twoalike.tasks._presentation import Kind, Presentation, Step, frame_counts, presentation_steps
 from twoalike.tasks._protocol import Moment
 from twoalike.tasks._simulated import SeededHands, read_on
@@ -272,14 +270,6 @@ class TripletActivity(TrialActivity):
         """Whether the answer was right, in practice trials with feedback; else None."""
         shown = self.trial.trial_type == "practice" and self.protocol.practice.feedback
         return is_right(self.trial, self.answer) if shown else None
-
-    @property
-    def sounding(self) -> Playing | None:
-        verdict, since = self._verdict, self._since
-        told = self.phase is Phase.FEEDBACK and self.protocol.practice.tones
-        if not told or verdict is None or since is None:
-            return None
-        return feedback_tone(verdict, since)
 
     def _show(self, event: Shown) -> None:
         if not self.showing:

@@ -133,10 +133,6 @@ class Practice(Strict):
         "and show which it is",
     )
     feedback_s: float = Field(default=2.5, ge=0, description="how long that stays, in seconds")
-    tones: bool = Field(
-        default=False,
-        description="whether a high tone tells of a right answer as well, and a low one of another",
-    )
 
 
 class ChoiceTexts(PageTexts):

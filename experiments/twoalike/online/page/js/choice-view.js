@@ -3,7 +3,6 @@
 import { labelsAt } from "./choice.js";
 import { layOut } from "./layout.js";
 import { fitted, make, makeBar, paragraphs, picture, setText } from "./look.js";
-import { playTone } from "./tones.js";
 
 const LARGE = 1.3;
 /** Scales of a line above the images, from the first that fits its place on. */
@@ -125,10 +124,6 @@ export class ChoiceView {
   }
 
   frame(time) {
-    if (this.machine.tone !== null && !this.played) {
-      this.played = true;
-      playTone(this.machine.tone);
-    }
     const until = this.scene?.kind === "row" ? this.scene.until : null;
     this.timer.element.hidden = until === null || time < until.since;
     if (until !== null) this.timer.fill((until.end - time) / until.length);

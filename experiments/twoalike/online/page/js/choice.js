@@ -141,13 +141,6 @@ export class ChoiceMachine {
     return trial.positions.indexOf(answer.position) + 1 === trial.expected;
   }
 
-  /** Tone that is due: after an answer in practice, from its first frame on; or null. */
-  get tone() {
-    const due = this.phase === "feedback" && this.since !== null && this.protocol.practice.tones;
-    if (this.#verdict === null || !due) return null;
-    return this.#verdict ? "right" : "wrong";
-  }
-
   get #feedbackS() {
     const { timing, practice } = this.protocol;
     return this.#verdict === null ? timing.feedback_s : practice.feedback_s;
