@@ -13,8 +13,9 @@ unexport PYTHONDONTWRITEBYTECODE
 # which files begin.
 side_by_side := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-# There are as many processes as cores: with a second thread each they would wait for one another.
-test test-all coverage lowest: export OMP_NUM_THREADS := 1
+# There are as many processes as cores, and docs are built beside the demo: with a second thread each
+# they would wait for one another.
+test test-all coverage lowest docs: export OMP_NUM_THREADS := 1
 
 setup:  ## Everything twoalike needs, into .venv
 	@./scripts/setup.sh

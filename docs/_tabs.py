@@ -1,7 +1,9 @@
 """Two ways to do one thing, as tabs: a cell tagged ``python``, and the ``%%sh`` cell after it.
 
 MyST-NB runs cells that stand at the top of a page only, so the tabs are put around them when they
-have been run.
+have been run. What takes long is done once, by the command: then the first cell is tagged
+``skip-execution`` as well, and a cell tagged ``python-shows`` follows, which loads what the command
+made. Its output goes into the tab of Python.
 """
 
 from docutils import nodes
@@ -23,10 +25,10 @@ def _without_magic(cell: nodes.container) -> None:
             block["language"] = "sh"
 
 
-def _tab(title: str, cell: nodes.container) -> nodes.container:
+def _tab(title: str, *cells: nodes.container) -> nodes.container:
     label = nodes.rubric(title, title, classes=["sd-tab-label"])
     label["sync_group"], label["sync_id"] = "language", title.lower()
-    content = create_component("tab-content", classes=["sd-tab-content"], children=[cell])
+    content = create_component("tab-content", classes=["sd-tab-content"], children=cells)
     return create_component("tab-item", classes=["sd-tab-item"], children=[label, content])
 
 
@@ -40,9 +42,13 @@ def join_cells(app: Sphinx, doctree: nodes.document) -> None:
             raise ValueError(f"{app.env.docname}: no %%sh cell after: {python.astext()[:60]}")
         _without_magic(shell)
         parent.remove(shell)
+        after = parent[place + 1] if place + 1 < len(parent) else None
+        shows = [after] if _is_code(after) and "tag_python-shows" in after["classes"] else []
+        for cell in shows:
+            parent.remove(cell)
         tabs = create_component("tab-set", classes=["sd-tab-set"])
         parent[place] = tabs
-        tabs += [_tab("Shell", shell), _tab("Python", python)]
+        tabs += [_tab("Shell", shell), _tab("Python", python, *shows)]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -1,6 +1,7 @@
 """Sphinx settings: ``make docs`` builds the site into docs/_build/html, without a network."""
 
 import os
+import platform
 import sys
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -36,6 +37,11 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]).rstrip(
     os.pathsep
 )
+
+# Compiling takes much of the time of small fits; those of one shape share it, also between pages.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(HERE / "_build" / f"jax-{platform.node()}"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "0")
 
 # Quotes and dots, not dashes: options begin with two hyphens.
 smartquotes_action = "qe"
