@@ -27,11 +27,9 @@ class Store(Protocol):
 
     def name(self, row: int) -> str:
         """File and place of an image, for messages."""
-        ...
 
     def picture(self, row: int) -> Image.Image:
         """Image as people see it (:func:`twoalike.stimuli.read_picture`), mode RGB."""
-        ...
 
     def frames(self, row: int, n: int) -> list[Image.Image]:
         """``n`` evenly spaced frames of a film; of an image, the image alone."""
