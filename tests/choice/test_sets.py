@@ -1,6 +1,5 @@
 """Choices among any number of items: known answers, sums, and one definition for all libraries."""
 
-from itertools import permutations
 from types import ModuleType
 from typing import Any
 
@@ -9,19 +8,13 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.special import softmax
 
-from twoalike.choice import ANCHORED, Question, SetKind, log_choice, log_set_choice
+from twoalike.choice import ANCHORED, Question, log_choice, log_set_choice
 from twoalike.study import TwoalikeError
 
 QUESTIONS = [
     Question(kind, items)  # type: ignore[arg-type]
-    for kind, fewest in (
-        ("odd_one_out", 3),
-        ("most_alike", 3),
-        ("anchored", 3),
-        ("ranked", 4),
-        ("anchored_pair", 4),
-    )
-    for items in (fewest, 6)
+    for kind in ("odd_one_out", "most_alike", "anchored")
+    for items in (3, 6)
 ]
 
 
@@ -62,19 +55,6 @@ def test_the_odd_one_of_four_by_hand() -> None:
     scores = [(1 - 1 + 4) / 3, (2 + 0 + 4) / 3, (3 + 0 - 1) / 3, (3 + 2 + 1) / 3]
     p = np.exp(log_set_choice(s, Question("odd_one_out", 4), 0.5, 0.1))
     assert_allclose(p, 0.9 * softmax(np.array(scores) / 0.5) + 0.1 / 4)
-
-
-def test_a_ranked_choice_is_two_softmaxes_and_a_pair_has_both_orders() -> None:
-    s = np.array([1.0, 0.5, -0.2, 2.0])
-    e, ranked, pair = np.exp(s), Question("ranked", 5), Question("anchored_pair", 5)
-    expected = {
-        (a + 1, b + 1): e[a] / e.sum() * e[b] / (e.sum() - e[a])
-        for a, b in permutations(range(4), 2)
-    }
-    found = dict(zip(map(tuple, ranked.answers), np.exp(log_set_choice(s, ranked)), strict=True))
-    assert found == pytest.approx(expected)
-    for (a, b), p in zip(pair.answers, np.exp(log_set_choice(s, pair)), strict=True):
-        assert p == pytest.approx(expected[a, b] + expected[b, a])
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=str)
@@ -132,8 +112,7 @@ def test_libraries_agree(
 
 
 def test_what_cannot_be_asked_is_refused() -> None:
-    kind: SetKind = "ranked"
-    with pytest.raises(TwoalikeError, match="ranked: expected 4 items or more, found 3"):
-        Question(kind, 3)
+    with pytest.raises(TwoalikeError, match="anchored: expected 3 items or more, found 2"):
+        Question("anchored", 2)
     with pytest.raises(TwoalikeError, match="kind: expected one of odd_one_out, most_alike"):
         Question("oddest", 4)  # type: ignore[arg-type]

@@ -30,8 +30,8 @@ LARGER = [
     Question("odd_one_out", 4),
     Question("most_alike", 5),
     Question("anchored", 5),
-    Question("ranked", 8),
-    Question("anchored_pair", 6),
+    Question("anchored", 8),
+    Question("most_alike", 6),
 ]
 TRIPLET = Question("odd_one_out", 3)
 IDS = [f"o{number:02d}" for number in range(M)]
@@ -56,8 +56,7 @@ def judged(question: Question, n: int, rng: np.random.Generator) -> dict[str, An
         f"item_{place + 1}": items[:, place] if place < k else np.full(n, -1) for place in range(9)
     }
     second = named[:, 1] + 1.0 if named.shape[1] == 2 else np.full(n, np.nan)
-    kind = "anchored" if question.kind == "ranked" else question.kind
-    columns |= {"kind": np.full(n, kind), "chosen": named[:, 0] + 1, "second": second}
+    columns |= {"kind": np.full(n, question.kind), "chosen": named[:, 0] + 1, "second": second}
     return columns | {"participant": np.array(["ann", "bob", "eve", "idle"])[who]}
 
 

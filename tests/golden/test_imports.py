@@ -79,7 +79,7 @@ TABLES: dict[str, tuple[tuple[str, str | Callable[[], str | bytes]], tuple[str, 
     "sets": (
         ("s.csv", SETS),
         ("choices", "s.csv", "--kind", "anchored", "--item-columns", "q,r1,r2,r3")
-        + ("--chosen-columns", "first,second", "--participant-column", "who"),
+        + ("--chosen-columns", "first", "--participant-column", "who"),
     ),
     "sets-alike": (
         ("s.csv", ALIKE),

@@ -22,7 +22,7 @@ OBJECTS = [f"o{number}" for number in range(9)]
 
 
 def table(**changed: Any) -> pd.DataFrame:
-    """Four items the most alike pair of which was chosen, a triplet, and two of eight."""
+    """Four items the most alike pair of which was chosen, a triplet, and one of six."""
     columns: dict[str, Any] = {
         "item_1": [0, 0, 8],
         "item_2": [1, 3, 1],
@@ -31,7 +31,7 @@ def table(**changed: Any) -> pd.DataFrame:
         **{f"item_{number}": [-1, -1, number] for number in (5, 6, 7)},
         "kind": ["most_alike", "odd_one_out", "anchored"],
         "chosen": [1, 2, 5],
-        "second": [4, np.nan, 2],
+        "second": [4, np.nan, np.nan],
     }
     return choices_table(columns | changed, OBJECTS)
 
@@ -51,18 +51,14 @@ def test_triplets_alone_have_the_columns_of_triplets() -> None:
         ({"item_4": [2, -1, 3]}, "row 1: expected different items"),
         ({"chosen": [5, 2, 5]}, "row 1, column 'chosen': expected one of the row's items"),
         ({"chosen": [1, 4, 5]}, "row 2, column 'chosen'.* found '4'"),
-        ({"second": [np.nan, np.nan, 2]}, "row 1.*a second item, as the kind is most_alike"),
-        ({"second": [4, 3, 2]}, "row 2.*no second item, as the kind is odd_one_out"),
-        ({"second": [4, np.nan, 5]}, "row 3.*another item than the chosen one"),
-        ({"second": [4, np.nan, 1]}, "row 3.*item_1 is the reference"),
-        ({"second": [4, np.nan, 1.5]}, "row 3, column 'second': expected a whole number"),
-        ({"chosen": [4, 2, 5], "second": [1, np.nan, 2]}, "row 1.*in the order of its items"),
+        ({"second": [np.nan] * 3}, "row 1.*a second item, as the kind is most_alike"),
+        ({"second": [4, 3, np.nan]}, "row 2.*no second item: only most_alike has one"),
+        ({"second": [4, np.nan, 2]}, "row 3.*no second item: only most_alike has one"),
+        ({"chosen": [1, 2, 1]}, "row 3.*item_1 is the reference"),
+        ({"second": [1.5, np.nan, np.nan]}, "row 1, column 'second': expected a whole number"),
+        ({"second": [1, np.nan, np.nan]}, "row 1.*in the order of its items"),
+        ({"chosen": [4, 2, 5], "second": [1] + [np.nan] * 2}, "row 1.*in the order of its items"),
         ({"item_5": [-1, 8, -1]}, "row 2, column 'item_5'"),
-        ({"kind": ["most_alike", "anchored", "odd_one_out"]}, "row 3.*no second item"),
-        (
-            {"kind": ["most_alike", "anchored_pair", "anchored"], "second": [4, 3, 2]},
-            "row 2.*three candidates",
-        ),
     ],
 )
 def test_what_a_set_may_not_hold(changed: dict[str, Any], complaint: str) -> None:
@@ -94,21 +90,22 @@ bob,oak,yew,ash,cat,,ash,yew
 
 
 @pytest.mark.parametrize("ending", [".csv", ".parquet"])
-def test_two_most_like_a_reference_are_imported(tmp_path: Path, ending: str) -> None:
+def test_of_ranked_candidates_the_first_is_imported(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"ranked{ending}"
     (tmp_path / "ranked.csv").write_text(RANKED)
     if ending == ".parquet":
         pd.read_csv(tmp_path / "ranked.csv").to_parquet(path)
     items = ["query", "r1", "r2", "r3", "r4"]
-    chosen: dict[str, Any] = {"item_columns": items, "chosen_columns": ["first", "next"]}
+    chosen: dict[str, Any] = {"item_columns": items, "chosen_columns": ["first"]}
     ranked = import_choices(path, kind="anchored", participant_column="worker", **chosen)
-    assert ranked["chosen"].tolist() == [3, 3] and ranked["second"].tolist() == [2, 2]
+    assert ranked["chosen"].tolist() == [3, 3] and "second" not in ranked
     assert item_counts(ranked).tolist() == [5, 4]
     assert ranked["participant"].tolist() == ["ann", "bob"]
+    chosen = {"item_columns": items[1:], "chosen_columns": ["first", "next"]}
     pairs = import_choices(
-        path, kind="anchored-pair", participant_column="worker", **chosen
+        path, kind="most-alike", participant_column="worker", **chosen
     )  # in the order of the items
-    assert pairs["chosen"].tolist() == [2, 2] and pairs["second"].tolist() == [3, 3]
+    assert pairs["chosen"].tolist() == [1, 1] and pairs["second"].tolist() == [2, 2]
     odd = import_choices(path, item_columns=items[1:], participant_column="worker")
     assert odd["chosen"].tolist() == [4, 3]
 

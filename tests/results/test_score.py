@@ -29,14 +29,14 @@ def x() -> np.ndarray:
 def judge(x: np.ndarray, n: int, seed: int, kind: str = "odd_one_out", k: int = 3) -> pd.DataFrame:
     """Answers of people p0 to p3 and of somebody else, who never guess."""
     rng = np.random.default_rng(seed)
-    question = Question("ranked" if kind == "ranked" else kind, k)  # type: ignore[arg-type]
+    question = Question(kind, k)  # type: ignore[arg-type]
     items = np.stack([rng.choice(len(x), k, replace=False) for _ in range(n)])
     i, j = question.pairs.T
     pairs = (x @ x.T)[items[:, i], items[:, j]]
     logs = log_set_choice(pairs, question)
     answer = question.answers[np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)] + 1
     columns: dict[str, Any] = {f"item_{place + 1}": items[:, place] for place in range(k)}
-    columns |= {"chosen": answer[:, 0], "kind": ["anchored" if kind == "ranked" else kind] * n}
+    columns |= {"chosen": answer[:, 0], "kind": [kind] * n}
     if answer.shape[1] == 2:
         columns["second"] = answer[:, 1]
     columns["participant"] = rng.choice([*PEOPLE, "someone else"], n)
@@ -60,8 +60,7 @@ KINDS = [
     ("anchored", 3),
     ("odd_one_out", 4),
     ("most_alike", 4),
-    ("ranked", 5),
-    ("anchored_pair", 5),
+    ("anchored", 5),
 ]
 
 

@@ -42,7 +42,6 @@ type Groups = Mapping[str, str] | Pathlike | None
 
 
 def __dir__() -> list[str]:
-    """Return the figures."""
     own = (name for name, of in globals().items() if getattr(of, "__module__", "") == __name__)
     return sorted(name for name in own if not name.startswith("_") and name[0].islower())
 
@@ -61,7 +60,6 @@ def _inches(ax: "Axes") -> float:
 
 
 def _legend(ax: "Axes") -> None:
-    """Legend above the axes."""
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
 
 

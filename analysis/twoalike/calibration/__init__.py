@@ -22,7 +22,6 @@ from twoalike.calibration._uncertainty import Reliability as Reliability
 from twoalike.calibration._uncertainty import binned as binned
 from twoalike.calibration._uncertainty import brier_scores as brier_scores
 from twoalike.calibration._uncertainty import error_of as error_of
-from twoalike.calibration._uncertainty import predictions as predictions
 from twoalike.calibration._uncertainty import reliability as reliability
 from twoalike.calibration._uncertainty import set_calibration as set_calibration
 from twoalike.calibration._uncertainty import uncertainty as uncertainty

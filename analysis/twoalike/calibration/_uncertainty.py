@@ -84,20 +84,6 @@ class Reliability:
     prediction, share that came true and its 95 % (Wilson) interval."""
 
 
-def predictions(
-    probabilities: npt.ArrayLike, chosen: Integers, answers: Answers = "all"
-) -> tuple[Floats, Floats]:
-    """Predicted probabilities (n, k) of answers, and whether these were given, of answers 0..k-1.
-
-    Of ``all`` k answers, (n, k), or the most probable one (``top``), (n, 1); of k tied ones each is
-    1/k of it, so that the order of items does not matter.
-    """
-    values = np.asarray(probabilities, dtype=np.float64)
-    if answers == "all":
-        return values, np.eye(values.shape[1])[chosen]
-    return values.max(axis=1, keepdims=True), expected_accuracy(values, chosen)[:, None]
-
-
 @dataclass(frozen=True)
 class Binned:
     """Predictions, whether they came true, and their bins; k of all answers or 1 of the top."""
@@ -113,24 +99,18 @@ class Binned:
     edges: Floats
     """Of the bins, shape (bins + 1,)."""
 
-    def reliability(self, fewest: int = 10) -> Reliability:
-        """Compare predictions with outcomes in bins that have enough of them."""
-        values, hits, which = self.values.ravel(), self.hits.ravel(), self.which.ravel()
-        counts = np.bincount(which, minlength=len(self.edges) - 1)
-        kept = counts >= fewest
-        n = np.maximum(counts, 1)
-        successes = np.bincount(which, weights=hits, minlength=len(counts))
-        low, high = wilson_interval(successes, n)
-        predicted = np.bincount(which, weights=values, minlength=len(counts)) / n
-        observed = successes / n
-        ends = low[kept], high[kept]
-        return Reliability(self.edges, counts, predicted[kept], observed[kept], *ends)
-
 
 def binned(probabilities: npt.ArrayLike, chosen: Integers, *, answers: Answers = "all") -> Binned:
-    """Put predictions (:func:`predictions`) into ten bins of equal width."""
-    shares = np.asarray(probabilities, dtype=np.float64)
-    values, hits = predictions(shares, chosen, answers)
+    """Put probabilities (n, k) of answers 0..k-1, of which some were chosen, into ten equal bins.
+
+    The predictions are of ``all`` k answers, or of the most probable one (``top``): of k tied ones
+    each is 1/k of it, so that the order of items does not matter.
+    """
+    values = shares = np.asarray(probabilities, dtype=np.float64)
+    hits: Floats = np.eye(shares.shape[1])[chosen]
+    if answers == "top":
+        values = shares.max(axis=1, keepdims=True)
+        hits = expected_accuracy(shares, chosen)[:, None]
     edges = np.linspace(0, 1, BINS + 1)
     # A hair above: a prediction of exactly 0.2 computed as 0.19999999999999998 is one of 0.2.
     which = np.searchsorted(edges[1:-1], values + 1e-12, side="right").astype(np.int64)
@@ -140,7 +120,7 @@ def binned(probabilities: npt.ArrayLike, chosen: Integers, *, answers: Answers =
 def reliability(
     probabilities: Floats, chosen: Integers, *, fewest: int = 10, answers: Answers = "all"
 ) -> Reliability:
-    """Bin the predictions (:func:`predictions`), by default those for all answers.
+    """Bin the predictions (:func:`binned`), by default those for all answers.
 
     Bins with ``fewest`` predictions are reported. The answers to a triplet are not independent, nor
     are the choices of one person: the intervals are a little narrow.
@@ -151,7 +131,12 @@ def reliability(
     >>> curve.predicted.round(2), curve.observed.round(2)
     (array([0.2, 0.6]), array([0.2, 0.6]))
     """
-    return binned(probabilities, chosen, answers=answers).reliability(fewest)
+    of = binned(probabilities, chosen, answers=answers)
+    counts = np.bincount(of.which.ravel(), minlength=len(of.edges) - 1)
+    kept, n = counts >= fewest, np.maximum(counts, 1)
+    successes, predicted = (_sums(of.which, each, len(counts)) for each in (of.hits, of.values))
+    curves = (predicted / n, successes / n, *wilson_interval(successes, n))
+    return Reliability(of.edges, counts, *(curve[kept] for curve in curves))
 
 
 def _sums(which: Integers, values: Floats, k: int = 0) -> Floats:
@@ -269,7 +254,6 @@ class _Asked:
         return TwoWayBootstrap(no_person, self.judged.sets)
 
     def people(self) -> PeopleEntropy:
-        """Entropy of people's votes."""
         cast = votes_of(self.judged)
         if (enough := int((cast.n_votes >= FEWEST_VOTES).sum())) < FEWEST:
             raise NotMeasurable(
@@ -279,7 +263,6 @@ class _Asked:
         return people_entropy(cast)
 
     def times(self) -> LogTimes:
-        """Log response times."""
         if self.seconds is None or not (self.seconds > 0).any():
             raise NotMeasurable("no response times")
         if not self.judged.known_people:

@@ -151,7 +151,7 @@ def predict(
     pool: int | None = None,
     part: str | None = None,
     seed: int = 0,
-    kind: Literal["odd-one-out", "anchored", "most-alike", "ranked", "anchored-pair"] | None = None,
+    kind: Literal["odd-one-out", "anchored", "most-alike"] | None = None,
     participant: str | None = None,
     out: Path,
     **given: Any,
@@ -203,14 +203,12 @@ def predict(
         Predict this participant of the posterior, with their own lapse rate and temperature.
     kind
         The question. anchored: item 1 is the reference, and the probabilities are those that item 2
-        or 3 is more similar to it; that of item 1 is 0. ranked: one item is the most similar to
-        item 1 and another the second most. most-alike: a pair is the most alike. anchored-pair: two
-        items are the most similar to item 1, in no order. If left out, the question that most
-        choices of the posterior's fit answered.
+        or 3 is more similar to it; that of item 1 is 0. most-alike: a pair is the most alike. If
+        left out, the question that most choices of the posterior's fit answered.
     items
         Number of items in a set, from three to nine; if left out, that of the question. With more
-        than three, or with one of the last three kinds, there is one column for each possible
-        answer, and a posterior is needed.
+        than three, or of the most alike pair, there is one column for each possible answer, and a
+        posterior is needed.
     features
         A network's features (.npz, .parquet, .h5, or .npy with --objects), for --sample and for a
         teacher that maps them.

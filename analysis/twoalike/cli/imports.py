@@ -69,7 +69,7 @@ def choices(
         twoalike import choices judgments.txt --objects ids.txt --participant-column 4 --out choices.parquet
         twoalike import choices judgments.csv --objects ids.txt --item-columns a,b,c --chosen-columns odd --response-time-column rt --response-time-unit ms --catch-column check --out choices.parquet
         twoalike import choices votes.csv --objects ids.txt --votes-columns n_a,n_b,n_c --out choices.parquet
-        twoalike import choices ranked.csv --kind anchored --item-columns query,r1,r2,r3,r4,r5,r6,r7,r8 --chosen-columns first,second --participant-column worker --out choices.parquet
+        twoalike import choices ranked.csv --kind anchored --item-columns query,r1,r2,r3,r4,r5,r6,r7,r8 --chosen-columns first --participant-column worker --out choices.parquet
     """  # noqa: E501
     table = _read(
         judgments.import_choices,

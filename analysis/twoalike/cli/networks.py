@@ -108,21 +108,10 @@ def teach(**given: Any) -> None:
     ----------
     out
         Teacher's folder to make; required unless only a --forecast is wanted.
-    features
-        The network's features (.npz, .parquet, .h5, or .npy with --objects); the map is fitted to
-        the judged objects among them. Without features, the teacher knows judged objects only.
     choices
         Judgments (choices.parquet), preferably all of them: they determine the penalty and the
         temperature, and the map is scored on them. Choices that the posterior was not fitted to
         also decide the kind of labels and of teacher.
-    group
-        Teach the similarities of this group's average person; the posterior needs weights by person
-        (twoalike fit --people weights --groups). --choices of other people are left out.
-    participant
-        Teach the similarities of this participant; the posterior needs weights by person as well.
-    classes
-        Labels of objects (.tsv: id and a column per level): the forecast's ability is few-shot
-        classification of the last level. Without it: of the folders that ids name, if any.
 
     Examples
     --------

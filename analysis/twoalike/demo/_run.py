@@ -177,7 +177,6 @@ def held_out_species(
 
 
 def write_ids(path: Path, ids: list[str]) -> None:
-    """Write object ids, one a line."""
     with atomic_path(path) as temporary:
         temporary.write_text("\n".join(ids) + "\n", encoding="utf-8")
 

@@ -23,7 +23,7 @@ import pandas as pd
 from scipy.optimize import minimize_scalar
 from scipy.special import stdtrit
 
-from twoalike.choice import PAIRS, Question, expected_accuracy, log_set_choice
+from twoalike.choice import PAIRS, TRIPLET, Question, expected_accuracy, log_set_choice
 from twoalike.evaluation._estimates import Figures, Interval, TwoWayBootstrap, wilson_interval
 from twoalike.evaluation._judgments import KINDS, Judgments
 from twoalike.features import FeatureTable
@@ -104,14 +104,13 @@ def candidate_pairs(candidate: "Candidate", ids: Sequence[str], pairs: Integers)
 
 _WIDEST = 10.0
 """Fitted temperatures lie within exp(-10) to exp(10) times the spread of the similarities."""
-_TRIPLETS = Question("odd_one_out", 3)
 
 
 def choice_losses(
     similarities: Floats,
     answer: Integers,
     temperature: float | Floats,
-    question: Question = _TRIPLETS,
+    question: Question = TRIPLET,
 ) -> Floats:
     """Negative log-probability of each answer (n,) in nats, shape (n,).
 
@@ -122,9 +121,7 @@ def choice_losses(
     return np.asarray(-logs[np.arange(len(answer)), answer])
 
 
-def fit_temperature(
-    similarities: Floats, answer: Integers, question: Question = _TRIPLETS
-) -> float:
+def fit_temperature(similarities: Floats, answer: Integers, question: Question = TRIPLET) -> float:
     """Find the temperature with the smallest log-loss on these choices.
 
     The log-loss is convex in the inverse temperature, so there is one minimum; it lies at the
@@ -142,14 +139,6 @@ def fit_temperature(
     bounds = (-_WIDEST, _WIDEST)
     found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4})
     return float(spread * np.exp(found.x))
-
-
-def _halves(number: Integers, rng: np.random.Generator) -> Booleans:
-    """Random half of the choices; all those on one set fall on one side, shape (n,)."""
-    m = int(number.max(initial=-1)) + 1
-    side = np.zeros(m, dtype=bool)
-    side[rng.permutation(m)[: m // 2]] = True
-    return np.asarray(side[number])
 
 
 @dataclass(frozen=True)
@@ -196,6 +185,13 @@ def check_names(candidates: Sequence[Candidate]) -> None:
         raise TwoalikeError(
             f"two networks are called {twice!r}", remedy="Give each a name of its own."
         )
+
+
+def common_objects(candidates: Sequence[Candidate]) -> tuple[str, ...]:
+    """Objects that every network has features of, in the order of the first."""
+    first, *others = (candidate.features.ids for candidate in candidates)
+    shared = set(first).intersection(*others)
+    return tuple(name for name in first if name in shared)
 
 
 class Predicted(NamedTuple):
@@ -280,7 +276,9 @@ def score_choices(
     A model's own temperature is used where it is known; otherwise that fitted to the other half of
     the sets, or to all choices where they are about a single set.
     """
-    first = _halves(judged.number, rng)
+    side = np.zeros(len(judged.sets), dtype=bool)
+    side[rng.permutation(len(side))[: len(side) // 2]] = True
+    first = side[judged.number]
     with ThreadPoolExecutor() as pool:
         return list(pool.map(lambda candidate: _scored(candidate, judged, first), candidates))
 

@@ -48,7 +48,7 @@ in b + 1 to k - w: these ranges hold all true ranks together in 95 % of studies 
 Shaikh and Wilhelm 2024, doi:10.1093/restud/rdad006).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 from itertools import combinations
@@ -225,16 +225,12 @@ class JointEstimates:
     def _largest(self, family: Booleans) -> Floats:
         """Largest standardised difference in each resample over the pairs compared, shape (r,)."""
         largest = np.zeros(len(self.deviations))
-        for first, others in self._varying(family):
+        varying = np.triu(family) & (self.scale > 0)
+        for first in np.flatnonzero(varying.any(axis=1)).tolist():
+            others = np.flatnonzero(varying[first])
             apart = np.abs(self.deviations[:, [first]] - self.deviations[:, others])
             largest = np.maximum(largest, (apart / self.scale[first, others]).max(axis=1))
         return largest
-
-    def _varying(self, family: Booleans) -> Iterator[tuple[int, Integers]]:
-        """Each network with those after it that it is compared with and differs from at all."""
-        pairs = np.triu(family) & (self.scale > 0)
-        for first in np.flatnonzero(pairs.any(axis=1)).tolist():
-            yield first, np.flatnonzero(pairs[first])
 
 
 _CELLS = 8_000_000

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.choice import OPTIONS, Question, SetKind
+from twoalike.choice import OPTIONS, Question
 from twoalike.judgments import ITEMS, is_scored, participant_index, set_choices
 from twoalike.study import MISSING, Booleans, Integers
 
@@ -100,18 +100,6 @@ def triplet_kinds(labels: Sequence[str], triplets: Integers) -> npt.NDArray[np.s
     return np.asarray(kinds)
 
 
-def question_name(question: Question) -> str:
-    """Name a question in measures: its kind, and its number of items if that is not three.
-
-    Examples
-    --------
-    >>> question_name(Question("anchored", 3)), question_name(Question("odd_one_out", 4))
-    ('anchored', 'odd_one_out_4')
-    """
-    usual = question.items == len(ITEMS) and question.kind in OPTIONS
-    return question.kind if usual else f"{question.kind}_{question.items}"
-
-
 @dataclass(frozen=True)
 class Judgments:
     """Choices that answer one question about sets of k items; a triplet is a set of three."""
@@ -139,14 +127,10 @@ class Judgments:
     """Choices of the table that answer the question too, by the reason why they are not here."""
 
     @property
-    def kind(self) -> SetKind:
-        """Kind of the question."""
-        return self.question.kind
-
-    @property
     def name(self) -> str:
         """Start of measures: kind of the question, and the number of items if not three."""
-        return question_name(self.question)
+        kind, items = self.question.kind, self.question.items
+        return kind if items == len(ITEMS) and kind in OPTIONS else f"{kind}_{items}"
 
     @property
     def options(self) -> int:

@@ -46,7 +46,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from twoalike.evaluation._choices import Candidate, candidate_pairs
+from twoalike.evaluation._choices import Candidate, candidate_pairs, common_objects
 from twoalike.evaluation._estimates import Figures, Interval, TwoWayBootstrap
 from twoalike.evaluation._judgments import first_and_again, group_numbers
 from twoalike.evaluation._structure import (
@@ -289,8 +289,7 @@ def _with_features(
     judged: pd.DataFrame, kind: PairKind, candidates: Sequence[Candidate]
 ) -> pd.DataFrame:
     """Keep rows about objects that every network has features of."""
-    shared = set.intersection(*(set(one.features.ids) for one in candidates))
-    there = judged[list(kind.items)].isin(shared).all(axis=1)
+    there = judged[list(kind.items)].isin(common_objects(candidates)).all(axis=1)
     if not there.any():
         raise TwoalikeError(
             where=kind.name,
@@ -569,4 +568,3 @@ SORTINGS = PairKind(
     0.0,
     "a person whose pairs of objects others sorted too",
 )
-PAIR_KINDS = {kind.name: kind for kind in (RATINGS, SORTINGS)}

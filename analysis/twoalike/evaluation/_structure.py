@@ -239,21 +239,14 @@ class _Ranked:
         return np.asarray(above[self._place])
 
 
-def spearman_influence(
+def spearman_with_influence(
     a: npt.ArrayLike, b: npt.ArrayLike, weights: npt.ArrayLike | None = None
-) -> Floats:
-    """Influence of each pair on Spearman's correlation; their (weighted) mean is zero.
+) -> tuple[float, Floats]:
+    """Spearman's correlation, and the influence of each pair on it, whose (weighted) mean is zero.
 
     Leaving out pairs changes the correlation by minus the sum of their influences, divided by
     the number of pairs that remain, to first order; zero if either is constant.
     """
-    return spearman_with_influence(a, b, weights)[1]
-
-
-def spearman_with_influence(
-    a: npt.ArrayLike, b: npt.ArrayLike, weights: npt.ArrayLike | None = None
-) -> tuple[float, Floats]:
-    """Spearman's correlation, and :func:`spearman_influence` on it, from one ranking."""
     weight = np.ones(np.shape(a)) if weights is None else np.asarray(weights, dtype=np.float64)
     x, y = _Ranked(a, weight), _Ranked(b, weight)
     u, v = x.share, y.share
@@ -290,17 +283,6 @@ def object_changes(
     sums = np.stack([by_object(weight * one) for one in np.atleast_2d(influence)])
     changes = np.where(present, -sums / np.where(left > 0, left, np.inf), np.nan)
     return np.asarray(changes if np.ndim(influence) == 2 else changes[0])
-
-
-def object_variance(
-    influence: Floats, rows: Integers, columns: Integers, weights: Floats | None = None
-) -> Floats:
-    """Variance of estimates over the choice of objects, from the influences of the pairs.
-
-    The jackknife that leaves out each object with all its pairs (:func:`object_changes`).
-    """
-    changes = object_changes(influence, rows, columns, weights)
-    return jackknife_variance(changes[..., ~np.isnan(np.atleast_2d(changes)[0])].T)
 
 
 def jackknife_variance(left_out: Floats) -> Floats:
@@ -340,7 +322,9 @@ def structure_jackknives(models: Sequence[Floats], people: Floats) -> tuple[Floa
     scaled, pairs = same_scale(vectors[:, judged]), upper(np.stack(models))[:, judged]
     mean = over_people(scaled)
     values = np.array([spearman(own, mean) for own in pairs])
-    changes = object_changes(np.stack([spearman_influence(own, mean) for own in pairs]), *codes)
+    changes = object_changes(
+        np.stack([spearman_with_influence(own, mean)[1] for own in pairs]), *codes
+    )
     without = []
     for person in range(len(scaled) if len(scaled) > 1 else 0):
         target = over_people(np.delete(scaled, person, axis=0))

@@ -23,7 +23,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil, comb
 from statistics import NormalDist
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -65,7 +64,6 @@ class LearningCurve:
     and the deviation; shape (B, 4)."""
 
     def value(self, judgments: npt.ArrayLike) -> Floats:
-        """Height of the curve."""
         n = np.asarray(judgments, dtype=np.float64)
         return np.asarray(np.exp(self.log_scale - self.exponent * np.log(n + self.shift)))
 
@@ -178,17 +176,8 @@ class Needed:
     high: float
 
 
-class Wanted(Protocol):
-    """What a study is to reach; simulated studies have a row each."""
-
-    def reached(self, studies: pd.DataFrame) -> int:
-        """Count the studies of one size that reach it."""
-
-    def needed(self, studies: pd.DataFrame, assurance: float) -> Needed:
-        """Size with which a share ``assurance`` of studies to come reaches it."""
-
-    def unreachable(self, studies: pd.DataFrame, plan: "SearchPlan") -> str:
-        """Say that studies of the largest size do not reach it."""
+type Wanted = Target | Difference
+"""What a study is to reach; simulated studies have a row each."""
 
 
 @dataclass(frozen=True, kw_only=True)

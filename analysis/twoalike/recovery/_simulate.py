@@ -270,7 +270,6 @@ def _choose(
     place: dict[str, int],
     rng: np.random.Generator,
 ) -> dict[str, np.ndarray]:
-    """Columns of one person's choices."""
     triplets = np.stack([trials[item].map(place).to_numpy(np.int64) for item in STIMULI], axis=1)
     # Gumbel noise turns the largest log-probability into a draw of that probability.
     logs = np.log(np.maximum(person.choice_probabilities(triplets), 1e-300))

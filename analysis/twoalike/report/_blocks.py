@@ -239,7 +239,6 @@ def number(value: float, digits: int = 3, sign: str = "") -> str:
 
 
 def signed(value: float, digits: int = 3) -> str:
-    """Return a number with its sign."""
     return number(value, digits, "+")
 
 
@@ -294,7 +293,6 @@ def say(key: str, **values: Any) -> str:
 
 
 def section(anchor: str, *blocks: Block, **values: Any) -> Section:
-    """Make a section with its title and lead."""
     title, lead = (say(f"{anchor}.{part}", **values) for part in ("title", "lead"))
     return Section(anchor, title, lead, blocks)
 
@@ -311,12 +309,10 @@ def picture(
 
 
 def no_sessions() -> Missing:
-    """Say that nobody took part yet."""
     return Missing(say("none.sessions"), "twoalike run STUDY --task odd-one-out --participant ID")
 
 
 def no_posterior() -> Missing:
-    """Say that nothing was fitted yet."""
     return Missing(say("none.posterior"), "twoalike fit STUDY")
 
 

@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 
 
 class Dimension(NamedTuple):
-    """One dimension."""
-
     column: int  # in the embedding
     share: float  # of all similarity (sum of squares): mean, and 95 % interval
     low: float
@@ -140,7 +138,6 @@ def top_images(
 
 
 def map_section(inputs: Inputs) -> Section:
-    """Map of the embedding."""
     if (posterior := inputs.posterior) is None:
         return section("map", no_posterior())
     ids, stimuli = posterior.ids, inputs.pictured
@@ -182,7 +179,6 @@ def _dimension_row(
 
 
 def dimensions_section(inputs: Inputs, curve: DimensionCurve | None) -> Section:
-    """Dimensions with their highest objects, and how many of them are needed."""
     if (posterior := inputs.posterior) is None:
         return section("dimensions", no_posterior())
     described = describe_dimensions(posterior.thinned().embedding)
@@ -208,7 +204,6 @@ def dimensions_section(inputs: Inputs, curve: DimensionCurve | None) -> Section:
 
 
 def similarity_section(inputs: Inputs) -> Section:
-    """Matrix of similarities by category."""
     if (posterior := inputs.posterior) is None:
         return section("similarity", no_posterior())
     ids = posterior.ids

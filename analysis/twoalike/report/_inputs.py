@@ -48,8 +48,6 @@ _ANSWERS = {ODD_ONE_OUT: 3, ANCHORED_CHOICE: 2}
 
 
 class Run(NamedTuple):
-    """One run of a task."""
-
     name: RunName
     rows: pd.DataFrame
     manifest: dict[str, Any]
@@ -90,7 +88,6 @@ class Session:
 
 
 def read_runs(raw: Path) -> list[Run]:
-    """Read every run of a data set."""
     runs = map(read_run, find_runs(raw))
     return [Run(run.name, run.rows, read_manifest(run.name.manifest(raw))) for run in runs]
 
@@ -111,7 +108,6 @@ def read_sessions(
 
 
 def summarise(run: Run, excluded: str | None = None) -> Session:
-    """Count what happened in a run of choices."""
     (name, rows, manifest), columns = run, list(CHOSEN[run.name.task])
     real = rows[rows["trial_type"] != "practice"]
     judged = real[real["trial_type"].isin(JUDGED)]
@@ -174,7 +170,6 @@ class Found(Content):
 
     @property
     def value(self) -> float:
-        """The difference or the correlation."""
         return (self.correlation if self.difference is None else self.difference) or 0.0
 
 

@@ -189,7 +189,6 @@ def _source(name: str, made: Mapping[str, Any], made_by: str) -> dict[str, str]:
 
 
 def methods_section(inputs: Inputs) -> Section:
-    """Methods, versions, seeds, hashes of inputs."""
     rows, paragraph = [], [_collection(inputs), _model(inputs)]
     # Not the study's seed: a report is published, and with the seed codes can be found.
     if (posterior := inputs.posterior) is not None:

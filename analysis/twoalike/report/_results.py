@@ -29,7 +29,6 @@ from twoalike.results import Results, TableView, calibration_table, majority_tab
 
 
 def alignment_section(inputs: Inputs) -> Section:
-    """Networks side by side."""
     results, blocks = inputs.results, list[Block]()
     if results is None:
         blocks.append(Missing(say("none.results"), inputs.scoring_command))

@@ -34,7 +34,6 @@ from twoalike.tables import (
 
 
 def people_cautions(sessions: Sequence[Session]) -> Iterator[str]:
-    """Say what to distrust in the sessions."""
     for of in sessions:
         trials = max(of.trials, 1)
         which = f"image {of.place}" if of.place.isdigit() else f"the {of.place} image"

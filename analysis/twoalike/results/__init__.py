@@ -7,7 +7,6 @@ from twoalike.results._evaluate import evaluate as evaluate
 from twoalike.results._evaluate import transfer as transfer
 from twoalike.results._frame import COLUMNS as COLUMNS
 from twoalike.results._frame import MEASURES as MEASURES
-from twoalike.results._frame import TRANSFER as TRANSFER
 from twoalike.results._frame import WHOLE as WHOLE
 from twoalike.results._frame import Judged as Judged
 from twoalike.results._frame import Row as Row

@@ -261,7 +261,6 @@ class Leaderboard(Saved):
         return lines
 
     def __repr__(self) -> str:
-        """Networks, and how many may be the best."""
         may = len(self.boards[0].among_best())
         first = self.names[0]
         return f"<Leaderboard: {len(self.names)} networks, {first} first, {may} may be the best>"

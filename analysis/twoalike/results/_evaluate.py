@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from twoalike.evaluation import Candidate, Similarity, check_names
+from twoalike.evaluation import Candidate, Similarity, check_names, common_objects
 from twoalike.judgments import JudgmentKind, JudgmentTable, RdmTable
 from twoalike.results._frame import Rows
 from twoalike.results._inputs import (
     FeatureSource,
     Networks,
     as_features,
-    common_objects,
     read_networks,
     read_people,
     read_posterior,
@@ -261,7 +260,6 @@ def _check(
     arrangements: object,
     posterior: object,
 ) -> None:
-    """Refuse too little to score, or two networks of one name."""
     given = [one for one in (*judgments, posterior) if one is not None]
     people = [one for one in (rdm, arrangements) if one is not None]
     of_networks = [*candidates, *labels, *given]
@@ -285,7 +283,6 @@ def _check(
 
 
 def _measure(given: Given, seed: int, classes: Labels) -> None:
-    """Add all that is measured to the rows."""
     *rngs, of_structure = np.random.default_rng(seed).spawn(len(SCORED) + 1)
     rows = given.rows
     for score, rng in zip(SCORED.values(), rngs, strict=True):
@@ -322,8 +319,7 @@ def _add_transfer(rows: Rows, found: Transfer) -> None:
 
 def _labelled(nets: Sequence[Candidate], labels: Mapping[str, Mapping[str, str]]) -> list[str]:
     """Images of the first network that the others have, too, with a label at every level."""
-    shared = common_objects(nets)
-    ids = [name for name in nets[0].features.ids if name in shared]
+    ids = common_objects(nets)
     every = labels.values()
     found = [name for name in ids if all(of.get(name, MISSING) != MISSING for of in every)]
     if not found:

@@ -128,7 +128,6 @@ def named(model: str, representation: str) -> str:
 
 @cache
 def _declared(measure: str) -> str:
-    """Look up the unit of a measure."""
     found = (unit for name, (unit, _) in MEASURES.items() if fnmatchcase(measure, name))
     return next(found, "")
 

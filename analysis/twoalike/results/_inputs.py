@@ -1,6 +1,6 @@
 """What networks are scored on, from files or from memory, and whether it is enough."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -188,18 +188,13 @@ def read_people(
     return arranged.rdms, arranged.evidence
 
 
-def common_objects(candidates: Sequence[Candidate]) -> set[str]:
-    """Objects that every network has features of."""
-    return set.intersection(*(set(candidate.features.ids) for candidate in candidates))
-
-
 def with_features(
-    rdm: RdmTable | None, evidence: Floats | None, shared: set[str] | None
+    rdm: RdmTable | None, evidence: Floats | None, shared: Collection[str] | None
 ) -> tuple[RdmTable | None, Floats | None, int]:
     """Dissimilarities, and the evidence, of the objects with features; how many have none."""
     if rdm is None or rdm.ids is None or shared is None:
         return rdm, evidence, 0
-    rows = [row for row, name in enumerate(rdm.ids) if name in shared]
+    rows = np.flatnonzero(np.isin(rdm.ids, list(shared))).tolist()
     lacking = len(rdm.ids) - len(rows)
     if not lacking:
         return rdm, evidence, 0

@@ -29,6 +29,7 @@ from twoalike.evaluation import (
     TwoWayBootstrap,
     by_category,
     by_participant,
+    common_objects,
     compare_choices,
     compare_people,
     compare_structure,
@@ -38,7 +39,6 @@ from twoalike.evaluation import (
 )
 from twoalike.judgments import JudgmentKind, JudgmentTable, RdmTable, read_judgments
 from twoalike.results._frame import Judged, Rows
-from twoalike.results._inputs import common_objects
 from twoalike.study import MISSING, Floats, TwoalikeError, counted
 from twoalike.tables import Labels
 
@@ -74,7 +74,7 @@ def asked_of(
     if (source := given.judged["choices"]) is None:
         return
     table = read_judgments(source)
-    asked = questions_of(table, common_objects(given.candidates))
+    asked = questions_of(table, set(common_objects(given.candidates)))
     if not asked:
         raise TwoalikeError(
             where=given.choices_name,
@@ -88,7 +88,6 @@ def asked_of(
 
 
 def on_choices(given: Given, rng: np.random.Generator) -> None:
-    """Score every model on each question of the choices."""
     for judged, table, child in asked_of(given, rng):
         _on_question(judged, table, given, child)
 
@@ -135,7 +134,6 @@ def _on_question(
 
 
 def add_chance(rows: Rows, judged: Judgments) -> None:
-    """Add what guessing scores."""
     chance, n = float(judged.question.chance), len(judged.answer)
     rows.add(f"{judged.name}.chance.accuracy", chance, n=n)
     rows.add(f"{judged.name}.chance.log_loss", float(-np.log(chance)), n=n)
@@ -190,7 +188,6 @@ def known_people(posterior: "Posterior", judged: Judgments) -> Any:
 
 
 def counts_of(judged: Judgments) -> Judged:
-    """Count the choices that networks are scored on."""
     kind = judged.question.kind.replace("_", "-")
     return Judged(
         kind=f"{kind} choice" if judged.noun == "triplet" else "choice",
@@ -252,7 +249,6 @@ def on_rdm(given: Given, rng: np.random.Generator) -> None:
 
 
 def counts_of_people(people: People, lacking: int, *, arranged: bool = False) -> Judged:
-    """Count the dissimilarities that networks are scored on."""
     return Judged(
         kind="arrangement" if arranged else "dissimilarity",
         participants=people.participants,
@@ -292,7 +288,6 @@ def on_pairs(kind: PairKind, given: Given, rng: np.random.Generator) -> None:
 def _predicted(
     kind: str, source: JudgmentTable, posterior: "Posterior | None", rng: np.random.Generator
 ) -> Figures:
-    """Log-loss of the posterior's model of these judgments."""
     if posterior is None:
         raise TwoalikeError("there is no posterior")
     if _AXES[kind] not in posterior.tree["posterior"].dataset.coords:

@@ -24,6 +24,7 @@ from twoalike.evaluation import (
     Similarity,
     TwoWayBootstrap,
     check_names,
+    common_objects,
     compare_structure,
     first_of,
     normal_intervals,
@@ -37,7 +38,6 @@ from twoalike.results._frame import Rows
 from twoalike.results._inputs import (
     FEWEST_OBJECTS,
     Networks,
-    common_objects,
     read_networks,
     read_people,
     read_posterior,
@@ -216,7 +216,7 @@ def _ranked(
     return candidates
 
 
-def _shared_objects(candidates: Sequence[Candidate]) -> set[str]:
+def _shared_objects(candidates: Sequence[Candidate]) -> tuple[str, ...]:
     """Objects that all networks have features of; too few are refused."""
     shared = common_objects(candidates)
     if len(shared) >= FEWEST_OBJECTS:
@@ -238,7 +238,6 @@ def _on_choices(given: Given, rng: np.random.Generator) -> Iterator[_Measured]:
 
 
 def _on_question(given: Given, judged: Judgments, rng: np.random.Generator) -> Iterator[_Measured]:
-    """Measure one question, over all and in parts."""
     on_halves, on_resamples, on_ceilings, on_votes = rng.spawn(4)
     scored = score_choices(given.candidates, judged, on_halves)
     for of in scored:
@@ -307,7 +306,7 @@ def _of_scores(
 
 def _on_posterior(given: Given, rng: np.random.Generator) -> Iterator[_Measured]:
     """Correlation with the draws of a posterior; its own mean is the best that is possible."""
-    posterior, shared = given.posterior, common_objects(given.candidates)
+    posterior, shared = given.posterior, set(common_objects(given.candidates))
     if posterior is None:
         return
     ids = [name for name in posterior.ids if name in shared]

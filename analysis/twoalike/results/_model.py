@@ -267,7 +267,6 @@ class Saved(Content, ABC):
         """Tables of the main figures, as the command shows them."""
 
     def __str__(self) -> str:
-        """Return what ``repr`` returns."""
         return repr(self)
 
     def _repr_html_(self) -> str:

@@ -65,7 +65,6 @@ class Scores(Saved):
         return scores_tables(self)
 
     def __repr__(self) -> str:
-        """Kinds of judgments, and main figures of choices."""
         parts = []
         for name, judged in self.judged.items():
             row = self.at(f"{name}.accuracy", "posterior")
@@ -203,7 +202,6 @@ def _score(
     boot: TwoWayBootstrap,
     rows: Rows,
 ) -> Judged:
-    """Predict and score the choices that answer one question."""
     own = known_people(posterior, judged)
     own = np.full_like(own, -1) if people == "new" else own
     p = posterior_answers(posterior, judged, table, as_new=people == "new")

@@ -329,7 +329,6 @@ class Results(Saved):
         return list(results_tables(self))
 
     def __repr__(self) -> str:
-        """Networks and judgments in one line."""
         parts = [*self.judged, *(part for part in ("structure", "transfer") if self.has(part))]
         of = "; ".join(", ".join(each) for each in (self.names, parts) if each)
         return f"<Results: {of}>"
@@ -348,6 +347,5 @@ class TransferResults(Saved):
         return transfer_tables(self)
 
     def __repr__(self) -> str:
-        """Networks and measures in one line."""
         kinds = dict.fromkeys(row.measure.split(".")[1] for row in self.rows if row.level)
         return f"<TransferResults: {', '.join(self.names)}; {', '.join(kinds)}>"

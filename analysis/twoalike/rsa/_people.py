@@ -22,14 +22,15 @@ from twoalike.evaluation import (
     NotMeasurable,
     attempt,
     centred_ranks,
+    common_objects,
     difference_variances,
     jackknife_covariance,
+    jackknife_variance,
     mean_person,
     normal_intervals,
     object_changes,
-    object_variance,
     similarity_matrix,
-    spearman_influence,
+    spearman_with_influence,
     upper,
     usable_people,
 )
@@ -90,13 +91,6 @@ def whitened(a: Floats, b: Floats) -> float:
     return _compare(np.where(missing, np.nan, a), np.where(missing, np.nan, b), "corr_cov")
 
 
-def _weighted_ranks(values: npt.ArrayLike, weight: Floats) -> Floats:
-    """Weight of the pairs below, and half of those tied: mid-ranks, were weights counts."""
-    _, place = np.unique(np.asarray(values), return_inverse=True)
-    count = np.bincount(place, weights=weight)
-    return np.asarray((np.cumsum(count) - count / 2)[place])
-
-
 def weighted_spearman(a: npt.ArrayLike, b: npt.ArrayLike, weights: npt.ArrayLike) -> float:
     """Spearman's correlation with weights (pairs,), not negative: of weighted ranks, weighted.
 
@@ -107,11 +101,7 @@ def weighted_spearman(a: npt.ArrayLike, b: npt.ArrayLike, weights: npt.ArrayLike
     >>> round(weighted_spearman([1, 2, 3, 9], [1, 2, 5, 0], [1, 1, 1, 0]), 3)
     1.0
     """
-    weight = np.asarray(weights, dtype=np.float64)
-    x, y = (_weighted_ranks(values, weight) for values in (a, b))
-    x, y = (ranks - np.average(ranks, weights=weight) for ranks in (x, y))
-    size = float(np.sqrt((weight * x * x).sum() * (weight * y * y).sum()))
-    return float((weight * x * y).sum()) / size if size > 0 else 0.0
+    return spearman_with_influence(a, b, weights)[0]
 
 
 def weighted_interval(
@@ -121,11 +111,10 @@ def weighted_interval(
 
     ``rows`` and ``columns`` are the two objects of each pair, shape (pairs,).
     """
-    value = weighted_spearman(a, b, weights)
-    ends = np.stack([rows, columns]).astype(np.int64)
-    influence = spearman_influence(a, b, weights)
-    variance = object_variance(influence, ends[0], ends[1], weights)
-    return normal_intervals(np.array([value]), np.atleast_1d(variance))[0]
+    value, influence = spearman_with_influence(a, b, weights)
+    changes = object_changes(influence, rows, columns, weights)
+    variance = jackknife_variance(changes[~np.isnan(changes), None])
+    return normal_intervals(np.array([value]), variance)[0]
 
 
 MOST_DRAWS = 50
@@ -182,7 +171,7 @@ def posterior_covariance(
         own_ranks = _unit(centred_ranks(own))
         found.append([float(one @ own_ranks) for one in ranks])
         if number % _EVERY == 0:
-            influences = (spearman_influence(model, own) for model in pairs)
+            influences = (spearman_with_influence(model, own)[1] for model in pairs)
             left_out = [object_changes(influence, rows, columns) for influence in influences]
             of_objects.append(jackknife_covariance(np.transpose(left_out)))
     values = np.array(found)
@@ -276,7 +265,7 @@ def structure(
     What is not known is None, and the network's ``missing`` says why.
     """
     seed = int(rng.spawn(2)[1].integers(2**63))  # the same resamples for every network
-    known = ids or _common(candidates)
+    known = ids or common_objects(candidates)
     first = candidates[0].features.select(known, candidates[0].name)
     by_level = {level: [of.get(name, "") for name in known] for level, of in (labels or {}).items()}
     drawn, why = _with_posterior(candidates, posterior)
@@ -289,7 +278,10 @@ def structure(
             found |= {name: attempt(missing, name, of) for name, of in measures.items()}
         else:
             missing |= dict.fromkeys(WITH_PEOPLE, "there are no people's dissimilarities")
-        if reason := _no_reference(number == 0, len(known)):
+        if not number:
+            missing |= dict.fromkeys(WITH_REFERENCE, "this is the reference")
+        elif (n := len(known)) < _FEWEST_OBJECTS:
+            reason = f"needs features of {_FEWEST_OBJECTS} common objects, has {n}"
             missing |= dict.fromkeys(WITH_REFERENCE, reason)
         else:
             own = candidate.features.select(known, candidate.name)
@@ -297,21 +289,6 @@ def structure(
             found |= {name: attempt(missing, name, of) for name, of in compared.items()}
         models.append(Figures(**found, missing=missing))
     return Figures(n=len(known), objects=len(known), models=tuple(models))
-
-
-def _no_reference(is_reference: bool, objects: int) -> str:
-    """Why a network is not compared with the reference; empty if it is."""
-    if is_reference:
-        return "this is the reference"
-    if objects < _FEWEST_OBJECTS:
-        return f"needs features of {_FEWEST_OBJECTS} common objects, has {objects}"
-    return ""
-
-
-def _common(candidates: Sequence[Candidate]) -> tuple[str, ...]:
-    """Objects of all networks, in the order of the reference."""
-    common = set.intersection(*(set(candidate.features.ids) for candidate in candidates))
-    return tuple(name for name in candidates[0].features.ids if name in common)
 
 
 def _dissimilarities(candidate: Candidate, ids: Sequence[str]) -> Floats:
@@ -362,7 +339,7 @@ def _with_posterior(
     """Agreement of each network with a posterior; of none, why."""
     if posterior is None:
         return [], "there is no posterior"
-    common = set(_common(candidates))
+    common = set(common_objects(candidates))
     ids = [name for name in posterior.ids if name in common]
     if len(ids) < _FEWEST_OBJECTS:
         return [], (

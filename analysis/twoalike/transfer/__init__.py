@@ -9,9 +9,7 @@ from twoalike.transfer._scores import class_interval as class_interval
 from twoalike.transfer._scores import image_interval as image_interval
 from twoalike.transfer._tasks import TransferSettings as TransferSettings
 from twoalike.transfer._transfer import Transfer as Transfer
-from twoalike.transfer._transfer import TransferDifference as TransferDifference
 from twoalike.transfer._transfer import TransferMeasure as TransferMeasure
-from twoalike.transfer._transfer import TransferScore as TransferScore
 from twoalike.transfer._transfer import compare_transfer as compare_transfer
 from twoalike.transfer._transfer import few_shot_ability as few_shot_ability
 from twoalike.transfer._transfer import folder_levels as folder_levels

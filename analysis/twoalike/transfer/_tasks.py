@@ -33,7 +33,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.choice import expected_accuracy
-from twoalike.evaluation import NotMeasurable
+from twoalike.evaluation import NotMeasurable, prepare
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted
 from twoalike.teacher import nearest_mean
 from twoalike.transfer._scores import ClassScores
@@ -107,14 +107,10 @@ def hits(
 
 
 def _cosines(learnt: Values, codes: Integers, asked: Values) -> Floats:
-    rows, others = (_unit(x.astype(np.float64)) for x in (learnt, asked))
+    rows, others = (prepare(x, "raw-cosine") for x in (learnt, asked))
     shown = np.argsort(codes, kind="stable").reshape(int(codes.max()) + 1, -1)
     of_class = rows[shown]
     return nearest_mean((others @ rows.T)[:, shown], of_class @ of_class.transpose(0, 2, 1))
-
-
-def _unit(x: Floats) -> Floats:
-    return np.asarray(x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-150))
 
 
 def _logistic(rows: Values, codes: Integers, others: Values, strength: float) -> Floats:

@@ -1,6 +1,7 @@
 """All measures of several networks, side by side on the same images, folds and episodes."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -11,6 +12,7 @@ from twoalike.evaluation import (
     Count,
     Span,
     check_names,
+    common_objects,
 )
 from twoalike.study import MISSING, Content, TwoalikeError, counted, folder_labels
 from twoalike.teacher import SHOTS
@@ -21,6 +23,7 @@ from twoalike.transfer._tasks import (
     Task,
     TransferSettings,
     Values,
+    Wanted,
     every_measure,
     few_shots,
     tasks,
@@ -98,6 +101,17 @@ class Transfer(Content):
 
 
 def _measures(
+    candidates: Sequence[Candidate], values: Sequence[Values], of: Labels, wanted: Wanted
+) -> tuple[TransferMeasure, ...]:
+    from threadpoolctl import threadpool_limits  # comes with scikit-learn
+
+    # Of many small classifiers, threads cost ten times what they save.
+    with threadpool_limits(1):
+        every = (_of_task(candidates, values, task) for task in tasks(of, wanted))
+        return tuple(chain.from_iterable(every))
+
+
+def _of_task(
     candidates: Sequence[Candidate], values: Sequence[Values], task: Task
 ) -> Iterator[TransferMeasure]:
     """Measures of one task for all networks: one, or of subclasses seen, new and the drop."""
@@ -162,8 +176,6 @@ def compare_transfer(
     Each measure of all networks, with its difference to the first network; what could not be
     measured is under ``missing``.
     """
-    from threadpoolctl import threadpool_limits  # comes with scikit-learn
-
     settings = settings or TransferSettings()
     images = _images(candidates, ids)
     nearest = settings.classifier == "nearest-mean"
@@ -174,13 +186,7 @@ def compare_transfer(
     if others:
         values, other_levels = _with_others(candidates, values, others, labels)
     of = Labels(_usable(levels, missing), settings, seed, missing, other_levels)
-    # Of many small classifiers, threads cost ten times what they save.
-    with threadpool_limits(1):
-        measures = tuple(
-            found
-            for task in tasks(of, every_measure(of))
-            for found in _measures(candidates, values, task)
-        )
+    measures = _measures(candidates, values, of, every_measure(of))
     return Transfer(images=len(images), settings=settings, measures=measures, missing=missing)
 
 
@@ -198,10 +204,7 @@ def few_shot_ability(
     features of, at the finest level of ``labels`` (as in :func:`compare_transfer`) at which classes
     have enough images; those without a label are left out.
     """
-    from threadpoolctl import threadpool_limits
-
-    shared = set.intersection(*(set(one.features.ids) for one in candidates))
-    ids = [name for name in candidates[0].features.ids if name in shared]
+    ids = common_objects(candidates)
     levels = {
         level: [of.get(name, MISSING) for name in ids] for level, of in (labels or {}).items()
     }
@@ -213,14 +216,8 @@ def few_shot_ability(
         those = [ids[row] for row in rows]
         values = [_features(each, those, centred=True) for each in candidates]
         of = Labels({level: kept}, _ABILITY, seed, {})
-        with threadpool_limits(1):
-            found = [
-                one
-                for task in tasks(of, few_shots(of))
-                for one in _measures(candidates, values, task)
-            ]
-        if found:
-            return tuple(found)
+        if found := _measures(candidates, values, of, few_shots(of)):
+            return found
     return ()
 
 

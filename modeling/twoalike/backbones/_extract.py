@@ -85,7 +85,6 @@ class Forward:
     skip_unreadable: bool = False
 
     def check(self) -> None:
-        """Refuse settings that mean nothing."""
         if self.batch < 1:
             raise TwoalikeError(where="`batch=...`", expected="at least 1 image", found=self.batch)
         if self.workers is not None and self.workers < 0:

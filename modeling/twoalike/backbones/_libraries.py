@@ -41,7 +41,6 @@ class TransformersNetwork(Wrapped):
         self.own = _edge(getattr(network.config, "image_size", 0))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Pooled features."""
         # Another size than the network's own is refused by some that could interpolate positions.
         other = self.own not in {0, images.shape[-1]}
         options = {"interpolate_pos_encoding": True} if other and self._interpolates else {}
@@ -76,12 +75,10 @@ class OpenClipNetwork(Wrapped):
         self.network, self.settings = network, dict(settings)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Projected features."""
         return torch.as_tensor(self.network(images))
 
     @property
     def description(self) -> dict[str, Any]:
-        """What :func:`build` needs, for a student's config.json."""
         return {"library": {"name": "open_clip", **self.settings}}
 
 

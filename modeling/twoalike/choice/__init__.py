@@ -4,10 +4,10 @@ Numpy, PyTensor, JAX and torch all call the same functions; see :mod:`twoalike.c
 """
 
 from twoalike.choice._model import ANCHORED as ANCHORED
-from twoalike.choice._model import FEWEST_ITEMS as FEWEST_ITEMS
 from twoalike.choice._model import ODD as ODD
 from twoalike.choice._model import OPTIONS as OPTIONS
 from twoalike.choice._model import PAIRS as PAIRS
+from twoalike.choice._model import SET_KINDS as SET_KINDS
 from twoalike.choice._model import TRIPLET as TRIPLET
 from twoalike.choice._model import ChoiceKind as ChoiceKind
 from twoalike.choice._model import Question as Question

@@ -7,16 +7,13 @@ temperature T and mixed with a guess, which hits each of the A answers alike, at
 
 What else moves a choice, such as the place of an answer, adds an offset to score / T.
 
-=================  ============================================================  ================
-question           score of an answer                                            A
-=================  ============================================================  ================
-``odd_one_out``    mean similarity of the pairs that remain without the item     k
-``most_alike``     similarity of the pair                                        k (k - 1) / 2
-``anchored``       similarity of the candidate to the reference (item 1)         k - 1
-``ranked``         the same for the first choice; for the second the same        (k - 1) (k - 2)
-                   softmax without the first (Plackett-Luce)
-``anchored_pair``  the sum of the probabilities of both orders of ``ranked``     (k - 1)(k - 2)/2
-=================  ============================================================  ================
+===============  =========================================================  =============
+question         score of an answer                                         A
+===============  =========================================================  =============
+``odd_one_out``  mean similarity of the pairs that remain without the item  k
+``most_alike``   similarity of the pair                                     k (k - 1) / 2
+``anchored``     similarity of the candidate to the reference (item 1)      k - 1
+===============  =========================================================  =============
 
 A triplet is a set of three: the pair that is most alike is kept, and the third item is the odd one
 (doi:10.1038/s41586-025-09631-6). An anchored choice of three keeps one of the two pairs that hold
@@ -26,16 +23,12 @@ The functions use only arithmetic and the ``maximum``, ``exp``, ``log``, ``log1p
 that numpy, PyTensor, JAX and torch share, and take the module as ``xp``: so there is one definition
 for fitting, teaching and scoring. Working in logs keeps gradients finite at any gap of
 similarities, where the log of a softmax gives -inf.
-
-References
-----------
-Luce (1959), Individual Choice Behavior; Plackett (1975), doi:10.2307/2346567: ranked choices.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from itertools import combinations, permutations
+from itertools import combinations
 from types import ModuleType
 from typing import Any, Literal
 
@@ -114,23 +107,14 @@ def pair_similarities(matrix: Any, triplets: Any) -> tuple[Any, Any, Any]:
     return matrix[..., i, j], matrix[..., i, k], matrix[..., j, k]
 
 
-type SetKind = Literal["odd_one_out", "most_alike", "anchored", "ranked", "anchored_pair"]
+type SetKind = Literal["odd_one_out", "most_alike", "anchored"]
 """What was asked about a set of items."""
-FEWEST_ITEMS: dict[SetKind, int] = {
-    "odd_one_out": 3,
-    "most_alike": 3,
-    "anchored": 3,
-    "ranked": 4,
-    "anchored_pair": 4,
-}
-"""By kind, the fewest items that leave a choice; a second of two candidates is none."""
-_WORDS: dict[SetKind, str] = {
+SET_KINDS: dict[SetKind, str] = {
     "odd_one_out": "odd one",
     "most_alike": "most alike pair",
     "anchored": "most like a reference",
-    "ranked": "two most like a reference, in order,",
-    "anchored_pair": "two most like a reference",
 }
+"""What was asked, in words."""
 
 
 @dataclass(frozen=True)
@@ -141,46 +125,35 @@ class Question:
     --------
     >>> Question("most_alike", 3).answers.tolist()
     [[0, 1], [0, 2], [1, 2]]
-    >>> Question("anchored_pair", 8).chance
-    0.047619047619047616
+    >>> Question("anchored", 9).chance
+    0.125
     """
 
     kind: SetKind
     items: int
 
     def __post_init__(self) -> None:
-        if self.kind not in FEWEST_ITEMS:
+        if self.kind not in SET_KINDS:
             raise TwoalikeError(
-                where="kind", expected=f"one of {', '.join(FEWEST_ITEMS)}", found=repr(self.kind)
+                where="kind", expected=f"one of {', '.join(SET_KINDS)}", found=repr(self.kind)
             )
-        if self.items < (fewest := FEWEST_ITEMS[self.kind]):
+        if self.items < 3:
             raise TwoalikeError(
                 where=f"a question of the kind {self.kind}",
-                expected=f"{fewest} items or more",
+                expected="3 items or more",
                 found=self.items,
             )
 
     @property
-    def ranked(self) -> bool:
-        """Whether a second item is chosen after the first, in an order that may be unknown."""
-        return self.kind in ("ranked", "anchored_pair")
-
-    @property
     def anchored(self) -> bool:
         """Whether item 1 is a reference, which no answer names."""
-        return self.kind in ("anchored", "ranked", "anchored_pair")
+        return self.kind == "anchored"
 
     @cached_property
     def answers(self) -> Integers:
         """Places (0 to k - 1) of the items that each answer names, shape (A, 1 or 2)."""
         candidates = range(1 if self.anchored else 0, self.items)
-        named: Any
-        if self.kind in ("most_alike", "anchored_pair"):
-            named = combinations(candidates, 2)
-        elif self.kind == "ranked":
-            named = permutations(candidates, 2)
-        else:
-            named = ((place,) for place in candidates)
+        named = combinations(candidates, 2 if self.kind == "most_alike" else 1)
         return np.array(list(named), dtype=np.int64)
 
     @property
@@ -189,10 +162,10 @@ class Question:
 
         Examples
         --------
-        >>> Question("ranked", 9).label
-        'two most like a reference, in order, of 8'
+        >>> Question("anchored", 9).label
+        'most like a reference of 8'
         """
-        return f"{_WORDS[self.kind]} of {self.items - self.anchored}"
+        return f"{SET_KINDS[self.kind]} of {self.items - self.anchored}"
 
     @property
     def chance(self) -> float:
@@ -208,7 +181,7 @@ class Question:
 
     @cached_property
     def shares(self) -> Floats:
-        """Share of each pair in each score, shape (P, S); of ranked ones, the first choice's."""
+        """Share of each pair in the score of each answer, shape (P, A)."""
         if self.kind != "odd_one_out":
             return np.eye(len(self.pairs))
         there = (self.pairs[:, :, None] != np.arange(self.items)).all(axis=1)
@@ -220,18 +193,10 @@ class Question:
 
         Of the answer that :meth:`answer_first` puts first, by the similarity of each pair.
         """
-        n = self.shares.shape[1]
-        first = np.eye(n) - 1 / n
-        if not self.ranked:
-            return np.asarray(self.shares @ first[0])
-        order, other = (
-            first[a] + np.where(np.arange(n) == a, 0, np.eye(n)[b] - 1 / (n - 1))
-            for a, b in ((0, 1), (1, 0))
-        )
-        return np.asarray(order if self.kind == "ranked" else (order + other) / 2)
+        return np.asarray(self.shares[:, 0] - self.shares.mean(axis=1))
 
     def scores(self, similarities: Sequence[Any]) -> list[Any]:
-        """Scores among which is chosen first, of similarities of the question's pairs."""
+        """Score of each answer, of similarities of the question's pairs."""
         if self.kind != "odd_one_out":
             return list(similarities)
         within = [
@@ -241,12 +206,10 @@ class Question:
         return [reduce(lambda one, other: one + other, own) / len(own) for own in within]
 
     def answer_of(self, chosen: Integers, second: Integers | None = None) -> Integers:
-        """Find the answers that name the chosen places (0 to k - 1), and the second ones: (n,)."""
+        """Find the answers that name the chosen places (0 to k - 1), and the others: (n,)."""
         code = np.full((self.items, self.items), -1, dtype=np.int64)
         named = self.answers
         code[named[:, 0], named[:, -1]] = np.arange(len(named))
-        if self.kind == "anchored_pair":  # in no order
-            code[named[:, 1], named[:, 0]] = np.arange(len(named))
         return np.asarray(code[chosen, chosen if second is None else second])
 
     def in_order(self, items: Integers, answer: Integers) -> tuple[Integers, Integers]:
@@ -263,10 +226,8 @@ class Question:
         if self.anchored:
             order = np.concatenate([np.zeros((len(order), 1), dtype=np.int64), order], axis=1)
         named = np.take_along_axis(np.argsort(order, axis=1), self.answers[answer], axis=1)
-        if self.kind == "most_alike":
-            named = np.sort(named, axis=1)
-        second = named[:, 1] if named.shape[1] == 2 else None
-        return np.take_along_axis(items, order, axis=1), self.answer_of(named[:, 0], second)
+        named = np.sort(named, axis=1)
+        return np.take_along_axis(items, order, axis=1), self.answer_of(named[:, 0], named[:, -1])
 
     @cached_property
     def _first(self) -> Integers:
@@ -366,13 +327,10 @@ def log_choice(
     if offsets is not None:
         scores = [score + offset for score, offset in zip(scores, offsets, strict=True)]
     wanted = range(len(question.answers)) if answers is None else answers
-    if lapse is not None and anchored is None and len(wanted) == 1 and not question.ranked:
+    if lapse is not None and anchored is None and len(wanted) == 1:
         return (_log_given(scores, wanted[0], lapse, guess, xp),)
     total = _log_sum(scores, xp)
-    if question.ranked:
-        found = [_of_two(question, place, scores, total, xp) for place in wanted]
-    else:
-        found = [scores[place] - total for place in wanted]
+    found = [scores[place] - total for place in wanted]
     if lapse is not None:
         found = [xp.logaddexp(xp.log1p(-lapse) + log, xp.log(lapse / guess)) for log in found]
     if anchored is not None:
@@ -418,7 +376,6 @@ def _separate(similarities: Any, question: Question) -> tuple[Any, ...]:
 
 
 def _log_sum(scores: Sequence[Any], xp: ModuleType) -> Any:
-    """Log of the sum of exponentials."""
     highest = reduce(xp.maximum, scores)
     return highest + xp.log(
         reduce(lambda one, other: one + other, (xp.exp(score - highest) for score in scores))
@@ -434,16 +391,3 @@ def _log_given(scores: Sequence[Any], place: int, lapse: Any, guess: Any, xp: Mo
     gaps = [score - scores[place] for other, score in enumerate(scores) if other != place]
     odds = reduce(lambda a, b: a + b, [xp.exp(xp.minimum(gap, 80.0)) for gap in gaps])
     return xp.log((1 - lapse) / (1 + odds) + lapse / guess)
-
-
-def _of_two(
-    question: Question, place: int, scores: Sequence[Any], total: Any, xp: ModuleType
-) -> Any:
-    """Log-probability that two candidates are chosen one after the other, or in any order."""
-    one, other = (question.answers[place] - 1).tolist()
-    orders = ((one, other),) if question.kind == "ranked" else ((one, other), (other, one))
-    logs = []
-    for a, b in orders:
-        left = [score for candidate, score in enumerate(scores) if candidate != a]
-        logs.append(scores[a] - total + scores[b] - _log_sum(left, xp))
-    return reduce(xp.logaddexp, logs)

@@ -27,11 +27,9 @@ class Store(Protocol):
 
     def name(self, row: int) -> str:
         """File and place of an image, for messages."""
-        ...
 
     def picture(self, row: int) -> Image.Image:
         """Image as people see it (:func:`twoalike.stimuli.read_picture`), mode RGB."""
-        ...
 
     def mark(self, row: int) -> str:
         """Hash of an image, if ids and sizes do not tell it from others."""

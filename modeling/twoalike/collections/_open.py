@@ -166,11 +166,9 @@ class Files(Store):
         return Path(self.folder, self.names[row])
 
     def name(self, row: int) -> str:
-        """Path of a file."""
         return str(self._path(row))
 
     def picture(self, row: int) -> Image.Image:
-        """Image of a file."""
         return read_picture(self._path(row))
 
 
@@ -251,11 +249,9 @@ class Objects(Store):
         raise TwoalikeError(where=self.name(row), expected="a PIL image or a file", found=kind)
 
     def name(self, row: int) -> str:
-        """Place in the source."""
         return f"images[{self.keys[row]!r}]"
 
     def picture(self, row: int) -> Image.Image:
-        """Image as people see it."""
         item = self.item(row)
         return read_picture(item, self.name(row) if isinstance(item, Image.Image) else str(item))
 

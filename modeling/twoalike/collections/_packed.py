@@ -54,11 +54,9 @@ class TarShards(Store):
     sizes: npt.NDArray[np.int64]
 
     def name(self, row: int) -> str:
-        """Shard, and member in it."""
         return f"{self.paths[int(self.shards[row])]}: {self.members[row]}"
 
     def picture(self, row: int) -> Image.Image:
-        """Image of a member."""
         return read_picture(self._content(row), self.name(row))
 
     def _content(self, row: int) -> bytes:
@@ -189,7 +187,6 @@ class Cells(Store):
         return f"{self.paths[file]}: row {first + row - int(self.starts[part]) + 1}"
 
     def picture(self, row: int) -> Image.Image:
-        """Image of a row."""
         part = self._part_of(row)
         file, group, _ = self.parts[part].tolist()
         try:

@@ -67,12 +67,10 @@ def checkpoints_of(out: Path) -> Path:
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:
-    """File of one checkpoint."""
     return folder / f"step-{step:07d}.pt"
 
 
 def checkpoint_step(path: Path) -> int:
-    """Step of a checkpoint, from the name of its file."""
     return int(path.stem.removeprefix("step-"))
 
 
@@ -167,7 +165,6 @@ def read_checkpoint(
 
 
 def as_lines(log: list[dict[str, Any]]) -> str:
-    """Return records as JSON lines."""
     return "".join(json.dumps(record, allow_nan=False) + "\n" for record in log)
 
 

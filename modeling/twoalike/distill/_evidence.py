@@ -75,7 +75,6 @@ class BothSides:
 
     @property
     def held_out(self) -> ImageSet | None:
-        """Held-out images."""
         return self.images[1] if len(self.images) > 1 else None
 
     @property
@@ -153,7 +152,6 @@ class Score(NamedTuple):
     temperature: float
 
     def as_dict(self) -> dict[str, float | None]:
-        """For config.json and the log."""
         return {key: value for key, value in self._asdict().items() if key != "temperature"}
 
 

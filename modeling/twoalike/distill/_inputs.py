@@ -118,8 +118,6 @@ class Guidance:
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """All inputs of a distillation."""
-
     config: DistillConfig
     guidance: Guidance
     images: Collection

@@ -69,7 +69,6 @@ class LabelTable:
 
 
 def shard_path(folder: Path, number: int) -> Path:
-    """File of one shard."""
     return folder / f"shard-{number:05d}.parquet"
 
 

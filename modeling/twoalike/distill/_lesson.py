@@ -62,7 +62,6 @@ class Lesson:
 
     @property
     def scored(self) -> ImageSet | None:
-        """Images that the student is scored on."""
         if self.sides is not None:
             return self.sides.held_out
         return None if self.agreement is None else self.agreement.images

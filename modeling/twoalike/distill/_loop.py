@@ -81,7 +81,6 @@ class Trainer:
         return step % self.config.evaluate_every == 0 or step == self.config.steps
 
     def resume(self) -> None:
-        """Continue from the last intact checkpoint, if there is one."""
         found = find_checkpoints(self.checkpoints)
         if not found:
             return
@@ -325,7 +324,6 @@ class Trainer:
 
 
 def scores_by_step(log: list[Record]) -> dict[int, dict[str, Any]]:
-    """Scores on held-out images that a log holds."""
     return {row["step"]: row["held_out"] for row in log if "held_out" in row}
 
 
@@ -385,7 +383,6 @@ class Tracker:
         write_json(path, {**known, "schema_version": 1, name: run})
 
     def log_metrics(self, metrics: dict[str, float], step: int) -> None:
-        """Write the numbers of a step."""
         with self._one_line():
             self._write(metrics, step)
 

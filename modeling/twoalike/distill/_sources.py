@@ -190,7 +190,6 @@ class Opinion:
         return len(self.rows)
 
     def only(self, rows: Integers) -> "Opinion":
-        """Keep some of the images."""
         kept = copy(self)
         kept.rows, kept.judged = self.rows[torch.from_numpy(rows)], self.judged[rows]
         kept.judgments = None if self.judgments is None else self.judgments[torch.from_numpy(rows)]
@@ -310,16 +309,11 @@ type Source = ImageSource | LabelSource
 
 
 class Inputs(Protocol):
-    """Conversion of an image to a network's input."""
+    """Conversion of an image to a network's input, float32, of a shape."""
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of an input."""
-        ...
-
-    def read(self, images: Collection, index: int) -> torch.Tensor:
-        """Input of that shape, float32."""
-        ...
+    def shape(self) -> tuple[int, ...]: ...
+    def read(self, images: Collection, index: int) -> torch.Tensor: ...
 
 
 class PreparedImages:
@@ -338,7 +332,6 @@ class PreparedImages:
         self.made: dict[int, torch.Tensor] = {}
 
     def get(self, row: int, make: Callable[[], torch.Tensor]) -> torch.Tensor:
-        """Input of a row."""
         if row not in self.made:
             image = make()
             if row not in self.kept:

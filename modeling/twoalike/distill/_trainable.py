@@ -309,11 +309,9 @@ class Activations:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of an input."""
         return self.values.shape[1:]
 
     def read(self, images: Collection, index: int) -> torch.Tensor:
-        """Input of an image."""
         return torch.from_numpy(self.values[self.place[images.rows[index]]])
 
 

@@ -32,8 +32,6 @@ CUT_SD = 0.87962566103423978
 
 
 class Output(NamedTuple):
-    """A student's output for images."""
-
     features: torch.Tensor  # features whose similarities are trained, (n, q)
     temperature: torch.Tensor  # of the choices, (1,)
     unmapped: torch.Tensor  # features before the head, (n, p); the same if there is no head
@@ -92,12 +90,10 @@ class StudentNetwork(nn.Module):
 
     @property
     def temperature(self) -> float:
-        """Temperature of the choices."""
         return float(self.log_temperature.detach().exp())
 
     @torch.no_grad()
     def settle(self, temperature: float) -> None:
-        """Set the temperature of the choices."""
         self.log_temperature.fill_(math.log(temperature))
 
     def forward(self, images: torch.Tensor) -> Output:

@@ -292,11 +292,10 @@ def draw_weights(
     """Replace log weights and what they are pooled by, in draws of several fits.
 
     ``draws`` holds the model's quantities by name, each (fits, S, ...); temperatures and lapses
-    count as known. Unchanged where people have no weights, or other judgments than choices of one
-    answer tell of them too.
+    count as known. Unchanged where people have no weights, or other judgments than choices tell of
+    them too.
     """
-    ranked = any(group.question.ranked for group in data.choices.groups)
-    if "log_weight" not in draws or not len(data.choices) or not data.only_choices or ranked:
+    if "log_weight" not in draws or not len(data.choices) or not data.only_choices:
         return draws
     found: dict[str, Floats] = {}
     for fit, x in enumerate(draws["embedding"]):

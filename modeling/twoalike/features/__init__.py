@@ -6,7 +6,6 @@ Features that others keep in Parquet or HDF5 are read as well.
 from twoalike.features._formats import as_features as as_features
 from twoalike.features._formats import read_features as read_features
 from twoalike.features._table import FEATURES as FEATURES
-from twoalike.features._table import HUMAN as HUMAN
 from twoalike.features._table import PLAN as PLAN
 from twoalike.features._table import ROWS as ROWS
 from twoalike.features._table import AlignedVector as AlignedVector

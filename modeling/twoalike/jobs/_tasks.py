@@ -198,7 +198,6 @@ def run_tasks(
 
 
 def check_made(task: Task) -> None:
-    """Check that a task has made its output."""
     if not task.output.exists():
         raise TwoalikeError(where=f"task {task.name}", expected=task.output, found="no such output")
 

@@ -5,7 +5,6 @@ pair.
 """
 
 from twoalike.judgments._collect import collect_judgments as collect_judgments
-from twoalike.judgments._import_choices import SetKindName as SetKindName
 from twoalike.judgments._import_choices import import_choices as import_choices
 from twoalike.judgments._import_choices import read_sets as read_sets
 from twoalike.judgments._import_meadows import import_meadows as import_meadows
@@ -30,7 +29,6 @@ from twoalike.judgments._tables import MORE_ITEMS as MORE_ITEMS
 from twoalike.judgments._tables import PAIR_KINDS as PAIR_KINDS
 from twoalike.judgments._tables import RATINGS as RATINGS
 from twoalike.judgments._tables import SORTINGS as SORTINGS
-from twoalike.judgments._tables import ForeignFrame as ForeignFrame
 from twoalike.judgments._tables import JudgmentKind as JudgmentKind
 from twoalike.judgments._tables import JudgmentTable as JudgmentTable
 from twoalike.judgments._tables import arrangements_table as arrangements_table
@@ -45,8 +43,6 @@ from twoalike.judgments._tables import trial_numbers as trial_numbers
 from twoalike.judgments._tables import write_judgments as write_judgments
 from twoalike.judgments._views import JudgedTrial as JudgedTrial
 from twoalike.judgments._views import PairSource as PairSource
-from twoalike.judgments._views import SetChoices as SetChoices
-from twoalike.judgments._views import in_sets as in_sets
 from twoalike.judgments._views import judgment_codes as judgment_codes
 from twoalike.judgments._views import object_index as object_index
 from twoalike.judgments._views import packed_codes as packed_codes

@@ -1,8 +1,9 @@
 """Choices in the files of others: triplets, larger sets and votes, by a mapping of columns.
 
 A file is read by saying which of its columns hold what. Rows may have different numbers of items:
-an odd one, the most alike pair, or the one or two candidates most like a reference, in order or not
-(the trials of PsiZ and of work that follows Roads and Mozer 2019, doi:10.3758/s13428-019-01285-3).
+an odd one, the most alike pair, or the candidate most like a reference. Of choices of several
+candidates in order (the trials of PsiZ, after Roads and Mozer 2019, doi:10.3758/s13428-019-01285-3)
+the first one is read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,17 +48,10 @@ from twoalike.judgments._tables import (
 from twoalike.study import Integers, TwoalikeError, load_parquet, read_delimited
 from twoalike.tables import LEVELS, TRIAL_TYPES
 
-type SetKindName = Literal["odd-one-out", "most-alike", "anchored", "anchored-pair"]
+type SetKindName = Literal["odd-one-out", "most-alike", "anchored"]
 type CatchObjects = str | Path | Sequence[str | Sequence[str]]
 """Objects by which attention checks are known: a file, or ids and pairs of ids."""
 
-_CHOSEN: Mapping[str, tuple[int, ...]] = {
-    "odd-one-out": (1,),
-    "most-alike": (2,),
-    "anchored": (1, 2),
-    "anchored-pair": (2,),
-}
-"""Numbers of columns that may name the chosen items."""
 _TRIAL_TYPES = {
     **dict.fromkeys(("1", "true", "yes"), "catch"),
     **dict.fromkeys(("0", "false", "no", ""), "main"),
@@ -104,17 +98,15 @@ def import_choices(
         All object ids, one per line; if left out, those that the file names.
     kind
         The question. ``odd-one-out``: which is the odd one. ``most-alike``: which two are most
-        alike. ``anchored``: which is most like the reference (the first item column); with two
-        chosen columns, also which comes second. ``anchored-pair``: which two are most like the
-        reference, in no order.
+        alike. ``anchored``: which is most like the reference (the first item column).
     item_columns
         Three to nine columns of items (1,2,3 if left out); the last ones may be empty in rows with
         fewer items. A file with twoalike's own columns (item_1, item_2 and so on, chosen, second
         and kind) needs none of these options.
     chosen_columns
-        The one or two columns of the chosen items: item columns, or other columns that repeat an
-        item. If left out, the last item is the odd one, and the first two are the most alike;
-        anchored judgments need it.
+        The column of the chosen item, or the two of the most alike: item columns, or others that
+        repeat an item. If left out, the last item is the odd one, and the first two are the most
+        alike; anchored judgments need it. Of candidates chosen in order, name the first choice.
     item_numbers
         What numbers in the columns of items are: object ids, or indices that count from 0 or 1.
         Needed only where the file could be read in two ways.
@@ -218,8 +210,7 @@ class _Mapping:
         return {"kind": self.kind, **columns, **self.about}
 
     def check(self, sheet: Sheet) -> None:
-        """Check that the columns fit the question, and the names in the header both."""
-        most, anchored = len(ITEMS) + len(MORE_ITEMS), self.kind.startswith("anchored")
+        most, anchored = len(ITEMS) + len(MORE_ITEMS), self.kind == "anchored"
         if not len(ITEMS) <= len(set(self.items)) == len(self.items) <= most:
             raise TwoalikeError(
                 where="`item_columns=...`",
@@ -233,11 +224,11 @@ class _Mapping:
                 found="none",
                 remedy="If each row is reference, more similar, less similar: `chosen_columns=2`.",
             )
-        numbers = _CHOSEN[self.kind]
-        if self.chosen is not None and len(self.chosen) not in numbers:
+        named = 2 if self.kind == "most-alike" else 1
+        if self.chosen is not None and len(self.chosen) != named:
             raise TwoalikeError(
                 where="`chosen_columns=...`",
-                expected=f"{' or '.join(map(str, numbers))} for {self.kind}",
+                expected=f"{named} for {self.kind}",
                 found=str(list(self.chosen)),
             )
         answers = 2 if anchored else 3
@@ -418,11 +409,10 @@ def _answers(
     n, last = len(shown), (shown >= 0).sum(axis=1) - 1
     if not places:
         places = [np.zeros(n, int), np.ones(n, int)] if kind == "most-alike" else [last]
-    if kind in ("most-alike", "anchored-pair"):
-        places = list(np.sort(np.stack(places), axis=0))
-    if kind.startswith("anchored"):
+    if kind == "anchored":
         text = "the chosen item is the reference, the first item column"
-        bad.add(np.min(places, axis=0) == 0, "reference chosen", text)
+        bad.add(places[0] == 0, "reference chosen", text)
+    places = list(np.sort(np.stack(places), axis=0))
     columns: dict[str, Any] = dict(zip((*ITEMS, *MORE_ITEMS), shown.T, strict=False))
     columns["kind"] = np.full(n, kind.replace("-", "_"))
     columns["chosen"] = places[0] + 1

@@ -184,17 +184,14 @@ def import_meadows(
     kept = rows[inside & ~alone]
     columns: dict[str, Any] = {str(name): kept[name].to_numpy() for name in kept.columns}
     columns["session"] = [name or None for name in kept["session"]]
-    table = arrangements_table(columns, list(objects), _list(paths))
+    where = ", ".join(map(str, paths[:3])) + (", ..." if len(paths) > 3 else "")
+    table = arrangements_table(columns, list(objects), where)
     counts = {"outside the arena": int((~inside).sum()), "alone in its trial": int(alone.sum())}
     left_out = {reason: n for reason, n in counts.items() if n}
     table.attrs["n_other_tasks"] = n_other
     inputs = {f"tree_{number}": path for number, path in enumerate(paths, start=1)}
     write_imported(target, table, "arrangements", inputs, None, {"left_out": left_out})
     return table
-
-
-def _list(files: Sequence[Path]) -> str:
-    return ", ".join(map(str, files[:3])) + (", ..." if len(files) > 3 else "")
 
 
 def _refuse_other_tasks(path: Path, tasks: Sequence[_Task]) -> None:

@@ -255,7 +255,6 @@ def read_rdms(
 
 
 def _read_matrix_file(path: Path, *, gaps: bool = False, similarity: bool = False) -> RdmTable:
-    """Read matrices of all pairs, with the names that the file holds."""
     require_file(path, "dissimilarities (.mat, .npy, .npz, .csv, .parquet)")
     if path.suffix == ".mat":
         table = _from_mat(path)

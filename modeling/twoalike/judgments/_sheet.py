@@ -322,7 +322,7 @@ def check_order(
     shown = [sheet.header[sheet.place(column)] for column in items]
     answers = [sheet.header[sheet.place(column)] for column in chosen or ()]
     used = {meaning(name): name for name in (*shown, *answers)}
-    anchored = kind.startswith("anchored")
+    anchored = kind == "anchored"
     if chosen is None and kind in ("odd-one-out", "anchored"):
         answers = [shown[1 if anchored else -1]]
     wrong = [used.get("odd")] if anchored else [used.get("reference")]

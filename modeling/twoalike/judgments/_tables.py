@@ -5,7 +5,7 @@ downstream starts from them. Columns of object ids share one list of categories,
 of objects everywhere downstream and may name objects that nobody judged.
 
 A choice has the columns of a triplet; what a larger set needs more (``item_4`` and on, and
-``second``, the other item of a pair or the next best one) is there only in tables that have such
+``second``, the other item of a pair) is there only in tables that have such
 rows.
 """
 
@@ -43,16 +43,11 @@ MORE_ITEMS = tuple(f"item_{number}" for number in range(4, 10))
 """Columns of the further objects of a larger set."""
 CHOICE_KINDS = {
     "odd_one_out": "the chosen item is the odd one",
-    "anchored": "item_1 is the reference, the chosen item is the most similar of the others, the "
-    "second, if there is one, the next most similar",
+    "anchored": "item_1 is the reference, the chosen item is the most similar of the others",
     "most_alike": "the chosen item and the second, which has the higher number, are the pair that "
     "is most alike",
-    "anchored_pair": "item_1 is the reference, the chosen item and the second are the two most "
-    "similar of the others, in no order",
 }
 """What may be asked about a set of items."""
-_SECOND = {"most_alike": True, "anchored_pair": True, "odd_one_out": False}
-"""Whether a kind has a second item; an anchored choice may have one."""
 
 
 PAIR = ("item_a", "item_b")
@@ -166,7 +161,6 @@ def items_in_order(table: pd.DataFrame) -> Iterator[Fault]:
 def chosen_was_shown(table: pd.DataFrame) -> Iterator[Fault]:
     """Find chosen and second items beyond those of the row, and references that were chosen."""
     counts = item_counts(table)
-    anchored = table["kind"].isin(["anchored", "anchored_pair"]).to_numpy()
     for column in ("chosen", "second"):
         if column not in table:
             continue
@@ -176,27 +170,20 @@ def chosen_was_shown(table: pd.DataFrame) -> Iterator[Fault]:
         yield from faults(
             beyond, expected, column, np.nan_to_num(place).astype(int).astype(str).tolist()
         )
-        wrong = anchored & (place == 1)
-        expected = f"item_1 is the reference of an anchored judgment and cannot be the {column} one"
-        yield from faults(wrong, expected)
+    wrong = (table["kind"] == "anchored").to_numpy() & (table["chosen"].to_numpy() == 1)
+    expected = "item_1 is the reference of an anchored judgment and cannot be the chosen one"
+    yield from faults(wrong, expected)
 
 
 def second_where_asked(table: pd.DataFrame) -> Iterator[Fault]:
-    """Find rows without the second item that their kind needs, or with one that says nothing."""
-    kind = table["kind"].astype(str).to_numpy(dtype=object)
-    there = table["second"].notna().to_numpy() if "second" in table else np.zeros(len(kind), bool)
-    for name, needed in _SECOND.items():
-        expected = f"{'a' if needed else 'no'} second item, as the kind is {name}"
-        yield from faults((kind == name) & (there != needed), expected, "second")
-    if "second" not in table:
-        return
-    chosen, second = table["chosen"].to_numpy(), table["second"].to_numpy()
-    yield from faults(second == chosen, "another item than the chosen one", "second")
-    disordered = (kind == "most_alike") & (second < chosen)
-    yield from faults(disordered, "the pair in the order of its items, chosen first", "second")
-    few = np.isin(kind, ["anchored", "anchored_pair"]) & there & (item_counts(table) < 4)
-    expected = "a second of three candidates or more: of two, the first choice leaves only one"
-    yield from faults(few, expected, "second")
+    """Find pairs without their second item, or not in order, and other rows with a second one."""
+    pair = (table["kind"] == "most_alike").to_numpy()
+    there = table["second"].notna().to_numpy() if "second" in table else np.zeros(len(pair), bool)
+    yield from faults(pair & ~there, "a second item, as the kind is most_alike", "second")
+    yield from faults(there & ~pair, "no second item: only most_alike has one", "second")
+    if "second" in table:
+        disordered = (table["second"] <= table["chosen"]).to_numpy()
+        yield from faults(disordered, "the pair in the order of its items, chosen first", "second")
 
 
 MOST_ITEMS = len(ITEMS) + len(MORE_ITEMS)
@@ -215,7 +202,7 @@ CHOICES = Table(
         _counted("chosen", "Which item was chosen, by its number.", "int8", maximum=MOST_ITEMS),
         _counted(
             "second",
-            "The other item of a chosen pair, or the item chosen next.",
+            "The other item of a chosen pair.",
             "float32",
             maximum=MOST_ITEMS,
             missing="one item was chosen",

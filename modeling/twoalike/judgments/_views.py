@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.choice import FEWEST_ITEMS, Question
+from twoalike.choice import SET_KINDS, Question
 from twoalike.judgments._tables import (
     ITEMS,
     MORE_ITEMS,
@@ -21,7 +21,7 @@ from twoalike.judgments._tables import (
     item_counts,
     trial_numbers,
 )
-from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted
+from twoalike.study import Floats, Integers, TwoalikeError, counted
 from twoalike.tables import JUDGED, item_indices
 
 FEWEST_PAIRS = 3  # of two pairs, location and scale leave nothing but their order
@@ -35,19 +35,16 @@ def object_index(
     Items are indices into ``ids``, the table's own list by default; :func:`split_sets` leaves
     choices of larger sets out.
     """
-    refuse_sets(choices, "a table of triplets")
+    if n := int((item_counts(choices) > len(ITEMS)).sum()):
+        raise TwoalikeError(
+            where="a table of triplets",
+            expected="choices among three items",
+            found=f"{counted(n, 'choice')} among more",
+            remedy="Leave them out.",
+        )
     triplets, names = item_indices(choices, ITEMS, ids)
     chosen = np.asarray(choices["chosen"], dtype=np.int64) - 1
     return triplets, chosen, names
-
-
-def in_sets(choices: pd.DataFrame) -> Booleans:
-    """Tell which choices are no choices among three items, shape (n,)."""
-    if "second" not in choices and not [item for item in MORE_ITEMS if item in choices]:
-        return np.zeros(len(choices), dtype=bool)
-    pair = (choices["kind"] == "most_alike").to_numpy()
-    second = choices["second"].notna().to_numpy() if "second" in choices else pair
-    return np.asarray((item_counts(choices) > len(ITEMS)) | (second & ~pair))
 
 
 def split_sets(choices: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -72,7 +69,7 @@ def split_sets(choices: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     more = [name for name in ("second", *MORE_ITEMS) if name in choices]
     if not more:
         return choices, choices.iloc[:0]
-    larger = in_sets(choices)
+    larger = item_counts(choices) > len(ITEMS)
     triplets, sets = choices[~larger].copy(), choices[larger]
     pair = (triplets["kind"] == "most_alike").to_numpy()
     if pair.any():
@@ -81,17 +78,6 @@ def split_sets(choices: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         kinds = triplets["kind"].astype(str).where(~pair, "odd_one_out")
         triplets["kind"] = pd.Categorical(kinds)
     return triplets.drop(columns=more), sets
-
-
-def refuse_sets(choices: pd.DataFrame, purpose: str) -> None:
-    """Refuse choices of larger sets where only triplets will do."""
-    if n := int(in_sets(choices).sum()):
-        raise TwoalikeError(
-            where=purpose,
-            expected="choices among three items",
-            found=f"{counted(n, 'choice')} among more",
-            remedy="Leave them out.",
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,20 +103,18 @@ def set_choices(
     question point into.
     """
     kinds = choices["kind"].astype(str).to_numpy(dtype=object)
-    second: Integers = np.zeros(len(choices), dtype=np.int64)
-    if "second" in choices:
-        second = np.nan_to_num(choices["second"].to_numpy()).astype(np.int64)
-    kinds[(kinds == "anchored") & (second > 0)] = "ranked"
     counts, chosen = item_counts(choices), choices["chosen"].to_numpy(np.int64)
     columns, found = [*ITEMS, *[item for item in MORE_ITEMS if item in choices]], []
     names = tuple(map(str, choices[ITEMS[0]].cat.categories if ids is None else ids))
-    for kind in FEWEST_ITEMS:
+    for kind in SET_KINDS:
         for k in np.unique(counts[kinds == kind]).tolist():
             rows = np.flatnonzero((kinds == kind) & (counts == k))
             question = Question(kind, k)
             items, _ = item_indices(choices.iloc[rows], columns[:k], ids)
-            named: Integers | None = second[rows] - 1 if question.answers.shape[1] == 2 else None
-            answer = question.answer_of(chosen[rows] - 1, named)
+            second = None
+            if kind == "most_alike":
+                second = choices["second"].to_numpy()[rows].astype(np.int64) - 1
+            answer = question.answer_of(chosen[rows] - 1, second)
             found.append(SetChoices(question, rows, items, answer))
     return found, names
 
@@ -163,7 +147,7 @@ def judgment_codes(table: pd.DataFrame) -> Integers:
     for column in columns:
         what += _labels_hashed(table[column], b"item")
     if "kind" in table and columns[0] == ITEMS[0]:
-        anchored = table["kind"].isin(["anchored", "anchored_pair"]).to_numpy()
+        anchored = (table["kind"] == "anchored").to_numpy()
         what[anchored] += _labels_hashed(table[ITEMS[0]], b"reference")[anchored]
     return _mixed(who, what)
 
@@ -235,7 +219,9 @@ def trials_of(
     sorted_, trials = "pile" in table, []
     values = table["pile" if sorted_ else ["x", "y"]].to_numpy()
     about = ["participant", "session", "trial", "trial_type", "response_time"]
-    parts = _rows_of_trials(table)
+    number = trial_numbers(table)
+    order = np.argsort(number, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(number[order])) + 1)
     firsts = table[about].iloc[[int(rows[0]) for rows in parts]].itertuples(index=False)
     for rows, (who, session, trial, kind, seconds) in zip(parts, firsts, strict=True):
         own = pd.factorize(values[rows])[0] if sorted_ else values[rows]
@@ -243,13 +229,6 @@ def trials_of(
         judged = JudgedTrial(str(who), name, int(trial), str(kind), items[rows, 0], own, seconds)
         trials.append(judged)
     return trials, names
-
-
-def _rows_of_trials(table: pd.DataFrame) -> list[Integers]:
-    """Rows of each trial; trials are in the order of first appearance."""
-    number = trial_numbers(table)
-    order = np.argsort(number, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(number[order])) + 1)
 
 
 def sortings_of(

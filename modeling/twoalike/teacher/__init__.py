@@ -23,8 +23,6 @@ from twoalike.teacher._fit import UninformativeError as UninformativeError
 from twoalike.teacher._fit import fit_teacher as fit_teacher
 from twoalike.teacher._forecast import Forecast as Forecast
 from twoalike.teacher._forecast import forecast as forecast
-from twoalike.teacher._labels import ChoiceModel as ChoiceModel
-from twoalike.teacher._labels import Mode as Mode
 from twoalike.teacher._labels import compare_predictions as compare_predictions
 from twoalike.teacher._labels import fit_mixture as fit_mixture
 from twoalike.teacher._labels import matrix_probabilities as matrix_probabilities
@@ -42,4 +40,3 @@ from twoalike.teacher._teacher import make_posterior_teacher as make_posterior_t
 from twoalike.teacher._teacher import save_teacher as save_teacher
 from twoalike.teacher._transform import import_transform as import_transform
 from twoalike.teacher._transform import read_transform as read_transform
-from twoalike.teacher._transform import set_temperature_by_choices as set_temperature_by_choices

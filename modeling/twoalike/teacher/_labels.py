@@ -32,26 +32,14 @@ LEAST = 1e-300
 
 
 class ChoiceModel(Protocol):
-    """What a teacher is fitted to; :class:`twoalike.embedding.Posterior` is one."""
+    """What a teacher is fitted to: as much of :class:`twoalike.embedding.Posterior`."""
 
     @property
-    def ids(self) -> tuple[str, ...]:
-        """Ids of the m objects."""
-        ...
-
+    def ids(self) -> tuple[str, ...]: ...
     @property
-    def embedding(self) -> npt.NDArray[np.float32]:
-        """Draws of the objects' positions, shape (S, m, D)."""
-        ...
-
-    def pair_similarity(self, left: Floats, right: Floats) -> Floats:
-        """Similarity of every row with every row under one draw: (a, D), (b, D) -> (a, b)."""
-        ...
-
-    def similarity(self) -> Floats:
-        """Mean over draws of the objects' similarities, shape (m, m)."""
-        ...
-
+    def embedding(self) -> npt.NDArray[np.float32]: ...
+    def pair_similarity(self, left: Floats, right: Floats) -> Floats: ...
+    def similarity(self) -> Floats: ...
     def choice_probabilities(
         self,
         triplets: Integers,
@@ -59,9 +47,7 @@ class ChoiceModel(Protocol):
         *,
         lapse: bool = False,
         kind: ChoiceKind = "odd_one_out",
-    ) -> Floats:
-        """Probability that item 1, 2, 3 is chosen: is the odd one, or more like the reference."""
-        ...
+    ) -> Floats: ...
 
 
 def sample_triplets(m: int, n: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:

@@ -57,12 +57,11 @@ def predict(
     participant_column
         Column of the file of triplets, from 1, that names the participant, known or new.
     kind
-        ``anchored``: item 1 is the reference, and the more similar of the others is chosen;
-        ``ranked``: and then the next. ``most_alike``: the most alike pair; ``anchored_pair``: the
-        two most like item 1, in no order. None: what most choices of the posterior's fit answer,
+        ``anchored``: item 1 is the reference, and the most similar of the others is chosen;
+        ``most_alike``: the most alike pair. None: what most choices of the posterior's fit answer,
         and of a teacher ``odd_one_out``.
     items
-        Number of items of a set. Of more than three, and of the last three kinds, only a posterior
+        Number of items of a set. Of more than three, and of the most alike pair, only a posterior
         predicts choices. None: as the kind, or the width of an array of triplets.
     features, objects
         For a teacher that maps features: a network's features or their file, and a file of object
@@ -99,7 +98,8 @@ def predict(
         of_triplets: ChoiceKind = "anchored" if question.kind == "anchored" else "odd_one_out"
         known: dict[str, Any] = {"participants": judges}
         if larger:
-            names = [_answer_name(one) for one in question.answers + 1]
+            stem = "item_" if question.answers.shape[1] == 1 else "items_"
+            names = [stem + "_".join(map(str, one)) for one in (question.answers + 1).tolist()]
             known["interval"] = interval
             columns = list(set_probabilities(posterior, indices, question, lapse=True, **known))
         else:
@@ -126,11 +126,6 @@ def predict(
             table.to_csv(temporary, sep="\t", index=False, float_format="%.6f")
     table.attrs |= {"new_people": new_people, "question": question.label}
     return table
-
-
-def _answer_name(places: Integers) -> str:
-    numbers = "_".join(map(str, places.tolist()))
-    return f"item_{numbers}" if len(places) == 1 else f"items_{numbers}"
 
 
 def _of_teacher(

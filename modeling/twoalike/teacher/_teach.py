@@ -269,7 +269,6 @@ class _People:
         mode: Mode,
         judged: Booleans | None,
     ) -> dict[str, Any]:
-        """Compare the three kinds of teachers on new choices."""
         if self.new is None:
             return {"skipped": self.label_comparison["skipped"]}
         usable = np.isin(posterior.ids, table.ids)
