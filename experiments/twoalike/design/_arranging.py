@@ -43,7 +43,6 @@ class ArrangedTrial:
     table, so that a resumed session, which reads them there, decides as an uninterrupted one."""
 
     def __post_init__(self) -> None:
-        """Round."""
         items = np.asarray(self.items, dtype=np.int64)
         raw = np.asarray(self.positions, dtype=np.float64)
         # Python's round agrees with how numbers are written to text; numpy's may not.
@@ -149,7 +148,6 @@ def _square(upper: Floats, m: int) -> Floats:
 
 
 def _sums(groups: Integers, values: Floats, n: int) -> Floats:
-    """Sum of the values of each of n groups."""
     return np.bincount(groups, values, n).astype(np.float64)
 
 

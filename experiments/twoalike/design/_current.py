@@ -119,7 +119,6 @@ def _own_inputs(about: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _before(about: Mapping[str, Any], study: Study, lists: ListDesign) -> dict[str, Any]:
-    """Seed, settings and checksums that a list was made with."""
     # A key that a later version brought had its default.
     defaults = type(lists.settings(study))().model_dump(mode="json")
     digests = {
@@ -130,7 +129,6 @@ def _before(about: Mapping[str, Any], study: Study, lists: ListDesign) -> dict[s
 
 
 def _now(about: Mapping[str, Any], study: Study, lists: ListDesign) -> dict[str, Any]:
-    """Seed, settings and checksums that it would be made with now."""
     features = study.root / study.config.design.features
     files = {"stimuli": study.stimuli / MANIFEST, "features": features}
     digests = {

@@ -57,7 +57,6 @@ class LevelSampler:
         self._members = [np.flatnonzero(classes == kind) for kind in range(len(self._sizes))]
 
     def _available(self) -> dict[str, int]:
-        """Count the triplets of each level that the classes allow."""
         sizes, m = self._sizes.tolist(), int(self._sizes.sum())
         within = sum(comb(size, 3) for size in sizes)
         boundary = sum(comb(size, 2) * (m - size) for size in sizes)
@@ -90,7 +89,6 @@ class LevelSampler:
         return trials.assign(condition=np.array(conditions, dtype=object)).iloc[order]
 
     def _lowest(self, level: str) -> Iterator[tuple[int, ...]]:
-        """Triplets not used yet, those of the least shown objects first."""
         rows = {"within": self._within, "between": self._between, "boundary": self._boundary}
         in_order = (tuple(sorted(items)) for items in rows[level]())
         return (row for row in in_order if row not in self._used)

@@ -89,7 +89,6 @@ def listed_sortings(table: pd.DataFrame) -> tuple[ListedSorting, ...]:
 
 
 def _trials(table: pd.DataFrame) -> list[tuple[dict[Any, Any], tuple[str, ...]]]:
-    """First row of each trial, and its images."""
     groups = table.groupby("trial_index", sort=True)
     return [
         (rows.iloc[0].to_dict(), tuple(rows["stimulus"].tolist()))

@@ -292,8 +292,6 @@ def _sets_in_order(rows: pd.DataFrame) -> Iterator[Fault]:
 
 
 def _agree(*columns: str) -> Check:
-    """Check that columns have one value in all rows of a trial."""
-
     def check(rows: pd.DataFrame) -> Iterator[Fault]:
         for column in columns:
             values = rows[column].astype(object).where(rows[column].notna(), MISSING)

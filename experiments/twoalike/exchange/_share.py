@@ -387,7 +387,6 @@ class _Copy:
         return dump_json(self._value(content, person))
 
     def _moved(self, text: str, person: Person | None) -> str:
-        """Text with new codes, and with moved dates where it belongs to one person."""
         renamed = self.rename(text)
         return person.move(renamed) if person else renamed
 
@@ -523,7 +522,6 @@ def _small_cells(answers: pd.DataFrame) -> Iterator[str]:
 
 
 def _age_group(cell: str) -> str:
-    """Decade of an age; other text is returned unchanged."""
     try:
         decade = int(float(cell)) // 10 * 10
     except (ValueError, OverflowError):

@@ -163,7 +163,6 @@ class SimulatedObserver:
     def _answer(
         self, question: Question, items: Sequence[str], rng: np.random.Generator
     ) -> tuple[list[int], float]:
-        """Items that an answer to a question about k objects names, and the response time."""
         index = np.array(self.rows(items))
         one, other = index[question.pairs].T
         logs = log_set_choice(

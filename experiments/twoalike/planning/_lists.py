@@ -163,7 +163,6 @@ def _designed(
     sessions: int,
     options: Mapping[str, Any],
 ) -> Iterator[TrialList]:
-    """Design all sessions of all conditions; lists that the study brings are read."""
     design: ListDesign = kind.lists
     names = study.conditions_of(kind.name)
     for person, codes in _people(study, stimuli, design, labels):

@@ -172,7 +172,6 @@ def taken_sets(study: Study, root: Path, participant: str, *, simulated: bool) -
 
 
 def _designed_sets(study: Study) -> dict[str, int]:
-    """Numbers of the sets that trial lists in the study's ``design`` folder were made for."""
     found = {}
     for path in sorted((study.root / "design").glob("sub-*_trials.json")):
         about = read_json(path, "trial_list")["config"]
@@ -310,7 +309,6 @@ def balanced_cohort(
 def _group(
     study: Study, root: Path, participant: str, simulated: bool, group: str | None, is_first: bool
 ) -> str:
-    """Group that a participant is in, or will be."""
     settings = study.config.groups
     if kept := group_of(root, participant):
         if group not in (None, kept):

@@ -197,7 +197,6 @@ def check_rows(
 
 
 def _check_order(rows: NumberedRows, *, by_image: bool) -> _Faults:
-    """Check that trials are numbered from 1 and do not overlap in time."""
     end, before, last = 0.0, 0, 0
     for number, row in rows:
         index = row["trial_index"]
@@ -217,7 +216,6 @@ def _check_order(rows: NumberedRows, *, by_image: bool) -> _Faults:
 
 
 def _check_row(number: int, row: TrialRow, stimuli: Mapping[str, str]) -> _Faults:
-    """Check a row by itself."""
     shown = [one for one in row if _STIMULUS.fullmatch(one) and row[one] is not None]
     for column in shown:
         if row[column] not in stimuli:
@@ -259,7 +257,6 @@ def _check_trial(trial: NumberedRows) -> _Faults:
 
 
 def _check_listed(rows: NumberedRows, task: Task, shown: Sequence[Mapping[str, str]]) -> _Faults:
-    """Check that trials are those of the list, in all columns that both have."""
     listed = {(int(row["trial_index"]), row.get("stimulus")): row for row in shown}
     for number, row in rows:
         planned = listed.get((row["trial_index"], row.get("stimulus")))
