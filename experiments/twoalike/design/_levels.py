@@ -119,15 +119,10 @@ class LevelSampler:
                     yield first, second, third
 
     def _in_turn(self, others: list[int]) -> Iterator[int]:
-        """Objects of other classes than ``others``, least shown first."""
         key: Floats = self._key
         for item in others:
             key = np.where(self._classes == self._classes[item], np.inf, key)
-        lowest = int(np.argmin(key))
-        if np.isinf(key[lowest]):
-            return
-        yield lowest  # nearly always the one that is taken: no need to sort the others
-        for item in np.argsort(key)[1:]:
+        for item in np.argsort(key):
             if np.isinf(key[item]):
                 return
             yield int(item)

@@ -110,11 +110,6 @@ def arrangement_lists(
     during the session, see :func:`twoalike.design.next_arrangement`.
     """
     config = study.config.arrangement
-    if config.scheduler == "list":
-        raise TwoalikeError(
-            'arrangement: scheduler = "list" shows a list that you put into design/; there is '
-            "nothing to design. Choose lift_weakest, full or covering to have one made."
-        )
     shown = design.shown(stimuli, config)
     ids, kinds = shown["id"].tolist(), shown[list(stimuli.levels)]
     rngs = [arrangement_rng(study.config.seed, *session, 0) for session in sessions]

@@ -114,7 +114,6 @@ def _join_tables(path: str, holders: Holders) -> bytes:
 
 
 def _join_entries(path: str, holders: Holders) -> bytes:
-    """Join sidecars: all keys; shared keys must have the same description."""
     entries: dict[str, Any] = {}
     for study, content in holders.items():
         for key, entry in load_json(content, f"{study}/{path}").items():

@@ -157,7 +157,6 @@ def _open_store(study: Study, store: str | None) -> Any:
 
 
 def _clear(study: Study, store: Any, code: str, fetched: Collection[str]) -> list[str]:
-    """Delete the sessions in the store; return what remains to be done."""
     from twoalike.online._ids import load_key
     from twoalike.online._places import erase_sessions
 

@@ -184,7 +184,6 @@ class _PartRun:
         return Note(item.event, item.time, dict(item.detail))
 
     def _drawn(self, item: sent.ChoiceResult | sent.ArrangementResult) -> Note:
-        """Note how far the first frame was from the one planned; keep it for the summary."""
         error = item.onset - item.planned_onset
         self.errors.append(error)
         return Note(DRAWN, self.time, {"trial_index": self.n_done, "error_s": round(error, 6)})

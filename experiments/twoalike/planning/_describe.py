@@ -87,8 +87,6 @@ class DescriptionPage:
 
 @dataclass(frozen=True)
 class _Session:
-    """The first session of a task."""
-
     task: Task
     protocol: Protocol
     table: pd.DataFrame | None

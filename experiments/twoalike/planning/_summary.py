@@ -263,7 +263,6 @@ def _place_rows(judged: pd.DataFrame, rows: pd.DataFrame) -> dict[str, str]:
 
 
 def _origin_rows(main: pd.DataFrame, long: pd.DataFrame) -> dict[str, str]:
-    """How main trials were chosen; of arrangements, what their scales and their length hang on."""
     conditions = main.get("condition", pd.Series(dtype=str)).dropna()
     shares = conditions.value_counts(normalize=True).sort_index()
     found = {f"share {name}": f"{share:.1%}" for name, share in shares.items()}

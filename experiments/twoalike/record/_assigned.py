@@ -100,7 +100,6 @@ def _listed(root: Path) -> dict[str, _Row]:
 
 
 def _others(root: Path, participant: str, simulated: bool) -> list[_Row]:
-    """Others who count: of the same kind, and not those who declined."""
     text = str(simulated).lower()
     return [
         row
@@ -188,7 +187,6 @@ def _with_orders(
     others: Sequence[_Row],
     several_tasks: bool,
 ) -> Study:
-    """Give a study the orders of a participant: those in the row of the list, else new ones."""
     settings = study.config.sitting
     conditions = tuple(condition.name for condition in study.config.conditions)
     same = near = [one for one in others if one[GROUP.name] == study.group]
