@@ -16,16 +16,13 @@ from tests.conftest import succeed
 from tests.posteriors import posterior_of
 
 from twoalike.choice import Question
-from twoalike.design import (
-    TrialForm,
-    adaptive_trials,
-    candidate_trials,
-    expected_information,
-    judged_trials,
-)
+from twoalike.design import TrialForm, adaptive_trials, candidate_trials, expected_information
+from twoalike.design._adaptive import judged_trials
 from twoalike.embedding import Posterior
 from twoalike.observers import SimulatedObserver
-from twoalike.planning import NextBlocks, choice_draws, rating_draws, read_rating_draws, write_lists
+from twoalike.planning import choice_draws, read_rating_draws, write_lists
+from twoalike.planning._adaptive import rating_draws
+from twoalike.planning._refit import NextBlocks
 from twoalike.record import find_runs, read_run
 from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet

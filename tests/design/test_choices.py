@@ -19,7 +19,6 @@ from twoalike.design import (
     PAIR_LISTS,
     TRIPLET_LISTS,
     TrialForm,
-    balanced_trials,
     check_categories,
     covering_trials,
     excluded,
@@ -27,6 +26,7 @@ from twoalike.design import (
     shown_objects,
     write_list,
 )
+from twoalike.design._form import balanced_trials
 from twoalike.planning import summarize_design
 from twoalike.stimuli import StimulusSet
 from twoalike.study import (

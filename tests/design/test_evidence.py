@@ -9,7 +9,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.distance import pdist, squareform
 
-from twoalike.design import ArrangedTrial, evidence_state, pair_evidence, rescaled_average
+from twoalike.design import ArrangedTrial, pair_evidence, rescaled_average
+from twoalike.design._arranging import evidence_state
 
 M = 9
 

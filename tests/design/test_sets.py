@@ -13,10 +13,10 @@ from twoalike.design import (
     ARRANGEMENT_LISTS,
     SORTING_LISTS,
     ListedArrangement,
-    arrangement_table,
     listed_arrangements,
     write_list,
 )
+from twoalike.design._sets import arrangement_table
 from twoalike.planning import summarize_design
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, StudyConfig, TwoalikeError, provenance

@@ -11,13 +11,9 @@ import pytest
 from tests.conftest import call
 
 from twoalike.design import ArrangedTrial, rescaled_average
-from twoalike.exchange import (
-    Dissimilarities,
-    arranged_dissimilarities,
-    as_mat,
-    as_npz,
-    psychds_files,
-)
+from twoalike.exchange import Dissimilarities
+from twoalike.exchange._dissimilarities import arranged_dissimilarities, as_mat, as_npz
+from twoalike.exchange._psychds import psychds_files
 from twoalike.judgments import arrangements_table, import_meadows, write_judgments
 from twoalike.study import TwoalikeError
 

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from twoalike.exchange import ShareOptions, computer_names, find_private, share_files
+from twoalike.exchange import find_private
+from twoalike.exchange._private import computer_names
+from twoalike.exchange._share import ShareOptions, share_files
 from twoalike.record import participant_label
 
 FOUND = [

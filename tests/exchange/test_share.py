@@ -13,14 +13,9 @@ import pytest
 from tests.conftest import call, succeed
 from tests.exchange.conftest import DAYS, NAMED, OLD_CODES
 
-from twoalike.exchange import (
-    Shared,
-    ShareOptions,
-    check_private,
-    file_kind,
-    read_texts,
-    share_files,
-)
+from twoalike.exchange import Shared, check_private
+from twoalike.exchange._dataset import read_texts
+from twoalike.exchange._share import ShareOptions, file_kind, share_files
 from twoalike.judgments import read_raw, read_raw_arrangements
 from twoalike.record import check_bids, check_dataset
 from twoalike.study import TwoalikeError

@@ -204,14 +204,9 @@ def resume(root: Path) -> None:
 
 
 def share(root: Path) -> None:
-    from twoalike.exchange import (
-        ShareOptions,
-        file_kind,
-        is_psychds_source,
-        psychds_files,
-        read_texts,
-        share_files,
-    )
+    from twoalike.exchange._dataset import read_texts
+    from twoalike.exchange._psychds import is_psychds_source, psychds_files
+    from twoalike.exchange._share import ShareOptions, file_kind, share_files
 
     texts = read_texts(root / RAW, lambda path: file_kind(path) is not None)
     named = ShareOptions(columns=("form.said", "debrief.said"), with_free_text=True)

@@ -7,15 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from twoalike.record import (
-    balanced_group,
-    balanced_orders,
-    group_of,
-    group_sizes,
-    in_group,
-    missing_groups,
-    rarest_order,
-)
+from twoalike.record import group_of, in_group, missing_groups
+from twoalike.record._assigned import balanced_group, balanced_orders, group_sizes, rarest_order
 from twoalike.study import Study, TwoalikeError
 
 NAMES = ("a", "b", "c")

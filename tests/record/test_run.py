@@ -19,7 +19,7 @@ def test_a_finished_run_is_valid_and_reads_back(booth: Any) -> None:
         record.end("completed")
     assert check_bids(booth.root) == []
     run = read_run(booth.rows)
-    assert (run.name.participant, run.name.session, run.torn) == ("001", 1, "")
+    assert (run.name.participant, run.name.session) == ("001", 1)
     assert run.rows["trial_index"].tolist() == list(range(1, 15))
     assert run.rows["response"].isna().all()
     assert run.rows["timed_out"].all()

@@ -17,7 +17,8 @@ from rich.console import Console
 
 from twoalike.observers import SimulatedObserver, hierarchical_embedding
 from twoalike.record import Progress
-from twoalike.sitting import OperatorState, OperatorView, render
+from twoalike.sitting import render
+from twoalike.sitting._operator import OperatorState, OperatorView
 from twoalike.stimuli import StimulusSet
 from twoalike.study import ExclusionConfig, Study
 from twoalike.tasks import (

@@ -13,13 +13,13 @@ from twoalike.tables import (
     Column,
     Fault,
     Table,
-    check_frame,
     faults,
     make_frame,
     read_frame,
     read_table,
     write_frame,
 )
+from twoalike.tables._frame import check_frame
 
 
 def _up(table: pd.DataFrame) -> Iterator[Fault]:

@@ -7,13 +7,10 @@ from twoalike.design._adaptive import adaptive_trial_list as adaptive_trial_list
 from twoalike.design._adaptive import adaptive_trials as adaptive_trials
 from twoalike.design._adaptive import candidate_trials as candidate_trials
 from twoalike.design._adaptive import expected_information as expected_information
-from twoalike.design._adaptive import judged_trials as judged_trials
 from twoalike.design._adaptive import with_adaptive_block as with_adaptive_block
 from twoalike.design._arranging import ArrangedTrial as ArrangedTrial
 from twoalike.design._arranging import ArrangementEnd as ArrangementEnd
-from twoalike.design._arranging import EvidenceState as EvidenceState
 from twoalike.design._arranging import PlannedArrangement as PlannedArrangement
-from twoalike.design._arranging import evidence_state as evidence_state
 from twoalike.design._arranging import next_arrangement as next_arrangement
 from twoalike.design._arranging import pair_evidence as pair_evidence
 from twoalike.design._arranging import rescaled_average as rescaled_average
@@ -45,12 +42,10 @@ from twoalike.design._design import session_secret as session_secret
 from twoalike.design._design import shown_objects as shown_objects
 from twoalike.design._form import CANDIDATES as CANDIDATES
 from twoalike.design._form import TrialForm as TrialForm
-from twoalike.design._form import balanced_trials as balanced_trials
 from twoalike.design._sets import ARRANGEMENT_LISTS as ARRANGEMENT_LISTS
 from twoalike.design._sets import SORTING_LISTS as SORTING_LISTS
 from twoalike.design._sets import ListedArrangement as ListedArrangement
 from twoalike.design._sets import ListedSorting as ListedSorting
-from twoalike.design._sets import arrangement_table as arrangement_table
 from twoalike.design._sets import listed_arrangements as listed_arrangements
 from twoalike.design._sets import listed_sortings as listed_sortings
 from twoalike.design._tables import ALIKE_PAIR_LIST as ALIKE_PAIR_LIST

@@ -217,7 +217,6 @@ class _Remaining:
 
 
 def _det(a: npt.NDArray[np.floating]) -> Floats:
-    """Compute determinants, (n, d, d) to (n,)."""
     a = a.astype(np.float64)
     if a.shape[1] != 2:
         return np.asarray(np.linalg.det(a))
@@ -400,7 +399,6 @@ def _chosen(
 
 
 def _kept(table: pd.DataFrame | None, block: int, first: int) -> pd.DataFrame:
-    """Rows of the blocks before ``block``, which is not the first."""
     last = 0 if table is None else int(table.loc[table["block_index"] < block, "block_index"].max())
     if table is None or last != block - 1:
         raise TwoalikeError(

@@ -43,23 +43,12 @@ class ArrangedTrial:
     table, so that a resumed session, which reads them there, decides as an uninterrupted one."""
 
     def __post_init__(self) -> None:
-        """Round."""
         items = np.asarray(self.items, dtype=np.int64)
         raw = np.asarray(self.positions, dtype=np.float64)
         # Python's round agrees with how numbers are written to text; numpy's may not.
         rounded = [[round(x, 6), round(y, 6)] for x, y in raw.tolist()]
         object.__setattr__(self, "items", items)
         object.__setattr__(self, "positions", np.array(rounded).reshape(-1, 2))
-
-
-@dataclass(frozen=True, eq=False)
-class _Placed:
-    """All distances of all trials in one long row: trial, place of the pair, distance, weight."""
-
-    trial: Integers
-    pair: Integers
-    distance: Floats
-    weight: Floats
 
 
 def pair_evidence(trials: Sequence[ArrangedTrial], m: int, floor: float = WEIGHT_FLOOR) -> Floats:
@@ -74,8 +63,8 @@ def pair_evidence(trials: Sequence[ArrangedTrial], m: int, floor: float = WEIGHT
     >>> pair_evidence([trial], 3).round(2).tolist()
     [[0.0, 0.0, 0.36], [0.0, 0.0, 0.0], [0.36, 0.0, 0.0]]
     """
-    placed = _placed(trials, m, floor)
-    return _square(_sums(placed.pair, placed.weight, m * m), m)
+    _, pair, _, weight = _placed(trials, m, floor)
+    return _square(_sums(pair, weight, m * m), m)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,10 +79,7 @@ class RescaledAverage:
 
 
 def rescaled_average(
-    trials: Sequence[ArrangedTrial],
-    m: int,
-    floor: float = WEIGHT_FLOOR,
-    tolerance: float = TOLERANCE,
+    trials: Sequence[ArrangedTrial], m: int, floor: float = WEIGHT_FLOOR
 ) -> RescaledAverage:
     """Average the distances of trials, each trial rescaled to fit the average of all.
 
@@ -101,20 +87,19 @@ def rescaled_average(
     evidence-weighted rescaling of rsatoolbox 0.3.2. Trials that share no pair with the others, not
     even through further trials, keep a scale that nothing determines.
     """
-    placed = _placed(trials, m, floor)
+    trial, places, distance, weight = _placed(trials, m, floor)
     n = len(trials)
     # Only pairs that were shown: in a large set they are few, and the rounds are many.
-    known, pair, shown = np.unique(placed.pair, return_inverse=True, return_counts=True)
-    total = _sums(pair, placed.weight, len(known))
-    norms = np.sqrt(_sums(placed.trial, placed.distance**2, n))
-    unit = _ratio(placed.distance, norms[placed.trial])
-    mean = _to_norm_one(_ratio(_sums(pair, placed.distance, len(known)), shown))
+    known, pair, shown = np.unique(places, return_inverse=True, return_counts=True)
+    total = _sums(pair, weight, len(known))
+    unit = _ratio(distance, np.sqrt(_sums(trial, distance**2, n))[trial])
+    mean = _to_norm_one(_ratio(_sums(pair, distance, len(known)), shown))
     converged = False
     for _ in range(MAX_ITERATIONS):
-        scale = np.sqrt(_sums(placed.trial, mean[pair] ** 2, n))
-        aligned = placed.weight * unit * scale[placed.trial]
+        scale = np.sqrt(_sums(trial, mean[pair] ** 2, n))
+        aligned = weight * unit * scale[trial]
         before, mean = mean, _to_norm_one(_ratio(_sums(pair, aligned, len(known)), total))
-        if converged := float(np.sum((mean - before) ** 2)) <= tolerance:
+        if converged := float(np.sum((mean - before) ** 2)) <= TOLERANCE:
             break
     upper = np.full(m * m, np.nan)
     upper[known] = mean
@@ -123,22 +108,20 @@ def rescaled_average(
     return RescaledAverage(square, converged)
 
 
-def _placed(trials: Sequence[ArrangedTrial], m: int, floor: float) -> _Placed:
-    """Distances of all trials; a pair's place is row times m plus column, row < column."""
+def _placed(
+    trials: Sequence[ArrangedTrial], m: int, floor: float
+) -> tuple[Integers, Integers, Floats, Floats]:
+    """Trial, place of the pair (row times m plus column, row < column), distance and weight."""
     pairs, distances = [np.empty(0, dtype=np.int64)], [np.empty(0)]
-    for trial in trials:
-        first, second = np.triu_indices(len(trial.items), 1)
-        a, b = trial.items[first], trial.items[second]
+    for one in trials:
+        first, second = np.triu_indices(len(one.items), 1)
+        a, b = one.items[first], one.items[second]
         pairs.append(np.minimum(a, b) * m + np.maximum(a, b))
-        distances.append(np.hypot(*(trial.positions[first] - trial.positions[second]).T))
+        distances.append(np.hypot(*(one.positions[first] - one.positions[second]).T))
     distance = np.concatenate(distances)
     sizes = [len(part) for part in pairs[1:]]
-    return _Placed(
-        np.repeat(np.arange(len(sizes)), sizes),
-        np.concatenate(pairs),
-        distance,
-        np.maximum(distance, floor) ** 2,
-    )
+    trial = np.repeat(np.arange(len(sizes)), sizes)
+    return trial, np.concatenate(pairs), distance, np.maximum(distance, floor) ** 2
 
 
 def _square(upper: Floats, m: int) -> Floats:
@@ -149,7 +132,6 @@ def _square(upper: Floats, m: int) -> Floats:
 
 
 def _sums(groups: Integers, values: Floats, n: int) -> Floats:
-    """Sum of the values of each of n groups."""
     return np.bincount(groups, values, n).astype(np.float64)
 
 

@@ -197,7 +197,6 @@ def allows_checks(levels: pd.DataFrame, size: int = 3) -> bool:
 
 
 def _needs(size: int) -> str:
-    """Say what a check of the odd one needs, for messages."""
     alike = "two objects of one finest" if size == 3 else f"{size - 1} objects of one"
     return f"{alike} category and one of another coarsest category"
 

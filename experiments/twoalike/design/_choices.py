@@ -251,7 +251,6 @@ def _in_order(
     order: Sequence[Session],
     blocks: Sequence[int],
 ) -> pd.DataFrame:
-    """Put practice, main, repeated and catch trials, listed one kind after another, in order."""
     start = {"main": n_practice, "repeat": n_practice + n_main, "catch": n_practice + 2 * n_main}
     at = [*range(n_practice), *(start[kind] + index for kind, index in order)]
     first = {index: n_practice + k for k, (kind, index) in enumerate(order, 1) if kind == "main"}

@@ -61,15 +61,14 @@ def study_with(
 ) -> Study:
     """Give a study another seed, or another sampler in a ``table`` of study.toml, if not None."""
     check_seed(seed)
-    settings = getattr(study.config, table)
-    known = get_args(type(settings).model_fields["sampler"].annotation)
-    if sampler is not None and sampler not in known:
-        raise TwoalikeError(
-            where=f"`sampler={sampler}`", expected=f"one of {', '.join(known)}", found=repr(sampler)
-        )
+    updates: dict[str, Any] = {} if seed is None else {"seed": seed}
     if sampler is not None:
-        settings = settings.model_copy(update={"sampler": sampler})
-    updates = {table: settings} | ({} if seed is None else {"seed": seed})
+        settings = getattr(study.config, table)
+        known = get_args(type(settings).model_fields["sampler"].annotation)
+        if sampler not in known:
+            named, expected = f"`sampler={sampler}`", f"one of {', '.join(known)}"
+            raise TwoalikeError(where=named, expected=expected, found=repr(sampler))
+        updates[table] = settings.model_copy(update={"sampler": sampler})
     return replace(study, config=study.config.model_copy(update=updates))
 
 
@@ -90,10 +89,8 @@ def check_list_is_current(
     if "design" not in about["config"]:  # made by another tool
         return
     options = about["config"].get("options", {})
-    seed, sampler = read_seed(options.get("seed", study.config.seed)), options.get("sampler")
-    meant = study_with(study, seed=seed)
-    if sampler is not None:
-        meant = study_with(meant, sampler=sampler, table=lists.table)
+    seed = read_seed(options.get("seed", study.config.seed))
+    meant = study_with(study, seed=seed, sampler=options.get("sampler"), table=lists.table)
     changes = describe_changes(_before(about, meant, lists), _now(about, meant, lists))
     if not changes:
         return
@@ -119,7 +116,6 @@ def _own_inputs(about: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _before(about: Mapping[str, Any], study: Study, lists: ListDesign) -> dict[str, Any]:
-    """Seed, settings and checksums that a list was made with."""
     # A key that a later version brought had its default.
     defaults = type(lists.settings(study))().model_dump(mode="json")
     digests = {
@@ -130,7 +126,6 @@ def _before(about: Mapping[str, Any], study: Study, lists: ListDesign) -> dict[s
 
 
 def _now(about: Mapping[str, Any], study: Study, lists: ListDesign) -> dict[str, Any]:
-    """Seed, settings and checksums that it would be made with now."""
     features = study.root / study.config.design.features
     files = {"stimuli": study.stimuli / MANIFEST, "features": features}
     digests = {

@@ -144,8 +144,6 @@ def _evened(
 
 
 class _Hand:
-    """The trials of a list, and how often each object is among them."""
-
     def __init__(self, m: int) -> None:
         self.rows: set[tuple[int, ...]] = set()
         self.shown = [0] * m

@@ -131,7 +131,6 @@ class ListDesign:
         return table
 
     def _missing(self, study: Study, participant: str, session: int) -> TwoalikeError:
-        """Error for a session whose list has to be made beforehand, and was not."""
         how = getattr(self.settings(study), self.chooser)
         remedies = {
             "list": f"Put your list there, or choose another {self.table}.{self.chooser} in "

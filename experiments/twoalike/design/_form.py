@@ -122,7 +122,6 @@ class TrialForm:
         return np.array(rows, dtype=np.int64).reshape(-1, self.items)
 
     def _of_rare(self, rare: Sequence[int], asked: Integers) -> Iterator[tuple[int, ...]]:
-        """Trials of objects in the order of ``rare``."""
         if not self.anchored:
             yield from (tuple(sorted(row)) for row in combinations(rare, self.items))
             return

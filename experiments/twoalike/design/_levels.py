@@ -57,7 +57,6 @@ class LevelSampler:
         self._members = [np.flatnonzero(classes == kind) for kind in range(len(self._sizes))]
 
     def _available(self) -> dict[str, int]:
-        """Count the triplets of each level that the classes allow."""
         sizes, m = self._sizes.tolist(), int(self._sizes.sum())
         within = sum(comb(size, 3) for size in sizes)
         boundary = sum(comb(size, 2) * (m - size) for size in sizes)
@@ -90,7 +89,6 @@ class LevelSampler:
         return trials.assign(condition=np.array(conditions, dtype=object)).iloc[order]
 
     def _lowest(self, level: str) -> Iterator[tuple[int, ...]]:
-        """Triplets not used yet, those of the least shown objects first."""
         rows = {"within": self._within, "between": self._between, "boundary": self._boundary}
         in_order = (tuple(sorted(items)) for items in rows[level]())
         return (row for row in in_order if row not in self._used)
@@ -121,15 +119,10 @@ class LevelSampler:
                     yield first, second, third
 
     def _in_turn(self, others: list[int]) -> Iterator[int]:
-        """Objects of other classes than ``others``, least shown first."""
         key: Floats = self._key
         for item in others:
             key = np.where(self._classes == self._classes[item], np.inf, key)
-        lowest = int(np.argmin(key))
-        if np.isinf(key[lowest]):
-            return
-        yield lowest  # nearly always the one that is taken: no need to sort the others
-        for item in np.argsort(key)[1:]:
+        for item in np.argsort(key):
             if np.isinf(key[item]):
                 return
             yield int(item)

@@ -89,7 +89,6 @@ def listed_sortings(table: pd.DataFrame) -> tuple[ListedSorting, ...]:
 
 
 def _trials(table: pd.DataFrame) -> list[tuple[dict[Any, Any], tuple[str, ...]]]:
-    """First row of each trial, and its images."""
     groups = table.groupby("trial_index", sort=True)
     return [
         (rows.iloc[0].to_dict(), tuple(rows["stimulus"].tolist()))
@@ -111,11 +110,6 @@ def arrangement_lists(
     during the session, see :func:`twoalike.design.next_arrangement`.
     """
     config = study.config.arrangement
-    if config.scheduler == "list":
-        raise TwoalikeError(
-            'arrangement: scheduler = "list" shows a list that you put into design/; there is '
-            "nothing to design. Choose lift_weakest, full or covering to have one made."
-        )
     shown = design.shown(stimuli, config)
     ids, kinds = shown["id"].tolist(), shown[list(stimuli.levels)]
     rngs = [arrangement_rng(study.config.seed, *session, 0) for session in sessions]

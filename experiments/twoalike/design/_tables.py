@@ -55,7 +55,6 @@ def _cells(trials: pd.DataFrame, start: str) -> tuple[list[str], list[list[Any]]
 
 
 def _in_order(trials: pd.DataFrame) -> Iterator[Fault]:
-    """Check that trials are numbered 1, 2, ..., and that the number of the block only grows."""
     before = 1
     rows = zip(trials["trial_index"], trials["block_index"], strict=True)
     for row, (number, block) in enumerate(rows):
@@ -88,13 +87,11 @@ def _whole(trials: pd.DataFrame) -> Iterator[Fault]:
 
 
 def _twice(row: int, expected: str, names: Sequence[str], cells: Sequence[Any]) -> Fault:
-    """Name the first cell that has a value of an earlier one."""
     k = next(k for k, cell in enumerate(cells) if cell in cells[:k])
     return Fault(row, expected, repr(cells[k]), names[k])
 
 
 def _answered(trials: pd.DataFrame) -> Iterator[Fault]:
-    """Check that attention checks have a right answer, of images shown, the smaller first."""
     names, right = _cells(trials, "expected_")
     numbered = "n_items" in trials
     for row, (kind, cells) in enumerate(zip(trials["trial_type"], right, strict=True)):
@@ -109,7 +106,6 @@ def _answered(trials: pd.DataFrame) -> Iterator[Fault]:
 
 
 def _repeats(trials: pd.DataFrame) -> Iterator[Fault]:
-    """Check that repeats, and only they, name an earlier trial of the same objects."""
     shown = [set(row) - {None} for row in _cells(trials, "stimulus_")[1]]
     rows = zip(trials["trial_type"], trials["repeat_of"], strict=True)
     for row, (kind, repeat_of) in enumerate(rows):
@@ -122,7 +118,6 @@ def _repeats(trials: pd.DataFrame) -> Iterator[Fault]:
 
 
 def _reference_between(trials: pd.DataFrame) -> Iterator[Fault]:
-    """Check that the reference is at its place, and in a repeated trial the same as before."""
     place = trials[PLACES[0]]
     wrong = (place != REFERENCE).to_numpy()
     yield from faults(wrong, f"{REFERENCE!r}, the place of the reference", PLACES[0], list(place))
@@ -279,7 +274,6 @@ PAIR_LIST = _choice_list(
 
 
 def _sets_in_order(rows: pd.DataFrame) -> Iterator[Fault]:
-    """Check that trials are numbered 1, 2, ..., the rows of each together; practice comes first."""
     last, practice_over = 0, False
     for row, (number, kind) in enumerate(zip(rows["trial_index"], rows["trial_type"], strict=True)):
         if number not in (last, last + 1) or number == 0:
@@ -292,8 +286,6 @@ def _sets_in_order(rows: pd.DataFrame) -> Iterator[Fault]:
 
 
 def _agree(*columns: str) -> Check:
-    """Check that columns have one value in all rows of a trial."""
-
     def check(rows: pd.DataFrame) -> Iterator[Fault]:
         for column in columns:
             values = rows[column].astype(object).where(rows[column].notna(), MISSING)
@@ -319,7 +311,6 @@ def _large_enough(rows: pd.DataFrame) -> Iterator[Fault]:
 
 
 def _repeated_sets(rows: pd.DataFrame) -> Iterator[Fault]:
-    """Check that a repeat, and only a repeat, names an earlier trial of the same images."""
     wrong = ((rows["trial_type"] == "repeat") != rows["repeat_of"].notna()).to_numpy()
     found = rows["repeat_of"].tolist()
     yield from faults(wrong, "a trial_index in repeat trials only", "repeat_of", found)
@@ -332,7 +323,6 @@ def _repeated_sets(rows: pd.DataFrame) -> Iterator[Fault]:
 def _set_list(
     name: str, verb: str, types: Mapping[str, str], more: Sequence[Column], checks: Sequence[Check]
 ) -> Table:
-    """List of trials that show a set of images, one row an image."""
     own = (
         _INDEX,
         Column("trial_type", "string", "Why the trial was shown.", levels=types),

@@ -181,7 +181,6 @@ def answers_as_tables(files: Mapping[str, str]) -> dict[str, str]:
 
 
 def _entry(question: _Question) -> dict[str, Any]:
-    """Sidecar entry of a question's column."""
     _, text, kind, options = question
     entry: dict[str, Any] = {"Description": text}
     if options != MISSING and kind == "choices":

@@ -111,7 +111,6 @@ def export_dissimilarities(
 def _arrangements(
     source: Study | str | Path | None, arrangements: str | Path | None, allow_problems: bool
 ) -> "tuple[pd.DataFrame, dict[str, Path], list[str]]":
-    """Table of arrangements, the files it was made from, and notes of the checks."""
     from twoalike.judgments import read_judgments, read_raw_arrangements
 
     if arrangements is not None and source is None:

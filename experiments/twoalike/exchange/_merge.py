@@ -114,7 +114,6 @@ def _join_tables(path: str, holders: Holders) -> bytes:
 
 
 def _join_entries(path: str, holders: Holders) -> bytes:
-    """Join sidecars: all keys; shared keys must have the same description."""
     entries: dict[str, Any] = {}
     for study, content in holders.items():
         for key, entry in load_json(content, f"{study}/{path}").items():
@@ -216,7 +215,6 @@ def merge_studies(folders: Sequence[str | Path], out: str | Path) -> Merged:
 
 
 def _settings(first: Study, other: Study) -> Iterator[str]:
-    """Name each setting of study and protocols that differs, with both values."""
     whole = [one.config.model_dump(mode="json", exclude=_MAY_DIFFER) for one in (first, other)]
     pairs = [("study.toml", whole[0], whole[1])]
     for one, two in zip(_protocol_files(first), _protocol_files(other), strict=False):
@@ -232,7 +230,6 @@ def _settings(first: Study, other: Study) -> Iterator[str]:
 
 
 def _protocol_files(study: Study) -> list[Path]:
-    """Protocols of all tasks, then those of groups and conditions."""
     names = [study.protocol_of(find_task(name).label) for name in task_names()]
     of_parts = [one.protocols for one in study.config.conditions]
     own = [*study.config.groups.protocols.values(), *of_parts]
@@ -269,7 +266,6 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _collected(study: Study) -> list[Path]:
-    """Files that are merged."""
     paths = (path for name in _COLLECTED for path in sorted((study.root / name).rglob("*")))
     return [
         path
@@ -279,7 +275,6 @@ def _collected(study: Study) -> list[Path]:
 
 
 def _inside(into: Path, path: Path, study: Study) -> Path:
-    """Path of a part of a study in the merged study."""
     place = (into / path.relative_to(study.root)).resolve()
     if not place.is_relative_to(into.resolve()):
         raise TwoalikeError(
@@ -290,7 +285,6 @@ def _inside(into: Path, path: Path, study: Study) -> Path:
 
 
 def _checked(merged: Study, sources: Sequence[Study]) -> Merged:
-    """Check the merged data as ``twoalike validate`` does, and count them."""
     stimuli = StimulusSet.load(merged.stimuli)
     hashes = {one: digest for one in stimuli.ids if (digest := stimuli.digest(one)) is not None}
     roots = [root for root in (merged.raw, merged.pilot) if root.is_dir()]
@@ -314,7 +308,6 @@ def _checked(merged: Study, sources: Sequence[Study]) -> Merged:
 
 
 def _left_out(studies: Sequence[Study]) -> Iterator[Path]:
-    """List the files that were not merged, folders as a whole."""
     for study in studies:
         parts = [study.root / "study.toml", study.stimuli, *_protocol_files(study)]
         parts += [study.root / name for name in _COLLECTED]

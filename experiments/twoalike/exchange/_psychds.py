@@ -153,12 +153,10 @@ def _tables(files: Mapping[str, str]) -> Iterator[_Table]:
 
 
 def _value(text: str) -> str:
-    """Part of a file name: letters and digits only."""
     return re.sub(r"[^0-9A-Za-z]", "", text.replace("+", "plus"))
 
 
 def _variables(tables: list[_Table]) -> list[dict[str, Any]]:
-    """Every column once, with what its sidecars say."""
     variables: dict[str, dict[str, Any]] = {}
     for name, known in ((name, known) for _, header, _, known in tables for name in header):
         found = known.get(name)

@@ -324,7 +324,6 @@ def share_files(
 
 
 def _days(files: Mapping[str, str], folders: Collection[str]) -> dict[str, list[date]]:
-    """Days named in what belongs to each participant, by code; all codes are listed."""
     days: dict[str, list[date]] = defaultdict(list)
     for path, text in [*((f"{folder}/", "") for folder in folders), *files.items()]:
         if owner := _OWNER.match(path):
@@ -387,7 +386,6 @@ class _Copy:
         return dump_json(self._value(content, person))
 
     def _moved(self, text: str, person: Person | None) -> str:
-        """Text with new codes, and with moved dates where it belongs to one person."""
         renamed = self.rename(text)
         return person.move(renamed) if person else renamed
 
@@ -443,7 +441,6 @@ class _Copy:
         return "".join(lines)
 
     def _table(self, path: str, owner: Person | None) -> str:
-        """Table with its published columns, rows in their order, without a torn last row."""
         header, rows = split_table(self.files[path], path, () if owner else KEYS[:1])
         kept = [column for column in self.columns[path] if not column.remedy]
         lines = ["\t".join(column.header for column in kept)]
@@ -523,7 +520,6 @@ def _small_cells(answers: pd.DataFrame) -> Iterator[str]:
 
 
 def _age_group(cell: str) -> str:
-    """Decade of an age; other text is returned unchanged."""
     try:
         decade = int(float(cell)) // 10 * 10
     except (ValueError, OverflowError):

@@ -146,12 +146,8 @@ class SimulatedObserver:
 
         Gives which item (0, 1, ...), and the response time in s.
         """
-        if len(items) > 3:
-            ((item,), taken) = self._answer(Question(kind, len(items)), items, rng)
-            return item, taken
-        probabilities = self.choice_probabilities(np.array([self.rows(items)]), kind)
-        item = int(rng.choice(3, p=probabilities[0] / probabilities[0].sum()))
-        return item, self.response_times.sample(float(entropy(probabilities)[0]), rng)
+        ((item,), taken) = self._answer(Question(kind, len(items)), items, rng)
+        return item, taken
 
     def respond_pair(
         self, items: Sequence[str], rng: np.random.Generator
@@ -163,7 +159,6 @@ class SimulatedObserver:
     def _answer(
         self, question: Question, items: Sequence[str], rng: np.random.Generator
     ) -> tuple[list[int], float]:
-        """Items that an answer to a question about k objects names, and the response time."""
         index = np.array(self.rows(items))
         one, other = index[question.pairs].T
         logs = log_set_choice(
@@ -211,8 +206,7 @@ class SimulatedObserver:
         """Read an observer; temperature 1, lapse 0, placement noise .1 where the file has none."""
         path = Path(path)
         content = load_arrays(path, "a simulated observer (.npz)")
-        if not isinstance(content, dict):
-            raise TwoalikeError(f"{path}: expected arrays ids and embedding, found one array.")
+        content = content if isinstance(content, dict) else {"one array": content}
         if not {"ids", "embedding"} <= content.keys():
             raise TwoalikeError(
                 f"{path}: expected arrays ids and embedding, found {', '.join(content)}."
@@ -235,6 +229,12 @@ class SimulatedObserver:
 
 
 _N_TRIPLETS = 4000
+_SPREAD = 0.35
+"""Standard deviation of the log-strength of categories."""
+_SHARE = 0.35
+"""Share of the objects that have a quality, of objects of which nothing is known."""
+_TEMPERATURE_SD, _CARELESS_LAPSE = 0.25, 0.4
+"""Standard deviation of people's log-temperatures; share of guesses of the careless."""
 
 
 def _scale_to(embedding: Floats, accuracy: float, rng: np.random.Generator) -> Floats:
@@ -266,23 +266,18 @@ def hierarchical_embedding(
     stimuli: StimulusSet,
     rng: np.random.Generator,
     *,
-    strengths: Sequence[float] | None = None,
-    spread: float = 0.35,
     jitter: float = 0.1,
     accuracy: float = 0.69,
 ) -> Floats:
     """Embed objects by their categories, as people group things: coarse kinds before fine ones.
 
-    Every category of every level is a dimension. An object loads on the categories it is in
-    with the strength of the level; categories of one level differ in strength (``spread``),
-    and so, a little, do the individuals of a category (``jitter``).
+    Every category of every level is a dimension, on which its objects load. Categories differ in
+    strength, and so, a little, do the individuals of a category (``jitter``).
 
     Parameters
     ----------
-    strengths
-        Loading of each level, coarse to fine; equal ones if left out.
-    spread, jitter
-        Standard deviations of the log-strength over categories and over individuals.
+    jitter
+        Standard deviation of the log-strength over individuals.
     accuracy
         The space is scaled so that this is the accuracy, on random triplets, of an observer who
         knows it and predicts choices at temperature 1.
@@ -299,12 +294,12 @@ def hierarchical_embedding(
             "`simulate=random` for one with random similarities."
         )
     blocks = []
-    for level, strength in zip(levels, strengths or [1.0] * len(levels), strict=True):
+    for level in levels:
         labels = stimuli.table[level]
         members = pd.get_dummies(labels).drop(columns=MISSING, errors="ignore").to_numpy(float)
-        by_category = np.exp(spread * rng.standard_normal(members.shape[1]))
+        by_category = np.exp(_SPREAD * rng.standard_normal(members.shape[1]))
         by_object = np.exp(jitter * rng.standard_normal(members.shape))
-        blocks.append(strength * members * by_category * by_object)
+        blocks.append(members * by_category * by_object)
     return _scale_to(np.concatenate(blocks, axis=1), accuracy, rng)
 
 
@@ -313,18 +308,17 @@ def sparse_embedding(
     rng: np.random.Generator,
     *,
     dimensions: int | None = None,
-    share: float = 0.35,
     accuracy: float = 0.69,
 ) -> Floats:
     """Embed ``m`` objects of which nothing is known: each has some of many qualities.
+
+    To what extent it has one is gamma-distributed.
 
     Parameters
     ----------
     dimensions
         Number of qualities; 1.2 times the root of ``m`` if left out, at least 3. That is 52 for
         the 1,854 objects of THINGS, whose published embeddings have 49 and 66.
-    share
-        Share of the objects that have a quality, to an extent that is gamma-distributed.
     accuracy
         As for :func:`hierarchical_embedding`.
 
@@ -333,19 +327,13 @@ def sparse_embedding(
     Non-negative coordinates, shape (m, D).
     """
     d = dimensions or max(3, round(1.2 * float(np.sqrt(m))))
-    there = rng.random((m, d)) < share
+    there = rng.random((m, d)) < _SHARE
     values = np.where(there, rng.gamma(2.0, 0.6, (m, d)), rng.exponential(0.03, (m, d)))
     return _scale_to(values, accuracy, rng)
 
 
 def draw_population(
-    n: int,
-    rng: np.random.Generator,
-    *,
-    temperature_sd: float = 0.25,
-    mean_lapse: float = 0.03,
-    careless: int = 1,
-    careless_lapse: float = 0.4,
+    n: int, rng: np.random.Generator, *, mean_lapse: float = 0.03, careless: int = 1
 ) -> tuple[Floats, Floats]:
     """Temperatures and lapses of ``n`` participants, each of shape (n,).
 
@@ -353,11 +341,11 @@ def draw_population(
     data; lapses are beta-distributed, but for the last ``careless`` participants, who guess
     much more often.
     """
-    log_temperature = temperature_sd * rng.standard_normal(n)
+    log_temperature = _TEMPERATURE_SD * rng.standard_normal(n)
     log_temperature -= log_temperature.mean()
     lapse = rng.beta(2.0, 2.0 / mean_lapse - 2.0, size=n)
     if careless:
-        lapse[-careless:] = careless_lapse
+        lapse[-careless:] = _CARELESS_LAPSE
     return np.exp(log_temperature), lapse
 
 

@@ -190,8 +190,6 @@ def _checked(validate: Callable[[bytes], Any], body: bytes) -> Any:
 
 
 class _Server:
-    """State of one server process, and its answers to requests."""
-
     def __init__(self, built: OnlineStudy, store: Store, key: Key, limits: Limits) -> None:
         self.built, self.store, self.key, self.limits = built, store, key, limits
         self.config = built.study.config.online
@@ -458,8 +456,6 @@ def create_app(built: OnlineStudy, store: Store, key: Key, limits: Limits = USUA
 
 
 class _SecureHeaders:
-    """Headers that keep foreign code and foreign pages away from every answer."""
-
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 

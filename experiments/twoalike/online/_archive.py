@@ -205,7 +205,6 @@ def read_archive(
 
 
 def _shown(line: bytes) -> str:
-    """Beginning of a line, for a message."""
     return visible(shortened(line.decode("utf-8", "replace").strip(), _SHOWN))
 
 

@@ -134,7 +134,6 @@ def _part(prepared: Prepared, study: Study) -> sent.Part:
 
 
 def _check_page(prepared: Prepared, *, chosen: bool) -> None:
-    """Check that a browser can show a session; its trials may be ``chosen`` by the server."""
     task, protocol, stimuli = find_task(prepared.plan.name.task), prepared.protocol, prepared.plan
     if task.page is None:
         raise TwoalikeError(
@@ -363,7 +362,6 @@ def least_window(sessions: Sequence[Prepared]) -> tuple[int, int]:
 
 
 def _fits(prepared: Prepared, size: tuple[int, int]) -> bool:
-    """Whether images and texts of the trials of a session fit a window."""
     view = _view(size)
     try:
         side = prepared.image_size(view)

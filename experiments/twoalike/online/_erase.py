@@ -133,7 +133,6 @@ def _files(study: Study, code: str) -> list[Path]:
 
 
 def _tables(study: Study, code: str) -> list[Path]:
-    """Tables with rows of the person, the lists of participants last."""
     roots = [root for root in (study.raw, study.pilot) if root.is_dir()]
     paths = [one for root in roots for one in sorted(root.glob("phenotype/*.tsv"))]
     paths += [path for root in roots if (path := root / "participants.tsv").is_file()]
@@ -141,7 +140,6 @@ def _tables(study: Study, code: str) -> list[Path]:
 
 
 def _open_store(study: Study, store: str | None) -> Any:
-    """Open the store of a study; None if it has none."""
     folder = online_folder(study.root)
     if store is None and not folder.is_dir():
         return None  # the libraries of the server may be missing here
@@ -159,7 +157,6 @@ def _open_store(study: Study, store: str | None) -> Any:
 
 
 def _clear(study: Study, store: Any, code: str, fetched: Collection[str]) -> list[str]:
-    """Delete the sessions in the store; return what remains to be done."""
     from twoalike.online._ids import load_key
     from twoalike.online._places import erase_sessions
 
@@ -283,7 +280,6 @@ def finish_moves(study: Study, studies: Mapping[str, Study]) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Wait until all files of a folder are on the disk."""
     if sys.platform == "linux":
         os.sync()  # one call that waits, for thousands of files
     else:
@@ -312,7 +308,6 @@ def delete_session(raw: Path, code: str, files: Iterable[str]) -> None:
 
 
 def _listed(path: Path) -> set[str]:
-    """Codes of the participants in a table."""
     table = read_tsv(path, "a table of participants", ["participant_id"], empty=True)
     return set(table["participant_id"].str.removeprefix("sub-"))
 

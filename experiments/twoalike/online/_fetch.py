@@ -150,8 +150,6 @@ type _Mark = dict[str, Any]
 
 
 class _Job:
-    """One fetch."""
-
     def __init__(self, built: OnlineStudy, unfinished: bool, delete: bool) -> None:
         self.built, self.unfinished, self.delete = built, unfinished, delete
         self.raw, self.found = built.study.raw, Fetched()
@@ -221,7 +219,6 @@ class _Job:
         return first
 
     def _decide(self, archived: ArchivedSession, head: SessionLine) -> None:
-        """Compare a session with what was written of it, or plan to write it."""
         if not archived.has_records:
             self.found.n_empty += 1
             return
@@ -273,7 +270,6 @@ class _Job:
         )
 
     def _withdraw(self, archived: ArchivedSession) -> None:
-        """Report, or delete, what was fetched of a session that was withdrawn since."""
         mark = self.marks.get(archived.session)
         if mark is not None and OURS not in archived.origins:
             _check_records(archived.read(), mark)  # only the person knows what was fetched
@@ -289,7 +285,6 @@ class _Job:
                 delete_session(self.raw, str(mark["participant"]), files)
 
     def _files(self, mark: _Mark) -> list[str]:
-        """Paths of all files of a session in the data set; the marker last."""
         return [*mark["files"], mark["path"].relative_to(self.raw).as_posix()]
 
     def write(self) -> None:

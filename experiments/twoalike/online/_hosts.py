@@ -73,7 +73,6 @@ def _page_files(built: OnlineStudy, transport: str) -> Iterator[tuple[str, bytes
 
 
 def _payment_codes(study: Study) -> dict[str, str]:
-    """Codes that are shown at the end, by the end."""
     names = ("completion_code", "screened_out_code", "declined_code")
     return {name: value for name in names if (value := getattr(study.config.online, name))}
 
@@ -109,7 +108,6 @@ def write_jatos(study: Study | str | Path, out: str | Path) -> Path:
 
 
 def _properties(built: OnlineStudy, folder: str) -> dict[str, Any]:
-    """Properties of the study, of its one component and of its batch."""
     session, codes = built.session, _payment_codes(built.study)
     identifier = study_uuid(session)
     page, batch = (str(uuid.uuid5(uuid.UUID(identifier), name)) for name in ("page", "batch"))

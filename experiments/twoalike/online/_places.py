@@ -110,7 +110,6 @@ def _restored(
 def _earlier(
     connection: sa.Connection, person: str | None, link: str | None, token: Token | None, visit: int
 ) -> sa.RowMapping | None:
-    """Session that whoever enters has begun already, if any."""
     ended = sa.func.coalesce(SESSIONS.c.ended, "")
     query = sa.select(SESSIONS).where(sa.or_(ended != "expired", SESSIONS.c.held.is_not(None)))
     if link is not None:
@@ -329,7 +328,6 @@ def operator_state(connection: sa.Connection, built: OnlineStudy) -> dict[str, A
 
 @lru_cache(maxsize=10_000)
 def _listed_trials(built: OnlineStudy, participant: str) -> tuple[int | None, int]:
-    """Count trials, choices to be chosen too (None: answers decide), and parts."""
     if participant not in built.session.participants:  # an earlier build had this code
         return None, 0
     parts, listed = built.person(participant).parts, 0

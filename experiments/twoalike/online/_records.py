@@ -484,7 +484,6 @@ def following(
 def _checked_items(
     items: tuple[Item, ...], step: StepShape
 ) -> tuple[ChoiceResult | ArrangementResult | None, str]:
-    """Check items against their step; return the result among them and how the part ended."""
     results = [item for item in items if isinstance(item, ChoiceResult | ArrangementResult)]
     if any(isinstance(item, Ending) for item in items[:-1]):
         raise Refusal("malformed", "an ending that is not last")

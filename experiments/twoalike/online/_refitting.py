@@ -140,7 +140,6 @@ def refit(
 def _too_few(
     table: pd.DataFrame, cut_off: CutOff, ids: tuple[str, ...], last: Snapshot | None
 ) -> str | None:
-    """Reason not to fit now; None if there is none."""
     least = LEAST_PER_OBJECT * len(ids)
     if cut_off.trials < least:
         return f"{counted(cut_off.trials, 'choice')} so far; the first fit takes {least}"

@@ -112,7 +112,6 @@ class _PartRun:
                 self.ended = item.reason
 
     def _open(self, segment: sent.Segment) -> None:
-        """Begin a segment: the page was opened, or opened again."""
         self._pass_time(segment.time)
         begun = self.keeper is not None and self.keeper.record.started
         self._resumed = self._resumed or self.keeper is not None
@@ -141,7 +140,6 @@ class _PartRun:
         return (entered + timedelta(seconds=self.before + self.time)).isoformat(timespec="seconds")
 
     def _close(self, reason: str) -> None:
-        """End the segment under way."""
         if self.keeper is not None:
             self.keeper.record.end(reason)
         self._stack.close()
@@ -173,7 +171,6 @@ class _PartRun:
                         yield Note("arranged", self._end, detail)  # why there is no further trial
 
     def _pass_time(self, time: float) -> None:
-        """Check that time has not gone back."""
         if time < self.time - _ROUNDING_S:
             raise ValueError(f"{time:.4f} s lies before {self.time:.4f} s, which came earlier")
         self.time = max(self.time, time)
@@ -187,7 +184,6 @@ class _PartRun:
         return Note(item.event, item.time, dict(item.detail))
 
     def _drawn(self, item: sent.ChoiceResult | sent.ArrangementResult) -> Note:
-        """Note how far the first frame was from the one planned; keep it for the summary."""
         error = item.onset - item.planned_onset
         self.errors.append(error)
         return Note(DRAWN, self.time, {"trial_index": self.n_done, "error_s": round(error, 6)})

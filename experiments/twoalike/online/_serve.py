@@ -40,7 +40,6 @@ def open_store(study: str | Path, store: str | None = None) -> tuple[Store, Key]
 
 
 def _key_of(store: Store, path: Path) -> Key:
-    """Key that a store was written with; a new store gets one."""
     with store.reading() as connection:
         known = fact(connection, _KEY)
     key = make_key(path) if known is None and not path.exists() else load_key(path)

@@ -69,7 +69,6 @@ def _listed_right(built: OnlineStudy, participant: str) -> dict[tuple[int, int],
 
 
 def _right(part: int, trials: Iterable[Trial]) -> dict[tuple[int, int], str]:
-    """Places of the right answers to attention checks, by part and trial."""
     return {
         (part, trial.trial_index): trial.positions[trial.expected - 1]
         for trial in trials
@@ -140,7 +139,6 @@ class SessionBlocks:
         return participant, before, results, step
 
     def _earlier(self, participant: str, number: int) -> list[pd.DataFrame]:
-        """Read the lists of the person's earlier sessions that are in the study."""
         study, found = self._built.study, []
         for session in range(1, number):
             name = RunName(participant, session, ODD_ONE_OUT, 1)

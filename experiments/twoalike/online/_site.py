@@ -279,7 +279,6 @@ def _files_in(folder: Path) -> Iterator[Path]:
 
 
 def _page_files() -> dict[str, bytes]:
-    """Files of the page that all studies share, by their path in the folder."""
     root = Path(str(_PAGE))
     paths = {path.relative_to(root): path for path in sorted(_files_in(root))}
     found = {
@@ -292,7 +291,6 @@ def _page_files() -> dict[str, bytes]:
 
 
 def _compile(study: Study, codes: Sequence[str], task: str | None, session: int) -> _Site:
-    """Compile a study for participants, without writing anything."""
     for fault in check_parts(study):
         raise TwoalikeError(fault)
     people: dict[str, bytes] = {}
@@ -345,7 +343,6 @@ def _compile(study: Study, codes: Sequence[str], task: str | None, session: int)
 def _check_together(
     study: Study, protocols: Mapping[str, Protocol], stimuli: StimulusSet, shown: set[str]
 ) -> None:
-    """Check that one page can show all protocols: in one language, words in one colour."""
     place = study.root / "protocols"
     languages = sorted({one.language for one in protocols.values()})
     if len(languages) > 1:
@@ -383,7 +380,6 @@ def _page_texts(study: Study, language: str) -> dict[str, str]:
 
 
 def _refuse_change(study: Study, folder: Path, new: sent.OnlineSession, overwrite: bool) -> None:
-    """Refuse to change what is shown once people have begun."""
     if overwrite or not (folder / SESSION).is_file():
         return
     there = json.loads((folder / SESSION).read_bytes())  # of any version

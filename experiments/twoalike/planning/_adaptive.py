@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.choice import Question, log_choice, log_set_choice
+from twoalike.choice import TRIPLET, Question, log_set_choice
 from twoalike.design import (
     AnswerDraws,
     adaptive_blocks,
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 DRAWS = 300
 """Posterior draws used; the design itself uses no more."""
-TRIPLET = Question("odd_one_out", 3)
 type Rows = Callable[[Floats, Floats], Floats]
 """Similarity of rows of coordinates with rows, (n, D), (n, D) -> (n,)."""
 
@@ -234,10 +233,7 @@ def choice_draws(
         for at, (x, rate) in enumerate(zip(embedding, lapse.astype(np.float32), strict=True)):
             items = [x[trials[:, place]] for place in range(question.items)]
             pairs = [similarity(items[a], items[b]) for a, b in question.pairs.tolist()]
-            if question == TRIPLET:
-                logs = np.stack(log_choice(tuple(pairs), np.float32(1.0), rate), axis=1)
-            else:
-                logs = log_set_choice(np.stack(pairs, axis=1), question, np.float32(1.0), rate)
+            logs = log_set_choice(np.stack(pairs, axis=1), question, np.float32(1.0), rate)
             result[at] = np.exp(logs)
         return result
 

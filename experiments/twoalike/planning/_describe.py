@@ -87,8 +87,6 @@ class DescriptionPage:
 
 @dataclass(frozen=True)
 class _Session:
-    """The first session of a task."""
-
     task: Task
     protocol: Protocol
     table: pd.DataFrame | None
@@ -231,7 +229,6 @@ def _quoted(pages: Iterable[str]) -> str:
 
 
 def _place(study: Study, place: Place | None) -> Place:
-    """Where people take part, as far as the study's files show it."""
     places: tuple[Place, ...] = get_args(Place.__value__)
     if place is not None and place not in places:
         raise TwoalikeError(where=f"`place={place}`", expected=f"one of {', '.join(places)}")
@@ -267,7 +264,6 @@ def _used_tasks(study: Study) -> Sequence[str]:
 
 
 def _words(language: str | None, sessions: Sequence[_Session]) -> dict[str, Any]:
-    """Words of the page in a language, else in that of the participants."""
     if language is None:
         spoken = sessions[0].protocol.language
         language = spoken if spoken in languages() else "en"
@@ -282,7 +278,6 @@ def _words(language: str | None, sessions: Sequence[_Session]) -> dict[str, Any]
 
 
 def _session(study: Study, stimuli: StimulusSet, name: str) -> _Session:
-    """First session of a task, as the settings ask for it."""
     task = find_task(name)
     protocol: Protocol = protocol_or_default(study, task.protocol)
     if task.lists is None:
@@ -306,7 +301,6 @@ def _session(study: Study, stimuli: StimulusSet, name: str) -> _Session:
 
 
 def _asked(sessions: Sequence[_Session], words: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Questions besides the trials, each once, by when they are asked."""
     said, quote = words["asked"], words["quote"].format
     asked: dict[str, list[str]] = {}
     for measure in _MEASURES:

@@ -75,9 +75,7 @@ def write_lists(
     design: ListDesign = kind.lists
     _check_arguments(design, sessions, sampler, posterior, block)
     opened = study if isinstance(study, Study) else Study.load(study)
-    opened = study_with(opened, seed=seed)
-    if sampler is not None:
-        opened = study_with(opened, sampler=sampler, table=design.table)
+    opened = study_with(opened, seed=seed, sampler=sampler, table=design.table)
     protocol_or_default(opened, kind.protocol)  # a fault should not wait for the participant
     labels = [participants] if isinstance(participants, str) else list(participants)
     check_codes(opened, labels)
@@ -163,7 +161,6 @@ def _designed(
     sessions: int,
     options: Mapping[str, Any],
 ) -> Iterator[TrialList]:
-    """Design all sessions of all conditions; lists that the study brings are read."""
     design: ListDesign = kind.lists
     names = study.conditions_of(kind.name)
     for person, codes in _people(study, stimuli, design, labels):

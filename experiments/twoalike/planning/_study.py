@@ -96,7 +96,6 @@ def study_templates() -> tuple[StudyTemplate, ...]:
 
 
 def _parts(file: Traversable) -> tuple[str, str]:
-    """Comment at the top of a file, and what follows it."""
     about, _, keys = file.read_text(encoding="utf-8").partition("\n\n")
     return about, keys
 
@@ -283,7 +282,6 @@ def _write_protocols(
 def _fill(
     target: Path, source: str, path: Path | None, seed: int, background: str
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Put the stimuli into ``target``; return their source, and remarks."""
     about: dict[str, Any] = {"source": source}
     if source == "words" and path is not None:
         write_words(path, target)
@@ -302,7 +300,6 @@ def _fill(
 
 
 def _stimuli_remarks(stimuli: StimulusSet) -> list[str]:
-    """Report images that are the same file, and how many have no category."""
     remarks = [
         f"the same {stimuli.kind(group[0])} under {len(group)} names: {', '.join(group[:4])}"
         for group in stimuli.identical

@@ -242,7 +242,6 @@ def _pair_rows(counts: Integers, m: int) -> dict[str, str]:
 
 
 def _place_rows(judged: pd.DataFrame, rows: pd.DataFrame) -> dict[str, str]:
-    """How evenly objects, and right answers of checks, are at all places."""
     if "place" not in judged:
         return {}
     table = pd.crosstab(judged["stimulus"], judged["place"]).to_numpy()
@@ -264,7 +263,6 @@ def _place_rows(judged: pd.DataFrame, rows: pd.DataFrame) -> dict[str, str]:
 
 
 def _origin_rows(main: pd.DataFrame, long: pd.DataFrame) -> dict[str, str]:
-    """How main trials were chosen; of arrangements, what their scales and their length hang on."""
     conditions = main.get("condition", pd.Series(dtype=str)).dropna()
     shares = conditions.value_counts(normalize=True).sort_index()
     found = {f"share {name}": f"{share:.1%}" for name, share in shares.items()}
@@ -292,7 +290,6 @@ def _scale_groups(long: pd.DataFrame) -> int:
 
 
 def _set_rows(made: TrialLists) -> dict[str, str]:
-    """How the sets of objects share objects and pairs out over the people of the lists."""
     numbers = sorted({item.object_set for item in made.lists if item.object_set})
     if not numbers:
         return {}
@@ -330,7 +327,6 @@ def first_session_duration(study: Study, stimuli: StimulusSet, task: str) -> Dur
 
 
 def _estimate(made: TrialLists) -> ListSummary:
-    """Estimate by a simulation what one participant's sessions come to."""
     study = replace(made.study, object_set=made.lists[0].object_set)
     stimuli = StimulusSet.load(study.stimuli, verify=False)
     study = for_person(study, stimuli)
@@ -368,7 +364,6 @@ def _estimate(made: TrialLists) -> ListSummary:
 
 
 def _simulated(study: Study, stimuli: StimulusSet, made: TrialLists) -> list[ArrangedSession]:
-    """Sessions of a participant who goes by the categories, or by random dissimilarities."""
     rng = np.random.default_rng([study.config.seed, 1])
     embedding: Any = (
         hierarchical_embedding(stimuli, rng)

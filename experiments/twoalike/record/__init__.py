@@ -5,16 +5,12 @@ from twoalike.record._answers import answered_questions as answered_questions
 from twoalike.record._answers import asked_questions as asked_questions
 from twoalike.record._answers import read_answers as read_answers
 from twoalike.record._assigned import balanced_cohort as balanced_cohort
-from twoalike.record._assigned import balanced_group as balanced_group
-from twoalike.record._assigned import balanced_orders as balanced_orders
 from twoalike.record._assigned import describe_groups as describe_groups
 from twoalike.record._assigned import first_free as first_free
 from twoalike.record._assigned import group_of as group_of
-from twoalike.record._assigned import group_sizes as group_sizes
 from twoalike.record._assigned import in_group as in_group
 from twoalike.record._assigned import missing_groups as missing_groups
 from twoalike.record._assigned import own_set as own_set
-from twoalike.record._assigned import rarest_order as rarest_order
 from twoalike.record._assigned import taken_sets as taken_sets
 from twoalike.record._check import Checked as Checked
 from twoalike.record._check import check_bids as check_bids
@@ -42,7 +38,6 @@ from twoalike.record._manifest import read_manifest as read_manifest
 from twoalike.record._people import missing_files as missing_files
 from twoalike.record._people import unreadable_texts as unreadable_texts
 from twoalike.record._rows import RawProblem as RawProblem
-from twoalike.record._rows import RawRun as RawRun
 from twoalike.record._rows import read_events as read_events
 from twoalike.record._rows import read_run as read_run
 from twoalike.record._rows import whole_rows as whole_rows

@@ -100,7 +100,6 @@ def _listed(root: Path) -> dict[str, _Row]:
 
 
 def _others(root: Path, participant: str, simulated: bool) -> list[_Row]:
-    """Others who count: of the same kind, and not those who declined."""
     text = str(simulated).lower()
     return [
         row
@@ -172,7 +171,6 @@ def taken_sets(study: Study, root: Path, participant: str, *, simulated: bool) -
 
 
 def _designed_sets(study: Study) -> dict[str, int]:
-    """Numbers of the sets that trial lists in the study's ``design`` folder were made for."""
     found = {}
     for path in sorted((study.root / "design").glob("sub-*_trials.json")):
         about = read_json(path, "trial_list")["config"]
@@ -189,7 +187,6 @@ def _with_orders(
     others: Sequence[_Row],
     several_tasks: bool,
 ) -> Study:
-    """Give a study the orders of a participant: those in the row of the list, else new ones."""
     settings = study.config.sitting
     conditions = tuple(condition.name for condition in study.config.conditions)
     same = near = [one for one in others if one[GROUP.name] == study.group]
@@ -310,7 +307,6 @@ def balanced_cohort(
 def _group(
     study: Study, root: Path, participant: str, simulated: bool, group: str | None, is_first: bool
 ) -> str:
-    """Group that a participant is in, or will be."""
     settings = study.config.groups
     if kept := group_of(root, participant):
         if group not in (None, kept):

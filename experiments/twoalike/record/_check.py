@@ -84,7 +84,6 @@ def check_run_files(
 def _by_journal(
     root: Path, name: RunName, lines: Lines, stimuli: Mapping[str, str] | None
 ) -> list[RawProblem]:
-    """Compare the files of a run with its journal."""
     path = name.journal(root)
     if lines.broken:
         return [RawProblem(path, not_as_written(lines.broken))]
@@ -114,7 +113,6 @@ def _by_journal(
 
 
 def _check_end(root: Path, name: RunName, lines: Lines) -> Iterator[RawProblem]:
-    """Check that a journal has all the lines that its manifest knows."""
     path = name.manifest(root)
     if not path.is_file():
         return
@@ -285,7 +283,6 @@ def _write_left_out(study: Study, root: Path, participant: str) -> tuple[list[st
 
 
 def _check_people(root: Path) -> Iterator[RawProblem]:
-    """Compare the list of participants with the folders of their data."""
     path, table = root / "participants.tsv", people_listed(root)
     if table is None:
         return
@@ -330,7 +327,6 @@ def _check_manifests(root: Path, runs: Iterable[Path], pilot: bool | None) -> It
 
 
 def _check_copies(runs: Iterable[Path]) -> Iterator[RawProblem]:
-    """Find tables that hold the same rows: one of them is a copy."""
     first: dict[bytes, Path] = {}
     for path in (path for path in runs if path.is_file()):
         content = path.read_bytes().replace(b"\r\n", b"\n")
@@ -345,7 +341,6 @@ def _check_copies(runs: Iterable[Path]) -> Iterator[RawProblem]:
 def _remarks(
     root: Path, runs: tuple[Path, ...], clean: list[RunName], *, everybody: bool
 ) -> Iterator[str]:
-    """Say what cannot be checked or may be intended."""
     ends = [(name, read_manifest(name.manifest(root))["end_reason"]) for name in clean]
     if unfinished := [name for name, reason in ends if reason != "completed"]:
         yield (

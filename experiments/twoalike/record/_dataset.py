@@ -166,7 +166,6 @@ def exposed_data(study: Study) -> list[str]:
 
 
 def _make_dataset(root: Path, study: Study) -> None:
-    """Make the root of a BIDS data set, or what of it is missing."""
     description = root / "dataset_description.json"
     if not description.exists():
         write_json(
@@ -310,7 +309,6 @@ def check_codes_apart(studies: Sequence[Study]) -> None:
 
 
 def _codes_in_use(study: Study) -> list[str]:
-    """Codes of the participants who have data or a trial list."""
     folders = [path.name for root in (study.raw, study.pilot) for path in root.glob("sub-*")]
     lists = [path.name.partition("_")[0] for path in (study.root / "design").glob("sub-*.tsv")]
     return sorted({name.removeprefix("sub-") for name in [*folders, *lists]})

@@ -16,7 +16,7 @@ import pandas as pd
 
 from twoalike.record._dataset import RunName
 from twoalike.registry import Task, find_task
-from twoalike.study import MISSING, TwoalikeError, require_file
+from twoalike.study import MISSING, TwoalikeError, read_text, require_file
 from twoalike.tables import Table, parse_text
 
 _NULLABLE = {"string": "string", "integer": "Int64", "number": "Float64", "boolean": "boolean"}
@@ -58,8 +58,6 @@ class RawRun:
     rows: pd.DataFrame
     """The trials (an image a row where a trial has many): nullable types (string, Int64, Float64,
     boolean), missing values NA."""
-    torn: str = ""
-    """Text after the last line end, which is not in rows."""
 
 
 def task_of(path: Path, name: RunName) -> Task:
@@ -80,12 +78,7 @@ def scan_rows(path: Path, table: Table) -> tuple[list[list[str]], str, list[RawP
 
     Rows get ``n/a`` in the conditional columns that the file lacks.
     """
-    try:
-        text = require_file(path, "a raw table").read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise TwoalikeError(
-            f"not UTF-8 text (byte {error.start})", where=path, remedy="Restore the file."
-        ) from error
+    text = read_text(require_file(path, "a raw table"), remedy="Restore the file.")
     *lines, torn = text.split("\n")
     header = lines[0] if lines else torn
     names = list(table.with_columns_of(header).names)
@@ -119,8 +112,7 @@ def read_run(path: str | Path) -> RawRun:
     """Read one raw table; a torn last line, as other tools may leave it, is passed over."""
     path = Path(path)
     name = RunName.parse(path)
-    rows, torn = _read_typed(path, task_of(path, name).trials)
-    return RawRun(name, rows, torn)
+    return RawRun(name, _read_typed(path, task_of(path, name).trials))
 
 
 def read_events(root: str | Path, name: RunName) -> pd.DataFrame:
@@ -129,15 +121,15 @@ def read_events(root: str | Path, name: RunName) -> pd.DataFrame:
     table = task_of(path, name).events
     if table is None:
         raise TwoalikeError(f"the task {name.task} keeps no table of events", where=path)
-    return _read_typed(path, table)[0]
+    return _read_typed(path, table)
 
 
-def _read_typed(path: Path, table: Table) -> tuple[pd.DataFrame, str]:
-    cells, torn, problems = scan_rows(path, table)
+def _read_typed(path: Path, table: Table) -> pd.DataFrame:
+    cells, _, problems = scan_rows(path, table)
     values, wrong = parse_cells(path, cells, table)
     for problem in [*problems, *wrong]:
         raise TwoalikeError(f"{problem}. List all problems: twoalike validate")
-    return values.astype({one.name: _NULLABLE[one.kind] for one in table.columns}), torn
+    return values.astype({one.name: _NULLABLE[one.kind] for one in table.columns})
 
 
 def whole_rows(path: Path, table: Table) -> list[dict[str, str]]:
@@ -197,7 +189,6 @@ def check_rows(
 
 
 def _check_order(rows: NumberedRows, *, by_image: bool) -> _Faults:
-    """Check that trials are numbered from 1 and do not overlap in time."""
     end, before, last = 0.0, 0, 0
     for number, row in rows:
         index = row["trial_index"]
@@ -217,7 +208,6 @@ def _check_order(rows: NumberedRows, *, by_image: bool) -> _Faults:
 
 
 def _check_row(number: int, row: TrialRow, stimuli: Mapping[str, str]) -> _Faults:
-    """Check a row by itself."""
     shown = [one for one in row if _STIMULUS.fullmatch(one) and row[one] is not None]
     for column in shown:
         if row[column] not in stimuli:
@@ -245,7 +235,6 @@ def _check_row(number: int, row: TrialRow, stimuli: Mapping[str, str]) -> _Fault
 
 
 def _check_trial(trial: NumberedRows) -> _Faults:
-    """Check the rows of one trial: their number, and what is the same in all of them."""
     number, first = trial[0]
     if len(trial) != first["n_items"]:
         yield number, "n_items", f"is {first['n_items']}, but the trial has {len(trial)} rows"
@@ -259,7 +248,6 @@ def _check_trial(trial: NumberedRows) -> _Faults:
 
 
 def _check_listed(rows: NumberedRows, task: Task, shown: Sequence[Mapping[str, str]]) -> _Faults:
-    """Check that trials are those of the list, in all columns that both have."""
     listed = {(int(row["trial_index"]), row.get("stimulus")): row for row in shown}
     for number, row in rows:
         planned = listed.get((row["trial_index"], row.get("stimulus")))
@@ -275,7 +263,6 @@ def _check_listed(rows: NumberedRows, task: Task, shown: Sequence[Mapping[str, s
 
 
 def _check_places(rows: NumberedRows, events: pd.DataFrame) -> _Faults:
-    """Check that the events lead to the final place of every image."""
     names = [name for name in ("x", "y", "place") if name in events]
     seats: dict[tuple[int, str], list[Any]] = {}
     places: dict[tuple[int, str], list[Any]] = {}

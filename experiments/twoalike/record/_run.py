@@ -246,7 +246,6 @@ class RunRecord:
 
 
 def _cells(table: pd.DataFrame) -> list[list[str]]:
-    """Header and rows of a trial list, as text."""
     return [list(map(str, table.columns)), *table.astype(str).to_numpy().tolist()]
 
 

@@ -218,7 +218,6 @@ def trial_table(table: Table, plan: Mapping[str, Any]) -> Table:
 def _trial_rows(
     entries: Sequence[Mapping[str, Any]],
 ) -> Iterator[Mapping[str, object]]:
-    """Rows of the trials, with what the run knows of them."""
     shown, done, condition = Counter[object](), 0, None
     for entry in entries:
         if entry["what"] == "start" and "plan" in entry:

@@ -1,7 +1,5 @@
 """A participant, real or simulated, sits down: one session from the first check to the last row."""
 
-from twoalike.sitting._operator import OperatorState as OperatorState
-from twoalike.sitting._operator import OperatorView as OperatorView
 from twoalike.sitting._operator import render as render
 from twoalike.sitting._part import Outcome as Outcome
 from twoalike.sitting._sit import simulate as simulate

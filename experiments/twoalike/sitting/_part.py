@@ -166,7 +166,6 @@ class Part:
         return outcome_of(prepared, record.n_done, reason), session.left
 
     def _check_window(self, view: View, ahead: "Sequence[Part]") -> None:
-        """Check that texts and images fit the window, also those of the parts ``ahead``."""
         for line in check_readable(self.prepared, view, begun=self.progress.begun):
             self.how.show(line)
         for later in ahead:  # what does not fit should not wait for its turn
@@ -239,7 +238,6 @@ class Part:
             return SilentSpeaker(files)
 
     def _with_frames(self, apparatus: Apparatus, view: View) -> Apparatus:
-        """Record and show how durations are converted to frames, where presentation is timed."""
         counts = self.prepared.frame_counts(view.refresh_hz)
         if counts and not apparatus.screen.get("refresh_hz"):
             self.how.show("this screen's refresh rate is not known: this pilot run assumes one")

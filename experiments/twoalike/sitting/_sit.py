@@ -209,7 +209,6 @@ def _check_data(sitting: Sitting, how: How, *, begun: bool) -> None:
 
 
 def _run_through(parts: "Sequence[Part | Outcome]", how: How) -> Outcome:
-    """Run the parts of a sitting that are not over, one after the other, in one window."""
     outcomes: list[Outcome] = []
     with ExitStack() as stack:
         shared = None

@@ -5,9 +5,7 @@ Nothing here knows about tasks, models or networks.
 
 from twoalike.study._config import Condition as Condition
 from twoalike.study._config import ExclusionConfig as ExclusionConfig
-from twoalike.study._config import GroupsConfig as GroupsConfig
 from twoalike.study._config import OnlineConfig as OnlineConfig
-from twoalike.study._config import SittingConfig as SittingConfig
 from twoalike.study._config import Study as Study
 from twoalike.study._config import StudyConfig as StudyConfig
 from twoalike.study._errors import MISSING as MISSING
@@ -24,9 +22,6 @@ from twoalike.study._lists import ArrangementConfig as ArrangementConfig
 from twoalike.study._lists import DesignConfig as DesignConfig
 from twoalike.study._lists import FreeSortingConfig as FreeSortingConfig
 from twoalike.study._lists import LevelShares as LevelShares
-from twoalike.study._lists import MostAlikePairConfig as MostAlikePairConfig
-from twoalike.study._lists import OddOneOfManyConfig as OddOneOfManyConfig
-from twoalike.study._lists import PairRatingConfig as PairRatingConfig
 from twoalike.study._outputs import atomic_directory as atomic_directory
 from twoalike.study._outputs import atomic_path as atomic_path
 from twoalike.study._outputs import check_output as check_output

@@ -42,7 +42,6 @@ _AT_A_TIME = 16
 
 
 def _report_not_offered(what: str, folder: Path, consequence: str) -> None:
-    """Report on standard error, once per process, what a file system does not offer."""
     if what not in _reported:
         _reported.add(what)
         line = f"{folder}: this file system does not offer {what}. {consequence}"
@@ -83,7 +82,6 @@ def sync_file(handle: int, path: Path) -> None:
 
 
 def _sync_path(path: Path) -> None:
-    """Wait until a closed file is on the disk."""
     if _together.get() or (os.name != "posix" and not os.access(path, os.W_OK)):
         return  # Windows flushes only what may be written
     with path.open("rb" if os.name == "posix" else "rb+") as file:
@@ -406,7 +404,6 @@ def readable_by_others(folder: Path, access: Access, within: Path) -> list[Path]
 
 
 def _is_open(folder: Path, denied: int) -> bool:
-    """Whether people without access can reach the content of a folder."""
     return folder.is_dir() and bool(folder.stat().st_mode & denied & 0o011)
 
 

@@ -233,7 +233,6 @@ def _archive(path: Path, leave_out: Collection[str]) -> dict[str, Array]:
 
 
 def _array(file: IO[bytes], size: int) -> Array:
-    """Read an array from a file of ``size`` bytes."""
     shape, _, dtype = array_header(file)
     # numpy itself refuses pickled objects.
     if not dtype.hasobject and array_bytes(shape, dtype) > size - file.tell():

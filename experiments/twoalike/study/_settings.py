@@ -158,7 +158,6 @@ def load_toml[Model: BaseModel](
 
 
 def _with_keys(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Replace keys of one file by those of another, within tables too."""
     both = {
         key: _with_keys(below[key], value)
         if isinstance(value, Mapping) and isinstance(below.get(key), Mapping)
@@ -266,7 +265,6 @@ def plain_words(fault: ErrorDetails) -> str:
 
 
 def _expected(kind: str, context: Mapping[str, Any]) -> str:
-    """Words for a bound or a type; empty for other faults."""
     if kind in _BOUNDS:
         limit, words = _BOUNDS[kind]
         return f"expected {words} {context[limit]:g}"

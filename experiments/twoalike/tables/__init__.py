@@ -6,7 +6,6 @@ across columns. From it come the tab-separated file with its BIDS sidecar (:func
 :func:`read_frame`), errors that name row and column, and the table of the reference page.
 """
 
-from twoalike.tables._frame import check_frame as check_frame
 from twoalike.tables._frame import item_indices as item_indices
 from twoalike.tables._frame import make_frame as make_frame
 from twoalike.tables._frame import read_frame as read_frame

@@ -103,7 +103,6 @@ def _places(values: Any) -> Any:
 
 
 def _left_out(column: Column, n: int) -> Any:
-    """Values of a column that is not given: its default, or all missing."""
     import pandas as pd
 
     if column.dtype != "category":
@@ -166,7 +165,6 @@ def _typed(
 
 
 def _categories(values: "pd.Series[Any]", column: Column, where: object) -> "pd.Series[Any]":
-    """Strings as categories, in the order of first appearance."""
     import pandas as pd
 
     if not isinstance(values.dtype, pd.CategoricalDtype):
@@ -183,7 +181,6 @@ def _categories(values: "pd.Series[Any]", column: Column, where: object) -> "pd.
 
 
 def _numbers(values: "pd.Series[Any]", column: Column, where: object) -> Any:
-    """Numbers in the type of the column, shape (n,)."""
     import pandas as pd
 
     found: Floats = np.asarray(pd.to_numeric(values, errors="coerce"), dtype=np.float64)
@@ -222,7 +219,6 @@ def _refuse(wrong: Booleans, values: "pd.Series[Any]", column: Column, where: ob
 def _share_objects(
     frame: "pd.DataFrame", table: Table, objects: Sequence[str] | None, where: object
 ) -> None:
-    """Give the columns of items one list of categories."""
     items = [item for item in table.items if item in frame]
     lists = [[str(name) for name in frame[item].cat.categories] for item in items]
     if objects is None:
@@ -306,7 +302,6 @@ def read_frame(path: str | Path, table: Table) -> "pd.DataFrame":
 
 
 def _object_list(path: str | Path, text: bytes) -> list[str] | None:
-    """List of objects in the metadata of the file; None where there is none."""
     objects = parse_json(text, f"{path}: list of objects")
     if objects is None:
         return None

@@ -134,7 +134,6 @@ class Column:
         return self._value(text) is not None
 
     def _value(self, text: str) -> str | int | float | bool | None:
-        """Value behind a text that is not ``n/a``; None if the column does not allow it."""
         if self.kind == "boolean":
             return {"true": True, "false": False}.get(text)
         if self.levels and text not in self.levels:
