@@ -113,19 +113,6 @@ class Binned:
     edges: Floats
     """Of the bins, shape (bins + 1,)."""
 
-    def reliability(self, fewest: int = 10) -> Reliability:
-        """Compare predictions with outcomes in bins that have enough of them."""
-        values, hits, which = self.values.ravel(), self.hits.ravel(), self.which.ravel()
-        counts = np.bincount(which, minlength=len(self.edges) - 1)
-        kept = counts >= fewest
-        n = np.maximum(counts, 1)
-        successes = np.bincount(which, weights=hits, minlength=len(counts))
-        low, high = wilson_interval(successes, n)
-        predicted = np.bincount(which, weights=values, minlength=len(counts)) / n
-        observed = successes / n
-        ends = low[kept], high[kept]
-        return Reliability(self.edges, counts, predicted[kept], observed[kept], *ends)
-
 
 def binned(probabilities: npt.ArrayLike, chosen: Integers, *, answers: Answers = "all") -> Binned:
     """Put predictions (:func:`predictions`) into ten bins of equal width."""
@@ -151,7 +138,16 @@ def reliability(
     >>> curve.predicted.round(2), curve.observed.round(2)
     (array([0.2, 0.6]), array([0.2, 0.6]))
     """
-    return binned(probabilities, chosen, answers=answers).reliability(fewest)
+    found = binned(probabilities, chosen, answers=answers)
+    values, hits, which = found.values.ravel(), found.hits.ravel(), found.which.ravel()
+    counts = np.bincount(which, minlength=BINS)
+    kept = counts >= fewest
+    n = np.maximum(counts, 1)
+    successes = np.bincount(which, weights=hits, minlength=BINS)
+    low, high = wilson_interval(successes, n)
+    predicted = np.bincount(which, weights=values, minlength=BINS) / n
+    ends = low[kept], high[kept]
+    return Reliability(found.edges, counts, predicted[kept], (successes / n)[kept], *ends)
 
 
 def _sums(which: Integers, values: Floats, k: int = 0) -> Floats:
@@ -269,7 +265,6 @@ class _Asked:
         return TwoWayBootstrap(no_person, self.judged.sets)
 
     def people(self) -> PeopleEntropy:
-        """Entropy of people's votes."""
         cast = votes_of(self.judged)
         if (enough := int((cast.n_votes >= FEWEST_VOTES).sum())) < FEWEST:
             raise NotMeasurable(
@@ -279,7 +274,6 @@ class _Asked:
         return people_entropy(cast)
 
     def times(self) -> LogTimes:
-        """Log response times."""
         if self.seconds is None or not (self.seconds > 0).any():
             raise NotMeasurable("no response times")
         if not self.judged.known_people:
@@ -377,7 +371,6 @@ def _entropies(people: PeopleEntropy) -> dict[str, Floats]:
 
 
 def _of_people(known: _Known) -> Figures:
-    """People's own entropy, and against their times."""
     asked, people, times, missing = known.asked, known.people, known.times, dict(known.missing)
     found = Figures()
     if people is not None:

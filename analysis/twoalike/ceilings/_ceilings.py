@@ -159,14 +159,12 @@ class _Cast:
 
     @cached_property
     def votes(self) -> Votes:
-        """Votes on each triplet."""
         if not len(self.judged.answer):
             raise NotMeasurable("there are no judgments")
         return votes_of(self.judged)
 
     @cached_property
     def intervals(self) -> TripletIntervals:
-        """Intervals of means over the triplets."""
         return TripletIntervals(self.votes, self.rng, people=self.judged.known_people)
 
     @cached_property
@@ -176,7 +174,6 @@ class _Cast:
         return bounds_from_votes(self.intervals)
 
     def needs(self, triplets: int, least: int) -> None:
-        """Refuse too few triplets with so many votes."""
         found = int((self.votes.n_votes >= least).sum())
         if found < triplets:
             raise NotMeasurable(
@@ -191,7 +188,6 @@ class _Cast:
         return found.within(0.0, largest)
 
     def repeats(self) -> Figures:
-        """Agreement of people with themselves."""
         if not self.judged.known_people:
             raise NotMeasurable("participants are not told apart")
         later, same = repeated_answers(self.judged)
@@ -204,7 +200,6 @@ class _Cast:
         return consistency(same, things, people, self.judged.question.chance)
 
     def published(self) -> Figures:
-        """Leave-one-out, vanilla and entropy as published."""
         outcomes, most = all_counts(DRAWN), float(np.log(self.judged.options))
         return Figures(
             leave_one_out=self.mean(_five_left_out, FEWEST),
@@ -214,7 +209,6 @@ class _Cast:
         )
 
     def majority(self) -> Figures:
-        """Bound against the majority of as many votes as there are."""
         n = self.votes.n_votes
         return Figures(accepted=self.bounds.majority, votes=float(n[n > 1].mean()))
 
@@ -318,7 +312,6 @@ def ceilings(
 
 
 def _measured(judged: Judgments, rng: np.random.Generator) -> Figures:
-    """Figures of one set of judgments."""
     cast, missing = _Cast(judged, rng), dict[str, str]()
     measures = _OF_TRIPLETS if judged.noun == "triplet" else _OF_SETS
     found = {name: attempt(missing, name, partial(of, cast)) for name, of in measures.items()}

@@ -63,7 +63,6 @@ class Votes:
     """Who voted, shape (n,)."""
 
     def __len__(self) -> int:
-        """Return the number of sets."""
         return len(self.sets)
 
     @property

@@ -213,13 +213,7 @@ def screen(*, distance_cm: float | None = None, **given: Any) -> None:
 
 
 def ask_distance(before: "ScreenProfile") -> float:
-    """Ask on the terminal how far the eyes are from the screen; cm.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is nobody to ask, or the answer is no number.
-    """
+    """Ask on the terminal how far the eyes are from the screen; cm."""
     if not sys.stdin.isatty():
         raise TwoalikeError(
             "the distance of the eyes is not known", remedy="Add: `distance_cm=60`."

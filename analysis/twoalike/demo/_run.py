@@ -177,7 +177,6 @@ def held_out_species(
 
 
 def write_ids(path: Path, ids: list[str]) -> None:
-    """Write object ids, one a line."""
     with atomic_path(path) as temporary:
         temporary.write_text("\n".join(ids) + "\n", encoding="utf-8")
 
@@ -341,7 +340,6 @@ def _align(root: Path, config: DemoConfig, name: str) -> list[Stage]:
 
 
 def _score(root: Path) -> list[Stage]:
-    """Score base, control and aligned network, and write the report."""
     derived, world = root / "derived", root / "world"
     results, page = derived / "results.json", root / "report.html"
     tables = {"base": derived / FEATURES}

@@ -154,7 +154,6 @@ class Planned(ABC):
         return pd.DataFrame([read_json(one.output, self.study_kind)["outcome"] for one in tasks])
 
     def simulate_one(self, participants: int, number: int, path: Path) -> None:
-        """Simulate one study and write it."""
         outcome = self._simulated(participants, number)
         write_json(path, self.about | {"kind": self.study_kind, "outcome": outcome})
 

@@ -54,12 +54,10 @@ class Block:
 
     @property
     def kind(self) -> str:
-        """Name of the template's macro."""
         return type(self).__name__.lower()
 
     @property
     def csv_uri(self) -> str | None:
-        """Its numbers as a data URI of CSV."""
         if self.numbers is None:
             return None
         text = base64.b64encode(as_csv(self.numbers).encode()).decode("ascii")
@@ -239,7 +237,6 @@ def number(value: float, digits: int = 3, sign: str = "") -> str:
 
 
 def signed(value: float, digits: int = 3) -> str:
-    """Return a number with its sign."""
     return number(value, digits, "+")
 
 
@@ -278,7 +275,6 @@ def _environment(*, html: bool) -> "Environment":
 
 @cache
 def _words() -> "dict[str, Template]":
-    """Templates of the report's words, by their section and name."""
     environment = _environment(html=False)
     text = files("twoalike.report").joinpath("templates/words.toml").read_text(encoding="utf-8")
     return {
@@ -294,7 +290,6 @@ def say(key: str, **values: Any) -> str:
 
 
 def section(anchor: str, *blocks: Block, **values: Any) -> Section:
-    """Make a section with its title and lead."""
     title, lead = (say(f"{anchor}.{part}", **values) for part in ("title", "lead"))
     return Section(anchor, title, lead, blocks)
 
@@ -311,12 +306,10 @@ def picture(
 
 
 def no_sessions() -> Missing:
-    """Say that nobody took part yet."""
     return Missing(say("none.sessions"), "twoalike run STUDY --task odd-one-out --participant ID")
 
 
 def no_posterior() -> Missing:
-    """Say that nothing was fitted yet."""
     return Missing(say("none.posterior"), "twoalike fit STUDY")
 
 

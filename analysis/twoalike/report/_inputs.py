@@ -48,28 +48,22 @@ _ANSWERS = {ODD_ONE_OUT: 3, ANCHORED_CHOICE: 2}
 
 
 class Run(NamedTuple):
-    """One run of a task."""
-
     name: RunName
     rows: pd.DataFrame
     manifest: dict[str, Any]
 
     @property
     def end(self) -> str:
-        """Why its last part ended."""
         segments = self.manifest["segments"]
         return str(segments[-1]["end_reason"] or "not ended") if segments else "not started"
 
     def excluded(self, rule: ExclusionConfig) -> str | None:
-        """Why the declared rule leaves it out; None if it does not."""
         unusable = find_task(self.name.task).unusable
         return (unusable(self.rows, rule=rule) or None) if unusable else None
 
 
 @dataclass(frozen=True)
 class Session:
-    """One run of a task of choices."""
-
     participant: str
     session: int
     task: str  # label
@@ -90,7 +84,6 @@ class Session:
 
 
 def read_runs(raw: Path) -> list[Run]:
-    """Read every run of a data set."""
     runs = map(read_run, find_runs(raw))
     return [Run(run.name, run.rows, read_manifest(run.name.manifest(raw))) for run in runs]
 
@@ -111,7 +104,6 @@ def read_sessions(
 
 
 def summarise(run: Run, excluded: str | None = None) -> Session:
-    """Count what happened in a run of choices."""
     (name, rows, manifest), columns = run, list(CHOSEN[run.name.task])
     real = rows[rows["trial_type"] != "practice"]
     judged = real[real["trial_type"].isin(JUDGED)]
@@ -174,7 +166,6 @@ class Found(Content):
 
     @property
     def value(self) -> float:
-        """The difference or the correlation."""
         return (self.correlation if self.difference is None else self.difference) or 0.0
 
 
@@ -279,7 +270,6 @@ class Inputs:
 
 
 def _read_choices(path: Path) -> tuple[pd.DataFrame | None, int]:
-    """Read judgments of triplets, and count those of larger sets."""
     if not path.exists():
         return None, 0
     table, larger = split_sets(read_judgments(path))

@@ -309,7 +309,6 @@ def _no_reference(is_reference: bool, objects: int) -> str:
 
 
 def _common(candidates: Sequence[Candidate]) -> tuple[str, ...]:
-    """Objects of all networks, in the order of the reference."""
     common = set.intersection(*(set(candidate.features.ids) for candidate in candidates))
     return tuple(name for name in candidates[0].features.ids if name in common)
 
@@ -346,7 +345,6 @@ def _with_people(
 def _with_reference(
     before: Floats, after: Floats, labels: Mapping[str, Sequence[str]], seed: int
 ) -> dict[str, Callable[[], Any]]:
-    """Measures of a network's features beside the reference's, of the same objects."""
     measures = (
         partial(linear_cka, before, after),
         partial(debiased_cka, before, after),
@@ -359,7 +357,6 @@ def _with_reference(
 def _with_posterior(
     candidates: Sequence[Candidate], posterior: "Posterior | None"
 ) -> tuple[list[Figures], str]:
-    """Agreement of each network with a posterior; of none, why."""
     if posterior is None:
         return [], "there is no posterior"
     common = set(_common(candidates))
