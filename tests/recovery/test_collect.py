@@ -9,15 +9,8 @@ import pandas as pd
 import pytest
 
 from twoalike.observers import SimulatedObserver, sparse_embedding
-from twoalike.recovery import (
-    PowerAnalysis,
-    World,
-    collect,
-    draw_world,
-    fewest_people,
-    planned_study,
-    world_source,
-)
+from twoalike.recovery import PowerAnalysis, World, collect
+from twoalike.recovery._simulate import draw_world, fewest_people, planned_study, world_source
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, TwoalikeError
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from twoalike.recovery import fit_curve
+from twoalike.recovery._search import fit_curve
 
 Make = Callable[..., dict[str, Any]]
 

@@ -11,13 +11,8 @@ import pytest
 
 from twoalike.embedding import FitConfig
 from twoalike.observers import SimulatedObserver, sparse_embedding
-from twoalike.recovery import (
-    GroupEffect,
-    GroupPowerAnalysis,
-    World,
-    collect,
-    planned_study,
-)
+from twoalike.recovery import GroupPowerAnalysis, World, collect
+from twoalike.recovery._simulate import GroupEffect, planned_study
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
 

@@ -11,14 +11,8 @@ import pytest
 
 from twoalike.design import study_with
 from twoalike.figures import NARROW, WIDE, power_curves, power_description, to_svg
-from twoalike.recovery import (
-    PowerAnalysis,
-    PowerResult,
-    SearchPlan,
-    Target,
-    find_size,
-    make_target,
-)
+from twoalike.recovery import PowerAnalysis, PowerResult, Target
+from twoalike.recovery._search import SearchPlan, find_size, make_target
 from twoalike.study import Study
 
 MakeStudy = Callable[..., Path]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from twoalike.recovery import (
+from twoalike.recovery._search import (
     CHANCE,
     Difference,
     FoundSize,

@@ -14,9 +14,9 @@ from tests.posteriors import posterior_of
 import twoalike.api as ta
 from twoalike.embedding import Posterior, compare_groups
 from twoalike.report import write_report
+from twoalike.report._embedding import people_section
 from twoalike.report._inputs import read_inputs
-from twoalike.report._people import people_section
-from twoalike.report._summary import cautions
+from twoalike.report._report import cautions
 from twoalike.study import Study, TwoalikeError
 
 PEOPLE = tuple(f"{k:02d}" for k in range(1, 9))

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from twoalike.evaluation import Interval
-from twoalike.transfer import ClassScores, class_interval, image_interval
+from twoalike.transfer._scores import ClassScores, class_interval, image_interval
 
 
 def test_other_classes_are_in_the_interval_as_often_as_said(rng: np.random.Generator) -> None:

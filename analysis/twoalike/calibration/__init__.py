@@ -7,10 +7,7 @@ everything together for ``results.json``.
 
 from twoalike.calibration._entropy import PUBLISHED_SPEARMAN as PUBLISHED_SPEARMAN
 from twoalike.calibration._entropy import TimesByEntropy as TimesByEntropy
-from twoalike.calibration._entropy import by_triplet as by_triplet
 from twoalike.calibration._entropy import log_times as log_times
-from twoalike.calibration._entropy import mean_over_people as mean_over_people
-from twoalike.calibration._entropy import partial_ranks as partial_ranks
 from twoalike.calibration._entropy import people_entropy as people_entropy
 from twoalike.calibration._entropy import rank_correlation as rank_correlation
 from twoalike.calibration._entropy import times_by_entropy as times_by_entropy

@@ -127,17 +127,10 @@ class LogTimes:
     left_out: dict[str, int]
 
 
-def log_times(
-    response_times: npt.ArrayLike,
-    participants: Integers,
-    *,
-    shortest_s: float = SHORTEST_S,
-    longest_s: float = LONGEST_S,
-) -> LogTimes:
+def log_times(response_times: npt.ArrayLike, participants: Integers) -> LogTimes:
     """Log response times (n,) without the participants' own speed.
 
-    ``response_times`` are in s, NaN where missing; those outside of ``shortest_s`` and
-    ``longest_s`` are implausible.
+    ``response_times`` are in s, NaN where missing; those under 0.2 and over 10 are implausible.
 
     Examples
     --------
@@ -148,7 +141,7 @@ def log_times(
     seconds = np.asarray(response_times, dtype=np.float64)
     given = seconds > 0
     raw = np.log(seconds, out=np.full(len(seconds), np.nan), where=given)
-    short, long = given & (seconds < shortest_s), given & (seconds > longest_s)
+    short, long = given & (seconds < SHORTEST_S), given & (seconds > LONGEST_S)
     used = given & ~short & ~long
     centred = within_participants(np.where(used, raw, np.nan), participants)
     return LogTimes(

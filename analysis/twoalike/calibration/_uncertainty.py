@@ -360,7 +360,6 @@ def _entropies(people: PeopleEntropy) -> dict[str, Floats]:
 
 
 def _of_people(known: _Known) -> Figures:
-    """People's own entropy, and against their times."""
     asked, people, times, missing = known.asked, known.people, known.times, dict(known.missing)
     found = Figures()
     if people is not None:

@@ -209,7 +209,6 @@ class _Cast:
         )
 
     def majority(self) -> Figures:
-        """Bound against the majority of as many votes as there are."""
         n = self.votes.n_votes
         return Figures(accepted=self.bounds.majority, votes=float(n[n > 1].mean()))
 

@@ -43,7 +43,6 @@ ROUGH = 0.05
 
 
 def check_page(posterior: "Posterior", found: "PosteriorCheck") -> Iterator[Any]:
-    """Give the blocks to print, in order."""
     of = found.verdict
     colour = "red" if of.predictions is False else "green" if of.intervals else "yellow"
     yield f"[bold {colour}]{found.headline}[/]  {plain(str(posterior.path))}"
@@ -145,7 +144,6 @@ def _predictive(found: "Predictive", judgments: int) -> Iterator[Any]:
 def _with_people(
     table: "Table", people: "Sequence[Comparison]", outstanding: "Sequence[str]"
 ) -> Iterator[Any]:
-    """Complete a table by those who stand out, and say how many they are."""
     by_name = {person.name: person for person in people}
     for name in outstanding[:MOST_PEOPLE]:
         table.add_row(*_row(by_name[name], f"stands out: {name}"))
@@ -156,7 +154,6 @@ def _with_people(
 
 
 def _kind(kind: str, found: "KindChecks", one: str, such: str) -> Iterator[Any]:
-    """Show checks of one kind of judgments, of some how well they are predicted as well."""
     n = f"{found.judgments:,} {one if found.judgments == 1 else kind}"
     table = _table(f"Would the model give such {such} again? {n}", *COMPARED)
     table.add_row(*_row(found.follow, CHECKS[found.follow.name]))
@@ -191,7 +188,6 @@ def _kind(kind: str, found: "KindChecks", one: str, such: str) -> Iterator[Any]:
 
 
 def _curve(title: str, expected: str, observed: str, parts: "Sequence[Comparison]") -> "Table":
-    """Table of a calibration curve; what is unlikely by chance stands out."""
     curve = _table(title, expected, *(f"{part.expected:.2f}" for part in parts))
     shown = [(f"{part.observed:.2f}", part.two_sided < 0.01) for part in parts]
     curve.add_row(observed, *(f"[yellow]{text}[/]" if far else text for text, far in shown))

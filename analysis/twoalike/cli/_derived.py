@@ -166,7 +166,6 @@ def _sentence(field: "FieldInfo") -> str:
 
 
 def _parameters(function: Callable[..., Any]) -> Iterator[inspect.Parameter]:
-    """All but ``**given``."""
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind is not parameter.VAR_KEYWORD:
             yield parameter
@@ -190,7 +189,6 @@ def _typed(annotation: Any, default: Any) -> Any:
 
 
 def _members(kind: Any) -> Iterator[Any]:
-    """Types that a type may be."""
     if get_origin(kind) in (Union, UnionType):
         for one in get_args(kind):
             yield from _members(one)
@@ -217,7 +215,6 @@ def _docstring(
 
 
 def _parsed(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
-    """Read the description of a function, and of each of its parameters."""
     from docstring_parser import DocstringStyle, parse
 
     parsed = parse(inspect.getdoc(function) or "", DocstringStyle.NUMPYDOC)

@@ -166,14 +166,7 @@ def _version() -> str:
 
 
 def build(*, summaries: bool) -> App:
-    """Make the command line.
-
-    Parameters
-    ----------
-    summaries
-        Whether verbs have their one-line summaries, for the list of all verbs; otherwise the help
-        of a verb is its docstring.
-    """
+    """Make it; verbs have ``summaries`` for the list of all, else the help of a docstring."""
     app = App(
         name="twoalike",
         help="From people's similarity judgments to aligned vision networks.",
@@ -214,18 +207,7 @@ def _command(words: list[str]) -> Callable[..., Any] | None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; the entry point of the ``twoalike`` script.
-
-    Parameters
-    ----------
-    arguments
-        The words after ``twoalike``; None: those of the process.
-
-    Raises
-    ------
-    SystemExit
-        Always, with the exit status.
-    """
+    """Run the command line, by default that of the process, and exit with its status."""
     try:
         _main(arguments)
     except SystemExit as end:

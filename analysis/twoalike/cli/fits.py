@@ -99,7 +99,6 @@ def fit(
 
 
 def _show(posterior: "Posterior") -> None:
-    """Print how the fit was made, and what to know before it is used."""
     show = wide_console().print
     from rich.markup import escape
 
@@ -260,7 +259,6 @@ def predict(
 
 
 def _label(source: Path, features: Path, out: Path, rule: Any, **settings: Any) -> None:
-    """Write labels of sampled triplets and say what was written."""
     from twoalike.distill import label_images
 
     made = label_images(source, features, out, sample=rule, **settings)

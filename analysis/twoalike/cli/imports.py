@@ -39,7 +39,6 @@ def _read(function: "Callable[..., pd.DataFrame]", *given: Any, **options: Any) 
 
 
 def _show(out: Path, what: str, table: "pd.DataFrame") -> None:
-    """Print what was imported, by how many people, and whether labels tell who they are."""
     from twoalike.exchange import find_private
 
     people = table["participant"].unique()

@@ -166,7 +166,6 @@ def _summary(description: Mapping[str, Any]) -> str:
 
 
 def _show_comparisons(description: Mapping[str, Any]) -> None:
-    """Print how labels and kinds of teachers compare, and what was chosen."""
     labels, kinds = description["label_comparison"], description["kind_comparison"]
     if "skipped" in labels:
         why = f"not compared: {labels['skipped']}"
@@ -185,7 +184,6 @@ def _show_comparisons(description: Mapping[str, Any]) -> None:
 
 
 def _show_validation(description: Mapping[str, Any]) -> None:
-    """Print by what the map was settled, and how well it predicts held-out objects."""
     validation = description["validation"]
     say(f"penalty and temperature: by {description['settled_on']} about held-out objects")
     title = f"Objects held out from the map, {validation['folds']} folds"
@@ -254,7 +252,6 @@ def distill(
 
 
 def _show_student(student: "Student") -> None:
-    """Print the scores on held-out images."""
     scores, sides = student.scores, student["both_sides"]
     title = f"Agreement with the teacher on {student['held_out']['images']} held-out images"
     known = ("likeness", "ability", "accuracy", "kl", "same_class")

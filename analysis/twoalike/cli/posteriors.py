@@ -174,7 +174,6 @@ def _show_curve(found: "DimensionCurve") -> None:
 
 
 def _needed(found: "DimensionCurve") -> str:
-
     offered = len(found.table)
     if found.needed == offered:
         return (
@@ -269,7 +268,6 @@ def compare(
 
 
 def _compare(paths: dict[str, Path], **given: Any) -> None:
-    """Compare two posteriors, and show how they differ."""
     models = {name: embedding.Posterior.load(path) for name, path in paths.items()}
     result = embedding.compare(models["first"], models["second"], **given)
     for model in models.values():
@@ -444,14 +442,12 @@ def _show_careless(table: "pd.DataFrame") -> None:
 
 
 def _notes(table: "pd.DataFrame") -> list[str]:
-    """Say which evidence of carelessness there is none of, and what was not used."""
     missing = [what for name, what in _evidence(table).items() if table[name].isna().all()]
     notes = [f"no evidence from {', '.join(missing)}"] if missing else []
     return notes + [f"not used: {reason}" for reason in table.attrs["not_used"]]
 
 
 def _evidence(table: "pd.DataFrame") -> dict[str, str]:
-    """Columns of evidence, and what each is about."""
     start = "evidence_"
     names = [name for name in map(str, table) if name.startswith(start)]
     return {name: name.removeprefix(start).replace("_", " ") for name in names}

@@ -94,14 +94,17 @@ def power(
     opened = Study.load(options.pop("study"))
     given = _given(options, groups=groups)
     given["slurm"] = slurm_settings(slurm) if slurm else None
-    if groups:
-        if figure is not None:
-            raise TwoalikeError("--figure draws learning curves, and there are none with --groups.")
-        _power_of_groups(opened, given, out)
-        return
-    out = out or opened.derived / "power.json"
+    if groups and figure is not None:
+        raise TwoalikeError("--figure draws learning curves, and there are none with --groups.")
+    out = out or opened.derived / ("group_power.json" if groups else "power.json")
     for path in (out, figure) if figure else (out,):
         check_output(path)
+    if groups:
+        sized = recovery.group_power(opened, **given)
+        _show(sized, f"2 × {sized.found.participants // 2}", _GROUP_COLUMNS)
+        write_json(out, sized.to_json())
+        show_written(out)
+        return
     result = recovery.power(opened, **given)
     _show(result, str(result.found.participants), _COLUMNS)
     _write(result, out, figure)
@@ -121,18 +124,7 @@ def _given(options: dict[str, Any], *, groups: bool) -> dict[str, Any]:
     return {name: options[name] for name in options.keys() & taken.keys() - left_out}
 
 
-def _power_of_groups(study: "Study", given: dict[str, Any], out: Path | None) -> None:
-    """Size two groups, print and write the answer."""
-    out = out or study.derived / "group_power.json"
-    check_output(out)
-    result = recovery.group_power(study, **given)
-    _show(result, f"2 × {result.found.participants // 2}", _GROUP_COLUMNS)
-    write_json(out, result.to_json())
-    show_written(out)
-
-
 def _show(result: "PowerResult | GroupPowerResult", people: str, columns: str) -> None:
-    """Print the simulated sizes, and the answer, of so many ``people``."""
     from rich.markup import escape
 
     trials, table = result.analysis.trials, result.table()

@@ -120,8 +120,6 @@ def to_coordinates(together: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Result:
-    """One person's session and what it says."""
-
     title: str
     stimuli: StimulusSet
     categories: pd.DataFrame  # of each of the m objects, by id, one column a level, coarse to fine
@@ -155,7 +153,6 @@ class Result:
 
     @cached_property
     def repeats(self) -> Share:
-        """Triplets shown again with the same odd one."""
         same = self._again[1]
         return Share(float(same.sum()), len(same))
 
@@ -185,13 +182,11 @@ class Result:
 
     @property
     def tree_total(self) -> Share:
-        """The same at whichever level."""
         told = self.trials[self.trials["expected"] >= 0]
         return Share(float((told["odd"] == told["expected"]).sum()), len(told))
 
     @property
     def own_way(self) -> pd.DataFrame:
-        """Trials whose choice left the categories."""
         trials = self.trials
         return trials[(trials["expected"] >= 0) & (trials["odd"] != trials["expected"])]
 
@@ -214,7 +209,6 @@ class Result:
         return sorted(groups, key=lambda group: (len(group[0]) == 1, -group[1], group[0]))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the numbers for JSON, with where they come from."""
         return {
             **self.made_from,
             "objects": list(self.ids),
@@ -234,7 +228,6 @@ class Result:
 
 
 def read_result(study: Study, *, seed: int, simulated: bool) -> Result:
-    """Read a session's choices and posterior, and work out what they say."""
     posterior = Posterior.load(study.posterior)
     stimuli = StimulusSet.load(study.stimuli)
     choices = read_judgments(study.choices)

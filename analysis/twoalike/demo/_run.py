@@ -340,7 +340,6 @@ def _align(root: Path, config: DemoConfig, name: str) -> list[Stage]:
 
 
 def _score(root: Path) -> list[Stage]:
-    """Score base, control and aligned network, and write the report."""
     derived, world = root / "derived", root / "world"
     results, page = derived / "results.json", root / "report.html"
     tables = {"base": derived / FEATURES}

@@ -1,6 +1,7 @@
 """Figures in one style: each as a matplotlib figure, and as a function that draws into axes."""
 
 from twoalike.figures._curves import POWER_TITLES as POWER_TITLES
+from twoalike.figures._curves import DimensionWeights as DimensionWeights
 from twoalike.figures._curves import dimension_chart as dimension_chart
 from twoalike.figures._curves import draw_dimensions as draw_dimensions
 from twoalike.figures._curves import draw_lapse as draw_lapse
@@ -9,6 +10,7 @@ from twoalike.figures._curves import draw_reliability as draw_reliability
 from twoalike.figures._curves import draw_response_times as draw_response_times
 from twoalike.figures._curves import draw_temperature as draw_temperature
 from twoalike.figures._curves import draw_times_by_entropy as draw_times_by_entropy
+from twoalike.figures._curves import draw_weights as draw_weights
 from twoalike.figures._curves import observer_parameters as observer_parameters
 from twoalike.figures._curves import participants_height as participants_height
 from twoalike.figures._curves import power_curves as power_curves
@@ -16,6 +18,8 @@ from twoalike.figures._curves import power_description as power_description
 from twoalike.figures._curves import reliability_curve as reliability_curve
 from twoalike.figures._curves import response_times as response_times
 from twoalike.figures._curves import times_by_entropy_chart as times_by_entropy_chart
+from twoalike.figures._curves import weights_chart as weights_chart
+from twoalike.figures._curves import weights_height as weights_height
 from twoalike.figures._map import MOST_ELLIPSES as MOST_ELLIPSES
 from twoalike.figures._map import MapLayout as MapLayout
 from twoalike.figures._map import Thumbnails as Thumbnails
@@ -25,10 +29,6 @@ from twoalike.figures._map import embedding_map as embedding_map
 from twoalike.figures._map import map_layout as map_layout
 from twoalike.figures._map import similarity_heatmap as similarity_heatmap
 from twoalike.figures._map import visible_images as visible_images
-from twoalike.figures._people import DimensionWeights as DimensionWeights
-from twoalike.figures._people import draw_weights as draw_weights
-from twoalike.figures._people import weights_chart as weights_chart
-from twoalike.figures._people import weights_height as weights_height
 from twoalike.figures._results import Line as Line
 from twoalike.figures._results import Panel as Panel
 from twoalike.figures._results import accuracy_panel as accuracy_panel

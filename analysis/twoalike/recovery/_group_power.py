@@ -152,7 +152,6 @@ class GroupPowerAnalysis(Planned):
 
     @cached_property
     def about(self) -> dict[str, Any]:
-        """Provenance: all that a simulated study depends on but its size and number."""
         return self._described(**asdict(self.effect))
 
     def _simulated(self, participants: int, number: int) -> dict[str, Any]:
@@ -228,7 +227,6 @@ class GroupPowerResult(Answer[GroupPowerAnalysis]):
         return pd.DataFrame(rows)
 
     def answer(self) -> str:
-        """Name the size, its power, and the time that a session takes."""
         people = counted(self.found.participants // 2, "participant")
         judgments = self.at_recommended["judgments"].iloc[0]
         return (
@@ -238,7 +236,6 @@ class GroupPowerResult(Answer[GroupPowerAnalysis]):
         )
 
     def reasons(self) -> list[str]:
-        """Give what the answer rests on."""
         config, found = self.analysis, self.found
         reported = self.at_recommended["effect"].mean()
         needed, people = found.needed, "differ" if config.people_differ else "are alike"

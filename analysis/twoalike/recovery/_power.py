@@ -247,7 +247,6 @@ class PowerResult(Answer[PowerAnalysis]):
         return pd.DataFrame(rows)
 
     def answer(self) -> str:
-        """Name the size, and the time that a session takes."""
         people = counted(self.found.participants, "participant")
         judgments = self.at_recommended["judgments"].iloc[0]
         return (
@@ -257,7 +256,6 @@ class PowerResult(Answer[PowerAnalysis]):
         )
 
     def reasons(self) -> list[str]:
-        """Give what the answer rests on, and other ways to the same number of judgments."""
         config, studies = self.analysis, self.found.studies
         curve = self.curve(self.target.measure)
         low, high = curve.size_interval(self.target.value)

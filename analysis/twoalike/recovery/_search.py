@@ -176,10 +176,6 @@ class Needed:
     high: float
 
 
-type Wanted = Target | Difference
-"""What a study is to reach; simulated studies have a row each."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class SearchPlan:
     """Bounds of the search, in participants."""
@@ -222,7 +218,7 @@ class FoundSize:
 
 
 def find_size(
-    simulate: Callable[[int, int], pd.DataFrame], wanted: Wanted, plan: SearchPlan
+    simulate: Callable[[int, int], pd.DataFrame], wanted: "Wanted", plan: SearchPlan
 ) -> FoundSize:
     """Find the number of participants with which most studies to come reach what is wanted.
 
@@ -285,7 +281,6 @@ class Target:
 
     @property
     def words(self) -> str:
-        """Name it for a sentence."""
         if self.measure == "width":
             return f"95 % intervals of choice probabilities {self.value:.3g} wide on average"
         return f"a log-loss within {self.value:.3g} nats of the truth's"
@@ -301,7 +296,6 @@ class Target:
         return fit_curve(studies, self.measure, np.random.default_rng(len(studies)))
 
     def needed(self, studies: pd.DataFrame, assurance: float) -> Needed:
-        """Size at which a share of studies to come lies below the value."""
         largest = int(studies["participants"].max())
         held = studies.groupby("participants")["coverage"].mean()
         if self.measure == "width" and (held < HOLDS).all():
@@ -313,7 +307,6 @@ class Target:
         return Needed(assured / each, low / each, high / each)
 
     def unreachable(self, studies: pd.DataFrame, plan: SearchPlan) -> str:
-        """Say what studies of the largest size come to."""
         come_to = f"{np.exp(np.log(studies[self.measure]).mean()):.3g}"
         held = studies["coverage"].mean()
         if self.measure == "regret":
@@ -380,7 +373,6 @@ class Share:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95 % interval of the share (Wilson's)."""
         low, high = wilson_interval(self.count, self.of)
         return float(low), float(high)
 
@@ -402,27 +394,27 @@ class Difference:
     test: GroupTest
 
     def reached(self, studies: pd.DataFrame) -> int:
-        """Count the studies in which it does, at the 5 % level."""
         return int((studies[f"p_{self.test}"] <= LEVEL).sum())
 
     def share(self, studies: pd.DataFrame) -> Share:
-        """Share of such studies."""
         return Share(self.reached(studies), len(studies))
 
     def needed(self, studies: pd.DataFrame, assurance: float) -> Needed:
-        """Size at which the curve of the module reaches the assurance."""
         sizes = [of for _, of in studies.groupby("participants")]
         shares = {int(of["participants"].iloc[0]): self.share(of) for of in sizes}
         return needed_people(shares, assurance)
 
     def unreachable(self, studies: pd.DataFrame, plan: SearchPlan) -> str:
-        """Say how many studies of the largest size differ."""
         return (
             f"`most_participants={plan.most}`: of simulated studies with "
             f"{counted(plan.largest, 'participant')}, {plan.largest // 2} a group, "
             f"{self.share(studies)} differ, not {plan.assurance:.0%}. Raise it, or "
             "`trials_per_person=...`, or expect a larger `effect=...`."
         )
+
+
+type Wanted = Target | Difference
+"""What a study is to reach; simulated studies have a row each."""
 
 
 def needed_people(shares: Mapping[int, Share], assurance: float) -> Needed:

@@ -112,21 +112,17 @@ def world_source(
     path = None if path is None else Path(path)
     if path is not None:
         return _from_posterior(path, ids) if path.suffix == ".nc" else _from_observer(path, ids)
-    if not stimuli.levels:
-
-        def sparse(rng: np.random.Generator) -> SimulatedObserver:
-            space = sparse_embedding(len(ids), rng, accuracy=accuracy)
-            return SimulatedObserver(ids, space, lapse=LAPSE)
-
-        return WorldSource("sparse", sparse)
     table = stimuli.table[stimuli.table["id"].isin(ids)].reset_index(drop=True)
     shown = StimulusSet(stimuli.folder, table)
 
-    def categories(rng: np.random.Generator) -> SimulatedObserver:
-        space = hierarchical_embedding(shown, rng, accuracy=accuracy)
+    def draw(rng: np.random.Generator) -> SimulatedObserver:
+        if stimuli.levels:
+            space = hierarchical_embedding(shown, rng, accuracy=accuracy)
+        else:
+            space = sparse_embedding(len(ids), rng, accuracy=accuracy)
         return SimulatedObserver(ids, space, lapse=LAPSE)
 
-    return WorldSource("categories", categories)
+    return WorldSource("categories" if stimuli.levels else "sparse", draw)
 
 
 def _from_observer(path: Path, ids: tuple[str, ...]) -> WorldSource:

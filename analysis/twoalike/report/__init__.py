@@ -21,11 +21,11 @@ from twoalike.report._blocks import thumbnails as thumbnails
 from twoalike.report._embedding import category_labels as category_labels
 from twoalike.report._embedding import category_levels as category_levels
 from twoalike.report._embedding import describe_dimensions as describe_dimensions
+from twoalike.report._embedding import dimension_weights as dimension_weights
 from twoalike.report._embedding import few_categories as few_categories
 from twoalike.report._embedding import shown_dimensions as shown_dimensions
 from twoalike.report._embedding import top_images as top_images
 from twoalike.report._inputs import Inputs as Inputs
-from twoalike.report._people import dimension_weights as dimension_weights
 from twoalike.report._report import Report as Report
 from twoalike.report._report import write_report as write_report
 from twoalike.report._sessions import alike_pair_section as alike_pair_section

@@ -54,12 +54,10 @@ class Block:
 
     @property
     def kind(self) -> str:
-        """Name of the template's macro."""
         return type(self).__name__.lower()
 
     @property
     def csv_uri(self) -> str | None:
-        """Its numbers as a data URI of CSV."""
         if self.numbers is None:
             return None
         text = base64.b64encode(as_csv(self.numbers).encode()).decode("ascii")
@@ -277,7 +275,6 @@ def _environment(*, html: bool) -> "Environment":
 
 @cache
 def _words() -> "dict[str, Template]":
-    """Templates of the report's words, by their section and name."""
     environment = _environment(html=False)
     text = files("twoalike.report").joinpath("templates/words.toml").read_text(encoding="utf-8")
     return {

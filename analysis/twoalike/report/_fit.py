@@ -55,8 +55,6 @@ ANSWERS = {"odd_one_out": "the odd one", "anchored": "more like the reference"}
 
 @dataclass(frozen=True)
 class FitCheck:
-    """Predicted choices against those made."""
-
     kind: ChoiceKind  # of these choices
     choices: int  # predicted
     unknown: int  # by people or on objects that are not in the fit
@@ -156,7 +154,6 @@ def convergence(posterior: Posterior) -> tuple[str, int]:
 
 
 def predictions_section(inputs: Inputs, fits: Sequence[FitCheck]) -> Section:
-    """Reliability curves of the embedding's predictions, one per kind of choices."""
     blocks: list[Block] = []
     if inputs.posterior is None:
         blocks.append(no_posterior())
@@ -214,7 +211,6 @@ def _times_by_participant(inputs: Inputs) -> dict[str, Floats]:
 
 
 def times_section(inputs: Inputs, fits: Sequence[FitCheck]) -> Section:
-    """Response times by participant, and against the uncertainty that the embedding predicts."""
     anchor, times = "response-times", _times_by_participant(inputs)
     if not times and inputs.choices is None and not inputs.runs:
         return section(anchor, no_sessions())
@@ -236,7 +232,6 @@ def times_section(inputs: Inputs, fits: Sequence[FitCheck]) -> Section:
 
 
 def _unsure(fit: FitCheck, found: TimesByEntropy, noun: str) -> Picture:
-    """Draw response times against predicted uncertainty."""
     numbers = pd.DataFrame([vars(time) for time in found.time], columns=["value", "low", "high"])
     numbers[["q25", "median", "q75"]] = found.quartiles
     numbers = numbers.add_prefix("log_time_")
@@ -254,7 +249,6 @@ def _unsure(fit: FitCheck, found: TimesByEntropy, noun: str) -> Picture:
 
 
 def observers_section(inputs: Inputs) -> Section:
-    """Temperature and lapse rate of each participant."""
     if (posterior := inputs.posterior) is None:
         return section("participants", no_posterior())
     names, temperature, lapse = posterior.participants, posterior.temperature, posterior.lapse

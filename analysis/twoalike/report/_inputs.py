@@ -54,20 +54,16 @@ class Run(NamedTuple):
 
     @property
     def end(self) -> str:
-        """Why its last part ended."""
         segments = self.manifest["segments"]
         return str(segments[-1]["end_reason"] or "not ended") if segments else "not started"
 
     def excluded(self, rule: ExclusionConfig) -> str | None:
-        """Why the declared rule leaves it out; None if it does not."""
         unusable = find_task(self.name.task).unusable
         return (unusable(self.rows, rule=rule) or None) if unusable else None
 
 
 @dataclass(frozen=True)
 class Session:
-    """One run of a task of choices."""
-
     participant: str
     session: int
     task: str  # label
@@ -274,7 +270,6 @@ class Inputs:
 
 
 def _read_choices(path: Path) -> tuple[pd.DataFrame | None, int]:
-    """Read judgments of triplets, and count those of larger sets."""
     if not path.exists():
         return None, 0
     table, larger = split_sets(read_judgments(path))

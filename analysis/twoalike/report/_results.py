@@ -53,7 +53,6 @@ def alignment_section(inputs: Inputs) -> Section:
 
 
 def _choice_blocks(results: Results, question: str, views: list[TableView]) -> Iterator[Block]:
-    """Scores on one kind of choices: all of them, in parts, and against majorities."""
     (table,) = (view for view in views if view.part == question)
     in_sample = results.seen["choices"].sentence("choices") if "choices" in results.seen else ""
     said = [say("alignment.choices", title=table.title), results.judged[question].sentence()]
@@ -77,7 +76,6 @@ def _choice_blocks(results: Results, question: str, views: list[TableView]) -> I
 
 
 def measured_sections(inputs: Inputs) -> Iterator[Section]:
-    """Sections on what was measured beside agreement, once networks were scored."""
     if (results := inputs.results) is None:
         return
     for part in ("ceilings", "uncertainty"):
@@ -114,7 +112,6 @@ def _measured(inputs: Inputs, part: str, there: bool, blocks: list[Block]) -> Se
 
 
 def _of_question(results: Results, start: str) -> Iterator[Block]:
-    """Ceilings, or calibration and uncertainty, of one kind of choices."""
     question, _, part = start.partition(".")
     if not results.has(start):
         return

@@ -52,7 +52,7 @@ def people_cautions(sessions: Sequence[Session]) -> Iterator[str]:
 
 
 def _section(
-    inputs: Inputs, task: str, anchor: str, cells: Callable[[Run], dict[str, str]]
+    task: str, anchor: str, cells: Callable[[Run], dict[str, str]], inputs: Inputs
 ) -> Section | None:
     """Section of a task, with the cells of a run between session and end; None if it was not run.
 
@@ -166,23 +166,13 @@ def _sorting_cells(run: Run) -> dict[str, str]:
     }
 
 
-triplet_section = partial(_section, task=ODD_ONE_OUT, anchor="sessions", cells=_choice_cells)
-anchored_section = partial(
-    _section, task=ANCHORED_CHOICE, anchor="anchored-sessions", cells=_choice_cells
-)
-odd_of_many_section = partial(
-    _section, task=ODD_ONE_OF_MANY, anchor="odd-of-many-sessions", cells=_choice_cells
-)
-alike_pair_section = partial(
-    _section, task=MOST_ALIKE_PAIR, anchor="alike-pair-sessions", cells=_choice_cells
-)
-arrangement_section = partial(
-    _section, task=MULTI_ARRANGEMENT, anchor="arrangements", cells=_arrangement_cells
-)
-rating_section = partial(_section, task=PAIR_RATING, anchor="rating-sessions", cells=_rating_cells)
-sorting_section = partial(
-    _section, task=FREE_SORTING, anchor="sorting-sessions", cells=_sorting_cells
-)
+triplet_section = partial(_section, ODD_ONE_OUT, "sessions", _choice_cells)
+anchored_section = partial(_section, ANCHORED_CHOICE, "anchored-sessions", _choice_cells)
+odd_of_many_section = partial(_section, ODD_ONE_OF_MANY, "odd-of-many-sessions", _choice_cells)
+alike_pair_section = partial(_section, MOST_ALIKE_PAIR, "alike-pair-sessions", _choice_cells)
+arrangement_section = partial(_section, MULTI_ARRANGEMENT, "arrangements", _arrangement_cells)
+rating_section = partial(_section, PAIR_RATING, "rating-sessions", _rating_cells)
+sorting_section = partial(_section, FREE_SORTING, "sorting-sessions", _sorting_cells)
 
 
 def repeat_differences(rows: pd.DataFrame) -> list[float]:
@@ -204,7 +194,6 @@ def repeat_differences(rows: pd.DataFrame) -> list[float]:
 
 
 def _spread(values: "pd.Series[int]") -> str:
-    """Median and range of counts."""
     if not len(values):
         return DASH
     low, high = int(values.min()), int(values.max())

@@ -17,6 +17,5 @@ from twoalike.rsa._people import posterior_agreement as posterior_agreement
 from twoalike.rsa._people import posterior_covariance as posterior_covariance
 from twoalike.rsa._people import structure as structure
 from twoalike.rsa._people import tau_a as tau_a
-from twoalike.rsa._people import weighted_interval as weighted_interval
 from twoalike.rsa._people import weighted_spearman as weighted_spearman
 from twoalike.rsa._people import whitened as whitened

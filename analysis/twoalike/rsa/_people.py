@@ -323,7 +323,6 @@ def _with_people(
 def _with_reference(
     before: Floats, after: Floats, labels: Mapping[str, Sequence[str]], seed: int
 ) -> dict[str, Callable[[], Any]]:
-    """Measures of a network's features beside the reference's, of the same objects."""
     measures = (
         partial(linear_cka, before, after),
         partial(debiased_cka, before, after),
@@ -336,7 +335,6 @@ def _with_reference(
 def _with_posterior(
     candidates: Sequence[Candidate], posterior: "Posterior | None"
 ) -> tuple[list[Figures], str]:
-    """Agreement of each network with a posterior; of none, why."""
     if posterior is None:
         return [], "there is no posterior"
     common = set(common_objects(candidates))

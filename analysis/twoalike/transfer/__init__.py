@@ -4,9 +4,6 @@
 classification, linear probe, new subclasses of known superclasses, other sets of images.
 """
 
-from twoalike.transfer._scores import ClassScores as ClassScores
-from twoalike.transfer._scores import class_interval as class_interval
-from twoalike.transfer._scores import image_interval as image_interval
 from twoalike.transfer._tasks import TransferSettings as TransferSettings
 from twoalike.transfer._transfer import Transfer as Transfer
 from twoalike.transfer._transfer import TransferMeasure as TransferMeasure

@@ -33,7 +33,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.choice import expected_accuracy
-from twoalike.evaluation import NotMeasurable, prepare
+from twoalike.evaluation import NotMeasurable, attempt, prepare
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted
 from twoalike.teacher import nearest_mean
 from twoalike.transfer._scores import ClassScores
@@ -258,17 +258,10 @@ class Labels:
 
 def tasks(of: Labels, wanted: Wanted) -> Iterator[Task]:
     """Make the tasks that the labels allow; why others cannot be is noted."""
-    for name, make in wanted:
-        try:
-            task = make()
-        except NotMeasurable as reason:
-            of.missing[name] = str(reason)
-        else:
-            yield task
+    return filter(None, (attempt(of.missing, name, make) for name, make in wanted))
 
 
 def few_shots(of: Labels) -> Wanted:
-    """Few-shot classification at every level."""
     for level, labels in of.levels.items():
         for shots in of.settings.shots:
             name = f"few_shot of {level}, {counted(shots, 'shot')}"
@@ -314,7 +307,6 @@ def _few_shot(of: Labels, level: str, labels: Sequence[str], shots: int) -> Task
 
 
 def _probe(of: Labels, level: str, labels: Sequence[str]) -> Task:
-    """Logistic regression on images that it did not learn from."""
     rows, left_out = with_enough(labels, 2)
     names, codes = coded(np.asarray(labels)[rows])
     seeds, folds = np.random.SeedSequence(of.seed), of.settings.folds

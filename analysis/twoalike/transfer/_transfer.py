@@ -114,7 +114,6 @@ def _measures(
 def _of_task(
     candidates: Sequence[Candidate], values: Sequence[Values], task: Task
 ) -> Iterator[TransferMeasure]:
-    """Measures of one task for all networks: one, or of subclasses seen, new and the drop."""
     parts = [task.scores(of) for of in values]
     if task.parts == 1:
         yield _measure(candidates, task.about, [of for (of,) in parts])

@@ -238,29 +238,18 @@ class Question:
             row[:] = first + [place for place in range(self.items) if place not in first]
         return order
 
-    @property
-    def options(self) -> int:
-        """Number of scores, S: answers, or of a ranked choice candidates."""
-        return int(self.shares.shape[1])
-
     def answer_first(self, items: Integers, answer: Integers) -> Integers:
         """Put the items, (n, k), in an order in which the answer given, (n,), is the first one."""
         return np.take_along_axis(items, self._first[answer], axis=1)
 
-    def scores_first(self, answer: Integers) -> Integers:
-        """Which scores of the items as shown those of :meth:`answer_first` are, in order: (n, S).
+    def answers_first(self, answer: Integers) -> Integers:
+        """Which answers about the items as shown those of :meth:`answer_first` are, (n, A).
 
         Examples
         --------
-        >>> TRIPLET.scores_first(np.array([2]))
+        >>> TRIPLET.answers_first(np.array([2]))
         array([[2, 0, 1]])
         """
-        if self.ranked:  # scores are of the candidates
-            return np.asarray(self._first[:, 1:][answer] - 1)
-        return self.answers_first(answer)
-
-    def answers_first(self, answer: Integers) -> Integers:
-        """Which answers about the items as shown those in that order are, likewise: (n, A)."""
         named = self._first[:, self.answers]
         if self.kind == "most_alike":
             named = np.sort(named, axis=2)

@@ -60,13 +60,9 @@ class ChoiceGroup(Group):
         """Arrays of the terms in the order of :attr:`items`."""
         if not self.told:
             return ()
-        rows = np.arange(self.size)[:, None]
-        orders: dict[str, Any] = {
-            "scores": (rows, self.question.scores_first(self.answer)),
-            "answers": (rows, self.question.answers_first(self.answer)),
-        }
+        first = np.arange(self.size)[:, None], self.question.answers_first(self.answer)
         both = zip(self.terms, self.told, strict=True)
-        return tuple(array[orders.get(term.axis, ...)] for term, array in both)
+        return tuple(array[first if term.axis == "answers" else ...] for term, array in both)
 
     @property
     def size(self) -> int:

@@ -15,7 +15,7 @@ import pandas as pd
 from twoalike.choice import expected_accuracy, guessing, log_loss
 from twoalike.embedding._choices import ChoiceGroup, Choices
 from twoalike.embedding._draws import unit_columns
-from twoalike.embedding._judged import as_table, is_own
+from twoalike.embedding._judged import as_table, is_own, some_draws
 from twoalike.embedding._posterior import TIED, Posterior, PosteriorSource, as_posterior
 from twoalike.embedding._similarity import central_interval, check_ending, select_objects
 from twoalike.judgments import ITEMS, MORE_ITEMS, JudgmentTable, participant_index
@@ -196,15 +196,10 @@ def compare_similarity(first: Posterior, second: Posterior, level: float = 0.9) 
     from scipy.stats import rankdata
 
     shared = shared_objects(first, second)
-    rows = [select_objects(model.ids, shared) for model in (first, second)]
+    models = [(model, select_objects(model.ids, shared)) for model in (first, second)]
     upper = np.triu_indices(len(shared), 1)
-    means = [
-        model.similarity()[np.ix_(own, own)][upper]
-        for model, own in zip((first, second), rows, strict=True)
-    ]
-    chosen = [
-        _spread(model.embedding[:, own]) for model, own in zip((first, second), rows, strict=True)
-    ]
+    means = [model.similarity()[np.ix_(own, own)][upper] for model, own in models]
+    chosen = [model.embedding[some_draws(model, DRAWS)][:, own] for model, own in models]
     between, within = _draw_correlations(first, second, chosen, upper)
     return {
         "objects": len(shared),
@@ -216,12 +211,6 @@ def compare_similarity(first: Posterior, second: Posterior, level: float = 0.9) 
         "second_draws": _summary(within[1], level),
         "dimensions": match_dimensions(*chosen, level=level),
     }
-
-
-def _spread(draws: Floats) -> Floats:
-    """At most :data:`DRAWS` draws, evenly spaced over all chains."""
-    places = np.linspace(0, len(draws) - 1, min(len(draws), DRAWS)).round().astype(int)
-    return np.asarray(draws[places])
 
 
 def _draw_correlations(
@@ -254,7 +243,6 @@ def _draw_correlations(
 
 
 def _pearson(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> float:
-    """Correlation of two vectors in double precision."""
     a, b = (values.astype(np.float64) - values.mean(dtype=np.float64) for values in (left, right))
     size = float(np.sqrt((a @ a) * (b @ b)))
     if size == 0:

@@ -74,7 +74,6 @@ class PairGroup(Group):
         return np.concatenate(next(self.links()))
 
     def links(self) -> Iterator[tuple[Integers, Integers]]:
-        """Both objects of every judged pair, of each source."""
         which, left, right = np.nonzero(np.triu(self.judged, 1))
         repeats = self.size // len(self.items)  # where all judged the same pairs, these stand once
         pairs = self.items[which, left], self.items[which, right]

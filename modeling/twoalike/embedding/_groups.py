@@ -152,7 +152,6 @@ class Clusters:
         return np.asarray(self._mean @ pairs)
 
     def described(self) -> list[dict[str, Any]]:
-        """Level, name and number of objects of each."""
         rows = zip(self.levels, self.names, self.members, strict=True)
         return [{"level": of, "cluster": name, "objects": len(own)} for of, name, own in rows]
 
@@ -363,7 +362,6 @@ class Sample:
 
     @cached_property
     def ends(self) -> Integers:
-        """Where dimensions end, and clusters, in a row of those and pairs."""
         return np.cumsum([self.log.shape[1], len(self.clusters.names)])
 
     def tested(

@@ -232,7 +232,6 @@ def _attention_checks(tables: Mapping[JudgmentKind, pd.DataFrame]) -> pd.DataFra
 
 
 def _of_checks(tables: Mapping[JudgmentKind, pd.DataFrame]) -> dict[str, float]:
-    """Evidence of attention checks, by participant."""
     from scipy.special import betaln
 
     a, b = CHECKS
@@ -285,7 +284,6 @@ def without_careless(
 def careless_reasons(
     posterior: Posterior, tables: Mapping[Any, JudgmentTable | None], limit: float
 ) -> dict[str, str]:
-    """Whom the rule leaves out, with reasons."""
     given: Any = {kind: one for kind, one in tables.items() if kind != "dissimilarities"}
     found = careless_table(posterior, **given)
     judged = found[found.filter(like="evidence_").notna().any(axis=1)]

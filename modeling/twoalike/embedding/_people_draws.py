@@ -116,7 +116,6 @@ def _judged_anew(data: Data, values: Mapping[str, Floats]) -> Iterator[tuple[Cho
 
 
 def tables_of(n_draws: int, n_judgments: int) -> list[Integers]:
-    """Split draws into parts that share one table of the likelihood."""
     tables = int(np.clip(TABULATED // n_judgments, FEWEST_TABLES, MOST_TABLES))
     return np.array_split(np.arange(n_draws), min(tables, n_draws))
 
@@ -370,7 +369,6 @@ class _People:
         return cls(prior, axes, precision, pull, means, of_group.mean(axis=0))
 
     def draw(self, n: int, rng: np.random.Generator) -> dict[str, Floats]:
-        """Draw n times what people are pooled by, then the people, by name."""
         from scipy.linalg import helmert
 
         n_groups, d = len(self.group_share), self.pull.shape[1]

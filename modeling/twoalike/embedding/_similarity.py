@@ -82,14 +82,9 @@ def kept_together(odds: Floats, band: slice) -> Floats:
             np.reciprocal(part, out=part)
             chance = own[others] * part.sum(axis=1) / (m - 2)
             result[i - band.start, start - band.start : others.stop - band.start] = chance
-    _mirror(result)
-    return result
-
-
-def _mirror(result: Floats) -> None:
-    square = result[:, : len(result)]
     below = np.tril_indices(len(result), -1)
-    square[below] = square.T[below]
+    result[below] = result.T[below]
+    return result
 
 
 type Scale = Literal["centred", "raw", "chance"]

@@ -69,7 +69,6 @@ class Spectrum:
 
     @property
     def dimensions(self) -> int:
-        """Dimensions that it is worth to offer."""
         each = 1 if self.similarity == "distance" else SPLIT
         return each * len(self.values) + 2
 

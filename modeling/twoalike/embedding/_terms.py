@@ -57,9 +57,9 @@ type Asked = Any
 class Change:
     """What terms change of n choices; None where they change nothing.
 
-    ``offsets`` (n, S) of the scores, in log-odds; shifts of ``log_temperature`` and ``logit_lapse``
-    (n,); ``again``: the rate at which the answer of before is repeated, and which that is, (n, A),
-    1 or 0.
+    ``offsets`` (n, A) of the answers, in log-odds; shifts of ``log_temperature`` and
+    ``logit_lapse`` (n,); ``again``: the rate at which the answer of before is repeated, and which
+    that is, (n, A), 1 or 0.
     """
 
     offsets: Any = None
@@ -93,7 +93,7 @@ class Change:
         wanted = range(len(question.answers)) if answers is None else answers
         more: dict[str, Any] = {"question": question, "answers": wanted, "xp": xp}
         if self.offsets is not None:
-            more["offsets"] = [self.offsets[:, k] for k in range(question.options)]
+            more["offsets"] = [self.offsets[:, k] for k in range(len(question.answers))]
         logs = log_choice(pairs, *self.noise(temperature, lapse, xp), **more)
         if self.again is None:
             return logs
@@ -114,7 +114,7 @@ class Term(ABC):
     known
         What it learnt from the choices of the fit, as JSON can hold it; the posterior keeps it.
     axis
-        What the second axis of :meth:`array` is: ``scores`` or ``answers`` of the question as
+        What the second axis of :meth:`array` is: ``answers`` to the question as
         shown, which a fit brings into an order in which the answer given is the first; else
         ``columns``.
     stored
@@ -123,7 +123,7 @@ class Term(ABC):
 
     name: str = ""
     known: Mapping[str, Any] = field(default_factory=dict)
-    axis: ClassVar[Literal["columns", "scores", "answers"]] = "columns"
+    axis: ClassVar[Literal["columns", "answers"]] = "columns"
     stored: ClassVar[Mapping[str, str]]
 
     @property
@@ -164,7 +164,7 @@ class Term(ABC):
 class Position(Term):
     """A bias of each answer by its place; ``known`` has the number of places by question."""
 
-    axis = "scores"
+    axis = "answers"
     stored: ClassVar = {
         "position_mean": "place",
         "position_spread": "",
@@ -193,12 +193,12 @@ class Position(Term):
                     f"{of.question.label}",
                     remedy="Items seem to be listed by their answers. Leave the term out.",
                 )
-        return replace(self, known={_asked(of.question): of.question.options for of in asked})
+        return replace(self, known={_asked(of.question): len(of.question.answers) for of in asked})
 
     def array(self, of: Asked, table: pd.DataFrame) -> npt.NDArray[Any]:
         names, name = list(self.known), _asked(of.question)
         before = sum(self.known[one] for one in names[: names.index(name)]) if name in names else 0
-        places = before + np.arange(of.question.options, dtype=np.int32)
+        places = before + np.arange(len(of.question.answers), dtype=np.int32)
         return np.tile(places, (len(of.shown), 1))
 
     def add(self) -> dict[str, Any]:
