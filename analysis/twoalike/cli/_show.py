@@ -102,5 +102,5 @@ def show_doubts(posterior: "Posterior", *, intervals: bool = False) -> None:
         show(f"[bold red]{name}: {verdict}[/]; see twoalike check")
     if intervals and attrs.get("links", {}).get("arranged", 0):
         show(f"{name}: fitted to RDMs that were computed from arrangements: it has no intervals")
-    elif intervals and not verdict.intervals:
+    elif intervals and not verdict.intervals and verdict.predictions is not False:
         show(f"{name}: its intervals are rough; see twoalike check")
