@@ -257,7 +257,7 @@ def spearman_with_influence(
     of_common = u * v + x.mean_above(v) + y.mean_above(u) - 3 * common
     of_a = u * u + 2 * x.mean_above(u) - 3 * sizes[0]
     of_b = v * v + 2 * y.mean_above(v) - 3 * sizes[1]
-    scale = np.sqrt(sizes[0] * sizes[1])
+    scale = float(np.sqrt(sizes[0] * sizes[1]))
     value = common / scale
     return value, of_common / scale - value / 2 * (of_a / sizes[0] + of_b / sizes[1])
 
