@@ -127,7 +127,10 @@ def test_the_better_trial_decides() -> None:
     row = pilot.described()["tried"][0]
     assert row["minus_taken"] == pytest.approx(0.02)
     assert row["minus_taken_se"] == pytest.approx(0, abs=1e-6)
-    worse = Pilot((Trial("dot", losses - 0.01, 9), Trial("distance", losses, 5)), offered=20)
-    assert worse.taken.similarity == "dot" == worse.described()["taken"]
+    sure = Pilot((Trial("dot", losses - 0.01, 9), Trial("distance", losses, 5)), offered=20)
+    assert sure.taken.similarity == "dot" == sure.described()["taken"]
+    near = losses - rng.normal(0.02, 0.3, 400)  # a difference of 1.3 standard errors
+    unsure = Pilot((Trial("dot", near, 9), Trial("distance", losses, 5)), offered=20)
+    assert unsure.taken.similarity == "distance"
     few = Pilot((Trial("dot", losses, 1),), offered=20)
     assert (few.dimensions, Pilot(few.trials, offered=3).dimensions) == (8, 3)

@@ -43,8 +43,8 @@ class FitConfig(Settings):
     similarity: Literal["auto", "dot", "distance"] = Field(
         default="auto",
         description="dot: dot product of non-negative coordinates; distance: the closer, the more "
-        "alike; auto: the one that predicts held-out choices better in a pilot; distance without "
-        "choices",
+        "alike; auto: distance, unless dot predicts held-out choices clearly better in a "
+        "pilot",
     )
     prior: Annotated[str | InstanceOf[Prior], _found_by(find_prior), _AS_TEXT] = Field(
         default="auto",

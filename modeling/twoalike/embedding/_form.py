@@ -18,6 +18,7 @@ from twoalike.embedding._config import FitConfig
 from twoalike.embedding._draws import importance
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._observers import Draw, drawn
+from twoalike.embedding._posterior import SURE
 from twoalike.embedding._priors import Prior, cheaper_whole, find_kernel, find_prior
 from twoalike.embedding._spectrum import Spectrum
 from twoalike.embedding._terms import Expected, term_gains
@@ -83,8 +84,11 @@ class Pilot:
 
     @property
     def taken(self) -> Trial:
-        """The similarity with the lowest held-out log-loss."""
-        return min(self.trials, key=lambda one: float(one.losses.mean()))
+        """The similarity with the lowest held-out log-loss; distances, unless this is sure."""
+        usual, best = self.trials[-1], min(self.trials, key=lambda one: float(one.losses.mean()))
+        gain = usual.losses - best.losses
+        sure = gain.mean() > SURE * gain.std() / np.sqrt(len(gain))
+        return best if sure else usual
 
     @property
     def dimensions(self) -> int:

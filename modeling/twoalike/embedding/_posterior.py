@@ -536,7 +536,7 @@ def _tried_line(pilot: Mapping[str, Any]) -> str:
         gap = other["minus_taken"]
         if other is not taken:
             said += (
-                f"; {named[other['similarity']]} is {gap:.4f} ± {other['minus_taken_se']:.4f} "
-                f"nats worse on {pilot['judgments']:,} held-out judgments"
+                f"; {named[other['similarity']]} is {abs(gap):.4f} ± {other['minus_taken_se']:.4f} "
+                f"nats {'worse' if gap >= 0 else 'better, too little to be sure,'} on {pilot['judgments']:,} held-out judgments"
             )
     return said
