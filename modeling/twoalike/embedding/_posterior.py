@@ -537,6 +537,7 @@ def _tried_line(pilot: Mapping[str, Any]) -> str:
         if other is not taken:
             said += (
                 f"; {named[other['similarity']]} is {abs(gap):.4f} ± {other['minus_taken_se']:.4f} "
-                f"nats {'worse' if gap >= 0 else 'better, too little to be sure,'} on {pilot['judgments']:,} held-out judgments"
+                f"nats {'worse' if gap >= 0 else 'better, too little to be sure,'} "
+                f"on {pilot['judgments']:,} held-out judgments"
             )
     return said
