@@ -325,9 +325,10 @@ def default_dimensions(data: Data) -> int:
     """Give a number of dimensions to start from: more than are needed, bounded for memory.
 
     Not many more, where the spectrum of the choices tells: those that only noise fills make the
-    whole fit worse.
+    whole fit worse. Distances, which other judgments are fitted by, need half as many.
     """
-    most = int(np.clip(np.ceil(2 * np.sqrt(len(data.ids))), 4, 50))
+    each = 2 if len(data.choices) else 1
+    most = int(np.clip(np.ceil(each * np.sqrt(len(data.ids))), 4, 50))
     spectrum = Spectrum.of(data, "dot")
     return most if spectrum is None else min(most, spectrum.dimensions)
 
