@@ -260,7 +260,8 @@ def main() -> None:
     )
     rule = "|---|---|---|---|---|---|---|---|"
     title = (
-        "# Terms of the model on real choices\n\n`python -P benchmarks/terms.py` (fits and folds: see there; in parts, on a busy machine).\n"
+        "# Terms of the model on real choices\n\n`python -P benchmarks/terms.py` (fits and folds: "
+        "see there; in parts, on a busy machine).\n"
     )
     RESULT.write_text("\n".join([title, head, rule, *filter(None, rows), ""]), encoding="utf-8")
 
