@@ -12,7 +12,7 @@ from tests.conftest import call
 from twoalike.record import RunName, check_bids, read_manifest
 
 
-# A window that is told to hang up ends alike every day: display/test_ends.py.
+# The default suite shows that a window ends in order on SIGHUP: display/test_ends.py.
 @pytest.mark.parametrize(
     "screen",
     ["--no-window", pytest.param("--windowed", marks=[pytest.mark.display, pytest.mark.slow])],

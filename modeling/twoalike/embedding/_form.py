@@ -30,7 +30,7 @@ CHAIN_S, MOST_THIN = 30.0, 4
 """Seconds up to which a chain is made longer, and how many times as long it may become."""
 NUTS_COORDINATES = 5_000
 STEPS_A_DRAW = 60
-"""Gradients a draw of nuts, warm-up included: 30 to 80 in benchmarks/results/engines.md."""
+"""Gradients a draw of nuts: 31 to 82 on 200 clips (docs/decisions/modeling.md)."""
 COMPONENTS = 50  # of the features that inform the prior mean
 STEPS, STEPS_OF_MANY = 1000, 2000
 """Steps of a short fit, and from :data:`MANY` judgments on: at a thousand, dot products of THINGS
@@ -216,7 +216,7 @@ def resolve_form(
     data: Data, table: Floats | None, config: FitConfig, tried: Pilot | None = None
 ) -> tuple[Form, str, str]:
     """Decide what settings leave open, by a pilot if there was one: also the engine, and why."""
-    # Ratings are predicted as well by distances, and chains mix better (results/real.md).
+    # Distances predict ratings as well, and chains mix better (docs/decisions/modeling.md).
     usual = allowed_similarities(config)[0 if len(data.choices) else -1]
     similarity = usual if tried is None else tried.taken.similarity
     offered = default_dimensions(data) if tried is None else tried.dimensions
