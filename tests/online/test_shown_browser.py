@@ -49,6 +49,7 @@ TEXT_PAGE = {
 }
 QUESTION = {"measure": "form", "id": "q", "text": "What?", "options": [], "required": True}
 ROW = OddOneOut.model_validate({"timing": {"fixation_s": 0.1, "feedback_s": 0.1}})
+TWO_FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 CONTENT_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css"}
 
 
@@ -400,6 +401,7 @@ def test_keys_alone_arrange(desk: Table) -> None:
     step = 2 * desk.layout.radius * ARRANGE.answers.step_fraction
     for _ in TARGETS:
         keyboard.press("Tab")
+        page.evaluate(TWO_FRAMES)  # until then the image before it looks held
         assert root.evaluate("root => root === document.activeElement")
         held = page.locator(".item[data-rim=held]").bounding_box()
         assert held is not None
@@ -410,6 +412,7 @@ def test_keys_alone_arrange(desk: Table) -> None:
         for _ in range(round(abs(up) / step)):
             keyboard.press("ArrowUp" if up > 0 else "ArrowDown")
         keyboard.press("Shift+ArrowRight")
+    page.get_by_text(ARRANGE.texts.left_none).wait_for()
     keyboard.press("Space")
     page.locator(".magnified").wait_for(state="visible")
     keyboard.press("Space")
