@@ -10,6 +10,7 @@ from scipy.special import softmax
 from scipy.stats import spearmanr
 from tests.chosen import answered, chosen_table
 
+from twoalike.choice import TRIPLET
 from twoalike.embedding import FitConfig, Posterior, check, fit_embedding
 from twoalike.embedding._config import Checkpoint
 from twoalike.features import FeatureTable
@@ -67,11 +68,9 @@ def test_nuts_recovers_the_truth_and_converges(world: Any, sampled: Posterior) -
     state = sampled.attrs["convergence"]
     assert sampled.verdict.predictions and sampled.verdict.intervals, state
     assert state["divergences"] < 20
-    assert sampled.tree["posterior"]["embedding"].shape == (2, 200, 30, 3)
-
-
-def test_chains_are_aligned(sampled: Posterior) -> None:
-    x = sampled.tree["posterior"]["embedding"].values.mean(axis=1)  # chain x object x dimension
+    x = sampled.tree["posterior"]["embedding"].values
+    assert x.shape == (2, 200, 30, 3)
+    x = x.mean(axis=1)  # chain x object x dimension; chains are aligned
     for dimension in range(3):
         assert np.corrcoef(x[0, :, dimension], x[1, :, dimension])[0, 1] > 0.95
 
@@ -148,21 +147,14 @@ def euclidean(world: Any, n: int) -> tuple[Any, np.ndarray]:
     return chosen_table(shown, answer, list(world.ids)), points
 
 
-def distances(points: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    pairs = ((0, 1), (0, 2), (1, 2))
-    return np.stack(
-        [np.linalg.norm(points[shown[:, a]] - points[shown[:, b]], axis=1) for a, b in pairs],
-        axis=1,
-    )
-
-
 def test_a_world_of_distances_is_recovered(world: Any) -> None:
     choices, points = euclidean(world, 2000)
     config = FitConfig(**QUICK | {"draws": 60}, steps=1000, similarity="distance", dimensions=3)
     posterior = fit_embedding(choices, config=config)
     assert posterior.attrs["prior"] == "student"
     new = world.triplets(1500, np.random.default_rng(99))
-    truth = softmax(-distances(points, new), axis=1)[:, ::-1]
+    gaps = [points[new[:, a]] - points[new[:, b]] for a, b in TRIPLET.pairs]
+    truth = softmax(-np.linalg.norm(gaps, axis=2).T, axis=1)[:, ::-1]
     predicted = posterior.choice_probabilities(new)
     assert (truth * np.log(truth / predicted)).sum(axis=1).mean() < 0.06
     share = posterior.attrs["dimensions"]["importance"]

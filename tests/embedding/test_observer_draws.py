@@ -1,8 +1,10 @@
 """Temperatures and lapses given the embedding: against known people, and against nuts' prior."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from scipy.special import expit
@@ -11,6 +13,7 @@ from tests.chosen import answered, data_of
 from twoalike.choice import ANCHORED, TRIPLET, random_triplets
 from twoalike.embedding._model import Data, PooledObservers
 from twoalike.embedding._people_draws import draw_observers
+from twoalike.embedding._terms import find_term
 
 S = 60
 
@@ -32,16 +35,15 @@ def people(n_people: int, n_each: int, *, kind: str = "odd_one_out", seed: int =
 
 
 def drawn(x: Any, data: Data) -> dict[str, Any]:
-    """Draws around what a fit without an opinion about people says."""
+    """Draws around what a fit without an opinion about people says, who remember nothing."""
     people = len(data.participants)
     draws = {
         "embedding": np.broadcast_to(x, (1, S, *x.shape)),
         "temperature": np.ones((1, S, people)),
         "lapse": np.full((1, S, people), 0.02),
-        "lapse_location": np.zeros((1, S)),
+        **dict.fromkeys(("lapse_location", "memory"), np.zeros((1, S))),
+        **dict.fromkeys(("lapse_spread", "temperature_spread"), np.ones((1, S))),
     }
-    if people > 1:
-        draws |= {name: np.ones((1, S)) for name in ("lapse_spread", "temperature_spread")}
     return draw_observers(data, draws, "dot", np.random.default_rng(1), PooledObservers())
 
 
@@ -68,6 +70,15 @@ def test_without_judgments_the_population_is_the_prior_of_lapses() -> None:
     found = drawn(flat, data)
     assert found["lapse_location"].mean() == pytest.approx(-2.5, abs=0.5)
     assert found["lapse_location"].std() == pytest.approx(1.0, abs=0.3)
+
+
+def test_the_same_answer_again_counts_where_nobody_remembers() -> None:
+    x, data, *_ = people(8, 200)
+    (group,) = data.choices.groups
+    twice = replace(data.choices, groups=(group.take(np.tile(np.arange(group.size), 2)),))
+    memory = twice.with_terms(pd.DataFrame(), [find_term("memory")])
+    plain, found = (drawn(x, data.with_choices(one))["lapse"] for one in (twice, memory))
+    assert_allclose(found, plain, rtol=1e-6)
 
 
 def test_a_single_person_has_a_lapse_and_no_temperature() -> None:

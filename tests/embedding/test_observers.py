@@ -1,13 +1,11 @@
 """New people's answers, against people drawn at random from a population that is known."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 
-from twoalike.choice import ANCHORED, ChoiceKind, log_choice
+from twoalike.choice import ANCHORED, TRIPLET, ChoiceKind, log_choice
 from twoalike.embedding import Posterior
 
 TRIPLETS = np.array([[0, 1, 2], [6, 3, 4], [5, 2, 0], [1, 4, 6]])
@@ -41,13 +39,10 @@ def simulated(
     temperature = np.exp(logs[4] - logs[:4].mean(axis=0))
     draw = rng.integers(len(x), size=people)
     mean = np.zeros((len(TRIPLETS), 3))
+    question = ANCHORED if kind == "anchored" else TRIPLET
     for row, triplet in enumerate(TRIPLETS):
-        a, b, c = (x[draw, item] for item in triplet)
-        pairs: Any = tuple((left * right).sum(axis=1) for left, right in ((a, b), (a, c), (b, c)))
-        if kind == "anchored":
-            logs_p = log_choice(pairs[:2], temperature, lapse, question=ANCHORED)
-        else:
-            logs_p = log_choice(pairs, temperature, lapse)
+        pairs = [(x[draw, a] * x[draw, b]).sum(axis=1) for a, b in triplet[question.pairs]]
+        logs_p = log_choice(pairs, temperature, lapse, question=question)
         mean[row, 3 - len(logs_p) :] = np.exp(logs_p).mean(axis=1)
     return mean
 
@@ -69,13 +64,10 @@ def test_a_typical_observer_knows_nothing_of_the_population(known: Posterior) ->
     got = known.choice_probabilities(TRIPLETS, participants=nobody)
     expected = np.zeros((len(TRIPLETS), 3))
     for x in known.embedding:
-        pairs: Any = [(x[TRIPLETS[:, i]] * x[TRIPLETS[:, j]]).sum(axis=1) for i, j in PAIRS]
-        expected += np.exp(np.stack(log_choice(tuple(pairs)), axis=1)) / len(known.embedding)
+        pairs = [(x[TRIPLETS[:, i]] * x[TRIPLETS[:, j]]).sum(axis=1) for i, j in TRIPLET.pairs]
+        expected += np.exp(np.stack(log_choice(pairs), axis=1)) / len(known.embedding)
     assert_allclose(got, expected, atol=1e-6)
     assert_allclose(known.choice_probabilities(TRIPLETS), got)
-
-
-PAIRS = ((0, 1), (0, 2), (1, 2))
 
 
 def test_draws_without_a_population_have_that_of_their_people(posterior: Posterior) -> None:

@@ -13,6 +13,7 @@ from twoalike.embedding._model import Data, PooledObservers
 from twoalike.embedding._observers import Weights
 from twoalike.embedding._people import Covariates, Groups
 from twoalike.embedding._people_draws import _scores, draw_weights
+from twoalike.embedding._terms import Change
 
 P, M, D, S = 30, 30, 4, 40
 
@@ -100,19 +101,21 @@ def test_scores_are_derivatives_of_the_likelihood(similarity: str, question: Que
     data = data_of(shown, 1, rng.integers(0, P, 60), range(M), range(P), question)  # type: ignore[arg-type]
     log_weight = 0.3 * rng.standard_normal((P, D))
     noise = rng.gamma(20.0, 0.05, P), rng.uniform(0.01, 0.3, P)
+    (group,), n = data.choices.groups, len(question.answers)
+    before = np.eye(n)[rng.integers(0, n, 60)] * (rng.random((60, 1)) < 0.7)
 
     def likelihood(values: np.ndarray) -> np.ndarray:
-        return log_likelihoods(data, x, *noise, similarity, log_weight=values)
+        p = np.exp(log_likelihoods(data, x, *noise, similarity, log_weight=values))
+        return np.asarray(np.log((1 - 0.4 * before.sum(axis=1)) * p + 0.4 * before[:, 0]))
 
-    (group,) = data.choices.groups
-    each = (of[group.judge] for of in noise)
-    score, roots = _scores(group, x, log_weight, *each, None, similarity)
+    change = Change(again=(0.4, before))
+    score, roots = _scores(group, x, log_weight, *noise, change, similarity)
     for k in range(D):
         step = np.zeros(D)
         step[k] = 1e-5
         numeric = (likelihood(log_weight + step) - likelihood(log_weight - step)) / 2e-5
         assert_allclose(score[:, k], numeric, atol=2e-4)
-    assert roots.shape == (60, len(question.answers), D)
+    assert roots.shape == (60, n, D)
 
 
 def test_means_of_people_are_found_without_their_shrinkage() -> None:

@@ -18,7 +18,7 @@ The embedding is not drawn given the people, so that how it moves with their pri
 here: log priors of what is drawn are left out.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -105,14 +105,8 @@ def _without_log_priors(draws: dict[str, Floats], *begin: str) -> dict[str, Floa
     return {name: values for name, values in draws.items() if not name.startswith(names)}
 
 
-def _judged_anew(data: Data, values: Mapping[str, Floats]) -> Iterator[tuple[ChoiceGroup, Change]]:
-    """Choices, and what terms change of them, without those that only a memory may have made."""
-    for group in data.choices.groups:
-        change = changed(group.terms, values, group.told_first, group.judge, group.question)
-        if change.again is not None:
-            group = group.take(change.again[1][:, 0] == 0)  # noqa: PLW2901
-            change = changed(group.terms, values, group.told_first, group.judge, group.question)
-        yield group, replace(change, again=None)
+def _changed(group: ChoiceGroup, values: Mapping[str, Floats]) -> Change:
+    return changed(group.terms, values, group.told_first, group.judge, group.question)
 
 
 def tables_of(n_draws: int, n_judgments: int) -> list[Integers]:
@@ -150,8 +144,13 @@ class _Table:
         grid = centre[:, None] + (width[:, None] * STEPS if n_people > 1 else np.zeros((1, 1)))
         kernel = find_kernel(similarity)
         lapse, tables = expit(LOGITS), np.zeros((n_people, len(LOGITS), grid.shape[1]))
-        for group, change in _judged_anew(data, values):
-            known: dict[str, Any] = {}
+        for group in data.choices.groups:
+            change, known = _changed(group, values), dict[str, Any]()
+            again, same = 0.0, np.zeros(group.size, dtype=bool)  # a memory may have made these
+            if change.again is not None:
+                again, same = change.again[0], change.again[1][:, 0] > 0
+                change = replace(change, again=None)
+            parts = ((~same, 0.0), (same, again)) if same.any() else ((slice(None), 0.0),)
             if log_weight is not None:
                 known = {"roots": np.exp(log_weight / 2)[group.judge]}
             elif cheaper_whole(len(x), group.shown.size):
@@ -159,16 +158,19 @@ class _Table:
             question = group.question
             pairs = kernel.pairs(x, group.items, question.pairs, **known)
             pairs = tuple(side.astype(np.float32) for side in pairs)
-            by_lapse = np.log(lapse * question.chance + (1 - lapse) * np.exp(BINS)[:, None])
+            by_lapse = lapse * question.chance + (1 - lapse) * np.exp(BINS)[:, None]
             for place, column in enumerate(np.exp(grid.T).astype(np.float32)):
                 noise = column[group.judge]
                 (logs,) = change.log_choice(pairs, noise, None, question, GIVEN)
                 if change.logit_lapse is None:
-                    tables[:, :, place] += _by_bin(group.judge, logs, n_people) @ by_lapse
+                    for some, kept in parts:
+                        binned = _by_bin(group.judge[some], logs[some], n_people)
+                        tables[:, :, place] += binned @ np.log(kept + (1 - kept) * by_lapse)
                     continue
                 for number, logit in enumerate(LOGITS):  # each choice has a lapse of its own
                     rate = expit(logit + change.logit_lapse)
-                    log_p = np.log(rate * question.chance + (1 - rate) * np.exp(logs))
+                    p = rate * question.chance + (1 - rate) * np.exp(logs)
+                    log_p = np.log(again * same + (1 - again * same) * p)
                     tables[:, number, place] += np.bincount(group.judge, log_p, n_people)
         return cls(prior, tables, grid)
 
@@ -344,14 +346,10 @@ class _People:
         v = log_weight @ basis
         gradient = np.zeros_like(v)
         information = np.zeros((*v.shape, v.shape[1]))
-        for group, change in _judged_anew(data, values):
-            order = np.argsort(group.judge, kind="stable")
-            ordered = group.take(order)
-            temperature, lapse = (values[of][group.judge] for of in ("temperature", "lapse"))
-            noise = change.noise(temperature, lapse)
-            heat, rate = (np.asarray(of)[order].astype(np.float32) for of in noise)
-            offsets = None if change.offsets is None else list(change.offsets[order].T)
-            score, root = _scores(ordered, x, log_weight, heat, rate, offsets, similarity)
+        for group in data.choices.groups:
+            ordered = group.take(np.argsort(group.judge, kind="stable"))
+            known = x, log_weight, values["temperature"], values["lapse"]
+            score, root = _scores(ordered, *known, _changed(ordered, values), similarity)
             ends = np.searchsorted(ordered.judge, np.arange(len(v) + 1))
             for person, (first, last) in enumerate(zip(ends[:-1], ends[1:], strict=True)):
                 gradient[person] += score[first:last].sum(axis=0) @ basis
@@ -447,12 +445,10 @@ def _scores(
     log_weight: Floats,
     temperature: Floats,
     lapse: Floats,
-    offsets: list[Floats] | None,
+    change: Change,
     similarity: str,
 ) -> tuple[Floats, Floats]:
     """Gradient of each answer's log-probability by its judge's log weights, (n, D).
-
-    Temperature and lapse are those of each choice, (n,).
 
     And for Fisher's information, over the answers that could have been given, gradients of their
     probabilities over the probabilities' roots, (n, A, D).
@@ -460,14 +456,19 @@ def _scores(
     kernel, question, judge = find_kernel(similarity), group.question, group.judge
     roots = np.exp(log_weight / 2)[judge].astype(np.float32)
     rows = [x[group.items[:, place]] * roots for place in range(question.items)]
-    heat = temperature[:, None]
+    noise = change.noise(temperature[judge], lapse[judge])
+    heat, rate = (np.asarray(of, dtype=np.float32)[:, None] for of in noise)
+    offsets = None if change.offsets is None else list(change.offsets.T)
     sides = [kernel.rows(rows[a], rows[b]) / heat[:, 0] for a, b in question.pairs]
     parts = [kernel.by_log_weight(rows[a], rows[b]) / heat for a, b in question.pairs]
     # The answer that was given is the first.
     p = np.exp(log_choice(sides, question=question, offsets=offsets)).T
     by_score = np.stack(question.scores(parts), axis=1)  # (n, A, D)
     by_answer = p[:, :, None] * (by_score - np.einsum("na,nad->nd", p, by_score)[:, None])
-    rate = lapse[:, None]
     mixed = rate * question.chance + (1 - rate) * p
     slope = (1 - rate)[:, :, None] * by_answer
+    if change.again is not None:
+        again, before = change.again
+        anew = 1 - again * before.sum(axis=1, keepdims=True)
+        mixed, slope = anew * mixed + again * before, anew[:, :, None] * slope
     return slope[:, 0] / mixed[:, :1], slope / np.sqrt(mixed)[:, :, None]
