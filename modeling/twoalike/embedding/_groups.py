@@ -416,12 +416,11 @@ def _compared(sample: Sample, second: Booleans) -> dict[str, Any]:
     table["low"], table["high"] = central_interval(np.stack(again), sample.interval)
     sides = [np.flatnonzero(side) for side in (~second, second)]
     some = np.concatenate([rng.permutation(side)[:MOST_PEOPLE] for side in sides])
-    own = [views.similarity(one) for one in unshrunk[some]]
+    seen = (views.similarity(one) for one in unshrunk[some])  # of one person at a time
+    own = np.stack([np.concatenate([clusters.means(of), of[top]]) for of in seen])
     # Of the variance of estimates that share is people's own, the rest is their error.
-    spreads = [_within(unshrunk, second) * np.sqrt(weights.reliability)]
-    for of_people in ([clusters.means(of) for of in own], [of[top] for of in own]):
-        spreads.append(_within(np.stack(of_people), second[some]))
-    table["effect"] = table["difference"] / np.concatenate(spreads)
+    spread = _within(unshrunk, second) * np.sqrt(weights.reliability)
+    table["effect"] = table["difference"] / np.concatenate([spread, _within(own, second[some])])
     one, other = (views.similarity(logs) for logs in mean_logs(sample.log, second))
     return {
         "p": whole,
@@ -435,9 +434,9 @@ def _correlated(sample: Sample, score: Floats) -> dict[str, Any]:
     views, people, rng = sample.views, len(score), sample.rng
     n = len(views.pairs[0])
     some = np.sort(rng.permutation(n)[: MOST_SEEN // people])
-    seen = [views.similarity(one) for one in sample.log]
-    within = np.stack([sample.clusters.means(one) for one in seen])
-    values = np.concatenate([sample.log, within, np.stack([one[some] for one in seen])], axis=1)
+    seen = (views.similarity(one) for one in sample.log)  # to one person at a time
+    of_seen = np.stack([np.concatenate([sample.clusters.means(of), of[some]]) for of in seen])
+    values = np.concatenate([sample.log, of_seen], axis=1)
     ranks = _ranks(values)
 
     def of_labels(label: Floats) -> Floats:
@@ -445,10 +444,10 @@ def _correlated(sample: Sample, score: Floats) -> dict[str, Any]:
         return np.asarray(label @ ranks / people)
 
     whole, p, top = sample.tested(of_labels, _ranks(score[:, None])[:, 0])
-    kept = np.concatenate([np.arange(sample.ends[1]), sample.ends[1] + top])
+    kept = values[:, [*range(sample.ends[1]), *(sample.ends[1] + top)]]
 
     def correlation(own: Integers) -> Floats:
-        return np.asarray(_ranks(score[own, None])[:, 0] @ _ranks(values[own][:, kept]) / people)
+        return np.asarray(_ranks(score[own, None])[:, 0] @ _ranks(kept[own]) / people)
 
     table = pd.DataFrame({"correlation": correlation(np.arange(people))})
     again = [correlation(rng.integers(0, people, people)) for _ in range(sample.resamples)]
@@ -457,13 +456,20 @@ def _correlated(sample: Sample, score: Floats) -> dict[str, Any]:
     return {"p": whole, **sample.rows(table.assign(p=p), items)}
 
 
+RANKED = 5_000
+"""Columns ranked at once: ranking takes eight times their memory."""
+
+
 def _ranks(values: Floats) -> Floats:
     """Ranks over people, (P, n), of mean 0 and variance 1; 0 where all are equal."""
     from scipy.stats import rankdata
 
-    ranks = rankdata(values, axis=0)
-    ranks -= ranks.mean(axis=0)
-    return np.asarray(ranks / (ranks.std(axis=0) + 1e-12))
+    ranks = np.empty(values.shape)
+    for start in range(0, values.shape[1], RANKED):
+        part = rankdata(values[:, start : start + RANKED], axis=0)
+        part -= part.mean(axis=0)
+        ranks[:, start : start + RANKED] = part / (part.std(axis=0) + 1e-12)
+    return ranks
 
 
 def _null(
