@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from numpy.testing import assert_allclose
 
 from twoalike.choice import log_choice
@@ -54,6 +55,8 @@ def test_statistics_have_labels_and_divergences_are_bool(fitted: Posterior, tmp_
                 assert stats.indexes[axis].equals(tree[group].dataset.indexes[axis])
     opened = az.from_netcdf(tmp_path / "p.nc")
     assert opened["sample_stats"]["diverging"].dtype == bool
+    assert opened["posterior"]["embedding"].dims == ("chain", "draw", "object", "dimension")
+    assert opened["posterior"]["embedding"].dtype == np.float32
     opened.close()
 
 
@@ -120,12 +123,17 @@ def test_a_prior_matters_where_it_moves_with_the_predictions(world: Any) -> None
     draws = {
         name: np.array([[getattr(world, name)] * 200] * 2) for name in ("lapse", "temperature")
     }
-    draws["embedding"] = scale[..., None, None] * world.embedding
+    x = world.embedding * (1 + 0.05 * rng.standard_normal((2, 200, *world.embedding.shape)))
+    draws["embedding"] = scale[..., None, None] * x
     draws |= {"log_prior_unit": -3 * scale, "log_prior_lapse_offset": rng.standard_normal((2, 200))}
+    draws["log_prior_lapse_on"] = rng.standard_normal((2, 200))
     data = Data.from_tables({"choices": world.judge(60, 1)})
     posterior = Posterior(pack_tree(data, draws, {"logp": scale}, {"engine": "nuts"}))
     found = check(posterior)
     assert found.prior_sensitivity["coordinates"] > 0.1
-    assert found.prior_sensitivity["observers"] < 0.05
+    assert max(found.prior_sensitivity[part] for part in ("observers", "terms")) < 0.05
     (said,) = [sentence for sentence in found.advice if "prior of" in sentence]
     assert "prior of coordinates moves" in said and "another `prior=...`" in said
+    counts = posterior.tree["constant_data"].dataset
+    posterior.tree["constant_data"] = xr.DataTree(counts.drop_vars("judgments"))
+    assert check(posterior).prior_sensitivity["coordinates"] < 0.05  # choices alone tell the scale

@@ -18,13 +18,6 @@ def set_observers(posterior: Posterior, lapse: list[float], temperature: list[fl
     return posterior
 
 
-def test_guessing_by_lapse_or_by_temperature_agrees_by_chance(posterior: Posterior) -> None:
-    observers = set_observers(posterior, [1.0, 0.0, 0.0, 0.5], [1.0, 1e6, 1e-4, 1e-4])
-    got = agreement(observers)
-    assert got.shape == (10, 4)
-    assert_allclose(got, np.broadcast_to([1 / 3, 1 / 3, 1.0, 2 / 3], (10, 4)), atol=5e-3)
-
-
 def test_who_guessed_stands_first_then_who_agrees_least(posterior: Posterior) -> None:
     observers = set_observers(posterior, [0.01, 0.7, 0.3, 0.3], [1.0, 1.0, 0.5, 5.0])
     table = participants_table(observers)
@@ -34,11 +27,12 @@ def test_who_guessed_stands_first_then_who_agrees_least(posterior: Posterior) ->
     assert participants_table(observers, bound=0.2)["guessed"].tolist() == [1.0, 1.0, 1.0, 0.0]
 
 
-def test_agreement_of_anchored_choices(posterior: Posterior) -> None:
-    """By chance one half; which kinds are listed follows from those that were fitted."""
+def test_guessing_by_lapse_or_by_temperature_agrees_by_chance(posterior: Posterior) -> None:
+    """Which kinds are listed follows from those that were fitted."""
     observers = set_observers(posterior, [1.0, 0.0, 0.0, 0.5], [1.0, 1e6, 1e-4, 1e-4])
-    got = agreement(observers, kind="anchored")
-    assert_allclose(got, np.broadcast_to([0.5, 0.5, 1.0, 0.75], (10, 4)), atol=5e-3)
+    got = np.stack([agreement(observers), agreement(observers, kind="anchored")])
+    expected = np.array([[1 / 3, 1 / 3, 1.0, 2 / 3], [0.5, 0.5, 1.0, 0.75]])
+    assert_allclose(got, np.broadcast_to(expected[:, None], (2, 10, 4)), atol=5e-3)
     for anchored, chance, more in ((10, 0.5, None), (4, 1 / 3, 0.5)):
         asked = {"odd_one_out_3": 10 - anchored, "anchored_3": anchored}
         tree = observers.tree.copy()

@@ -3,7 +3,6 @@
 from itertools import permutations
 from pathlib import Path
 
-import arviz
 import numpy as np
 import pytest
 import xarray as xr
@@ -30,14 +29,6 @@ def test_file_returns_what_was_saved(posterior: Posterior, tmp_path: Path) -> No
     assert again.verdict == Verdict(True, True)
     posterior.save(tmp_path / "q.nc")
     assert path.read_bytes() == (tmp_path / "q.nc").read_bytes()
-
-
-def test_plain_arviz_reads_the_file(posterior: Posterior, tmp_path: Path) -> None:
-    posterior.save(tmp_path / "p.nc")
-    tree = arviz.from_netcdf(tmp_path / "p.nc")
-    assert tree["posterior"]["embedding"].dims == ("chain", "draw", "object", "dimension")
-    assert tree["posterior"]["embedding"].dtype == np.float32
-    tree.close()
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.02, 0.5, 0.9, 0.999])

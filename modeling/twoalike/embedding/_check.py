@@ -17,6 +17,7 @@ from twoalike.embedding._advice import (
     judged_triplets,
     link_warnings,
     predictions,
+    scaled_alike,
     with_chains,
 )
 from twoalike.embedding._choices import Choices
@@ -49,6 +50,10 @@ MOST_DRAWS, MOST_REPLICATED = 1000, 250
 SENSITIVE = 0.05
 """Sensitivity from which on a prior matters, by Kallioinen et al."""
 PARTS: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "terms": (
+        ("position", "memory", "lapse_on", "temperature_on"),
+        "Collect more judgments, or leave the term out of `terms=...`.",
+    ),
     "observers": (
         ("lapse", "temperature", "log_temperature"),
         "Collect more judgments of each person, or state what is known of them by `observers=...`.",
@@ -56,10 +61,6 @@ PARTS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "weights": (
         ("weight",),
         "Collect more judgments of each person, or fit with `people=noise`.",
-    ),
-    "terms": (
-        ("position", "memory"),
-        "Collect more judgments, or leave the term out of `terms=...`.",
     ),
     "noise": (
         ("arrangement", "object_noise", "pair_noise", "rating", "sorting"),
@@ -357,8 +358,10 @@ def prior_sensitivity(posterior: Posterior, seed: int) -> dict[str, float]:
     for name, values in known.dataset.items():
         part = next(part for part, (begin, _) in PARTS.items() if str(name).startswith(begin))
         logs[part] = logs.get(part, 0.0) + values.values.astype(np.float64)
-    triplets = judged_triplets(x.shape[2], seed, 100)
-    p = predictions(x, triplets, str(posterior.attrs.get("similarity", "dot")))[0][..., 0]
+    similarity = str(posterior.attrs.get("similarity", "dot"))
+    if "choices" not in _fitted_kinds(posterior):
+        x = scaled_alike(x, similarity)
+    p = predictions(x, judged_triplets(x.shape[2], seed, 100), similarity)[0][..., 0]
     moved = {
         part: _moved(p, log) - _moved(p, np.roll(log, draws // 2, axis=1))
         for part, log in logs.items()
