@@ -16,6 +16,7 @@ from twoalike.choice import log_choice
 from twoalike.embedding import Posterior, check, inference_data
 from twoalike.embedding._draws import pack_tree
 from twoalike.embedding._model import Data
+from twoalike.embedding._nuts import _chain
 
 mpl.use("Agg")
 N = 80
@@ -137,3 +138,12 @@ def test_a_prior_matters_where_it_moves_with_the_predictions(world: Any) -> None
     counts = posterior.tree["constant_data"].dataset
     posterior.tree["constant_data"] = xr.DataTree(counts.drop_vars("judgments"))
     assert check(posterior).prior_sensitivity["coordinates"] < 0.05  # choices alone tell the scale
+
+
+def test_a_divergence_counts_though_its_draw_is_left_out() -> None:
+    axes, points = ("chain", "draw", "number"), np.arange(4.0).reshape(1, 4, 1)
+    stats = xr.Dataset({"diverging": (axes[:2], [[True, False, False, False]])})
+    drawn = xr.Dataset({"unconstrained": (axes, points)})
+    tree = xr.DataTree.from_dict({"sample_stats": stats, "posterior": drawn})
+    found = _chain(tree, lambda kept: {"x": kept[:, 0]}, 2)
+    assert found["x"].tolist() == [1, 3] and found["statistic_diverging"].tolist() == [1, 0]

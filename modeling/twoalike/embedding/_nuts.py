@@ -150,10 +150,10 @@ def _begin(
 def _chain(tree: Any, quantities: Callable[[Floats], Chain], thin: int) -> Chain:
     """Take what is kept of a sampled chain."""
     stats = tree["sample_stats"].dataset
-    statistics = {
-        f"{_STATISTIC}{name}": np.asarray(stats[name].values[0, thin - 1 :: thin], dtype=float)
-        for name in STATISTICS
-        if name in stats
+    known = {name: stats[name].values[0].reshape(-1, thin) for name in STATISTICS if name in stats}
+    statistics = {  # a transition that diverged counts whether its draw is kept or not
+        f"{_STATISTIC}{name}": (of.any(axis=1) if name == "diverging" else of[:, -1]).astype(float)
+        for name, of in known.items()
     }
     points = tree["posterior"].dataset[_DRAW].values[0, thin - 1 :: thin]
     return {**quantities(points), **statistics}
