@@ -38,7 +38,7 @@ class FitConfig(Settings):
     engine: Literal["auto", "nuts", "vi"] = Field(
         default="auto",
         description="nuts samples, vi approximates; auto: nuts if a chain is estimated to take at "
-        "most ten minutes (two if quick)",
+        "most five minutes (two if quick)",
     )
     similarity: Literal["auto", "dot", "distance"] = Field(
         default="auto",
@@ -48,8 +48,9 @@ class FitConfig(Settings):
     )
     prior: Annotated[str | InstanceOf[Prior], _found_by(find_prior), _AS_TEXT] = Field(
         default="auto",
-        description="of the coordinates: spike-and-slab, softplus, gaussian, or module:name of a "
-        "Prior of your own; auto: gaussian for distances, otherwise softplus",
+        description="of the coordinates: spike-and-slab or softplus (dot), gaussian or student "
+        "(distance), or module:name of a Prior of your own; auto: softplus or gaussian, or "
+        "student without features and with 30 judgments an object or more",
     )
     observers: Annotated[str | InstanceOf[Observers], _found_by(find_observers), _AS_TEXT] = Field(
         default="pooled",

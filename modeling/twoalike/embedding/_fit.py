@@ -491,7 +491,7 @@ def build_model(
         As in :func:`fit`.
     config, settings
         A :class:`FitConfig`, or its fields by name; ``similarity``, ``prior``, ``observers``,
-        ``dimensions``, ``people`` and ``engine`` (on which a prior of ``auto`` depends) count.
+        ``terms``, ``dimensions`` and ``people`` count.
 
     Returns
     -------
