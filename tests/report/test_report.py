@@ -323,14 +323,15 @@ def test_a_fit_that_has_not_converged_is_said_first(
     report: Callable[..., Page], study: Study
 ) -> None:
     posterior = Posterior.load(study.posterior)
-    state = {"predictions": False, "choice_rhat_95": 1.31, "divergences": 3}
+    state = {"predictions": False, "fits_apart": 0.3, "loss_change": 0.2, "divergences": 3}
     made = {"inputs": {"choices": {"file": "choices.parquet", "sha256": "0"}}}
     posterior.tree.attrs |= {"convergence": json.dumps(state), "engine": "vi"}
     posterior.tree.attrs["provenance"] = json.dumps(made)
     posterior.save(study.posterior)
     page = report(study)
     before = page.text[: page.text.index("What it says")]
-    assert "its predictions are not stable (R-hat 1.310 of choice probabilities)" in before
+    assert "its predictions are not stable (choice probabilities of the chains" in before
+    assert "0.3 percentage points, last change of the loss 0.2000 nats a judgment)" in before
     assert "3 divergent transitions" in page.text
     assert any(attrs.get("role") == "alert" for _, attrs in page.elements)
     assert "The embedding was fitted to other judgments than these." in page.text

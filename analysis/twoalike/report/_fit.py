@@ -142,15 +142,15 @@ def convergence(posterior: Posterior) -> tuple[str, int]:
     state: dict[str, Any] = dict(posterior.attrs.get("convergence", {}))
     names = {"choice": "choice probabilities", "similarity": "similarities"}
     rhats = {of: mixed for name, of in names.items() if (mixed := state.get(f"{name}_rhat_95"))}
-    reason = ""
-    if posterior.verdict.predictions is False and "fits_apart" in state:
+    said, unstable = [], posterior.verdict.predictions is False
+    if unstable and "fits_apart" in state:
         apart = number(state["fits_apart"], 1)
-        reason = f"choice probabilities of the chains differ by {apart} percentage points"
+        said.append(f"choice probabilities of the chains differ by {apart} percentage points")
     elif rhats:
-        reason = "R-hat " + ", ".join(f"{number(mixed)} of {of}" for of, mixed in rhats.items())
-    elif "loss_change" in state:
-        reason = f"last change of the loss {number(state['loss_change'], 4)} nats a judgment"
-    return reason, int(state.get("divergences", 0))
+        said.append("R-hat " + ", ".join(f"{number(mixed)} of {of}" for of, mixed in rhats.items()))
+    if "loss_change" in state and (unstable or not said):  # chains alike may all be under way
+        said.append(f"last change of the loss {number(state['loss_change'], 4)} nats a judgment")
+    return ", ".join(said), int(state.get("divergences", 0))
 
 
 def predictions_section(inputs: Inputs, fits: Sequence[FitCheck]) -> Section:
