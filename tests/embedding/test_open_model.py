@@ -26,6 +26,7 @@ class Ageing(ta.Observers):
 
     def add(self, participants: tuple[str, ...], covariates: Any) -> tuple[Any, Any]:
         slope = pm.Normal("temperature_age", 0, self.scale)
+        pm.Potential("rising", -pm.math.exp(-slope))
         lapse = pm.Beta("lapse", 1, 20, dims="participant")
         return pm.math.exp(slope * covariates["age"].to_numpy()), lapse
 

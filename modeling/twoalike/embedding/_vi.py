@@ -84,16 +84,19 @@ def jax_density(
     with pytensor.config.change_flags(floatX="float32"):
         groups = [tuple(map(_stand_in, group.arrays)) for group in data.groups]
         model = form.model(data, groups, sizes)
-        values = model.value_vars
+        values, n = model.value_vars, len(model.potentials) - len(data.groups)
         wanted = [v for v in model.unobserved_value_vars if v.name in form.stored]
         prior_names, priors = prior_terms(model)
         return Density(
             names=tuple(v.name for v in values),
             starts=tuple(_unconstrained(model, start) for start in starts),
-            prior=get_jaxified_graph(inputs=values, outputs=[model.logp(vars=model.free_RVs)]),
+            prior=get_jaxified_graph(  # with the potentials of somebody else's parts
+                inputs=values,
+                outputs=[model.logp(vars=[*model.free_RVs, *model.potentials[:n]])],
+            ),
             groups=get_jaxified_graph(
                 inputs=[*values, *(array for group in groups for array in group)],
-                outputs=[model.logp(vars=[potential]) for potential in model.potentials],
+                outputs=[model.logp(vars=[potential]) for potential in model.potentials[n:]],
             ),
             quantities=get_jaxified_graph(inputs=values, outputs=[*wanted, *priors]),
             outputs=(*(v.name for v in wanted), *prior_names),
