@@ -123,7 +123,7 @@ class Exponential(Prior):
     def add(self, m: int, d: int, features: Any) -> Any:
         import pymc as pm
 
-        scale = pm.HalfNormal("own_scale", self.scale, dims="dimension")
+        scale = pm.Uniform("own_scale", 0.0, 3 * self.scale, dims="dimension")
         unit = pm.Exponential("unit", 1.0, shape=(m, d))
         return pm.Deterministic("embedding", scale * unit, dims=("object", "dimension"))
 

@@ -105,12 +105,15 @@ def jax_density(
 
 def _unconstrained(model: Any, near: dict[str, Floats]) -> dict[str, Floats]:
     """Complete a start by PyMC's own, and give it by name of the unconstrained variable."""
+    import pytensor.tensor as pt
+
     start = model.initial_point()
     for name, value in near.items():
         variable = model[name]
-        transform = model.rvs_to_transforms[variable]
+        transform, given = model.rvs_to_transforms[variable], (pt.as_tensor(value),)
+        given += tuple(variable.owner.inputs)  # such as the bounds of a uniform variable
         symbol = model.rvs_to_values[variable].name
-        start[symbol] = value if transform is None else transform.forward(value).eval()
+        start[symbol] = value if transform is None else transform.forward(*given).eval()
     return {v.name: np.asarray(start[v.name], dtype=np.float32) for v in model.value_vars}
 
 
