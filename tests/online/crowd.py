@@ -2,11 +2,12 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,14 +83,34 @@ practice_items = 3
 catch = 1
 max_items = 6
 max_trials = {arrangements}
+[odd_one_of_many]
+n_items = 5
+{many}
+[most_alike_pair]
+n_items = 4
+{many}
+[pair_rating]
+pairs = 2
+catch = 1
+repeats = 0
+practice = 1
 [sitting]
-tasks = ["odd-one-out", "multi-arrangement"]
+tasks = {tasks}
 order = "fixed"
 """
+MANY = "trials = 2\ncatch = 1\nrepeats = 0\npractice = 1\npractice_checks = 1"
+TASKS = ("odd-one-out", "multi-arrangement")
 
 
-def make_study(root: Path, *, trials: int = 4, arrangements: int = 2, repeats: int = 0) -> Study:
-    """Make a study of eight creatures and both tasks, whose pages and pauses are short.
+def make_study(
+    root: Path,
+    *,
+    trials: int = 4,
+    arrangements: int = 2,
+    repeats: int = 0,
+    tasks: Sequence[str] = TASKS,
+) -> Study:
+    """Make a study of eight creatures, whose pages and pauses are short.
 
     Parameters
     ----------
@@ -100,9 +121,18 @@ def make_study(root: Path, *, trials: int = 4, arrangements: int = 2, repeats: i
     """
     protocols = root / "protocols"
     protocols.mkdir(parents=True)
-    settings = SETTINGS.format(trials=trials, arrangements=arrangements, repeats=repeats)
+    settings = SETTINGS.format(
+        trials=trials,
+        arrangements=arrangements,
+        repeats=repeats,
+        many=MANY,
+        tasks=json.dumps(list(tasks)),
+    )
     (root / "study.toml").write_text(settings, encoding="utf-8")
-    (protocols / "odd_one_out.toml").write_text(CONSENT + ODD, encoding="utf-8")
+    rating = re.sub(r"\[practice\]\n.*\n", "", ODD)
+    (protocols / "pair_rating.toml").write_text(CONSENT + rating, encoding="utf-8")
+    for name in ("odd_one_out", "odd_one_of_many", "most_alike_pair"):
+        (protocols / f"{name}.toml").write_text(CONSENT + ODD, encoding="utf-8")
     (protocols / "multi_arrangement.toml").write_text(CONSENT + ARRANGE, encoding="utf-8")
     draw_creatures(root / "stimuli", seed=1, kingdoms=2, families=1, species=2, individuals=2)
     return Study.load(root)

@@ -15,6 +15,7 @@ from playwright.sync_api import CDPSession, Page
 
 from twoalike.online import Person
 from twoalike.record import Progress
+from twoalike.tables import POSITIONS
 from twoalike.tasks import (
     NoWindow,
     Prepared,
@@ -28,6 +29,7 @@ from twoalike.tasks import (
 from twoalike.tasks._simulated import _SAID as SAID
 from twoalike.tasks.choosing import TripletActivity
 from twoalike.tasks.multi_arrangement import ArrangementActivity
+from twoalike.tasks.pair_rating import RatingResult
 
 type Means = Literal["hands", "mouse", "touch"]
 """``hands``: keys and mouse as the window's simulated hands choose them."""
@@ -50,8 +52,9 @@ KEYS = {
 class Deed:
     """One thing that hands do: a key, or the pointer at a point (pixels from the centre, y up)."""
 
-    kind: Literal["key", "press", "move", "release"]
+    kind: Literal["key", "pick", "press", "move", "release"]
     key: str = ""
+    """Of a pick, the place of the image, wherever the page has it."""
     x: float = 0.0
     y: float = 0.0
 
@@ -117,8 +120,8 @@ def plan_part(prepared: Prepared, size: Size, means: Means = "hands") -> Plan:
         person.act(session)
         made, activity = screen.deeds[before:], session.activity
         if made and isinstance(activity, TripletActivity | ArrangementActivity):
-            if means in ("mouse", "touch"):
-                made = [pointed for deed in made for pointed in _by_pointer(deed, activity)]
+            if isinstance(activity, TripletActivity) or means != "hands":
+                made = [one for deed in made for one in _by_pointer(deed, activity, means)]
             index = activity.trial.trial_index
             plan.deeds[index] = (*plan.deeds.get(index, ()), *made)
 
@@ -130,18 +133,22 @@ def plan_part(prepared: Prepared, size: Size, means: Means = "hands") -> Plan:
     return plan
 
 
-def _by_pointer(deed: Deed, activity: TripletActivity | ArrangementActivity) -> list[Deed]:
-    """Give what the pointer does in place of a key."""
-    if deed.kind != "key":
-        return [deed]
+def _by_pointer(
+    deed: Deed, activity: TripletActivity | ArrangementActivity, means: Means
+) -> list[Deed]:
+    """Give what the pointer does, in place of a key too where there are none."""
     if isinstance(activity, ArrangementActivity):
         x, y = activity.layout.done.x, activity.layout.done.y
-    else:
+        done = [Deed("press", x=x, y=y), Deed("release", x=x, y=y)]
+        return done if deed.kind == "key" else [deed]
+    place = activity.layout.hit(deed.x, deed.y)
+    if deed.kind == "key":
+        if means == "hands":
+            return [deed]
         names = {browser: name for name, browser in KEYS.items()}
         place = activity.protocol.answers.position(names.get(deed.key, deed.key))
-        assert place is not None
-        x, y = activity.layout.centre(place)
-    return [Deed("press", x=x, y=y), Deed("release", x=x, y=y)]
+    assert place is not None
+    return [Deed("pick", place)] if deed.kind in ("key", "press") else []
 
 
 STATE = """() => {
@@ -153,12 +160,12 @@ STATE = """() => {
   if (step === "enter" || step === "end") return {step, kind: step, open: true};
   if (trial !== undefined) return {step, trial: Number(trial), kind: "arrangement", open: true};
   if (has(".twoalike-countdown")) return {step, kind: "countdown", open: false};
-  if (has(".twoalike-choice")) {
-    const message = document.querySelector(".twoalike-choice .message button");
+  if (has(".twoalike-trial")) {
+    const message = document.querySelector(".twoalike-trial .message button");
     if (seen(message)) return {step, kind: "page", open: true};
-    const row = document.querySelector(".twoalike-choice .row");
-    const disabled = document.querySelector(".twoalike-choice .row [aria-disabled=true]");
-    return {step, kind: "choice", open: seen(row) && disabled === null};
+    const image = document.querySelector(".twoalike-trial .image img");
+    const disabled = has(".image[aria-disabled=true], .stage[data-open=false]");
+    return {step, kind: "choice", open: seen(image) && !disabled};
   }
   if (has(".twoalike-page .options, .twoalike-page form")) {
     return {step, kind: "question", open: open(document.querySelector(".twoalike-page button"))};
@@ -283,7 +290,22 @@ class Player:
         """Make the presses of a trial."""
         self.begin(part, index)
         sleep(self.least_s)
-        self.make(self.plans[part].deeds[index])
+        result = self.plans[part].results[index]
+        if isinstance(result, RatingResult):
+            self._rate(result)
+        else:
+            self.make(self.plans[part].deeds[index])
+
+    def _rate(self, result: RatingResult) -> None:
+        """Choose a point: the page places them by its own rules."""
+        assert result.value is not None
+        point = self.page.locator(".points button").nth(int(result.value) - 1)
+        if self.means == "touch":
+            point.tap()
+        elif self.means == "mouse" or result.method == "mouse":
+            point.click()
+        else:
+            self.page.keyboard.press(str(int(result.value)))
 
     def make(self, deeds: Sequence[Deed]) -> None:
         """Make presses."""
@@ -293,6 +315,10 @@ class Player:
             x, y = self.size[0] / 2 + deed.x, self.size[1] / 2 - deed.y
             if deed.kind == "key":
                 self.page.keyboard.press(deed.key)
+            elif deed.kind == "pick":
+                at = int(deed.key) - 1 if deed.key.isdigit() else POSITIONS.index(deed.key)
+                image = self.page.locator(".image").nth(at)
+                image.tap() if self.means == "touch" else image.click()
             elif self.means == "touch":
                 self._touch(deed.kind, x, y)
             else:

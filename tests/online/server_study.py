@@ -94,6 +94,7 @@ def record(session: str, n: int, part: int, step: int, *items: dict[str, Any]) -
 def choice(index: int, position: str | None = "left", flag: str | None = None) -> dict[str, Any]:
     """Result of a trial of choices; None: not answered in time."""
     given = {"position": position, "method": "mouse", "response_time": 0.5, "key": None}
+    given |= {"first": None, "first_time": None}
     return {
         "kind": "choice",
         "trial_index": index,
@@ -103,6 +104,7 @@ def choice(index: int, position: str | None = "left", flag: str | None = None) -
         "dropped": 0,
         "flag": flag,
         "planned_onset": 2.0 * index,
+        "taken_back": 0,
     }
 
 

@@ -15,6 +15,7 @@ from twoalike.sitting import _part, sit
 from twoalike.tasks import EventRow, Item, Keeper, Note, QuestionAnswers
 from twoalike.tasks.choosing import TrialResult
 from twoalike.tasks.multi_arrangement import ArrangementResult
+from twoalike.tasks.pair_rating import RatingResult
 
 DEVICE = {
     "browser": "chrome",
@@ -29,13 +30,16 @@ DEVICE = {
     "px_per_cm": 40.0,
     "distance_cm": None,
 }
-ANSWER = ("position", "method", "response_time", "key")
+ANSWER = ("position", "method", "response_time", "key", "first", "first_time")
+RATED = ("trial_index", "onset", "early", "dropped", "flag", "value", "response_time", "method")
+RATED += ("n_adjustments",)
 PLACED = ("places", "inside", "seat_angles", "radius_px", "item_px")
 KINDS: dict[type, tuple[str, tuple[str, ...]]] = {
     Note: ("note", ("event", "time", "detail")),
     EventRow: ("event", ("values",)),
     QuestionAnswers: ("answers", ("measure", "values")),
     TrialResult: ("choice", ("trial_index", "onset", "early", "dropped", "flag")),
+    RatingResult: ("rating", RATED),
     ArrangementResult: ("arrangement", ("trial_index", "onset", *PLACED)),
 }
 """Kind of an item as it is sent, and what it is sent with."""
@@ -65,10 +69,13 @@ def as_sent(item: Item, late: float = 0.002) -> dict[str, Any]:
     """An item as the page sends it; frames are shown so many s after those planned."""
     kind, names = KINDS[type(item)]
     found = {"kind": kind, **{name: getattr(item, name) for name in names}}
-    if isinstance(item, TrialResult | ArrangementResult):
+    if isinstance(item, TrialResult | RatingResult | ArrangementResult):
         found["planned_onset"] = item.onset - late
     if isinstance(item, TrialResult):
         found["answer"] = item.answer and {name: getattr(item.answer, name) for name in ANSWER}
+        if item.answer and not item.answer.first:
+            found["answer"] |= {"first": None, "first_time": None}
+        found["taken_back"] = item.n_taken_back
     if isinstance(item, ArrangementResult):
         handling = [vars(one) for one in item.handling]
         found |= {"items": item.trial.items, "handling": handling, "ending": vars(item.ending)}

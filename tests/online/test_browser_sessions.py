@@ -38,24 +38,25 @@ WINDOW: Size = (1280, 1024)
 """Of a session without a window: layouts are equal to the last digit."""
 CLOCKS = {
     *("onset", "duration", "response_time", "rt_source", "rt_flag", "dropped_frames"),
-    *("n_early_presses", "first_move_time", "last_move_time"),
+    *("n_early_presses", "first_response_time", "first_move_time", "last_move_time"),
 }
 """Columns that depend on how quickly the page was answered, and on the screen's frames."""
 HANDS = {"response_method", "response_key", "end_method", "pointer"}
 """Columns that depend on what answers."""
 PIXELS = {"arena_radius_px", "item_size_px"}
 """Columns that depend on the size of the page."""
+TASKS = ("odd-one-out", "odd-one-of-many", "most-alike-pair", "pair-rating", "multi-arrangement")
 TABLES = (
-    "task-oddoneout*_beh.tsv",
-    "task-multiarrangement*_beh.tsv",
+    *(f"task-{task.replace('-', '')}*_beh.tsv" for task in TASKS),
     "task-multiarrangement*_events.tsv",
 )
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """A study of both tasks, built for three participants."""
-    made = make_study(tmp_path_factory.mktemp("online") / "creatures", trials=3, arrangements=1)
+    """A study of several tasks, built for three participants."""
+    root = tmp_path_factory.mktemp("online") / "creatures"
+    made = make_study(root, trials=3, arrangements=1, tasks=TASKS)
     with (made.root / "study.toml").open("a", encoding="utf-8") as file:
         file.write('[online]\nentry = "id"\ncompletion_code = "DONE"\n')
     build_online(made.root, 3)
@@ -155,7 +156,7 @@ def test_keys_and_mouse_give_the_data_of_the_window_also_where_a_server_was_rest
     for path in (lab.raw / "phenotype").glob("*.tsv"):
         online = served.study.raw / "phenotype" / path.name
         assert _of(code, online).equals(_of(code, path))
-    for task in ("oddoneout", "multiarrangement"):
+    for task in (task.replace("-", "") for task in TASKS):
         assert log(served.study, code, task) == log(lab, code, task)
 
 
@@ -173,7 +174,7 @@ def test_pointers_give_the_data_of_the_window(
 ) -> None:
     code = sit_in_browser(served, tmp_path, means, size)
     lab = sit_at_window(served.study, tmp_path, code)
-    for name in TABLES[:2]:
+    for name in TABLES[:-1]:
         page, window = (read(study, code, name) for study in (served.study, lab))
         differs = {*CLOCKS, *HANDS, *PIXELS, "x", "y", "seat_angle"}
         kept = [column for column in page.columns if column not in differs]

@@ -232,7 +232,7 @@ DAMAGES: dict[str, Damage] = {
         "record 9: the result of another trial",
     ),
     "time goes back": (changed("choice", 3, onset=0.5), "lies before the end of the trial above"),
-    "no place": (changed("choice", 1, answer__position="up"), "a place that was not shown"),
+    "no place": (changed("choice", 1, answer__position="up"), "places that cannot be chosen"),
     "another key": (
         changed("choice", 1, answer__method="keyboard", answer__key="x"),
         "the key 'x' does not choose",
@@ -275,6 +275,15 @@ def test_what_cannot_be_is_a_problem_of_one_line(what: str, web: OnlineStudy, tw
     assert problem in line
     assert "\n" not in line
     assert not web.study.raw.exists()
+
+
+def test_a_button_pressed_without_pointer_and_key_is_an_answer(
+    web: OnlineStudy, twins: Twins
+) -> None:
+    records = deepcopy(twins.records[CODES[0]])
+    changed("choice", 1, answer__method="keyboard", answer__key=None)(records)
+    fetched = fetch(web.study, archive(web, head_of(web, CODES[0]), records))
+    assert fetched.problems == []
 
 
 def test_the_others_are_written(web: OnlineStudy, twins: Twins) -> None:

@@ -16,7 +16,7 @@ from playwright.sync_api import Page as BrowserPage
 
 import twoalike.online
 from twoalike.online._compile import arrangement
-from twoalike.tasks import AnchoredChoice, OddOneOut, View, lay_out
+from twoalike.tasks import AnchoredChoice, OddOneOut, PairRating, View, lay_out
 from twoalike.tasks.multi_arrangement import (
     ArrangementActivity,
     ArrangementTrial,
@@ -30,7 +30,8 @@ HARNESS = Path(__file__).parent / "js" / "harness.mjs"
 SIZES = {"phone": (360, 740), "desk": (1280, 800)}
 INDEX = """<!doctype html><html lang="en"><head><title>Study</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="stylesheet" href="pages.css"><link rel="stylesheet" href="choice.css">
+<link rel="stylesheet" href="base.css"><link rel="stylesheet" href="pages.css">
+<link rel="stylesheet" href="trial.css">
 <link rel="stylesheet" href="arrangement.css">
 <script type="module" src="harness.mjs"></script></head>
 <body><main id="page"></main></body></html>"""
@@ -156,19 +157,17 @@ def await_images(page: BrowserPage) -> None:
     page.wait_for_timeout(1000 * ROW.timing.minimum_rt_s + 50)
 
 
-def test_an_image_is_chosen_where_the_layout_has_it(show: Show) -> None:
+def test_an_image_is_chosen_that_is_as_large_as_in_a_window(show: Show) -> None:
     page = show("trial", trial=TRIAL)
     await_images(page)
     size = page.viewport_size
     assert size is not None
-    layout = lay_out(ROW, View((size["width"], size["height"])))
-    for number, place in enumerate(layout.places):
-        box = page.locator(".image").nth(number).bounding_box()
-        assert box is not None
-        x, y = layout.centre(place)
-        assert box["x"] + box["width"] / 2 == pytest.approx(size["width"] / 2 + x, abs=0.01)
-        assert box["y"] + box["height"] / 2 == pytest.approx(size["height"] / 2 - y, abs=0.01)
-        assert box["width"] == layout.image
+    boxes = [page.locator(".image").nth(number).bounding_box() or {} for number in range(3)]
+    side = lay_out(ROW, View((size["width"], size["height"]))).image
+    assert all(box["width"] == box["height"] >= side for box in boxes)
+    along = "y" if is_phone(page) else "x"
+    starts = [box[along] for box in boxes]
+    assert all(later - one > side for one, later in zip(starts, starts[1:], strict=False))
     assert not faults_of(page)
     assert page.locator(".row .label").first.is_visible() != is_phone(page)
     assert page.get_by_role("button", name=ROW.texts.labels[2]).count() == 1
@@ -226,6 +225,28 @@ def test_the_reference_of_an_anchored_choice_is_no_button(show: Show) -> None:
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowLeft")
     assert data(page)["items"][-1]["answer"]["position"] == "left"
+
+
+def test_a_slider_is_dragged_moved_by_keys_and_left_by_return(show: Show) -> None:
+    rules = PairRating.model_validate({"scale": {"kind": "slider"}, "timing": {"fixation_s": 0}})
+    pair = {**TRIAL, "stimuli": ["a", "b"], "positions": ["left", "right"], "n_chosen": 0}
+    page = show("trial", rules, trial=pair)
+    await_images(page)
+    assert not faults_of(page)
+    box = page.locator("input").bounding_box()
+    assert box is not None
+    press(page, "input")  # in its middle, where it is
+    if not is_phone(page):
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 5, steps=4)
+        page.mouse.up()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    found = data(page)["items"][-1]
+    assert found["value"] == pytest.approx(0.52 if is_phone(page) else 0.82, abs=0.03)
+    assert (found["method"], found["n_adjustments"] > 0) == ("keyboard", True)
 
 
 @pytest.mark.parametrize("keys", [["Tab", "Tab", "Enter"], ["Tab", "2"], ["ArrowDown"]])

@@ -23,7 +23,7 @@ from twoalike.design import (
     with_adaptive_block,
 )
 from twoalike.online import _records as sent
-from twoalike.online._compile import ROOMY, arrangement, choice_trial, page_step
+from twoalike.online._compile import ROOMY, arrangement, listed_trial, page_step
 from twoalike.online._snapshots import CutOff, Snapshot
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, TwoalikeError
@@ -186,7 +186,7 @@ def choose_block(
             caption = protocol.texts.progress.format(done=done, total=total)
             filled = {"progress": (done, total), "caption": caption}
             steps.append(step.pause.model_copy(update=filled))
-        steps.append(sent.TrialStep(trial=choice_trial(trials[number], protocol)))
+        steps.append(sent.TrialStep(trial=listed_trial(trials[number], protocol)))
     chooser = None
     if snapshot is not None:
         known: Any = {"number": snapshot.number, "posterior": snapshot.posterior}

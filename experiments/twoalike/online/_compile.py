@@ -51,6 +51,7 @@ from twoalike.tasks.multi_arrangement import (
     Handling,
     PreparedArrangements,
 )
+from twoalike.tasks.pair_rating import RatingActivity
 from twoalike.tasks.screens import usual_screen
 
 _ROOMY_PX = (4096, 4096)
@@ -201,8 +202,8 @@ def _steps(script: Iterator[Activity | Item], prepared: Prepared) -> Iterator[se
                 declined = text_page("declined", protocol.texts.declined, protocol, pages)
                 stored = {name: str(value) for name, value in values.items() if name != "consent"}
                 yield _question(consent, values=stored, declined=page_step(declined))
-            case TripletActivity():
-                yield sent.TrialStep(trial=choice_trial(given.trial, given.protocol))
+            case TripletActivity() | RatingActivity():
+                yield sent.TrialStep(trial=listed_trial(given.trial, given.protocol))
             case ArrangementActivity(trial=trial):
                 given.result = _nothing_arranged(trial)
                 yield sent.ArrangementStep(trial=arrangement(trial))
@@ -238,17 +239,20 @@ def _question(activity: QuestionActivity, **more: Any) -> sent.QuestionStep:
     )
 
 
-def choice_trial(trial: Trial, protocol: Choosing) -> sent.ChoiceTrial:
+def listed_trial(trial: Trial, protocol: Protocol) -> sent.ListedTrial:
     """Return what the page needs of a trial; checks and repeats look like main trials."""
     is_practice = trial.trial_type == "practice"
-    return sent.ChoiceTrial(
+    told = is_practice and isinstance(protocol, Choosing) and protocol.practice.feedback
+    return sent.ListedTrial(
         trial_index=trial.trial_index,
         block_index=trial.block_index,
         trial_type="practice" if is_practice else "main",
         stimuli=trial.stimuli,
         positions=trial.positions,
-        expected=trial.expected if is_practice and protocol.practice.feedback else None,
+        expected=trial.expected if told else None,
+        expected_with=trial.expected_with if told else None,
         anchored=trial.anchored,
+        n_chosen={"alike_pair": 2, "rating": 0}.get(trial.kind, 1),
     )
 
 

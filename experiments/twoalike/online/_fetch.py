@@ -352,5 +352,5 @@ def _kept_the_code(archived: ArchivedSession) -> tuple[int, int]:
     with suppress(TwoalikeError):  # reported when its turn comes
         records = archived.read().records
         kinds = {item.kind for one in records for item in one.items}
-        return int(not kinds.isdisjoint(("choice", "arrangement"))), len(records)
+        return int(not kinds.isdisjoint(("choice", "rating", "arrangement"))), len(records)
     return 1, 0

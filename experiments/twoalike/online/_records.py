@@ -78,6 +78,14 @@ class Choice(Sent):
     method: Literal["keyboard", "mouse", "touch"]
     response_time: Seconds
     key: Name | None = None
+    first: Name | None = None
+    """Of a pair, the place chosen first; ``position`` is the second one."""
+    first_time: Seconds | None = None
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """All that was chosen."""
+        return (self.position,) if self.first is None else (self.first, self.position)
 
 
 class ChoiceResult(Sent):
@@ -95,6 +103,25 @@ class ChoiceResult(Sent):
     flag: Literal["fast", "slow", "interrupted"] | None
     planned_onset: Seconds
     """Frame the images were scheduled for; the difference to ``onset`` is the display's error."""
+    taken_back: Number = 0
+    """Times that an image of a pair was chosen and taken back."""
+
+
+class RatingResult(Sent):
+    """A rating that was shown to its end (:class:`twoalike.tasks.pair_rating.RatingResult`)."""
+
+    kind: Literal["rating"] = "rating"
+    trial_index: TrialIndex
+    onset: Seconds
+    value: FiniteFloat | None
+    """Point of a Likert scale, or place on a slider; None if the time limit passed."""
+    response_time: Seconds | None
+    method: Literal["keyboard", "mouse", "touch", "wheel", "none"]
+    n_adjustments: Number
+    early: Number
+    dropped: Number | None
+    flag: Literal["fast", "slow", "interrupted"] | None
+    planned_onset: Seconds
 
 
 class Handled(Sent):
@@ -169,9 +196,12 @@ class Ending(Sent):
 
 
 type Item = Annotated[
-    Note | EventRow | Answers | ChoiceResult | ArrangementResult | Segment | Ending,
+    Note | EventRow | Answers | ChoiceResult | RatingResult | ArrangementResult | Segment | Ending,
     Field(discriminator="kind"),
 ]
+
+
+type TrialOver = ChoiceResult | RatingResult | ArrangementResult
 
 
 class Record(Sent):
@@ -246,8 +276,8 @@ class QuestionStep(Sent):
     """Consent: the page after the second option, which ends the session."""
 
 
-class ChoiceTrial(Sent):
-    """A trial of choices; the fields of :class:`twoalike.tasks.Trial` that the page needs."""
+class ListedTrial(Sent):
+    """A choice or a rating; the fields of :class:`twoalike.tasks.Trial` that the page needs."""
 
     trial_index: int
     block_index: int
@@ -257,14 +287,18 @@ class ChoiceTrial(Sent):
     expected: int | None = None
     """Number of the right answer among ``stimuli``, from 1: in practice trials with feedback only,
     so that attention checks cannot be read from the page."""
+    expected_with: int | None = None
+    """Number of the other image of a pair that is right."""
     anchored: bool = False
+    n_chosen: int = 1
+    """How many of ``stimuli`` are chosen: 2 for a pair, 0 for a rating."""
 
 
 class TrialStep(Sent):
     """A trial that is listed."""
 
     kind: Literal["trial"] = "trial"
-    trial: ChoiceTrial
+    trial: ListedTrial
 
 
 class Arrangement(Sent):
@@ -381,8 +415,10 @@ class StepShape(NamedTuple):
     """Objects to be arranged."""
     places: tuple[str, ...] = ()
     """Places that may be chosen."""
-    right: str = ""
-    """The right one, of an attention check; the page does not have it."""
+    chosen: int = 1
+    """How many of them are; 0 for a rating."""
+    right: frozenset[str] = frozenset()
+    """The right ones, of an attention check; the page does not have them."""
 
 
 class PartShape(NamedTuple):
@@ -394,7 +430,7 @@ class PartShape(NamedTuple):
 
 
 def shapes_of(
-    parts: Sequence[Part], right: Mapping[tuple[int, int], str] | None = None
+    parts: Sequence[Part], right: Mapping[tuple[int, int], frozenset[str]] | None = None
 ) -> tuple[PartShape, ...]:
     """Return what parts allow; ``right`` are the places of right answers, by part and trial."""
     shapes = []
@@ -403,9 +439,10 @@ def shapes_of(
         for step in takewhile(lambda one: not isinstance(one, BlockStep), part.steps):
             match step:
                 case TrialStep(trial=trial):
-                    place = (right or {}).get((number, trial.trial_index), "")
-                    places = trial.positions[trial.anchored :]
-                    found.append(StepShape(trial.trial_index, before, (), places, place))
+                    checked = (right or {}).get((number, trial.trial_index), frozenset())
+                    places, chosen = trial.positions[trial.anchored :], trial.n_chosen
+                    about = trial.trial_index
+                    found.append(StepShape(about, before, (), places, chosen, checked))
                 case ArrangementStep(trial=arranged):
                     found.append(StepShape(arranged.trial_index, before, arranged.items))
                 case _:
@@ -463,7 +500,7 @@ def following(
     for fault in (fault for fault, there in faults.items() if there):
         raise Refusal("malformed", fault)
     choice = result if isinstance(result, ChoiceResult) else None
-    place = choice.answer.position if choice is not None and choice.answer is not None else None
+    places = choice.answer.places if choice is not None and choice.answer is not None else ()
     time = max(map(_end_of, record.items), default=0.0)
     return {
         "n": record.n,
@@ -475,16 +512,16 @@ def following(
         "part_end": end,
         "done": int(record.part == len(parts) - 1 and end == "completed"),
         "trials": state["trials"] + n_trials,
-        "fast": state["fast"] + (choice is not None and choice.flag == "fast"),
+        "fast": state["fast"] + (getattr(result, "flag", None) == "fast"),
         "checks": state["checks"] + (choice is not None and bool(step.right)),
-        "right": state["right"] + (bool(step.right) and place == step.right),
+        "right": state["right"] + (bool(step.right) and set(places) == step.right),
     }
 
 
 def _checked_items(
     items: tuple[Item, ...], step: StepShape
-) -> tuple[ChoiceResult | ArrangementResult | None, str]:
-    results = [item for item in items if isinstance(item, ChoiceResult | ArrangementResult)]
+) -> tuple[TrialOver | None, str]:
+    results = [item for item in items if isinstance(item, TrialOver.__value__)]
     if any(isinstance(item, Ending) for item in items[:-1]):
         raise Refusal("malformed", "an ending that is not last")
     if len(results) > 1:
@@ -492,15 +529,18 @@ def _checked_items(
     if any(isinstance(item, Answers) and item.measure != step.about for item in items):
         raise Refusal("malformed", "answers to other questions")
     for result in results:
-        listed = step.places if isinstance(result, ChoiceResult) else step.items
-        if not listed or result.trial_index != step.about:
+        listed = step.items if isinstance(result, ArrangementResult) else step.places
+        rated = isinstance(result, RatingResult)
+        if not listed or result.trial_index != step.about or rated != (not step.chosen):
             raise Refusal("malformed", "the result of another trial")
         if isinstance(result, ArrangementResult):
             lists = (result.places, result.inside, result.seat_angles, result.handling)
             if result.items != step.items or any(len(one) != len(step.items) for one in lists):
                 raise Refusal("malformed", "places of other objects")
-        elif result.answer is not None and result.answer.position not in step.places:
-            raise Refusal("malformed", "a place that was not shown")
+        elif isinstance(result, ChoiceResult) and result.answer is not None:
+            places = set(result.answer.places)
+            if not places <= set(step.places) or len(places) != step.chosen:
+                raise Refusal("malformed", "places that cannot be chosen")
     last = items[-1] if items else None
     return next(iter(results), None), last.reason if isinstance(last, Ending) else ""
 
@@ -512,6 +552,8 @@ def _end_of(item: Item) -> float:
             return item.time
         case ChoiceResult():
             return item.onset + (0.0 if item.answer is None else item.answer.response_time)
+        case RatingResult():
+            return item.onset + (item.response_time or 0.0)
         case ArrangementResult():
             return item.ending.time
         case EventRow(values=values):

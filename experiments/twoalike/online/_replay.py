@@ -37,12 +37,14 @@ from twoalike.tasks import (
     Keeper,
     Note,
     Prepared,
+    PreparedRatings,
     PreparedTriplets,
     QuestionAnswers,
     Trial,
 )
 from twoalike.tasks.choosing import Answer, TrialResult
 from twoalike.tasks.multi_arrangement import ArrangementResult, PreparedArrangements, submitted
+from twoalike.tasks.pair_rating import RatingResult
 from twoalike.tasks.screens import consent_text_hash
 
 DRAWN = "drawn"
@@ -83,7 +85,7 @@ class _PartRun:
         self._consent_first = any(getattr(one, "measure", "") == "consent" for one in part.steps)
         self._end = 0.0  # of the last arrangement, s
         self._trials: dict[int, Trial] = {}
-        if isinstance(prepared, PreparedTriplets):
+        if isinstance(prepared, PreparedTriplets | PreparedRatings):
             self._trials = {trial.trial_index: trial for trial in prepared.trials}
         if isinstance(prepared, PreparedArrangements):
             self._arranging = replace(prepared.arranging, done=[])
@@ -160,6 +162,10 @@ class _PartRun:
                         yield block.note(self.time)
                 yield self._drawn(item)
                 yield result
+            case sent.RatingResult():
+                rated = self._rated(item)
+                yield self._drawn(item)
+                yield rated
             case sent.ArrangementResult():
                 placed = self._arranged(item)
                 yield self._drawn(item)
@@ -183,7 +189,7 @@ class _PartRun:
             raise ValueError(f"trial {item.detail.get('trial_index')} shown, not {self.n_done + 1}")
         return Note(item.event, item.time, dict(item.detail))
 
-    def _drawn(self, item: sent.ChoiceResult | sent.ArrangementResult) -> Note:
+    def _drawn(self, item: sent.TrialOver) -> Note:
         error = item.onset - item.planned_onset
         self.errors.append(error)
         return Note(DRAWN, self.time, {"trial_index": self.n_done, "error_s": round(error, 6)})
@@ -226,29 +232,73 @@ class _PartRun:
         return QuestionAnswers(item.measure, dict(item.values))
 
     def _choice(self, item: sent.ChoiceResult) -> TrialResult:
-        """Check what no rule of the raw table does; those are checked once it is written."""
-        assert isinstance(self.prepared, PreparedTriplets)
+        given = item.answer
+        answer = None if given is None else Answer(**given.model_dump(exclude_none=True))
+        first = taken = None
+        if answer is not None:
+            taken, key = answer.response_time, answer.key
+            first = answer.first_time if answer.first else taken
+            assert isinstance(self.prepared, PreparedTriplets)
+            place = self.prepared.protocol.answers.position(key) if key is not None else None
+            # A button reached by Tab, or by a screen reader, is the keyboard's without a key.
+            if key is not None and (answer.method, place) != ("keyboard", answer.position):
+                raise ValueError(f"the key {key!r} does not choose {answer.position!r}")
+            if first > taken:
+                raise ValueError(f"the first of a pair chosen after the second ({first} s)")
+        about = self._about(item, first, taken, None if answer is None else answer.method)
+        return TrialResult(**about, answer=answer, n_taken_back=item.taken_back)
+
+    def _rated(self, item: sent.RatingResult) -> RatingResult:
+        value, scale = item.value, self.prepared.protocol.model_dump()["scale"]
+        likert, taken = scale["kind"] == "likert", item.response_time
+        if len({value is None, taken is None, item.method == "none"}) > 1:
+            raise ValueError("an answer without a time or a method, or the reverse")
+        if value is not None:
+            lowest, highest, digits = (1, scale["points"], 0) if likert else (0, 1, 4)
+            if not lowest <= value <= highest or value != round(value, digits):
+                raise ValueError(f"an answer of {value}, which the scale does not have")
+            value = int(value) if likert else value
+        return RatingResult(
+            **self._about(item, taken, taken, item.method),
+            value=value,
+            response_time=taken,
+            method=item.method,
+            n_adjustments=item.n_adjustments,
+            scale_points=scale["points"] if likert else None,
+            start_value=None if likert else float(scale["start"]),
+        )
+
+    def _about(
+        self,
+        item: sent.ChoiceResult | sent.RatingResult,
+        first: float | None,
+        taken: float | None,
+        method: str | None,
+    ) -> dict[str, Any]:
+        """Check what no rule of the raw table does; those are checked once it is written.
+
+        ``first``: when the first press that counts came; ``taken``: the last, s.
+        """
         self.n_done = item.trial_index
-        protocol = self.prepared.protocol
-        answers, timing = protocol.answers, protocol.timing
-        answer = None if item.answer is None else Answer(**dict(item.answer))
-        flag = None
-        if answer is None:
-            if not timing.response_limit_s:
+        protocol = self.prepared.protocol.model_dump()
+        timing, flag = protocol["timing"], None
+        if first is None or taken is None:
+            if not timing["response_limit_s"]:
                 raise ValueError("no answer, and there is no time limit")
         else:
-            time, by_key = answer.response_time, answer.method == "keyboard"
-            if by_key and (answer.key is None or answers.position(answer.key) != answer.position):
-                raise ValueError(f"the key {answer.key!r} does not choose {answer.position!r}")
-            if not by_key and (answer.key is not None or not answers.mouse):
-                raise ValueError(f"answered by {answer.method}, which the protocol does not allow")
-            if time < timing.minimum_rt_s - _ROUNDING_S:
-                raise ValueError(f"answered before answers count ({time} s)")
-            flag = "slow" if time > timing.flag_slow_s else None
-            flag = "fast" if time < timing.flag_fast_s else flag
-        flag = "interrupted" if item.flag == "interrupted" else flag
-        trial = self._trials[item.trial_index]
-        return TrialResult(trial, item.onset, item.early, item.dropped, flag, answer)
+            if first < timing["minimum_rt_s"] - _ROUNDING_S:
+                raise ValueError(f"answered before answers count ({first} s)")
+            flag = "slow" if taken > timing["flag_slow_s"] else None
+            flag = "fast" if taken < timing["flag_fast_s"] else flag
+        if method in ("mouse", "touch") and not protocol["answers"]["mouse"]:
+            raise ValueError(f"answered by {method}, which the protocol does not allow")
+        return {
+            "trial": self._trials[item.trial_index],
+            "onset": item.onset,
+            "early": item.early,
+            "dropped": item.dropped,
+            "flag": "interrupted" if item.flag == "interrupted" else flag,
+        }
 
     def _arranged(self, item: sent.ArrangementResult) -> ArrangementResult:
         self.n_done = index = item.trial_index

@@ -59,20 +59,22 @@ def parts_of(
 
 
 @lru_cache(maxsize=2_000)
-def _listed_right(built: OnlineStudy, participant: str) -> dict[tuple[int, int], str]:
+def _listed_right(built: OnlineStudy, participant: str) -> dict[tuple[int, int], frozenset[str]]:
     """Right answers of listed trials: once a person, since every image is read for them."""
-    right: dict[tuple[int, int], str] = {}
+    right: dict[tuple[int, int], frozenset[str]] = {}
     for number, prepared in enumerate(built.prepared(participant)):
         if isinstance(prepared, PreparedTriplets):
             right |= _right(number, prepared.trials)
     return right
 
 
-def _right(part: int, trials: Iterable[Trial]) -> dict[tuple[int, int], str]:
+def _right(part: int, trials: Iterable[Trial]) -> dict[tuple[int, int], frozenset[str]]:
     return {
-        (part, trial.trial_index): trial.positions[trial.expected - 1]
-        for trial in trials
-        if trial.trial_type == "catch" and trial.expected is not None
+        (part, one.trial_index): frozenset(
+            one.positions[one.stimuli.index(name)] for name in one.expected_stimuli
+        )
+        for one in trials
+        if one.trial_type == "catch" and one.expected is not None
     }
 
 

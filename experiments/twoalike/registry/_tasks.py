@@ -140,6 +140,7 @@ BUILT_IN = (
         read_raw="twoalike.judgments:read_raw_odd_of_many",
         unusable="twoalike.design:excluded",
         section="twoalike.report:odd_of_many_section",
+        page="twoalike.online:choice_steps",
     ),
     Task(
         name="most-alike-pair",
@@ -154,6 +155,7 @@ BUILT_IN = (
         read_raw="twoalike.judgments:read_raw_alike_pairs",
         unusable="twoalike.design:excluded",
         section="twoalike.report:alike_pair_section",
+        page="twoalike.online:choice_steps",
     ),
     Task(
         name="multi-arrangement",
@@ -184,6 +186,7 @@ BUILT_IN = (
         read_raw="twoalike.judgments:read_raw_ratings",
         unusable="twoalike.design:excluded",
         section="twoalike.report:rating_section",
+        page="twoalike.online:choice_steps",
     ),
     Task(
         name="free-sorting",

@@ -5,7 +5,8 @@ const page = new URL("../../../experiments/twoalike/online/page/js/", import.met
 const { layOutArena } = await import(new URL("arena.js", page).href);
 const { Arrangement } = await import(new URL("arrangement.js", page).href);
 const { ChoiceMachine } = await import(new URL("choice.js", page).href);
-const { layOut, round } = await import(new URL("layout.js", page).href);
+const { round } = await import(new URL("layout.js", page).href);
+const { RatingMachine } = await import(new URL("rating.js", page).href);
 const machines = await import(new URL("page-machines.js", page).href);
 
 const widthIn = (widths) => (text, height) => widths[`${height} ${text}`];
@@ -25,14 +26,8 @@ const makers = {
     const layout = layOutArena(protocol, size, trial.items.length, widthIn(widths));
     return replay(new Arrangement(trial, protocol, layout), steps, true);
   },
-  layout: ({ protocol, size, n, measured }) => {
-    const { hit, ...layout } = layOut(protocol, size, n, measured);
-    return layout;
-  },
-  trial: ({ trial, protocol, size, steps }) => {
-    const layout = layOut(protocol, size, trial.stimuli.length, null);
-    return replay(new ChoiceMachine(trial, protocol, layout), steps);
-  },
+  trial: ({ trial, protocol, steps }) => replay(new ChoiceMachine(trial, protocol), steps),
+  rating: ({ trial, protocol, steps }) => replay(new RatingMachine(trial, protocol), steps),
   page: ({ step, steps }) => replay(new machines.PageMachine(step), steps),
   question: ({ step, protocol, steps }) =>
     replay(new machines.QuestionMachine(step, protocol), steps),

@@ -1,8 +1,8 @@
 /** Draws the scenes of an arrangement: circle, images, buttons, lines of text and bars. */
 
-import { between, luminance, make, makeBar, paragraphs, setText } from "./look.js";
+import { between, luminance, make, makeBar, setLine, setMessage, setText } from "./look.js";
 
-const PROMPT_SCALES = [1, 0.85, 0.7]; // of a prompt, from the first that fits its place on
+const PROMPT_SCALES = [1, 0.85, 0.7];
 const FRAME_PX = 12; // around an image that is shown large
 const READABLE = 4.5; // contrast of text
 const DIRECTIONS = ["left", "right", "up", "down"];
@@ -72,7 +72,7 @@ export class ArrangementView {
     this.timer = makeBar("none");
     this.progress = makeBar("progressbar");
     this.magnified = make("div", { class: "magnified", hidden: "" });
-    this.message = make("div", { class: "message", role: "alert", hidden: "" });
+    this.message = make("div", { class: "message", hidden: "" });
     const bars = [this.timer.element, this.progress.element];
     bars.forEach((bar) => bar.classList.add("placed"));
     this.arena = make("div", { class: "stage" }, this.circle, this.prompt, this.counter, ...bars);
@@ -137,7 +137,7 @@ export class ArrangementView {
     this.arena.hidden = !shows;
     this.message.hidden = shows;
     if (shows) this.#drawArena(scene);
-    else if (!this.message.firstChild) this.#drawMessage(scene);
+    else setMessage(this.message, scene, this.send);
   }
 
   #drawArena(scene) {
@@ -217,13 +217,9 @@ export class ArrangementView {
   /** Set the prompt, smaller where it needs more room. */
   #say(words) {
     if (this.prompt.textContent === words) return;
-    this.prompt.textContent = words;
     const { text, lines } = this.layout;
     const room = 2 * Math.min(lines.prompt - lines.timer, this.layout.size[1] / 2 - lines.prompt);
-    for (const scale of PROMPT_SCALES) {
-      this.prompt.style.fontSize = `${Math.round(scale * text)}px`;
-      if (this.prompt.offsetHeight <= room) return;
-    }
+    setLine(this.prompt, words, text, PROMPT_SCALES, room);
   }
 
   #drawProgress(share) {
@@ -244,18 +240,6 @@ export class ArrangementView {
     this.arena.append(this.magnified);
   }
 
-  /** Page after the time limit. */
-  #drawMessage({ text, footer }) {
-    const button = make("button", { type: "button", class: "push", "aria-label": footer }, "→");
-    button.addEventListener("click", (event) => {
-      if (event.detail === 0) this.send({ kind: "key", key: "space" }, event);
-    });
-    this.message.append(
-      make("div", { class: "words large" }, ...paragraphs(text)),
-      button,
-      make("p", { class: "footer keys-only" }, footer),
-    );
-  }
 
   frame(time) {
     const until = this.scene?.until;

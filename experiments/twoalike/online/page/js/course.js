@@ -6,7 +6,7 @@
  * welcomes back and the instruction come again before what is left.
  */
 
-const ANSWERED = { question: "answers", trial: "choice", arrangement: "arrangement" };
+const ANSWERED = { question: ["answers"], trial: ["choice", "rating"], arrangement: ["arrangement"] };
 
 /** Whether a step is a page of the instruction. */
 const isInstruction = ({ kind, name }) => kind === "page" && name === "instruction";
@@ -76,8 +76,7 @@ export class Course {
 
   /** Whether the step's outcome was in the draft when the page was closed. */
   alreadyDone(step) {
-    const kind = ANSWERED[this.steps[step].kind];
-    return kind !== undefined && this.keeper.decided?.kind === kind;
+    return ANSWERED[this.steps[step].kind]?.includes(this.keeper.decided?.kind) ?? false;
   }
 
   /** One step; returns whether it ends the session. */

@@ -7,16 +7,16 @@
 
 import { divide } from "./records.js";
 
-const RESULTS = new Set(["choice", "arrangement"]);
+const RESULTS = new Set(["choice", "rating", "arrangement"]);
 
 /** Latest time among items, s; 0 without any. */
 export function latest(items) {
   return items.reduce((time, item) => Math.max(time, endOf(item)), 0);
 }
 
-function endOf({ kind, time, ending, values, onset = 0, answer }) {
+function endOf({ kind, time, ending, values, onset = 0, answer, response_time }) {
   if (kind === "event") return values.onset + values.duration;
-  return time ?? ending?.time ?? onset + (answer?.response_time ?? 0);
+  return time ?? ending?.time ?? onset + (answer?.response_time ?? response_time ?? 0);
 }
 
 export class Keeper {

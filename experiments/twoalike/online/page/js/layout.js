@@ -1,21 +1,14 @@
 /**
- * Where the images of a choice are in a window, and what a press hits: the geometry of the window
- * task (twoalike.tasks.screens) in CSS pixels, origin in the centre, y up.
+ * Where the images of a trial are among each other, and how large they can be. The images of a
+ * trial are as large as in a window of the same size, or larger where a page has more room.
  */
 
 /** Places of three images. */
 export const POSITIONS = ["left", "middle", "right"];
 
 const SMALLEST_TEXT = 16;
-/**
- * Height in lines of text that prompt, labels and timer take; in a column, and between its images.
- */
-const LINES = 11;
-const COLUMN_LINES = 9;
-/** Images in each row of a grid, from the top, by their number. */
-const ROWS = { 3: [3], 4: [2, 2], 5: [3, 2], 6: [3, 3] };
-/** Height in lines of text of the label between two rows of a grid, or images of a column. */
-const LABEL = 1.6;
+const EDGE = 2 / Math.sqrt(3); // of an equilateral triangle of height 1
+const TRIANGLE = [[0, 0], [EDGE / 2, 1], [EDGE, 0]];
 
 /**
  * Number rounded to decimals as Python rounds: by its exact value, halves to the even neighbour.
@@ -58,169 +51,57 @@ function imageSide(images, [width, height], largest, measured) {
   return Math.floor(side / 2) * 2;
 }
 
-function hitter(centres, image) {
-  return (x, y) => {
-    for (const [place, [cx, cy]] of Object.entries(centres)) {
-      if (Math.max(Math.abs(x - cx), Math.abs(y - cy)) <= image / 2) return place;
-    }
-    return null;
-  };
+/** Points in rows of so many, the last row in the middle. */
+function inRows(n, columns) {
+  return Array.from({ length: n }, (_, at) => {
+    const row = Math.floor(at / columns);
+    const short = columns - Math.min(columns, n - row * columns);
+    return [(at % columns) + short / 2, row];
+  });
 }
 
-function byPlace(places, value) {
-  return Object.fromEntries(places.map((place) => [place, value(place)]));
+/** Points on the smallest circle on which no two are closer than in rows. */
+function onRing(n) {
+  const angles = Array.from({ length: n }, (_, at) => Math.PI / 2 - (2 * Math.PI * at) / n);
+  const ring = angles.map((angle) => [Math.cos(angle), -Math.sin(angle)]);
+  const apart = ([x, y], [otherX, otherY]) => Math.max(Math.abs(x - otherX), Math.abs(y - otherY));
+  const nearest = Math.min(...ring.slice(1).map((point, at) => apart(point, ring[at])));
+  return ring.map(([x, y]) => [x / nearest, y / nearest]);
 }
 
-/** Side of the largest of three images that fit a window. */
-function largestOfThree(images, [width, height], text, gap, column) {
-  if (column) return Math.min(width, (height - COLUMN_LINES * text - 2 * gap) / 3);
-  const free = height - LINES * text;
-  if (images.layout === "row") return Math.min((width - 2 * gap) / 3, free);
-  // Width holds 2 pitches and a side, height 2 sides and a gap; see the pitch in layOutThree.
-  const root = Math.sqrt(3);
-  return Math.min((root * width - 2 * gap) / (2 + root), (free - gap) / 2);
+/** Ways to lay out so many images, in sides of an image with its gap, y down. */
+function ways({ layout }, n, [width, height], task) {
+  if (layout === "row") return [inRows(n, height > width ? 1 : n)];
+  if (layout === "ring") return [onRing(n)];
+  if (layout !== "triangle") return Array.from({ length: n }, (_, at) => inRows(n, at + 1));
+  // A reference is above the candidates; else the triangle stands on its tip, as arrow keys do.
+  return [task === "anchored-choice" ? TRIANGLE.map(([x, y]) => [x, 1 - y]) : TRIANGLE];
+}
+
+/** Extent of points in one direction. */
+function extent(points, axis) {
+  const along = points.map((point) => point[axis]);
+  return [Math.min(...along), Math.max(...along) - Math.min(...along)];
 }
 
 /**
- * Three images side by side, one above the other in a window higher than wide, or in a triangle.
+ * Largest images in a space of the window, each with a label of some height below it: their side,
+ * the upper left corner of each, and width and height of the whole.
  */
-function layOutThree(protocol, size, measured) {
-  const images = protocol.images;
-  const text = textHeight(protocol.screen, size);
-  const column = images.layout === "row" && size[1] > size[0];
-  const gap = column ? Math.max(images.gap_px, Math.ceil(LABEL * text)) : images.gap_px;
-  const largest = largestOfThree(images, size, text, gap, column);
-  const image = imageSide(images, size, largest, measured);
-  const clear = image + gap;
-  let [pitch, drop] = [clear, 0];
-  if (images.layout === "triangle") {
-    pitch = Math.ceil(clear / Math.sqrt(3));
-    // A reference is above the candidates; else the triangle stands on its tip, as arrow keys do.
-    drop = protocol.task === "anchored-choice" ? -clear : clear;
-  }
-  const centres = byPlace(POSITIONS, (place) => {
-    const along = (POSITIONS.indexOf(place) - 1) * pitch;
-    const y = Math.floor(drop / 2) - (along === 0 ? drop : 0);
-    return column ? [0, -along] : [along, y];
+export function placeImages({ images, task }, n, window, [width, height], label, measured) {
+  const gaps = [images.gap_px, images.gap_px + label];
+  const found = ways(images, n, window, task).map((points) => {
+    const [across, down] = [extent(points, 0)[1], extent(points, 1)[1]];
+    const wide = (width - across * gaps[0]) / (across + 1);
+    return { points, largest: Math.min(wide, (height - label - down * gaps[1]) / (down + 1)) };
   });
-  const heights = Object.values(centres).map(([, y]) => y);
-  const away = image / 2 + (column ? 0.8 : 1.6) * text;
-  const top = Math.max(...heights) + image / 2;
-  const prompt_y = top + (drop > 0 ? 3.8 : 2.2) * text;
-  // The label of a triangle's upper images is between them and the prompt: 1.4 lines.
-  const below = prompt_y - top - (drop > 0 ? 1.6 * text + (1.4 * text) / 2 : 0);
+  const { points, largest } = found.reduce((one, other) => (other.largest > one.largest ? other : one));
+  const side = imageSide(images, window, largest, measured);
+  const pitch = gaps.map((gap) => side + gap);
+  const lows = [extent(points, 0), extent(points, 1)];
   return {
-    size,
-    image,
-    text,
-    places: POSITIONS,
-    centres,
-    labels: byPlace(POSITIONS, (place) => {
-      const [x, y] = centres[place];
-      return [x, drop > 0 && x !== 0 ? y + away : y - away];
-    }),
-    label_widths: byPlace(
-      POSITIONS,
-      (place) => (column ? size[0] : (drop && place !== "middle" ? 2 : 1) * pitch) - text,
-    ),
-    prompt_y,
-    prompt_room: 2 * Math.min(below, size[1] / 2 - prompt_y),
-    timer_y: Math.min(...heights) - image / 2 - (column ? 3 : 4) * text,
-    fits: image >= 2 && image <= largest,
-    hit: hitter(centres, image),
+    side,
+    corners: points.map((point) => point.map((at, axis) => Math.round((at - lows[axis][0]) * pitch[axis]))),
+    size: lows.map(([, long], axis) => Math.round(long * pitch[axis]) + side + axis * label),
   };
-}
-
-/** Centres in rows, or on the smallest circle on which no two images are closer than in rows. */
-function looseCentres(images, n, across, down) {
-  if (images.layout !== "ring") {
-    const rows = ROWS[n];
-    return rows.flatMap((length, row) =>
-      Array.from({ length }, (_, column) => {
-        const x = (column - (length - 1) / 2) * across;
-        return [x, ((rows.length - 1) / 2 - row) * down];
-      }),
-    );
-  }
-  const ring = Array.from({ length: n }, (_, place) => {
-    const angle = Math.PI / 2 - (2 * Math.PI * place) / n;
-    return [Math.cos(angle), Math.sin(angle)];
-  });
-  let radius = 0;
-  ring.forEach(([x, y], first) => {
-    for (const [otherX, otherY] of ring.slice(first + 1)) {
-      const apart = Math.max(Math.abs(x - otherX) / across, Math.abs(y - otherY) / down);
-      radius = Math.max(radius, 1 / apart);
-    }
-  });
-  return ring.map(([x, y]) => [radius * x, radius * y]);
-}
-
-/** Centres of images of a side, the whole in the middle; width and height of the whole. */
-function gridCentres(images, n, side, text) {
-  const gap = images.gap_px;
-  const below = gap + round(LABEL * text);
-  const points = looseCentres(images, n, side + gap, side + below);
-  const xs = points.map(([x]) => x);
-  const ys = points.map(([, y]) => y);
-  const [low, high] = [Math.min(...ys), Math.max(...ys)];
-  const middle = (high + low) / 2;
-  const wide = 2 * Math.max(...xs.map(Math.abs));
-  return {
-    centres: points.map(([x, y]) => [round(x), round(y - middle)]),
-    extent: [Math.ceil(wide) + side, Math.ceil(high - low) + side],
-  };
-}
-
-/** Side of the largest images on a grid or in a ring that fit; 0 if none do. */
-function largestOnGrid(images, n, size, text) {
-  // By the steps of the window's bisect_left: rounding makes what fits not quite monotone.
-  let [low, high] = [0, Math.max(...size) - 1];
-  while (low < high) {
-    const side = Math.floor((low + high) / 2) + 1;
-    const [wide, tall] = gridCentres(images, n, side, text).extent;
-    if (wide <= size[0] && tall <= size[1] - LINES * text) low = side;
-    else high = side - 1;
-  }
-  return low;
-}
-
-/** Three to six images on a grid or in a ring. */
-function layOutGrid(protocol, size, n, measured) {
-  const images = protocol.images;
-  const text = textHeight(protocol.screen, size);
-  const largest = largestOnGrid(images, n, size, text);
-  const image = imageSide(images, size, largest, measured);
-  const points = gridCentres(images, n, image, text).centres;
-  const places = points.map((_, index) => String(index + 1));
-  const centres = byPlace(places, (place) => points[Number(place) - 1]);
-  const heights = points.map(([, y]) => y);
-  const prompt_y = Math.max(...heights) + image / 2 + 2.2 * text;
-  return {
-    size,
-    image,
-    text,
-    places,
-    centres,
-    labels: byPlace(places, (place) => {
-      const [x, y] = centres[place];
-      return [x, y - image / 2 - 1.2 * text];
-    }),
-    label_widths: byPlace(places, () => image),
-    prompt_y,
-    prompt_room: 2 * Math.min(2.2 * text, size[1] / 2 - prompt_y),
-    timer_y: Math.min(...heights) - image / 2 - 3.4 * text,
-    fits: image >= 2 && image <= largest,
-    hit: hitter(centres, image),
-  };
-}
-
-/**
- * Geometry of a window with the images of a choice.
- *
- * Images of a fixed size keep it in a window that is too small; `fits` is false then.
- */
-export function layOut(protocol, size, n, measured = null) {
-  const grid = ["grid", "ring"].includes(protocol.images.layout);
-  return grid ? layOutGrid(protocol, size, n, measured) : layOutThree(protocol, size, measured);
 }

@@ -87,6 +87,28 @@ export function paragraphs(text) {
   return found;
 }
 
+/** Sets a line in the first of the scales of a height of text in which it fits its room. */
+export function setLine(element, words, text, scales, room) {
+  if (element.textContent !== words) element.textContent = words;
+  for (const scale of scales) {
+    element.style.fontSize = `${Math.round(scale * text)}px`;
+    if (element.offsetHeight <= room) return;
+  }
+}
+
+/** Fills the page after a time limit, whose button turns it as the space bar does. */
+export function setMessage(element, { text, footer }, send) {
+  if (element.firstChild) return;
+  const attributes = { type: "button", class: "push", "data-own": "", "aria-label": footer };
+  const button = make("button", attributes, "→");
+  button.addEventListener("click", (event) => send({ kind: "key", key: "space" }, event));
+  element.append(
+    make("div", { class: "words large", role: "alert" }, ...paragraphs(text)),
+    button,
+    make("p", { class: "footer keys-only" }, footer),
+  );
+}
+
 /** Bar that is full to a share. */
 export function makeBar(role) {
   const full = make("div", { class: "full" });

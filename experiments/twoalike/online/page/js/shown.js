@@ -6,9 +6,10 @@ import { ArrangementView, measureIn } from "./arrangement-view.js";
 import { ChoiceMachine } from "./choice.js";
 import { ChoiceView } from "./choice-view.js";
 import { Fingers } from "./fingers.js";
-import { layOut } from "./layout.js";
 import { Countdown, PageMachine, QuestionMachine } from "./page-machines.js";
 import { CountdownView, PageView, QuestionView } from "./page-views.js";
+import { RatingMachine } from "./rating.js";
+import { RatingView } from "./rating-view.js";
 
 /** Makers of machine and view, by the kind of a show. */
 export const SHOWN = {
@@ -29,10 +30,10 @@ export const SHOWN = {
   },
 
   trial(root, { trial, protocol, images, measured }) {
-    const size = [window.innerWidth, window.innerHeight];
-    const layout = layOut(protocol, size, trial.stimuli.length, measured);
-    const machine = new ChoiceMachine(trial, protocol, layout);
-    return { machine, view: new ChoiceView(root, protocol, trial, images, machine, measured) };
+    const rates = protocol.task === "pair-rating";
+    const machine = new (rates ? RatingMachine : ChoiceMachine)(trial, protocol);
+    const parts = { protocol, images, machine, measured };
+    return { machine, view: new (rates ? RatingView : ChoiceView)(root, parts) };
   },
 
   arrangement(root, { trial, protocol, images }) {

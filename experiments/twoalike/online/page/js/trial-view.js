@@ -1,0 +1,89 @@
+/** What views of choices and ratings share: cross, prompt, timer, images, and the page afterwards. */
+
+import { placeImages, textHeight } from "./layout.js";
+import { fitted, make, makeBar, picture, setMessage, setText } from "./look.js";
+
+const LABEL = 1.6; // height of the line below an image, in lines of text
+const MARGIN_PX = 8; // around all
+const NO_KEYS = "(hover: none) and (pointer: coarse)"; // as for .keys-only
+let count = 0;
+
+/** Draws the scenes of a machine that are of the kind `shows`. */
+export class TrialView {
+  constructor(root, parts, shows) {
+    Object.assign(this, { root, shows, ...parts });
+    this.cross = make("div", { class: "cross", "aria-hidden": "true" });
+    this.id = `twoalike-trial-${(count += 1)}`;
+    const { prompt } = this.protocol.texts;
+    this.prompt = make("p", { class: "prompt", id: this.id, role: "status" }, prompt);
+    this.timer = makeBar("none");
+    this.shown = this.machine.row.map((id) => picture(this.images, id));
+    this.row = make("div", { class: "row", role: "group", "aria-labelledby": this.id });
+    this.stage = make("div", { class: "stage" }, this.prompt, this.timer.element, this.row);
+    this.message = make("div", { class: "message" });
+    root.classList.add("twoalike-trial");
+    root.replaceChildren(this.stage, this.cross, this.message);
+    for (const part of root.children) part.hidden = true; // until the first frame
+  }
+
+  /** Pointers answer as they press; a click without one is that of a keyboard or of an aid. */
+  press(button, event) {
+    button.dataset.own = "";
+    button.addEventListener("pointerdown", (cause) => {
+      if (cause.button === 0) this.send({ ...event, method: methodOf(cause) }, cause);
+    });
+    button.addEventListener("click", (cause) => {
+      if (cause.detail === 0) this.send({ ...event, method: "keyboard" }, cause);
+    });
+    button.addEventListener("mousedown", (cause) => cause.preventDefault()); // focus stays
+    return button;
+  }
+
+  connect(send) {
+    this.send = send;
+  }
+
+  /** Makes the images as large as the window allows, and puts each in its place. */
+  resize(width, height) {
+    const { stage, row, protocol, shown, measured } = this;
+    const window = [Math.floor(width), Math.floor(height)];
+    setText(this.root, protocol.screen, window);
+    const { hidden } = stage;
+    stage.hidden = false; // so that it has a height
+    row.style.height = stage.style.minHeight = "0";
+    const space = [width - 2 * MARGIN_PX, height - stage.offsetHeight - 2 * MARGIN_PX];
+    stage.style.minHeight = "";
+    const labels = this.labelled && !matchMedia(NO_KEYS).matches;
+    const label = labels ? Math.round(LABEL * textHeight(protocol.screen, window)) : 0;
+    const found = placeImages(protocol, shown.length, window, space, label, measured);
+    [row.style.width, row.style.height] = found.size.map((length) => `${length}px`);
+    [...row.children].forEach((place, at) => {
+      const [left, top] = found.corners[at].map((length) => `${length}px`);
+      Object.assign(place.style, { left, top, width: `${found.side}px` });
+      place.style.setProperty("--side", `${found.side}px`);
+      [shown[at].width, shown[at].height] = fitted(shown[at], found.side);
+    });
+    stage.hidden = hidden;
+  }
+
+  draw(scene) {
+    this.scene = scene;
+    this.cross.hidden = scene.kind !== "fixation";
+    this.stage.hidden = scene.kind !== this.shows;
+    this.message.hidden = scene.kind !== "page";
+    if (scene.kind === "page") setMessage(this.message, scene, this.send);
+    if (this.stage.hidden) return;
+    const said = scene.verdict || scene.prompt;
+    if (this.prompt.textContent !== said) this.prompt.textContent = said || "\u00a0"; // keeps its line
+    this.drawTrial(scene);
+  }
+
+  frame(time) {
+    const until = this.scene?.until ?? null;
+    const shows = until !== null && time >= until.since;
+    this.timer.element.style.visibility = shows ? "visible" : "hidden";
+    if (shows) this.timer.fill((until.end - time) / until.length);
+  }
+}
+
+export const methodOf = ({ pointerType }) => (pointerType === "mouse" ? "mouse" : "touch");

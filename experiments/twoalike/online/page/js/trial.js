@@ -1,0 +1,161 @@
+/**
+ * A trial as a state machine, event by event that of the window (twoalike.tasks): cross, what is
+ * judged until the answer or the time limit, feedback. Choices and ratings are such trials.
+ *
+ * Times are seconds of the run's clock.
+ */
+
+import { GO_ON } from "./keys.js";
+
+const FOLLOWING = { fixation: "answer", answer: "message", feedback: "done" };
+
+/** One trial; its result is given as soon as it is decided. */
+export class TrialMachine {
+  early = 0;
+  interrupted = false;
+
+  constructor(trial, protocol) {
+    Object.assign(this, { trial, protocol });
+  }
+
+  begin() {
+    this.onset = this.planned = null;
+    this.dropped = 0;
+    this.enter(this.protocol.timing.fixation_s > 0 ? "fixation" : "answer");
+  }
+
+  enter(phase) {
+    this.phase = phase;
+    this.since = null;
+  }
+
+  /** Whether there is an answer, or the time for it is over. */
+  get decided() {
+    return ["feedback", "message", "done"].includes(this.phase);
+  }
+
+  /** Whether the trial is over, feedback included. */
+  get finished() {
+    return this.phase === "done";
+  }
+
+  get feedbackS() {
+    return this.protocol.timing.feedback_s;
+  }
+
+  /** Time at which the phase ends by itself; null while it waits for an answer or a frame. */
+  get phaseEnd() {
+    const { timing } = this.protocol;
+    const length = {
+      fixation: timing.fixation_s,
+      answer: timing.response_limit_s || null,
+      feedback: this.feedbackS,
+    }[this.phase];
+    return this.since === null || length === undefined || length === null
+      ? null
+      : this.since + length;
+  }
+
+  get deadline() {
+    return this.phaseEnd;
+  }
+
+  /** Cross, what is judged, or the page after the time limit. */
+  get scene() {
+    const { texts } = this.protocol;
+    if (this.phase === "fixation") return { kind: "fixation" };
+    if (!this.decided || this.taken !== null) return this.trialScene;
+    return { kind: "page", text: texts.time_out, footer: texts.go_on };
+  }
+
+  get timer() {
+    const { timing } = this.protocol;
+    const end = this.phaseEnd;
+    if (end === null || !timing.show_timer) return null;
+    const length = timing.response_limit_s;
+    return { end, length, since: end - (1 - (timing.timer_from ?? -Infinity)) * length };
+  }
+
+  /** Takes one event; a press that means nothing now changes nothing. */
+  handle(event) {
+    const { onset, decided } = this;
+    if (event.kind === "shown") {
+      // The frame belongs to the phase that was drawn, so time must not pass first.
+      this.#show(event);
+    } else {
+      this.letTimePass(event.time);
+      if (this.phase !== "message") this.take(event);
+      else if (this.#mayTurn(event.time) && this.turns(event)) this.phase = "done";
+    }
+    const items = [];
+    if (this.onset !== null && onset === null) {
+      const detail = { trial_index: this.trial.trial_index };
+      items.push({ kind: "note", event: "trial_shown", time: this.onset, detail });
+    }
+    if (this.decided && !decided) items.push({ ...this.#about, ...this.result });
+    return items;
+  }
+
+  /** Begins an open trial anew; ends a decided one. */
+  restart(time) {
+    if (this.decided) {
+      this.phase = "done";
+    } else {
+      this.interrupted ||= this.onset !== null;
+      this.begin();
+    }
+    return [];
+  }
+
+  get #about() {
+    const { trial, onset, early, dropped, planned } = this;
+    const { trial_index } = trial;
+    return { trial_index, onset, early, dropped, flag: this.#flag, planned_onset: planned };
+  }
+
+  get #flag() {
+    const { flag_fast_s, flag_slow_s } = this.protocol.timing;
+    if (this.interrupted) return "interrupted";
+    if (this.taken === null) return null;
+    if (this.taken < flag_fast_s) return "fast";
+    return this.taken > flag_slow_s ? "slow" : null;
+  }
+
+  #show(event) {
+    const dropped = event.dropped ?? null;
+    if (this.since === null) {
+      this.since = event.time;
+      if (this.phase === "answer") {
+        this.onset = event.time;
+        this.planned = event.planned ?? event.time;
+      }
+      this.dropped = dropped === null ? null : 0;
+    } else if (this.phase === "answer" && this.dropped !== null) {
+      this.dropped += dropped ?? 0;
+    }
+  }
+
+  letTimePass(time) {
+    const end = this.phaseEnd;
+    if (end !== null && time >= end) this.enter(FOLLOWING[this.phase]);
+  }
+
+  #mayTurn(time) {
+    return this.since !== null && time - this.since >= this.protocol.pages.page_s;
+  }
+
+  /** Whether an event turns the page after the time limit. */
+  turns({ kind, key, button }) {
+    return (kind === "key" && GO_ON.includes(key)) || (kind === "press" && button === "left");
+  }
+
+  /** Whether an answer would come before answers count. */
+  isEarly(time) {
+    return this.onset === null || time - this.onset < this.protocol.timing.minimum_rt_s;
+  }
+
+  /** The answer is final. */
+  decide() {
+    this.enter(this.feedbackS > 0 ? "feedback" : "done");
+  }
+}
