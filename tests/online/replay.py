@@ -15,6 +15,7 @@ from twoalike.tasks import (
     Fixation,
     ImageRow,
     KeyPress,
+    Nudge,
     Page,
     PointerPress,
     Scene,
@@ -74,6 +75,8 @@ def sent(event: Event | Restart, *, touch: bool = False) -> dict[str, Any]:
         case PointerPress(time=time, x=x, y=y, button=button):
             point = {"x": x, "y": y, "button": button, "pointer": "touch" if touch else "mouse"}
             return {"kind": "press", "time": time, **point}
+        case Nudge(time=time, dx=dx, dy=dy, fine=fine):
+            return {"kind": "nudge", "time": time, "dx": dx, "dy": dy, "fine": fine}
         case Restart(time=time):
             return {"kind": "restart", "time": time}
         case _:

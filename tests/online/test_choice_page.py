@@ -1,7 +1,7 @@
 """The page's choices and ratings behave as the window's, event by event."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,9 +21,7 @@ from twoalike.tasks import (
     OddOneOfMany,
     OddOneOut,
     PairRating,
-    PointerMove,
     PointerPress,
-    PointerRelease,
     Shown,
     Tick,
     Trial,
@@ -82,8 +80,10 @@ def random_trial(rng: np.random.Generator, number: int, task: type[Rules]) -> Tr
 KEYS = ["left", "down", "right", "1", "2", "3", "num_2", "5", "space", "return", "x", "up"]
 
 
-def random_events(rng: np.random.Generator, layout: Layout) -> Iterator[Event | Restart]:
-    """Events as they come in any order, none before the first frame of its moment."""
+def random_events(
+    rng: np.random.Generator, targets: Sequence[tuple[float, float]], spread: float
+) -> Iterator[Event | Restart]:
+    """Events as they come in any order; presses near the targets."""
     time = float(rng.uniform(0, 100))
     for _ in range(30):
         time += float(rng.exponential(0.25))
@@ -92,11 +92,13 @@ def random_events(rng: np.random.Generator, layout: Layout) -> Iterator[Event | 
             yield Shown(time, None if rng.random() < 0.05 else int(rng.integers(0, 3)))
         elif draw < 0.55:
             yield Tick(time)
-        elif draw < 0.77:
+        elif draw < 0.75:
             yield KeyPress(time, str(rng.choice(KEYS)))
+        elif draw < 0.8:
+            yield Nudge(time, int(rng.choice([-1, 1])), 0, bool(rng.random() < 0.5))
         elif draw < 0.96:
-            x, y = layout.centre(str(rng.choice(layout.places)))
-            beside, above = rng.normal(0, layout.image / 3), rng.normal(0, 20)
+            x, y = targets[rng.integers(len(targets))]
+            beside, above = rng.normal(0, spread), rng.normal(0, 20)
             button: Button = "left" if rng.random() < 0.9 else "right"
             yield PointerPress(time, x + float(beside), y + float(above), button)
         else:
@@ -122,7 +124,8 @@ def test_trials_give_the_items_and_scenes_of_the_window() -> None:
         rules, trial = random_rules(rng, task), random_trial(rng, number, task)
         size = SIZES[number % 7]
         layout = lay_out(rules, View(size), len(trial.stimuli))
-        events = list(random_events(rng, layout))
+        centres = [layout.centre(place) for place in layout.places]
+        events = list(random_events(rng, centres, layout.image / 3))
         shown = {
             name: getattr(trial, name)
             for name in ("trial_index", "trial_type", "stimuli", "positions", "anchored")
@@ -146,67 +149,35 @@ def test_trials_give_the_items_and_scenes_of_the_window() -> None:
     assert sum(one["taken_back"] > 0 for one in results) > 5
 
 
-def rated(rng: np.random.Generator, rules: PairRating) -> Iterator[tuple[list[Event], list[Any]]]:
-    """What somebody does in a trial of ratings: a window's events, and those of the page."""
-    layout = lay_out_rating(rules, View((1280, 800)))
-    time = float(rng.uniform(0, 100))
-    for number in range(40):
-        time += float(rng.exponential(0.25))
-        draw = rng.random() if number else 0.0
-        how = {"time": time, "method": "mouse"}
-        if draw < 0.4:
-            shown = Shown(time, int(rng.integers(0, 3)))
-            yield [shown], [sent(shown)]
-        elif draw < 0.6:
-            key = KeyPress(time, str(rng.choice(["2", "num_3", "9", "x", "return", "space"])))
-            yield [key], [sent(key)]
-        elif draw < 0.75:
-            dx, fine = int(rng.choice([-1, 1])), bool(rng.random() < 0.5)
-            nudge = {"kind": "nudge", "time": time, "dx": dx, "dy": 0, "fine": fine}
-            yield [Nudge(time, dx, 0, fine)], [nudge]
-        elif draw < 0.85 and layout.done is not None:
-            done = PointerPress(time, layout.done.x, layout.done.y, "left")
-            yield [done], [{"kind": "done", **how}]
-        elif layout.points:
-            point = int(rng.integers(0, rules.scale.points))
-            box = layout.points[point]
-            press = PointerPress(time, box.x, box.y, "left")
-            yield [press], [{"kind": "choose", "point": point + 1, **how}]
-        else:  # a drag that begins beside the handle
-            xs = np.array([0.5, *rng.uniform(-0.4, 0.4, 2)]) * layout.track.width
-            y = layout.track.y
-            values = [layout.value_at(float(x)) for x in xs]
-            slides = [{"kind": "slide", "value": value, **how} for value in values]
-            moves = [PointerMove(time, float(x), y) for x in xs[1:]]
-            press = PointerPress(time, float(xs[0]), y, "left")
-            release = PointerRelease(time, float(xs[-1]), y, "left")
-            yield [press, *moves, release], [{"kind": "grip", **how}, *slides]
-
-
 def test_ratings_give_the_items_of_the_window() -> None:
     rng = np.random.default_rng(3)
-    cases: list[dict[str, Any]] = []
-    expected: list[list[Any]] = []
-    for number in range(1, 201):
-        kind, confirm = str(rng.choice(["likert", "slider"])), bool(rng.random() < 0.5)
-        limit = float(rng.choice([0.0, 2.0]))
-        timing = {"response_limit_s": limit, "minimum_rt_s": 0.2, "flag_slow_s": 1.5}
-        scale = {"kind": kind, "confirm": confirm, "start": 0.5}
+    cases, expected = list[dict[str, Any]](), list[list[dict[str, Any]]]()
+    for number in range(1, 301):
+        scale = {"kind": ("likert", "slider")[number % 2], "confirm": bool(rng.random() < 0.5)}
+        timing = {"response_limit_s": float(rng.choice([0.0, 2.0])), "flag_slow_s": 1.5}
         rules = PairRating.model_validate({"scale": scale, "timing": timing})
-        done = list(rated(rng, rules))
+        layout = lay_out_rating(rules, View((1280, 800)))
         names, places = ("a", "b"), tuple(rng.permutation(["left", "right"]).tolist())
         trial = Trial(number, 1, "main", "t", names, places, kind="rating")
-        activity = RatingActivity(trial, rules, lay_out_rating(rules, View((1280, 800))))
-        events = [event for events, _ in done for event in events]
-        expected.append([item for step in played(activity, events) for item in step["items"]])
+        boxes = [box for box in (*layout.points, layout.done) if box is not None]
+        events = list(random_events(rng, [(box.x, box.y) for box in boxes], 3.0))
+        steps = []
+        for event in events:
+            step = sent(event)
+            if isinstance(event, PointerPress) and event.button == "left":  # on a button
+                point = layout.point_at(event.x, event.y)
+                done = layout.done is not None and layout.done.holds(event.x, event.y)
+                kind = "choose" if point else "done" if done else "press"
+                step |= {"kind": kind, "point": point, "method": "mouse"}
+            steps.append(step)
+        given = {"protocol": rules.model_dump(mode="json"), "steps": steps}
         shown = {"trial_index": number, "stimuli": names, "positions": places}
-        steps = [step for _, steps in done for step in steps]
-        given = {"protocol": rules.model_dump(mode="json"), "trial": shown}
-        cases.append({"made": "rating", "steps": steps, **given})
-    found = [[item for step in one for item in step["items"]] for one in replayed(cases)]
+        cases.append({"made": "rating", "trial": shown, **given})
+        expected.append(played(RatingActivity(trial, rules, layout), events))
+    found = replayed(cases)
     for number, (ours, theirs) in enumerate(zip(expected, found, strict=True), start=1):
-        assert not list(differences(ours, theirs)), number
-    results = [item for one in found for item in one if item["kind"] == "rating"]
-    assert len(results) > 100
+        seen = [{**one, "scene": 0} for one in theirs]
+        assert not list(differences([{**one, "scene": 0} for one in ours], seen)), number
+    results = [item for one in found for step in one for item in step["items"] if "value" in item]
+    assert len(results) > 200
     assert {one["method"] for one in results} == {"keyboard", "mouse", "none"}
-    assert sum(one["n_adjustments"] > 1 for one in results) > 20

@@ -40,8 +40,8 @@ export class RatingMachine extends TrialMachine {
   }
 
   letTimePass(time) {
-    if (this.asked !== null && time >= this.#askedUntil) this.asked = null;
     super.letTimePass(time);
+    if (this.decided || (this.asked !== null && time >= this.#askedUntil)) this.asked = null;
   }
 
   get trialScene() {

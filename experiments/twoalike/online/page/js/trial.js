@@ -145,8 +145,9 @@ export class TrialMachine {
   }
 
   /** Whether an event turns the page after the time limit. */
-  turns({ kind, key, button }) {
-    return (kind === "key" && GO_ON.includes(key)) || (kind === "press" && button === "left");
+  turns({ kind, key, button, method }) {
+    if (kind === "key") return GO_ON.includes(key);
+    return method !== undefined || (kind === "press" && button === "left");
   }
 
   /** Whether an answer would come before answers count. */
