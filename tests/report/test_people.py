@@ -1,22 +1,21 @@
-"""How people differ in the report: a map, dimensions by group, pairs, and the tests of groups."""
+"""How people differ in the report: dimensions by group, pairs, and the tests of groups."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib import pyplot
+from matplotlib.figure import Figure
 from tests.posteriors import posterior_of
 
 import twoalike.api as ta
 from twoalike.embedding import Posterior, compare_groups
 from twoalike.report import write_report
-from twoalike.report._embedding import people_section
+from twoalike.report._embedding import dimensions_section, people_section, similarity_section
 from twoalike.report._inputs import read_inputs
-from twoalike.report._report import cautions
+from twoalike.report._report import cautions, methods_section
 from twoalike.study import Study, TwoalikeError
 
 PEOPLE = tuple(f"{k:02d}" for k in range(1, 9))
@@ -132,11 +131,17 @@ def test_groups_of_the_fit_are_shown_without_a_test(weighted: Study) -> None:
         group=names, participant_group=("participant", of)
     )
     posterior.tree["posterior"] = group
+    posterior.tree.attrs |= {"similarity": "distance", "terms": '{"memory": {}}'}
     posterior.save(weighted.posterior)
     found, said = section(weighted)
     assert "More alike to experts" in said and "of the group's centre" in said
     assert [block.kind for block in found.blocks] == ["picture", "gallery", "text"]
     assert "no test can be made of it" in found.blocks[-1].text
+    inputs = read_inputs(weighted)
+    said += repr((similarity_section(inputs), dimensions_section(inputs, None)))
+    said += methods_section(inputs).blocks[0].text
+    assert "minus the distance" in said and "dot product" not in said
+    assert "and weights of the dimensions, for each of 8" in said and "things: memory" in said
 
 
 def test_a_damaged_comparison_is_one_line(weighted: Study) -> None:
@@ -150,11 +155,8 @@ def test_a_damaged_comparison_is_one_line(weighted: Study) -> None:
 
 
 def test_the_figures_of_a_notebook(weighted: Study) -> None:
-    mpl.use("agg")
-    try:
-        axes = ta.plot.weights(str(weighted.posterior), GROUPS, weighted)
-        assert {text.get_text() for text in axes.get_legend().get_texts()} == {"experts", "novices"}
-        assert axes.get_yticklabels()[0].get_text() == "dimension 1"
-        ta.plot.weights(str(weighted.posterior))
-    finally:
-        pyplot.close("all")
+    given, ax = str(weighted.posterior), Figure().subplots()
+    axes = ta.plot.weights(given, GROUPS, weighted, ax=ax)
+    assert {text.get_text() for text in axes.get_legend().get_texts()} == {"experts", "novices"}
+    assert axes.get_yticklabels()[0].get_text() == "dimension 1"
+    ta.plot.weights(given, ax=Figure().subplots())

@@ -242,6 +242,11 @@ class Inputs:
         people: Mapping[str, str] = attrs.get("excluded", {}).get("people", {})
         return people
 
+    @property
+    def distance(self) -> bool:
+        """Whether the closer, the more alike; otherwise similarity is a dot product."""
+        return self.posterior is not None and self.posterior.attrs.get("similarity") == "distance"
+
     @cached_property
     def sessions(self) -> list[Session]:
         """Runs of choices."""
