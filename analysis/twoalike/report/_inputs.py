@@ -288,9 +288,9 @@ _MOST_OBJECTS = 500
 
 
 def _comparable(study: Study, posterior: Posterior) -> dict[str, str]:
-    """Take the groups that the study declares, where a fit of weights did not know them."""
-    table = study.raw / "participants.tsv"
-    open_ = posterior.weights is not None and not posterior.group_of
+    """Take the groups that the study declares, where a fit of weights knew nothing of people."""
+    table, weights = study.raw / "participants.tsv", posterior.weights
+    open_ = weights is not None and not (posterior.group_of or weights.z.shape[1])
     if not (study.config.groups.names and table.is_file() and open_):
         return {}
     known = read_groups("group", study)
