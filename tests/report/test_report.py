@@ -105,8 +105,6 @@ def test_a_full_study(finished: Study, whole_page: Page) -> None:
         "Shapes & <em>shadows</em>",  # as text: the title comes from the user
         "All participants are simulated",
         "scored on the judgments of this study",
-        "01",
-        "aligned",
         "of the gap between base and the ceiling",
         "the No-U-Turn sampler (2 chains of 40 draws",
         "mostly kind",
@@ -393,7 +391,6 @@ def test_same_study_same_bytes(
 @pytest.mark.parametrize(
     ("file", "content"),
     [
-        ("derived/results.json", b"{"),
         ("derived/results.json", b'{"kind": "teacher"}'),
         ("derived/choices.parquet", b"PAR1"),
         ("stimuli/00.png", b"no image"),

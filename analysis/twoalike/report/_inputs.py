@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
 
 from twoalike.embedding import FEWEST, Posterior, compare_groups, read_groups
-from twoalike.judgments import is_scored, read_judgments, split_sets
+from twoalike.judgments import JudgmentKind, is_scored, read_judgments, split_sets
 from twoalike.record import RunName, find_runs, read_manifest, read_run
 from twoalike.registry import find_task
 from twoalike.results import Results
@@ -241,6 +241,13 @@ class Inputs:
         attrs = {} if self.posterior is None else self.posterior.attrs
         people: Mapping[str, str] = attrs.get("excluded", {}).get("people", {})
         return people
+
+    @property
+    def fitted_to(self) -> list[str]:
+        """Kinds of judgments that the posterior was fitted to, as far as its file says so."""
+        attrs = {} if self.posterior is None else self.posterior.attrs
+        roles = attrs.get("provenance", {}).get("inputs", {})
+        return [kind for kind in get_args(JudgmentKind.__value__) if kind in roles]
 
     @property
     def distance(self) -> bool:

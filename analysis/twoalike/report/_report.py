@@ -193,6 +193,7 @@ def _model(inputs: Inputs) -> str:
         distance=inputs.distance,
         weights=posterior.weights is not None,
         terms=list(posterior.attrs.get("terms", {})),
+        fitted_to=inputs.fitted_to,
     )
 
 
