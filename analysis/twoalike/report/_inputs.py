@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
 
 from twoalike.embedding import FEWEST, Posterior, compare_groups, read_groups
-from twoalike.judgments import is_scored, read_judgments, split_sets
+from twoalike.judgments import JudgmentKind, is_scored, read_judgments, split_sets
 from twoalike.record import RunName, find_runs, read_manifest, read_run
 from twoalike.registry import find_task
 from twoalike.results import Results
@@ -242,6 +242,18 @@ class Inputs:
         people: Mapping[str, str] = attrs.get("excluded", {}).get("people", {})
         return people
 
+    @property
+    def fitted_to(self) -> list[str]:
+        """Kinds of judgments that the posterior was fitted to, as far as its file says so."""
+        attrs = {} if self.posterior is None else self.posterior.attrs
+        roles = attrs.get("provenance", {}).get("inputs", {})
+        return [kind for kind in get_args(JudgmentKind.__value__) if kind in roles]
+
+    @property
+    def distance(self) -> bool:
+        """Whether the closer, the more alike; otherwise similarity is a dot product."""
+        return self.posterior is not None and self.posterior.attrs.get("similarity") == "distance"
+
     @cached_property
     def sessions(self) -> list[Session]:
         """Runs of choices."""
@@ -283,9 +295,9 @@ _MOST_OBJECTS = 500
 
 
 def _comparable(study: Study, posterior: Posterior) -> dict[str, str]:
-    """Take the groups that the study declares, where a fit of weights did not know them."""
-    table = study.raw / "participants.tsv"
-    open_ = posterior.weights is not None and not posterior.group_of
+    """Take the groups that the study declares, where a fit of weights knew nothing of people."""
+    table, weights = study.raw / "participants.tsv", posterior.weights
+    open_ = weights is not None and not (posterior.group_of or weights.z.shape[1])
     if not (study.config.groups.names and table.is_file() and open_):
         return {}
     known = read_groups("group", study)

@@ -137,12 +137,11 @@ def build_page(inputs: Inputs, seed: int) -> Page:
 def _subtitle(inputs: Inputs) -> str:
     kinds = set() if inputs.choices is None else set(inputs.choices["kind"])
     tasks = sorted({find_task(run.name.task).name for run in inputs.runs})
-    alone = {"anchored": "Study of anchored judgments", "most_alike": "Study of most alike pairs"}
-    parts = [alone.get(kinds.pop() if len(kinds) == 1 else "", "Odd-one-out study")]
-    if inputs.sessions:
-        parts.append(counted(len(inputs.sessions), "session"))
-    elif inputs.choices is None and tasks:
+    parts = ["Study of anchored judgments" if kinds == {"anchored"} else "Odd-one-out study"]
+    if set(tasks) - {"odd-one-out"}:
         parts = [f"Study with {', '.join(tasks)}"]
+    if inputs.runs:
+        parts.append(counted(len(inputs.runs), "session"))
     return " · ".join([*parts, f"twoalike {version('twoalike')}"])
 
 
@@ -191,6 +190,10 @@ def _model(inputs: Inputs) -> str:
         prior=posterior.attrs.get("prior"),
         reason=convergence(posterior)[0],
         anchored=inputs.choices is not None and (inputs.choices["kind"] == "anchored").any(),
+        distance=inputs.distance,
+        weights=posterior.weights is not None,
+        terms=list(posterior.attrs.get("terms", {})),
+        fitted_to=inputs.fitted_to,
     )
 
 

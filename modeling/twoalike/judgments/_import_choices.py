@@ -160,16 +160,16 @@ def import_choices(
         "level_column": level_column,
         "catch_column": catch_column,
     }
-    of = _Mapping(kind, tuple(item_columns or (1, 2, 3)), chosen_columns, votes_columns, about)
-    sheet = _read_sheet(path, [*of.used, *term_columns], of.items, ids)
+    items = tuple(item_columns or (1, 2, 3))
+    of = _Mapping(kind, items, chosen_columns, votes_columns, about, term_columns)
+    sheet = _read_sheet(path, of.used, of.items, ids)
     if item_columns is None and of.is_bare and ITEMS[0] in (sheet.header or ()):
         return _own_table(sheet, ids, objects, target)
     of.check(sheet)
     columns, sheet, ids, numbers, left_out = _judgments(sheet, of, ids, item_numbers, skip_bad)
     _add(columns, sheet, about, response_time_unit, catch_label)
-    columns |= _further(sheet, term_columns)
     inputs = {"judgments": path}
-    if catch_objects is not None:
+    if catch_objects:
         columns |= _checks(columns, ids, catch_objects, numbers)
         if isinstance(catch_objects, str | Path):
             inputs["catch_objects"] = Path(catch_objects)
@@ -178,7 +178,6 @@ def import_choices(
         "item_numbers": numbers,
         "response_time_unit": response_time_unit,
         "catch_label": catch_label,
-        "term_columns": list(term_columns),
         "left_out": left_out,
     }
     write_imported(target, table, "choices", inputs, objects, config)
@@ -195,17 +194,19 @@ class _Mapping:
     chosen: Sequence[ColumnName] | None
     votes: Sequence[ColumnName] | None
     about: Mapping[str, ColumnName | None]
+    terms: Sequence[ColumnName]
 
     @property
     def used(self) -> list[ColumnName | None]:
-        return [*self.items, *(self.chosen or ()), *(self.votes or ()), *self.about.values()]
+        lists = self.items, self.chosen or (), self.votes or (), self.about.values(), self.terms
+        return [column for some in lists for column in some]
 
     @property
     def is_bare(self) -> bool:
         return self.chosen is self.votes is None and not any(self.about.values())
 
     def record(self) -> dict[str, Any]:
-        lists = {"item": self.items, "chosen": self.chosen, "votes": self.votes}
+        lists = {"item": self.items, "chosen": self.chosen, "votes": self.votes, "term": self.terms}
         columns = {f"{name}_columns": of and list(of) for name, of in lists.items()}
         return {"kind": self.kind, **columns, **self.about}
 
@@ -276,6 +277,7 @@ def _judgments(
         bad.add(columns["participant"] == "", "no participant", "the cell is empty", who)
     kept = bad.kept(skip_bad)
     columns, sheet = {name: values[kept] for name, values in columns.items()}, sheet.kept(kept)
+    columns |= _further(sheet, of.terms)
     if of.votes is not None:
         judged, voted = _votes(sheet, of.votes)
         columns = {name: values[judged] for name, values in columns.items()} | {"chosen": voted}
@@ -484,6 +486,13 @@ def _further(sheet: Sheet, columns: Sequence[ColumnName]) -> dict[str, Any]:
         numbers = pd.to_numeric(cells, errors="coerce")
         is_number = (numbers.notna() == cells.notna()).all()
         name = f"column_{place + 1}" if sheet.header is None else sheet.header[place]
+        if name in CHOICES.names:
+            raise TwoalikeError(
+                where="`term_columns=...`",
+                expected="columns whose names mean nothing else in a table of choices",
+                found=repr(name),
+                remedy="Give the option that reads it, or rename it.",
+            )
         found[name] = (numbers if is_number else cells).to_numpy()
     return found
 
