@@ -171,13 +171,10 @@ def _result(study: Path, **changes: Any) -> Result:
 
 def test_the_page_says_what_the_numbers_say(study: Path, tmp_path: Path, snapshot: Any) -> None:
     result = _result(study)
-    (trial,) = result.own_way.itertuples()
-    assert (trial.items.tolist(), trial.odd, trial.expected) == ([6, 7, 0], 1, 2)
-    assert (result.tree_total, result.repeats) == (Share(2, 3), Share(1, 1))
+    assert result.repeats == Share(1, 1)
     assert [rows for rows, _ in result.groups] == [(0, 1, 2), (3, 4, 5), (6, 7, 8)]
     assert all(together > 0.8 for _, together in result.groups)
     text = " ".join(build_page(result).findings)
-    assert "2 of 3 (67" in text
     assert "1.5 of 3 (50" in text
     assert "not clearly more than guessing" in text
     assert "dog, cow and elephant" in text
@@ -239,10 +236,6 @@ def test_from_the_command_to_the_page(tmp_path: Path) -> None:
     assert sorted(name for group in said["groups"] for name in group["objects"]) == sorted(
         said["objects"]
     )
-    follows = said["follows_categories"].values()
-    hits, n = (sum(share[key] for share in follows) for key in ("hits", "n"))
-    assert n <= 25
-    assert hits / n > 0.5, "the simulated person judges by the categories"
     assert said["same_on_repeat"]["n"] == 5
     assert said["predicted_without_the_triplet"]["n"] == 20
     page = (root / "you.html").read_text(encoding="utf-8")

@@ -24,7 +24,6 @@ from twoalike.report import (
     Caution,
     Fact,
     Gallery,
-    Grid,
     Page,
     Picture,
     Row,
@@ -47,7 +46,6 @@ if TYPE_CHECKING:
 N_GROUPS = 3
 GUESSING = 1 / 3
 _MOST_DRAWS = 400
-_UNFOLDED = 4
 _MOST_COLOURS = 5
 _CREDIT = "Images: OpenMoji, CC BY-SA 4.0"
 
@@ -67,31 +65,6 @@ class Share(NamedTuple):
         hits = f"{self.hits:.1f}".removesuffix(".0")
         share = percent(self.hits / self.n)
         return f"{hits} of {self.n} ({share}, 95 % interval {self.interval})"
-
-
-def tree_odd(categories: pd.DataFrame, triplets: Integers) -> tuple[Integers, Integers]:
-    """Find the odd one by the categories alone, and the level (column) that decides.
-
-    Two objects are as close as the finest level that they share, counted from the coarsest on.
-    Where one pair is closer than the two others, the third object is odd: its place in the
-    triplet, 0, 1 or 2. Both are -1 where no pair is closest. Shape (n,) each.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"realm": list("aaab"), "group": list("ccde")})
-    >>> odd, level = tree_odd(table, np.array([[0, 1, 2], [0, 2, 3], [3, 2, 1]]))
-    >>> odd.tolist(), level.tolist()
-    ([2, 2, 0], [1, 0, 0])
-    """
-    codes = np.stack([pd.factorize(categories[name])[0] for name in categories], axis=1)
-    same = codes[:, None, :] == codes[None, :, :]
-    depth = np.cumprod(same, axis=2).sum(axis=2)  # levels shared, from the coarsest on
-    i, j, k = triplets.T
-    close = np.stack([depth[j, k], depth[i, k], depth[i, j]], axis=1)  # of the pair without an item
-    best = close.max(axis=1)
-    alone = (close == best[:, None]).sum(axis=1) == 1
-    odd, level = np.where(alone, [close.argmax(axis=1), best - 1], -1).astype(np.int64)
-    return odd, level
 
 
 def kept_by_draw(draws: Floats) -> Floats:
@@ -153,42 +126,9 @@ class Result:
 
     @cached_property
     def repeats(self) -> Share:
-        same = self._again[1]
-        return Share(float(same.sum()), len(same))
-
-    @cached_property
-    def _again(self) -> tuple[Integers, Any]:
         nobody = np.zeros_like(self.chosen)
-        return repeated_answers(Judgments(self.triplets, self.chosen, nobody, ()))
-
-    @cached_property
-    def trials(self) -> pd.DataFrame:
-        """First showings: items, places of the odd one called and expected, level that decides."""
-        odd, level = tree_odd(self.categories, self.triplets)
-        columns = {"items": [*self.triplets], "odd": self.chosen, "expected": odd, "level": level}
-        kept: pd.DataFrame = pd.DataFrame(columns).drop(index=self._again[0].tolist())
-        return kept
-
-    @property
-    def tree(self) -> dict[str, Share]:
-        """How often the choice follows the categories, by the deciding level, fine to coarse."""
-        follows = (self.trials["odd"] == self.trials["expected"]).groupby(self.trials["level"])
-        names = list(self.categories)
-        return {
-            str(names[level]): Share(float(same.sum()), len(same))
-            for level, same in reversed(list(follows))
-            if level >= 0
-        }
-
-    @property
-    def tree_total(self) -> Share:
-        told = self.trials[self.trials["expected"] >= 0]
-        return Share(float((told["odd"] == told["expected"]).sum()), len(told))
-
-    @property
-    def own_way(self) -> pd.DataFrame:
-        trials = self.trials
-        return trials[(trials["expected"] >= 0) & (trials["odd"] != trials["expected"])]
+        same = repeated_answers(Judgments(self.triplets, self.chosen, nobody, ()))[1]
+        return Share(float(same.sum()), len(same))
 
     @cached_property
     def groups(self) -> list[tuple[tuple[int, ...], float]]:
@@ -214,7 +154,6 @@ class Result:
             "objects": list(self.ids),
             "trials": len(self.chosen),
             "response_time_s": self.response_time if np.isfinite(self.response_time) else None,
-            "follows_categories": {name: share._asdict() for name, share in self.tree.items()},
             "same_on_repeat": self.repeats._asdict(),
             "predicted_without_the_triplet": self.predicted._asdict(),
             "groups": [
@@ -269,9 +208,6 @@ def write_page(root: Path, result: Result) -> Path:
 
 
 def build_page(result: Result) -> Page:
-    sections = [_map(result), _groups(result), _tree(result)]
-    if len(result.own_way):
-        sections.append(_own_way(result))
     n = counted(len(result.chosen), "choice")
     return Page(
         title=result.title,
@@ -279,32 +215,28 @@ def build_page(result: Result) -> Page:
         facts=_facts(result),
         findings=_findings(result),
         cautions=_cautions(result),
-        sections=[*sections, _about(result)],
+        sections=[_map(result), _groups(result), _about(result)],
     )
 
 
 def _facts(result: Result) -> list[Fact]:
-    total, repeats = result.tree_total, result.repeats
+    repeats = result.repeats
     facts = [Fact(str(len(result.chosen)), "choices")]
     if np.isfinite(result.response_time):
         facts.append(Fact(f"{result.response_time:.1f}\N{NO-BREAK SPACE}s", "for a typical choice"))
-    if total.n:
-        facts.append(Fact(percent(total.hits / total.n), "follow the categories; chance 33 %"))
     if repeats.n:
         facts.append(Fact(f"{repeats.hits:.0f} of {repeats.n}", "repeated triplets, same odd"))
     return facts
 
 
 def _findings(result: Result) -> list[str]:
-    total, repeats, sentences = result.tree_total, result.repeats, []
+    repeats, sentences = result.repeats, []
     rows, together = result.groups[0]
     if len(rows) > 1:
         sentences.append(
             f"Kept together most: {_listed([result.ids[row] for row in rows])}. Beside any third "
             f"object, two of them are kept in {percent(together)} (without preference: 33 %)."
         )
-    if total.n:
-        sentences.append(f"The odd one was the one that the categories name in {total}.")
     if repeats.n:
         kindly = (
             " That happens to everybody where two answers are about equally good. It is not wrong; "
@@ -399,39 +331,6 @@ def _groups(result: Result) -> Section:
     )
     lead = f"The {len(rows)} groups that the choices keep together."
     return Section("groups", "What belongs together", lead, [Gallery(caption, rows)])
-
-
-def _tree(result: Result) -> Section:
-    rows = {
-        f"same {name}": [of.n, int(of.hits), percent(of.hits / of.n), of.interval]
-        for name, of in result.tree.items()
-    }
-    lead = (
-        "In most triplets two objects are closer by their categories than the third is to either. "
-        "How often was that third one called odd? Fine distinctions first."
-    )
-    columns = ["triplets", "followed", "share", "95 % interval"]
-    frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns).astype(str)
-    caption = (
-        "By the finest category that the closer two share; first showings only. Guessing: 33 %."
-    )
-    grid = Grid(caption, frame.rename_axis("closer two are of the"))
-    blocks = [grid] if rows else [Text("No triplet could tell.")]
-    return Section("tree", "With the categories", lead, blocks)
-
-
-def _own_way(result: Result) -> Section:
-    rows = []
-    trial: Any
-    for trial in result.own_way.itertuples():
-        names = [result.ids[item] for item in trial.items]
-        kept = _listed([name for place, name in enumerate(names) if place != trial.odd])
-        note = f"and not {_plain(names[trial.expected])}; kept: {kept}"
-        rows.append(Row(f"Odd: {_plain(names[trial.odd])}", note, _tiles(result, trial.items)))
-    lead = "Where colour, use, place or a thought of one's own counted more than the category."
-    caption = f"{counted(len(rows), 'triplet')}, in the order shown."
-    gallery = Gallery(caption, rows[:_UNFOLDED], rows[_UNFOLDED:])
-    return Section("own", "Off the beaten track", lead, [gallery])
 
 
 def _about(result: Result) -> Section:
