@@ -85,14 +85,6 @@ def test_pages_and_countdowns_end_as_in_the_window() -> None:
     assert {"press", "limit", None} <= set(ends)
 
 
-def test_a_page_whose_end_was_not_in_view_stays() -> None:
-    step = {"name": "instruction", "minimum_s": 0.0, "limit_s": 0.0, "keys": ["space"]}
-    press = {"kind": "key", "time": 5.0, "key": "space"}
-    steps = [{"kind": "shown", "time": 0.0}, press, {"kind": "read", "time": 6.0}]
-    (found,) = replayed([{"made": "page", "step": step, "steps": [*steps, press]}])
-    assert [one["finished"] for one in found] == [False, False, False, True]
-
-
 ENTRIES = {
     "age": ["34", " 93 ", "12a", "131", "-1", "0", "", "89", "+40"],
     "number": ["7", "-12", "1234567890", "3.5", " ", "+0", "-0", "٤٢"],
@@ -186,16 +178,3 @@ def test_questions_take_the_answers_that_the_window_takes(kind: str) -> None:
             stored = list(answer) if isinstance(answer, tuple) else answer
             assert answers == {"kind": "answers", "measure": "form", "values": {"q": stored}}
     assert sum(activity.finished for activity, _, _ in expected) > 10
-
-
-def test_consent_is_stored_with_what_was_shown() -> None:
-    values = {"consent_version": "1", "consent_sha256": "0" * 64, "consent_language": "en"}
-    step: dict[str, Any] = {"id": "consent", "measure": "consent", "question": "choice"}
-    step |= {"options": ["yes", "no"], "minimum_s": 5.0, "required": True, "values": values}
-    frames = [{"kind": "read", "time": 0.0}, {"kind": "shown", "time": 0.0}]
-    early = {"kind": "pick", "time": 4.0, "option": 0}
-    case = {"made": "question", "step": step, "protocol": OddOneOut().model_dump(mode="json")}
-    steps = [*frames, early, {"kind": "pick", "time": 6.0, "option": 1}]
-    (found,) = replayed([{**case, "steps": steps}])
-    assert [len(one["items"]) for one in found] == [0, 0, 0, 2]
-    assert found[-1]["items"][1]["values"] == {"consent": False, **values}

@@ -111,49 +111,6 @@ def test_counts_are_those_of_the_trials(trials: list[Done]) -> None:
     assert _text(state)
 
 
-def test_breaks_and_pages_do_not_count_as_trials() -> None:
-    state = START.take(_page("instruction", 30.0), 30.0)
-    now = 30.0
-    for number in range(1, 11):
-        now += 2.0
-        state = state.take(Done(number), now)
-        if number % 5 == 0:
-            now += 600.0  # a break
-            state = state.take(_page("break", now), now)
-    assert state.durations == (2.0,) * 10
-    assert state.left == Duration(60.0, 60.0)
-    assert state.elapsed_s == 30 + 20 + 1200
-
-
-def test_a_trial_after_escape_counts_from_where_it_went_on() -> None:
-    state = START.take(_page("instruction", 0.0), 0.0)
-    state = state.take(Note("stop_asked", 1.0), 1.0)
-    assert "asked whether to stop" in _text(state)
-    state = state.take(Note("went_on", 500.0), 500.0)
-    assert state.take(Done(1), 503.0).durations == (3.0,)
-
-
-def test_before_the_first_trial_the_published_times_count() -> None:
-    state = replace(START, expected=Duration(1500.0, 2400.0))
-    assert "25 to 40 minutes left" in _text(state)
-    assert state.tick(300.0).left == Duration(1200.0, 2100.0)
-    assert state.tick(9000.0).left == Duration(0.0, 0.0)
-    assert START.left is None
-
-
-def test_without_a_number_of_trials_the_budget_counts() -> None:
-    state = replace(START, n_trials=None, budget_s=600.0)
-    state = state.take(_page("instruction", 30.0), 30.0).take(Done(1, "practice"), 40.0)
-    state = state.take(Done(2), 100.0)
-    assert state.left == Duration(0.0, 540.0)
-    assert "2 done" in _text(state)
-    state = state.take(_page("break", 200.0), 200.0)
-    assert "3:20, up to 9 minutes left" in _text(state)
-    expected = replace(state, n_trials=10, durations=(20.0,) * 3)
-    assert expected.left == Duration(160.0, 160.0)
-    assert "about 3 minutes left" in _text(expected)
-
-
 def test_the_declared_rule_warns() -> None:
     strict = ExclusionConfig(catch_accuracy=1.0, missed=1)
     state = replace(START, exclusion=strict)
