@@ -9,6 +9,7 @@ from twoalike.choice._model import OPTIONS as OPTIONS
 from twoalike.choice._model import PAIRS as PAIRS
 from twoalike.choice._model import SET_KINDS as SET_KINDS
 from twoalike.choice._model import TRIPLET as TRIPLET
+from twoalike.choice._model import Change as Change
 from twoalike.choice._model import ChoiceKind as ChoiceKind
 from twoalike.choice._model import Question as Question
 from twoalike.choice._model import SetKind as SetKind

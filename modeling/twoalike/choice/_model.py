@@ -13,6 +13,7 @@ question         score of an answer                                         A
 ``odd_one_out``  mean similarity of the pairs that remain without the item  k
 ``most_alike``   similarity of the pair                                     k (k - 1) / 2
 ``anchored``     similarity of the candidate to the reference (item 1)      k - 1
+``least_like``   minus that similarity                                      k - 1
 ===============  =========================================================  =============
 
 A triplet is a set of three: the pair that is most alike is kept, and the third item is the odd one
@@ -107,12 +108,13 @@ def pair_similarities(matrix: Any, triplets: Any) -> tuple[Any, Any, Any]:
     return matrix[..., i, j], matrix[..., i, k], matrix[..., j, k]
 
 
-type SetKind = Literal["odd_one_out", "most_alike", "anchored"]
+type SetKind = Literal["odd_one_out", "most_alike", "anchored", "least_like"]
 """What was asked about a set of items."""
 SET_KINDS: dict[SetKind, str] = {
     "odd_one_out": "odd one",
     "most_alike": "most alike pair",
     "anchored": "most like a reference",
+    "least_like": "least like a reference",
 }
 """What was asked, in words."""
 
@@ -137,17 +139,18 @@ class Question:
             raise TwoalikeError(
                 where="kind", expected=f"one of {', '.join(SET_KINDS)}", found=repr(self.kind)
             )
-        if self.items < 3:
+        fewest = 4 if self.kind == "least_like" else 3  # of two, the other is the most like
+        if self.items < fewest:
             raise TwoalikeError(
                 where=f"a question of the kind {self.kind}",
-                expected="3 items or more",
+                expected=f"{fewest} items or more",
                 found=self.items,
             )
 
     @property
     def anchored(self) -> bool:
         """Whether item 1 is a reference, which no answer names."""
-        return self.kind == "anchored"
+        return self.kind in ("anchored", "least_like")
 
     @cached_property
     def answers(self) -> Integers:
@@ -183,7 +186,7 @@ class Question:
     def shares(self) -> Floats:
         """Share of each pair in the score of each answer, shape (P, A)."""
         if self.kind != "odd_one_out":
-            return np.eye(len(self.pairs))
+            return np.eye(len(self.pairs)) * (-1 if self.kind == "least_like" else 1)
         there = (self.pairs[:, :, None] != np.arange(self.items)).all(axis=1)
         return np.asarray(there / there.sum(axis=0))
 
@@ -197,6 +200,8 @@ class Question:
 
     def scores(self, similarities: Sequence[Any]) -> list[Any]:
         """Score of each answer, of similarities of the question's pairs."""
+        if self.kind == "least_like":
+            return [-s for s in similarities]
         if self.kind != "odd_one_out":
             return list(similarities)
         within = [
@@ -325,6 +330,56 @@ def log_choice(
     if anchored is not None:
         found[0] = xp.where(anchored, -np.inf, found[0])  # nor by a guess
     return tuple(found)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What else moves n choices; None where nothing does.
+
+    ``offsets`` (n, A) of the answers, in log-odds; shifts of ``log_temperature`` and
+    ``logit_lapse`` (n,); ``again``: the rate at which the answer of before is repeated, and which
+    that is, (n, A), 1 or 0.
+    """
+
+    offsets: Any = None
+    log_temperature: Any = None
+    logit_lapse: Any = None
+    again: tuple[Any, Any] | None = None
+
+    def __add__(self, other: "Change") -> "Change":
+        both = ((mine, getattr(other, name)) for name, mine in vars(self).items())
+        return Change(*(a if b is None else b if a is None else a + b for a, b in both))
+
+    def noise(self, temperature: Any, lapse: Any, xp: ModuleType = np) -> tuple[Any, Any]:
+        """Change temperature and lapse of those who choose, which may be None."""
+        if self.log_temperature is not None:
+            temperature = temperature * xp.exp(self.log_temperature)
+        if self.logit_lapse is not None and lapse is not None:
+            odds = lapse / (1 - lapse) * xp.exp(self.logit_lapse)
+            lapse = odds / (1 + odds)
+        return temperature, lapse
+
+    def log_choice(
+        self,
+        pairs: Sequence[Any],
+        temperature: Any,
+        lapse: Any,
+        question: Question,
+        answers: Sequence[int] | None = None,
+        xp: ModuleType = np,
+    ) -> tuple[Any, ...]:
+        """:func:`log_choice` of choices that are changed."""
+        wanted = range(len(question.answers)) if answers is None else answers
+        more: dict[str, Any] = {"question": question, "answers": wanted, "xp": xp}
+        if self.offsets is not None:
+            more["offsets"] = [self.offsets[:, k] for k in range(len(question.answers))]
+        logs = log_choice(pairs, *self.noise(temperature, lapse, xp), **more)
+        if self.again is None:
+            return logs
+        rate, before = self.again
+        anew = 1 - rate * before.sum(axis=1)
+        both = zip(logs, wanted, strict=True)
+        return tuple(xp.log(anew * xp.exp(log) + rate * before[:, k]) for log, k in both)
 
 
 def log_set_choice(
