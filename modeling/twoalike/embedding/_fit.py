@@ -268,7 +268,8 @@ def fit_embedding(
     """
     config = config or FitConfig()
     tables = given(choices=choices, **others)
-    data = with_people(Data.from_tables(tables, config.terms), groups, covariates, config)
+    data = Data.from_tables(tables, config.terms, config.hyperparameters)
+    data = with_people(data, groups, covariates, config)
     table = None if features is None else reduce_features(features.select(data.ids))
     tried = _tried(data.with_choices(terms_tried(data.choices, choices)), table, config)
     form, engine, why = resolve_form(data, table, config, tried)
@@ -506,7 +507,8 @@ def build_model(
         "sortings": sortings,
     }
     tables = given(**{kind: read_judgments(t, kind) for kind, t in given_tables(**named).items()})
-    data = with_people(Data.from_tables(tables, config.terms), groups, covariates, config)
+    data = Data.from_tables(tables, config.terms, config.hyperparameters)
+    data = with_people(data, groups, covariates, config)
     if isinstance(features, str | Path):
         features = read_features(Path(features))
     reduced = None if features is None else reduce_features(features.select(data.ids))
