@@ -13,12 +13,12 @@ from twoalike.choice._model import Change as Change
 from twoalike.choice._model import ChoiceKind as ChoiceKind
 from twoalike.choice._model import Question as Question
 from twoalike.choice._model import SetKind as SetKind
+from twoalike.choice._model import entropy as entropy
+from twoalike.choice._model import expected_accuracy as expected_accuracy
+from twoalike.choice._model import guessing as guessing
 from twoalike.choice._model import log_choice as log_choice
+from twoalike.choice._model import log_loss as log_loss
 from twoalike.choice._model import log_set_choice as log_set_choice
 from twoalike.choice._model import odd_item as odd_item
 from twoalike.choice._model import pair_similarities as pair_similarities
 from twoalike.choice._model import random_triplets as random_triplets
-from twoalike.choice._score import entropy as entropy
-from twoalike.choice._score import expected_accuracy as expected_accuracy
-from twoalike.choice._score import guessing as guessing
-from twoalike.choice._score import log_loss as log_loss
