@@ -52,6 +52,7 @@ def test_observers_can_be_replaced_also_in_a_fit(world: Any, tmp_path: Path) -> 
     assert {"temperature_age", "temperature", "log_weight"} <= set(model.named_vars)
     assert "lapse_location" not in model.named_vars and np.isfinite(density(model))
     short: dict[str, Any] = {"engine": "vi", "quick": True, "steps": 100, "draws": 4, "chains": 2}
+    short |= {"hold": 0.0, "rate": 0.1}
     ta.fit(world.judge(60, 1), **given, **short, out=tmp_path / "p.nc")
     posterior = Posterior.load(tmp_path / "p.nc")
     assert posterior.attrs["observers"] == f"{__name__}:Ageing"

@@ -144,6 +144,8 @@ def commands(task: str, name: str, stage: str, root: Path, world: Path) -> list[
         return [[*run, who] for who in ("901", "902", "903")]
     if stage == "predict":
         sets = {"odd-one-of-many": "--items 4", "most-alike-pair": "--items 4 --kind most-alike"}
+        if name == "choices" and (world / "ranked.txt").exists():
+            sets[""] = "--items 4 --kind least-like"
         file = world / ("fours.txt" if task in sets else "threes.txt")
         words = ["--triplets", file, *sets.get(task, "").split(), "--out", derived / "p.tsv"]
         return [["predict", posterior, *words]]
