@@ -22,7 +22,7 @@ from twoalike.embedding._advice import (
 )
 from twoalike.embedding._choices import Choices
 from twoalike.embedding._follow import KindChecks, follow
-from twoalike.embedding._judged import as_table, given_tables, is_own, some_draws
+from twoalike.embedding._judged import as_table, is_own, some_draws
 from twoalike.embedding._loo import LEAST_DRAWS, LeaveOneOut
 from twoalike.embedding._model import KINDS
 from twoalike.embedding._posterior import (
@@ -34,7 +34,7 @@ from twoalike.embedding._posterior import (
 )
 from twoalike.embedding._predictive import Predictive, calibration_gap, check_choices
 from twoalike.embedding._similarity import check_ending
-from twoalike.judgments import JudgmentKind, JudgmentTable, read_judgments
+from twoalike.judgments import JudgmentKind, JudgmentTable, given_tables, read_judgments
 from twoalike.study import (
     Floats,
     Study,

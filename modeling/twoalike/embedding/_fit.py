@@ -29,7 +29,7 @@ from twoalike.embedding._form import (
     run_pilot,
     sizes,
 )
-from twoalike.embedding._judged import draws_of, given_tables
+from twoalike.embedding._judged import draws_of
 from twoalike.embedding._model import KINDS, Data, Form, find_observers
 from twoalike.embedding._participants import without_careless
 from twoalike.embedding._people import (
@@ -48,6 +48,7 @@ from twoalike.judgments import (
     JudgmentKind,
     JudgmentTable,
     collect_judgments,
+    given_tables,
     judgment_codes,
     read_judgments,
 )

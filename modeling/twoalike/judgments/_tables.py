@@ -12,7 +12,7 @@ rows.
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 import pandas as pd
@@ -496,6 +496,11 @@ class ForeignFrame(Protocol):
 
 type JudgmentTable = str | Path | pd.DataFrame | ForeignFrame
 """Where a table of judgments comes from: a Parquet file, or a frame of pandas or polars."""
+
+
+def given_tables(**tables: JudgmentTable | None) -> dict[JudgmentKind, JudgmentTable]:
+    """Leave out the kinds of judgments of which there is no table."""
+    return {cast("JudgmentKind", kind): one for kind, one in tables.items() if one is not None}
 
 
 def read_judgments(source: JudgmentTable, kind: JudgmentKind = "choices") -> pd.DataFrame:
