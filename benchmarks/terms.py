@@ -27,8 +27,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from twoalike.choice import log_loss
-from twoalike.embedding import Change, FitConfig, Posterior, Term, fit_embedding
+from twoalike.choice import Change, log_loss
+from twoalike.embedding import FitConfig, Posterior, Term, fit_embedding
 from twoalike.embedding._choices import Choices
 from twoalike.embedding._compare import mean_and_error
 from twoalike.embedding._terms import Position

@@ -1,7 +1,5 @@
 """Identities of the choice model, in every library that uses it."""
 
-from types import ModuleType
-
 import numpy as np
 import pytest
 import scipy.optimize
@@ -71,31 +69,14 @@ def test_pairs_of_a_matrix(rng: np.random.Generator) -> None:
         assert_allclose(result[k], matrix[:, triplets[:, a], triplets[:, b]])
 
 
-def _pytensor(similarity: np.ndarray) -> np.ndarray:
-    pt = pytest.importorskip("pytensor.tensor")
-    return np.stack(
-        [part.eval() for part in log_choice(tuple(map(pt.constant, similarity)), 0.7, 0.1, xp=pt)]
-    )
-
-
-def _jax(similarity: np.ndarray) -> np.ndarray:
-    jnp = pytest.importorskip("jax.numpy")
-    return np.stack(log_choice(tuple(map(jnp.asarray, similarity)), 0.7, 0.1, xp=jnp))
-
-
-def _torch(similarity: np.ndarray) -> np.ndarray:
+def test_torch_gives_the_same(rng: np.random.Generator) -> None:
+    """PyTensor and JAX: test_sets.py."""
     torch = pytest.importorskip("torch")
-    lapse, module = torch.tensor(0.1, dtype=torch.float64), torch
-    assert isinstance(module, ModuleType)
-    parts = log_choice(tuple(map(torch.tensor, similarity)), 0.7, lapse, xp=module)
-    return torch.stack(parts).numpy()
-
-
-@pytest.mark.parametrize("library", [_pytensor, _jax, _torch])
-def test_every_library_gives_the_same(library, rng: np.random.Generator) -> None:
     similarity = rng.normal(size=(3, 20)) * 5
     expected = np.stack(log_choice(tuple(similarity), 0.7, 0.1))
-    assert_allclose(library(similarity), expected, rtol=2e-5, atol=1e-5)
+    lapse = torch.tensor(0.1, dtype=torch.float64)
+    parts = log_choice(tuple(map(torch.tensor, similarity)), 0.7, lapse, xp=torch)
+    assert_allclose(torch.stack(parts).numpy(), expected, rtol=2e-5, atol=1e-5)
 
 
 def test_gradient_by_torch_matches_finite_differences(rng: np.random.Generator) -> None:

@@ -8,13 +8,13 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.special import softmax
 
-from twoalike.choice import ANCHORED, Question, log_choice, log_set_choice
+from twoalike.choice import ANCHORED, OPTIONS, SET_KINDS, Question, log_choice, log_set_choice
 from twoalike.study import TwoalikeError
 
 QUESTIONS = [
-    Question(kind, items)  # type: ignore[arg-type]
-    for kind in ("odd_one_out", "most_alike", "anchored")
-    for items in (3, 6)
+    *(Question(kind, 3) for kind in OPTIONS),
+    Question("most_alike", 3),
+    *(Question(kind, 6) for kind in SET_KINDS),
 ]
 
 

@@ -120,24 +120,24 @@ def test_arviz_takes_it(fitted: Posterior, choices: pd.DataFrame) -> None:
 def test_a_prior_matters_where_it_moves_with_the_predictions(world: Any) -> None:
     """Power-scaling: a log prior that falls with the scale of the embedding, and one of chance."""
     rng = np.random.default_rng(0)
-    scale = np.exp(0.2 * rng.standard_normal((2, 200)))
+    scale = np.exp(0.4 * rng.standard_normal((2, 200)))
     draws = {
         name: np.array([[getattr(world, name)] * 200] * 2) for name in ("lapse", "temperature")
     }
     x = world.embedding * (1 + 0.05 * rng.standard_normal((2, 200, *world.embedding.shape)))
     draws["embedding"] = scale[..., None, None] * x
-    draws |= {"log_prior_unit": -3 * scale, "log_prior_lapse_offset": rng.standard_normal((2, 200))}
+    draws |= {"log_prior_unit": -9 * scale, "log_prior_lapse_offset": rng.standard_normal((2, 200))}
     draws["log_prior_lapse_on"] = rng.standard_normal((2, 200))
     data = Data.from_tables({"choices": world.judge(60, 1)})
     posterior = Posterior(pack_tree(data, draws, {"logp": scale}, {"engine": "nuts"}))
     found = check(posterior)
-    assert found.prior_sensitivity["coordinates"] > 0.1
-    assert max(found.prior_sensitivity[part] for part in ("observers", "terms")) < 0.05
+    assert found.prior_sensitivity["coordinates"] > 2
+    assert max(found.prior_sensitivity[part] for part in ("observers", "terms")) < 2
     (said,) = [sentence for sentence in found.advice if "prior of" in sentence]
-    assert "prior of coordinates moves" in said and "another `prior=...`" in said
+    assert "prior of coordinates, twice" in said and "another `prior=...`" in said
     counts = posterior.tree["constant_data"].dataset
     posterior.tree["constant_data"] = xr.DataTree(counts.drop_vars("judgments"))
-    assert check(posterior).prior_sensitivity["coordinates"] < 0.05  # choices alone tell the scale
+    assert check(posterior).prior_sensitivity["coordinates"] < 2  # choices alone tell the scale
 
 
 def test_a_divergence_counts_though_its_draw_is_left_out() -> None:

@@ -90,6 +90,7 @@ def test_settings_are_refused_by_name(files: Path) -> None:
         ({"draws": 1}, r"`draws=...`: expected at least 2, found 1"),
         ({"dimensions": "many"}, "`dimensions=...`"),
         ({"speed": 3}, "`speed=...`"),
+        ({"observers": "tests.chosen:Exponential"}, "expected pooled, or module:name of Observers"),
     ):
         with pytest.raises(TwoalikeError, match=words):
             fit(choices, **settings)

@@ -85,15 +85,10 @@ def test_likelihood_is_the_definition(
         assert_allclose(got, expected, rtol=1e-5)
 
 
-def small_model(world: Any, prior: str, features: np.ndarray | None = None) -> pm.Model:
+def small_model(world: Any, prior: str) -> pm.Model:
     similarity = "distance" if prior == "gaussian" else "dot"
     data = Data.from_tables({"choices": world.judge(80, 3)})
-    return Form(2, prior, similarity, features).model(data)
-
-
-def log_density(model: pm.Model) -> Any:
-    graph = get_jaxified_graph(model.value_vars, [model.logp()])
-    return lambda values: graph(*(values[v.name] for v in model.value_vars))[0]
+    return Form(2, prior, similarity).model(data)
 
 
 def random_point(model: pm.Model, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -102,30 +97,6 @@ def random_point(model: pm.Model, rng: np.random.Generator) -> dict[str, np.ndar
         name: np.asarray(value, dtype=float) + 0.3 * rng.standard_normal(np.shape(value))
         for name, value in start.items()
     }
-
-
-@pytest.mark.parametrize(
-    "prior",
-    [
-        pytest.param("softplus with features", marks=pytest.mark.slow),
-        "gaussian with features",
-    ],
-)
-def test_gradient_agrees_with_finite_differences(
-    world: Any, prior: str, rng: np.random.Generator
-) -> None:
-    features = rng.standard_normal((30, 4)).astype("float32") if "features" in prior else None
-    model = small_model(world, prior.split(" ", maxsplit=1)[0], features)
-    density, point = jax.jit(jax.value_and_grad(log_density(model))), random_point(model, rng)
-    gradient = density(point)[1]
-    direction = {name: rng.standard_normal(np.shape(v)) for name, v in point.items()}
-    slope = sum(float((np.asarray(gradient[n]) * d).sum()) for n, d in direction.items())
-    step = 1e-5
-    ends = [
-        density({n: v + sign * step * direction[n] for n, v in point.items()})[0]
-        for sign in (1, -1)
-    ]
-    assert_allclose(slope, float(ends[0] - ends[1]) / (2 * step), rtol=1e-4)
 
 
 def test_spike_and_slab_is_the_definition(world: Any, rng: np.random.Generator) -> None:

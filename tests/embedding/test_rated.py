@@ -5,17 +5,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pymc as pm
 import pytest
 from numpy.testing import assert_allclose
 from scipy.special import expit
 from tests import rated
 from tests.chosen import answered, chosen_table, judged_logs
 
-from twoalike.embedding import FitConfig, Posterior, fit_embedding
+from twoalike.embedding import FitConfig, Posterior, build_model, fit_embedding
 from twoalike.embedding._priors import KERNELS
 from twoalike.embedding._ratings import FAR, RATING_LEVELS, Ratings, slider_levels
 from twoalike.embedding._sortings import SortingGroup, Sortings, log_decisions
 from twoalike.judgments import ratings_table
+from twoalike.study import TwoalikeError
 
 M, D = 12, 3
 IDS = [f"o{k:02d}" for k in range(M)]
@@ -77,6 +79,15 @@ def test_slider_is_cut_at_the_raters_own_quantiles(rng: np.random.Generator) -> 
     assert spans[0][0] == 0 and spans[-1][1] == RATING_LEVELS  # they part the whole scale
     assert all(one[1] == other[0] for one, other in zip(spans, spans[1:], strict=False))
     assert slider_levels(np.full(5, 0.5))[1].tolist() == [RATING_LEVELS] * 5
+
+
+def test_numbers_of_priors_of_kinds_can_be_set(rng: np.random.Generator) -> None:
+    table = rate(truth(rng)[1], 2, rng, slider=False)
+    wanted = {"ratings.noise.typical": 5.0, "ratings.noise.location_sd": 0.1}
+    model = build_model(ratings=table, dimensions=2, hyperparameters=wanted)
+    assert np.median(pm.draw(model["rating_noise"], 50, random_seed=1)) > 2  # instead of .5
+    with pytest.raises(TwoalikeError, match=r"ratings.noise.typical=0.5, .* found 'ratings.noise"):
+        build_model(ratings=table, hyperparameters="ratings.noise=2")
 
 
 @pytest.mark.parametrize("similarity", ["dot", "distance"])

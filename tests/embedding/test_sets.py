@@ -29,7 +29,7 @@ LAPSE, TEMPERATURE = np.array([0.02, 0.05, 0.03, 0.45]), np.array([0.8, 1.2, 1.0
 LARGER = [
     Question("odd_one_out", 4),
     Question("most_alike", 5),
-    Question("anchored", 5),
+    Question("least_like", 5),
     Question("anchored", 8),
     Question("most_alike", 6),
 ]

@@ -7,19 +7,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
-from tests.chosen import chosen_table
+from tests.chosen import answered, chosen_table
 
-from twoalike.choice import TRIPLET, Question, random_triplets
+from twoalike.choice import TRIPLET, Change, Question, random_triplets
 from twoalike.embedding import FitConfig, Posterior, check, fit_embedding
 from twoalike.embedding._choices import ChoiceGroup, Choices
 from twoalike.embedding._compare import judgment_scores
+from twoalike.embedding._observers import changed
 from twoalike.embedding._posterior import term_advice
 from twoalike.embedding._priors import find_kernel
 from twoalike.embedding._terms import (
-    Change,
     Expected,
     asked_before,
-    changed,
     find_term,
     term_gains,
     terms_to_try,
@@ -152,6 +151,18 @@ def test_terms_are_recovered_kept_and_used(
     triplets = random_triplets(20, 5, rng=np.random.default_rng(0))
     mirrored = kept.choice_probabilities(triplets[:, ::-1])[:, ::-1]
     assert_allclose(mirrored, kept.choice_probabilities(triplets), atol=1e-5)  # no places
+
+
+@pytest.mark.parametrize("engine", ["vi", "nuts"])
+def test_both_engines_find_a_slope(engine: str, rng: np.random.Generator) -> None:
+    x, shown = rng.gamma(1.0, 1.4, (10, 2)), random_triplets(10, 700, rng)
+    slow = rng.normal(size=700)
+    answer = answered(x, shown, rng, np.exp(0.8 * slow))
+    table = chosen_table(shown, answer, IDS[:10], speed=slow)
+    settings: Any = {"quick": True, "dimensions": 2, "steps": 500, "tune": 100, "draws": 60}
+    config = FitConfig(engine=engine, terms="temperature ~ speed", **settings)
+    slope = fit_embedding(table, config=config).tree["posterior"]["temperature_on"]
+    assert 0.4 < float(slope.mean()) < 1.2
 
 
 def test_consistency_is_that_of_people_who_remember(table: pd.DataFrame, fitted: Posterior) -> None:

@@ -28,6 +28,7 @@ KINDS = {
     "anchored choices": ("anchored-choice", "choices"),
     "odd one of many": ("odd-one-of-many", "choices"),
     "most alike pairs": ("most-alike-pair", "choices"),
+    "best and worst": ("", "choices"),
     "ratings": ("pair-rating", "ratings"),
     "sortings": ("free-sorting", "sortings"),
     "arrangements": ("multi-arrangement", "arrangements"),
@@ -94,6 +95,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "ids.txt").write_text("\n".join(IDS))
     (root / "threes.txt").write_text(" ".join(IDS[:3]) + "\n" + " ".join(IDS[2:5]))
     (root / "fours.txt").write_text(" ".join(IDS[:4]) + "\n" + " ".join(IDS[2:6]))
+    near, rows = x @ x.T, []
+    for row in range(120):
+        query, *shown = np.random.default_rng(row).permutation(12)[:5].tolist()
+        best, *_, worst = sorted(shown, key=lambda one: -near[query, one])
+        rows.append(" ".join([*(IDS[k] for k in (query, *shown, best, worst)), f"p{row % 3}"]))
+    (root / "ranked.txt").write_text("\n".join(rows))
     (root / "recipe.toml").write_text("held_out = 0\n")
     words = ("--backbone", "efficientnet_lite0", "--size", 64, "--out", root / "features.npz")
     succeed("features", "--images", root / "stimuli", *words)
@@ -124,6 +131,10 @@ def commands(task: str, name: str, stage: str, root: Path, world: Path) -> list[
     posterior, teacher, student = derived / "posterior.nc", derived / "teacher", derived / "student"
     judged = derived / f"{name}.parquet"
     own = [f"--{name}", judged]
+    if stage == "collect" and name == "choices" and not task:
+        columns = ["--item-columns", "1,2,3,4,5", "--chosen-columns", "6,7"]
+        named = [world / "ranked.txt", "--kind", "best-worst", *columns, "--participant-column", 8]
+        return [["import", "choices", *named, "--objects", world / "ids.txt", "--out", judged]]
     if stage == "collect" and not task:
         rdms = [world / "rdms.npy", "--objects", world / "ids.txt"]
         return [["import", "rdm", *rdms, "--out", judged]]
@@ -133,6 +144,8 @@ def commands(task: str, name: str, stage: str, root: Path, world: Path) -> list[
         return [[*run, who] for who in ("901", "902", "903")]
     if stage == "predict":
         sets = {"odd-one-of-many": "--items 4", "most-alike-pair": "--items 4 --kind most-alike"}
+        if name == "choices" and (world / "ranked.txt").exists():
+            sets[""] = "--items 4 --kind least-like"
         file = world / ("fours.txt" if task in sets else "threes.txt")
         words = ["--triplets", file, *sets.get(task, "").split(), "--out", derived / "p.tsv"]
         return [["predict", posterior, *words]]
@@ -155,7 +168,7 @@ def commands(task: str, name: str, stage: str, root: Path, world: Path) -> list[
 
 
 COSTLY = ("teach", "distill", "evaluate", "report")
-SELDOM = set(product(("anchored choices", "odd one of many"), COSTLY))
+SELDOM = set(product(("anchored choices", "odd one of many", "best and worst"), COSTLY))
 """Stages that go through other choices alike every day."""
 
 
@@ -194,7 +207,7 @@ def test_every_kind_goes_through_every_stage(
         assert names == [("base", "vector"), *parts]
     if stage == "report":
         html = (root / "report.html").read_text(encoding="utf-8")
-        assert "aligned" in html and ("There are no sessions" in html) == (kind == "RDMs")
+        assert "aligned" in html and ("There are no sessions" in html) == (not KINDS[kind][0])
 
 
 def of_people(kind: str, data: Path, root: Path) -> tuple[list[object], list[Path]]:

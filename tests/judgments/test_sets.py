@@ -110,6 +110,23 @@ def test_of_ranked_candidates_the_first_is_imported(tmp_path: Path, ending: str)
     assert odd["chosen"].tolist() == [4, 3]
 
 
+def test_best_and_worst_are_two_choices(tmp_path: Path) -> None:
+    """The worst is chosen among the others; of two it is the other that is the most alike."""
+    path = tmp_path / "ranked.csv"
+    path.write_text(RANKED + "eve,cat,dog,fox,,,dog,fox\n")
+    columns: dict[str, Any] = {"item_columns": ["query", "r1", "r2", "r3", "r4"]}
+    columns |= {"chosen_columns": ["first", "next"], "participant_column": "worker"}
+    table = import_choices(path, kind="best-worst", **columns)
+    assert item_counts(table).tolist() == [5, 4, 4, 3, 3]
+    items = table[["item_1", "item_2", "item_3", "item_4"]].astype(str).to_numpy().tolist()
+    assert items[1] == ["cat", "dog", "oak", "yew"] and items[3][:3] == ["oak", "yew", "cat"]
+    assert table["kind"].tolist() == ["anchored", "least_like", "anchored", "anchored", "anchored"]
+    assert table["chosen"].tolist() == [3, 2, 3, 3, 2]
+    assert table["participant"].tolist() == ["ann", "ann", "bob", "bob", "eve"]
+    with pytest.raises(TwoalikeError, match="the most like is the least like"):
+        import_choices(path, kind="best-worst", **columns | {"chosen_columns": ["next", "next"]})
+
+
 def test_our_own_columns_come_back_from_text(tmp_path: Path) -> None:
     path = tmp_path / "own.csv"
     table().to_csv(path, index=False, na_rep="n/a")

@@ -60,7 +60,7 @@ KINDS = [
     ("anchored", 3),
     ("odd_one_out", 4),
     ("most_alike", 4),
-    ("anchored", 5),
+    ("least_like", 5),
 ]
 
 

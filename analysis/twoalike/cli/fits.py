@@ -150,7 +150,7 @@ def predict(
     pool: int | None = None,
     part: str | None = None,
     seed: int = 0,
-    kind: Literal["odd-one-out", "anchored", "most-alike"] | None = None,
+    kind: Literal["odd-one-out", "anchored", "most-alike", "least-like"] | None = None,
     participant: str | None = None,
     out: Path,
     **given: Any,

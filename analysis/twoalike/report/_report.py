@@ -135,7 +135,7 @@ def build_page(inputs: Inputs, seed: int) -> Page:
 
 
 def _subtitle(inputs: Inputs) -> str:
-    kinds = set() if inputs.choices is None else set(inputs.choices["kind"])
+    kinds = set() if inputs.choices is None else {*inputs.choices["kind"]} - {"least_like"}
     tasks = sorted({find_task(run.name.task).name for run in inputs.runs})
     parts = ["Study of anchored judgments" if kinds == {"anchored"} else "Odd-one-out study"]
     if set(tasks) - {"odd-one-out"}:

@@ -1,9 +1,5 @@
 """Raw data: a BIDS data set that is valid at every moment and loses no finished trial."""
 
-from twoalike.record._answers import AskedQuestion as AskedQuestion
-from twoalike.record._answers import answered_questions as answered_questions
-from twoalike.record._answers import asked_questions as asked_questions
-from twoalike.record._answers import read_answers as read_answers
 from twoalike.record._assigned import balanced_cohort as balanced_cohort
 from twoalike.record._assigned import describe_groups as describe_groups
 from twoalike.record._assigned import first_free as first_free
@@ -35,7 +31,11 @@ from twoalike.record._journal import read_notes as read_notes
 from twoalike.record._manifest import Apparatus as Apparatus
 from twoalike.record._manifest import RunPlan as RunPlan
 from twoalike.record._manifest import read_manifest as read_manifest
+from twoalike.record._people import AskedQuestion as AskedQuestion
+from twoalike.record._people import answered_questions as answered_questions
+from twoalike.record._people import asked_questions as asked_questions
 from twoalike.record._people import missing_files as missing_files
+from twoalike.record._people import read_answers as read_answers
 from twoalike.record._people import unreadable_texts as unreadable_texts
 from twoalike.record._rows import RawProblem as RawProblem
 from twoalike.record._rows import read_events as read_events

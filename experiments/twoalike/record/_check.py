@@ -15,11 +15,10 @@ from typing import Any
 
 import pandas as pd
 
-from twoalike.record._answers import lost_journals
-from twoalike.record._dataset import RunName, find_runs
+from twoalike.record._dataset import RunName, find_runs, task_of
 from twoalike.record._journal import Lines, not_as_written, read_journal
 from twoalike.record._manifest import read_manifest
-from twoalike.record._people import declined, missing_files, people_listed
+from twoalike.record._people import declined, lost_journals, missing_files, people_listed
 from twoalike.record._rows import (
     RawProblem,
     check_rows,
@@ -27,7 +26,6 @@ from twoalike.record._rows import (
     problem_of,
     read_events,
     scan_rows,
-    task_of,
     whole_rows,
 )
 from twoalike.record._run import hold_participant, write_left_out

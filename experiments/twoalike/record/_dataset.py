@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from twoalike.record._tables import ASSIGNED, PARTICIPANTS
+from twoalike.registry import Task, find_task
 from twoalike.study import (
     MISSING,
     Study,
@@ -122,6 +123,19 @@ class RunName:
                 ".tsv. Restore its name."
             )
         return cls(match["participant"], int(match["session"]), match["task"], int(match["run"]))
+
+
+def task_of(path: Path, name: RunName) -> Task:
+    """Task that a file belongs to."""
+    try:
+        return find_task(name.task)
+    except TwoalikeError as error:
+        raise TwoalikeError(
+            where=path,
+            expected=f"a {error.where}: {error.expected}",
+            found=error.found,
+            remedy="Install the package that brings it, move the file away, or restore its name.",
+        ) from error
 
 
 def find_runs(root: Path, task: str = "*", participant: str = "*") -> tuple[Path, ...]:

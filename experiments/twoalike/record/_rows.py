@@ -14,8 +14,8 @@ from typing import Any
 
 import pandas as pd
 
-from twoalike.record._dataset import RunName
-from twoalike.registry import Task, find_task
+from twoalike.record._dataset import RunName, task_of
+from twoalike.registry import Task
 from twoalike.study import MISSING, TwoalikeError, read_text, require_file
 from twoalike.tables import Table, parse_text
 
@@ -58,19 +58,6 @@ class RawRun:
     rows: pd.DataFrame
     """The trials (an image a row where a trial has many): nullable types (string, Int64, Float64,
     boolean), missing values NA."""
-
-
-def task_of(path: Path, name: RunName) -> Task:
-    """Task that a file belongs to."""
-    try:
-        return find_task(name.task)
-    except TwoalikeError as error:
-        raise TwoalikeError(
-            where=path,
-            expected=f"a {error.where}: {error.expected}",
-            found=error.found,
-            remedy="Install the package that brings it, move the file away, or restore its name.",
-        ) from error
 
 
 def scan_rows(path: Path, table: Table) -> tuple[list[list[str]], str, list[RawProblem]]:

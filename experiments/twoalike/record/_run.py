@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from twoalike.record._answers import AskedQuestion, answer_rows
 from twoalike.record._dataset import (
     RunName,
     check_participant,
@@ -24,7 +23,7 @@ from twoalike.record._manifest import (
     planned,
     utc_now,
 )
-from twoalike.record._people import missing_files
+from twoalike.record._people import AskedQuestion, answer_rows, missing_files
 from twoalike.record._views import (
     Progress,
     format_known,

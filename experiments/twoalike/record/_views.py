@@ -15,9 +15,9 @@ from typing import Any
 
 import pandas as pd
 
-from twoalike.record._dataset import RunName, find_runs
+from twoalike.record._dataset import RunName, find_runs, task_of
 from twoalike.record._journal import Lines, read_journal
-from twoalike.record._rows import RawProblem, task_of
+from twoalike.record._rows import RawProblem
 from twoalike.record._tables import ANSWERS
 from twoalike.study import atomic_path
 from twoalike.tables import BY_CONDITION, SEEN_BEFORE, Table

@@ -13,6 +13,7 @@ question         score of an answer                                         A
 ``odd_one_out``  mean similarity of the pairs that remain without the item  k
 ``most_alike``   similarity of the pair                                     k (k - 1) / 2
 ``anchored``     similarity of the candidate to the reference (item 1)      k - 1
+``least_like``   minus that similarity                                      k - 1
 ===============  =========================================================  =============
 
 A triplet is a set of three: the pair that is most alike is kept, and the third item is the odd one
@@ -23,6 +24,10 @@ The functions use only arithmetic and the ``maximum``, ``exp``, ``log``, ``log1p
 that numpy, PyTensor, JAX and torch share, and take the module as ``xp``: so there is one definition
 for fitting, teaching and scoring. Working in logs keeps gradients finite at any gap of
 similarities, where the log of a softmax gives -inf.
+
+In scores of predicted probabilities a tie counts as 1 / (number tied): sparse non-negative
+embeddings have exactly equal similarities, and an argmax that counts ties as right inflates
+accuracy by several points.
 """
 
 from collections.abc import Sequence
@@ -33,6 +38,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError
 
@@ -107,12 +113,13 @@ def pair_similarities(matrix: Any, triplets: Any) -> tuple[Any, Any, Any]:
     return matrix[..., i, j], matrix[..., i, k], matrix[..., j, k]
 
 
-type SetKind = Literal["odd_one_out", "most_alike", "anchored"]
+type SetKind = Literal["odd_one_out", "most_alike", "anchored", "least_like"]
 """What was asked about a set of items."""
 SET_KINDS: dict[SetKind, str] = {
     "odd_one_out": "odd one",
     "most_alike": "most alike pair",
     "anchored": "most like a reference",
+    "least_like": "least like a reference",
 }
 """What was asked, in words."""
 
@@ -137,17 +144,18 @@ class Question:
             raise TwoalikeError(
                 where="kind", expected=f"one of {', '.join(SET_KINDS)}", found=repr(self.kind)
             )
-        if self.items < 3:
+        fewest = 4 if self.kind == "least_like" else 3  # of two, the other is the most like
+        if self.items < fewest:
             raise TwoalikeError(
                 where=f"a question of the kind {self.kind}",
-                expected="3 items or more",
+                expected=f"{fewest} items or more",
                 found=self.items,
             )
 
     @property
     def anchored(self) -> bool:
         """Whether item 1 is a reference, which no answer names."""
-        return self.kind == "anchored"
+        return self.kind in ("anchored", "least_like")
 
     @cached_property
     def answers(self) -> Integers:
@@ -183,7 +191,7 @@ class Question:
     def shares(self) -> Floats:
         """Share of each pair in the score of each answer, shape (P, A)."""
         if self.kind != "odd_one_out":
-            return np.eye(len(self.pairs))
+            return np.eye(len(self.pairs)) * (-1 if self.kind == "least_like" else 1)
         there = (self.pairs[:, :, None] != np.arange(self.items)).all(axis=1)
         return np.asarray(there / there.sum(axis=0))
 
@@ -197,6 +205,8 @@ class Question:
 
     def scores(self, similarities: Sequence[Any]) -> list[Any]:
         """Score of each answer, of similarities of the question's pairs."""
+        if self.kind == "least_like":
+            return [-s for s in similarities]
         if self.kind != "odd_one_out":
             return list(similarities)
         within = [
@@ -327,6 +337,56 @@ def log_choice(
     return tuple(found)
 
 
+@dataclass(frozen=True)
+class Change:
+    """What else moves n choices; None where nothing does.
+
+    ``offsets`` (n, A) of the answers, in log-odds; shifts of ``log_temperature`` and
+    ``logit_lapse`` (n,); ``again``: the rate at which the answer of before is repeated, and which
+    that is, (n, A), 1 or 0.
+    """
+
+    offsets: Any = None
+    log_temperature: Any = None
+    logit_lapse: Any = None
+    again: tuple[Any, Any] | None = None
+
+    def __add__(self, other: "Change") -> "Change":
+        both = ((mine, getattr(other, name)) for name, mine in vars(self).items())
+        return Change(*(a if b is None else b if a is None else a + b for a, b in both))
+
+    def noise(self, temperature: Any, lapse: Any, xp: ModuleType = np) -> tuple[Any, Any]:
+        """Change temperature and lapse of those who choose, which may be None."""
+        if self.log_temperature is not None:
+            temperature = temperature * xp.exp(self.log_temperature)
+        if self.logit_lapse is not None and lapse is not None:
+            odds = lapse / (1 - lapse) * xp.exp(self.logit_lapse)
+            lapse = odds / (1 + odds)
+        return temperature, lapse
+
+    def log_choice(
+        self,
+        pairs: Sequence[Any],
+        temperature: Any,
+        lapse: Any,
+        question: Question,
+        answers: Sequence[int] | None = None,
+        xp: ModuleType = np,
+    ) -> tuple[Any, ...]:
+        """:func:`log_choice` of choices that are changed."""
+        wanted = range(len(question.answers)) if answers is None else answers
+        more: dict[str, Any] = {"question": question, "answers": wanted, "xp": xp}
+        if self.offsets is not None:
+            more["offsets"] = [self.offsets[:, k] for k in range(len(question.answers))]
+        logs = log_choice(pairs, *self.noise(temperature, lapse, xp), **more)
+        if self.again is None:
+            return logs
+        rate, before = self.again
+        anew = 1 - rate * before.sum(axis=1)
+        both = zip(logs, wanted, strict=True)
+        return tuple(xp.log(anew * xp.exp(log) + rate * before[:, k]) for log, k in both)
+
+
 def log_set_choice(
     similarities: Any,
     question: Question,
@@ -380,3 +440,86 @@ def _log_given(scores: Sequence[Any], place: int, lapse: Any, guess: Any, xp: Mo
     gaps = [score - scores[place] for other, score in enumerate(scores) if other != place]
     odds = reduce(lambda a, b: a + b, [xp.exp(xp.minimum(gap, 80.0)) for gap in gaps])
     return xp.log((1 - lapse) / (1 + odds) + lapse / guess)
+
+
+def _rows(probabilities: npt.ArrayLike, chosen: Integers | None = None) -> Floats:
+    """Probabilities as an array of shape (n, k), for n chosen items."""
+    values = np.asarray(probabilities, dtype=np.float64)
+    if values.ndim != 2:
+        raise TwoalikeError(
+            where="probabilities", expected="shape (n, k)", found=f"shape {values.shape}"
+        )
+    if chosen is not None and np.shape(chosen) != (len(values),):
+        raise TwoalikeError(
+            where="chosen",
+            expected=f"one item a row, shape ({len(values)},)",
+            found=f"shape {np.shape(chosen)}",
+        )
+    return values
+
+
+def expected_accuracy(
+    probabilities: npt.ArrayLike, chosen: Integers, tolerance: float = 1e-9
+) -> Floats:
+    """Chance of a hit when the most probable item is named and ties are broken at random.
+
+    Parameters
+    ----------
+    probabilities
+        Shape (n, k); each row any increasing function of the choice probabilities.
+    chosen
+        Item chosen, shape (n,), in 0..k-1.
+    tolerance
+        Values closer than this to the row's maximum are tied with it.
+
+    Returns
+    -------
+    Scores in [0, 1], shape (n,).
+
+    Examples
+    --------
+    >>> expected_accuracy([[0.5, 0.5, 0.0], [1 / 3, 1 / 3, 1 / 3]], np.array([0, 2])).round(2)
+    array([0.5 , 0.33])
+    """
+    values = _rows(probabilities, chosen)
+    best = values >= values.max(axis=1, keepdims=True) - tolerance
+    return np.asarray(best[np.arange(len(values)), chosen] / best.sum(axis=1))
+
+
+def guessing(chance: Floats) -> dict[str, float]:
+    """Mean log-loss in nats and mean accuracy of guesses, by the chance of each judgment, (n,).
+
+    Examples
+    --------
+    >>> guessing(np.array([0.5, 0.5]))
+    {'log_loss': 0.6931471805599453, 'accuracy': 0.5}
+    """
+    return {"log_loss": float(-np.log(chance).mean()), "accuracy": float(np.mean(chance))}
+
+
+def log_loss(probabilities: npt.ArrayLike, chosen: Integers) -> Floats:
+    """Negative log-probability of each chosen item in nats, shape (n,).
+
+    A chosen item of probability 0 costs infinity: clipping would hide an over-confident model.
+
+    Examples
+    --------
+    >>> log_loss([[1 / 3, 1 / 3, 1 / 3]], np.array([1])).round(4)
+    array([1.0986])
+    """
+    values = _rows(probabilities, chosen)
+    with np.errstate(divide="ignore"):
+        return np.asarray(-np.log(values[np.arange(len(values)), chosen]))
+
+
+def entropy(probabilities: npt.ArrayLike) -> Floats:
+    """Entropy of each row in nats, shape (n,).
+
+    Examples
+    --------
+    >>> entropy([[1.0, 0.0, 0.0], [1 / 3, 1 / 3, 1 / 3]]).round(4)
+    array([0.    , 1.0986])
+    """
+    values = _rows(probabilities)
+    logs = np.log(values, out=np.zeros_like(values), where=values > 0)
+    return np.asarray(np.abs((values * logs).sum(axis=1)))

@@ -17,10 +17,10 @@ from twoalike.embedding._advice import has_spare as has_spare
 from twoalike.embedding._advice import link_warnings as link_warnings
 from twoalike.embedding._check import PosteriorCheck as PosteriorCheck
 from twoalike.embedding._check import check as check
+from twoalike.embedding._choices import predicted_answers as predicted_answers
 from twoalike.embedding._compare import compare as compare
 from twoalike.embedding._compare import compare_predictions as compare_predictions
 from twoalike.embedding._compare import compare_similarity as compare_similarity
-from twoalike.embedding._compare import predicted_answers as predicted_answers
 from twoalike.embedding._config import FitConfig as FitConfig
 from twoalike.embedding._config import remove_checkpoint as remove_checkpoint
 from twoalike.embedding._dimensions import AGAIN as AGAIN
@@ -77,5 +77,4 @@ from twoalike.embedding._similarity import save_similarity as save_similarity
 from twoalike.embedding._similarity import save_table as save_table
 from twoalike.embedding._similarity import set_probabilities as set_probabilities
 from twoalike.embedding._similarity import similarity_table as similarity_table
-from twoalike.embedding._terms import Change as Change
 from twoalike.embedding._terms import Term as Term

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from twoalike.embedding._advice import (
+    APART_LIMIT,
     advise,
     has_spare,
     judged_triplets,
@@ -22,7 +23,7 @@ from twoalike.embedding._advice import (
 )
 from twoalike.embedding._choices import Choices
 from twoalike.embedding._follow import KindChecks, follow
-from twoalike.embedding._judged import as_table, given_tables, is_own, some_draws
+from twoalike.embedding._judged import as_table, is_own, some_draws
 from twoalike.embedding._loo import LEAST_DRAWS, LeaveOneOut
 from twoalike.embedding._model import KINDS
 from twoalike.embedding._posterior import (
@@ -34,7 +35,7 @@ from twoalike.embedding._posterior import (
 )
 from twoalike.embedding._predictive import Predictive, calibration_gap, check_choices
 from twoalike.embedding._similarity import check_ending
-from twoalike.judgments import JudgmentKind, JudgmentTable, read_judgments
+from twoalike.judgments import JudgmentKind, JudgmentTable, given_tables, read_judgments
 from twoalike.study import (
     Floats,
     Study,
@@ -47,8 +48,6 @@ from twoalike.study import (
 
 MOST_DRAWS, MOST_REPLICATED = 1000, 250
 """Draws by which choices, and other judgments, are checked."""
-SENSITIVE = 0.05
-"""Sensitivity from which on a prior matters, by Kallioinen et al."""
 PARTS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "terms": (
         ("position", "memory", "lapse_on", "temperature_on"),
@@ -97,8 +96,8 @@ class PosteriorCheck:
     predictive, loo
         None without judgments.
     prior_sensitivity
-        By part of the model, how much its prior moves choice probabilities (power-scaling); from
-        0.05 on it matters. Empty without log priors in the file.
+        By part of the model, by how many percentage points a prior of twice the power moves choice
+        probabilities; beyond 2, as between fits, it matters. Empty without log priors in the file.
     held_out
         ``log_loss`` and ``log_loss_se`` of the ``judgments`` that the fit held out, if any.
     guessing
@@ -163,7 +162,7 @@ class PosteriorCheck:
                 f"{state['fits_cost']:.4f} nats a judgment"
             )
         if self.prior_sensitivity:
-            each = (f"{part} {value:.2f}" for part, value in self.prior_sensitivity.items())
+            each = (f"{part} {value:.1f} points" for part, value in self.prior_sensitivity.items())
             facts["sensitivity to the prior"] = ", ".join(each)
         checks = [] if self.predictive is None else self.predictive.checks
         for kind in (self.arrangements, self.dissimilarities, self.ratings, self.sortings):
@@ -318,10 +317,10 @@ def _checked(
     )
     moved = prior_sensitivity(posterior, seed)
     advice += [
-        f"The prior of {part} moves choice probabilities (power-scaling sensitivity {of:.2f}, "
-        f"{SENSITIVE} is the limit): the judgments leave them open. {PARTS[part][1]}"
+        f"The prior of {part}, twice as strong, would move choice probabilities by {of:.1f} "
+        f"percentage points: the judgments leave them open. {PARTS[part][1]}"
         for part, of in moved.items()
-        if of > SENSITIVE
+        if of > APART_LIMIT
     ]
     return PosteriorCheck(
         verdict=Verdict(convergence.get("predictions"), convergence.get("intervals")),
@@ -345,9 +344,9 @@ def _fitted_kinds(posterior: Posterior) -> list[JudgmentKind]:
 def prior_sensitivity(posterior: Posterior, seed: int) -> dict[str, float]:
     """How much the prior of each part of the model moves choice probabilities of the embedding.
 
-    The gradient of the cumulative Jensen-Shannon distance by log2 of the power of the prior
-    (Kallioinen et al. 2024, doi:10.1007/s11222-023-10366-5), root mean square over random triplets.
-    What chance adds is taken off: the same by log priors that are shifted by half a chain.
+    The gradient of their means by log2 of the power of the prior (power-scaling, Kallioinen et al.
+    2024, doi:10.1007/s11222-023-10366-5), root mean square over triplets, in percentage points.
+    What chance may add is taken off: the most by log priors that are shifted along the chains.
     """
     known = posterior.tree.children.get("log_prior")
     x = posterior.tree["posterior"].dataset["embedding"].values
@@ -362,26 +361,21 @@ def prior_sensitivity(posterior: Posterior, seed: int) -> dict[str, float]:
     if "choices" not in _fitted_kinds(posterior):
         x = scaled_alike(x, similarity)
     p = predictions(x, judged_triplets(x.shape[2], seed, 100), similarity)[0][..., 0]
+    shifts = [draws * place // 10 for place in range(2, 9)]
     moved = {
-        part: _moved(p, log) - _moved(p, np.roll(log, draws // 2, axis=1))
+        part: _moved(p, log) - max(_moved(p, np.roll(log, by, axis=1)) for by in shifts)
         for part, log in logs.items()
         if np.ptp(log) > 0
     }
-    return {part: float(np.sqrt(max(square, 0.0))) for part, square in moved.items()}
+    return {part: 100 * float(np.sqrt(max(square, 0.0))) for part, square in moved.items()}
 
 
 def _moved(values: Floats, log_prior: Floats) -> float:
-    """Mean square of the sensitivities of values (chains, draws, n)."""
-    from arviz_stats.base import array_stats
-
+    """Mean square of the gradients of the means of values (chains, draws, n)."""
     # Chains keep their weights, since fits of vi are in modes of their own.
     log = log_prior - log_prior.mean(axis=1, keepdims=True)
-    step = min(0.01, 0.1 / max(float(log.std()), 1e-9))  # weights that differ little
-    powers = 1 - step, 1 + step
-    weights = (np.exp(array_stats.power_scale_lw(log, of, axis=(0, 1))) for of in powers)
-    each = np.moveaxis(values, -1, 0)
-    lower, upper = (np.broadcast_to(of / of.sum(), each.shape) for of in weights)
-    return float((array_stats.power_scale_sense(each, lower, upper, *powers) ** 2).mean())
+    gradient = np.log(2) * (log[..., None] * values).mean(axis=(0, 1))
+    return float((gradient**2).mean())
 
 
 def _convergence(posterior: Posterior, seed: int) -> dict[str, Any]:

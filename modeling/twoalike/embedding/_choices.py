@@ -5,10 +5,10 @@ likelihood of :func:`twoalike.choice.log_choice`. Temperature, lapse rate and we
 are the same in all questions: only what is asked differs.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,15 +17,17 @@ import pandas as pd
 from twoalike.choice import Question
 from twoalike.embedding._judged import none_known
 from twoalike.embedding._kind import PAIRS_AT_ONCE, Group, Kind, Unknown
-from twoalike.embedding._observers import Draw
+from twoalike.embedding._observers import Draw, changed
 from twoalike.embedding._posterior import Posterior
-from twoalike.embedding._terms import Term, changed, terms_to_try
+from twoalike.embedding._terms import Term, terms_to_try
 from twoalike.judgments import participant_index, set_choices
 from twoalike.study import Floats, Integers, TwoalikeError
 from twoalike.tables import JUDGED
 
 GIVEN = (0,)
 """The answer that was given, among those of a question, once it is put first."""
+type Observers = Literal["own", "new"]
+"""Whether people of a fit are predicted as themselves, or everybody as somebody new."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,6 +263,18 @@ def held_losses(draws: Iterable[Draw], choices: Choices) -> Floats:
         total += given_answers(draw, choices)
         number += 1
     return -np.log(total / number)
+
+
+def predicted_answers(
+    posterior: Posterior, table: pd.DataFrame, observers: Observers = "own"
+) -> Iterator[tuple[ChoiceGroup, Floats]]:
+    """Give choices by question, and the probability of each answer, (n, A), terms included."""
+    choices = Choices.from_table(table, posterior.ids).with_terms(table, posterior.terms)
+    known = pd.Index(posterior.participants).get_indexer(pd.Index(choices.people))
+    for group in choices.groups:
+        who = known[group.judge] if observers == "own" else np.full(group.size, -1)
+        asked = group.shown, group.question
+        yield group, posterior.answers(*asked, lapse=True, participants=who, told=group.told)
 
 
 def used_choices(choices: pd.DataFrame) -> pd.DataFrame:

@@ -4,7 +4,6 @@ Similarities are compared over the objects that both know; their correlation doe
 the scale of either space.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import expected_accuracy, guessing, log_loss
-from twoalike.embedding._choices import ChoiceGroup, Choices
+from twoalike.embedding._choices import Choices, Observers, predicted_answers
 from twoalike.embedding._draws import unit_columns
 from twoalike.embedding._judged import as_table, is_own, some_draws
 from twoalike.embedding._posterior import TIED, Posterior, PosteriorSource, as_posterior
@@ -21,20 +20,6 @@ from twoalike.embedding._similarity import central_interval, check_ending, selec
 from twoalike.judgments import ITEMS, MORE_ITEMS, JudgmentTable, participant_index
 from twoalike.study import Floats, Integers, TwoalikeError, progress, provenance, write_json
 from twoalike.tables import JUDGED
-
-type Observers = Literal["own", "new"]
-
-
-def predicted_answers(
-    posterior: Posterior, table: pd.DataFrame, observers: Observers = "own"
-) -> Iterator[tuple[ChoiceGroup, Floats]]:
-    """Give choices by question, and the probability of each answer, (n, A), terms included."""
-    choices = Choices.from_table(table, posterior.ids).with_terms(table, posterior.terms)
-    known = pd.Index(posterior.participants).get_indexer(pd.Index(choices.people))
-    for group in choices.groups:
-        who = known[group.judge] if observers == "own" else np.full(group.size, -1)
-        asked = group.shown, group.question
-        yield group, posterior.answers(*asked, lapse=True, participants=who, told=group.told)
 
 
 def judgment_scores(

@@ -6,7 +6,7 @@ The resolved settings are stored with the posterior.
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -27,6 +27,13 @@ Whole = Annotated[int | None, BeforeValidator(lambda value: None if value == "au
 def _found_by(find: Callable[[Any], object]) -> BeforeValidator:
     """Check that a part of the model that is named can be found."""
     return BeforeValidator(lambda part: part if part == "auto" or find(part) else part)
+
+
+def _numbers(given: str | Mapping[str, float] | Sequence[str]) -> list[str]:
+    """List numbers by name as ``name=number``."""
+    if isinstance(given, Mapping):
+        return [f"{name}={number}" for name, number in given.items()]
+    return list(filter(None, ",".join([given] if isinstance(given, str) else given).split(",")))
 
 
 _AS_TEXT = PlainSerializer(lambda part: part if isinstance(part, str) else repr(part))
@@ -69,6 +76,12 @@ class FitConfig(Settings):
         "screen), memory (of earlier answers), 'temperature ~ column + column' or 'lapse ~ column' "
         "(of the table, such as response_time), or module:name of a Term of your own; a pilot "
         "recommends those that help",
+    )
+    hyperparameters: Annotated[tuple[str, ...], BeforeValidator(_numbers)] = Field(
+        default=(),
+        description="numbers of the priors of ratings, sortings, arrangements and dissimilarities, "
+        "separated by commas, such as ratings.noise.typical=0.3; a name that is not known is "
+        "refused with all names and defaults",
     )
     dimensions: Whole = Field(
         default=None,

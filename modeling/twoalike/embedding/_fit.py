@@ -29,7 +29,7 @@ from twoalike.embedding._form import (
     run_pilot,
     sizes,
 )
-from twoalike.embedding._judged import draws_of, given_tables
+from twoalike.embedding._judged import draws_of
 from twoalike.embedding._model import KINDS, Data, Form, find_observers
 from twoalike.embedding._participants import without_careless
 from twoalike.embedding._people import (
@@ -48,6 +48,7 @@ from twoalike.judgments import (
     JudgmentKind,
     JudgmentTable,
     collect_judgments,
+    given_tables,
     judgment_codes,
     read_judgments,
 )
@@ -268,7 +269,8 @@ def fit_embedding(
     """
     config = config or FitConfig()
     tables = given(choices=choices, **others)
-    data = with_people(Data.from_tables(tables, config.terms), groups, covariates, config)
+    data = Data.from_tables(tables, config.terms, config.hyperparameters)
+    data = with_people(data, groups, covariates, config)
     table = None if features is None else reduce_features(features.select(data.ids))
     tried = _tried(data.with_choices(terms_tried(data.choices, choices)), table, config)
     form, engine, why = resolve_form(data, table, config, tried)
@@ -506,7 +508,8 @@ def build_model(
         "sortings": sortings,
     }
     tables = given(**{kind: read_judgments(t, kind) for kind, t in given_tables(**named).items()})
-    data = with_people(Data.from_tables(tables, config.terms), groups, covariates, config)
+    data = Data.from_tables(tables, config.terms, config.hyperparameters)
+    data = with_people(data, groups, covariates, config)
     if isinstance(features, str | Path):
         features = read_features(Path(features))
     reduced = None if features is None else reduce_features(features.select(data.ids))

@@ -7,7 +7,6 @@ size draws x judgments is needed.
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,6 @@ from twoalike.embedding._posterior import Posterior
 from twoalike.embedding._posterior_file import OTHER_AXES
 from twoalike.judgments import (
     ITEMS,
-    JudgmentKind,
     JudgmentTable,
     is_scored,
     judgment_codes,
@@ -40,11 +38,6 @@ def some_draws(posterior: Posterior, most: int) -> Integers:
 def draws_of(posterior: Posterior, which: Integers) -> Iterator[Draw]:
     """Draws at some positions among all, one after the other, in double precision."""
     return (posterior.draw(int(place), np.float64) for place in which)
-
-
-def given_tables(**tables: JudgmentTable | None) -> dict[JudgmentKind, JudgmentTable]:
-    """Leave out the kinds of judgments of which there is no table."""
-    return {cast("JudgmentKind", kind): one for kind, one in tables.items() if one is not None}
 
 
 def none_known(posterior: Posterior, kind: str, n: int, people: Sequence[str]) -> TwoalikeError:

@@ -9,7 +9,7 @@ same judgments again (:class:`Replicated`).
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from types import ModuleType
 from typing import Any, ClassVar, Self
 
@@ -271,9 +271,23 @@ class Kind[G: Group](ABC):
         return sum(len(group.seen()) for group in self.groups)
 
     @property
-    def hyperparameters(self) -> dict[str, Any]:
-        names = [field.name for field in fields(self) if isinstance(field.default, Noise | float)]
-        return {name: getattr(self, name) for name in names}
+    def hyperparameters(self) -> dict[str, float]:
+        """Numbers of its priors by name; those of a :class:`Noise` are ``noise.typical``, ..."""
+        found: dict[str, float] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, Noise):
+                found |= {f"{field.name}.{name}": number for name, number in vars(value).items()}
+            elif isinstance(field.default, float):
+                found[field.name] = value
+        return found
+
+    def with_hyperparameter(self, name: str, number: float) -> Self:
+        """Take another number for one of :attr:`hyperparameters`."""
+        part, _, of_noise = name.partition(".")
+        changed: Any = {of_noise: number}
+        changed = {part: replace(getattr(self, part), **changed) if of_noise else number}
+        return replace(self, **changed)
 
     @property
     def labels(self) -> dict[str, list[str]]:
@@ -292,6 +306,11 @@ class Kind[G: Group](ABC):
         given = self.given(len(self.labels.get(self.axis, participants)))
         of_people, of_objects = self.counted
         return {of_people: (self.axis, given), of_objects: ("object", self.seen())}
+
+    @property
+    def likelihoods(self) -> list[str]:
+        """Names of its potentials in the model, one a group."""
+        return [f"{self.kind}_{number}" for number in range(len(self.groups))]
 
     @abstractmethod
     def unknowns(self, unknown: Unknown) -> Any:
@@ -320,7 +339,7 @@ class Kind[G: Group](ABC):
         for number, (group, n) in enumerate(zip(self.groups, sizes, strict=True)):
             arrays = group.arrays if batch is None else batch[number]
             logs = self.log_likelihood(unknown, own, group, arrays, n)
-            pm.Potential(f"{self.kind}_{number}", logs.sum())
+            pm.Potential(self.likelihoods[number], logs.sum())
 
     @classmethod
     def compared(

@@ -50,7 +50,10 @@ class Data:
 
     @classmethod
     def from_tables(
-        cls, tables: Mapping[JudgmentKind, pd.DataFrame | None], terms: Sequence[str] = ()
+        cls,
+        tables: Mapping[JudgmentKind, pd.DataFrame | None],
+        terms: Sequence[str] = (),
+        hyperparameters: Sequence[str] = (),
     ) -> "Data":
         """Index judgments of all kinds, over the objects of any table; choices with terms."""
         found = {kind: table for kind in KINDS if (table := tables.get(kind)) is not None}
@@ -59,6 +62,7 @@ class Data:
         kinds = tuple(KINDS[kind].from_table(table, ids) for kind, table in found.items())
         chose = [kind.people for kind in kinds if isinstance(kind, Choices)]
         data = cls(ids, chose[0] if chose else ("unknown",), kinds)
+        data = data.with_hyperparameters(hyperparameters)
         if not terms:
             return data
         if "choices" not in found:
@@ -84,6 +88,36 @@ class Data:
     @property
     def only_choices(self) -> bool:
         return all(isinstance(kind, Choices) for kind in self.kinds)
+
+    @property
+    def likelihoods(self) -> list[str]:
+        """Names of the potentials of :attr:`groups` in the model."""
+        return [name for kind in self.kinds for name in kind.likelihoods]
+
+    def with_hyperparameters(self, numbers: Sequence[str]) -> "Data":
+        """Take other numbers for the priors of kinds, such as ``ratings.noise.typical=0.3``."""
+        kinds: dict[str, Kind[Any]] = {kind.kind: kind for kind in self.kinds}
+        known = {
+            f"{kind}.{name}": number
+            for kind, of in kinds.items()
+            for name, number in of.hyperparameters.items()
+        }
+        for said in numbers:
+            name, _, number = map(str.strip, said.partition("="))
+            kind, _, own = name.partition(".")
+            try:
+                value = float(number)
+            except ValueError:
+                value = -np.inf
+            if name not in known or not (0 < value < np.inf or value == known[name]):
+                there = ", ".join(f"{one}={usual:g}" for one, usual in known.items())
+                raise TwoalikeError(
+                    where="`hyperparameters=...`",
+                    expected=f"positive numbers by name ({there or 'choices have none'})",
+                    found=repr(said),
+                )
+            kinds[kind] = kinds[kind].with_hyperparameter(own, value)
+        return replace(self, kinds=tuple(kinds.values()))
 
     def with_choices(self, choices: Choices) -> "Data":
         kinds = (choices if isinstance(kind, Choices) else kind for kind in self.kinds)

@@ -15,7 +15,7 @@ different ones in each draw, so that the mean over draws has next to none. In th
 (:mod:`._terms`) somebody new is like one of the participants, another for each choice and draw.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.choice import Question
+from twoalike.choice import Change, Question
 from twoalike.embedding._posterior_file import (
     COVARIATES,
     GROUP_OF,
@@ -32,7 +32,7 @@ from twoalike.embedding._posterior_file import (
     stacked,
 )
 from twoalike.embedding._priors import ROWS, Kernel, cheaper_whole
-from twoalike.embedding._terms import Change, Term, changed
+from twoalike.embedding._terms import Term
 from twoalike.judgments import person_of
 from twoalike.study import Floats, Integers, TwoalikeError, shortened
 
@@ -154,6 +154,20 @@ class Draw:
             for one, weight in zip(heat, weights / len(roots), strict=True):
                 mean += number(weight) * _answered(pairs, question, number(one), rate, change)
         return np.asarray(mean)
+
+
+def changed(
+    terms: Iterable[Term],
+    values: Mapping[str, Any],
+    arrays: Iterable[Any],
+    judge: Any,
+    question: Question,
+) -> Change:
+    """Say what all terms change of choices, by the array of each; nothing without arrays."""
+    change = Change()
+    for term, array in zip(terms, arrays, strict=False):
+        change += term.change(values, array, judge, question)
+    return change
 
 
 def _answered(

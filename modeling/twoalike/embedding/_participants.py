@@ -34,7 +34,7 @@ import pandas as pd
 from twoalike.choice import ChoiceKind, log_choice, random_triplets
 from twoalike.embedding._choices import Choices
 from twoalike.embedding._config import remove_checkpoint
-from twoalike.embedding._judged import as_table, given_tables
+from twoalike.embedding._judged import as_table
 from twoalike.embedding._model import KINDS
 from twoalike.embedding._posterior import (
     QUESTIONS,
@@ -48,6 +48,7 @@ from twoalike.embedding._similarity import central_interval
 from twoalike.judgments import (
     JudgmentKind,
     JudgmentTable,
+    given_tables,
     is_scored,
     person_of,
     read_judgments,

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from twoalike.choice import log_choice
+from twoalike.choice import Change, log_choice
 from twoalike.embedding._choices import GIVEN, ChoiceGroup
 from twoalike.embedding._model import (
     LOG_PRIOR,
@@ -34,8 +34,8 @@ from twoalike.embedding._model import (
     PooledObservers,
     find_observers,
 )
+from twoalike.embedding._observers import changed
 from twoalike.embedding._priors import cheaper_whole, find_kernel
-from twoalike.embedding._terms import Change, changed
 from twoalike.study import Floats, Integers
 
 LOGITS = np.linspace(-7.0, 3.0, 41)

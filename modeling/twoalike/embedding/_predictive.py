@@ -35,9 +35,9 @@ from twoalike.embedding._loo import (
     subset_rows,
     trusted_k,
 )
-from twoalike.embedding._observers import Draw
+from twoalike.embedding._observers import Draw, changed
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
-from twoalike.embedding._terms import asked_before, changed
+from twoalike.embedding._terms import asked_before
 from twoalike.judgments import JudgmentTable
 from twoalike.study import Floats, Integers, TwoalikeError
 

@@ -22,16 +22,15 @@ changes nothing. A typical observer, who labels of a teacher and similarities ar
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import ModuleType
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.choice import Question, log_choice
+from twoalike.choice import Change, Question
 from twoalike.embedding._priors import imported
 from twoalike.study import Floats, Integers, TwoalikeError
 
@@ -51,56 +50,6 @@ type Values = Mapping[str, Any]
 """Stored variables of a draw by name, or those of the open PyMC model."""
 type Asked = Any
 """Choices that answer one question: :class:`twoalike.embedding._choices.ChoiceGroup`."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """What terms change of n choices; None where they change nothing.
-
-    ``offsets`` (n, A) of the answers, in log-odds; shifts of ``log_temperature`` and
-    ``logit_lapse`` (n,); ``again``: the rate at which the answer of before is repeated, and which
-    that is, (n, A), 1 or 0.
-    """
-
-    offsets: Any = None
-    log_temperature: Any = None
-    logit_lapse: Any = None
-    again: tuple[Any, Any] | None = None
-
-    def __add__(self, other: "Change") -> "Change":
-        both = ((mine, getattr(other, name)) for name, mine in vars(self).items())
-        return Change(*(a if b is None else b if a is None else a + b for a, b in both))
-
-    def noise(self, temperature: Any, lapse: Any, xp: ModuleType = np) -> tuple[Any, Any]:
-        """Change temperature and lapse of those who choose, which may be None."""
-        if self.log_temperature is not None:
-            temperature = temperature * xp.exp(self.log_temperature)
-        if self.logit_lapse is not None and lapse is not None:
-            odds = lapse / (1 - lapse) * xp.exp(self.logit_lapse)
-            lapse = odds / (1 + odds)
-        return temperature, lapse
-
-    def log_choice(
-        self,
-        pairs: Sequence[Any],
-        temperature: Any,
-        lapse: Any,
-        question: Question,
-        answers: Sequence[int] | None = None,
-        xp: ModuleType = np,
-    ) -> tuple[Any, ...]:
-        """:func:`twoalike.choice.log_choice` of choices that are changed."""
-        wanted = range(len(question.answers)) if answers is None else answers
-        more: dict[str, Any] = {"question": question, "answers": wanted, "xp": xp}
-        if self.offsets is not None:
-            more["offsets"] = [self.offsets[:, k] for k in range(len(question.answers))]
-        logs = log_choice(pairs, *self.noise(temperature, lapse, xp), **more)
-        if self.again is None:
-            return logs
-        rate, before = self.again
-        anew = 1 - rate * before.sum(axis=1)
-        both = zip(logs, wanted, strict=True)
-        return tuple(xp.log(anew * xp.exp(log) + rate * before[:, k]) for log, k in both)
 
 
 @dataclass(frozen=True)
@@ -485,17 +434,3 @@ def term_names(terms: str | Sequence[str]) -> list[str]:
         found.setdefault(target.strip(), []).append(columns.strip())
     joined = {name: " + ".join(filter(None, of)) for name, of in found.items()}
     return [find_term(f"{name} ~ {of}" if of else name).name for name, of in joined.items()]
-
-
-def changed(
-    terms: Iterable[Term],
-    values: Values,
-    arrays: Iterable[Any],
-    judge: Any,
-    question: Question,
-) -> Change:
-    """Say what all terms change of choices, by the array of each; nothing without arrays."""
-    change = Change()
-    for term, array in zip(terms, arrays, strict=False):
-        change += term.change(values, array, judge, question)
-    return change

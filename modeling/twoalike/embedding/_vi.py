@@ -84,19 +84,19 @@ def jax_density(
     with pytensor.config.change_flags(floatX="float32"):
         groups = [tuple(map(_stand_in, group.arrays)) for group in data.groups]
         model = form.model(data, groups, sizes)
-        values, n = model.value_vars, len(model.potentials) - len(data.groups)
+        values = model.value_vars
         wanted = [v for v in model.unobserved_value_vars if v.name in form.stored]
         prior_names, priors = prior_terms(model)
+        judged = [model[name] for name in data.likelihoods]
+        others = [one for one in model.potentials if one.name not in data.likelihoods]
+        log_prior = model.logp(vars=[*model.free_RVs, *others])  # a prior of user code may have one
         return Density(
             names=tuple(v.name for v in values),
             starts=tuple(_unconstrained(model, start) for start in starts),
-            prior=get_jaxified_graph(  # with the potentials of somebody else's parts
-                inputs=values,
-                outputs=[model.logp(vars=[*model.free_RVs, *model.potentials[:n]])],
-            ),
+            prior=get_jaxified_graph(inputs=values, outputs=[log_prior]),
             groups=get_jaxified_graph(
                 inputs=[*values, *(array for group in groups for array in group)],
-                outputs=[model.logp(vars=[potential]) for potential in model.potentials[n:]],
+                outputs=[model.logp(vars=[potential]) for potential in judged],
             ),
             quantities=get_jaxified_graph(inputs=values, outputs=[*wanted, *priors]),
             outputs=(*(v.name for v in wanted), *prior_names),

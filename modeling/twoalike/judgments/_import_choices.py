@@ -3,7 +3,9 @@
 A file is read by saying which of its columns hold what. Rows may have different numbers of items:
 an odd one, the most alike pair, or the candidate most like a reference. Of choices of several
 candidates in order (the trials of PsiZ, after Roads and Mozer 2019, doi:10.3758/s13428-019-01285-3)
-the first one is read.
+the first one is read. A trial in which somebody names the candidate most like a reference and the
+one least like it is two choices: the best, then the worst of the others (Marley and Louviere 2005,
+doi:10.1016/j.jmp.2005.05.003).
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,7 +50,7 @@ from twoalike.judgments._tables import (
 from twoalike.study import Integers, TwoalikeError, load_parquet, read_delimited
 from twoalike.tables import LEVELS, TRIAL_TYPES
 
-type SetKindName = Literal["odd-one-out", "most-alike", "anchored"]
+type SetKindName = Literal["odd-one-out", "most-alike", "anchored", "best-worst"]
 type CatchObjects = str | Path | Sequence[str | Sequence[str]]
 """Objects by which attention checks are known: a file, or ids and pairs of ids."""
 
@@ -99,14 +101,16 @@ def import_choices(
     kind
         The question. ``odd-one-out``: which is the odd one. ``most-alike``: which two are most
         alike. ``anchored``: which is most like the reference (the first item column).
+        ``best-worst``: which is most and which is least like it, two rows of the table.
     item_columns
         Three to nine columns of items (1,2,3 if left out); the last ones may be empty in rows with
         fewer items. A file with twoalike's own columns (item_1, item_2 and so on, chosen, second
         and kind) needs none of these options.
     chosen_columns
-        The column of the chosen item, or the two of the most alike: item columns, or others that
-        repeat an item. If left out, the last item is the odd one, and the first two are the most
-        alike; anchored judgments need it. Of candidates chosen in order, name the first choice.
+        The column of the chosen item, or the two of the most alike or of best and worst: item
+        columns, or others that repeat an item. If left out, the last item is the odd one, and the
+        first two are the most alike; anchored judgments need it. Of candidates chosen in order,
+        name the first choice.
     item_numbers
         What numbers in the columns of items are: object ids, or indices that count from 0 or 1.
         Needed only where the file could be read in two ways.
@@ -153,6 +157,8 @@ def import_choices(
         If a column that seems to name the participants is ignored, or rows may be copies.
     """
     path, target = Path(file), check_new_table(out, overwrite)
+    if kind == "best-worst" and catch_objects is not None:
+        raise TwoalikeError("`catch_objects=...`: not with best-worst. Use `catch_column=...`.")
     ids = None if objects is None else object_ids(objects)
     about = {
         "participant_column": participant_column,
@@ -211,21 +217,22 @@ class _Mapping:
         return {"kind": self.kind, **columns, **self.about}
 
     def check(self, sheet: Sheet) -> None:
-        most, anchored = len(ITEMS) + len(MORE_ITEMS), self.kind == "anchored"
+        most, twice = len(ITEMS) + len(MORE_ITEMS), self.kind == "best-worst"
+        anchored = twice or self.kind == "anchored"
         if not len(ITEMS) <= len(set(self.items)) == len(self.items) <= most:
             raise TwoalikeError(
                 where="`item_columns=...`",
                 expected=f"three to {most} different columns",
                 found=str(list(self.items)),
             )
-        if anchored and self.chosen is None and self.votes is None:
+        if anchored and self.chosen is None and (twice or self.votes is None):
             raise TwoalikeError(
                 where="`chosen_columns=...`",
                 expected="the column of the item that is more like the reference",
                 found="none",
                 remedy="If each row is reference, more similar, less similar: `chosen_columns=2`.",
             )
-        named = 2 if self.kind == "most-alike" else 1
+        named = 2 if twice or self.kind == "most-alike" else 1
         if self.chosen is not None and len(self.chosen) != named:
             raise TwoalikeError(
                 where="`chosen_columns=...`",
@@ -247,7 +254,9 @@ class _Mapping:
                 f"`{other[0]}=...`: votes of several people share a row, so that it can only hold "
                 "its items and `votes_columns=...`."
             )
-        check_order(sheet, self.items, self.chosen if self.votes is None else (), self.kind)
+        chosen, kind = (self.chosen or ())[:1] if twice else self.chosen, self.kind
+        kind = "anchored" if twice else kind
+        check_order(sheet, self.items, chosen if self.votes is None else (), kind)
         if self.about["participant_column"] is None and self.votes is None:
             note_people(sheet, self.used, "Name it with `participant_column={}`.")
 
@@ -277,6 +286,9 @@ def _judgments(
         bad.add(columns["participant"] == "", "no participant", "the cell is empty", who)
     kept = bad.kept(skip_bad)
     columns, sheet = {name: values[kept] for name, values in columns.items()}, sheet.kept(kept)
+    if of.kind == "best-worst":
+        columns, judged = _best_then_worst(columns)
+        sheet = sheet.kept(judged)
     columns |= _further(sheet, of.terms)
     if of.votes is not None:
         judged, voted = _votes(sheet, of.votes)
@@ -411,16 +423,45 @@ def _answers(
     n, last = len(shown), (shown >= 0).sum(axis=1) - 1
     if not places:
         places = [np.zeros(n, int), np.ones(n, int)] if kind == "most-alike" else [last]
-    if kind == "anchored":
+    if kind in ("anchored", "best-worst"):
         text = "the chosen item is the reference, the first item column"
-        bad.add(places[0] == 0, "reference chosen", text)
-    places = list(np.sort(np.stack(places), axis=0))
+        bad.add((np.stack(places) == 0).any(axis=0), "reference chosen", text)
+    if kind == "best-worst":
+        bad.add(places[0] == places[1], "one item for both", "the most like is the least like")
+    else:
+        places = list(np.sort(np.stack(places), axis=0))
     columns: dict[str, Any] = dict(zip((*ITEMS, *MORE_ITEMS), shown.T, strict=False))
     columns["kind"] = np.full(n, kind.replace("-", "_"))
     columns["chosen"] = places[0] + 1
     if len(places) > 1:
         columns["second"] = places[1] + 1.0
     return columns
+
+
+def _best_then_worst(columns: Mapping[str, Any]) -> tuple[dict[str, Any], Integers]:
+    """Choices of the most like, each followed by that of the least like of the others.
+
+    Also the row that each is from. The least like of two is told by the other, which is the most
+    like of them; where one is left nothing is told.
+    """
+    names = [name for name in (*ITEMS, *MORE_ITEMS) if name in columns]
+    items = np.stack([columns[name] for name in names], axis=1)
+    best, worst = (columns[name].astype(np.int64) - 1 for name in ("chosen", "second"))
+    last = np.argsort(np.arange(len(names)) == best[:, None], axis=1, kind="stable")
+    rest = np.take_along_axis(items, last, axis=1)
+    rest[:, -1], left, place = -1, (rest >= 0).sum(axis=1) - 1, worst - (worst > best)
+    of_two, told = left == len(ITEMS), np.flatnonzero(left >= len(ITEMS))
+    again = {**columns, **dict(zip(names, rest.T, strict=True))}
+    again["kind"] = np.where(of_two, "anchored", "least_like")
+    again["chosen"] = np.where(of_two, 3 - place, place) + 1
+    judged = np.concatenate([np.arange(len(items)), told])
+    order = np.argsort(judged, kind="stable")
+    both = {
+        name: np.concatenate([values, again[name][told]])[order]
+        for name, values in {**columns, "kind": np.full(len(items), "anchored")}.items()
+        if name != "second"
+    }
+    return both, judged[order]
 
 
 def _votes(sheet: Sheet, columns: Sequence[ColumnName]) -> tuple[Integers, Integers]:

@@ -165,8 +165,8 @@ class Sheet:
         """Names of the columns that hold this (``person``, ``odd``, ...) by their names."""
         return [name for name in self.header or () if meaning(name) == what]
 
-    def kept(self, rows: Booleans) -> "Sheet":
-        return Sheet(self.path, self.cells[rows], self.header)
+    def kept(self, rows: Booleans | Integers) -> "Sheet":
+        return Sheet(self.path, self.cells.iloc[rows], self.header)
 
 
 @dataclass

@@ -12,7 +12,7 @@ rows.
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 import pandas as pd
@@ -44,6 +44,8 @@ MORE_ITEMS = tuple(f"item_{number}" for number in range(4, 10))
 CHOICE_KINDS = {
     "odd_one_out": "the chosen item is the odd one",
     "anchored": "item_1 is the reference, the chosen item is the most similar of the others",
+    "least_like": "item_1 is the reference, the chosen item is the least similar of the others, of "
+    "which there are three or more",
     "most_alike": "the chosen item and the second, which has the higher number, are the pair that "
     "is most alike",
 }
@@ -158,6 +160,11 @@ def items_in_order(table: pd.DataFrame) -> Iterator[Fault]:
         yield from faults(gap, f"a {before} before {item}", item, table[item].tolist())
 
 
+def with_reference(table: pd.DataFrame) -> Booleans:
+    """Tell where item_1 is a reference, shape (n,)."""
+    return np.asarray(table["kind"].isin(("anchored", "least_like")))
+
+
 def chosen_was_shown(table: pd.DataFrame) -> Iterator[Fault]:
     """Find chosen and second items beyond those of the row, and references that were chosen."""
     counts = item_counts(table)
@@ -170,9 +177,11 @@ def chosen_was_shown(table: pd.DataFrame) -> Iterator[Fault]:
         yield from faults(
             beyond, expected, column, np.nan_to_num(place).astype(int).astype(str).tolist()
         )
-    wrong = (table["kind"] == "anchored").to_numpy() & (table["chosen"].to_numpy() == 1)
+    wrong = with_reference(table) & (table["chosen"].to_numpy() == 1)
     expected = "item_1 is the reference of an anchored judgment and cannot be the chosen one"
     yield from faults(wrong, expected)
+    few = (table["kind"] == "least_like").to_numpy() & (counts == len(ITEMS))
+    yield from faults(few, "three items or more besides the reference, of least_like")
 
 
 def second_where_asked(table: pd.DataFrame) -> Iterator[Fault]:
@@ -487,6 +496,11 @@ class ForeignFrame(Protocol):
 
 type JudgmentTable = str | Path | pd.DataFrame | ForeignFrame
 """Where a table of judgments comes from: a Parquet file, or a frame of pandas or polars."""
+
+
+def given_tables(**tables: JudgmentTable | None) -> dict[JudgmentKind, JudgmentTable]:
+    """Leave out the kinds of judgments of which there is no table."""
+    return {cast("JudgmentKind", kind): one for kind, one in tables.items() if one is not None}
 
 
 def read_judgments(source: JudgmentTable, kind: JudgmentKind = "choices") -> pd.DataFrame:

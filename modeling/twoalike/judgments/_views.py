@@ -20,6 +20,7 @@ from twoalike.judgments._tables import (
     PAIR_KINDS,
     item_counts,
     trial_numbers,
+    with_reference,
 )
 from twoalike.study import Floats, Integers, TwoalikeError, counted
 from twoalike.tables import JUDGED, item_indices
@@ -147,7 +148,7 @@ def judgment_codes(table: pd.DataFrame) -> Integers:
     for column in columns:
         what += _labels_hashed(table[column], b"item")
     if "kind" in table and columns[0] == ITEMS[0]:
-        anchored = (table["kind"] == "anchored").to_numpy()
+        anchored = with_reference(table)
         what[anchored] += _labels_hashed(table[ITEMS[0]], b"reference")[anchored]
     return _mixed(who, what)
 
