@@ -256,7 +256,7 @@ def main() -> None:
         "",
         f"`python -P benchmarks/real.py --sets {' '.join(names)}` (twoalike {version('twoalike')}, "
         f"PyMC {version('pymc')}, nutpie {version('nutpie')}, Python {platform.python_version()}; "
-        "processor seconds on two cores, busy with other work; rows were made one by one).",
+        "processor seconds on two cores, busy with other work; rows are of runs of single sets).",
         "",
         f"| {' | '.join(heads)} |",
         "|---|" + "---|" * (len(heads) - 1),
