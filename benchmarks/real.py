@@ -17,8 +17,9 @@ alone, beside what is estimated before it; and all by judgment.
 
 With --again sets are fitted with another seed as well, pilot included, and the two runs compared by
 the choice probabilities of 2,000 random triplets and by held-out log-loss: what the verdict
-foretells of two runs of `vi`. Finished fits are kept in derived/real/ and not made again; the table
-goes to benchmarks/results/real.md, where rows of sets that were not asked for stay.
+foretells of two runs of `vi`; likewise averages of one half of the fits of a run and of the other.
+Finished fits are kept in derived/real/ and not made again; the table goes to
+benchmarks/results/real.md, where rows of sets that were not asked for stay.
 """
 
 import argparse
@@ -27,6 +28,7 @@ import os
 import platform
 import time
 from importlib.metadata import version
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -173,21 +175,43 @@ def told(posterior: Posterior, fitted: Tables) -> float:
     return 60 * chains * nuts_plan(*size, config, seconds_each(data))[1]
 
 
+def answers(name: str, seed: int = 0) -> np.ndarray:
+    """Choice probabilities of random triplets, averaged over the draws of each chain or fit."""
+    posterior = Posterior.load(WORK / (f"{name}_{seed}.nc" if seed else f"{name}.nc"))
+    x = posterior.tree["posterior"]["embedding"].values
+    shown = judged_triplets(x.shape[2], 0, 2000)
+    return predictions(x, shown, posterior.attrs["similarity"])[0].mean(axis=1)
+
+
+def apart(one: np.ndarray, other: np.ndarray) -> float:
+    """Mean difference in percentage points."""
+    return 100 * float(np.abs(one - other).mean())
+
+
+def halves(name: str) -> str:
+    """Compare the averages of halves of the fits of a run, in a sentence."""
+    fits = answers(name)
+    k = len(fits)
+    two = np.mean([apart(fits[i], fits[j]) for i in range(k) for j in range(i)])
+    parts = [sorted({0, *rest}) for rest in combinations(range(1, k), k // 2 - 1)]
+    both = [(fits[own].mean(axis=0), np.delete(fits, own, axis=0).mean(axis=0)) for own in parts]
+    found = np.mean([apart(one, other) for one, other in both])
+    return (
+        f"The {k} fits of {name}: two differ by {two:.2f} percentage points on 2,000 random "
+        f"triplets, averages of {k // 2} and {k // 2} by {found:.2f} (foretold: over the root of "
+        f"{k // 2}, {two / np.sqrt(k // 2):.2f})."
+    )
+
+
 def again(name: str) -> str:
     """Compare two runs of a set, in a sentence."""
-    losses, answers = [], []
-    for seed in (0, 1):
-        losses.append(run(name, seed).get("log_loss", float("nan")))
-        posterior = Posterior.load(WORK / (f"{name}_{seed}.nc" if seed else f"{name}.nc"))
-        x = posterior.tree["posterior"]["embedding"].values
-        shown = judged_triplets(x.shape[2], 0, 2000)
-        answers.append(predictions(x, shown, posterior.attrs["similarity"])[0].mean(axis=(0, 1)))
+    losses = [run(name, seed).get("log_loss", float("nan")) for seed in (0, 1)]
+    found = apart(*(answers(name, seed).mean(axis=0) for seed in (0, 1)))
     state = run(name)["convergence"]
-    apart = state.get("runs_apart", state["fits_apart"])
-    found = 100 * np.abs(answers[0] - answers[1]).mean()
     return (
-        f"Two runs of {name}, of other seeds: {found:.2f} percentage points apart ({apart:.2f} "
-        f"foretold by the first); held-out log-loss {losses[0]:.4f} and {losses[1]:.4f}."
+        f"Two runs of {name}, of other seeds: {found:.2f} percentage points apart "
+        f"({state.get('runs_apart', state['fits_apart']):.2f} foretold by the first); held-out "
+        f"log-loss {losses[0]:.4f} and {losses[1]:.4f}."
     )
 
 
@@ -247,9 +271,9 @@ def main() -> None:
     kept = RESULTS.read_text(encoding="utf-8").splitlines() if RESULTS.exists() else []
     rows = {name: [one for one in kept if one.startswith(f"| {name},")] for name in SETS}
     rows |= {name: [line(name, run(name))] for name in options.sets}
-    compared = [again(name) for name in options.again] or [
-        one for one in kept if one.startswith("Two runs")
-    ]
+    compared = [one for one in kept if one.startswith(("Two runs", "The "))]
+    if options.again:
+        compared = [say(name) for name in options.again for say in (halves, again)]
     names = [name for name, row in rows.items() if row]
     lines = [
         "# Posteriors of real people, by default",

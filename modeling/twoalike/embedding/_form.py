@@ -34,6 +34,8 @@ STEPS_A_DRAW = 60
 JUDGMENT_S = {"ratings": 85e-9, "dissimilarities": 8e-9, "sortings": 250e-9}
 """Seconds of a gradient for each judgment, by kind; of a choice:"""
 CHOICE_S = 45e-9
+COMPILE_S = 15.0
+"""Seconds of a variational fit before its first step, and of people after the last."""
 COMPONENTS = 50  # of the features that inform the prior mean
 STEPS = 1000
 DRAWS = 20
@@ -299,9 +301,9 @@ def vi_minutes(n: int, m: int, d: int, config: FitConfig) -> float:
 
     plan = plan_steps(config, n, m, weights=config.people == "weights")
     whole = config.people != "weights" and cheaper_whole(m, plan.batch)
-    judged = 45e-9 * plan.batch + 0.1e-9 * m**2 * d if whole else 45e-9 * plan.batch * d
+    judged = 45e-9 * plan.batch + 0.1e-9 * m**2 * d if whole else 24e-9 * plan.batch * (d + 20)
     step = 1e-4 + judged + 1.5e-9 * m * d**2 * (m * d**2 <= MOST_ENTRIES)
-    return plan.fits * plan.steps * step / 60
+    return (COMPILE_S + plan.fits * plan.steps * step) / 60
 
 
 def choose_prior(
