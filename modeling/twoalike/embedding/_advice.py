@@ -128,7 +128,7 @@ def chain_convergence(
             f"{name}_ess_median": round(float(np.median(ess)), 1),
             f"{name}_ess_05": round(float(np.quantile(ess, 0.05)), 1),
         }
-    result |= differences(p, x)
+    result |= differences(p)
     if "logp" in stats:
         result["chain_log_density"] = [round(float(v), 1) for v in stats["logp"].mean(axis=1)]
     if "step_size" in stats:
@@ -146,30 +146,19 @@ def chain_convergence(
     return {"predictions": bool(alike), "intervals": bool(alike and mixed and enough), **result}
 
 
-def differences(p: Floats, x: Floats) -> dict[str, float]:
-    """How far chains are apart: choice probabilities (chains, S, n, 3), draws (chains, S, m, d).
+def differences(p: Floats) -> dict[str, float]:
+    """How far choice probabilities of chains are apart, (chains, S, n, 3).
 
     ``fits_apart`` is the mean difference of two chains in percentage points; ``fits_cost`` by how
-    many nats a judgment one predicts worse than all together, if these are right;
-    ``fits_residual`` the distance of two mean embeddings as a share of their size, and after
-    orthogonal Procrustes: what is left then is another arrangement, not other axes.
+    many nats a judgment one predicts worse than all together, if these are right.
     """
     each = p.mean(axis=1)
     first, second = np.triu_indices(len(each), 1)
     together = each.mean(axis=0)
     cost = (together * np.log(together / np.maximum(each, 1e-30))).sum(axis=-1)
-    means = x.mean(axis=1, dtype=np.float64)
-    size = np.linalg.norm(means, axis=(1, 2))
-    shares = 1 / np.maximum(size[first] * size[second], 1e-30)
-    overlap = np.swapaxes(means[first], 1, 2) @ means[second]
-    squares = size[first] ** 2 + size[second] ** 2
-    residual = squares - 2 * np.trace(overlap, axis1=1, axis2=2)
-    rotated = squares - 2 * np.linalg.svd(overlap, compute_uv=False).sum(axis=1)
     return {
         "fits_apart": round(100 * float(np.abs(each[first] - each[second]).mean()), 3),
         "fits_cost": round(float(cost.mean()), 5),
-        "fits_residual": round(float(np.sqrt(np.maximum(residual * shares, 0)).mean()), 4),
-        "fits_residual_rotated": round(float(np.sqrt(np.maximum(rotated * shares, 0)).mean()), 4),
     }
 
 
@@ -414,7 +403,7 @@ def _on_chains(engine: str, state: Mapping[str, Any], *, spare: bool) -> str:
 
 
 def _on_fits(state: Mapping[str, Any]) -> str:
-    """Say how far variational fits are apart, what that costs, and whether only axes differ."""
+    """Say how far variational fits are apart, and what that costs."""
     apart, runs = state["fits_apart"], state.get("runs_apart", state["fits_apart"])
     if runs <= APART_LIMIT and state.get("runs_cost", state["fits_cost"]) <= COST_LIMIT:
         return (
@@ -422,14 +411,11 @@ def _on_fits(state: Mapping[str, Any]) -> str:
             f"points of probability, their averages in two runs by {runs:.1f}), so that intervals "
             "are rough. `engine=nuts` gives better ones."
         )
-    residual, rotated = state["fits_residual"], state["fits_residual_rotated"]
-    same = "mostly by rotation" if rotated <= residual / 2 else "beyond rotation"
     return (
         f"The choice probabilities of the variational fits differ by {apart:.1f} percentage "
         f"points. Their average, which is used, predicts {state['fits_cost']:.4f} nats per "
-        "judgment better than a single fit; more fits (`chains=...`) make it more stable. Their "
-        f"coordinates differ {same} (residual {residual:.2f}, {rotated:.2f} after rotation): "
-        "interpret only stable dimensions."
+        "judgment better than a single fit; more fits (`chains=...`) make it more stable. "
+        "Interpret only stable dimensions."
     )
 
 

@@ -82,9 +82,7 @@ class FitConfig(Settings):
     )
     seed: int = Field(default=0, ge=0, description="the same seed gives the same posterior")
     draws: int | None = Field(
-        default=None,
-        ge=2,
-        description="draws to keep from each chain; 300 (nuts), 100, or 50 of eight fits (vi)",
+        default=None, ge=2, description="draws to keep from each chain; 300 (nuts), 50 or 100 (vi)"
     )
     thin: int | None = Field(
         default=None,

@@ -315,11 +315,6 @@ class Plan:
     rate: float
     fits: int = 4
 
-    @property
-    def draws(self) -> int:
-        """Draws that are kept of a fit."""
-        return DRAWS // max(self.fits, 4)
-
 
 def plan_steps(
     config: FitConfig, n_judgments: int, n_objects: int, *, weights: bool = False
@@ -444,7 +439,7 @@ def fit_vi(
                 if checkpoint is not None and checkpoint.due():
                     checkpoint.save(_as_arrays(fits))
             last = jax.random.fold_in(key, plan.steps)
-            draws.append(draw(fit.q, last, config.draws or plan.draws))
+            draws.append(draw(fit.q, last, config.draws or DRAWS // max(plan.fits, 4)))
     together = {name: np.stack([each[name] for each in draws]) for name in draws[0]}
     return together, {"loss": np.array([fit.losses for fit in fits])}
 
