@@ -84,13 +84,14 @@ class Pilot:
     weighted: Trial | None = None
     weights: bool = False
     gains: Mapping[str, Floats] = field(default_factory=dict)
+    sure: float = SURE
 
     @property
     def taken(self) -> Trial:
-        """The similarity with the lowest held-out log-loss; distances, unless this is sure."""
+        """The similarity with the lowest held-out log-loss; distances, unless this is ``sure``."""
         usual, best = self.trials[-1], min(self.trials, key=lambda one: float(one.losses.mean()))
         gain = usual.losses - best.losses
-        sure = gain.mean() > SURE * gain.std() / np.sqrt(len(gain))
+        sure = gain.mean() > self.sure * gain.std() / np.sqrt(len(gain))
         return best if sure else usual
 
     @property
@@ -142,7 +143,10 @@ def run_pilot(
     folds = _folds(data.choices, config.seed)
     trials = tuple(_try(data, form_of(one), folds, config) for one in similarities)
     first = form_of(similarities[0])
-    pilot = Pilot(trials, first.dimensions, weights=first.weights)
+    # Distances are usual since their chains mix: no reason where nothing is sampled.
+    sampled = choose_engine(*sizes(data, config, first.dimensions), config)[0] == "nuts"
+    sure = SURE if sampled else 0.0
+    pilot = Pilot(trials, first.dimensions, weights=first.weights, sure=sure)
     if data.choices.terms:
         pilot = replace(pilot, gains=term_gains(pilot.taken.expected, config.seed))
     if "people" in config.model_fields_set or not _judged_much(data):
