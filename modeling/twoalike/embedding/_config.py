@@ -38,7 +38,7 @@ class FitConfig(Settings):
     engine: Literal["auto", "nuts", "vi"] = Field(
         default="auto",
         description="nuts samples, vi approximates; auto: nuts if a chain is estimated to take at "
-        "most ten minutes (two if quick)",
+        "most five minutes (two if quick)",
     )
     similarity: Literal["auto", "dot", "distance"] = Field(
         default="auto",
