@@ -180,7 +180,7 @@ def test_steps_of_vi_follow_the_number_of_judgments() -> None:
     assert plan_steps(config, 100_000, 1_000).steps < few.steps  # it starts from their spectrum
     assert few.rate < many.rate
     asked = config.model_copy(update={"rate": 0.01, "steps": 120, "batch": 7})
-    assert plan_steps(asked, 5_000, 100) == Plan(steps=150, batch=7, rate=0.01)  # whole chunks
+    assert plan_steps(asked, 50_000, 100) == Plan(150, 7, 0.01, fits=8)  # whole chunks
 
 
 def test_features_become_components_by_size_and_constant_ones_are_ignored(

@@ -4,7 +4,8 @@ Convergence is judged on what is used and what judgments identify: choice probab
 similarities less their mean, which choices leave open. Coordinates cannot tell: columns may be
 exchanged, and near-empty ones change places within a chain. A chain is a Markov chain of ``nuts``,
 or one of several independent fits of ``vi``. For both the verdict has two parts: predictions are
-stable if chains predict alike; intervals are usable if chains mix, by R-hat and effective draws.
+stable if chains predict alike, or averages of as many fits as there are; intervals are usable if
+chains mix, by R-hat and effective draws.
 
 Part of what weakens a fit is known from the judgments alone: objects judged never or once, and
 islands of objects that were never compared with one another.
@@ -32,7 +33,7 @@ ENOUGH_ESS = 100
 """Effective draws that 95 % of them need: with fewer, the ends of an interval are rough."""
 APART_LIMIT, COST_LIMIT = 2.0, 0.002
 """Largest mean difference of two chains' choice probabilities, in percentage points, and by how
-many nats a judgment one may predict worse than all together."""
+many nats a judgment one may predict worse than all together; of ``vi``, of two runs."""
 N_TRIPLETS = 100
 PARTS = ("predictions", "intervals")
 """Parts of the verdict."""
@@ -99,6 +100,7 @@ def chain_convergence(
     similarity: str = "dot",
     *,
     chosen: bool = True,
+    independent: bool = False,
 ) -> dict[str, Any]:
     """R-hat and ESS over chains for random triplets and pairs, and how the chains compare.
 
@@ -106,6 +108,10 @@ def chain_convergence(
     ``stats`` holds ``logp``, ``step_size`` and ``diverging``, (chains, draws) each, as far as the
     engine has them. ``chosen``: whether there were choices, which alone tell the scale of the
     embedding. ``ess_05``: 5 % of the quantities have fewer effective draws.
+
+    ``independent``: chains are k fits of one distribution of fits, whose average is what predicts.
+    The averages of two runs then differ by the root of k less than two fits (``runs_apart``), and
+    one run predicts worse than endless fits would by ``fits_cost`` over k - 1 (``runs_cost``).
     """
     result: dict[str, Any] = {}
     if not chosen:
@@ -122,44 +128,37 @@ def chain_convergence(
             f"{name}_ess_median": round(float(np.median(ess)), 1),
             f"{name}_ess_05": round(float(np.quantile(ess, 0.05)), 1),
         }
-    result |= differences(p, x)
+    result |= differences(p)
     if "logp" in stats:
         result["chain_log_density"] = [round(float(v), 1) for v in stats["logp"].mean(axis=1)]
     if "step_size" in stats:
         result["chain_step_size"] = [round(float(v[-1]), 5) for v in stats["step_size"]]
     if "diverging" in stats:
         result["divergences"] = int(stats["diverging"].sum())
+    apart, cost = result["fits_apart"], result["fits_cost"]
+    if independent:
+        apart, cost = apart / np.sqrt(len(x)), cost / (len(x) - 1)
+        result |= {"runs_apart": round(float(apart), 3), "runs_cost": round(cost, 5)}
     # A comparison with NaN is false: too few draws to tell is not convergence.
-    alike = result["fits_apart"] <= APART_LIMIT and result["fits_cost"] <= COST_LIMIT
+    alike = apart <= APART_LIMIT and cost <= COST_LIMIT
     mixed = max(result["choice_rhat_95"], result["similarity_rhat_95"]) <= RHAT_LIMIT
     enough = min(result["choice_ess_05"], result["similarity_ess_05"]) >= ENOUGH_ESS
     return {"predictions": bool(alike), "intervals": bool(alike and mixed and enough), **result}
 
 
-def differences(p: Floats, x: Floats) -> dict[str, float]:
-    """How far chains are apart: choice probabilities (chains, S, n, 3), draws (chains, S, m, d).
+def differences(p: Floats) -> dict[str, float]:
+    """How far choice probabilities of chains are apart, (chains, S, n, 3).
 
     ``fits_apart`` is the mean difference of two chains in percentage points; ``fits_cost`` by how
-    many nats a judgment one predicts worse than all together, if these are right;
-    ``fits_residual`` the distance of two mean embeddings as a share of their size, and after
-    orthogonal Procrustes: what is left then is another arrangement, not other axes.
+    many nats a judgment one predicts worse than all together, if these are right.
     """
     each = p.mean(axis=1)
     first, second = np.triu_indices(len(each), 1)
     together = each.mean(axis=0)
     cost = (together * np.log(together / np.maximum(each, 1e-30))).sum(axis=-1)
-    means = x.mean(axis=1, dtype=np.float64)
-    size = np.linalg.norm(means, axis=(1, 2))
-    shares = 1 / np.maximum(size[first] * size[second], 1e-30)
-    overlap = np.swapaxes(means[first], 1, 2) @ means[second]
-    squares = size[first] ** 2 + size[second] ** 2
-    residual = squares - 2 * np.trace(overlap, axis1=1, axis2=2)
-    rotated = squares - 2 * np.linalg.svd(overlap, compute_uv=False).sum(axis=1)
     return {
         "fits_apart": round(100 * float(np.abs(each[first] - each[second]).mean()), 3),
         "fits_cost": round(float(cost.mean()), 5),
-        "fits_residual": round(float(np.sqrt(np.maximum(residual * shares, 0)).mean()), 4),
-        "fits_residual_rotated": round(float(np.sqrt(np.maximum(rotated * shares, 0)).mean()), 4),
     }
 
 
@@ -181,7 +180,8 @@ def with_chains(
     if x.shape[0] == 1 and engine != "nuts":
         return {**known, "intervals": False}
     similarity, chosen = of
-    chains = chain_convergence(x, stats, seed, similarity, chosen=chosen)
+    told = {"chosen": chosen, "independent": engine == "vi"}
+    chains = chain_convergence(x, stats, seed, similarity, **told)
     settled = {part: known.get("predictions", True) and chains[part] for part in PARTS}
     return {**known, **chains, **settled}
 
@@ -403,21 +403,19 @@ def _on_chains(engine: str, state: Mapping[str, Any], *, spare: bool) -> str:
 
 
 def _on_fits(state: Mapping[str, Any]) -> str:
-    """Say how far variational fits are apart, what that costs, and whether only axes differ."""
-    apart = state["fits_apart"]
-    if apart <= APART_LIMIT and state["fits_cost"] <= COST_LIMIT:
+    """Say how far variational fits are apart, and what that costs."""
+    apart, runs = state["fits_apart"], state.get("runs_apart", state["fits_apart"])
+    if runs <= APART_LIMIT and state.get("runs_cost", state["fits_cost"]) <= COST_LIMIT:
         return (
-            "The variational fits predict alike, but each is sure of something else, so that "
-            "intervals are rough. `engine=nuts` gives better ones."
+            f"Each variational fit is sure of something else (two differ by {apart:.1f} percentage "
+            f"points of probability, their averages in two runs by {runs:.1f}), so that intervals "
+            "are rough. `engine=nuts` gives better ones."
         )
-    residual, rotated = state["fits_residual"], state["fits_residual_rotated"]
-    same = "mostly by rotation" if rotated <= residual / 2 else "beyond rotation"
     return (
         f"The choice probabilities of the variational fits differ by {apart:.1f} percentage "
         f"points. Their average, which is used, predicts {state['fits_cost']:.4f} nats per "
-        "judgment better than a single fit; more fits (`chains=...`) make it more stable. Their "
-        f"coordinates differ {same} (residual {residual:.2f}, {rotated:.2f} after rotation): "
-        "interpret only stable dimensions."
+        "judgment better than a single fit; more fits (`chains=...`) make it more stable. "
+        "Interpret only stable dimensions."
     )
 
 

@@ -96,7 +96,7 @@ class FitConfig(Settings):
     )
     seed: int = Field(default=0, ge=0, description="the same seed gives the same posterior")
     draws: int | None = Field(
-        default=None, ge=2, description="draws to keep from each chain; 300 (nuts) or 100 (vi)"
+        default=None, ge=2, description="draws to keep from each chain; 300 (nuts), 50 or 100 (vi)"
     )
     thin: int | None = Field(
         default=None,
@@ -105,14 +105,14 @@ class FitConfig(Settings):
         "processor time a chain allows",
     )
     chains: int | None = Field(
-        default=None, ge=1, description="independent chains; 2 (nuts), or 4 independent fits (vi)"
+        default=None, ge=1, description="independent chains; 2 (nuts), or 4 to 8 fits (vi)"
     )
     tune: int = Field(default=300, ge=50, description="warm-up draws of each chain of nuts")
     max_depth: int = Field(default=8, ge=1, description="of a trajectory, of nuts: 2^8 steps")
     steps: int | None = Field(
         default=None,
         ge=100,
-        description="optimiser steps of vi; 2,000, or 3,000 and more for few judgments",
+        description="optimiser steps of vi; 1,500 or 2,000, or 3,000 and more for few judgments",
     )
     batch: int | None = Field(
         default=None,

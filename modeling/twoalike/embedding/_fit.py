@@ -27,6 +27,7 @@ from twoalike.embedding._form import (
     reduce_features,
     resolve_form,
     run_pilot,
+    seconds_each,
     sizes,
 )
 from twoalike.embedding._judged import draws_of
@@ -454,7 +455,7 @@ def _run(
     if engine == "nuts":
         from twoalike.embedding._nuts import fit_nuts
 
-        thin, _ = nuts_plan(*sizes(data, config, form.dimensions), config)
+        thin, _ = nuts_plan(*sizes(data, config, form.dimensions), config, seconds_each(data))
         return fit_nuts(data, form, config=config, thin=thin, checkpoint=checkpoint)
     from twoalike.embedding._vi import fit_vi
 

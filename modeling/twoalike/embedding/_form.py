@@ -31,10 +31,13 @@ CHAIN_S, MOST_THIN = 30.0, 4
 NUTS_COORDINATES = 5_000
 STEPS_A_DRAW = 60
 """Gradients a draw of nuts: 31 to 82 on 200 clips (docs/decisions/modeling.md)."""
+JUDGMENT_S = {"ratings": 85e-9, "dissimilarities": 8e-9, "sortings": 250e-9}
+"""Seconds of a gradient for each judgment, by kind; of a choice:"""
+CHOICE_S = 45e-9
+COMPILE_S = 15.0
+"""Seconds of a variational fit before its first step, and of people after the last."""
 COMPONENTS = 50  # of the features that inform the prior mean
-STEPS, STEPS_OF_MANY = 1000, 2000
-"""Steps of a short fit, and from :data:`MANY` judgments on: at a thousand, dot products of THINGS
-are further from their best than distances."""
+STEPS = 1000
 DRAWS = 20
 FEWEST = 100
 """Judgments below which nothing is tried: held-out ones would say nothing."""
@@ -81,13 +84,14 @@ class Pilot:
     weighted: Trial | None = None
     weights: bool = False
     gains: Mapping[str, Floats] = field(default_factory=dict)
+    sure: float = SURE
 
     @property
     def taken(self) -> Trial:
-        """The similarity with the lowest held-out log-loss; distances, unless this is sure."""
+        """The similarity with the lowest held-out log-loss; distances, unless this is ``sure``."""
         usual, best = self.trials[-1], min(self.trials, key=lambda one: float(one.losses.mean()))
         gain = usual.losses - best.losses
-        sure = gain.mean() > SURE * gain.std() / np.sqrt(len(gain))
+        sure = gain.mean() > self.sure * gain.std() / np.sqrt(len(gain))
         return best if sure else usual
 
     @property
@@ -139,7 +143,10 @@ def run_pilot(
     folds = _folds(data.choices, config.seed)
     trials = tuple(_try(data, form_of(one), folds, config) for one in similarities)
     first = form_of(similarities[0])
-    pilot = Pilot(trials, first.dimensions, weights=first.weights)
+    # Distances are usual since their chains mix: no reason where nothing is sampled.
+    sampled = choose_engine(*sizes(data, config, first.dimensions), config)[0] == "nuts"
+    sure = SURE if sampled else 0.0
+    pilot = Pilot(trials, first.dimensions, weights=first.weights, sure=sure)
     if data.choices.terms:
         pilot = replace(pilot, gains=term_gains(pilot.taken.expected, config.seed))
     if "people" in config.model_fields_set or not _judged_much(data):
@@ -174,8 +181,7 @@ def _try(data: Data, form: Form, folds: list[Integers], config: FitConfig) -> Tr
 
     n = len(data.choices)
     copies = FITS if n >= MANY else 1
-    steps = STEPS if n < MANY else STEPS_OF_MANY
-    short = config.model_copy(update={"steps": config.steps or steps, "draws": DRAWS})
+    short = config.model_copy(update={"steps": config.steps or STEPS, "draws": DRAWS})
     plain = data.with_choices(data.choices.with_terms(None))
     parts = [plain.take(np.setdiff1d(np.arange(n), rows)) for rows in folds for _ in range(copies)]
     title = f"pilot, {form.similarity}" + (", weights by person" if form.weights else "")
@@ -221,7 +227,7 @@ def resolve_form(
     similarity = usual if tried is None else tried.taken.similarity
     offered = default_dimensions(data) if tried is None else tried.dimensions
     d = config.dimensions or offered
-    engine, why = choose_engine(*sizes(data, config, d), config)
+    engine, why = choose_engine(*sizes(data, config, d), config, seconds_each(data))
     prior = choose_prior(config.prior, similarity, data, with_features=table is not None)
     weights = config.people == "weights"
     form = Form(d, prior, similarity, table, weights, config.observers, data.choices.terms)
@@ -243,14 +249,23 @@ def allowed_similarities(config: FitConfig) -> tuple[str, ...]:
     return (find_prior(config.prior).similarity,)
 
 
-def choose_engine(n: int, m: int, d: int, config: FitConfig) -> tuple[str, str]:
+def seconds_each(data: Data) -> float:
+    """Seconds that a judgment takes of a gradient, the mean over those of all kinds."""
+    each = [JUDGMENT_S.get(kind.kind, CHOICE_S) for kind in data.kinds]
+    return float(np.average(each, weights=[max(kind.size, 1) for kind in data.kinds]))
+
+
+def choose_engine(
+    n: int, m: int, d: int, config: FitConfig, each: float = CHOICE_S
+) -> tuple[str, str]:
     """Resolve the engine of n judgments of m objects in d dimensions, and say why.
 
     ``auto`` samples where a chain ends in reasonable time and has few enough coordinates to mix:
     where judgments are few for the objects, its intervals hold what those of ``vi`` do not
     (benchmarks/results/lab.md, worlds.md).
     """
-    minutes, most = nuts_plan(n, m, d, config)[1], QUICK_MINUTES if config.quick else MOST_MINUTES
+    most = QUICK_MINUTES if config.quick else MOST_MINUTES
+    minutes = nuts_plan(n, m, d, config, each)[1]
     chain = f"a chain takes about {counted(max(round(minutes), 1), 'minute')}"
     fits = f"the fits take about {counted(max(round(vi_minutes(n, m, d, config)), 1), 'minute')}"
     if config.engine != "auto":
@@ -267,7 +282,9 @@ def choose_engine(n: int, m: int, d: int, config: FitConfig) -> tuple[str, str]:
     return "nuts", f"{size}: {chain}"
 
 
-def nuts_plan(n: int, m: int, d: int, config: FitConfig) -> tuple[int, float]:
+def nuts_plan(
+    n: int, m: int, d: int, config: FitConfig, each: float = CHOICE_S
+) -> tuple[int, float]:
     """Of how many draws of ``nuts`` one is kept, and the minutes that a chain takes on a core.
 
     Of the same arguments; the same on every machine, so that the same data are fitted alike
@@ -275,7 +292,7 @@ def nuts_plan(n: int, m: int, d: int, config: FitConfig) -> tuple[int, float]:
     """
     # With weights similarities are of each judgment, not of all pairs.
     times = 3 if config.people == "weights" else 1
-    draw = STEPS_A_DRAW * (1e-4 + times * 45e-9 * n + 0.25e-9 * m**2 * d)
+    draw = STEPS_A_DRAW * (1e-4 + times * each * n + 0.25e-9 * m**2 * d)
     kept = config.draws or 300
     most = 1 if config.quick else MOST_THIN
     thin = config.thin or int(np.clip((CHAIN_S / draw - config.tune) // kept, 1, most))
@@ -284,12 +301,13 @@ def nuts_plan(n: int, m: int, d: int, config: FitConfig) -> tuple[int, float]:
 
 def vi_minutes(n: int, m: int, d: int, config: FitConfig) -> float:
     """Estimate the minutes that all fits of ``vi`` take, of the same arguments."""
-    from twoalike.embedding._vi import FITS, plan_steps
+    from twoalike.embedding._vi import MOST_ENTRIES, plan_steps
 
     plan = plan_steps(config, n, m, weights=config.people == "weights")
     whole = config.people != "weights" and cheaper_whole(m, plan.batch)
-    step = 1e-4 + 70e-9 * plan.batch + 1e-8 * m * d**2 + 0.4e-9 * m**2 * d * whole
-    return (config.chains or FITS) * plan.steps * step / 60
+    judged = 45e-9 * plan.batch + 0.1e-9 * m**2 * d if whole else 24e-9 * plan.batch * (d + 20)
+    step = 1e-4 + judged + 1.5e-9 * m * d**2 * (m * d**2 <= MOST_ENTRIES)
+    return (COMPILE_S + plan.fits * plan.steps * step) / 60
 
 
 def choose_prior(

@@ -76,7 +76,9 @@ class Unknown:
     def all_pairs(self) -> Any:
         """Similarities of all objects, (m, m)."""
         squares = (self.x**2).sum(axis=1)[:, None]
-        return self.kernel.gram(squares, self.xp.dot(self.x, self.x.T), self.xp)
+        # One times the other side: without it XLA's gradient multiplies by a transposed matrix.
+        other = self.xp.dot(np.eye(self.dimensions, dtype="float32"), self.x.T)
+        return self.kernel.gram(squares, self.xp.dot(self.x, other), self.xp)
 
     def pairs(self, items: Any, who: Any, people: Sequence[str], *, whole: bool = False) -> Any:
         """Similarities of pairs of objects, (n, 2), to those who judged: (n,).

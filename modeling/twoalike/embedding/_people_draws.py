@@ -51,8 +51,9 @@ SCALES = np.geomspace(0.03, 1.5, 14)
 SPREADS = np.geomspace(0.01, 2.0, 54)
 """Grids of what people are pooled by: lapses, log-temperatures, log weights."""
 MOST_TABLES, FEWEST_TABLES, TABULATED = 10, 2, 2_000_000
-"""Draws of a fit whose likelihood is computed; the draws between take the nearest. Of many
-judgments fewer are, so that together they have so many: draws then differ little."""
+"""Draws of a fit whose likelihood is computed, at most one in ten; the draws between take the
+nearest. Of many judgments fewer are, so that together they have so many: draws then differ little.
+"""
 BURN, THIN, MANY = 20, 3, 100
 """Sweeps of a Gibbs sampler before its first draw, and from one draw to the next: one where so many
 people leave little doubt of what they are pooled by."""
@@ -110,7 +111,8 @@ def _changed(group: ChoiceGroup, values: Mapping[str, Floats]) -> Change:
 
 
 def tables_of(n_draws: int, n_judgments: int) -> list[Integers]:
-    tables = int(np.clip(TABULATED // n_judgments, FEWEST_TABLES, MOST_TABLES))
+    most = min(MOST_TABLES, max(n_draws // MOST_TABLES, FEWEST_TABLES))
+    tables = int(np.clip(TABULATED // n_judgments, FEWEST_TABLES, most))
     return np.array_split(np.arange(n_draws), min(tables, n_draws))
 
 

@@ -47,9 +47,10 @@ class Verdict:
     Attributes
     ----------
     predictions
-        Whether chains, or independent fits, predict alike: choice probabilities within 2 percentage
-        points, and log-loss within .002 nats a judgment of all together. Means over draws may be
-        used: predictions, similarities, labels of a teacher.
+        Whether chains predict alike, or two runs of ``vi``, each the average of all its fits:
+        choice probabilities within 2 percentage points, and log-loss within .002 nats a judgment
+        of all together. Means over draws may be used: predictions, similarities, labels of a
+        teacher.
     intervals
         Whether chains mix as well: R-hat of 95 % of the choice probabilities and similarities at
         most 1.05, and 100 effective draws. Intervals and tests may be used.

@@ -27,15 +27,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.embedding._choices import Choices, held_losses
+from twoalike.embedding._choices import ChoiceGroup, Choices, held_losses
 from twoalike.embedding._config import Checkpoint, FitConfig
 from twoalike.embedding._model import Data, Form, prior_terms
 from twoalike.embedding._observers import drawn
-from twoalike.embedding._priors import cheaper_whole, find_kernel
+from twoalike.embedding._priors import find_kernel
 from twoalike.embedding._spectrum import starts_near, tells
 from twoalike.study import Booleans, Floats, TwoalikeError, progress
 
-FITS = 4
 CHUNK = 50  # steps in one compiled loop
 OBSERVERS = ("lapse", "log_temperature", "temperature", "weight")
 RATES = ((1_000, 0.01), (20_000, 0.03), (np.inf, 0.06))
@@ -217,10 +216,14 @@ def rows_a_step(data: Data, batch: int | None = None) -> list[int]:
 
 
 def columns_of(data: Data) -> list[list[Any]]:
-    """Judgments as JAX arrays, by group."""
+    """Judgments as JAX arrays, by group; choices by their first item, to read row after row."""
     import jax.numpy as jnp
 
-    return [[jnp.asarray(array) for array in group.arrays] for group in data.groups]
+    found = []
+    for group in data.groups:
+        order = np.argsort(group.items[:, 0]) if isinstance(group, ChoiceGroup) else slice(None)
+        found.append([jnp.asarray(a if len(a) == 1 else a[order]) for a in group.arrays])
+    return found
 
 
 def _loss(family: Family, data: Data, sizes: Sequence[int]) -> Callable[..., Any]:
@@ -301,15 +304,22 @@ def many_steps(
 
 MOST_AT_ONCE = 150_000
 """Judgments that a step sees all of; of more, a small random part tells as much in less time."""
+WHOLE = 10
+"""Pairs of objects for each judgment, below which it does."""
+MANY = 20_000
+"""Judgments from which on there are more and shorter fits."""
+DRAWS = 400
+"""Draws that are kept of four fits, or more, together."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps in all, choices a step, the learning rate at its peak."""
+    """Steps of a fit, choices a step, the learning rate at its peak; how many fits."""
 
     steps: int
     batch: int
     rate: float
+    fits: int = 4
 
 
 def plan_steps(
@@ -318,20 +328,24 @@ def plan_steps(
     """Choose steps, judgments a step and learning rate by the size of the data.
 
     A step sees all judgments where they are many for the number of objects, but no more than
-    :data:`MOST_AT_ONCE`; else a part. 2,000 steps from the spectrum of the judgments, or from a
-    random start at least 3,000 and 40 passes over the judgments: with fewer, held-out predictions
-    of real data lose points. The rate follows :data:`RATES`. With ``weights`` each person has
-    similarities of their own, and a step sees a few judgments.
+    :data:`MOST_AT_ONCE`; else a part. Four fits take 2,000 steps each from the spectrum of the
+    judgments, or from a random start at least 3,000 and 40 passes over the judgments: with fewer,
+    held-out predictions of real data lose points. Between :data:`MANY` and :data:`MOST_AT_ONCE`,
+    eight fits of 1,500 steps from the spectrum depend less on the seed together. The rate follows
+    :data:`RATES`. With ``weights`` each person has similarities of their own, and a step sees a few
+    judgments.
     """
     few = int(np.clip(n_judgments // 25, 4000, 10_000))
-    cheap = not weights and cheaper_whole(n_objects, n_judgments)
-    at_once = cheap and n_judgments <= MOST_AT_ONCE
+    plain = not weights and n_judgments <= MOST_AT_ONCE
+    at_once = plain and n_objects**2 < WHOLE * n_judgments
     batch = min(config.batch or (n_judgments if at_once else few), n_judgments)
     passes = -(-40 * n_judgments // max(batch, 1))
-    steps = config.steps or (2000 if tells(n_judgments, n_objects) else max(3000, passes))
+    near = tells(n_judgments, n_objects)
+    fits, from_spectrum = (8, 1500) if near and plain and n_judgments >= MANY else (4, 2000)
+    steps = config.steps or (from_spectrum if near else max(3000, passes))
     rate = config.rate or next(rate for fewer, rate in RATES if n_judgments < fewer)
     whole_chunks = -(-steps // CHUNK) * CHUNK
-    return Plan(whole_chunks, batch, rate)
+    return Plan(whole_chunks, batch, rate, config.chains or fits)
 
 
 START_LOG_SD = -2.0
@@ -397,9 +411,10 @@ def fit_vi(
     import jax
     import optax
 
-    parts = parts or [data] * (config.chains or FITS)
+    one = parts[0] if parts else data
+    plan = plan_steps(config, len(one.choices), len(data.ids), weights=form.weights)
+    parts = parts or [data] * plan.fits
     n_fits = len(parts)
-    plan = plan_steps(config, len(parts[0].choices), len(data.ids), weights=form.weights)
     rngs = [np.random.default_rng([config.seed, k]) for k in range(n_fits)]
     starts = starts_near(parts, form, rngs)
     density = jax_density(data, form, starts, rows_a_step(parts[0], plan.batch))
@@ -430,7 +445,7 @@ def fit_vi(
                 if checkpoint is not None and checkpoint.due():
                     checkpoint.save(_as_arrays(fits))
             last = jax.random.fold_in(key, plan.steps)
-            draws.append(draw(fit.q, last, config.draws or 100))
+            draws.append(draw(fit.q, last, config.draws or DRAWS // max(plan.fits, 4)))
     together = {name: np.stack([each[name] for each in draws]) for name in draws[0]}
     return together, {"loss": np.array([fit.losses for fit in fits])}
 
