@@ -143,14 +143,10 @@ def test_probabilities_of_all_partitions_sum_to_one(
     logs = log_decisions(seen, pile, shown, before(5), np)
     assert_allclose(np.exp(logs.sum(axis=1)).sum(), 1, rtol=1e-5)
     assert (logs[:, [0, 4]] == 0).all()
-    # Objects 5 and 2 share a pile, 7 and then 1 join it or not.
-    together = np.exp(s[5, 2] / 0.4) / (np.exp(s[5, 2] / 0.4) + np.exp(0.3 / 0.4))
-    own = ways.index((0, 0, 1, 1))
-    assert_allclose(np.exp(logs[own, 1]), together, rtol=1e-4)
+    own = ways.index((0, 0, 1, 1))  # objects 5 and 2 share a pile, 7 and then 1 join it or not
     gain = np.exp(np.array([(s[1, 5] + s[1, 2]) / 2, s[1, 7], 0.3]) / 0.4)
     assert_allclose(np.exp(logs[own, 3]), gain[1] / gain.sum(), rtol=1e-4)
-    # In the fit, half of what all others say: the last object knows the same piles in both.
-    assert_allclose(2 * half[:, 3], logs[:, 3], rtol=1e-4, atol=1e-5)
+    assert_allclose(2 * half[:, 3], logs[:, 3], rtol=1e-4, atol=1e-5)  # the last knows all others
     gain = np.exp(np.array([s[5, 2], (s[5, 7] + s[5, 1]) / 2, 0.3]) / 0.4)
     assert_allclose(np.exp(2 * half[own, 0]), gain[0] / gain.sum(), rtol=1e-4)
 
