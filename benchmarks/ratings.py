@@ -1,43 +1,44 @@
 """Ratings and sortings in the model: recovery, and whether intervals are honest.
 
-    python -P benchmarks/ratings.py [--replicates 4] [--lines "joining: one by one" ...]
+    python -P benchmarks/ratings.py [--worlds 8] [--lines "joining, distance: half" ...]
 
-World: 24 objects with four sparse dimensions (a coordinate is there with probability .6 and then
-exponential); similarity is the dot product. Raters and sorters:
+Spaces of 24 objects: `distance`, the default's own, with four Gaussian dimensions of standard
+deviations 1, .8, .6 and .4; and `dot`, in which a coordinate is there with probability .6 and then
+exponential, and similarity is the dot product. Raters and sorters:
 
 - `likert`, `slider`: eight raters of 60 random pairs each. Logistic noise of .5 standard deviations
   of similarity (a person's own factor with spread .3), seven points with thresholds that each rater
   moves (.4) and stretches (.3), or a slider that each bends by a power of their own.
 - `joining`: ten sorters with two trials of 16 random objects each. Objects in random order join
-  a pile or begin a new one with the probabilities that the model has.
+  a pile or begin a new one with the probabilities that the model has; nobody knows the order.
 - `known order`: the same, and the model knows in which order each person took the objects.
-- `prior`: the same, and coordinates, noises and thresholds are drawn from the prior of the model.
-  All is then as the model has it, and intervals that are too narrow would be a fault of inference.
 - `clustering`: they perceive all coordinates with an error of .4 standard deviations, one a trial
   and object, and cut an average-linkage tree at a threshold of their own. No model is true.
 
-Sortings are fitted with five likelihoods: `one by one`, which is what twoalike has, in one random
-order; `eight orders`, the mean of its probability over eight orders; `half weight`, the root of it;
-`pseudo-likelihood`, each object given all others; and `pairs`, where whether two objects share a
-pile is an answer of its own. Ratings of sliders also with levels of equal width instead of
-quantiles.
+Models: the `graded` response; for sortings `half`, half the log-probability of each object's pile
+given all others, which is what twoalike fits; `all others`, the whole of it; `one order`, objects
+that join piles in one random order; `four orders`, the mean log-probability over four; `part`, that
+of one order times .7; and `pairs`, where whether two objects share a pile is an answer of its own.
 
-All by NUTS, one chain, five dimensions offered. Scored on similarities of all pairs after centring
-and scaling to unit variance: coverage and width of 90 % intervals, Pearson's r of the posterior
-mean with the truth.
+Fits have the defaults' similarity and prior (Gaussian coordinates and distances; in `dot` spaces
+dot products and their usual prior, as if asked for) and five dimensions. All worlds of a line are
+sampled side by side by a Hamiltonian sampler of this script, from the density that the engines of
+twoalike take, in one chain. Scored on similarities of all pairs after centring and scaling to unit
+variance, in the truth and in each draw: coverage and width of 90 % intervals, the root mean square
+z of the posterior mean, Pearson's r of the posterior mean with the truth, and the log-loss per
+decision of 20 new sortings by the same people, by the probability of partitions.
 
-Finished runs are kept in derived/ratings/ and not run again; the table in
-benchmarks/results/ratings.md has all lines of which there are any. Without --lines it is made of
-what twoalike has; --replicates are of the lines named.
+Finished lines are kept in derived/ratings/ and not run again; the table in
+benchmarks/results/ratings.md has all lines of which there are any.
 """
 
 import argparse
 import json
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
@@ -49,9 +50,11 @@ import pandas as pd
 from scipy.cluster.hierarchy import average, fcluster
 from scipy.spatial.distance import squareform
 
-from twoalike.embedding import FitConfig, fit_embedding
+from twoalike.embedding import _sortings
 from twoalike.embedding._model import Data, Form
-from twoalike.judgments import ratings_table, sortings_table
+from twoalike.embedding._priors import find_kernel
+from twoalike.embedding._vi import columns_of, jax_density, single_precision
+from twoalike.judgments import JudgmentKind, ratings_table, sortings_table
 
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "derived" / "ratings"
@@ -62,9 +65,14 @@ UPPER = np.triu_indices(OBJECTS, 1)
 RATERS, RATINGS, NOISE = 8, 60, 0.5
 POINTS = np.array([-1.2, -0.7, -0.3, 0.1, 0.6, 1.2])
 SORTERS, TRIALS, SORTED = 10, 2, 16
-WORLDS = ("likert", "slider", "joining", "clustering")
+PEOPLE = ("likert", "slider", "joining", "clustering", "known order")
 """Their places are the seeds of their people."""
-ORDERS = 8
+FORMS = {
+    "distance": Form(5, "gaussian", "distance"),
+    "dot": Form(5, "softplus", "dot"),
+}
+TUNE, DRAWS, STEPS = 300, 400, 16
+ORDERS, PART = 4, 0.7
 
 type Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -75,11 +83,14 @@ def standard(values: Array) -> Array:
     return np.asarray(centred / values.std(axis=-1, keepdims=True))
 
 
-def true_world(rng: np.random.Generator) -> tuple[Array, Array]:
+def true_world(space: str, rng: np.random.Generator) -> tuple[Array, Array]:
     """Embedding, and similarities of all pairs in standard deviations, (m, m)."""
     shape = (OBJECTS, DIMENSIONS)
-    x = rng.gamma(1.0, 1.0, shape) * (rng.random(shape) < 0.6)
-    s = x @ x.T
+    if space == "distance":
+        x = rng.normal(size=shape) * np.array([1.0, 0.8, 0.6, 0.4])
+    else:
+        x = rng.gamma(1.0, 1.0, shape) * (rng.random(shape) < 0.6)
+    s = find_kernel(space).matrix(x, x)
     return x, (s - s[UPPER].mean()) / s[UPPER].std()
 
 
@@ -119,265 +130,325 @@ def join(
     return own
 
 
-def cut_tree(x: Array, items: Array, least: float, rng: np.random.Generator) -> Array:
+def cut_tree(x: Array, space: str, least: float, rng: np.random.Generator) -> Array:
     """Pile of each object: an average-linkage tree of what was perceived, cut at a threshold."""
     error = 0.4 * np.exp(0.3 * rng.normal()) * x.std()
-    seen = np.maximum(x[items] + error * rng.normal(size=(len(items), DIMENSIONS)), 0)
-    s = seen @ seen.T
-    upper = np.triu_indices(len(items), 1)
+    seen = x + error * rng.normal(size=x.shape)
+    seen = np.maximum(seen, 0) if space == "dot" else seen
+    s = find_kernel(space).matrix(seen, seen)
+    upper = np.triu_indices(len(x), 1)
     apart = (s[upper].max() - s) / s[upper].std()
     limit = (s[upper].max() - s[upper].mean()) / s[upper].std() - least
     np.fill_diagonal(apart, 0)
     return np.asarray(fcluster(average(squareform(apart, checks=False)), limit, "distance"))
 
 
-def from_prior(rng: np.random.Generator) -> tuple[Array, Array, Array, Array]:
-    """Embedding and similarities as in :func:`true_world`, noise and threshold of each sorter."""
-    shape = (OBJECTS, 5)
-    weight, total = rng.beta(2, 2, 5), abs(3 * rng.normal())
-    share = rng.dirichlet(np.ones(5))
-    there = rng.random(shape) < weight
-    unit = np.where(there, rng.standard_t(3, shape), 0.1 * rng.standard_normal(shape))
-    x = total * np.sqrt(share) * np.abs(unit)
-    s = x @ x.T
-    location, spread = np.log(0.5) + rng.normal(), abs(0.5 * rng.normal())
-    noise = np.exp(location + spread * rng.normal(size=SORTERS))
-    location, spread = 0.5 + rng.normal(), abs(0.5 * rng.normal())
-    least = location + spread * rng.normal(size=SORTERS)
-    return x, (s - s[UPPER].mean()) / s[UPPER].std(), noise, least
-
-
-def sort(world: str, replicate: int) -> tuple[Array, pd.DataFrame]:
-    """Similarities, and a table of sortings; rows in the order of joining where it is known."""
-    if world == "prior":
-        rng = np.random.default_rng([replicate, 77])
-        x, s, noises, thresholds = from_prior(rng)
-    else:
-        people = "joining" if world == "known order" else world
-        rng = np.random.default_rng([replicate, WORLDS.index(people)])
-        x, s = true_world(rng)
-    parts = []
+def sort(
+    x: Array, s: Array, people: str, space: str, rng: np.random.Generator
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Sortings, rows in the order of joining where it is known, and as many new ones."""
+    parts: list[list[pd.DataFrame]] = [[], []]
     for person in range(SORTERS):
-        if world == "prior":
-            noise, least = noises[person], thresholds[person]
-        else:
-            noise, least = 0.35 * np.exp(0.3 * rng.normal()), 0.7 + 0.3 * rng.normal()
-        for trial in range(1, TRIALS + 1):
+        noise, least = 0.35 * np.exp(0.3 * rng.normal()), 0.7 + 0.3 * rng.normal()
+        for trial in range(2 * TRIALS):
             items = rng.permutation(OBJECTS)[:SORTED]
-            if world == "clustering":
-                pile = cut_tree(x, items, least, rng)
+            if people == "clustering":
+                pile = cut_tree(x[items], space, least, rng)
             else:
-                order = rng.permutation(SORTED) if world == "joining" else np.arange(SORTED)
+                order = rng.permutation(SORTED) if people == "joining" else np.arange(SORTED)
                 pile = 1 + join(s, items, noise, least, rng, order)
-            columns = {"item": items, "pile": pile}
-            parts.append(pd.DataFrame(columns).assign(participant=f"p{person}", trial=trial))
-    table = pd.concat(parts)
-    return s, sortings_table({name: table[name].to_numpy() for name in table}, IDS)
+            columns = {"item": items, "pile": pile, "trial": trial // 2 + 1}
+            parts[trial % 2].append(pd.DataFrame(columns).assign(participant=f"p{person}"))
+    tables = [pd.concat(part) for part in parts]
+    first, new = (sortings_table({n: t[n].to_numpy() for n in t}, IDS) for t in tables)
+    return first, new
 
 
-def equal_levels(rating: Array, levels: int = 10) -> tuple[Any, Any]:
-    """Thresholds around each answer on a slider that is cut into levels of equal width."""
-    low = np.minimum((rating * levels).astype(np.int64), levels - 1)
-    return low, low + 1
-
-
-def all_others(size: int) -> Array:
-    """Let the decision on each object know the piles of all others."""
-    return np.asarray(1 - np.eye(size), dtype=np.float32)
-
-
-def variant(name: str) -> AbstractContextManager[Any]:
-    """Replace the likelihood by another one while a model is built."""
-    from twoalike.embedding import _ratings, _sortings
-
-    kind = _sortings.Sortings
-    known = kind.log_likelihood
-
-    def half(*given: Any) -> Any:
-        return 0.5 * known(*given)
-
-    def eight(self: Any, unknown: Any, own: Any, group: Any, arrays: Any, n: int) -> Any:
-        import pytensor.tensor as pt
-
-        size = group.items.shape[1]
-        order = np.argsort(np.random.default_rng(0).random((ORDERS, size)), axis=1)
-        *rows, sorter = map(pt.as_tensor, arrays)
-        rows = [one[:, order].reshape((-1, size)) for one in rows]
-        who = (sorter[:, None] + np.zeros(ORDERS, dtype=np.int32)).reshape((-1,))
-        logs = known(self, unknown, own, group, [*rows, who], n)
-        return pt.logsumexp(logs.sum(axis=1).reshape((-1, ORDERS)), axis=1)
-
-    def all_known(shown: Any, size: int, xp: Any) -> Any:
-        return all_others(size) * shown[:, :, None] * shown[:, None, :]
-
-    likelihoods = {"eight orders": eight, "half weight": half, "pairs": pairs_log_likelihood}
-    if name == "equal levels":
-        return mock.patch.object(_ratings, "slider_levels", equal_levels)
-    if name == "pseudo-likelihood":
-        return mock.patch.object(_sortings, "known_before", all_known)
-    if name in likelihoods:
-        return mock.patch.object(kind, "log_likelihood", likelihoods[name])
-    return nullcontext()
-
-
-def pairs_log_likelihood(self: Any, unknown: Any, own: Any, group: Any, arrays: Any, n: int) -> Any:
-    """Log-probability of same or different, of each pair of a trial by itself, (T, k, k)."""
-    import pytensor.tensor as pt
-
-    items, pile, shown, sorter = map(pt.as_tensor, arrays)
-    noise, threshold, origin, unit = (values[sorter][:, None, None] for values in own)
-    s = (unknown.within(items, sorter, self.people) - origin) / unit
-    apart, size = (s - threshold) / noise, group.items.shape[1]
-    same = pt.eq(pile[:, :, None], pile[:, None, :])
-    there = shown[:, :, None] * shown[:, None, :] * np.triu(np.ones((size, size), np.float32), 1)
-    return there * pt.where(same, pt.log(pt.sigmoid(apart)), pt.log(pt.sigmoid(-apart)))
-
-
-def fit_ratings(table: pd.DataFrame, name: str, replicate: int) -> tuple[Array, float]:
-    """Draws of the embedding, (S, m, d), and processor seconds."""
-    settings: dict[str, Any] = {"tune": 250, "draws": 250, "chains": 1, "dimensions": 5}
-    config = FitConfig(quick=True, engine="nuts", similarity="dot", seed=replicate, **settings)
-    start = time.process_time()
-    with variant(name):
-        posterior = fit_embedding(None, ratings=table, config=config)
-    rows = [posterior.ids.index(one) for one in IDS]
-    return posterior.embedding.astype(np.float64)[:, rows], time.process_time() - start
-
-
-@cache
-def compiled(name: str) -> Any:
-    """Model of sortings, whose data are given later: they have the same shapes in all worlds."""
-    import nutpie
-    import pytensor
-
-    form = Form(5, "spike-and-slab", "dot")
-    data = in_rows(sort("joining", 0)[1])
-    arrays = [pytensor.shared(one, name=key) for key, one in arrays_of(data).items()]
-    with variant(name):
-        model = form.model(data, [tuple(arrays)])
-    return nutpie.compile_pymc_model(
-        model,
-        backend="jax",
-        gradient_backend="jax",
-        initial_points=form.start(OBJECTS, np.random.default_rng([0, 0])),
-        var_names=["embedding"],
-    )
-
-
-def in_rows(table: pd.DataFrame, *, keep_order: bool = False) -> Data:
-    """Take objects of a sorting in a random order, or in that of the table."""
+def data_of(people: str, space: str, world: int) -> tuple[Array, Data, Data]:
+    """Similarities, judgments, and as many new ones."""
+    rng = np.random.default_rng([world, PEOPLE.index(people)])
+    x, s = true_world(space, rng)
+    kind: JudgmentKind = "ratings" if people in ("likert", "slider") else "sortings"
+    if kind == "ratings":
+        tables = [rate(s, people == "slider", rng) for _ in range(2)]
+    else:
+        tables = list(sort(x, s, people, space, rng))
     orders = mock.patch.object(
         np.random, "default_rng", lambda *_: SimpleNamespace(permutation=np.arange)
     )
-    with orders if keep_order else nullcontext():
-        return Data.from_tables({"sortings": table})
+    found = []
+    for table in tables:
+        with orders if people == "known order" else nullcontext():
+            data = Data.from_tables({kind: table})
+        assert data.ids == tuple(IDS)
+        # All worlds are one program: similarities are standardised over all pairs.
+        pairs = np.stack(UPPER, axis=1).astype(np.int32)
+        known = (replace(one, reference=pairs) for one in data.kinds)  # type: ignore[call-arg]
+        found.append(replace(data, kinds=tuple(known)))
+    return s, *found
 
 
-def arrays_of(data: Data) -> Mapping[str, Any]:
-    """Arrays of the one group of sortings, by name."""
-    (group,) = data.groups
-    return {f"array_{number}": one for number, one in enumerate(group.arrays)}
+def in_order(number: int) -> Array:
+    """Whose piles each object knows in a random order; the first order is that of the places."""
+    rank = np.random.default_rng(number).permutation(SORTED) if number else np.arange(SORTED)
+    return np.asarray(rank[:, None] > rank, dtype=np.float32)
 
 
-def fit_sortings(table: pd.DataFrame, world: str, name: str, replicate: int) -> tuple[Array, float]:
-    """Draws of the embedding, (S, m, d), and processor seconds, without compilation."""
-    import nutpie
+def variant(name: str) -> AbstractContextManager[Any]:
+    """Replace the likelihood of sortings by another one while a model is built."""
+    decisions = _sortings.log_decisions
 
-    data = in_rows(table, keep_order=world in ("known order", "prior"))
-    model = compiled(name).with_data(**arrays_of(data))
-    start = time.process_time()
-    settings: dict[str, Any] = {"tune": 250, "draws": 250, "chains": 1, "maxdepth": 8}
-    tree = nutpie.sample(model, seed=replicate + 1, progress_bar=False, **settings)
-    draws = np.asarray(tree["posterior"].dataset["embedding"].values[0], dtype=np.float64)
-    return draws, time.process_time() - start
+    def with_others(*masks: Array, times: float) -> Any:
+        # The fit halves what it is given.
+        def other(seen: Any, pile: Any, shown: Any, _: Any, xp: Any) -> Any:
+            logs = [decisions(seen, pile, shown, mask, xp) for mask in masks]
+            return 2 * times / len(masks) * sum(logs)
+
+        return other
+
+    def pairs(seen: Any, pile: Any, shown: Any, _: Any, xp: Any) -> Any:
+        s, threshold, noise = seen
+        apart = (s - threshold) / noise
+        same = xp.eq(pile[:, :, None], pile[:, None, :])
+        there = shown[:, :, None] * shown[:, None, :] * np.triu(np.ones_like(in_order(0)), 1)
+        return 2 * there * xp.where(same, -xp.softplus(-apart), -xp.softplus(apart))
+
+    others = np.asarray(1 - np.eye(SORTED), dtype=np.float32)
+    found: dict[str, Any] = {
+        "all others": with_others(others, times=1),
+        "one order": with_others(in_order(0), times=1),
+        "four orders": with_others(*map(in_order, range(ORDERS)), times=1),
+        "part": with_others(in_order(0), times=PART),
+        "pairs": pairs,
+    }
+    if name not in found:
+        return nullcontext()
+    return mock.patch.object(_sortings, "log_decisions", found[name])
 
 
-def run(world: str, name: str, replicate: int) -> dict[str, float]:
-    """One fit, or what it gave before."""
-    path = file_of(world, name, replicate)
-    if path.exists():
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    if world in ("likert", "slider"):
-        rng = np.random.default_rng([replicate, WORLDS.index(world)])
-        _, s = true_world(rng)
-        draws, seconds = fit_ratings(rate(s, world == "slider", rng), name, replicate)
-    else:
-        s, table = sort(world, replicate)
-        draws, seconds = fit_sortings(table, world, name, replicate)
-    found = standard(np.stack([(x @ x.T)[UPPER] for x in draws]))
-    truth = standard(s[UPPER])
+@single_precision()
+def sample(  # noqa: PLR0915
+    tables: Sequence[Data], form: Form
+) -> list[dict[str, Array]]:
+    """Draws of what is stored, by name, for each world: Hamiltonian chains side by side.
+
+    Steps are adapted to each world by dual averaging, masses by variances in windows of the
+    warm-up; the number of steps is random and the same for all.
+    """
+    import jax
+    import jax.numpy as jnp
+    from jax.flatten_util import ravel_pytree
+
+    starts = [form.start(OBJECTS, np.random.default_rng([0, k])) for k in range(len(tables))]
+    density = jax_density(tables[0], form, starts)
+    flat, unravel = ravel_pytree([jnp.asarray(density.starts[0][n]) for n in density.names])
+    points = [np.concatenate([start[n].ravel() for n in density.names]) for start in density.starts]
+    columns = [[array for group in columns_of(data) for array in group] for data in tables]
+    arrays = [jnp.stack(each) for each in zip(*columns, strict=True)]
+    n, size = len(tables), len(flat)
+
+    def log_density(point: Any, *judged: Any) -> Any:
+        values = unravel(point)
+        return sum(density.groups(*values, *judged)) + density.prior(*values)[0]
+
+    gradient = jax.vmap(jax.value_and_grad(log_density))
+
+    def move(key: Any, q: Any, logp: Any, slope: Any, eps: Any, mass: Any, steps: Any) -> Any:
+        ahead, chance = jax.random.split(key)
+        p = jax.random.normal(ahead, q.shape) / jnp.sqrt(mass)
+        energy = (p**2 * mass).sum(1) / 2 - logp
+
+        def leap(_: Any, state: Any) -> Any:
+            q, p, _, slope = state
+            p = p + eps[:, None] / 2 * slope
+            q = q + eps[:, None] * mass * p
+            logp, slope = gradient(q, *arrays)
+            return q, p + eps[:, None] / 2 * slope, logp, slope
+
+        new = jax.lax.fori_loop(0, steps, leap, (q, p, logp, slope))
+        accept = jnp.exp(jnp.minimum(0.0, energy - (new[1] ** 2 * mass).sum(1) / 2 + new[2]))
+        accept = jnp.where(jnp.isfinite(accept), accept, 0.0)
+        take = jax.random.uniform(chance, (n,)) < accept
+        rows = take[:, None]
+        moved = jnp.where(rows, new[0], q), jnp.where(take, new[2], logp)
+        return *moved, jnp.where(rows, new[3], slope), accept
+
+    windows = (0, 60, 150, TUNE)
+
+    def step(state: Any, given: Any) -> Any:
+        place, steps, key = given
+        q, logp, slope, eps, error, mean_eps, mass, moments = state
+        tuning = place < TUNE
+        used = jnp.exp(jnp.where(tuning, eps, mean_eps))
+        q, logp, slope, accept = move(key, q, logp, slope, used, mass, steps)
+        begin = sum(jnp.where(place >= at, at - before, 0) for before, at in windows_of(windows))
+        t = place - begin + 1.0
+        error = (1 - 1 / (t + 10)) * jnp.where(t == 1, 0.0, error) + (0.85 - accept) / (t + 10)
+        proposed = -jnp.sqrt(t) / 0.05 * error
+        averaged = t**-0.75 * proposed + (1 - t**-0.75) * mean_eps
+        mean_eps = jnp.where(tuning, jnp.where(t == 1, proposed, averaged), mean_eps)
+        eps = jnp.where(tuning, proposed, eps)
+        count, mean, squares = moments
+        count, apart = count + 1.0, q - mean
+        mean = mean + apart / count
+        squares = squares + apart * (q - mean)
+        ends = (place == windows[1] - 1) | (place == windows[2] - 1)
+        variance = (squares + 5 * 5e-3) / (count + 5)
+        mass = jnp.where(ends, variance, mass)
+        again = jnp.where(ends | (place == windows[1] // 2), 0.0, 1.0)
+        moments = count * again, mean * again, squares * again
+        return (q, logp, slope, eps, error, mean_eps, mass, moments), q
+
+    @jax.jit
+    def run(q: Any, lengths: Any, keys: Any) -> Any:
+        logp, slope = gradient(q, *arrays)
+        none, zero = jnp.zeros(n), jnp.zeros((n, size))
+        state = q, logp, slope, none - 3, none, none - 3, zero + 0.05, (0.0, zero, zero)
+        return jax.lax.scan(step, state, (jnp.arange(TUNE + DRAWS), lengths, keys))[1][TUNE:]
+
+    rng = np.random.default_rng(0)
+    q = jnp.asarray(np.stack(points) + 0.02 * rng.normal(size=(n, size)), dtype=jnp.float32)
+    lengths = rng.integers(1, 2 * STEPS, size=TUNE + DRAWS)
+    keys = jax.random.split(jax.random.PRNGKey(0), TUNE + DRAWS)
+    found = run(q, jnp.asarray(lengths), keys)
+    outputs = jax.jit(lambda qs: jax.lax.map(lambda q: density.quantities(*unravel(q)), qs))
+    return [
+        dict(zip(density.outputs, map(np.asarray, outputs(found[:, k])), strict=True))
+        for k in range(n)
+    ]
+
+
+def windows_of(windows: Sequence[int]) -> list[tuple[int, int]]:
+    """Pairs of the beginnings of a window and of the next one."""
+    return list(zip(windows[:-2], windows[1:-1], strict=True))
+
+
+def scores(draws: dict[str, Array], s: Array, space: str, new: Data) -> dict[str, float]:
+    """Coverage, width, z, r, and the log-loss of new sortings."""
+    from arviz_stats.base import array_stats
+
+    kernel, truth = find_kernel(space), standard(s[UPPER])
+    all_pairs = [kernel.matrix(x, x) for x in draws["embedding"].astype(np.float64)]
+    found = standard(np.stack([one[UPPER] for one in all_pairs]))
     low, high = np.quantile(found, [0.05, 0.95], axis=0)
+    z = (found.mean(axis=0) - truth) / found.std(axis=0)
     result = {
+        "r": float(np.corrcoef(found.mean(axis=0), truth)[0, 1]),
         "coverage": float(((low <= truth) & (truth <= high)).mean()),
         "width": float((high - low).mean()),
-        "r": float(np.corrcoef(found.mean(axis=0), truth)[0, 1]),
-        "seconds": seconds,
+        "z": float(np.sqrt((z**2).mean())),
+        "ess": float(np.median(array_stats.ess(found[None], chain_axis=0, draw_axis=1))),
     }
-    WORK.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result), encoding="utf-8")
-    print(replicate, world, name, {k: round(v, 3) for k, v in result.items()}, flush=True)
+    if "sorting_noise" in draws:
+        (group,) = new.groups
+        each = []
+        for k, one in enumerate(all_pairs):
+            own = (
+                draws[f"sorting_{name}"][k, group.sorter][:, None, None]
+                for name in ("origin", "unit", "threshold", "noise")
+            )
+            origin, unit, threshold, noise = own
+            within = (one[group.items[:, :, None], group.items[:, None, :]] - origin) / unit
+            seen = within, threshold, noise
+            logs = _sortings.log_decisions(seen, group.pile, group.shown, in_order(0), np)
+            each.append(logs.sum(axis=1))
+        mean = np.logaddexp.reduce(each, axis=0) - np.log(len(each))
+        result["loss"] = float(-mean.sum() / (group.shown.sum() - len(mean)))
     return result
 
 
-def file_of(world: str, name: str, replicate: int) -> Path:
-    """Where a run is kept."""
-    return WORK / f"{world}-{name}-{replicate}.json".replace(" ", "-")
+def run(line: str, worlds: int) -> dict[str, Any]:
+    """Sample a line, or give what it gave before."""
+    path = file_of(line)
+    if path.exists():
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    people, space, name = parts_of(line)
+    start = time.process_time()
+    true, tables, new = zip(*(data_of(people, space, k) for k in range(worlds)), strict=True)
+    with variant(name):
+        draws = sample(tables, FORMS[space])
+    each = [scores(*one) for one in zip(draws, true, [space] * worlds, new, strict=True)]
+    found = {key: [one[key] for one in each] for key in each[0]}
+    result = {**found, "seconds": (time.process_time() - start) / worlds}
+    WORK.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result), encoding="utf-8")
+    print(line, {k: round(float(np.mean(v)), 3) for k, v in result.items()}, flush=True)
+    return result
+
+
+def parts_of(line: str) -> tuple[str, str, str]:
+    """People, space and model of a line."""
+    before, name = line.split(": ")
+    people, space = before.split(", ")
+    return people, space, name
+
+
+def file_of(line: str) -> Path:
+    """Where a line is kept."""
+    return WORK / f"{line.replace(': ', '-').replace(', ', '-').replace(' ', '_')}.json"
 
 
 def cell(values: list[float], digits: int) -> str:
-    """Mean and standard error over replicates."""
-    error = np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
-    return f"{np.mean(values):.{digits}f} ± {error:.{digits}f}"
+    """Mean and standard error over worlds."""
+    return (
+        f"{np.mean(values):.{digits}f} ± {np.std(values, ddof=1) / len(values) ** 0.5:.{digits}f}"
+    )
 
 
-OTHERS = ("eight orders", "half weight", "pseudo-likelihood", "pairs")
+RATED, SORTINGS = ("likert", "slider"), ("joining", "clustering")
 LINES = [
-    *("likert: graded response", "slider: graded response", "slider: equal levels"),
-    *(f"{world}: one by one" for world in ("prior", "known order")),
-    *(f"{world}: {name}" for world in WORLDS[2:] for name in ("one by one", *OTHERS)),
+    *(f"{people}, {space}: graded" for space in FORMS for people in RATED),
+    *(f"{people}, {space}: half" for space in FORMS for people in SORTINGS),
+    "known order, distance: one order",
+    *(
+        f"{people}, distance: {name}"
+        for people in SORTINGS
+        for name in ("one order", "four orders", "part", "all others", "pairs")
+    ),
 ]
 
 
 def main() -> None:
     """Run what is asked for and write the table of all that was run."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--replicates", type=int, default=4)
-    own = [line for line in LINES if line.endswith(("graded response", "one by one"))]
-    parser.add_argument("--lines", nargs="+", choices=LINES, default=own, metavar="LINE")
+    parser.add_argument("--worlds", type=int, default=8)
+    parser.add_argument("--lines", nargs="+", choices=LINES, default=LINES, metavar="LINE")
     chosen = parser.parse_args()
     for line in chosen.lines:
-        for replicate in range(chosen.replicates):
-            run(*line.split(": "), replicate)
+        run(line, chosen.worlds)
+        write(chosen.worlds)
+    print(RESULTS.read_text(encoding="utf-8"))
+
+
+def write(worlds: int) -> None:
+    """Write the table of all lines of which there are any."""
     rows = []
     for line in LINES:
-        world, name = line.split(": ")
-        each = [run(world, name, k) for k in range(99) if file_of(world, name, k).exists()]
-        if each:
-            columns = {key: [result[key] for result in each] for key in each[0]}
-            cells = [cell(columns[key], 3) for key in ("r", "coverage", "width")]
-            told = [world, name, str(len(each)), *cells, cell(columns["seconds"], 0)]
-            rows.append("| " + " | ".join(told) + " |")
+        if not file_of(line).exists():
+            continue
+        found = run(line, worlds)
+        cells = [cell(found[key], 3) for key in ("r", "coverage", "width")]
+        cells += [cell(found["z"], 2), cell(found["loss"], 3) if "loss" in found else "-"]
+        cells += [str(len(found["r"])), f"{found['seconds']:.1f}"]
+        rows.append("| " + " | ".join([*parts_of(line), *cells]) + " |")
     lines = [
         "# Ratings and sortings: recovery and coverage",
         "",
-        f"`python -P benchmarks/ratings.py --replicates {chosen.replicates}`, with `--lines` "
-        "for lines with another n or that twoalike does not use (twoalike "
-        f"{version('twoalike')}, PyMC {version('pymc')}, nutpie {version('nutpie')}, Python "
-        f"{platform.python_version()}; processor seconds on a busy machine of two cores, of "
-        "sortings without compilation).",
+        f"`python -P benchmarks/ratings.py --worlds {worlds}` (twoalike {version('twoalike')}, "
+        f"PyMC {version('pymc')}, JAX {version('jax')}, Python {platform.python_version()}; "
+        "processor seconds a world on a busy machine of two cores, compilation included).",
         "",
         f"{OBJECTS} objects, {DIMENSIONS} dimensions, five offered to the fits; {RATERS} raters of "
         f"{RATINGS} pairs each, or {SORTERS} sorters with {TRIALS} trials of {SORTED} objects; "
-        "people, models and scores: see the script. Mean ± standard error over n worlds; coverage "
-        "is of 90 % intervals.",
+        "people, spaces, models and scores: see the script. Mean ± standard error over n worlds; "
+        "coverage is of 90 % intervals.",
         "",
-        "| people | model | n | r | coverage | width | CPU s |",
-        "|---|---|---|---|---|---|---|",
+        "| people | space | model | r | coverage | width | z | loss of new ones | n | CPU s |",
+        "|---|---|---|---|---|---|---|---|---|---|",
         *rows,
         "",
     ]
     RESULTS.write_text("\n".join(lines), encoding="utf-8")
-    print("\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from tests.chosen import answered, chosen_table, judged_logs
 from twoalike.embedding import FitConfig, Posterior, build_model, fit_embedding
 from twoalike.embedding._priors import KERNELS
 from twoalike.embedding._ratings import FAR, RATING_LEVELS, Ratings, slider_levels
-from twoalike.embedding._sortings import SortingGroup, Sortings, log_decisions
+from twoalike.embedding._sortings import SortingGroup, Sortings, before, log_decisions
 from twoalike.judgments import ratings_table
 from twoalike.study import TwoalikeError
 
@@ -147,19 +147,19 @@ def test_probabilities_of_all_partitions_sum_to_one(
     reference = np.stack(UPPER, axis=1)
     group = SortingGroup(items, pile, shown, np.zeros(rows, dtype=np.int32))
     data = Sortings(groups=(group,), people=("p",), ids=tuple(IDS), reference=reference)
-    (logs,) = judged_logs(data, x, noise, threshold, similarity=similarity)
-    assert_allclose(np.exp(logs.sum(axis=1)).sum(), 1, rtol=1e-5)
-    assert (logs[:, [0, 4]] == 0).all()
+    (half,) = judged_logs(data, x, noise, threshold, similarity=similarity)
     s = KERNELS[similarity].matrix(x, x)
     s = (s - s[UPPER].mean()) / s[UPPER].std()
-    # Objects 5 and 2 share a pile, 7 and then 1 join it or not.
-    together = np.exp(s[5, 2] / 0.4) / (np.exp(s[5, 2] / 0.4) + np.exp(0.3 / 0.4))
-    own = ways.index((0, 0, 1, 1))
-    assert_allclose(np.exp(logs[own, 1]), together, rtol=1e-4)
+    seen = s[items[:, :, None], items[:, None, :]], 0.3, 0.4
+    logs = log_decisions(seen, pile, shown, before(5), np)
+    assert_allclose(np.exp(logs.sum(axis=1)).sum(), 1, rtol=1e-5)
+    assert (logs[:, [0, 4]] == 0).all()
+    own = ways.index((0, 0, 1, 1))  # objects 5 and 2 share a pile, 7 and then 1 join it or not
     gain = np.exp(np.array([(s[1, 5] + s[1, 2]) / 2, s[1, 7], 0.3]) / 0.4)
     assert_allclose(np.exp(logs[own, 3]), gain[1] / gain.sum(), rtol=1e-4)
-    seen = s[items[:, :, None], items[:, None, :]], 0.3, 0.4
-    assert_allclose(log_decisions(seen, pile, shown, 5, np), logs, rtol=1e-4, atol=1e-5)
+    assert_allclose(2 * half[:, 3], logs[:, 3], rtol=1e-4, atol=1e-5)  # the last knows all others
+    gain = np.exp(np.array([s[5, 2], (s[5, 7] + s[5, 1]) / 2, 0.3]) / 0.4)
+    assert_allclose(np.exp(2 * half[own, 0]), gain[0] / gain.sum(), rtol=1e-4)
 
 
 @pytest.mark.slow

@@ -14,14 +14,14 @@ pile that of the average linkage of clustering. Similarities are standardised by
 standard deviation over the pairs in one trial: sortings tell nothing of the scale of the embedding.
 
 A partition of k objects is thus k - 1 decisions, whose probabilities multiply to that of the whole
-partition, and not k (k - 1) / 2 answers of same or different. Treated as independent answers they
-give intervals that hold the truth too rarely, and so does the pseudo-likelihood, in which each
-object chooses its pile given all others: every pair is then counted from both of its sides. Ours
-hold it where all is drawn from the prior, less often in other spaces, and least where people
-cluster all objects at once (benchmarks/results/ratings.md).
+partition. They depend on the order in which the person took the objects, which is not in the table;
+with any other order the product is that of another model, and its intervals are too narrow. A fit
+therefore lets each object choose its pile given all others, whatever their order (a
+pseudo-likelihood, Besag 1975, doi:10.2307/2987782). Every pair is then counted from both of its
+sides, so that the sum of the log-probabilities is halved (benchmarks/results/ratings.md).
 
-In which order a person took the objects is not in the table: a random order is drawn once for each
-trial, always the same. The mean over several orders gives no better intervals.
+Scores and replicates need the probability of a partition: there objects are taken in a random order
+that is drawn once for each trial.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -126,12 +126,13 @@ class Sortings(Kind[SortingGroup]):
     def log_likelihood(
         self, unknown: Unknown, own: Any, group: SortingGroup, arrays: Sequence[Any], n: int
     ) -> Any:
-        """Give that of each object's pile given the objects before it, (T, k); 0 where padded."""
+        """Give half that of each object's pile given all others, (T, k); 0 where padded."""
         items, pile, shown, sorter = arrays
         noise, least, origin, unit = (values[sorter][:, None, None] for values in own)
         s = (unknown.within(items, sorter, self.people) - origin) / unit
         pile, shown = map(unknown.xp.as_tensor, (pile, shown))
-        return log_decisions((s, least, noise), pile, shown, group.items.shape[1], unknown.xp)
+        others = 1 - np.eye(group.items.shape[1], dtype=np.float32)
+        return 0.5 * log_decisions((s, least, noise), pile, shown, others, unknown.xp)
 
     @classmethod
     def compared(
@@ -186,15 +187,16 @@ def _padded(trials: Sequence[JudgedTrial], sorters: Mapping[str, int], seed: int
     return SortingGroup(items, pile, shown, who)
 
 
-def log_decisions(seen: Any, pile: Any, shown: Any, size: int, xp: ModuleType) -> Any:
-    """Log-probability of each object's pile given those before, (T, k), for numpy or PyTensor.
+def log_decisions(seen: Any, pile: Any, shown: Any, known: Floats, xp: ModuleType) -> Any:
+    """Log-probability of each object's pile given others, (T, k), for numpy or PyTensor.
 
-    ``seen`` are similarities within each trial (T, k, k), threshold and noise of who sorted it.
+    ``seen`` are similarities within each trial (T, k, k), threshold and noise of who sorted it;
+    ``known`` (k, k) says whose piles the decision on each object (row) knows.
     """
     s, least, scale = seen
-    member = xp.equal(pile[:, :, None], np.arange(size)) * shown[:, :, None]
-    count = known_before(shown, size, xp) @ member
-    mean = (known_before(shown, size, xp) * s) @ member / xp.maximum(count, 1.0)
+    member = xp.equal(pile[:, :, None], np.arange(len(known))) * shown[:, :, None]
+    count = known @ member
+    mean = (known * s) @ member / xp.maximum(count, 1.0)
     # In units of the option of a new pile, whose exponential is then 1.
     gain = xp.where(count > 0, (mean - least) / scale, _NEVER)
     top = xp.maximum(gain.max(axis=2), 0.0)
@@ -203,10 +205,9 @@ def log_decisions(seen: Any, pile: Any, shown: Any, size: int, xp: ModuleType) -
     return (joined - norm) * shown
 
 
-def known_before(shown: Any, size: int, xp: ModuleType) -> Any:
-    """Whose piles the decision on each object (row) knows: those of the objects before it."""
-    before = np.tril(np.ones((size, size), dtype=np.float32), -1)
-    return before * shown[:, :, None] * shown[:, None, :]
+def before(size: int) -> Floats:
+    """Whose piles each object knows (row) if objects are taken in the order of their places."""
+    return np.tril(np.ones((size, size), dtype=np.float32), -1)
 
 
 def draw_piles(gain: Floats, shown: Floats, rng: np.random.Generator) -> Integers:
@@ -232,7 +233,7 @@ def draw_piles(gain: Floats, shown: Floats, rng: np.random.Generator) -> Integer
 def _log_guess(group: SortingGroup) -> float:
     """Negative log-probability of all trials if each option of a decision is equally likely."""
     member = (group.pile[:, :, None] == np.arange(group.pile.shape[1])) * group.shown[:, :, None]
-    count = known_before(group.shown, group.pile.shape[1], np) @ member
+    count = before(group.pile.shape[1]) @ member
     return float((np.log1p((count > 0).sum(axis=2)) * group.shown).sum())
 
 
@@ -278,7 +279,9 @@ class SortedTrials(Replicated):
 
     def log_probability(self, expected: Any) -> Floats:
         logs = [
-            log_decisions(seen, group.pile, group.shown, group.pile.shape[1], np).sum(axis=1)
+            log_decisions(seen, group.pile, group.shown, before(group.pile.shape[1]), np).sum(
+                axis=1
+            )
             for group, seen in zip(self.groups, expected, strict=True)
         ]
         return np.concatenate(logs)
