@@ -313,7 +313,7 @@ def main() -> None:
         f"{np.mean(mixed):,.0f} choices show a clip of a fold and are not fitted. Log-loss in nats "
         "± standard error over choices; chance 1.0986. Choices that show clips of a fold beside "
         "judged ones are counted by themselves: the strict claim is that of the last column. "
-        "Quick: two fits of `vi` of 1,000 steps with both; the others have the settings by default.",
+        "Quick: two fits of `vi` of 1,000 steps with both; others have the settings by default.",
         "",
         "| method | folds | choices | one clip unseen | two | all three |",
         "|---|---|---|---|---|---|",

@@ -8,8 +8,9 @@ pairs of 252 rocks, 1 to 9, by 274 people, of whom 60 are drawn. A fifth of the 
 random, is predicted from the rest (of clips in the split of real.py). `fit` is told nothing, and
 predicts for the person; ``quick`` are two fits of `vi` of 1,000 steps, without a pilot.
 
-Other methods of choices: runners of benchmarks/peers/ (environments as in peers.py), and `MAP`, the
-most probable embedding under a normal prior, for dot products of coordinates of any sign and for
+Other methods of choices: runners of benchmarks/peers/ (environments as in peers.py; psiz is left
+out, since one setting takes minutes), and `MAP`, the most probable embedding under a normal prior,
+for dot products of coordinates of any sign and for
 distances. Each is fitted to nine tenths of what `fit` sees, in every setting of its grid; on the
 tenth left out are chosen the setting and, where a method has no probabilities of three-way
 choices, link and factor of the similarities (see peers.py; where it has them, the power of the
@@ -47,7 +48,7 @@ from scipy.spatial.distance import cdist
 
 from twoalike.choice import log_loss
 from twoalike.embedding import FitConfig, Posterior, fit_embedding
-from twoalike.embedding._ratings import RatedPairs, Ratings
+from twoalike.embedding._ratings import Ratings
 from twoalike.judgments import object_index
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -81,21 +82,17 @@ METHODS: dict[str, tuple[Any, list[tuple[int, tuple[str, ...]]]]] = {
         peers.Method("_variational.py"),
         [(20, (json.dumps({"dimensions": 20, "slab": slab}),)) for slab in (0.5, 1.0)],
     ),
-    "psiz, three-way": (
-        peers.Method("_psiz.py", ("three-way",), "psiz"),
-        [(d, ()) for d in SIZES],
-    ),
     **{
         f"cblearn {name}": (
             peers.Method("_cblearn.py", (name,), "cblearn"),
-            [(d, ()) for d in SIZES],
+            [(d, ()) for d in (*SIZES, *[20] * (name == "CKL"))],
         )
         for name in ("CKL", "TSTE", "SOE")
     },
     **{
         f"MAP, {kind}": (
             peers.Method("_map.py", (kind,)),
-            [(d, (str(p),)) for d, p in itertools.product((14,), (0.3, 1.0, 3.0))],
+            [(d, (str(p),)) for d, p in itertools.product((14,), (0.3, 1.0, 3.0, 10.0))],
         )
         for kind in ("dot", "distance")
     },
@@ -253,7 +250,7 @@ class Rated:
 
 
 STEPS, LEVELS = 300, 9
-PENALTIES = (0.1, 0.3, 1.0)
+PENALTIES = (0.3, 1.0, 3.0, 10.0)
 
 
 def ordinal(s: torch.Tensor, values: dict[str, torch.Tensor], of: Rated) -> torch.Tensor:
@@ -316,7 +313,7 @@ def rocks() -> Iterator[tuple[str, Array, dict[str, Any]]]:
         for part in real.split({"ratings": table[table["participant"].isin(people)]})
     )
     for name, posterior, said in ours("rocks", ratings=fitted):
-        held = RatedPairs.replicated(posterior, left, 0, len(left))
+        held = Ratings.replicated(posterior, left, 0, len(left))
         draws = np.linspace(0, len(posterior.embedding) - 1, 100).round().astype(int)
         each = [held.log_probability(held.under(draw)) for draw in draws]
         yield name, -(np.logaddexp.reduce(each, axis=0) - np.log(len(each))), said
@@ -335,7 +332,7 @@ def rocks() -> Iterator[tuple[str, Array, dict[str, Any]]]:
     whole, test = rated(items, low, rater), rated(held.items[kept], held.given[0][kept], theirs)
     inner = np.arange(len(items)) % HELD == 0
     sizes = m, len(data.raters), m * m
-    for name, widths in {"mean of each pair": (0,), "INDSCAL-like": (8,)}.items():
+    for name, widths in {"mean of each pair": (0,), "INDSCAL-like": (4, 8)}.items():
         tried = [
             (other_of_ratings(whole.take(~inner), whole.take(inner), sizes, d, p).mean(), d, p)
             for d, p in itertools.product(widths, PENALTIES)
@@ -396,7 +393,7 @@ def main() -> None:
         "",
         f"`python -P benchmarks/peers_real.py --sets {' '.join(sets)} --fits {' '.join(FITS)}` "
         f"(twoalike {version('twoalike')}, PyMC {version('pymc')}, torch {version('torch')}, "
-        f"{', '.join(peers.PACKAGES.values())}, Python {platform.python_version()}; processor "
+        f"{peers.PACKAGES['cblearn']}, Python {platform.python_version()}; processor "
         "seconds of one fit with the settings chosen, on a busy machine of two cores).",
         "",
         "| held out | method | dimensions; setting | log-loss | less that of `fit` | CPU s |",
