@@ -248,13 +248,3 @@ def test_from_the_command_to_the_page(tmp_path: Path) -> None:
     again = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert again.returncode == 0, again.stderr
     assert again.stdout.count("there already") == 4
-
-    person = subprocess.run(
-        [*command[:6], "--windowed"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**environment, "DISPLAY": ":9999"},
-    )
-    assert person.returncode == 1
-    assert "Name another folder" in person.stderr

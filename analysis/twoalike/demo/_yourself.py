@@ -24,7 +24,6 @@ from rich.console import Console
 from twoalike.demo._run import (
     Stage,
     check_title,
-    run_stage,
     run_stages,
     screen,
     session_done,
@@ -103,11 +102,6 @@ COVERING = 29
 FEWEST, MOST = 20, 100
 REPEATED = 6
 """One trial in so many is a triplet shown before, to see whether the answer stays."""
-LONGER: tuple[tuple[str, ...], ...] = (
-    ("--tune", "1000", "--draws", "600"),
-    ("--tune", "2000", "--draws", "1000", "--chains", "4"),
-)
-"""Options of the repeated fits, each with another seed, until one has converged."""
 _NEEDED = ("pymc", "nutpie", "arviz", "matplotlib", "jinja2")
 _NEEDED_ONLINE = ("starlette", "uvicorn", "sqlalchemy", "cryptography")
 
@@ -302,28 +296,12 @@ def _in_browser(root: Path, environment: dict[str, str], console: Console) -> Se
     )
 
 
-def _fit(root: Path, seed: int, *options: str) -> Stage:
+def _fit(root: Path, seed: int) -> Stage:
     return Stage(
         "fit the Bayesian embedding to the answers",
-        ("fit", str(root), "--quick", "--seed", str(seed), *options),
+        ("fit", str(root), "--quick", "--seed", str(seed)),
         Study.load(root).posterior,
     )
-
-
-def _settle(
-    root: Path, config: YourselfConfig, environment: dict[str, str], console: Console
-) -> None:
-    """Repeat the fit, each time longer and with another seed, until it has converged."""
-    from twoalike.embedding import Posterior
-
-    for number, options in enumerate(LONGER, start=1):
-        if Posterior.load(Study.load(root).posterior).verdict.predictions:
-            return
-        console.print(
-            "[bold]The fit has not converged, which says nothing about the answers: once more, "
-            "with longer chains and another seed"
-        )
-        run_stage(_fit(root, config.seed + number, *options), environment)
 
 
 def run_yourself(root: Path, config: YourselfConfig) -> Path:
@@ -353,7 +331,6 @@ def run_yourself(root: Path, config: YourselfConfig) -> Path:
                 else _at_window(root, config)
             )
             run_stages([*collecting, _fit(root, config.seed)], environment, console)
-            _settle(root, config, environment, console)
         except KeyboardInterrupt:
             console.print("Stopped; the same command goes on from here.")
             raise

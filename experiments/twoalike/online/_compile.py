@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
-from itertools import takewhile
 from typing import Any
 
 from twoalike.design import adaptive_blocks, study_with
@@ -326,10 +325,11 @@ def _sentences(language: str) -> dict[str, tuple[str, str]]:
     return {lab: (own, own) if isinstance(own, str) else tuple(own) for lab, own in found.items()}
 
 
-_STEP = 20
-_NARROWEST, _WIDEST = 320, 1920
-_LOWEST, _USUAL, _HIGHEST = 400, 600, 1200
-"""Heights in CSS pixels: of the smallest window tried, of most laptops' and phones', at most."""
+_WINDOWS = (
+    *((320, 400), (360, 400), (360, 600), (412, 600), (480, 600), (640, 480), (800, 600)),
+    *((1024, 600), (1280, 640), (1366, 768), (1600, 900), (1920, 1080), (1920, 1200)),
+)
+"""Windows of phones, tablets and laptops, CSS pixels: those tried, from the smallest on."""
 _FEWEST_PX = 48
 """Smallest side of an image: what a finger can pick up. On phones of the usual width, images of an
 arrangement are hardly larger."""
@@ -338,30 +338,20 @@ _OF_SOUNDS = "texts.listen"
 
 
 def least_window(sessions: Sequence[Prepared]) -> tuple[int, int]:
-    """Width and height of the smallest window for all sessions, CSS pixels.
-
-    The narrowest one that is no higher than those of laptops, so that phones held upright are
-    possible where the images are a row; else the lowest one.
-    """
+    """Width and height of the smallest usual window for all sessions, CSS pixels."""
     # Settings that trials depend on; those of pages around them are left out.
     around: Any = {"texts": {*TaskTexts.model_fields} - {"listen"}}
     around |= dict.fromkeys(("pages", "consent", "form", "blocks", "debrief"), True)
     unlike = {one.protocol.model_dump_json(exclude=around): one for one in sessions}.values()
 
-    def fit(width: int, height: int) -> bool:
-        return all(_fits(one, (width, height)) for one in unlike)
-
-    for most in range(_USUAL, _HIGHEST + 1, _STEP):
-        for width in range(_NARROWEST, _WIDEST + 1, _STEP):
-            if fit(width, most):
-                lower = range(most - _STEP, _LOWEST - 1, -_STEP)
-                heights = [most, *takewhile(lambda height: fit(width, height), lower)]  # noqa: B023
-                return width, heights[-1]
+    for size in _WINDOWS:
+        if all(_fits(one, size) for one in unlike):
+            return size
     for one in sessions:
-        one.image_size(_view((_WIDEST, _HIGHEST)))  # says what does not fit
+        one.image_size(_view(_WINDOWS[-1]))  # says what does not fit
     raise TwoalikeError(
-        f"the texts of the trials do not fit a window of {_WIDEST} x {_HIGHEST} px. Make "
-        "screen.text_fraction smaller in the protocol, or the texts shorter."
+        f"the texts of the trials do not fit a window of {' x '.join(map(str, _WINDOWS[-1]))} px. "
+        "Make screen.text_fraction smaller in the protocol, or the texts shorter."
     )
 
 

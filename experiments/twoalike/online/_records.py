@@ -88,14 +88,9 @@ class Choice(Sent):
         return (self.position,) if self.first is None else (self.first, self.position)
 
 
-class ChoiceResult(Sent):
-    """A trial of choices that was shown to its end (:class:`twoalike.tasks.TrialResult`)."""
-
-    kind: Literal["choice"] = "choice"
+class _Listed(Sent):
     trial_index: TrialIndex
     onset: Seconds
-    answer: Choice | None
-    """None if the time limit passed."""
     early: Number
     """Presses ignored because they came too early."""
     dropped: Number | None
@@ -103,25 +98,27 @@ class ChoiceResult(Sent):
     flag: Literal["fast", "slow", "interrupted"] | None
     planned_onset: Seconds
     """Frame the images were scheduled for; the difference to ``onset`` is the display's error."""
+
+
+class ChoiceResult(_Listed):
+    """A trial of choices that was shown to its end (:class:`twoalike.tasks.TrialResult`)."""
+
+    kind: Literal["choice"] = "choice"
+    answer: Choice | None
+    """None if the time limit passed."""
     taken_back: Number = 0
     """Times that an image of a pair was chosen and taken back."""
 
 
-class RatingResult(Sent):
-    """A rating that was shown to its end (:class:`twoalike.tasks.pair_rating.RatingResult`)."""
+class RatingResult(_Listed):
+    """A rating that was shown to its end."""
 
     kind: Literal["rating"] = "rating"
-    trial_index: TrialIndex
-    onset: Seconds
     value: FiniteFloat | None
     """Point of a Likert scale, or place on a slider; None if the time limit passed."""
     response_time: Seconds | None
     method: Literal["keyboard", "mouse", "touch", "wheel", "none"]
     n_adjustments: Number
-    early: Number
-    dropped: Number | None
-    flag: Literal["fast", "slow", "interrupted"] | None
-    planned_onset: Seconds
 
 
 class Handled(Sent):
@@ -518,9 +515,7 @@ def following(
     }
 
 
-def _checked_items(
-    items: tuple[Item, ...], step: StepShape
-) -> tuple[TrialOver | None, str]:
+def _checked_items(items: tuple[Item, ...], step: StepShape) -> tuple[TrialOver | None, str]:
     results = [item for item in items if isinstance(item, TrialOver.__value__)]
     if any(isinstance(item, Ending) for item in items[:-1]):
         raise Refusal("malformed", "an ending that is not last")
