@@ -278,7 +278,8 @@ def main() -> None:
     lines = [
         "# Posteriors of real people, by default",
         "",
-        f"`python -P benchmarks/real.py --sets {' '.join(names)}` (twoalike {version('twoalike')}, "
+        f"`python -P benchmarks/real.py --sets {' '.join(names)}"
+        f"{' --again things' if compared else ''}` (twoalike {version('twoalike')}, "
         f"PyMC {version('pymc')}, nutpie {version('nutpie')}, Python {platform.python_version()}; "
         "processor seconds on two cores, busy with other work; rows are of runs of single sets).",
         "",
