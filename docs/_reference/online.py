@@ -43,10 +43,10 @@ _OVERVIEW = (
         "`online serve`",
     ),
     (
-        "archive (`.ndjson`, results of JATOS, files of DataPipe)",
+        "archive (`.ndjson`, results of JATOS, files of people)",
         "one line of JSON for each [session](#online-sessionline), [block](#online-block) and "
         "[record](#online-record)",
-        "the operator's page, JATOS, DataPipe → `online fetch`",
+        "the operator's page, JATOS, people's files → `online fetch`",
     ),
     (
         "`STUDY/derived/snapshots/NNNN/`",

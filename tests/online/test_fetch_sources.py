@@ -280,18 +280,14 @@ def test_a_study_archive_of_jatos(built: OnlineStudy, tmp_path: Path) -> None:
 
 
 def test_a_page_for_a_plain_host(built: OnlineStudy, tmp_path: Path) -> None:
-    out = write_static(built.study, tmp_path / "site", pipe="E1", codes="pipe")
-    assert 'content="pipe"' in (out / "index.html").read_text()
+    out = write_static(built.study, tmp_path / "site")
     settings = json.loads((out / "transport.json").read_text())
-    assert settings["experiment"] == "E1"
     assert settings["completion_code"] == "C0DE"
     with pytest.raises(TwoalikeError, match="there is such a folder already"):
         write_static(built.study, out)
     write_static(built.study, out, overwrite=True)
     assert 'content="file"' in (out / "index.html").read_text()
     assert (out / "people" / "w0001.json").is_file()
-    with pytest.raises(TwoalikeError, match="the id of an experiment"):
-        write_static(built.study, out, codes="pipe", overwrite=True)
 
 
 def test_trials_chosen_on_the_way_need_our_server(tmp_path: Path) -> None:

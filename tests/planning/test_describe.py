@@ -177,7 +177,6 @@ ONLINE += 'completion_url = "https://app.example.org/?cc={code}"\n'
 PLACES = {
     "server": ("`WHO`", "encrypted", "within 36 hours", "`/withdraw`", "app.example.org", "`key`"),
     "jatos": ("JATOS server", "no code by which they could delete", "until JATOS has them"),
-    "datapipe": ("osf.io", "DataPipe", "all answers", "no code by which they could delete"),
     "static": ("sends it to the laboratory", "all answers", "no code by which they could delete"),
 }
 

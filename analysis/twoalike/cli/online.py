@@ -218,11 +218,11 @@ def jatos(study: StudyFolder, /, **given: Any) -> None:
 def static(**given: Any) -> None:
     """Write the page of a study for a plain web host.
 
-    Records go to DataPipe (pipe.jspsych.org), which stores them in a project of the Open Science
-    Framework. Without --pipe, people download a file at the end and send it to you.
+    People download a file at the end and send it to you. A participant's code is in the address
+    (?participant=w0001), or else drawn by the id there, so that two people may get the same code.
 
     Examples
     --------
-        twoalike online static my-study --out site --pipe AbCdEf123456 --codes pipe
+        twoalike online static my-study --out site
     """
     say(online.write_static(**given))

@@ -1,4 +1,4 @@
-"""The page for other hosts: JATOS, or a plain one with a data pipe or files that people download.
+"""The page for other hosts: JATOS, or a plain one whose records people download and send.
 
 The study archive (.jzip) is a zip file with the page and a .jas file, in the format of JATOS 3.10
 (www.jatos.org/JATOS-Study-Archive-JZIP.html).
@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from twoalike.online._records import BlockStep, OnlineSession
 from twoalike.online._site import OnlineStudy, check_built
@@ -25,7 +25,6 @@ from twoalike.study import (
 
 SETTINGS = "transport.json"
 """File of the page that says where records go."""
-DATAPIPE = "https://pipe.jspsych.org/"
 _DAY = (1980, 1, 1, 0, 0, 0)
 """Date of the files, so that the same page gives the same archive."""
 _WORKERS = ("Jatos", "PersonalSingle", "PersonalMultiple", "GeneralSingle", "GeneralMultiple")
@@ -157,8 +156,6 @@ def write_static(
     study: Study | str | Path,
     out: str | Path,
     *,
-    pipe: str = "",
-    codes: Literal["id", "pipe"] = "id",
     overwrite: bool = False,
 ) -> Path:
     """Write the page of a study for a host that only hands out files.
@@ -169,12 +166,6 @@ def write_static(
         The study, or its folder, with its page.
     out
         Folder to write.
-    pipe
-        Id of the experiment at DataPipe; without it, people download their records.
-    codes
-        Where a participant's code comes from if the address does not contain one
-        (?participant=w0001). id: drawn by the id in the address, so that two people may get the
-        same code; pipe: DataPipe's condition, one after the other.
     overwrite
         Replace a page that was written before.
 
@@ -182,16 +173,11 @@ def write_static(
     -------
     The folder.
     """
-    if codes == "pipe" and not pipe:
-        raise TwoalikeError(
-            where="`codes=pipe`", expected="the id of an experiment (`pipe=...`)", found="none"
-        )
     built, out = _built_alone(study), Path(out)
     check_replaceable(out, SETTINGS, overwrite=overwrite)
-    settings = {"pipe": DATAPIPE, "experiment": pipe, "codes": codes} if pipe else {}
-    known = json.dumps(settings | _payment_codes(built.study), indent=1) + "\n"
+    known = json.dumps(_payment_codes(built.study), indent=1) + "\n"
     with atomic_directory(out) as temporary:
-        pages = _page_files(built, "pipe" if pipe else "file")
+        pages = _page_files(built, "file")
         for name, content in chain(pages, [(SETTINGS, known.encode())]):
             path = temporary / name
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -37,7 +37,7 @@ from twoalike.tasks import (
     tasks_to_do,
 )
 
-type Place = Literal["lab", "server", "jatos", "datapipe", "static"]
+type Place = Literal["lab", "server", "jatos", "static"]
 """Where people take part: in a window, or in a browser, whose answers go to one of four places."""
 
 _TEXTS = files("twoalike.planning") / "texts"
@@ -162,9 +162,8 @@ def describe_study(
         trial lists, data or a built page; or else the one that ``twoalike run`` starts.
     place
         Where people take part. ``lab``: in a window; the others are in a browser: ``server``
-        (twoalike online serve), ``jatos``, ``datapipe`` (a web host and DataPipe), ``static`` (a
-        web host alone). If left out: server if it has run, or lab if nothing of the study is
-        online.
+        (twoalike online serve), ``jatos``, ``static`` (a web host alone). If left out: server if
+        it has run, or lab if nothing of the study is online.
     group
         Group whose protocols are described, in a study with groups.
     language

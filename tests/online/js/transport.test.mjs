@@ -4,7 +4,6 @@ import { test } from "node:test";
 import { FileTransport, codeOf } from "../../../experiments/twoalike/online/page/js/transport-file.js";
 import { MemoryLines } from "./memory.mjs";
 import { JatosTransport } from "../../../experiments/twoalike/online/page/js/transport-jatos.js";
-import { PipeTransport } from "../../../experiments/twoalike/online/page/js/transport-pipe.js";
 import { Refused, Unreachable } from "../../../experiments/twoalike/online/page/js/transports.js";
 
 const study = {
@@ -151,7 +150,6 @@ test("a plain host: all lines are in the file that is offered at the end", async
   await transport.send(token, [record(session, 1)]);
   const { code, download } = await transport.finish(token, "completed");
   assert.equal(code, "X");
-  assert.ok(download.needed);
   assert.equal(download.name, `${session}.ndjson`);
   assert.deepEqual(parse(download.text).map((line) => line.participant ?? line.n), ["w0003", 1, "w0003"]);
 });
@@ -171,71 +169,4 @@ test("each end has its code; the page leads back with any code, and after a comp
   assert.deepEqual(await leads("declined", codes), ["D", `${url}D`]);
   assert.deepEqual(await leads("completed", {}), [null, url]);
   assert.deepEqual(await leads("declined", {}), [null, null]);
-});
-
-/** A stand-in for DataPipe: a name that is there already is refused. */
-class Pipe {
-  constructor() {
-    this.files = new Map();
-    this.conditions = 0;
-    this.refuse = null;
-    this.lost = 0;
-  }
-
-  request = async (address, options) => {
-    if (address.host !== "pipe.example") return host(address);
-    const { experimentID, filename, data } = JSON.parse(options.body);
-    assert.equal(experimentID, "E1");
-    if (address.pathname === "/api/condition/") return this.say({ message: "Success", condition: this.conditions++ });
-    if (this.refuse) return this.say({ error: this.refuse, message: "" }, 400);
-    if (this.files.has(filename)) return this.say({ error: "OSF_FILE_EXISTS", message: "" }, 400);
-    this.files.set(filename, data);
-    if (this.lost > 0) {
-      this.lost -= 1;
-      throw new TypeError("the line is broken");
-    }
-    return this.say({ message: "Success" });
-  };
-
-  say(answer, status = 200) {
-    return { ok: status < 300, status, json: async () => answer };
-  }
-}
-
-const settings = { pipe: "https://pipe.example/", experiment: "E1", codes: "pipe" };
-const pipeOf = (pipe) => {
-  const lines = new MemoryLines();
-  return new PipeTransport({ study, settings, base, request: pipe.request, keep: () => lines });
-};
-const last = [{ kind: "end" }];
-
-test("DataPipe: each file once, codes one after the other, nothing to be downloaded", async () => {
-  const pipe = new Pipe();
-  const transport = pipeOf(pipe);
-  const { session, token, person } = await transport.enter({ external: {}, token: null });
-  assert.equal(person.participant, "w0001");
-  pipe.lost = 1;
-  await assert.rejects(transport.send(token, [record(session, 1, last)]), Unreachable);
-  assert.equal(await transport.send(token, [record(session, 1, last)]), 1);
-  await transport.send(token, [record(session, 2, last), record(session, 3, last)]);
-  const { download } = await transport.finish(token, "completed");
-  assert.equal(download.needed, false);
-  const names = ["1-1", "2-3", "completed"].map((name) => `${session}_${name}.ndjson`);
-  assert.deepEqual([...pipe.files.keys()], names);
-  const lines = [...pipe.files.values()].flatMap(parse);
-  assert.deepEqual(lines.filter((line) => line.n).map((line) => line.n), [1, 2, 3]);
-  assert.ok(lines.every((line) => line.session === session));
-  assert.equal(lines.at(-1).ended, "completed");
-});
-
-test("DataPipe: what it refuses for good is downloaded", async () => {
-  const pipe = new Pipe();
-  const transport = pipeOf(pipe);
-  const { session, token } = await transport.enter({ external: {}, token: null });
-  pipe.refuse = "DATA_COLLECTION_NOT_ACTIVE";
-  assert.equal(await transport.send(token, [record(session, 1, last)]), 1);
-  const { download } = await transport.finish(token, "completed");
-  assert.ok(download.needed);
-  assert.equal(parse(download.text).length, 3);
-  assert.equal(pipe.files.size, 0);
 });

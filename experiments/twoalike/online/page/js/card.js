@@ -18,7 +18,6 @@ export function measureScreen(root, texts) {
     max: RANGE_PX[1],
     step: 1,
     value: START_PX,
-    class: "card-slider",
     "aria-label": texts.card,
   });
   const fit = () => {
@@ -28,7 +27,7 @@ export function measureScreen(root, texts) {
   };
   slider.addEventListener("input", fit);
   fit();
-  const done = make("button", { type: "button", class: "button" }, texts.card_done);
+  const done = make("button", { type: "button", class: "push" }, texts.card_done);
   panel(root, ...paragraphs(texts.card), frame, slider, done);
   slider.focus();
   return new Promise((resolve) => {

@@ -31,7 +31,7 @@ export function showEnd(root, texts, { code, url, withdraw, reason, download }) 
     const address = new URL("withdraw", document.baseURI).href;
     const link = make("a", { href: address, rel: "noreferrer" }, address);
     const words = filled(texts.withdraw, { code: withdraw });
-    parts.push(make("p", { class: "quiet" }, words, make("br"), link));
+    parts.push(make("small", {}, words, make("br"), link));
   }
   panel(root, ...parts);
   document.body.dataset.step = "end";
@@ -40,15 +40,14 @@ export function showEnd(root, texts, { code, url, withdraw, reason, download }) 
 /** Link to where people came from, which takes the code along. */
 function linkBack(texts, url) {
   const words = filled(texts.go_back, { host: new URL(url).host });
-  return make("p", {}, make("a", { href: url, rel: "noreferrer", class: "button first" }, words));
+  return make("p", {}, make("a", { href: url, rel: "noreferrer", class: "push first" }, words));
 }
 
 /** Link that saves what was answered, and whether that has to be sent. */
-function downloadLink(texts, { name, text, needed }) {
+function downloadLink(texts, { name, text }) {
   const href = URL.createObjectURL(new Blob([text], { type: "application/x-ndjson" }));
-  const link = make("a", { href, download: name, class: "button" }, texts.download);
-  const words = needed ? [make("p", {}, texts.send_file)] : [];
-  return [...words, make("p", {}, link)];
+  const link = make("a", { href, download: name, class: "push" }, texts.download);
+  return [make("p", {}, texts.send_file), make("p", {}, link)];
 }
 
 function codeLine(code) {
@@ -57,7 +56,7 @@ function codeLine(code) {
 
 function copyButton(texts, code) {
   if (!navigator.clipboard) return make("span");
-  const button = make("button", { type: "button", class: "button" }, texts.copy_code);
+  const button = make("button", { type: "button", class: "push" }, texts.copy_code);
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(code);
     button.textContent = `${texts.copy_code} ✓`;
@@ -68,7 +67,7 @@ function copyButton(texts, code) {
 /** Show the form that takes a withdrawal code. */
 export function showWithdrawal(root, texts, transport) {
   const field = make("input", {
-    class: "field",
+    class: "entry",
     id: "withdraw",
     required: "",
     autocomplete: "off",
@@ -76,7 +75,7 @@ export function showWithdrawal(root, texts, transport) {
     spellcheck: "false",
   });
   const answer = make("p", { role: "status", "aria-live": "polite" });
-  const button = make("button", { class: "button" }, texts.withdraw_button);
+  const button = make("button", { class: "push" }, texts.withdraw_button);
   const label = make("label", { for: "withdraw" }, texts.withdraw_ask);
   const title = make("h1", { class: "title" }, texts.withdraw_title);
   const form = make("form", { class: "panel" }, title, label, field, button, answer);

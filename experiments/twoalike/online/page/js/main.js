@@ -141,7 +141,7 @@ class Page {
   async askToStart() {
     document.body.dataset.step = "enter";
     const { title, start } = this.texts;
-    const button = make("button", { type: "button", class: "button", id: "start" }, start);
+    const button = make("button", { type: "button", class: "push", id: "start" }, start);
     panel(this.root, make("p", { class: "title", "aria-hidden": "true" }, title), button);
     button.focus();
     await new Promise((resolve) => button.addEventListener("click", resolve, { once: true }));

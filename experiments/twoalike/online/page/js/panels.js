@@ -47,7 +47,7 @@ export function showOver(...children) {
 
 /** Ask for a press of a button, over everything else. */
 export async function confirmOver(text, label, pressed = async () => {}) {
-  const button = make("button", { type: "button", class: "button" }, label);
+  const button = make("button", { type: "button", class: "push" }, label);
   const close = showOver(...paragraphs(text), button);
   await new Promise((resolve, reject) => {
     button.addEventListener("click", () => pressed().then(resolve, reject));

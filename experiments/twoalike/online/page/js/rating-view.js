@@ -63,11 +63,10 @@ export class RatingView extends TrialView {
     return make("div", { class: "line" }, this.slider, this.number);
   }
 
-  drawTrial({ value, moved, button }) {
+  drawTrial({ value, button }) {
     this.points?.forEach((one, at) => one.setAttribute("aria-pressed", String(value === at + 1)));
     if (this.slider) {
       this.slider.value = value;
-      this.slider.classList.toggle("moved", moved);
       this.number.textContent = Math.round(100 * value);
     }
     this.stage.dataset.open = String(!this.machine.decided);

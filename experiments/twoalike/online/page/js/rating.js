@@ -52,7 +52,6 @@ export class RatingMachine extends TrialMachine {
       images: this.row,
       prompt: open ? texts.prompt : "",
       value: this.value,
-      moved: this.adjusted > 0,
       button: open && this.hasButton ? (this.asked === null ? texts.done : texts.confirm) : "",
       until: open ? this.timer : null,
     };

@@ -131,7 +131,8 @@ export class FileTransport extends HostTransport {
   }
 
   async newSession(external) {
-    const code = await this.codeFor(external);
+    const { participants, id_parameter } = this.study;
+    const code = await codeOf(participants, external, id_parameter);
     return { session: newName("web"), code, entered: new Date().toISOString() };
   }
 
@@ -142,10 +143,6 @@ export class FileTransport extends HostTransport {
 
   announce() {
     return this.lines.add([this.line()]);
-  }
-
-  codeFor(external) {
-    return codeOf(this.study.participants, external, this.study.id_parameter);
   }
 
   async send(_, records) {
@@ -159,12 +156,6 @@ export class FileTransport extends HostTransport {
     const lines = await this.lines.all();
     if (lines.every((line) => line.startsWith(HEAD))) return outcome; // nothing was answered
     const text = lines.map((line) => `${line}\n`).join("");
-    const download = { name: `${this.known.session}.ndjson`, text, needed: this.needed };
-    return { ...outcome, download };
-  }
-
-  /** Whether the file at the end is all there is. */
-  get needed() {
-    return true;
+    return { ...outcome, download: { name: `${this.known.session}.ndjson`, text } };
   }
 }

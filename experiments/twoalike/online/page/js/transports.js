@@ -6,8 +6,8 @@
  *                                           null where the page alone knows; of a session that is
  *                                           over {session, token, withdraw, outcome}
  *   send(token, records) -> number          up to which the session's records are stored for good
- *   finish(token, reason) -> {code, url, download}   `download`, where the participant may save
- *                                           or has to send a file: {name, text, needed}
+ *   finish(token, reason) -> {code, url, download}   `download`, where the participant
+ *                                           has to send a file: {name, text}
  *   block(token, part, block) -> {steps}    of an adaptive design
  *   withdraw(code)
  *   visitor                                 who opens the page, where its address does not say so
@@ -102,7 +102,6 @@ export class ServerTransport {
 const MAKERS = {
   server: async (base) => new ServerTransport(base),
   jatos: async (base) => (await import("./transport-jatos.js")).JatosTransport.open(base),
-  pipe: async (base) => (await import("./transport-pipe.js")).PipeTransport.open(base),
   file: async (base) => (await import("./transport-file.js")).FileTransport.open(base),
 };
 
