@@ -38,14 +38,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy.stats import norm
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import ratings  # noqa: E402
-from benchmarks.real import SETS, Tables  # noqa: E402
+from benchmarks.real import SETS, Tables, mirrored  # noqa: E402
 
 from twoalike.choice import random_triplets  # noqa: E402
 from twoalike.embedding import Posterior, fit  # noqa: E402
@@ -66,9 +65,7 @@ def judgments(name: str, people: int) -> Tables:
         known = table["participant"].unique()
         some = np.random.default_rng(0).permutation(np.asarray(known, dtype=str))[:people]
         table = table[table["participant"].isin(some)]
-        pair = np.sort(table[["item_a", "item_b"]].astype(str), axis=1)
-        keys = pd.DataFrame(pair).assign(participant=table["participant"].to_numpy(str))
-        table = table[~keys.duplicated().to_numpy()]
+        table = table[~mirrored(table)]
     return {kind: table}
 
 

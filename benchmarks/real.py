@@ -19,7 +19,8 @@ With --again sets are fitted with another seed as well, pilot included, and the 
 the choice probabilities of 2,000 random triplets and by held-out log-loss: what the verdict
 foretells of two runs of `vi`; likewise averages of one half of the fits of a run and of the other.
 Finished fits are kept in derived/real/ and not made again; the table goes to
-benchmarks/results/real.md, where rows of sets that were not asked for stay.
+benchmarks/results/real.md, where rows of sets that were not asked for stay. Of colours most ratings
+are listed twice, in both orders; they are taken once.
 """
 
 import argparse
@@ -84,11 +85,19 @@ def things() -> Tables:
     return {"choices": choices(names[shown], names[rows[:, 2]], rows[:, 3].astype(str).tolist())}
 
 
+def mirrored(table: pd.DataFrame) -> np.ndarray:
+    """Tell rows of a pair that the same person has in a row above, in whichever order."""
+    pairs = np.sort(table[["item_a", "item_b"]].to_numpy(str), axis=1)
+    keys = pd.DataFrame(pairs).assign(participant=table["participant"].to_numpy())
+    return keys.duplicated().to_numpy()
+
+
 def rated(folder: str, scale: dict[str, Any], turn: float | None = None) -> Tables:
-    """Ratings of pairs, turned around where they are of unlikeness."""
+    """Ratings of pairs, turned around where they are of unlikeness; those listed twice once."""
     table = pd.read_csv(SHARED / folder / "ratings.tsv", sep="\t", dtype={"participant": str})
     if turn is not None:
         table["rating"] = turn - table["rating"]
+        table = table[~mirrored(table)]
     WORK.mkdir(parents=True, exist_ok=True)
     path = WORK / f"{folder}.tsv"
     table.to_csv(path, sep="\t", index=False)
