@@ -14,7 +14,6 @@ const { Arrangement } = await load("arrangement.js");
 const { Course } = await load("course.js");
 const { Keeper } = await load("keeper.js");
 const { ChoiceMachine } = await load("choice.js");
-const { layOut } = await load("layout.js");
 const { Countdown, PageMachine, QuestionMachine } = await load("page-machines.js");
 const { whereToGoOn } = await load("visit.js");
 
@@ -55,8 +54,7 @@ function taken(kind, { step, trial, protocol }, time) {
     const answer = { kind: step.question === "choice" ? "pick" : "confirm", time: at, option: 0 };
     return play(machine, [{ kind: "read", time }, shown(time), entered, answer]);
   }
-  const layout = layOut(protocol, [1280, 1024], trial.stimuli.length, null);
-  const machine = new ChoiceMachine(trial, protocol, layout);
+  const machine = new ChoiceMachine(trial, protocol);
   const onset = time + protocol.timing.fixation_s;
   const [key] = machine.keys[trial.positions.find((place) => place in machine.keys)];
   const pressed = { kind: "key", time: onset + 0.7, key };
