@@ -268,6 +268,8 @@ def fit_embedding(
     The posterior, its draws aligned and its dimensions ordered by importance; ``attrs`` say which
     engine was used and why, and whether it converged.
     """
+    for name in others.keys() - KINDS.keys():
+        raise TypeError(f"fit_embedding() got an unexpected keyword argument {name!r}")
     config = config or FitConfig()
     tables = given(choices=choices, **others)
     data = Data.from_tables(tables, config.terms, config.hyperparameters)
@@ -404,6 +406,8 @@ def _hold_out(data: Data, engine: str, config: FitConfig) -> tuple[Data, Data | 
     """Split the choices into those fitted and those held out to be predicted."""
     n = len(data.choices)
     share = config.holdout
+    if share and not n:
+        raise TwoalikeError("`holdout=...`: of choices only, found none", remedy="Leave it out.")
     if share is None:
         share = HOLDOUT if engine == "vi" and n >= HOLDOUT_JUDGMENTS else 0.0
     count = min(round(share * n), n - 1)
