@@ -31,7 +31,7 @@ CHAIN_S, MOST_THIN = 30.0, 4
 NUTS_COORDINATES = 5_000
 STEPS_A_DRAW = 60
 """Gradients a draw of nuts: 31 to 82 on 200 clips (docs/decisions/modeling.md)."""
-JUDGMENT_S = {"ratings": 60e-9, "dissimilarities": 8e-9, "sortings": 250e-9}
+JUDGMENT_S = {"ratings": 70e-9, "dissimilarities": 8e-9, "sortings": 250e-9}
 """Seconds of a gradient for each judgment, by kind; of a choice:"""
 CHOICE_S = 45e-9
 COMPILE_S = 15.0
