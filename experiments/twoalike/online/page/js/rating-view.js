@@ -16,7 +16,6 @@ export class RatingView extends TrialView {
     );
     const ends = make("div", { class: each ? "ends each" : "ends", "aria-hidden": "true" }, ...words);
     const control = this.machine.slides ? this.#makeSlider() : this.#makePoints();
-    control.inert = !answers.mouse;
     this.done = this.press(make("button", { type: "button", class: "push" }), { kind: "done" });
     this.done.hidden = !this.machine.hasButton;
     const answer = make("div", { class: "answer" }, control, ends, this.done);
@@ -24,6 +23,7 @@ export class RatingView extends TrialView {
       ? `max(${100 * scale.length}vw, 300px)`
       : `calc(${scale.points} * ${each ? 7 : 4} * var(--text))`;
     answer.style.setProperty("--wide", wide);
+    answer.inert = !answers.mouse; // keys work all the same
     this.stage.append(answer);
   }
 
