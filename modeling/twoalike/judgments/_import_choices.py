@@ -441,8 +441,8 @@ def _answers(
 def _best_then_worst(columns: Mapping[str, Any]) -> tuple[dict[str, Any], Integers]:
     """Choices of the most like, each followed by that of the least like of the others.
 
-    Also the row that each is from. The least like of two is told by the other, which is the most
-    like of them; where one is left nothing is told.
+    Also the row of the table that each comes from. Where two others are left, naming the least like
+    one chooses the other as more like; where one is left, the answer holds no information.
     """
     names = [name for name in (*ITEMS, *MORE_ITEMS) if name in columns]
     items = np.stack([columns[name] for name in names], axis=1)
