@@ -162,6 +162,18 @@ def test_probabilities_of_all_partitions_sum_to_one(
     assert_allclose(np.exp(2 * half[own, 0]), gain[0] / gain.sum(), rtol=1e-4)
 
 
+def test_bias_of_the_first_object_of_a_pair_is_recovered(rng: np.random.Generator) -> None:
+    s, bias = truth(rng)[1], rng.normal(0, 0.5, M)
+    s = s + bias[:, None] - bias
+    back = rate(s.T, 3, rng, slider=False).rename(columns={"item_a": "item_b", "item_b": "item_a"})
+    ratings = pd.concat([rate(s, 3, rng, slider=False), back], ignore_index=True)
+    small: Any = {"engine": "vi", "quick": True, "steps": 600, "chains": 1, "dimensions": 4}
+    config = FitConfig(hyperparameters=("ratings.order_spread=0.5",), **small)
+    found = fit_embedding(ratings=ratings, config=config)
+    order = found.drawn("rating_order").mean(axis=0)[[found.ids.index(name) for name in IDS]]
+    assert np.corrcoef(order, bias - bias.mean())[0, 1] > 0.9
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kinds", [("ratings",), ("sortings",), ("ratings", "sortings", "choices")])
 def test_the_space_is_recovered(kinds: tuple[str, ...], rng: np.random.Generator) -> None:

@@ -83,6 +83,7 @@ def fit(
     study_or_choices: Study | JudgmentTable | None = None,
     /,
     *,
+    choices: JudgmentTable | None = None,
     arrangements: JudgmentTable | None = None,
     dissimilarities: JudgmentTable | None = None,
     ratings: JudgmentTable | None = None,
@@ -106,7 +107,8 @@ def fit(
         A study or its folder: its raw data are checked and written as tidy tables into ``derived/``
         first; where its study.toml declares ``[exclusion] careless``, participants are left out by
         it and the rest is fitted again. Or choices: a Parquet file, or a frame of pandas or polars
-        (see :func:`twoalike.judgments.read_judgments`). None: other judgments only.
+        (see :func:`twoalike.judgments.read_judgments`), also as ``choices=``. None: other judgments
+        only.
     arrangements
         Table of multi-arrangement trials (.parquet), with other judgments or alone.
     dissimilarities
@@ -154,6 +156,7 @@ def fit(
         ratings=ratings,
         sortings=sortings,
     )
+    study_or_choices = study_or_choices if choices is None else choices
     study = _study(study_or_choices, others)
     if study is None and condition is not None:
         raise TwoalikeError("`condition=...`: goes with a study; tables name no conditions.")
@@ -163,8 +166,9 @@ def fit(
     part = None if out is None else _checked_output(Path(out)).with_suffix(".part.npz")
     tables: Mapping[JudgmentKind, JudgmentTable]
     if study is None:
-        choices = cast("JudgmentTable | None", study_or_choices)
-        tables = given_tables(choices=choices, **cast("dict[str, Any]", others))
+        tables = given_tables(
+            choices=cast("Any", study_or_choices), **cast("dict[str, Any]", others)
+        )
     else:
         how: dict[str, Any] = {"allow_problems": allow_problems, "condition": condition}
         collect = partial(collect_judgments, study, announce=announce, **how)
@@ -351,6 +355,7 @@ def _arranged(dissimilarities: pd.DataFrame | None) -> int:
 def _tried(data: Data, table: Floats | None, config: FitConfig) -> Pilot | None:
     """Run a pilot where something is left open and the judgments can tell."""
     similarities = allowed_similarities(config)
+    choose_prior(config.prior, similarities[0], data, with_features=table is not None)
     is_open = len(similarities) > 1 or config.dimensions is None
     if config.quick or not is_open or len(data.choices) < FEWEST:
         return None
@@ -473,7 +478,6 @@ def _run(
 
 def build_model(
     choices: JudgmentTable | None = None,
-    /,
     *,
     arrangements: JudgmentTable | None = None,
     dissimilarities: JudgmentTable | None = None,

@@ -92,6 +92,8 @@ VARIABLES: Mapping[str, Variable] = {
     **_each("rater", "rating_unit", beside="rater", possible="of at least 0"),
     # NaN where a scale has fewer thresholds than another.
     **_each("rater threshold", "rating_threshold", beside="rater", possible="in ascending order"),
+    **_each("object", "rating_order"),
+    **_each("", "rating_order_spread", possible="of at least 0"),
     **_pooled("sorting", "sorting_noise", "sorter"),
     **_each("sorter", "sorting_origin", "sorting_threshold", beside="sorter"),
     **_each("sorter", "sorting_unit", beside="sorter", possible="of at least 0"),

@@ -22,6 +22,10 @@ levels at the rater's own quantiles, which no monotone distortion of the slider 
 answers stay in one level; where many are equal, as at the ends, that level spans several tenths,
 and thresholds between which no answer lies are passed over.
 
+Where the order of a pair counts (``order_spread``, 0 by default), the similarity of (a, b) is
+s + o_a - o_b, in the same units (similarity and bias: Nosofsky 1991,
+doi:10.1016/0010-0285(91)90008-8).
+
 Ratings are independent given similarities and thresholds. Raters who make up their mind about an
 object once and for all pairs would have intervals that are too narrow.
 """
@@ -93,6 +97,7 @@ class Ratings(Kind[RatingGroup]):
     noise: Noise = Noise(0.5)  # logistic
     shift_spread: float = 0.5
     stretch_spread: float = 0.5
+    order_spread: float = 0.0
 
     @classmethod
     def from_table(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> Self:
@@ -129,17 +134,29 @@ class Ratings(Kind[RatingGroup]):
     def unknowns(self, unknown: Unknown) -> Any:
         noise = self.noise.add("rating_noise", "rating", len(self.raters), self.axis)
         origin, unit = unknown.add_units("rating", self.axis, self.reference, self.people)
-        return noise, _thresholds(self), origin, unit
+        return noise, _thresholds(self), origin, unit, *self._order()
+
+    def _order(self) -> tuple[Any, ...]:
+        """Bias of each object as the first of a pair, (m,), if order counts."""
+        import pymc as pm
+
+        if not self.order_spread:
+            return ()
+        spread = pm.HalfNormal("rating_order_spread", self.order_spread)
+        order = spread * pm.ZeroSumNormal("rating_order_offset", 1.0, dims="object")
+        return (pm.Deterministic("rating_order", order, dims="object"),)
 
     def log_likelihood(
         self, unknown: Unknown, own: Any, group: RatingGroup, arrays: Sequence[Any], n: int
     ) -> Any:
         """Give that of each rating: log[F(u) - F(l)], u and l by its thresholds."""
-        noise, thresholds, origin, unit = own
+        noise, thresholds, origin, unit, *orders = own
         items, low, high, rater = arrays
         whole = len(self.ids) ** 2 < PAIRS_AT_ONCE * n
         s = unknown.pairs(items, rater, self.people, whole=whole)
         s = (s - origin[rater]) / unit[rater]
+        for order in orders:
+            s = s + order[items[:, 0]] - order[items[:, 1]]
         lower, upper = ((thresholds[rater, end] - s) / noise[rater] for end in (low, high))
         return log_between(lower, upper, unknown.xp)
 
@@ -300,7 +317,11 @@ class RatedPairs(Replicated):
         s = Unknown.under(self.posterior, draw).pairs(self.items, who, people)
         lowest = np.full((len(who), 1), -FAR)
         ends = np.concatenate([lowest, np.nan_to_num(threshold, nan=FAR), -lowest], axis=1)
-        return (s - origin) / unit, noise, ends
+        s = (s - origin) / unit
+        if "rating_order" in self.posterior.tree["posterior"]:
+            order = self.posterior.drawn("rating_order")[draw]
+            s = s + order[self.items[:, 0]] - order[self.items[:, 1]]
+        return s, noise, ends
 
     def statistics(self, expected: Any, judged: Any) -> tuple[Floats, Floats]:
         """Correlate ratings with similarity, and give the share of each level of each scale."""
