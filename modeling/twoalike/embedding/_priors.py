@@ -454,13 +454,18 @@ class Softplus(Gaussian):
         import pytensor.tensor as pt
 
         location = pm.Normal("location", self.location, self.location_spread, dims="dimension")
-        x = pt.softplus(location + self._latent(m, d, features))
+        x = softplus(location + self._latent(m, d, features), pt)
         return pm.Deterministic("embedding", x, dims=("object", "dimension"))
 
     def start_at(self, x: Floats, features: Features) -> Start:
         latent = np.log(np.expm1(np.maximum(x, LEAST)))
         location = latent.mean(axis=0)
         return {"location": location, **super().start_at(latent - location, features)}
+
+
+def softplus(v: Any, xp: ModuleType) -> Any:
+    """log(1 + exp(v)), for numpy or PyTensor, whose gradient is a number far from 0 too."""
+    return xp.maximum(v, 0.0) + xp.log1p(xp.exp(xp.clip(-xp.abs(v), -80.0, 0.0)))
 
 
 def _small(m: int, d: int, rng: np.random.Generator) -> Floats:

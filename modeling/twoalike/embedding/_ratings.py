@@ -52,6 +52,7 @@ from twoalike.embedding._kind import (
 )
 from twoalike.embedding._loo import subset_rows
 from twoalike.embedding._posterior import Posterior
+from twoalike.embedding._priors import softplus
 from twoalike.judgments import PairSource, person_of, rating_sources
 from twoalike.study import Floats, Integers
 
@@ -260,12 +261,7 @@ def log_between(lower: Any, upper: Any, xp: ModuleType) -> Any:
     With F(u) - F(l) = F(u) F(-l) (1 - exp(l - u)) no digits are lost.
     """
     width = xp.clip(upper - lower, 1e-6, 50.0)
-    return xp.log(-xp.expm1(-width)) - _softplus(-upper, xp) - _softplus(lower, xp)
-
-
-def _softplus(v: Any, xp: ModuleType) -> Any:
-    """log(1 + exp(v)), whose gradient is a number far from 0 too."""
-    return xp.maximum(v, 0.0) + xp.log1p(xp.exp(xp.clip(-xp.abs(v), -80.0, 0.0)))
+    return xp.log(-xp.expm1(-width)) - softplus(-upper, xp) - softplus(lower, xp)
 
 
 def _middles(rater: Integers, low: Integers, high: Integers, data: Ratings) -> Floats:
