@@ -16,10 +16,6 @@ def psychds(**given: Any) -> None:
     There is a file for each session and task, one for the participants, and one for each set of
     answers outside the trials. Only the format changes: codes, times and answers stay the same. For
     publication, make a copy with twoalike share first.
-
-    Examples
-    --------
-        twoalike export psychds my-study --out my-study-psychds
     """
     n_tables, notes = exchange.export_psychds(**given)
     show_notes([*notes, f"{given['out']}: {n_tables} tables in Psych-DS"])
@@ -33,11 +29,6 @@ def meadows(**given: Any) -> None:
     of all sessions; pairs never placed together are NaN. rsatoolbox reads scope and participant
     from the file's name: Meadows_<study>_v_v1_<participant>_1_1D.mat for one participant,
     Meadows_<study>_v_v1_<task>_1D.mat for several.
-
-    Examples
-    --------
-        twoalike export meadows my-study --out Meadows_likeness_v_v1_arrangement_1D.mat
-        twoalike export meadows --arrangements a.parquet --out dissimilarities.npz
     """
     found = exchange.export_dissimilarities(**given)
     table = found.table
@@ -73,10 +64,6 @@ def onnx(network: str, /, *, out: Path, **given: Any) -> None:
     images
         Images, in any form that twoalike features takes, on which the file is compared with torch
         in addition to random inputs.
-
-    Examples
-    --------
-        twoalike export onnx student --out student.onnx --images photos
     """
     from twoalike.distill import export_onnx
 

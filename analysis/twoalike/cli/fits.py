@@ -39,19 +39,6 @@ def fit(
 
     A fit that was interrupted continues when the same command is given again.
 
-    Examples
-    --------
-        twoalike fit mystudy
-        twoalike fit --choices choices.parquet --out posterior.nc
-        twoalike fit --choices choices.parquet --arrangements arrangements.parquet --out posterior.nc
-        twoalike fit --dissimilarities dissimilarities.parquet --out posterior.nc
-        twoalike fit --ratings ratings.parquet --sortings sortings.parquet --out posterior.nc
-        twoalike fit --choices choices.parquet --features features.npz --engine vi --out posterior.nc
-        twoalike fit --choices choices.parquet --similarity distance --out posterior.nc
-        twoalike fit mystudy --people weights --groups handedness
-        twoalike fit mystudy --covariates age,expertise
-        twoalike fit mystudy --condition shape
-
     Parameters
     ----------
     study
@@ -124,14 +111,7 @@ def _show(posterior: "Posterior") -> None:
 
 @takes("results:score", without={"resamples"})
 def score(**given: Any) -> None:
-    """Score a posterior on judgments, usually others than those it was fitted to.
-
-    Examples
-    --------
-        twoalike score posterior.nc --choices later.parquet
-        twoalike score posterior.nc --choices later.parquet --people new --out scores.json
-        twoalike score posterior.nc --choices all.parquet --exclude-seen
-    """
+    """Score a posterior on judgments, usually others than those it was fitted to."""
     from twoalike import results
 
     show_tables(results.score(**given).tables())
@@ -165,15 +145,6 @@ def predict(
     --sample draws triplets among the images of --features and writes a folder of labels: Parquet
     shards with the ids and the probabilities (a posterior's without lapses). The same command
     continues where it was stopped; with --part, several machines write into one folder.
-
-    Examples
-    --------
-        twoalike predict posterior.nc --triplets triplets.txt --out probabilities.tsv
-        twoalike predict posterior.nc --triplets triplets.txt --interval 0.9 --out probabilities.tsv
-        twoalike predict posterior.nc --triplets judged.txt --participant-column 4 --out probabilities.tsv
-        twoalike predict posterior.nc --triplets fours.txt --items 4 --kind most-alike --out probabilities.tsv
-        twoalike predict teacher --features features.npz --triplets triplets.txt --out probabilities.tsv
-        twoalike predict teacher --features features.npz --sample cluster-boundary --number 10000000 --out labels
 
     Parameters
     ----------
@@ -275,13 +246,6 @@ def similarity(**given: Any) -> None:
     """Write how similar every two objects are, with intervals.
 
     Similarities are means over the posterior's draws.
-
-    Examples
-    --------
-        twoalike similarity posterior.nc --out similarity.csv
-        twoalike similarity posterior.nc --scale chance --out similarity.npz
-        twoalike similarity posterior.nc --objects ids.txt --square --out similarity.csv
-        twoalike similarity posterior.nc --group experts --out experts.csv
     """
     fitted = embedding.Posterior.load(given.pop("posterior"))
     table = embedding.save_similarity(fitted, **given)
@@ -291,13 +255,7 @@ def similarity(**given: Any) -> None:
 
 @takes("embedding:save_embedding")
 def embed(**given: Any) -> None:
-    """Write the objects' coordinates: posterior means, or every draw.
-
-    Examples
-    --------
-        twoalike embed posterior.nc --out embedding.csv
-        twoalike embed posterior.nc --draws --out embedding.npz
-    """
+    """Write the objects' coordinates: posterior means, or every draw."""
     fitted = embedding.Posterior.load(given.pop("posterior"))
     embedding.save_embedding(fitted, **given)
     show_doubts(fitted)

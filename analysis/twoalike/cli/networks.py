@@ -38,14 +38,6 @@ def features(
 ) -> None:
     """Compute a network's features of images.
 
-    Examples
-    --------
-        twoalike features --backbone efficientnet_lite0 --images study/stimuli --out base.npz
-        twoalike features --backbone study/derived/student --images new-photos --out aligned.npz
-        twoalike features --backbone vit_base_patch16_224 --images imagenet --out imagenet-features --shard 20000 --part 1/4
-        twoalike features --backbone vit_small_patch14_dinov2 --images photos --out block-8.npz --pool mean --block 8
-        twoalike features --backbone resnet18 --weights resnet18.safetensors --images photos --out r18.npz
-
     Parameters
     ----------
     backbone
@@ -112,16 +104,7 @@ def teach(**given: Any) -> None:
         Judgments (choices.parquet), preferably all of them: they determine the penalty and the
         temperature, and the map is scored on them. Choices that the posterior was not fitted to
         also decide the kind of labels and of teacher.
-
-    Examples
-    --------
-        twoalike teach posterior.nc --features base.npz --out teacher
-        twoalike teach posterior.nc --features clip.npy --objects ids.txt --choices new.parquet --out teacher
-        twoalike teach posterior.nc --features base.npz --untransformed --out control
-        twoalike teach posterior.nc --features base.npz --classes stimuli.tsv --forecast
-        twoalike teach posterior.nc --out teacher
-        twoalike teach posterior.nc --features base.npz --group experts --out experts
-    """  # noqa: E501
+    """
     if given["out"] is None and not given["forecast"]:
         raise TwoalikeError(
             where="a teacher", expected="`out=...`, a folder to write it to", found="none"
@@ -229,15 +212,7 @@ def distill(
         Everything random derives from it.
     precision
         Arithmetic of the network.
-
-    Examples
-    --------
-        twoalike distill --teacher teacher --images photos --student efficientnet_lite0 --out student
-        twoalike distill --teacher teacher --images photos --student resnet50 --config recipe.toml --out r50
-        twoalike distill --teacher teacher --images photos --student efficientnet_lite0 --train probe --out probe
-        twoalike distill --labels labels --images photos --student vit_base_patch16_siglip_224 --config alignet_vit_b.toml --out vit
-        torchrun --nproc-per-node 4 -m twoalike.cli.app distill --teacher teacher --images photos --student vit_base_patch16_224 --out vit
-    """  # noqa: E501
+    """
     from twoalike import distill as distillation
     from twoalike.study import is_first_process
 
@@ -283,21 +258,14 @@ def evaluate(
     Parameters
     ----------
     features
-        Feature table (.npz, .parquet, .h5, or .npy with --objects), as FILE or NAME=FILE. Repeat the
-        option for each network; all are compared with the first, unless there is --model.
+        Feature table (.npz, .parquet, .h5, or .npy with --objects), as FILE or NAME=FILE. Repeat
+        the option for each network; all are compared with the first, unless there is --model.
     baseline
         Features of the network that all others are compared with (FILE or NAME=FILE), if it is
         neither the first of --features nor the network that --model started from.
     ceiling
         For simulated people: the true observer's embedding, as NAME=FILE.
-
-    Examples
-    --------
-        twoalike evaluate --features base=base.npz --features aligned=aligned.npz --choices choices.parquet --out results.json
-        twoalike evaluate --features aligned.npz --baseline base.npz --choices choices.parquet --out results.json
-        twoalike evaluate --model student --images stimuli --rdm rdms.mat --objects ids.txt --out results.json
-        twoalike evaluate --rdm rdms.mat --objects ids.txt --out results.json
-    """  # noqa: E501
+    """
     from twoalike import results
 
     found = results.evaluate(
@@ -332,12 +300,7 @@ def leaderboard(
         Table to write as well, with a row for each score (.tsv).
     figure
         Figure to write as well (.svg or .png).
-
-    Examples
-    --------
-        twoalike leaderboard features/*.npz --posterior posterior.nc --choices choices.parquet --out leaderboard.json --table leaderboard.tsv --figure leaderboard.svg
-        twoalike leaderboard dino=dino.npz siglip=siglip.npz clip.npz --rdm rdms.mat --objects ids.txt --against clip --out leaderboard.json
-    """  # noqa: E501
+    """
     from twoalike.study import atomic_path, check_output
 
     for path, endings in ((table, (".tsv",)), (figure, (".svg", ".png"))):
@@ -382,8 +345,8 @@ def transfer(
     Parameters
     ----------
     features
-        Feature table (.npz, .parquet, .h5, or .npy with --objects), as FILE or NAME=FILE. Repeat the
-        option for each network; all are compared with the first.
+        Feature table (.npz, .parquet, .h5, or .npy with --objects), as FILE or NAME=FILE. Repeat
+        the option for each network; all are compared with the first.
     others
         Features of another set of images of the same classes, such as ImageNet-A, as NAME=FILE for
         each network. A classifier trained on the images of --features is tested on them.
@@ -393,13 +356,7 @@ def transfer(
         Number of classes in a few-shot episode; all if left out.
     classifier
         Classifier of few-shot episodes: logistic regression, or the nearest class mean.
-
-    Examples
-    --------
-        twoalike transfer --features base=base.npz --features aligned=aligned.npz --labels stimuli.tsv --out transfer.json
-        twoalike transfer --features base=base.npz --features aligned=aligned.npz --shots 1,3 --only held_out.txt --out transfer.json
-        twoalike transfer --features base=net.npz --features aligned=net2.npz --others base=net_a.npz --others aligned=net2_a.npz --out transfer.json
-    """  # noqa: E501
+    """
     from twoalike import results
     from twoalike.transfer import TransferSettings
 

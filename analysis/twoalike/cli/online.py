@@ -41,11 +41,6 @@ def build(*, participants: int, task: TaskName | None = None, **given: Any) -> N
     task
         Build only this task. If left out: all tasks of [sitting] in study.toml, one after the
         other; without [sitting], the only task whose protocol is in the study, or odd-one-out.
-
-    Examples
-    --------
-        twoalike online build my-study --participants 40
-        twoalike online build my-study --participants 40 --task multi-arrangement
     """
     built = online.build_online(participants=participants, task=task, **given)
     made = built.session
@@ -71,23 +66,13 @@ def serve(
         Address to listen at.
     port
         Port to listen at; 0 takes a free one.
-
-    Examples
-    --------
-        twoalike online serve my-study
-        twoalike online serve my-study --port 8080 --store postgresql+psycopg://lab@db.example.org/study
-    """  # noqa: E501
+    """
     show = partial(print, flush=True)  # a log file has each line at once
     online.serve(study, host=host, port=port, store=store, show=show)
 
 
 def token(study: StudyFolder, /, *, store: Store = None) -> None:
-    """Make a new token for the operator's page; the previous one stops working.
-
-    Examples
-    --------
-        twoalike online token my-study
-    """
+    """Make a new token for the operator's page; the previous one stops working."""
     say(online.new_token(study, store))
 
 
@@ -103,10 +88,6 @@ def links(study: StudyFolder, /, *, number: int, url: str, store: Store = None) 
         Number of links.
     url
         Address of the study as people see it.
-
-    Examples
-    --------
-        twoalike online links my-study --number 20 --url https://lab.example.org/ > links.txt
     """
     for link in online.make_links(study, number, url, store):
         say(link)
@@ -134,12 +115,6 @@ def fetch(
     token
         Token of the operator, or of JATOS. If left out, that of the environment variable
         TWOALIKE_TOKEN.
-
-    Examples
-    --------
-        twoalike online fetch my-study
-        twoalike online fetch my-study https://lab.example.org
-        twoalike online fetch my-study jatos_results.jrzip
     """
     import os
 
@@ -185,11 +160,6 @@ def refit(study: StudyFolder, /, *, every: float = 0.0, store: Store = None) -> 
     ----------
     every
         Fit repeatedly, at most once in this many seconds, until Ctrl-C; 0: once.
-
-    Examples
-    --------
-        twoalike online refit my-study
-        twoalike online refit my-study --every 120
     """
     where = online.default_store(study) if store is None else store
     arguments = (study, lambda: online.read_store(where))
@@ -206,10 +176,6 @@ def jatos(study: StudyFolder, /, **given: Any) -> None:
 
     Import the file into JATOS, and send people the study links. Records go to the result data,
     which twoalike online fetch reads.
-
-    Examples
-    --------
-        twoalike online jatos my-study --out my-study.jzip
     """
     say(online.write_jatos(study, **given))
 
@@ -220,9 +186,5 @@ def static(**given: Any) -> None:
 
     People download a file at the end and send it to you. A participant's code is in the address
     (?participant=w0001), or else drawn by the id there, so that two people may get the same code.
-
-    Examples
-    --------
-        twoalike online static my-study --out site
     """
     say(online.write_static(**given))

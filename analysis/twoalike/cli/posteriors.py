@@ -46,13 +46,6 @@ def check(*, json: Path | None = None, strict: Flag = False, **given: Any) -> No
         File for all numbers (.json).
     strict
         End with exit status 1 unless predictions are stable and intervals usable.
-
-    Examples
-    --------
-        twoalike check posterior.nc
-        twoalike check posterior.nc --choices choices.parquet --json check.json
-        twoalike check posterior.nc --arrangements arrangements.parquet
-        twoalike check mystudy/derived/posterior.nc --study mystudy --strict
     """
     if json is not None and json.suffix != ".json":
         raise TwoalikeError(f"{json}: the numbers are written as .json; choose that ending.")
@@ -91,12 +84,6 @@ def dimensions(
     With the judgments (--choices), the command also estimates how many dimensions are needed: the
     smallest number of the most important ones whose leave-one-out log-loss is within two standard
     errors of the best. Fit with more --dimensions than you expect.
-
-    Examples
-    --------
-        twoalike dimensions posterior.nc
-        twoalike dimensions posterior.nc --choices choices.parquet --curve curve.tsv
-        twoalike dimensions half-1.nc --other half-2.nc --top 10 --out dimensions.csv
 
     Parameters
     ----------
@@ -223,14 +210,6 @@ def compare(
     differ, with intervals from resampled people and p-values from permuted labels; with --number,
     how these correlate with it. People without one are left out. Fit with --people weights, without
     --groups: that would shrink people toward their group. Reports show derived/groups.json.
-
-    Examples
-    --------
-        twoalike compare first.nc second.nc
-        twoalike compare plain.nc with_features.nc --choices heldout.parquet --out comparison.json
-        twoalike compare weights.nc --groups groups.tsv --labels stimuli.tsv --out groups.json
-        twoalike compare my-study/derived/posterior.nc --groups my-study/data/raw/participants.tsv
-        twoalike compare weights.nc --groups participants.tsv --number age --out groups.json
 
     Parameters
     ----------
@@ -385,14 +364,6 @@ def participants(*, out: Path | None = None, **given: Any) -> None:
     are shown as log Bayes factors, positive for careless, of each kind of judgments and of
     attention checks, beside the median response time and, of choices, the share of the place that
     was chosen most often. A careful person may be slow or noisy.
-
-    Examples
-    --------
-        twoalike participants posterior.nc
-        twoalike participants posterior.nc --choices choices.parquet
-        twoalike participants posterior.nc --arrangements arrangements.parquet
-        twoalike participants posterior.nc --ratings ratings.parquet --sortings sortings.parquet
-        twoalike participants posterior.nc --bound 0.3 --interval 0.95 --out participants.csv
 
     Parameters
     ----------

@@ -55,15 +55,6 @@ def power(
     the time left for the current number of participants. With --slurm, each simulated study is a
     job of a cluster; the answer is the same.
 
-    Examples
-    --------
-        twoalike power my-study
-        twoalike power my-study --target-width 0.2 --trials-per-person 200 --figure power.svg
-        twoalike power my-study --target-log-loss 0.7 --most-participants 1000
-        twoalike power my-study --observer my-study/derived/posterior.nc
-        twoalike power my-study --groups --effect 0.8 --spread 0.4
-        twoalike power my-study --groups --slurm partition=short --slurm minutes=30
-
     Parameters
     ----------
     task

@@ -35,15 +35,6 @@ def init(
     differently (turned by EXIF, transparent, 16-bit, CMYK, with a colour profile) are converted to
     plain 8-bit sRGB. Converted files, and files that are left out, are listed. An existing folder
     is never changed.
-
-    Examples
-    --------
-        twoalike init my-study
-        twoalike init my-study --stimuli familiar --language de
-        twoalike init levels --images imagenet-sample/ --protocol levels
-        twoalike init nouns --words nouns.txt --protocol words
-        twoalike init faces --images portraits/ --protocol faces-2afc
-        twoalike init birds --images ~/pictures/birds --title "Birds of the garden" --seed 7
     """
     from twoalike import planning
     from twoalike.design import refused_tasks
@@ -94,15 +85,6 @@ def design(
         Codes of the participants, such as 001 002 003.
     summary
         Also print pair coverage, exposure, balance, levels, checks and expected duration.
-
-    Examples
-    --------
-        twoalike design my-study --task odd-one-out --participants 001 002 003 --summary
-        twoalike design my-study --task odd-one-out --participants 007 --sessions 2
-        twoalike design my-study --task odd-one-out --participants 001 002 --sampler coverage
-        twoalike design my-study --task multi-arrangement --participants 001 002 --summary
-        twoalike design my-study --task odd-one-out --participants 001 --sampler adaptive \
-            --posterior my-study/derived/posterior.nc --block 3
     """
     from twoalike import planning
 
@@ -161,13 +143,6 @@ def describe(
     out
         File to write: .html, which word processors open, or .md (Markdown). If left out, the
         Markdown is printed.
-
-    Examples
-    --------
-        twoalike describe my-study
-        twoalike describe my-study --out ethics.html
-        twoalike describe my-study --place jatos --out ethics.html
-        twoalike describe my-study --task odd-one-out --language de --out ethik.html
     """
     from twoalike import planning
 
@@ -193,12 +168,6 @@ def screen(*, distance_cm: float | None = None, **given: Any) -> None:
     ----------
     distance_cm
         From the participant's eyes to the screen; asked for if left out.
-
-    Examples
-    --------
-        twoalike screen
-        twoalike screen --number 1 --distance-cm 60
-        twoalike screen --width-cm 53.1 --distance-cm 60
     """
     from twoalike import display
     from twoalike.study import load_profile, profile_path
@@ -276,15 +245,6 @@ def run(
         A simulated observer answers. --simulate alone makes one from the stimuli's categories,
         --simulate random one with random similarities; --simulate FILE.npz takes the one in the
         file.
-
-    Examples
-    --------
-        twoalike run my-study --task odd-one-out --participant 001
-        twoalike run my-study --task odd-one-out --participant 001 --resume
-        twoalike run my-study --task multi-arrangement --participant 001
-        twoalike run my-study --participant 003 --group experts
-        twoalike run my-study --participant 901 --simulate --no-window
-        twoalike run my-study --participant 902 --pilot --simulate observer.npz --windowed
     """
     from twoalike import sitting
     from twoalike.cli.app import with_options
@@ -334,10 +294,6 @@ def validate(study: Path, /) -> None:
     ----------
     study
         Folder of the study.
-
-    Examples
-    --------
-        twoalike validate my-study
     """
     from twoalike.tasks import validate_study
 
@@ -365,10 +321,6 @@ def merge(**given: Any) -> None:
     different data of the same session, or if codes of participants differ in leading zeros only;
     the message lists every conflict. The merged data pass the checks of twoalike validate. The
     copies are not changed.
-
-    Examples
-    --------
-        twoalike merge lab-1/my-study lab-2/my-study --out my-study
     """
     from twoalike import exchange
     from twoalike.study import Study
@@ -396,11 +348,6 @@ def erase(study: Path, participant: str, /, **given: Any) -> None:
     ----------
     store
         As for twoalike online serve.
-
-    Examples
-    --------
-        twoalike erase my-study 007
-        twoalike erase my-study 007 --yes
     """
     from twoalike import online
 
@@ -435,11 +382,6 @@ def share(
     one you checked. With the study's seed (study.toml), one can still compute for which old code a
     trial list was made: do not publish it with the copy. Small seeds can be guessed; a warning
     names them. Read the copy before you publish it: no search finds a name in a text.
-
-    Examples
-    --------
-        twoalike share my-study --out my-study-public
-        twoalike share my-study --out public --times drop --allow lab@example.org
     """
     from twoalike import exchange
 
@@ -459,11 +401,6 @@ def report(**given: Any) -> None:
     groups.json, results.json and the student's model card in derived/. It lists what is missing,
     with the command that makes it. It contains participants' codes and images of the study: make
     sure that you may publish both before you publish it.
-
-    Examples
-    --------
-        twoalike report mystudy
-        twoalike report mystudy --out mystudy/report.html --files mystudy/figures
     """
     from twoalike.report import write_report
 
@@ -494,15 +431,6 @@ def demo(
     and see your own map less than a minute after the last one. With --online, you do so on the page
     of an online study: this machine serves it to your browser, and nothing leaves the machine. A
     demo that was stopped continues where it stopped.
-
-    Examples
-    --------
-        twoalike demo
-        twoalike demo my-demo --seed 7
-        twoalike demo --yourself
-        twoalike demo me --yourself --trials 40 --stimuli creatures
-        twoalike demo --online
-        twoalike demo nobody --yourself --simulate --no-window
 
     Parameters
     ----------
