@@ -23,34 +23,34 @@ class DistillConfig(Strict):
     ``settings.toml`` says what each is.
     """
 
-    seed: int = Field(0, ge=0)
-    steps: int = Field(100, ge=1)
-    batch: int = Field(48, ge=3)
-    accumulate: int = Field(1, ge=1)
+    seed: int = Field(default=0, ge=0)
+    steps: int = Field(default=100, ge=1)
+    batch: int = Field(default=48, ge=3)
+    accumulate: int = Field(default=1, ge=1)
     size: int | None = None
-    triplets: int = Field(8000, ge=1)
+    triplets: int = Field(default=8000, ge=1)
     sampling: Sampling = "uniform"
     objective: Objective = "kl"
     average: Literal["teacher", "predictive", "plugin", "draw"] = "teacher"
     similarity: Similarity = "cosine"
     preprocessing: Literal["network", "alignet"] = "network"
     head: Literal["none", "linear", "dense"] = "none"
-    head_width: int | None = Field(None, ge=1)
+    head_width: int | None = Field(default=None, ge=1)
     train: Literal["full", "last", "lora", "probe"] = "last"
-    last_blocks: int | None = Field(None, ge=1)
-    lora_rank: int = Field(8, ge=1)
+    last_blocks: int | None = Field(default=None, ge=1)
+    lora_rank: int = Field(default=8, ge=1)
     lora_targets: tuple[str, ...] = ()
-    rate: float = Field(3e-4, gt=0)
-    temperature: float | None = Field(None, gt=0)
-    temperature_rate: float = Field(0.02, ge=0)
-    warmup: float = Field(0.1, ge=0, lt=1)
+    rate: float = Field(default=3e-4, gt=0)
+    temperature: float | None = Field(default=None, gt=0)
+    temperature_rate: float = Field(default=0.02, ge=0)
+    warmup: float = Field(default=0.1, ge=0, lt=1)
     first_rate: Literal["positive", "zero"] = "positive"
-    decay_to_init: float = Field(1.0, ge=0)
-    mix: float | None = Field(None, gt=0, le=1)
-    balance: float | None = Field(None, ge=0)
-    preserve: float = Field(0.3, ge=0)
-    keep_classifier: float = Field(0.0, ge=0)
-    clip: float = Field(1.0, ge=0)
+    decay_to_init: float = Field(default=1.0, ge=0)
+    mix: float | None = Field(default=None, gt=0, le=1)
+    balance: float | None = Field(default=None, ge=0)
+    preserve: float = Field(default=0.3, ge=0)
+    keep_classifier: float = Field(default=0.0, ge=0)
+    clip: float = Field(default=1.0, ge=0)
     precision: Literal["32", "bf16"] = "32"
     channels_last: bool = True
     compile: bool = False
@@ -58,11 +58,11 @@ class DistillConfig(Strict):
     tensorboard: bool = False
     logger: Literal["wandb", "mlflow"] | None = None
     flip: bool = False
-    held_out: float = Field(0.2, ge=0, lt=1)
-    evaluate_every: int = Field(25, ge=1)
-    keep: int = Field(2, ge=1)
+    held_out: float = Field(default=0.2, ge=0, lt=1)
+    evaluate_every: int = Field(default=25, ge=1)
+    keep: int = Field(default=2, ge=1)
     select: Literal["best", "last"] = "best"
-    workers: int = Field(0, ge=0)
+    workers: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _settings_fit_together(self) -> "DistillConfig":
