@@ -34,6 +34,8 @@ OFF = 0.5
 OLDEST_AGE = 89
 """Higher ages are stored as this, since a very high age can identify a person (BIDS)."""
 _DECLARED = tomllib.loads((files("twoalike.record") / "tables.toml").read_text(encoding="utf-8"))
+README: str = _DECLARED["readme"]
+"""Page in the data set, of a study's title."""
 
 
 def _column(section: str, name: str, listed: Table = TRIAL_LIST, **words: Any) -> Column:
