@@ -20,6 +20,7 @@ from typing import Any, NoReturn, TextIO
 from cyclopts import App
 
 _EXAMPLES = "Examples\n--------\n"
+_PARAMETERS = "Parameters\n----------\n"
 _RULE = re.compile("-{3,}")
 _WORD = re.compile(r'(?:[^\s"]|"[^"]*")+')
 """A word of a command; a quoted text is one word."""
@@ -79,14 +80,20 @@ EXTRAS = {module: extra for extra, of in _DECLARED["extras"].items() for module 
 """Module -> the extra that installs it; each machine of a lab needs only its part."""
 
 
-def with_examples(command: Callable[..., Any]) -> str:
-    """Docstring of a command, and its examples: lines to copy."""
+def with_help(command: Callable[..., Any]) -> str:
+    """Docstring of a command with what ``commands.toml`` says of it, once."""
     described = inspect.getdoc(command) or ""
-    of_module = _DECLARED["examples"].get(command.__module__.rpartition(".")[2], {})
-    lines = of_module.get(command.__name__, "").splitlines()
-    listed = "".join(f"    {line}\n" for line in lines)
-    added = f"\n\n{_EXAMPLES}{listed}" if lines and _EXAMPLES not in described else ""
-    return described + added
+    module = command.__module__.rpartition(".")[2]
+    about = _DECLARED["help"].get(module, {}).get(command.__name__)
+    if about is None or "\n" in described:
+        return described
+    parameters = "".join(
+        f"{name}\n    {' '.join(text.split())}\n"
+        for name, text in about.get("parameters", {}).items()
+    )
+    examples = "".join(f"    {line}\n" for line in about.get("examples", "").splitlines())
+    heads = {"": about.get("text", ""), _PARAMETERS: parameters, _EXAMPLES: examples}
+    return "\n\n".join([described, *(head + part for head, part in heads.items() if part)])
 
 
 def _version() -> str:

@@ -256,7 +256,7 @@ def _cautions(result: Result) -> list[Caution]:
 
 def _map(result: Result) -> Section:
     by = f", coloured by {result.level}" if result.level else ""
-    values = {"m": len(result.ids), "by": by, "fit": result.layout.fit}
+    values: dict[str, Any] = {"m": len(result.ids), "by": by, "fit": result.layout.fit}
     drawn = picture("you-map", lambda width: _draw_map(result, width), **values)
     return section("you-map", drawn)._replace(anchor="map")
 
