@@ -1,14 +1,13 @@
 """Bad study folders: each ends `twoalike run` in one clear line before the participant starts."""
 
-import struct
 import tomllib
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.conftest import call
+from tests.stimuli.odd_images import png
 
 from twoalike.observers import SimulatedObserver
 from twoalike.study import sha256_file
@@ -46,20 +45,6 @@ def replace_image(root: Path, content: bytes) -> Path:
     old = sha256_file(image)
     image.write_bytes(content)
     return edit(root, "stimuli/stimuli.tsv", old, sha256_file(image))
-
-
-def enormous_png() -> bytes:
-    """Header of an image of 60,000 x 60,000 pixels, in a few bytes."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        )
-
-    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
-    pixels = zlib.compress(bytes(1000))
-    signature = b"\x89PNG\r\n\x1a\n"
-    return signature + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
 def truncated_png(root: Path) -> bytes:
@@ -116,7 +101,7 @@ DAMAGE: dict[str, Callable[[Path, str], object]] = {
     "image-cut-off": lambda root, task: replace_image(root, truncated_png(root)),
     "image-of-no-bytes": lambda root, task: replace_image(root, b""),
     "image-is-a-text": lambda root, task: replace_image(root, b"<svg></svg>"),
-    "image-enormous": lambda root, task: replace_image(root, enormous_png()),
+    "image-enormous": lambda root, task: replace_image(root, png(60_000, bytes(1000))),
     "manifest-missing": lambda root, task: (root / "stimuli" / "stimuli.tsv").unlink(),
     "manifest-without-checksums": manifest(lambda rows: [row[:2] + row[3:] for row in rows]),
     "manifest-id-twice": manifest(lambda rows: [*rows, rows[1]]),
