@@ -2,6 +2,7 @@
 
 import os
 import platform
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,13 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def cases(file: str, table: str) -> list[tuple[Any, ...]]:
+    """Rows of a table in the TOML beside a file of tests."""
+    text = Path(file).with_suffix(".toml").read_text(encoding="utf-8")
+    return [tuple(row) for row in tomllib.loads(text)[table]]
+
 
 # Compiling takes more than half of the time of fits this small, less where little is optimised. JAX
 # looks an entry up by the program and all versions and options it depends on, but not the machine.

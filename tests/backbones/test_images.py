@@ -1,12 +1,10 @@
 """Images that cannot be read are named, and left out when asked."""
 
-import struct
-import zlib
 from pathlib import Path
 
 import pytest
 from tests.conftest import call, succeed
-from tests.stimuli.test_picture import png_of
+from tests.stimuli.odd_images import png
 
 from twoalike.backbones import read_image
 from twoalike.cli.networks import left_out
@@ -15,27 +13,12 @@ from twoalike.features import read_features
 from twoalike.study import TwoalikeError
 
 
-def png_without_pixels() -> bytes:
-    """A well-formed PNG, 0 pixels wide and high."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        )
-
-    header = struct.pack(">IIBBBBB", 0, 0, 8, 2, 0, 0, 0)
-    data = zlib.compress(b"")
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
-    )
-
-
 @pytest.fixture
 def spoilt(photos: Path) -> Path:
     """Two of five photos spoilt: one cut off, one without pixels; and an empty file more."""
     content = (photos / "a.png").read_bytes()
     (photos / "a.png").write_bytes(content[: len(content) // 2])
-    (photos / "d.png").write_bytes(png_without_pixels())
+    (photos / "d.png").write_bytes(png(0))
     (photos / "void.png").touch()
     return photos
 
@@ -74,7 +57,7 @@ def test_many_are_counted_and_some_named() -> None:
 def test_an_image_too_large_is_refused_by_all_in_the_same_words(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    png_of(photos, 13_000)
+    (photos / "large.png").write_bytes(png(13_000))
     features = ["features", "--backbone", "test_resnet", "--untrained", "--size", "32"]
     features += ["--images", str(photos), "--out", str(tmp_path / "f.npz")]
     for words in (features, ["init", str(tmp_path / "study"), "--images", str(photos)]):

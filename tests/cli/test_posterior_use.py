@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
+from tests.conftest import cases
 from tests.posteriors import posterior_of
 
 from twoalike.embedding import Posterior, choice_intervals, similarity_table
@@ -290,24 +291,7 @@ def test_rdms_computed_from_arrangements_have_no_intervals(
 
 
 @pytest.mark.parametrize(
-    ("words", "out", "complaint"),
-    [
-        ("predict {p} --triplets {t} --interval 90", "o.tsv", "a share between 0 and 1"),
-        ("predict {p} --triplets {t} --participant z", "o.tsv", "'z' is not one of the 4 partic"),
-        ("predict {p} --triplets {t} --participant-column 5", "o.tsv", "found 4 columns"),
-        ("predict {p} --triplets {t} --participant-column 1", "o.tsv", "nor is any other"),
-        ("predict {p} --triplets {t} --participant a --participant-column 4", "o.tsv", "both"),
-        ("similarity {p}", "s.xlsx", "written as .csv"),
-        ("similarity {p} --square", "s.npz", "--square is for"),
-        ("similarity {p} --interval 1", "s.csv", "a share between 0 and 1"),
-        ("similarity {p} --objects {t}", "s.csv", "is not one of the 7 objects"),
-        ("similarity {p}", "t.txt/s.csv", "cannot make this folder"),
-        ("embed {p}", "e.mat", "an embedding is written as"),
-        ("dimensions {p} --top 0", "e.csv", "--top"),
-        ("participants {p} --bound 50", "t.csv", "--bound"),
-        ("compare {p} {p}", "c.csv", "written as .json"),
-        ("compare {p} {other}", "c.json", "at least 3 objects in common, found 0"),
-    ],
+    ("words", "out", "complaint"), cases(__file__, "what_cannot_be_asked_is_refused")
 )
 def test_what_cannot_be_asked_is_refused(
     run: Run,

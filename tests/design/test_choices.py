@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.conftest import cases
 
 from twoalike.design import (
     ALIKE_PAIR_LISTS,
@@ -258,25 +259,7 @@ def test_excluded_objects_are_never_shown(objects: Objects, task: str) -> None:
     assert {name for row in rows_of(table) for name in shown(row)} == set(left)
 
 
-@pytest.mark.parametrize(
-    ("task", "keys", "message"),
-    [
-        ("design", {"trials": 900}, "18 objects have only 816 triplets"),
-        ("anchored", {"trials": 2500}, "18 objects have only 2448 questions"),
-        ("odd_one_of_many", {"trials": 3100}, "18 objects have only 3060 sets of 4"),
-        ("design", {"trials": 20, "repeats": 21}, "21 repeats of 20"),
-        ("pair_rating", {"repeats": 154, "trials": 200}, "154 repeats of 153 main trials"),
-        ("design", {"trials": 8, "repeats": 2}, "no room for 2 repeats"),
-        ("anchored", {"sampler": "adaptive"}, "chooses by a posterior"),
-        (
-            "design",
-            {"exclude": {"kind": ["x"]}},
-            "one of the columns id, kingdom, species, found 'kind'",
-        ),
-        ("design", {"exclude": {"species": ["zebra"]}}, "species 'zebra' is not"),
-        ("design", {"exclude": {"kingdom": ["k0", "k1", "k2"]}}, "0 of 18 objects"),
-    ],
-)
+@pytest.mark.parametrize(("task", "keys", "message"), cases(__file__, "impossible_designs_say_why"))
 def test_impossible_designs_say_why(
     objects: Objects, task: str, keys: dict[str, Any], message: str
 ) -> None:
@@ -375,36 +358,7 @@ def test_own_lists_may_mix_numbers_of_images(objects: Objects, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("task", "kind", "column", "value", "expected"),
-    [
-        ("design", "main", "stimulus_2", "zebra", "an object of the stimulus set"),
-        ("design", "main", "stimulus_2", "=stimulus_1", "three different objects"),
-        ("design", "main", "position_3", "=position_2", "three different places"),
-        ("design", "main", "position_1", "top", "left, middle, right"),
-        ("design", "main", "trial_type", "test", "practice, main, catch, repeat"),
-        ("design", "main", "trial_index", "99", "rows count up"),
-        ("design", "main", "trial_index", "1.5", "a whole number"),
-        ("design", "main", "block_index", "0", "a whole number"),
-        ("design", "catch", "expected_odd", "4", "one of 1, 2, 3, n/a"),
-        ("design", "catch", "expected_odd", "n/a", "in a catch trial"),
-        ("design", "repeat", "repeat_of", "n/a", "in repeat trials only"),
-        ("design", "repeat", "repeat_of", "1", "an earlier trial of these objects"),
-        ("design", "repeat", "repeat_of", "500", "an earlier trial of these objects"),
-        ("design", "main", "repeat_of", "1", "in repeat trials only"),
-        ("design", "main", "sampler_score", "high", "a number or n/a"),
-        ("anchored", "main", "position_1", "~position_2", "'middle', the place of the reference"),
-        ("anchored", "repeat", "stimulus_1", "~stimulus_2", ", the reference of trial"),
-        ("anchored", "catch", "expected_response", "n/a", "in a catch trial"),
-        ("most_alike_pair", "main", "stimulus_5", "k0s0-0", "4 images, as n_items says"),
-        ("most_alike_pair", "main", "stimulus_4", "n/a", "4 images, as n_items says"),
-        ("most_alike_pair", "main", "position_1", "6", "the places 1 to 4, each once"),
-        ("most_alike_pair", "main", "stimulus_1", "=stimulus_2", "4 different objects"),
-        ("most_alike_pair", "catch", "expected_1", "n/a", "in a catch trial"),
-        ("most_alike_pair", "catch", "expected_1", "5", "numbers of images from 1 to 4"),
-        ("pair_rating", "main", "stimulus_2", "=stimulus_1", "two different objects"),
-        ("pair_rating", "main", "position_2", "=position_1", "two different places"),
-        ("pair_rating", "catch", "expected_rating", "n/a", "in a catch trial"),
-    ],
+    ("task", "kind", "column", "value", "expected"), cases(__file__, "a_wrong_cell_is_named")
 )
 def test_a_wrong_cell_is_named(
     objects: Objects, tmp_path: Path, task: str, kind: str, column: str, value: str, expected: str
@@ -450,24 +404,7 @@ def test_the_rule_of_exclusion_reads_the_checks_of_every_task() -> None:
     assert excluded(pairs, lenient) == "no response in 1 trial, 0 allowed"
 
 
-@pytest.mark.parametrize(
-    ("table", "expected"),
-    [
-        ("trials = 10\nplan = ['main 9']", "'design.plan': has 9 main trials, but"),
-        ("trials = 9\nplan = ['main 9', 'catch 1']", "has 1 catch trials, but catch is 0"),
-        ("trials = 9\nplan = ['main 9', 'pause']", "'pause' is no step such as 'main 50'"),
-        ("trials = 9\nplan = ['main 9', 'main 0']", "'main 0' is no step"),
-        ("catch = 4\ncatch_sides = [2, 1, 2]", "expected three numbers that sum to catch (4)"),
-        ("catch = 4\ncatch_sides = [2, 2]", "expected three numbers"),
-        ("[design.shares]\nwithin = 0.5", "must sum to 1, they sum to 1.1"),
-        ("[design.shares]\nwithin = -1", "'design.shares.within'"),
-        ("[design.shares]\nwithing = 0.4", "did you mean 'within'?"),
-        ("sampler = 'level'", "'design.sampler'"),
-        ("pair_repeats = 0", "'design.pair_repeats'"),
-        ("random_share = 1.5", "'design.random_share'"),
-        ("[exclusion]\ncatch_accuracy = 90", "'exclusion.catch_accuracy'"),
-    ],
-)
+@pytest.mark.parametrize(("table", "expected"), cases(__file__, "settings_that_cannot_be"))
 def test_settings_that_cannot_be(tmp_path: Path, table: str, expected: str) -> None:
     path = tmp_path / "study.toml"
     path.write_text(f'title = "t"\nseed = 5\n[design]\n{table}\n')

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.conftest import call
+from tests.conftest import call, cases
 from tests.posteriors import posterior_of
 
 from twoalike.choice import log_choice, pair_similarities
@@ -73,20 +73,7 @@ def test_coverage_is_shared_out(make_study: MakeStudy, capsys: pytest.CaptureFix
     assert lists(study).keys() == made.keys()
 
 
-@pytest.mark.parametrize(
-    ("table", "expected"),
-    [
-        ('sampler = "levels"\ntrials = 5\nlevel = "colour"', "one of kind, shade"),
-        ('sampler = "levels"\ntrials = 5\nlevel = "shade"', "within a class, found 0"),
-        ('sampler = "levels"\ntrials = 5\nfeatures = "f.npz"', "f.npz: expected features"),
-        ('sampler = "levels"\ntrials = 5\nshares = {within = 0.5}', "must sum to 1"),
-        ('sampler = "coverage"\ntrials = 60', "have only 56 triplets"),
-        ('sampler = "adaptive"\ntrials = 5', "Name it with --posterior"),
-        ('sampler = "list"', "sub-01_ses-01_task-oddoneout_trials.tsv: expected a trial list"),
-        ("trials = 5\nexclude = {kind = ['warm', 'cold']}", "0 of 8 objects"),
-        ("trials = 5\nexclude = {shade = ['warm0', 'warm1', 'cold2']}", "2 of 8 objects"),
-    ],
-)
+@pytest.mark.parametrize(("table", "expected"), cases(__file__, "what_cannot_be_designed"))
 def test_what_cannot_be_designed(
     make_study: MakeStudy, capsys: pytest.CaptureFixture[str], table: str, expected: str
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.conftest import cases
 
 from twoalike.design import (
     ARRANGEMENT_LISTS,
@@ -117,20 +118,7 @@ def test_sets_come_back_as_they_were_written_and_are_summarized(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("line", "column", "value", "message"),
-    [
-        (2, "trial_index", "2", "row 1, column 'trial_index': expected 1"),
-        (3, "trial_index", "one", "row 2, column 'trial_index': expected a whole number"),
-        (5, "trial_index", "3", "row 4, column 'trial_index': expected 1 or 2"),
-        (4, "trial_index", "2", "row 2, column 'trial_index': expected at least 3 rows"),
-        (15, "trial_index", "5", "row 13, column 'trial_index': expected at least 3 rows"),
-        (5, "trial_type", "test", "row 4, column 'trial_type': expected one of practice, main"),
-        (6, "trial_type", "catch", "row 5, column 'trial_type': expected 'main' as in"),
-        (7, "scheduler", "list", "row 6, column 'scheduler': expected 'all' as in"),
-        (7, "scheduler", "n/a", "row 6, column 'scheduler': expected text in every row"),
-        (8, "stimulus", "f", "row 7, column 'stimulus': expected an object of the stimulus"),
-        (8, "stimulus", "a", "row 7, column 'stimulus': expected each object once"),
-    ],
+    ("line", "column", "value", "message"), cases(__file__, "slips_are_named_by_line_and_column")
 )
 def test_slips_are_named_by_line_and_column(
     tmp_path: Path, line: int, column: str, value: str, message: str

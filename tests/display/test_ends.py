@@ -17,15 +17,7 @@ from twoalike.record import read_manifest, read_run, write_left_out
 pytestmark = [pytest.mark.display, pytest.mark.filterwarnings("ignore")]
 
 TASKS = ("odd-one-out", "multi-arrangement")
-DESIGN = """trials = 30
-practice = 0
-[arrangement]
-max_items = 4
-max_trials = 12
-practice_items = 0
-stop_evidence = 1000
-session_minutes = 0
-"""
+DESIGN = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
 COMMAND = [sys.executable, "-m", "twoalike.cli.app", "run"]
 
 

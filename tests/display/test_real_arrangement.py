@@ -19,18 +19,7 @@ from twoalike.tasks.multi_arrangement import lay_out_arena
 
 pytestmark = [pytest.mark.display, pytest.mark.filterwarnings("ignore")]
 
-QUICK = """
-[pages]
-page_s = 0
-instruction_s = 0
-[timing]
-minimum_s = 0
-confirm_s = 20
-[breaks]
-ready_s = 0
-[arena]
-item_fraction = 0.08
-"""
+QUICK = Path(__file__).with_name("quick_arena.toml").read_text() + "[arena]\nitem_fraction = 0.08\n"
 DESIGN = """trials = 3
 [arrangement]
 max_items = 6

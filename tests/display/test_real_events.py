@@ -15,18 +15,7 @@ from twoalike.tasks import MostAlikePair, OddOneOut, View, lay_out
 
 pytestmark = [pytest.mark.display, pytest.mark.filterwarnings("ignore")]
 
-QUICK = """
-[pages]
-page_s = 0
-instruction_s = 0
-[timing]
-fixation_s = 0
-minimum_rt_s = 0
-feedback_s = 0
-[breaks]
-break_every = 0
-ready_s = 0
-"""
+QUICK = Path(__file__).with_name("quick.toml").read_text(encoding="utf-8") + "break_every = 0\n"
 DESIGN = "trials = 10\npractice = 0\n"
 VIEW = View((1280, 1024))
 

@@ -12,18 +12,8 @@ from twoalike.tasks import Ask, OddOneOut, TextLayout, frame, lay_out_question
 
 pytestmark = [pytest.mark.display, pytest.mark.filterwarnings("ignore")]
 
-QUICK = """
-minimum_s = 0
-[pages]
-page_s = 0.3
-instruction_s = 0
-[timing]
-fixation_s = 0
-minimum_rt_s = 0
-feedback_s = 0
-[breaks]
-ready_s = 0
-"""
+_QUICK = Path(__file__).with_name("quick.toml").read_text(encoding="utf-8")
+QUICK = "minimum_s = 0\n" + _QUICK.replace("page_s = 0", "page_s = 0.3")
 DESIGN = "trials = 1\npractice = 0\n"
 
 

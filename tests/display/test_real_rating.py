@@ -12,17 +12,7 @@ from twoalike.tasks.pair_rating import lay_out_rating
 
 pytestmark = [pytest.mark.display, pytest.mark.filterwarnings("ignore")]
 
-QUICK = """
-[pages]
-page_s = 0
-instruction_s = 0
-[timing]
-fixation_s = 0
-minimum_rt_s = 0
-feedback_s = 0
-[breaks]
-ready_s = 0
-"""
+QUICK = Path(__file__).with_name("quick.toml").read_text(encoding="utf-8")
 DESIGN = "trials = 3\n[pair_rating]\npairs = 6\npractice = 0\n"
 
 

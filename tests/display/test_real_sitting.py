@@ -16,58 +16,9 @@ from twoalike.tasks.screens import asked_scene
 
 pytestmark = [pytest.mark.display, pytest.mark.filterwarnings("ignore")]
 
-QUICK = """
-[pages]
-page_s = 0
-instruction_s = 0
-[timing]
-fixation_s = 0
-minimum_rt_s = 0
-feedback_s = 0
-[breaks]
-ready_s = 0
-"""
-ASKED = """
-[consent]
-ask = true
-minimum_s = 0
-[texts]
-consent = "We study how alike things are."
-[[form.questions]]
-id = "known"
-text = "What do you know well?"
-kind = "choices"
-options = ["cats", "cars", "trees"]
-[[form.questions]]
-id = "story"
-text = "What did you do today?"
-kind = "long_text"
-[[blocks.questions]]
-id = "tired"
-text = "Are you tired?"
-kind = "choice"
-options = ["no", "yes"]
-[[debrief.questions]]
-id = "how"
-text = "How did you choose?"
-kind = "text"
-"""
-DESIGN = """trials = 2
-practice = 0
-trials_per_block = 1
-[anchored]
-trials = 2
-practice = 0
-[sitting]
-tasks = ["odd-one-out", "anchored-choice"]
-order = "fixed"
-[[conditions]]
-name = "use"
-tasks = ["anchored-choice"]
-instruction = { en = ["Judge by what they are used for."] }
-"""
-
-
+QUICK = Path(__file__).with_name("quick.toml").read_text(encoding="utf-8")
+ASKED = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
+DESIGN = Path(__file__).with_name("sitting_design.toml").read_text(encoding="utf-8")
 TASKS = ("odd-one-out", "anchored-choice")
 PROTOCOL = OddOneOut.model_validate(tomllib.loads(QUICK + ASKED))
 

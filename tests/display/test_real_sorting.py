@@ -13,19 +13,8 @@ from twoalike.tasks.free_sorting import lay_out_sorting
 
 pytestmark = [pytest.mark.display, pytest.mark.filterwarnings("ignore")]
 
-PROTOCOL = """
-[pages]
-page_s = 0
-instruction_s = 0
-[timing]
-minimum_s = 0
-confirm_s = 20
-[breaks]
-break_every = 0
-ready_s = 0
-[rules]
-name_piles = true
-"""
+NAMED = "break_every = 0\n[rules]\nname_piles = true\n"
+PROTOCOL = Path(__file__).with_name("quick_arena.toml").read_text(encoding="utf-8") + NAMED
 DESIGN = "trials = 3\n[free_sorting]\nitems = 5\ntrials = 2\npractice_items = 3\n"
 TASK = "free-sorting"
 SORTING = FreeSorting.model_validate({"rules": {"name_piles": True}})

@@ -14,23 +14,7 @@ from twoalike.stimuli import StimulusSet
 pytestmark = [pytest.mark.display, pytest.mark.filterwarnings("ignore")]
 
 HZ = 60.0
-PROTOCOL = """
-[pages]
-page_s = 0
-instruction_s = 0
-[timing]
-fixation_s = 0.05
-presentation_ms = 100
-mask = "scrambled"
-mask_ms = 50
-answers_from = "offset"
-feedback_s = 0
-[scanner]
-start = "session"
-key = "t"
-[breaks]
-break_every = 0
-"""
+PROTOCOL = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
 DESIGN = "trials = 4\npractice = 0\n"
 TASK = "odd-one-out"
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from tests.conftest import succeed
 from tests.distill.conftest import Squares
+from tests.hardening.mutations import Trap
 
 from twoalike.backbones import load_backbone
 from twoalike.features import write_features
@@ -237,16 +238,6 @@ def test_code_of_a_repository_is_never_run(
     assert not mark.exists()
 
 
-class Runs:
-    """A pickle of this makes a file when it is opened."""
-
-    def __init__(self, mark: Path) -> None:
-        self.mark = mark
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Path.touch, (self.mark,)
-
-
 @pytest.mark.parametrize("repository", ["dinov2"], indirect=True)
 def test_damaged_repositories_and_pickles(
     repository: tuple[str, Any], clip: tuple[str, Any], no_hub: None, tmp_path: Path
@@ -263,9 +254,9 @@ def test_damaged_repositories_and_pickles(
         torn = {"model.safetensors": "pytorch_model.bin"}.get(
             weights, "open_clip_pytorch_model.bin"
         )
-        (folder / torn).write_bytes(pickle.dumps({"weight": Runs(mark)}))
+        (folder / torn).write_bytes(pickle.dumps({"weight": Trap(mark)}))
         assert "cannot be loaded" in refusal(name)
-        torch.save({"weight": Runs(mark)}, folder / torn)
+        torch.save({"weight": Trap(mark)}, folder / torn)
         assert "its weights hold more than tensors" in refusal(name)
         (folder / torn).unlink()
         assert "Copy the repository again" in refusal(name)

@@ -35,17 +35,7 @@ KINDS = {
     "RDMs": ("", "dissimilarities"),
 }
 """Task, and table of judgments."""
-SETTINGS = """title = "Shapes"
-authors = ["A. Nyone"]
-seed = 7
-design = { trials = 60, practice = 0 }
-anchored = { trials = 60, practice = 0 }
-odd_one_of_many = { trials = 40, practice = 0 }
-most_alike_pair = { trials = 40, practice = 0 }
-arrangement = { max_trials = 5, practice_items = 0 }
-pair_rating = { pairs = 60, practice = 0 }
-free_sorting = { items = 9, trials = 4, practice_items = 0 }
-"""
+SETTINGS = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
 QUICK = "--quick --engine vi --chains 2 --steps 300 --draws 20 --dimensions 4 --similarity dot"
 TRAIN = "--student efficientnet_lite0 --steps 3 --batch 8 --size 64"
 SAID = {

@@ -25,29 +25,7 @@ TASKS = (
     *("odd-one-out", "anchored-choice", "odd-one-of-many", "most-alike-pair"),
     *("multi-arrangement", "pair-rating", "free-sorting"),
 )
-DESIGN = """trials = 6
-practice = 2
-[anchored]
-trials = 6
-practice = 2
-[odd_one_of_many]
-trials = 6
-practice = 2
-[most_alike_pair]
-trials = 6
-practice = 2
-[arrangement]
-max_items = 5
-max_trials = 3
-practice_items = 3
-[pair_rating]
-pairs = 6
-practice = 2
-[free_sorting]
-items = 5
-trials = 3
-practice_items = 3
-"""
+DESIGN = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
 TIMES = ["onset", "response_time", "first_response_time", "first_move_time", "last_move_time"]
 ROUNDING_S = 2.1e-4
 

@@ -14,24 +14,7 @@ from twoalike.observers import SimulatedObserver
 from twoalike.record import check_run_files, find_runs, read_run
 from twoalike.stimuli import StimulusSet
 
-DESIGN = """trials = 12
-practice = 2
-[odd_one_of_many]
-n_items = 5
-trials = 20
-practice = 2
-catch = 2
-repeats = 3
-sampler = "coverage"
-[most_alike_pair]
-trials = 20
-practice = 2
-practice_checks = 1
-catch = 2
-repeats = 3
-[exclusion]
-catch_accuracy = 0  # the observer's space knows nothing of the categories
-"""
+DESIGN = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
 TASKS = ("odd-one-of-many", "most-alike-pair")
 
 

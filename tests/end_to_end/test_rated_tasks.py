@@ -13,17 +13,7 @@ from twoalike.observers import SimulatedObserver, SimulatedRater, SimulatedSorte
 from twoalike.record import find_runs, read_run
 from twoalike.stimuli import StimulusSet
 
-DESIGN = """trials = 12
-[pair_rating]
-pairs = 14
-catch = 2
-repeats = 3
-sampler = "coverage"
-[free_sorting]
-items = 6
-trials = 2
-repeats = 1
-"""
+DESIGN = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
 NAMED = "[rules]\nname_piles = true\n"
 PEOPLE = ("901", "902")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.conftest import call
+from tests.conftest import call, cases
 
 from twoalike.record import TRIPLETS, RunName, check_dataset, find_runs
 from twoalike.tasks import validate_study
@@ -97,20 +97,7 @@ def test_damage_is_named_by_file_row_and_column(
 
 @pytest.mark.parametrize(
     ("column", "value", "why"),
-    [
-        ("trial_index", "4", "expected 5, found 4"),
-        ("onset", "0.0000", "before the end of the trial above"),
-        ("onset", "soon", "expected a number from 0 on, found 'soon'"),
-        ("response_time", "-2.0", "expected a number from 0 on or n/a"),
-        ("trial_type", "warm-up", "expected one of practice, main"),
-        ("response_time", "n/a", "but the response time is n/a"),
-        ("odd_stimulus", "someone", "expected"),
-        ("timed_out", "true", "but the response time is"),
-        ("stimulus_2", "nothing", "not among the run's stimuli"),
-        ("triplet_id", "t0", "the trial list says"),
-        ("position_1", "left", "position_1"),
-        ("position_2", "left", "position_1"),
-    ],
+    cases(__file__, "in_a_copy_rows_are_checked_by_the_rules_of_their_task"),
 )
 def test_in_a_copy_rows_are_checked_by_the_rules_of_their_task(
     collected: Path, tmp_path: Path, column: str, value: str, why: str

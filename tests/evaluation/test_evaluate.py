@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tomllib
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -156,29 +157,7 @@ def test_a_base_with_other_weights_is_refused(
     assert "other weights than 'tiny'" in capsys.readouterr().err
 
 
-CASES = {
-    "--features missing.npz --choices choices.parquet": "missing.npz",
-    "--features good.npz --choices missing.parquet": "missing.parquet",
-    "--features good.npz": "--choices",
-    "--choices choices.parquet": "--features",
-    "--features good.npz --features good.npz --choices choices.parquet": "two networks",
-    "--features few.npz --choices choices.parquet": "have features of, found none",
-    "--features few.npz --rdm rdm.npz": "found 2 of 24",
-    "--features good.npz --choices catch.parquet": "main or repeat",
-    "--features good.npz --rdm rdm.npz --objects few.txt": "24 objects",
-    "--features good.npz --choices choices.parquet --labels few.tsv": "labels of the 24 judged",
-    "--features good.npz --choices choices.parquet --labels labels.txt": "labels.txt",
-    "--features good.npz --choices choices.parquet --labels bare.tsv": "no column beside the ids",
-    "--features good.npz --choices choices.parquet --labels twice.tsv": "found 'o00' again",
-    "--features good.npz --choices choices.parquet --labels none.tsv": "at every level (half)",
-    "--features flat.npz --choices choices.parquet --labels labels.tsv": "the same features",
-    "--features good.npz --rdm askew.npz": "not symmetric",
-    "--features good.npz --rdm level.npz": "equally dissimilar",
-    "--features good.npz --rdm diagonal.npz": "zeros on the diagonal",
-    "--features good.npz --rdm empty.npz": "at least 10 judged pairs",
-    "--features good.npz --rdm others.npz": "found 0 of 24",
-    "--model nowhere --images . --choices choices.parquet": "nowhere",
-}
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("words", CASES)

@@ -8,17 +8,7 @@ import pytest
 from PIL import Image, ImageDraw
 from tests.golden.golden import succeed
 
-SETTINGS = """title = "Shapes"
-authors = ["A. Nyone"]
-seed = 3
-[design]
-trials = 250
-practice = 2
-catch = 4
-repeats = 4
-[exclusion]
-catch_accuracy = 0  # the simulated people need not know the kinds
-"""
+SETTINGS = Path(__file__).with_name("chain.toml").read_text(encoding="utf-8")
 KINDS = ("disc", "square", "cross")
 
 

@@ -12,42 +12,8 @@ TASKS = (
     *("odd-one-out", "anchored-choice", "odd-one-of-many", "most-alike-pair"),
     *("multi-arrangement", "pair-rating", "free-sorting"),
 )
-CHOICES = "trials = 12\npractice = 2\ncatch = 1\nrepeats = 1\n"
-DESIGN = f"""{CHOICES}
-[anchored]
-{CHOICES}
-[odd_one_of_many]
-n_items = 5
-{CHOICES}
-[most_alike_pair]
-practice_checks = 1
-{CHOICES}
-[arrangement]
-practice_items = 3
-catch = 1
-max_items = 5
-max_trials = 2
-[pair_rating]
-pairs = 12
-catch = 1
-repeats = 1
-[free_sorting]
-items = 6
-trials = 2
-repeats = 1
-"""
-ASKED = """
-[consent]
-ask = true
-[[form.questions]]
-id = "age"
-text = "Age?"
-kind = "age"
-[[debrief.questions]]
-id = "how"
-text = "How?"
-kind = "text"
-"""
+DESIGN = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
+ASKED = Path(__file__).with_name("asked.toml").read_text(encoding="utf-8")
 SAME_HOLDS = ("README.md", ".locks")
 """Files of which nothing is frozen."""
 MANIFEST = (

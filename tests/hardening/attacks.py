@@ -15,10 +15,9 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -220,26 +219,6 @@ def edit_begun(bench: Bench, tries: int, rng: random.Random, *, task: str) -> It
         yield Finding(change.__name__, (), wrong)
 
 
-def damage(bench: Bench, tries: int, rng: random.Random) -> Iterator[Finding]:
-    """Damaged files of every kind, as test_readers.py makes them."""
-    from tests.hardening.readers import READERS
-    from tests.hardening.test_readers import check
-
-    names = sorted(READERS)
-    for number in range(tries):
-        name = names[number % len(names)]
-        with TemporaryDirectory(dir=bench.folder) as folder, redirect_stdout(StringIO()):
-            sound = Path(folder) / "sound"
-            sound.mkdir()
-            READERS[name].make(sound)
-            try:
-                check(name, sound, Path(folder) / "top", 1 + number // len(names))
-            except Exception as error:
-                yield Finding(name, (), [f"{type(error).__name__}: {error}"])
-            else:
-                yield Finding(name)
-
-
 ATTACKS: dict[str, tuple[int, Attack]] = {
     **{f"kill, {task}": (100, partial(kill, task=task, window=False)) for task in TASKS},
     **{f"kill in a window, {task}": (100, partial(kill, task=task, window=True)) for task in TASKS},
@@ -247,7 +226,6 @@ ATTACKS: dict[str, tuple[int, Attack]] = {
     **{f"files disturbed, {task}": (40, partial(disturb, task=task)) for task in TASKS},
     **{f"begun and edited, {task}": (8, partial(edit_begun, task=task)) for task in TASKS},
     **{f"finished and edited, {task}": (23, partial(edit, task=task)) for task in TASKS},
-    "damaged files": (100, damage),
 }
 """Tries and function of each attack."""
 HEAD = "| attack | tries | lost | misled | s per try |\n|---|---|---|---|---|"

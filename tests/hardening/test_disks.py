@@ -5,6 +5,7 @@ import re
 import resource
 import shutil
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -18,64 +19,9 @@ from twoalike.cli.app import main
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's limits")
 
-VERBS: dict[str, tuple[str, ...]] = {
-    "init": ("init", "OUT", "--images", "study/stimuli/in"),
-    "design": ("design", "study", "--task", "odd-one-out", "--participants", "905"),
-    "run": ("run", "study", "--task", "odd-one-out", "--participant", "906", "--no-window")
-    + ("--simulate", "study/observer.npz"),
-    "share": ("share", "study", "--out", "OUT"),
-    "import choices": ("import", "choices", "n.txt", "--objects", "ids.txt", "--out")
-    + ("OUT.parquet",),
-    "import rdm": ("import", "rdm", "r.mat", "--objects", "ids.txt", "--out", "OUT.parquet"),
-    "import meadows": ("import", "meadows", "tree.json", "--out", "OUT.parquet"),
-    "import alignet": ("import", "alignet", "a.npz", "--out", "OUT"),
-    "import transform": ("import", "transform", "t.npz", "--out", "OUT"),
-    "export meadows mat": ("export", "meadows", "study", "--out", "OUT.mat"),
-    "export meadows npz": ("export", "meadows", "study", "--out", "OUT.npz"),
-    "export psychds": ("export", "psychds", "study", "--out", "OUT"),
-    "export onnx": ("export", "onnx", "student", "--out", "OUT.onnx"),
-    **{
-        f"fit {engine}": (
-            "fit",
-            "--choices",
-            "choices.parquet",
-            "--quick",
-            "--engine",
-            engine,
-            "--draws",
-            "5",
-        )
-        + ("--dimensions", "2", "--chains", "2", *more, "--out", "OUT.nc")
-        for engine, more in (("vi", ("--steps", "100")), ("nuts", ("--tune", "50")))
-    },
-    "power": ("power", "study", "--trials-per-person", "20", "--worlds", "2", "--steps", "300")
-    + ("--most-participants", "2", "--target-regret", "0.34", "--out", "OUT.json"),
-    "predict sample": ("predict", "affine", "--features", "f.npz", "--sample", "uniform")
-    + ("--number", "60", "--out", "OUT"),
-    "predict": ("predict", "posterior.nc", "--triplets", "n.txt", "--out", "OUT.tsv"),
-    **{
-        f"similarity {kind}": ("similarity", "posterior.nc", "--out", f"OUT.{kind}")
-        for kind in ("csv", "npz", "mat")
-    },
-    "embed csv": ("embed", "posterior.nc", "--out", "OUT.csv"),
-    "embed npz": ("embed", "posterior.nc", "--draws", "--out", "OUT.npz"),
-    "dimensions": ("dimensions", "posterior.nc", "--out", "OUT.tsv"),
-    "participants": ("participants", "posterior.nc", "--out", "OUT.tsv"),
-    "compare": ("compare", "posterior.nc", "posterior.nc", "--out", "OUT.json"),
-    "check": ("check", "posterior.nc", "--json", "OUT.json"),
-    "features": ("features", "--backbone", "test_resnet", "--untrained", "--images")
-    + ("study/stimuli/in", "--out", "OUT.npz"),
-    "features parts": ("features", "--backbone", "test_resnet", "--untrained", "--images")
-    + ("study/stimuli/in", "--shard", "3", "--out", "OUT"),
-    "teach": ("teach", "posterior.nc", "--out", "OUT"),
-    "distill": ("distill", "--images", "study/stimuli/in", "--student", "test_resnet", "--out")
-    + ("OUT", "--teacher", "posterior", "--untrained", "--steps", "1", "--size", "32")
-    + ("--config", "all_seen.toml"),
-    "evaluate": ("evaluate", "--features", "f.npz", "--choices", "choices.parquet", "--out")
-    + ("OUT.json",),
-    "transfer": ("transfer", "--features", "f.npz", "--labels", "study/stimuli/stimuli.tsv")
-    + ("--out", "OUT.json"),
-    "report": ("report", "empty", "--out", "OUT.html"),
+VERBS = {
+    name: words.split()
+    for name, words in tomllib.loads(Path(__file__).with_name("disks.toml").read_text()).items()
 }
 """Words of each verb that writes on small inputs; OUT is what it writes."""
 ONCE = ("run", "features parts", "distill")

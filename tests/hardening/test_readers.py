@@ -78,19 +78,12 @@ def check(name: str, sound: Path, top: Path, n: int) -> None:
             (folder / path).write_bytes(sane)
 
 
+@pytest.mark.parametrize("n", [FEW, pytest.param(MANY, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", READERS)
 def test_damaged_files_are_read_or_refused_in_one_line(
-    name: str, sound: Callable[[Reader], Path], tmp_path: Path
+    name: str, n: int, sound: Callable[[Reader], Path], tmp_path: Path
 ) -> None:
-    check(name, sound(READERS[name]), tmp_path, FEW)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", READERS)
-def test_many_damaged_files_are_read_or_refused_in_one_line(
-    name: str, sound: Callable[[Reader], Path], tmp_path: Path
-) -> None:
-    check(name, sound(READERS[name]), tmp_path, MANY)
+    check(name, sound(READERS[name]), tmp_path, n)
 
 
 @pytest.mark.parametrize("name", READERS)

@@ -18,15 +18,7 @@ from tests.end_to_end.forks import Forks, Report
 
 TASKS = ("odd-one-out", "multi-arrangement")
 WHO = "901"
-SHORT = """trials = 8
-practice = 1
-[arrangement]
-max_items = 5
-max_trials = 4
-practice_items = 3
-stop_evidence = 1000
-session_minutes = 0
-"""
+SHORT = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
 LONG = SHORT.replace("trials = 8", "trials = 50").replace("max_trials = 4", "max_trials = 80")
 SPEED = {"odd-one-out": "10", "multi-arrangement": "20"}
 """Times real speed: slow enough to be killed within a trial."""

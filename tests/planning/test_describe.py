@@ -16,35 +16,7 @@ from twoalike.study import TwoalikeError
 from twoalike.tasks import languages
 
 MakeStudy = Callable[..., Path]
-PROTOCOL = """
-[timing]
-response_limit_s = 15
-presentation_ms = 200
-mask = "scrambled"
-mask_ms = 100
-[consent]
-ask = true
-version = "vote 123"
-[breaks]
-break_limit_s = 60
-[triggers]
-kind = "lsl"
-[[form.questions]]
-id = "hand"
-kind = "choice"
-text = "Which hand do you write with?"
-options = ["left", "right"]
-[[blocks.questions]]
-id = "tired"
-kind = "choices"
-text = "How do you feel?"
-options = ["tired", "bored"]
-[[debrief.questions]]
-id = "how"
-kind = "text"
-text = "How did you <b>decide</b>?"
-required = false
-"""
+PROTOCOL = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
 SIMULATED = ("--simulate", "random", "--no-window")
 DESIGN = "trials = 12\npractice = 2\nrepeats = 3\ntrials_per_block = 5\n"
 

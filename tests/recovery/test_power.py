@@ -8,6 +8,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from tests.conftest import cases
 
 from twoalike.design import study_with
 from twoalike.figures import NARROW, WIDE, power_curves, power_description, to_svg
@@ -83,28 +84,7 @@ def test_ctrl_c_says_that_it_goes_on(
 
 
 @pytest.mark.parametrize(
-    ("words", "complaint"),
-    [
-        (["--task", "multi-arrangement"], "power is for odd-one-out so far"),
-        (["--target-log-loss", "1.2"], "guessing reaches that without a trial"),
-        (["--target-log-loss", "0.1"], "the log-loss of one who knows the truth"),
-        (["--figure", "power.jpeg"], "expected a figure ending in .svg or .png"),
-        (["--steps", "10"], "--steps 10: expected 100 or more"),
-        (["--seed", "-1"], "--seed -1: expected a whole number"),
-        (["--trials-per-person", "57"], "8 objects have only 56 triplets"),
-        (["--observer", "nobody.npz"], "nobody.npz: expected a simulated observer"),
-        (["--effect", "0.8"], "--effect 0.8: expected --groups with it"),
-        (["--groups", "--worlds", "8"], "--worlds 8: expected no such option with --groups"),
-        (["--groups", "--target-width", "0.2"], "--target-width 0.2: expected no such option"),
-        (["--groups", "--figure", "a.svg"], "there are none with --groups"),
-        (["--groups", "--effect", "0"], "--effect 0: expected a number above 0"),
-        (["--groups", "--spread", "-1"], "--spread -1: expected a number above 0"),
-        (["--groups", "--dimension", "9"], "expected a dimension of a true space of 9 or more"),
-        (["--groups", "--studies", "5"], "--studies 5: expected a number from 10"),
-        (["--groups", "--steps", "5"], "--steps 5: expected a number from 100"),
-        (["--groups", "--assurance", "0.1"], "--assurance 0.1: expected a share from 0.2"),
-        (["--groups", "--most-participants", "4"], "the design takes at least 6 participants"),
-    ],
+    ("words", "complaint"), cases(__file__, "what_cannot_be_is_said_in_one_line")
 )
 def test_what_cannot_be_is_said_in_one_line(
     make_study: MakeStudy, run: Run, words: list[str], complaint: str

@@ -164,24 +164,7 @@ def test_every_figure_as_svg_and_every_number_as_csv(
 
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
-PROBE = """<script>
-addEventListener("load", () => {
-  for (const fold of document.querySelectorAll("details")) fold.open = true;
-  const images = [...document.images];
-  const left = [];
-  for (const box of document.querySelectorAll("p, h1, h2, h3, img, dl, ul, figure, nav"))
-    if (!box.closest(".scroll") && box.getBoundingClientRect().right > innerWidth + 1)
-      left.push(box.tagName + " " + (box.alt || box.textContent).slice(0, 40));
-  const found = {
-    width: innerWidth, page: document.documentElement.scrollWidth, over: left,
-    images: images.map(
-      image => [image.alt, image.naturalWidth, image.getBoundingClientRect().width]),
-  };
-  const said = document.createElement("script");
-  said.type = "application/json"; said.id = "found"; said.textContent = JSON.stringify(found);
-  document.body.append(said);
-});
-</script>"""
+PROBE = Path(__file__).with_name("probe.html").read_text(encoding="utf-8")
 """Only in the test's copy: the report itself has no script."""
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.conftest import cases
 
 from twoalike.evaluation import Candidate
 from twoalike.features import FeatureTable, write_features
@@ -234,19 +235,7 @@ def test_a_network_that_lost_ability_is_named(networks: list[Candidate]) -> None
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"networks": []}, "which is not among the networks"),
-        ({"judged": {"odd_one_out": 3}}, "judged.odd_one_out: expected a table"),
-        ({"rows": [{"measure": "x", "value": "many"}]}, "rows.0.value: expected a number"),
-        (
-            {"rows": [{"measure": "x", "value": 1.2, "unit": "share"}]},
-            "expected at most 1, found 1.2",
-        ),
-        ({"missing": {"transfer": 1}}, "missing.transfer"),
-        ({"schema_version": 99}, "Upgrade twoalike"),
-        ({"kind": "teacher"}, "expected kind 'results'"),
-    ],
+    ("change", "message"), cases(__file__, "damaged_results_name_the_first_place")
 )
 def test_damaged_results_name_the_first_place(
     everything: Results, tmp_path: Path, change: dict, message: str

@@ -225,3 +225,14 @@ def _deep_png(pixels: Pixels) -> bytes:
         content += struct.pack(">I", len(part)) + name + part
         content += struct.pack(">I", zlib.crc32(name + part))
     return content
+
+
+def png(side: int, pixels: bytes = b"") -> bytes:
+    """A well-formed PNG whose header tells of a square image, whatever its pixels are."""
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    parts = {b"IHDR": header, b"IDAT": zlib.compress(pixels), b"IEND": b""}
+    chunks = (
+        struct.pack(">I", len(of)) + name + of + struct.pack(">I", zlib.crc32(name + of))
+        for name, of in parts.items()
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)

@@ -1,13 +1,11 @@
 """One picture, however it is stored: what people, networks and reports see is the same."""
 
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from tests.stimuli.odd_images import write_odd_images
+from tests.stimuli.odd_images import png, write_odd_images
 
 from twoalike.stimuli import read_picture
 from twoalike.study import TwoalikeError
@@ -23,18 +21,10 @@ def test_one_picture_however_it_is_stored(tmp_path: Path) -> None:
         assert np.abs(pixels - rgb).max() <= 4, (name, pixels[::31, ::47], rgb[::31, ::47])
 
 
-def png_of(folder: Path, side: int) -> Path:
-    """A file whose header says that it is a large PNG."""
-    header = struct.pack(">4sIIBBBBB", b"IHDR", side, side, 8, 2, 0, 0, 0)
-    path = folder / "large.png"
-    content = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + content + struct.pack(">I4s", 8, b"IDAT"))
-    return path
-
-
 @pytest.mark.parametrize("side", [9_460, 13_000, 20_000])
 def test_images_too_large_are_refused_by_their_headers(tmp_path: Path, side: int) -> None:
-    path = png_of(tmp_path, side)
+    path = tmp_path / "large.png"
+    path.write_bytes(png(side))
     with pytest.raises(TwoalikeError) as caught:
         read_picture(path)
     said = str(caught.value)

@@ -1,6 +1,7 @@
 """The column definition: writer, reader, sidecar and dictionary agree."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,37 +16,10 @@ ROOT = Path(__file__).resolve().parents[2]
 OF_RUNS = [table for task in BUILT_IN for table in (task.trials, task.events) if table is not None]
 TABLES = [ANSWERS, PARTICIPANTS, *OF_RUNS, *(one.trial_list for one in BUILT_IN if one.trial_list)]
 
-ROW: dict[str, object] = {
-    "trial_index": 3,
-    "block_index": 1,
-    "trial_type": "main",
-    "triplet_id": "t1",
-    "stimulus_1": "a",
-    "stimulus_2": "b",
-    "stimulus_3": "c",
-    "position_1": "middle",
-    "position_2": "left",
-    "position_3": "right",
-    "response": 2,
-    "odd_stimulus": "b",
-    "response_position": "left",
-    "response_key": "1",
-    "response_method": "keyboard",
-    "response_time": 1.23456,
-    "rt_source": "pyglet",
-    "rt_flag": None,
-    "onset": 10.0,
-    "timed_out": False,
-    "n_early_presses": 0,
-    "dropped_frames": None,
-    "expected_odd": None,
-    "correct": None,
-    "repeat_of": None,
-    "sampler": "random",
-    "sampler_score": None,
-    "condition": None,
-    "pilot": False,
-}
+EMPTY = "rt_flag dropped_frames expected_odd correct repeat_of sampler_score condition"
+ROW = dict.fromkeys(EMPTY.split()) | tomllib.loads(
+    Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
+)
 """As a task gives it: the writer adds whether the trial was seen before."""
 
 

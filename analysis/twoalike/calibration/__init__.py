@@ -13,7 +13,6 @@ from twoalike.calibration._entropy import rank_correlation as rank_correlation
 from twoalike.calibration._entropy import times_by_entropy as times_by_entropy
 from twoalike.calibration._entropy import times_by_uncertainty as times_by_uncertainty
 from twoalike.calibration._entropy import times_of_choices as times_of_choices
-from twoalike.calibration._uncertainty import MEASURES as MEASURES
 from twoalike.calibration._uncertainty import Answers as Answers
 from twoalike.calibration._uncertainty import Reliability as Reliability
 from twoalike.calibration._uncertainty import binned as binned

@@ -190,48 +190,6 @@ def set_calibration(probabilities: Floats, judged: Judgments) -> Figures:
     )
 
 
-MEASURES = {
-    "*.debiased": ("probability", "Expected calibration error less what chance adds."),
-    "*.calibration.*chance": (
-        "",
-        "Error of a calibrated model with these predictions.",
-    ),
-    "*.brier": (
-        "squared probability",
-        "Brier score over all answers; 1 - 1/A for equal probabilities of A answers.",
-    ),
-    "*.calibration*.bins": ("count", "Bins that hold predictions."),
-    "*.calibration*": (
-        "",
-        "Expected calibration error in ten bins of equal width, of the likeliest answer (top) or "
-        "of all; too high by chance.",
-    ),
-    "*.uncertainty.entropy.mean": ("nats", "Mean entropy of choice probabilities."),
-    "*.uncertainty.entropy.people.*": (
-        "correlation",
-        "Spearman's over triplets, with the entropy of people's votes: of their shares (plug_in), "
-        "or its posterior mean.",
-    ),
-    "*.uncertainty.people.entropy.*": (
-        "nats",
-        "Entropy of people's votes on a triplet: of their shares (plug_in), too low by chance, or "
-        "its posterior mean.",
-    ),
-    "*.response_time.as_published": (
-        "correlation",
-        "Spearman's of people's entropy with log response times, as for the Levels data.",
-    ),
-    "*.uncertainty.*response_time.*": (
-        "correlation",
-        "Spearman's of entropy with log response times without participants' speed: of a model "
-        "over triplets or over trials, of people by the plug-in entropy or its posterior mean.",
-    ),
-    "*.left_out_times": ("count", "Response times left out, by reason."),
-    "*.implausible_times_s": ("s", "Response times outside are left out."),
-}
-"""Measure, with * for any keys -> unit, and meaning."""
-
-
 @dataclass(frozen=True)
 class RankCorrelation(Interval):
     """Spearman's correlation, its interval, and over how many triplets or trials it is."""

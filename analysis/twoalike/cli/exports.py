@@ -11,34 +11,14 @@ from twoalike.study import counted
 
 @takes("exchange:export_psychds")
 def psychds(**given: Any) -> None:
-    """Export a study's raw data as a Psych-DS data set: CSV files and their description.
-
-    There is a file for each session and task, one for the participants, and one for each set of
-    answers outside the trials. Only the format changes: codes, times and answers stay the same. For
-    publication, make a copy with twoalike share first.
-
-    Examples
-    --------
-        twoalike export psychds my-study --out my-study-psychds
-    """
+    """Export a study's raw data as a Psych-DS data set: CSV files and their description."""
     n_tables, notes = exchange.export_psychds(**given)
     show_notes([*notes, f"{given['out']}: {n_tables} tables in Psych-DS"])
 
 
 @takes("exchange:export_dissimilarities")
 def meadows(**given: Any) -> None:
-    """Export dissimilarities from arrangements in Meadows' format, which rsatoolbox reads.
-
-    A participant's dissimilarities are the evidence-weighted, rescaled average of the main trials
-    of all sessions; pairs never placed together are NaN. rsatoolbox reads scope and participant
-    from the file's name: Meadows_<study>_v_v1_<participant>_1_1D.mat for one participant,
-    Meadows_<study>_v_v1_<task>_1D.mat for several.
-
-    Examples
-    --------
-        twoalike export meadows my-study --out Meadows_likeness_v_v1_arrangement_1D.mat
-        twoalike export meadows --arrangements a.parquet --out dissimilarities.npz
-    """
+    """Export dissimilarities from arrangements in Meadows' format, which rsatoolbox reads."""
     found = exchange.export_dissimilarities(**given)
     table = found.table
     objects, people = counted(len(table.objects), "object"), len(table.participants)
@@ -59,25 +39,7 @@ def meadows(**given: Any) -> None:
 
 @takes("distill:export_onnx")
 def onnx(network: str, /, *, out: Path, **given: Any) -> None:
-    """Export a student, or any network, as ONNX.
-
-    The file is run with onnxruntime and compared with torch before it is kept. The preparation of
-    images (size, interpolation, mean, std) is stored in the file's metadata and in a JSON file
-    beside it. The input "images" takes a batch of any size. The output of a student is "vector",
-    whose parts are named in the metadata; of another network it is "features".
-
-    Parameters
-    ----------
-    network
-        A student's folder, or a network's name, as in twoalike features.
-    images
-        Images, in any form that twoalike features takes, on which the file is compared with torch
-        in addition to random inputs.
-
-    Examples
-    --------
-        twoalike export onnx student --out student.onnx --images photos
-    """
+    """Export a student, or any network, as ONNX."""
     from twoalike.distill import export_onnx
 
     made = export_onnx(network, out, **given)

@@ -35,38 +35,7 @@ def fit(
     people: Literal["noise", "weights"] | None = None,
     **given: Any,
 ) -> None:
-    """Fit the Bayesian embedding to a study's sessions, or to tables of judgments.
-
-    A fit that was interrupted continues when the same command is given again.
-
-    Examples
-    --------
-        twoalike fit mystudy
-        twoalike fit --choices choices.parquet --out posterior.nc
-        twoalike fit --choices choices.parquet --arrangements arrangements.parquet --out posterior.nc
-        twoalike fit --dissimilarities dissimilarities.parquet --out posterior.nc
-        twoalike fit --ratings ratings.parquet --sortings sortings.parquet --out posterior.nc
-        twoalike fit --choices choices.parquet --features features.npz --engine vi --out posterior.nc
-        twoalike fit --choices choices.parquet --similarity distance --out posterior.nc
-        twoalike fit mystudy --people weights --groups handedness
-        twoalike fit mystudy --covariates age,expertise
-        twoalike fit mystudy --condition shape
-
-    Parameters
-    ----------
-    study
-        Folder of a study. Sessions of all tasks are fitted; tables and posterior go into derived/.
-    choices
-        Table of choices (.parquet) instead of a study.
-    groups
-        Group of each participant: a tab-separated file with columns participant and group or, for
-        a study, a column of its participants.tsv. The posterior keeps the groups; with --people
-        weights, people are shrunk toward their group.
-    covariates
-        Numbers, such as age, on which people's temperatures, lapse rates and (with --people
-        weights) weights may depend: a tab-separated file with the column participant and a column
-        for each covariate or, for a study, columns of its participants.tsv, separated by commas.
-    """  # noqa: E501
+    """Fit the Bayesian embedding to a study's sessions, or to tables of judgments."""
     tables = {"choices": choices, **{kind: given[kind] for kind in _OTHER_KINDS}}
     fitted = {name: path for name, path in tables.items() if path is not None}
     if (study is None) == (not fitted):
@@ -124,14 +93,7 @@ def _show(posterior: "Posterior") -> None:
 
 @takes("results:score", without={"resamples"})
 def score(**given: Any) -> None:
-    """Score a posterior on judgments, usually others than those it was fitted to.
-
-    Examples
-    --------
-        twoalike score posterior.nc --choices later.parquet
-        twoalike score posterior.nc --choices later.parquet --people new --out scores.json
-        twoalike score posterior.nc --choices all.parquet --exclude-seen
-    """
+    """Score a posterior on judgments, usually others than those it was fitted to."""
     from twoalike import results
 
     show_tables(results.score(**given).tables())
@@ -155,65 +117,7 @@ def predict(
     out: Path,
     **given: Any,
 ) -> None:
-    """Write the choice probabilities of a posterior or a teacher, for given or sampled triplets.
-
-    The table has three tab-separated columns: the probabilities that item 1, 2 and 3 is chosen. A
-    posterior predicts a new person, averaged over its draws and over the lapses and temperatures of
-    its population; a teacher predicts a typical observer, who never guesses. With --interval there
-    are six more columns, the lower and upper end of each interval.
-
-    --sample draws triplets among the images of --features and writes a folder of labels: Parquet
-    shards with the ids and the probabilities (a posterior's without lapses). The same command
-    continues where it was stopped; with --part, several machines write into one folder.
-
-    Examples
-    --------
-        twoalike predict posterior.nc --triplets triplets.txt --out probabilities.tsv
-        twoalike predict posterior.nc --triplets triplets.txt --interval 0.9 --out probabilities.tsv
-        twoalike predict posterior.nc --triplets judged.txt --participant-column 4 --out probabilities.tsv
-        twoalike predict posterior.nc --triplets fours.txt --items 4 --kind most-alike --out probabilities.tsv
-        twoalike predict teacher --features features.npz --triplets triplets.txt --out probabilities.tsv
-        twoalike predict teacher --features features.npz --sample cluster-boundary --number 10000000 --out labels
-
-    Parameters
-    ----------
-    source
-        Posterior (.nc) or teacher (a folder).
-    out
-        Table to write (.tsv); with --sample, folder to make or to continue.
-    triplets
-        Delimited text with three object ids or 0-based indices per line; more columns are ignored.
-    sample
-        Rule by which triplets are sampled. cluster-boundary: two images of one cluster of features
-        and one of another; within: three images of one cluster; between: three of three clusters;
-        uniform: any three.
-    number
-        Number of triplets to sample, a million if left out.
-    clusters
-        Number of clusters; if left out, the root of half the number of images, from 3 to 500.
-    pool
-        Number of images whose triplets are sampled and labelled together, 192 if left out. With
-        more, an image is combined with more others, but labelling takes longer.
-    part
-        Make only a part of the shards: 2/8 is the second of eight.
-    seed
-        Seed of clusters and triplets.
-    participant
-        Predict this participant of the posterior, with their own lapse rate and temperature.
-    kind
-        The question. anchored: item 1 is the reference, and the probabilities are those that item 2
-        or 3 is more similar to it; that of item 1 is 0. most-alike: a pair is the most alike. If
-        left out, the question that most choices of the posterior's fit answered.
-    items
-        Number of items in a set, from three to nine; if left out, that of the question. With more
-        than three, or of the most alike pair, there is one column for each possible answer, and a
-        posterior is needed.
-    features
-        A network's features (.npz, .parquet, .h5, or .npy with --objects), for --sample and for a
-        teacher that maps them.
-    objects
-        Object ids, one per line, for a file of features without ids.
-    """  # noqa: E501
+    """Write the choice probabilities of a posterior or a teacher, for given or sampled triplets."""
     features, objects, items = (given[name] for name in ("features", "objects", "items"))
     of_people = {given["interval"], participant, given["participant_column"]} != {None}
     if sample is not None:
@@ -272,17 +176,7 @@ def _label(source: Path, features: Path, out: Path, rule: Any, **settings: Any) 
 
 @takes("embedding:save_similarity")
 def similarity(**given: Any) -> None:
-    """Write how similar every two objects are, with intervals.
-
-    Similarities are means over the posterior's draws.
-
-    Examples
-    --------
-        twoalike similarity posterior.nc --out similarity.csv
-        twoalike similarity posterior.nc --scale chance --out similarity.npz
-        twoalike similarity posterior.nc --objects ids.txt --square --out similarity.csv
-        twoalike similarity posterior.nc --group experts --out experts.csv
-    """
+    """Write how similar every two objects are, with intervals."""
     fitted = embedding.Posterior.load(given.pop("posterior"))
     table = embedding.save_similarity(fitted, **given)
     show_doubts(fitted, intervals=not given["square"])
@@ -291,13 +185,7 @@ def similarity(**given: Any) -> None:
 
 @takes("embedding:save_embedding")
 def embed(**given: Any) -> None:
-    """Write the objects' coordinates: posterior means, or every draw.
-
-    Examples
-    --------
-        twoalike embed posterior.nc --out embedding.csv
-        twoalike embed posterior.nc --draws --out embedding.npz
-    """
+    """Write the objects' coordinates: posterior means, or every draw."""
     fitted = embedding.Posterior.load(given.pop("posterior"))
     embedding.save_embedding(fitted, **given)
     show_doubts(fitted)

@@ -36,36 +36,7 @@ def features(
     part: str | None = None,
     **given: Any,
 ) -> None:
-    """Compute a network's features of images.
-
-    Examples
-    --------
-        twoalike features --backbone efficientnet_lite0 --images study/stimuli --out base.npz
-        twoalike features --backbone study/derived/student --images new-photos --out aligned.npz
-        twoalike features --backbone vit_base_patch16_224 --images imagenet --out imagenet-features --shard 20000 --part 1/4
-        twoalike features --backbone vit_small_patch14_dinov2 --images photos --out block-8.npz --pool mean --block 8
-        twoalike features --backbone resnet18 --weights resnet18.safetensors --images photos --out r18.npz
-
-    Parameters
-    ----------
-    backbone
-        efficientnet_lite0 (its weights are installed), any name of timm's, transformers:REPOSITORY,
-        open_clip:MODEL/TAG, or a student's folder.
-    images
-        Folder of images, with ids and order of its stimuli.tsv if it has one. Or tar shards in
-        WebDataset's layout, or Parquet files with images.
-    out
-        Table of features to write (.npz); with --shard, a folder, for all --features options.
-    shard
-        Number of images per file, for large collections: an interrupted run can be continued, and
-        several machines can share the work.
-    part
-        Make only a part of the shards: 2/8 is the second of eight. Processes started by torchrun
-        divide the shards by themselves.
-    workers
-        Number of processes that read and prepare images beside the network. If left out: up to
-        eight beside a GPU with a thousand images or more, else none.
-    """  # noqa: E501
+    """Compute a network's features of images."""
     from twoalike.backbones import extract_features, extract_shards
     from twoalike.features import feature_shard
 
@@ -102,26 +73,7 @@ def left_out(unreadable: Sequence[str]) -> str:
 
 @takes("teacher:teach")
 def teach(**given: Any) -> None:
-    """Make a teacher: the posterior itself for judged objects, a map of features for other images.
-
-    Parameters
-    ----------
-    out
-        Teacher's folder to make; required unless only a --forecast is wanted.
-    choices
-        Judgments (choices.parquet), preferably all of them: they determine the penalty and the
-        temperature, and the map is scored on them. Choices that the posterior was not fitted to
-        also decide the kind of labels and of teacher.
-
-    Examples
-    --------
-        twoalike teach posterior.nc --features base.npz --out teacher
-        twoalike teach posterior.nc --features clip.npy --objects ids.txt --choices new.parquet --out teacher
-        twoalike teach posterior.nc --features base.npz --untransformed --out control
-        twoalike teach posterior.nc --features base.npz --classes stimuli.tsv --forecast
-        twoalike teach posterior.nc --out teacher
-        twoalike teach posterior.nc --features base.npz --group experts --out experts
-    """  # noqa: E501
+    """Make a teacher: the posterior for judged objects, a map of features for other images."""
     if given["out"] is None and not given["forecast"]:
         raise TwoalikeError(
             where="a teacher", expected="`out=...`, a folder to write it to", found="none"
@@ -208,36 +160,7 @@ _REPLACED = "train head balance sampling steps size batch rate seed workers prec
 def distill(
     *, images: Path, student: str, out: Path, teacher: Path | None = None, **given: Any
 ) -> None:
-    """Align a network with a teacher: fine-tune it on the teacher's choice probabilities.
-
-    The student's folder contains weights that plain timm loads, a model card and the training log.
-    Checkpoints are in OUT.checkpoints beside it. Under torchrun or SLURM, all processes train one
-    student.
-
-    Parameters
-    ----------
-    images
-        Images to learn from, in any form that twoalike features takes. They need no judgments.
-    student
-        efficientnet_lite0 (its weights are installed), any name of timm's, transformers:REPOSITORY,
-        open_clip:MODEL/TAG, or a student's folder.
-    teacher
-        Teacher's folder, made by twoalike teach; the teacher labels all triplets of every batch.
-    config
-        Recipe (TOML); the options below replace its settings.
-    seed
-        Everything random derives from it.
-    precision
-        Arithmetic of the network.
-
-    Examples
-    --------
-        twoalike distill --teacher teacher --images photos --student efficientnet_lite0 --out student
-        twoalike distill --teacher teacher --images photos --student resnet50 --config recipe.toml --out r50
-        twoalike distill --teacher teacher --images photos --student efficientnet_lite0 --train probe --out probe
-        twoalike distill --labels labels --images photos --student vit_base_patch16_siglip_224 --config alignet_vit_b.toml --out vit
-        torchrun --nproc-per-node 4 -m twoalike.cli.app distill --teacher teacher --images photos --student vit_base_patch16_224 --out vit
-    """  # noqa: E501
+    """Align a network with a teacher: fine-tune it on the teacher's choice probabilities."""
     from twoalike import distill as distillation
     from twoalike.study import is_first_process
 
@@ -278,26 +201,7 @@ def evaluate(
     out: Path,
     **given: Any,
 ) -> None:
-    """Score networks against people's judgments of any kind.
-
-    Parameters
-    ----------
-    features
-        Feature table (.npz, .parquet, .h5, or .npy with --objects), as FILE or NAME=FILE. Repeat the
-        option for each network; all are compared with the first, unless there is --model.
-    baseline
-        Features of the network that all others are compared with (FILE or NAME=FILE), if it is
-        neither the first of --features nor the network that --model started from.
-    ceiling
-        For simulated people: the true observer's embedding, as NAME=FILE.
-
-    Examples
-    --------
-        twoalike evaluate --features base=base.npz --features aligned=aligned.npz --choices choices.parquet --out results.json
-        twoalike evaluate --features aligned.npz --baseline base.npz --choices choices.parquet --out results.json
-        twoalike evaluate --model student --images stimuli --rdm rdms.mat --objects ids.txt --out results.json
-        twoalike evaluate --rdm rdms.mat --objects ids.txt --out results.json
-    """  # noqa: E501
+    """Score networks against people's judgments of any kind."""
     from twoalike import results
 
     found = results.evaluate(
@@ -320,24 +224,7 @@ def leaderboard(
     figure: Path | None = None,
     **given: Any,
 ) -> None:
-    """Rank many networks by their agreement with the same people, and test which differ.
-
-    Parameters
-    ----------
-    features
-        Feature tables of two networks or more (.npz, .parquet, .h5, folders of shards, or .npy with
-        --objects), as FILE or NAME=FILE. Without NAME, the name of the network in the file, or else
-        the name of the file.
-    table
-        Table to write as well, with a row for each score (.tsv).
-    figure
-        Figure to write as well (.svg or .png).
-
-    Examples
-    --------
-        twoalike leaderboard features/*.npz --posterior posterior.nc --choices choices.parquet --out leaderboard.json --table leaderboard.tsv --figure leaderboard.svg
-        twoalike leaderboard dino=dino.npz siglip=siglip.npz clip.npz --rdm rdms.mat --objects ids.txt --against clip --out leaderboard.json
-    """  # noqa: E501
+    """Rank many networks by their agreement with the same people, and test which differ."""
     from twoalike.study import atomic_path, check_output
 
     for path, endings in ((table, (".tsv",)), (figure, (".svg", ".png"))):
@@ -377,29 +264,7 @@ def transfer(
     out: Path,
     **given: Any,
 ) -> None:
-    """Measure how useful networks' features are for other tasks than similarity.
-
-    Parameters
-    ----------
-    features
-        Feature table (.npz, .parquet, .h5, or .npy with --objects), as FILE or NAME=FILE. Repeat the
-        option for each network; all are compared with the first.
-    others
-        Features of another set of images of the same classes, such as ImageNet-A, as NAME=FILE for
-        each network. A classifier trained on the images of --features is tested on them.
-    shots
-        Numbers of images per class that few-shot classifiers learn from.
-    ways
-        Number of classes in a few-shot episode; all if left out.
-    classifier
-        Classifier of few-shot episodes: logistic regression, or the nearest class mean.
-
-    Examples
-    --------
-        twoalike transfer --features base=base.npz --features aligned=aligned.npz --labels stimuli.tsv --out transfer.json
-        twoalike transfer --features base=base.npz --features aligned=aligned.npz --shots 1,3 --only held_out.txt --out transfer.json
-        twoalike transfer --features base=net.npz --features aligned=net2.npz --others base=net_a.npz --others aligned=net2_a.npz --out transfer.json
-    """  # noqa: E501
+    """Measure how useful networks' features are for other tasks than similarity."""
     from twoalike import results
     from twoalike.transfer import TransferSettings
 

@@ -28,32 +28,7 @@ if TYPE_CHECKING:
 
 @takes("embedding:check", without={"fitted", "out"})
 def check(*, json: Path | None = None, strict: Flag = False, **given: Any) -> None:
-    """Check whether a posterior can be trusted: convergence, predictive checks, leave-one-out.
-
-    Convergence is judged by choice probabilities and similarities. With the judgments that it was
-    fitted to (--study, --choices and so on), the command also compares them with judgments
-    simulated from the model, overall and by participant, and estimates how well each choice, rating
-    or sorting is predicted from the others.
-
-    The verdict has two parts: predictions are stable where chains predict alike, and intervals are
-    usable where they mix as well.
-
-    Exit status: 0, whatever is found; with --strict 1 unless both parts hold.
-
-    Parameters
-    ----------
-    json
-        File for all numbers (.json).
-    strict
-        End with exit status 1 unless predictions are stable and intervals usable.
-
-    Examples
-    --------
-        twoalike check posterior.nc
-        twoalike check posterior.nc --choices choices.parquet --json check.json
-        twoalike check posterior.nc --arrangements arrangements.parquet
-        twoalike check mystudy/derived/posterior.nc --study mystudy --strict
-    """
+    """Check whether a posterior can be trusted: convergence, predictive checks, leave-one-out."""
     if json is not None and json.suffix != ".json":
         raise TwoalikeError(f"{json}: the numbers are written as .json; choose that ending.")
     fit = embedding.Posterior.load(given.pop("posterior"))
@@ -81,43 +56,7 @@ def dimensions(
     seed: int = 0,
     out: Path | None = None,
 ) -> None:
-    """Show what each dimension is about, and whether it recurs in other fits.
-
-    The column again is the correlation of a dimension with the most similar one in other fits:
-    those of --other, or else the chains of this one (for vi, four independent fits). A dimension
-    with at least 0.8 in every one of them is stable. The objects of other dimensions are not shown,
-    since their axes are arbitrary.
-
-    With the judgments (--choices), the command also estimates how many dimensions are needed: the
-    smallest number of the most important ones whose leave-one-out log-loss is within two standard
-    errors of the best. Fit with more --dimensions than you expect.
-
-    Examples
-    --------
-        twoalike dimensions posterior.nc
-        twoalike dimensions posterior.nc --choices choices.parquet --curve curve.tsv
-        twoalike dimensions half-1.nc --other half-2.nc --top 10 --out dimensions.csv
-
-    Parameters
-    ----------
-    posterior
-        File written by twoalike fit.
-    other
-        Another fit of the same objects, with another seed or to other judgments. May be given
-        several times.
-    top
-        Number of objects to name: those with the highest coordinates.
-    choices
-        Table of the choices that it was fitted to (.parquet). Choices that it was not fitted to are
-        predicted directly, without leave-one-out.
-    curve
-        Table to write (.csv or .tsv), with --choices: dimensions, log_loss, se, difference to
-        the best number, difference_se, needed.
-    seed
-        Seed of the subset that is scored if there are many judgments.
-    out
-        Table to write (.csv or .tsv): dimension, importance, again, stable, objects, coordinates.
-    """
+    """Show what each dimension is about, and whether it recurs in other fits."""
     from twoalike.study import check_seed
 
     check_seed(seed)
@@ -213,42 +152,7 @@ def compare(
     labels: Path | None = None,
     **given: Any,
 ) -> None:
-    """Compare two posteriors, or the groups of people in one.
-
-    Two posteriors: how well they predict --choices (log-loss and accuracy, and the paired
-    difference with its standard error), how their similarities correlate over the objects that both
-    know, and how their dimensions match one to one.
-
-    Groups: in which dimensions, clusters (--labels, or of the embedding) and pairs of objects they
-    differ, with intervals from resampled people and p-values from permuted labels; with --number,
-    how these correlate with it. People without one are left out. Fit with --people weights, without
-    --groups: that would shrink people toward their group. Reports show derived/groups.json.
-
-    Examples
-    --------
-        twoalike compare first.nc second.nc
-        twoalike compare plain.nc with_features.nc --choices heldout.parquet --out comparison.json
-        twoalike compare weights.nc --groups groups.tsv --labels stimuli.tsv --out groups.json
-        twoalike compare my-study/derived/posterior.nc --groups my-study/data/raw/participants.tsv
-        twoalike compare weights.nc --groups participants.tsv --number age --out groups.json
-
-    Parameters
-    ----------
-    first
-        A posterior (.nc).
-    second
-        Another one; differences are second minus first. None with --groups.
-    groups
-        Group of each participant: a tab-separated file with columns participant and group, or the
-        participants.tsv of a study with groups.
-    number
-        Column of that file with a number per person, such as a score: for rank correlations.
-    labels
-        With --groups, categories of the objects: a tab-separated file with the column id and one
-        column for each level, such as stimuli.tsv.
-    interval
-        Share of the draws, or of the resamples of people, inside the intervals.
-    """
+    """Compare two posteriors, or the groups of people in one."""
     named = {"--groups": groups, "a second posterior": second, "--choices": given["choices"]}
     there = [name for name, one in named.items() if one is not None]
     if (groups is None) == (second is None) or (groups is not None and len(there) > 1):
@@ -370,40 +274,7 @@ SHOWN = 20
 
 @takes("embedding:participants_table", without={"seed"})
 def participants(*, out: Path | None = None, **given: Any) -> None:
-    """Show every participant's temperature and lapse rate, and who probably guessed.
-
-    A lapse rate is the share of answers that are guesses. The column guessed is the posterior
-    probability that it lies above --bound; the most doubtful participants come first. Temperature
-    is how noisy the other answers are, relative to the other participants (their geometric mean is
-    1). Random answers may appear as a high lapse rate or a high temperature; agreement combines
-    both: how often a participant gives the answer that is most probable according to the embedding
-    (by chance 0.33, for anchored choices 0.5). If both kinds were fitted, agreement is for
-    odd-one-out choices, and a column agreement_anchored is for the others.
-
-    With any table of judgments, the command also shows the probability that each participant
-    answered carelessly: that their judgments follow nothing rather than the embedding. The reasons
-    are shown as log Bayes factors, positive for careless, of each kind of judgments and of
-    attention checks, beside the median response time and, of choices, the share of the place that
-    was chosen most often. A careful person may be slow or noisy.
-
-    Examples
-    --------
-        twoalike participants posterior.nc
-        twoalike participants posterior.nc --choices choices.parquet
-        twoalike participants posterior.nc --arrangements arrangements.parquet
-        twoalike participants posterior.nc --ratings ratings.parquet --sortings sortings.parquet
-        twoalike participants posterior.nc --bound 0.3 --interval 0.95 --out participants.csv
-
-    Parameters
-    ----------
-    out
-        Table to write (.csv or .tsv): participant, judgments, temperature, temperature_low,
-        temperature_high, and the same for lapse and agreement (medians and intervals); guessed;
-        with --choices or --ratings also checks (with a known right answer) and passed; with any
-        table p_careless; evidence_choices, evidence_arrangements, evidence_ratings,
-        evidence_sortings and evidence_checks; seconds, the median response time; and with --choices
-        same_place, the share of the place that was chosen most often.
-    """
+    """Show every participant's temperature and lapse rate, and who probably guessed."""
     from twoalike.choice import OPTIONS
 
     if out is not None:

@@ -35,53 +35,7 @@ def power(
     slurm: Annotated[list[str] | None, Parameter(negative=())] = None,
     **options: Any,
 ) -> None:
-    """Estimate how many participants and trials a study needs, before anyone is invited.
-
-    The command simulates whole studies of your objects: trial lists of the design in study.toml,
-    people who answer from a space drawn at random, and a fit as by twoalike fit. Each study is
-    scored on new triplets against the true choice probabilities. The answer is the smallest number
-    of participants with which most studies (--assurance) reach the target. By default the target is
-    90 % of the attainable information, which is the gain in log-loss over guessing of an observer
-    who knows the true space.
-
-    With --groups, the answer is how many participants each of two groups needs for compare --groups
-    to find that they differ, at the 5 % level. The groups weigh one dimension differently
-    (--effect), people weigh all dimensions differently (--spread), and the studies are fitted with
-    --people weights.
-
-    Simulated studies are kept in derived/power/: an interrupted command continues where it stopped,
-    and trying another target takes little extra time. With 30 objects the command takes some
-    minutes; with --groups, which simulates about 100 studies, an hour or more. The display shows
-    the time left for the current number of participants. With --slurm, each simulated study is a
-    job of a cluster; the answer is the same.
-
-    Examples
-    --------
-        twoalike power my-study
-        twoalike power my-study --target-width 0.2 --trials-per-person 200 --figure power.svg
-        twoalike power my-study --target-log-loss 0.7 --most-participants 1000
-        twoalike power my-study --observer my-study/derived/posterior.nc
-        twoalike power my-study --groups --effect 0.8 --spread 0.4
-        twoalike power my-study --groups --slurm partition=short --slurm minutes=30
-
-    Parameters
-    ----------
-    task
-        The task; power is for odd-one-out so far.
-    groups
-        Estimate the size of two groups to be compared.
-    test
-        With --groups: what the test must find different: all dimensions taken together (if left
-        out), any dimension, or any pair of objects.
-    out
-        All results as JSON; derived/power.json in the study if left out, with --groups
-        derived/group_power.json.
-    figure
-        Figure to write as well (.svg or .png); not with --groups.
-    slurm
-        Simulate the studies as jobs of a SLURM cluster. Settings of a job: a file (.toml), or
-        name=value, such as partition=short; repeat for several.
-    """
+    """Estimate how many participants and trials a study needs, before anyone is invited."""
     from twoalike.jobs import slurm_settings
 
     if task != "odd-one-out":

@@ -27,24 +27,7 @@ def init(
     ] = "default",
     **given: Any,
 ) -> None:
-    """Make a study folder: settings, stimuli and protocol, ready to run.
-
-    The stimuli are novel creatures drawn by twoalike, 64 familiar things (--stimuli familiar), or
-    your own: --images, --words or --sounds. Files are copied, sub-folders become
-    categories, and a manifest with checksums is written. Images that programs could show
-    differently (turned by EXIF, transparent, 16-bit, CMYK, with a colour profile) are converted to
-    plain 8-bit sRGB. Converted files, and files that are left out, are listed. An existing folder
-    is never changed.
-
-    Examples
-    --------
-        twoalike init my-study
-        twoalike init my-study --stimuli familiar --language de
-        twoalike init levels --images imagenet-sample/ --protocol levels
-        twoalike init nouns --words nouns.txt --protocol words
-        twoalike init faces --images portraits/ --protocol faces-2afc
-        twoalike init birds --images ~/pictures/birds --title "Birds of the garden" --seed 7
-    """
+    """Make a study folder: settings, stimuli and protocol, ready to run."""
     from twoalike import planning
     from twoalike.design import refused_tasks
     from twoalike.registry import find_task
@@ -79,31 +62,7 @@ def design(
     summary: Flag = False,
     **given: Any,
 ) -> None:
-    """Write the trial lists of sessions, and show how well they cover the objects.
-
-    The settings are in the task's table of study.toml, such as [design] for odd-one-out. Writing a
-    list again gives the same file: a random list depends only on the study's seed, the participant
-    and the session. The coverage design, and the levels design with lists_per_triplet, distribute
-    their triplets over all sessions: name all participants in one call.
-
-    Parameters
-    ----------
-    task
-        The task.
-    participants
-        Codes of the participants, such as 001 002 003.
-    summary
-        Also print pair coverage, exposure, balance, levels, checks and expected duration.
-
-    Examples
-    --------
-        twoalike design my-study --task odd-one-out --participants 001 002 003 --summary
-        twoalike design my-study --task odd-one-out --participants 007 --sessions 2
-        twoalike design my-study --task odd-one-out --participants 001 002 --sampler coverage
-        twoalike design my-study --task multi-arrangement --participants 001 002 --summary
-        twoalike design my-study --task odd-one-out --participants 001 --sampler adaptive \
-            --posterior my-study/derived/posterior.nc --block 3
-    """
+    """Write the trial lists of sessions, and show how well they cover the objects."""
     from twoalike import planning
 
     made = planning.write_lists(participants=participants, task=task, **given)
@@ -145,30 +104,7 @@ def describe(
     out: Path | None = None,
     **given: Any,
 ) -> None:
-    """Describe a study for an ethics committee, on about one page.
-
-    The page states what participants see and do, for how long and in how many trials, breaks,
-    questions, consent, stopping and withdrawal, which data are stored and where, what is not
-    stored, who can see the data and how they are shared. It is generated from the study's settings,
-    so run this again when they change. It lists what you have to add (recruitment, payment, how
-    long data are kept), and quotes consent and instruction at the end as participants read them.
-
-    Parameters
-    ----------
-    task
-        Tasks to describe; if left out, those of [sitting]; or else those with trial lists, data or
-        a built page; or else the one that twoalike run starts.
-    out
-        File to write: .html, which word processors open, or .md (Markdown). If left out, the
-        Markdown is printed.
-
-    Examples
-    --------
-        twoalike describe my-study
-        twoalike describe my-study --out ethics.html
-        twoalike describe my-study --place jatos --out ethics.html
-        twoalike describe my-study --task odd-one-out --language de --out ethik.html
-    """
+    """Describe a study for an ethics committee, on about one page."""
     from twoalike import planning
 
     page = planning.describe_study(tasks=task or (), **given)
@@ -177,29 +113,7 @@ def describe(
 
 @takes("display:measure_screen")
 def screen(*, distance_cm: float | None = None, **given: Any) -> None:
-    """Measure this computer's screen, once for all studies.
-
-    A window shows a blue card. Hold a bank card (or any card of that size) against it, make the
-    blue card the same size with the arrow keys or the mouse wheel, and press Enter. Then many
-    frames are shown, to measure whether the screen is on time. From then on, sizes in degrees of
-    visual angle are right on this computer.
-
-    The result is kept in your configuration folder, or in the file that the environment
-    variable TWOALIKE_SCREEN names.
-
-    Exit status: 0 measured, 1 failed, 130 left before the card matched (nothing is saved).
-
-    Parameters
-    ----------
-    distance_cm
-        From the participant's eyes to the screen; asked for if left out.
-
-    Examples
-    --------
-        twoalike screen
-        twoalike screen --number 1 --distance-cm 60
-        twoalike screen --width-cm 53.1 --distance-cm 60
-    """
+    """Measure this computer's screen, once for all studies."""
     from twoalike import display
     from twoalike.study import load_profile, profile_path
 
@@ -256,36 +170,7 @@ def run(
     simulate: Annotated[bool | Path, Parameter(negative=())] = False,
     **given: Any,
 ) -> None:
-    """Run one session with a participant, or with a simulated one.
-
-    Without --task it runs the tasks of [sitting] in study.toml one after the other, in the
-    participant's order. Every trial is saved to disk before the next one begins. Esc, pressed
-    twice, stops the session. --resume continues with the next trial of the unfinished task, also
-    after a crash or a power cut.
-
-    Exit status: 0 if the session is finished, 130 if it was stopped, 1 if it could not run.
-
-    Parameters
-    ----------
-    task
-        odd-one-out, anchored-choice, odd-one-of-many, most-alike-pair, multi-arrangement,
-        pair-rating, free-sorting, or a task of another installed package. If left out: all tasks of
-        [sitting] in study.toml, one after the other; without [sitting], the only task whose
-        protocol is in the study, or odd-one-out.
-    simulate
-        A simulated observer answers. --simulate alone makes one from the stimuli's categories,
-        --simulate random one with random similarities; --simulate FILE.npz takes the one in the
-        file.
-
-    Examples
-    --------
-        twoalike run my-study --task odd-one-out --participant 001
-        twoalike run my-study --task odd-one-out --participant 001 --resume
-        twoalike run my-study --task multi-arrangement --participant 001
-        twoalike run my-study --participant 003 --group experts
-        twoalike run my-study --participant 901 --simulate --no-window
-        twoalike run my-study --participant 902 --pilot --simulate observer.npz --windowed
-    """
+    """Run one session with a participant, or with a simulated one."""
     from twoalike import sitting
     from twoalike.cli.app import with_options
 
@@ -310,35 +195,7 @@ def run(
 
 
 def validate(study: Path, /) -> None:
-    """Check a study's settings, protocols and raw data, including pilot data.
-
-    Settings: whether the images have the categories that they rely on, and whether the first
-    session of each task can be designed. Protocols: every key, names of keys of the keyboard, texts
-    that do not fit the screen of this computer (1024 x 768 if it was not measured), colours with
-    too little contrast. Trial lists of future sessions: whether they match the current settings.
-
-    Raw data: valid BIDS; trials numbered from 1 without duplicates; possible times; three places
-    and three objects; responses that agree with the object and the place they name; trials as in
-    the trial list; arrangements complete and in agreement with their events; images as in the
-    manifest; rows as the session's log recorded them; no copied tables; no missing people or
-    sessions. Each problem names file, row (counted from 1) and column; ten problems are shown for
-    each file. What cannot be checked is listed as a note.
-
-    Values that look private (e-mail and internet addresses, telephone and other long numbers, IBAN,
-    paths, names of this computer and its user, birth dates) are listed too. They are not errors,
-    but check them before you share the data. Unfinished files of killed processes are listed too.
-
-    Exit status: 0 if there are no problems, 1 if there are.
-
-    Parameters
-    ----------
-    study
-        Folder of the study.
-
-    Examples
-    --------
-        twoalike validate my-study
-    """
+    """Check a study's settings, protocols and raw data, including pilot data."""
     from twoalike.tasks import validate_study
 
     checked = validate_study(study)
@@ -354,22 +211,7 @@ def validate(study: Path, /) -> None:
 
 @takes("exchange:merge_studies")
 def merge(**given: Any) -> None:
-    """Merge copies of one study, run on several computers, into a new study.
-
-    Participants, answers, sessions, logs, pilot data and trial lists are collected from all copies.
-    Settings, protocols and stimuli must be the same in all. A participant may have had session 1 on
-    one computer and session 2 on another. Data that are the same in two copies are taken once.
-    Computed files (derived, figures) are left out: compute them again from the merged data.
-
-    Nothing is written if the copies differ in settings, protocols or images, if two of them contain
-    different data of the same session, or if codes of participants differ in leading zeros only;
-    the message lists every conflict. The merged data pass the checks of twoalike validate. The
-    copies are not changed.
-
-    Examples
-    --------
-        twoalike merge lab-1/my-study lab-2/my-study --out my-study
-    """
+    """Merge copies of one study, run on several computers, into a new study."""
     from twoalike import exchange
     from twoalike.study import Study
     from twoalike.tasks import check_lists
@@ -384,24 +226,7 @@ def merge(**given: Any) -> None:
 
 @takes("online:erase")
 def erase(study: Path, participant: str, /, **given: Any) -> None:
-    """List or remove everything that a study holds of a person.
-
-    This covers raw and pilot data, answers, rows in tables of participants, trial lists, and
-    sessions in the store of twoalike online serve, with ids and links. Afterwards, neither twoalike
-    online fetch nor twoalike merge brings the data back. Computed files are listed and kept:
-    compute them again. If the command is interrupted, repeat it. Other copies of the study,
-    backups, and files that were shared or downloaded are yours to clean.
-
-    Parameters
-    ----------
-    store
-        As for twoalike online serve.
-
-    Examples
-    --------
-        twoalike erase my-study 007
-        twoalike erase my-study 007 --yes
-    """
+    """List or remove everything that a study holds of a person."""
     from twoalike import online
 
     found, yes = online.erase(study, participant, **given), given["yes"]
@@ -415,32 +240,7 @@ def erase(study: Path, participant: str, /, **given: Any) -> None:
 def share(
     *, allow: Annotated[list[str] | None, Parameter(negative=())] = None, **given: Any
 ) -> None:
-    """Write a copy of a study's raw data that is fit for publication.
-
-    The copy contains the columns that twoalike itself writes. Other columns (age, answers to a
-    form, columns of your own) are published only if columns under [share] in study.toml lists them,
-    such as "participants.age" or "form.hand"; the command lists the columns that it leaves out.
-
-    Participants get new, random codes. Dates are moved back by a whole number of days to before
-    1925, by a different number for each person; the time of day and the days between visits stay
-    the same. Ages above 89 become 89. Seeds, hashes of files that contain codes, torn rows, words
-    in logs, and all files that are not part of the raw data are left out. Every column and text is
-    searched for e-mail addresses, profiles, ids of crowd workers, telephone numbers, IBAN, IP and
-    MAC addresses, long numbers, paths, names of this computer and its user, and full dates; if one
-    is found, nothing is written. Contact addresses in texts of the protocols are only listed. A
-    warning names values shared by fewer than 5 people. The copy passes the BIDS validator.
-
-    There is no --seed, on purpose: which new code belongs to which old one is random and is not
-    stored, so that it cannot be reconstructed. The copy cannot be made a second time; publish the
-    one you checked. With the study's seed (study.toml), one can still compute for which old code a
-    trial list was made: do not publish it with the copy. Small seeds can be guessed; a warning
-    names them. Read the copy before you publish it: no search finds a name in a text.
-
-    Examples
-    --------
-        twoalike share my-study --out my-study-public
-        twoalike share my-study --out public --times drop --allow lab@example.org
-    """
+    """Write a copy of a study's raw data that is fit for publication."""
     from twoalike import exchange
 
     shared = exchange.share(allow=allow or (), **given)
@@ -453,18 +253,7 @@ def share(
 
 @takes("report:write_report")
 def report(**given: Any) -> None:
-    """Write a study's report as one HTML file that can be read offline.
-
-    It shows what the study has so far: sessions in data/raw, and choices.parquet, posterior.nc,
-    groups.json, results.json and the student's model card in derived/. It lists what is missing,
-    with the command that makes it. It contains participants' codes and images of the study: make
-    sure that you may publish both before you publish it.
-
-    Examples
-    --------
-        twoalike report mystudy
-        twoalike report mystudy --out mystudy/report.html --files mystudy/figures
-    """
+    """Write a study's report as one HTML file that can be read offline."""
     from twoalike.report import write_report
 
     made = write_report(**given)
@@ -485,38 +274,7 @@ def demo(
     seed: int = 20261125,
     **given: Any,
 ) -> None:
-    """Run the whole chain on drawn creatures, or map your own judgments.
-
-    The whole chain takes some minutes on two cores: simulated participants answer in real windows
-    (virtual ones if there is no screen); then it fits, teaches, distils, scores and prints a table.
-
-    With --yourself, you do about thirty trials on familiar things, which takes about three minutes,
-    and see your own map less than a minute after the last one. With --online, you do so on the page
-    of an online study: this machine serves it to your browser, and nothing leaves the machine. A
-    demo that was stopped continues where it stopped.
-
-    Examples
-    --------
-        twoalike demo
-        twoalike demo my-demo --seed 7
-        twoalike demo --yourself
-        twoalike demo me --yourself --trials 40 --stimuli creatures
-        twoalike demo --online
-        twoalike demo nobody --yourself --simulate --no-window
-
-    Parameters
-    ----------
-    folder
-        Study to make. If left out: demo, or you with --yourself, or you-online with --online. The
-        command writes report.html or you.html into it.
-    yourself
-        You are the participant, in a window.
-    online
-        You are the participant, in your browser.
-    trials
-        With --yourself or --online: number of trials, 20 to 100; 30 if left out. With 35 or more,
-        each of the twelve things is shown with each other.
-    """
+    """Run the whole chain on drawn creatures, or map your own judgments."""
     from twoalike.demo import DemoConfig, YourselfConfig, run_demo, run_yourself
 
     if yourself and online:

@@ -25,7 +25,6 @@ from twoalike.report import (
     Fact,
     Gallery,
     Page,
-    Picture,
     Row,
     Section,
     Text,
@@ -33,11 +32,14 @@ from twoalike.report import (
     Verbatim,
     image_uri,
     percent,
+    picture,
     render,
+    say,
+    section,
     thumbnails,
 )
 from twoalike.stimuli import ATTRIBUTION, MANIFEST, StimulusSet
-from twoalike.study import Floats, Integers, Study, atomic_path, counted, provenance, write_json
+from twoalike.study import Floats, Integers, Study, atomic_path, provenance, write_json
 from twoalike.tables import JUDGED
 
 if TYPE_CHECKING:
@@ -47,7 +49,6 @@ N_GROUPS = 3
 GUESSING = 1 / 3
 _MOST_DRAWS = 400
 _MOST_COLOURS = 5
-_CREDIT = "Images: OpenMoji, CC BY-SA 4.0"
 
 
 class Share(NamedTuple):
@@ -208,10 +209,10 @@ def write_page(root: Path, result: Result) -> Path:
 
 
 def build_page(result: Result) -> Page:
-    n = counted(len(result.chosen), "choice")
+    counts = {"n": len(result.chosen), "m": len(result.ids), "version": version("twoalike")}
     return Page(
         title=result.title,
-        subtitle=f"{n} among {len(result.ids)} objects · twoalike {version('twoalike')}",
+        subtitle=say("you.subtitle", **counts),
         facts=_facts(result),
         findings=_findings(result),
         cautions=_cautions(result),
@@ -230,27 +231,14 @@ def _facts(result: Result) -> list[Fact]:
 
 
 def _findings(result: Result) -> list[str]:
-    repeats, sentences = result.repeats, []
-    rows, together = result.groups[0]
+    sentences, (rows, together) = list[str](), result.groups[0]
     if len(rows) > 1:
-        sentences.append(
-            f"Kept together most: {_listed([result.ids[row] for row in rows])}. Beside any third "
-            f"object, two of them are kept in {percent(together)} (without preference: 33 %)."
-        )
-    if repeats.n:
-        kindly = (
-            " That happens to everybody where two answers are about equally good. It is not wrong; "
-            "it makes the map less sure."
-        )
-        sentences.append(
-            f"Of {counted(repeats.n, 'triplet')} shown twice, {repeats.hits:.0f} got the same odd "
-            f"one both times.{kindly if 2 * repeats.hits <= repeats.n else ''}"
-        )
-    verdict = "not clearly more than guessing (33 %), so a new choice is hardly predictable yet."
-    if wilson_interval(*result.predicted)[0] > GUESSING:
-        verdict = "more than guessing, so the choices are predictable from each other."
-    said = "Of triplets shown once, a map fitted without them names the odd one in"
-    return [*sentences, f"{said} {result.predicted}: {verdict}"]
+        names = _listed([result.ids[row] for row in rows])
+        sentences.append(say("you.kept", names=names, together=together))
+    if result.repeats.n:
+        sentences.append(say("you.repeats", of=result.repeats))
+    sure = wilson_interval(*result.predicted)[0] > GUESSING
+    return [*sentences, say("you.predicted", of=result.predicted, sure=sure)]
 
 
 def _cautions(result: Result) -> list[Caution]:
@@ -259,38 +247,18 @@ def _cautions(result: Result) -> list[Caution]:
         np.add.at(counts, (result.triplets[:, a], result.triplets[:, b]), 1)
     pairs = (counts + counts.T)[np.triu_indices(len(counts), 1)]
     shown = pairs[pairs > 0]
-    cautions = [
-        f"{counted(len(result.chosen), 'choice')} are few: {len(shown)} of the {len(pairs)} pairs "
-        f"were on the screen, half of these {counted(int(np.median(shown)), 'time')} at most. A "
-        "study asks ten times as much.",
-        "Where two ellipses overlap, the map does not know which object is nearer. The directions "
-        "of the map mean nothing, only its distances do.",
-        f"It knows these {len(result.ids)} objects in each other's company. Among others the same "
-        "things would lie differently.",
-    ]
-    if result.simulated:
-        cautions.insert(0, "The answers are a simulated person's, made from the categories.")
-    if not result.converged:
-        cautions.insert(
-            0,
-            "The fit has not converged, however long it ran; the answers are not to blame. The map "
-            "is a sketch: another fit may place the objects differently.",
-        )
-    return list(map(Caution, cautions))
+    numbers = {"shown": len(shown), "pairs": len(pairs), "most": int(np.median(shown))}
+    numbers |= {"n": len(result.chosen), "m": len(result.ids)}
+    there = {"not_converged": not result.converged, "simulated": result.simulated}
+    named = [*(name for name, is_so in there.items() if is_so), "few", "overlap", "company"]
+    return [Caution(say(f"you-cautions.{name}", **numbers)) for name in named]
 
 
 def _map(result: Result) -> Section:
     by = f", coloured by {result.level}" if result.level else ""
-    caption = (
-        "Distance: how rarely two objects are kept when a third of these is with them, mean "
-        f"over the posterior{by}. Ellipse: where half of the posterior puts the object. The "
-        f"distances on the flat map and the unflattened ones correlate {result.layout.fit:.2f}. "
-        "Images that would hide one another are moved apart."
-    )
-    alt = f"Map of {counted(len(result.ids), 'object')}{by}, with an ellipse of uncertainty each."
-    picture = Picture.draw(lambda width: _draw_map(result, width), alt=alt, caption=caption)
-    lead = "What was kept together lies close together, as far as the answers tell."
-    return Section("map", "The map", lead, [picture])
+    values: dict[str, Any] = {"m": len(result.ids), "by": by, "fit": result.layout.fit}
+    drawn = picture("you-map", lambda width: _draw_map(result, width), **values)
+    return section("you-map", drawn)._replace(anchor="map")
 
 
 def _draw_map(result: Result, width: float, *, titled: bool = False) -> "Figure":
@@ -303,11 +271,8 @@ def _draw_map(result: Result, width: float, *, titled: bool = False) -> "Figure"
         spread=True,
     )
     if titled:
-        title = (
-            f"{result.title}, from {counted(len(result.chosen), 'choice')}: what was kept together "
-            "lies close.\nAn ellipse holds half of the places where its object may belong. "
-            + (f"{_CREDIT}." if result.credited else "")
-        )
+        said = {"n": len(result.chosen), "credited": result.credited}
+        title = say("you.png", title=result.title, **said).replace("close. ", "close.\n")
         figure.supxlabel(title, x=0.01, ha="left", fontsize=7.5)
     return figure
 
@@ -320,33 +285,17 @@ def _tiles(result: Result, rows: "tuple[int, ...] | Integers") -> list[Tile]:
 def _groups(result: Result) -> Section:
     rows = []
     for number, (members, together) in enumerate(result.groups, start=1):
-        note = f"two of them are kept in {percent(together)}"
-        if together <= GUESSING:
-            note += ", no more than without preference: what is left over"
-        note = note if len(members) > 1 else "by itself"
+        about = {"alone": len(members) == 1, "together": together, "guessing": GUESSING}
+        note = say("you.group", **about)
         rows.append(Row(f"Group {number}", note, _tiles(result, members)))
-    caption = (
-        "Clusters by how often two objects are kept beside any third of these, mean over the "
-        "posterior. Without preference: 33 %."
-    )
-    lead = f"The {len(rows)} groups that the choices keep together."
-    return Section("groups", "What belongs together", lead, [Gallery(caption, rows)])
+    gallery = Gallery(say("you-groups.caption"), rows)
+    return section("you-groups", gallery, n=len(rows))._replace(anchor="groups")
 
 
 def _about(result: Result) -> Section:
-    text = (
-        "A Bayesian embedding of the objects shown, fitted to these choices alone (a softmax over "
-        "the similarities of the pairs, mixed with guessing). Similarities, groups and predictions "
-        "are averages over posterior draws; the prediction of a triplet weighs the draws as if "
-        "its own answers had not been given."
-    )
-    if result.credited:
-        text += (
-            " All emojis designed by OpenMoji, the open-source emoji and icon project "
-            "(openmoji.org). Licence: CC BY-SA 4.0."
-        )
+    text = Text(say("you-about.text", credited=result.credited))
     made = Verbatim("Where this comes from", json.dumps(result.made_from, indent=2))
-    return Section("about", "How it was made", "", [Text(text), made])
+    return section("you-about", text, made)._replace(anchor="about")
 
 
 def _plain(name: str) -> str:

@@ -16,7 +16,10 @@ from twoalike.report._blocks import Tile as Tile
 from twoalike.report._blocks import Verbatim as Verbatim
 from twoalike.report._blocks import image_uri as image_uri
 from twoalike.report._blocks import percent as percent
+from twoalike.report._blocks import picture as picture
 from twoalike.report._blocks import render as render
+from twoalike.report._blocks import say as say
+from twoalike.report._blocks import section as section
 from twoalike.report._blocks import thumbnails as thumbnails
 from twoalike.report._embedding import category_labels as category_labels
 from twoalike.report._embedding import category_levels as category_levels

@@ -5,8 +5,10 @@ are corrected for all networks compared (:mod:`twoalike.evaluation`). Scores are
 above people's own agreement, and :meth:`Leaderboard.notes` says what that means.
 """
 
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
@@ -37,32 +39,8 @@ MEASURES = {
 MARKS = {"": "", "leave-one-out": "*", "best possible": "!"}
 """What a score lies above -> its mark in tables."""
 _LIMITS = {"best possible": "best", "leave-one-out": "leave_one_out"}
-_SAID = {
-    "leave-one-out": "* above people's leave-one-out agreement. This is not better than human: "
-    "leaving one out compares a single answer with the majority of a few others, and both are "
-    "noisy, while a network has no noise of its own.",
-    "best possible": "! better than the best possible score. No model scores better in "
-    "expectation: both are estimates. Where their intervals do not overlap, check that no network "
-    "learnt from these judgments.",
-}
-"""What a mark means."""
-LEADERBOARD = {
-    "place": "Place in the order of the first measure.",
-    "network": "Name of the network.",
-    "measure": "Measure, as in leaderboard.json.",
-    "level": "Part of the judgments; n/a: all judgments.",
-    "n": "Choices, triplets or objects scored.",
-    "score": "Score.",
-    "low": "Lower end of its 95 % interval.",
-    "high": "Upper end.",
-    "difference": "Score minus that of the reference; n/a: the reference itself.",
-    "difference_low": "Lower end of its corrected 95 % interval.",
-    "difference_high": "Upper end.",
-    "p": "Corrected p-value of the difference.",
-    "best_rank": "Smallest rank that it may have.",
-    "worst_rank": "Largest rank that it may have.",
-    "above": "What the score lies above: people's leave-one-out agreement, or best possible.",
-}
+_WORDS = tomllib.loads(files("twoalike.results").joinpath("board.toml").read_text(encoding="utf-8"))
+LEADERBOARD: Mapping[str, str] = _WORDS["columns"]
 """Columns of the table that ``leaderboard`` writes, and what they hold."""
 
 
@@ -257,7 +235,7 @@ class Leaderboard(Saved):
                 f"{most.name} has those of {most.objects:,}."
             )
         above = {one.above(name) for one in boards for name in self.names}
-        lines += [said for mark, said in _SAID.items() if mark in above]
+        lines += [said for mark, said in _WORDS["marks"].items() if mark in above]
         return lines
 
     def __repr__(self) -> str:

@@ -15,7 +15,6 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from twoalike.calibration import MEASURES as CALIBRATION
 from twoalike.evaluation import CHOICE_MEASURES, Candidate, Count, Figures, Span
 from twoalike.study import Content
 from twoalike.transfer import TransferMeasure
@@ -41,7 +40,6 @@ TRANSFER = {
 }
 """Measure of transfer -> the level of its rows."""
 MEASURES: Mapping[str, tuple[str, str]] = {
-    **CALIBRATION,
     **tomllib.loads(
         files("twoalike.results").joinpath("measures.toml").read_text(encoding="utf-8")
     ),

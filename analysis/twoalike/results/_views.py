@@ -23,34 +23,17 @@ STAR = "*"
 """Marks such an interval."""
 LOSS = 0.01
 """A network that scores lower than the first by more than this may have lost ability."""
-AGREEMENT = {
-    "two people": "pair_agreement",
-    "the same person again": "repeats.agreement",
-    "attention checks": "catches.agreement",
-    "leave-one-out, as published": "published.leave_one_out",
-    "vanilla, as published": "published.vanilla",
-    "majority of the others": "leave_one_out",
-}
-"""How people agree -> its measure, below those of ceilings."""
-BOUNDS = {
-    "best possible, against one answer": "oracle",
-    "best possible, against majorities": "majority.accepted",
-}
-"""No predictor can do better, on average -> its measure, below those of ceilings."""
 ABILITIES = ("few_shot", "linear_probe", "shift_new")
 """Measures of transfer that a summary shows."""
-_TASKS = {
-    "few_shot": "Few-shot classification, accuracy",
-    "linear_probe": "Linear probe, balanced accuracy",
-    **dict.fromkeys(("shift_seen", "shift_new", "shift_drop"), "New subclasses, balanced accuracy"),
-    "other_set": "Another set of images, balanced accuracy",
-}
-"""Measure of transfer -> title of its table."""
 
 VIEWS: Mapping[str, Any] = tomllib.loads(
     files("twoalike.results").joinpath("views.toml").read_text(encoding="utf-8")
 )
 """Tables with a row per network: columns, what these are held against, and a note."""
+AGREEMENT: Mapping[str, str] = VIEWS["agreement"]
+"""How people agree -> its measure, below those of ceilings."""
+BOUNDS: Mapping[str, str] = VIEWS["bounds"]
+"""No predictor can do better, on average -> its measure, below those of ceilings."""
 
 
 def cell(row: Row | None, form: str = ".3f", star: str = "") -> str:
@@ -251,14 +234,9 @@ def lost_abilities(results: Saved) -> list[str]:
 def likeness(results: "Results") -> dict[str, str]:
     """Find the main measure of each kind of judgments, by its name."""
     found = {f"accuracy, {of.replace('_', '-')}": f"{of}.accuracy" for of in results.questions}
-    others = {
-        "Spearman, mean person": "rdm.spearman",
-        "Spearman, ratings": "ratings.spearman",
-        "area, sortings": "sortings.area.mean",
-    }
     return found | {
         name: measure
-        for name, measure in others.items()
+        for name, measure in VIEWS["likeness"].items()
         if measure.partition(".")[0] in results.judged and results.names
     }
 
@@ -284,7 +262,7 @@ def both_sides(results: Saved, measures: Mapping[str, str]) -> TableView:
 def transfer_tables(results: "TransferResults") -> list[TableView]:
     """One table per kind of task; a row per network."""
     names, tables = results.names, dict[str, list[tuple[str, ...]]]()
-    for task, title in _TASKS.items():
+    for task, title in VIEWS["tasks"].items():
         measure = f"transfer.{task}"
         for level in results.levels(measure):
             for place, name in enumerate(names):

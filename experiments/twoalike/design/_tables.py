@@ -5,7 +5,9 @@ image. Any tool may write such a list; reading it checks everything a session re
 slip shows before the participant sits down.
 """
 
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,7 @@ import pandas as pd
 
 from twoalike.study import MISSING, write_json
 from twoalike.tables import (
-    MANY_STIMULI,
-    MOST_SHOWN,
     PLACES,
-    POSITIONS,
     REFERENCE,
     STIMULI,
     TRIAL_TYPES,
@@ -31,20 +30,8 @@ from twoalike.tables import typed as with_types
 
 SMALLEST_SET = 3
 """Two items have one distance, which is no information without a scale."""
-_NUMBERS = {str(number): f"stimulus_{number}" for number in range(1, MOST_SHOWN + 1)}
-"""Values of a column that names one object of the trial by its number."""
 _WORDS = {2: "two", 3: "three"}
-_OBVIOUS = "attention check with an obvious answer"
-_INDEX = Column(
-    "trial_index", "integer", "Number of the trial in the run, in the order shown.", minimum=1
-)
-_REPEAT_OF = Column(
-    "repeat_of",
-    "integer",
-    "trial_index of the first showing of a repeated trial.",
-    minimum=1,
-    missing="not a repeat",
-)
+_DECLARED = tomllib.loads((files("twoalike.design") / "tables.toml").read_text(encoding="utf-8"))
 
 
 def _cells(trials: pd.DataFrame, start: str) -> tuple[list[str], list[list[Any]]]:
@@ -128,148 +115,38 @@ def _reference_between(trials: pd.DataFrame) -> Iterator[Fault]:
             yield Fault(row, expected, repr(shown[row]), STIMULI[0])
 
 
-def _choice_list(
-    shown: Sequence[Column],
-    places: Mapping[str, str],
-    answers: Mapping[str, tuple[Mapping[str, str], str]],
-    chosen: str,
-    *,
-    catch: str = "",
-    scored: bool = True,
-    checks: Sequence[Check] = (),
-) -> Table:
-    """List of choices or ratings: what is shown where, the right answer, how it was chosen.
+def _columns(label: str, also: str = "shared") -> Iterator[Column]:
+    """Columns that a list declares; those it does not describe are others'."""
+    own, others = _DECLARED[label], _DECLARED["shared"] | _DECLARED[also]
+    types = own.get("types", " ".join(TRIAL_TYPES)).split()
+    levels = {"types": {one: TRIAL_TYPES[one] for one in types}}
+    if "checks" in own:
+        levels["types"]["catch"] = own["checks"]
+    for name in own["columns"].split():
+        numbered, _, k = name.rpartition("_")
+        about = own.get(name) or own.get(numbered) or others.get(name) or others[numbered]
+        fewer = k.isdigit() and int(k) > SMALLEST_SET
+        words = {"k": k, "fewer": "the trial has fewer images" if fewer else ""}
+        yield Column.of(name, about, levels, **words, **own.get("words", {}))
 
-    ``places`` are those of the images; none: they are numbered. ``answers`` has, by column, its
-    levels and what it is.
-    """
-    items = tuple(one.name for one in shown if one.name.startswith("stimulus_"))
-    own = [
-        _INDEX,
-        Column("block_index", "integer", "Block the trial belongs to.", minimum=1),
-        Column(
-            "trial_type",
-            "string",
-            "Why the trial was shown.",
-            levels=TRIAL_TYPES | ({"catch": catch} if catch else {}),
-        ),
-        *shown,
-        *(_place(name[-1], places) for name in items),
-    ]
-    for name, (levels, what) in answers.items():
-        kind: Any = "integer" if "2" in levels else "string"
-        own.append(Column(name, kind, what, levels=levels, missing="a matter of judgment"))
-    own += [_REPEAT_OF, Column("sampler", "string", f"How the design chose {chosen}.")]
-    if scored:
-        own += [
-            Column(
-                "sampler_score",
-                "number",
-                "Score that made the sampler choose it, such as the expected information.",
-                decimals=6,
-                missing="the sampler has none",
-            ),
-            Column(
-                "condition",
-                "string",
-                "Condition of the design, such as a level of abstraction.",
-                missing="none",
-            ),
-        ]
+
+def _choice_list(label: str, *checks: Check, also: str = "shared") -> Table:
+    """List of choices or ratings: what is shown where, the right answer, how it was chosen."""
+    own = tuple(_columns(label, also))
+    items = tuple(one.name for one in own if one.name.startswith("stimulus_"))
     rules = (_in_order, _whole, _answered, *checks, _repeats)
-    return Table("trial list", tuple(own), rows="trials", items=items, checks=rules)
+    return Table("trial list", own, rows="trials", items=items, checks=rules)
 
 
-def _place(k: str, places: Mapping[str, str]) -> Column:
-    if places:
-        return Column(f"position_{k}", "string", f"Where stimulus_{k} was shown.", levels=places)
-    return Column(
-        f"position_{k}",
-        "integer",
-        f"Place of stimulus_{k} on the screen: in reading order, in a ring clockwise from the top.",
-        minimum=1,
-        maximum=MOST_SHOWN,
-        missing=_fewer(k),
-    )
-
-
-def _fewer(k: str) -> str:
-    return "the trial has fewer images" if int(k) > SMALLEST_SET else ""
-
-
-def _objects(names: Sequence[str], of: str) -> list[Column]:
-    return [Column(name, "string", f"Id of object {name[-1]} of the {of}.") for name in names]
-
-
-_ANSWER = "The right answer of a trial that has one (attention checks)."
-_MANY = [
-    Column("set_id", "string", "Id of the set of objects in the design."),
-    Column("n_items", "integer", "Images of the trial.", minimum=SMALLEST_SET, maximum=MOST_SHOWN),
-    *(
-        Column(
-            name,
-            "string",
-            f"Id of object {name[-1]} of the trial, in the order of the design.",
-            missing=_fewer(name[-1]),
-        )
-        for name in MANY_STIMULI
-    ),
-]
-TRIAL_LIST = _choice_list(
-    [
-        Column("triplet_id", "string", "Id of the triplet in the design."),
-        *_objects(STIMULI, "triplet, in the order of the design"),
-    ],
-    {place: f"{place} of the three" for place in POSITIONS},
-    {"expected_odd": ({k: _NUMBERS[k] for k in "123"}, _ANSWER)},
-    "the triplet (random, coverage, adaptive, list, ...)",
-)
+TRIAL_LIST = _choice_list("odd_one_out")
 """The trial list of the odd-one-out task; the raw table of the trials has its columns as well."""
-ANCHORED_LIST = _choice_list(
-    [
-        Column("triplet_id", "string", "Id of the reference with its two candidates."),
-        Column(STIMULI[0], "string", "Id of the reference."),
-        *(Column(name, "string", f"Id of candidate {name}.") for name in STIMULI[1:]),
-    ],
-    {
-        "left": "left candidate",
-        REFERENCE: "the reference, between the candidates or above them",
-        "right": "right candidate",
-    },
-    {"expected_response": ({k: _NUMBERS[k] for k in "23"}, _ANSWER)},
-    "the trial (random, coverage, list, ...)",
-    catch=_OBVIOUS,
-    checks=[_reference_between],
-)
+ANCHORED_LIST = _choice_list("anchored_choice", _reference_between)
 """The trial list of the anchored-choice task: ``stimulus_1`` is the reference."""
-ODD_OF_MANY_LIST = _choice_list(
-    _MANY, {}, {"expected_odd": (_NUMBERS, _ANSWER)}, "the set (random, coverage, list, ...)"
-)
+ODD_OF_MANY_LIST = _choice_list("odd_one_of_many", also="many")
 """The trial list of the odd-one-of-many task."""
-ALIKE_PAIR_LIST = _choice_list(
-    _MANY,
-    {},
-    {
-        "expected_1": (_NUMBERS, "One image of the right answer of a trial that has one."),
-        "expected_2": (_NUMBERS, "The other image of the right answer."),
-    },
-    "the set (random, coverage, list, ...)",
-    catch="attention check with one obviously alike pair",
-)
+ALIKE_PAIR_LIST = _choice_list("most_alike_pair", also="many")
 """The trial list of the most-alike-pair task."""
-PAIR_LIST = _choice_list(
-    _objects(STIMULI[:2], "pair, in the design's order"),
-    {side: f"{side} of the two" for side in ("left", "right")},
-    {
-        "expected_rating": (
-            {"high": "two identical images", "low": "two images of far categories"},
-            "The half of the scale that is right in a trial that has a right answer.",
-        )
-    },
-    "the pair (random, coverage, adaptive, list; identical or categories in attention checks)",
-    catch=_OBVIOUS,
-    scored=False,
-)
+PAIR_LIST = _choice_list("pair_rating")
 """The trial list of the pair-rating task; the raw table has its columns as well."""
 
 
@@ -320,50 +197,17 @@ def _repeated_sets(rows: pd.DataFrame) -> Iterator[Fault]:
             yield Fault(row, "an earlier trial of these images", repr(str(first)), "repeat_of")
 
 
-def _set_list(
-    name: str, verb: str, types: Mapping[str, str], more: Sequence[Column], checks: Sequence[Check]
-) -> Table:
-    own = (
-        _INDEX,
-        Column("trial_type", "string", "Why the trial was shown.", levels=types),
-        Column("stimulus", "string", f"Id of the object {verb}."),
-        *more,
-    )
-    agree = _agree("trial_type", *(column.name for column in more))
-    rules = (_sets_in_order, agree, _objects_once, _large_enough, *checks)
+def _set_list(name: str, label: str, *checks: Check) -> Table:
+    own = tuple(_columns(label))
+    same = [one.name for one in own if one.name not in ("trial_index", "stimulus")]
+    rules = (_sets_in_order, _agree(*same), _objects_once, _large_enough, *checks)
     return Table(name, own, items=("stimulus",), checks=rules)
 
 
-ARRANGEMENT_LIST = _set_list(
-    "list of arrangement trials",
-    "placed",
-    {name: TRIAL_TYPES[name] for name in ("practice", "main")}
-    | {"catch": "attention check: images of one kind, and others far from it"},
-    [
-        Column(
-            "scheduler",
-            "string",
-            "How the images of the trial were chosen (all, lift_weakest, covering, list).",
-        )
-    ],
-    [],
-)
+ARRANGEMENT_LIST = _set_list("list of arrangement trials", "multi_arrangement")
 """The list of arrangements; the raw table has its columns as well. Where the sets are chosen during
 the session (lift the weakest), it holds practice and attention checks only."""
-SORTING_LIST = _set_list(
-    "list of sorting trials",
-    "sorted",
-    {name: TRIAL_TYPES[name] for name in ("practice", "main", "repeat")},
-    [
-        _REPEAT_OF,
-        Column(
-            "sampler",
-            "string",
-            "How the images of the trial were chosen (all, random, coverage, list).",
-        ),
-    ],
-    [_repeated_sets],
-)
+SORTING_LIST = _set_list("list of sorting trials", "free_sorting", _repeated_sets)
 """The trial list of the free-sorting task; the raw table has its columns as well."""
 
 

@@ -8,11 +8,13 @@ whatever else they hold is searched afterwards (:mod:`twoalike.exchange._private
 
 import json
 import re
+import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
@@ -121,32 +123,14 @@ def replace_codes(people: Mapping[str, Person]) -> Callable[[str], str]:
     return lambda text: pattern.sub(lambda match: f"sub-{people[match[1]].code}", text)
 
 
-_CODE = r"[0-9A-Za-z+]+"
-_FILES = tuple(
-    (kind, re.compile(pattern))
-    for kind, pattern in (
-        ("description", r"dataset_description\.json"),
-        ("text", r"(README|CHANGES|LICENSE|CITATION)(\.\w+)?"),
-        ("json", rf"task-{_CODE}_(beh|events)\.json"),
-        ("table", r"(participants|phenotype/\w+)\.tsv"),
-        ("table sidecar", r"(participants|phenotype/\w+)\.json"),
-        ("run table", rf"sub-{_CODE}/(ses-{_CODE}/)?(beh/)?sub-{_CODE}_[^/]+\.tsv"),
-        ("table sidecar", rf"sub-{_CODE}/(ses-{_CODE}/)?(beh/)?sub-{_CODE}_[^/]+\.json"),
-        ("answers", rf"sourcedata/sub-{_CODE}/ses-{_CODE}/[^/]+_answers\.tsv"),
-        ("run table", rf"sourcedata/sub-{_CODE}/(ses-{_CODE}/)?[^/]+_trials\.tsv"),
-        ("manifest", rf"sourcedata/sub-{_CODE}/(ses-{_CODE}/)?[^/]+_manifest\.json"),
-        ("log", rf"sourcedata/sub-{_CODE}/(ses-{_CODE}/)?[^/]+_journal\.jsonl"),
-    )
+_WORDS = tomllib.loads(
+    files("twoalike.exchange").joinpath("share.toml").read_text(encoding="utf-8")
 )
+_CODE = r"[0-9A-Za-z+]+"
+_FILES = [(kind, re.compile(of.replace("CODE", _CODE))) for kind, of in _WORDS["files"]]
+"""Kind, and the paths that are of it."""
 _OWNER = re.compile(rf"(?:sourcedata/)?sub-({_CODE})/")
-NOTE = """
-## This copy
-
-Made for publication: the codes of participants are new and random, the dates {dates}, ages above
-89 are given as 89, seeds and columns that its owner did not name are left out. There is no record
-of which new code belongs to which old one. Of the journals, the logs (`*_log.jsonl`) have what was
-noted besides trials and answers.
-"""
+NOTE: str = _WORDS["note"]
 _PARTICIPANT = frozenset({"participant", "participants", "participant_id", "subject"})
 _SAME_FOR_ALL = frozenset(
     {"protocol", "protocol_of_group", "protocol_of_condition", "stimuli", "features"}

@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from twoalike.record._tables import ASSIGNED, PARTICIPANTS
+from twoalike.record._tables import ASSIGNED, PARTICIPANTS, README
 from twoalike.registry import Task, find_task
 from twoalike.study import (
     MISSING,
@@ -145,20 +145,6 @@ def find_runs(root: Path, task: str = "*", participant: str = "*") -> tuple[Path
 
 
 BIDS_VERSION = "1.11.1"
-_README = """# {title}
-
-Judgments of similarity, collected with twoalike: behaviour only, laid out as a BIDS data set.
-
-- `sub-*/ses-*/beh/*_beh.tsv`: one row per trial; the columns are described in the `.json` file of
-  the same name.
-- `sourcedata/sub-*/ses-*/`: of each run, the journal, in which everything was recorded as it
-  happened and from which the other files were made; the manifest (seed, versions, screen,
-  checksums of the stimuli), the trial list as shown, and the answers to questions outside the
-  trials (consent, form, debriefing), one row per answer.
-- `participants.tsv`: one row a participant; `simulated` tells people from simulated observers.
-
-Raw files are never changed afterwards. No file holds names, contact data or dates of birth.
-"""
 
 
 def lock_folder(study: Study) -> Path:
@@ -195,7 +181,7 @@ def _make_dataset(root: Path, study: Study) -> None:
         )
     if not any(root.glob("README*")):
         with atomic_path(root / "README.md") as temporary:
-            temporary.write_text(_README.format(title=study.config.title), encoding="utf-8")
+            temporary.write_text(README.format(title=study.config.title), encoding="utf-8")
 
 
 def _with_participants(

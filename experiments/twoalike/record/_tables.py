@@ -34,29 +34,14 @@ OFF = 0.5
 OLDEST_AGE = 89
 """Higher ages are stored as this, since a very high age can identify a person (BIDS)."""
 _DECLARED = tomllib.loads((files("twoalike.record") / "tables.toml").read_text(encoding="utf-8"))
-_KINDS: dict[str, dict[str, Any]] = {
-    "string": {"kind": "string"},
-    "boolean": {"kind": "boolean"},
-    "integer": {"kind": "integer"},
-    "count": {"kind": "integer", "minimum": 0},
-    "number": {"kind": "number"},
-    "seconds": {"kind": "number", "minimum": 0, "units": "s"},
-    "place": {"kind": "number", "units": "arena diameters", "decimals": 6},
-}
+README: str = _DECLARED["readme"]
+"""Page in the data set, of a study's title."""
 
 
 def _column(section: str, name: str, listed: Table = TRIAL_LIST, **words: Any) -> Column:
     """Column that a section declares; ``words`` fill its texts."""
-    about = dict(_DECLARED[section][name.removesuffix(f"_{words.get('k')}")])
-    key = next(key for key in about if key in _KINDS)
-    description = about.pop(key).format(**words)
-    levels = about.get("levels", {})
-    if isinstance(levels, str):
-        about["levels"] = listed[levels].levels
-    else:
-        about["levels"] = {name: text.format(**words) for name, text in levels.items()}
-    about["missing"] = about.get("missing", "").format(**words)
-    return Column(name, description=description, **_KINDS[key] | about)
+    about = _DECLARED[section][name.removesuffix(f"_{words.get('k')}")]
+    return Column.of(name, about, {one.name: one.levels for one in listed.columns}, **words)
 
 
 def timed_columns(n_items: int = 3) -> tuple[Column, ...]:

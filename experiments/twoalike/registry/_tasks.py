@@ -2,10 +2,12 @@
 
 import difflib
 import re
+import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal
 
 from twoalike.study import TwoalikeError
@@ -93,116 +95,8 @@ class Task:
 ENTRY_POINTS = "twoalike.tasks"
 """Entry-point group in which another package names its tasks: ``name = "module:TASK"``."""
 
-BUILT_IN = (
-    Task(
-        name="odd-one-out",
-        description="Of three images the participant picks the odd one out.",
-        judgments="choices",
-        protocol_key="protocol",
-        trials="twoalike.record:TRIPLETS",
-        trial_list="twoalike.design:TRIAL_LIST",
-        protocol="twoalike.tasks:OddOneOut",
-        prepare="twoalike.planning:prepare_triplets",
-        lists="twoalike.design:TRIPLET_LISTS",
-        session="twoalike.tasks:PreparedTriplets",
-        read_raw="twoalike.judgments:read_raw",
-        unusable="twoalike.design:excluded",
-        section="twoalike.report:triplet_section",
-        page="twoalike.online:choice_steps",
-    ),
-    Task(
-        name="anchored-choice",
-        description="Of two images the participant picks the one that is more like a third, the "
-        "reference.",
-        judgments="choices",
-        trials="twoalike.record:ANCHORED",
-        trial_list="twoalike.design:ANCHORED_LIST",
-        protocol="twoalike.tasks:AnchoredChoice",
-        prepare="twoalike.planning:prepare_anchored",
-        lists="twoalike.design:ANCHORED_LISTS",
-        session="twoalike.tasks:PreparedTriplets",
-        read_raw="twoalike.judgments:read_raw_anchored",
-        unusable="twoalike.design:excluded",
-        section="twoalike.report:anchored_section",
-        page="twoalike.online:choice_steps",
-    ),
-    Task(
-        name="odd-one-of-many",
-        description="Of three to six images the participant picks the one that is least like the "
-        "others.",
-        judgments="choices",
-        trials="twoalike.record:ODD_OF_MANY",
-        trial_list="twoalike.design:ODD_OF_MANY_LIST",
-        protocol="twoalike.tasks:OddOneOfMany",
-        prepare="twoalike.planning:prepare_odd_of_many",
-        lists="twoalike.design:ODD_OF_MANY_LISTS",
-        session="twoalike.tasks:PreparedTriplets",
-        read_raw="twoalike.judgments:read_raw_odd_of_many",
-        unusable="twoalike.design:excluded",
-        section="twoalike.report:odd_of_many_section",
-        page="twoalike.online:choice_steps",
-    ),
-    Task(
-        name="most-alike-pair",
-        description="Of three to six images the participant picks the two that are most alike.",
-        judgments="choices",
-        trials="twoalike.record:ALIKE_PAIRS",
-        trial_list="twoalike.design:ALIKE_PAIR_LIST",
-        protocol="twoalike.tasks:MostAlikePair",
-        prepare="twoalike.planning:prepare_alike_pairs",
-        lists="twoalike.design:ALIKE_PAIR_LISTS",
-        session="twoalike.tasks:PreparedTriplets",
-        read_raw="twoalike.judgments:read_raw_alike_pairs",
-        unusable="twoalike.design:excluded",
-        section="twoalike.report:alike_pair_section",
-        page="twoalike.online:choice_steps",
-    ),
-    Task(
-        name="multi-arrangement",
-        description="The participant drags images into a circular arena, so that alike ones are "
-        "close.",
-        judgments="arrangements",
-        protocol_key="arrangement_protocol",
-        trials="twoalike.record:ARRANGEMENTS",
-        events="twoalike.record:ARRANGEMENT_EVENTS",
-        protocol="twoalike.tasks:MultiArrangement",
-        prepare="twoalike.tasks:prepare_arrangements",
-        lists="twoalike.design:ARRANGEMENT_LISTS",
-        session="twoalike.tasks:PreparedArrangements",
-        read_raw="twoalike.judgments:read_raw_arrangements",
-        section="twoalike.report:arrangement_section",
-        page="twoalike.online:arrangement_steps",
-    ),
-    Task(
-        name="pair-rating",
-        description="The participant rates how alike two images are, on a scale or a slider.",
-        judgments="ratings",
-        trials="twoalike.record:RATINGS",
-        trial_list="twoalike.design:PAIR_LIST",
-        protocol="twoalike.tasks:PairRating",
-        prepare="twoalike.planning:prepare_ratings",
-        lists="twoalike.design:PAIR_LISTS",
-        session="twoalike.tasks:PreparedRatings",
-        read_raw="twoalike.judgments:read_raw_ratings",
-        unusable="twoalike.design:excluded",
-        section="twoalike.report:rating_section",
-        page="twoalike.online:choice_steps",
-    ),
-    Task(
-        name="free-sorting",
-        description="The participant sorts images into piles of those that belong together.",
-        judgments="sortings",
-        trials="twoalike.record:SORTINGS",
-        events="twoalike.record:SORTING_EVENTS",
-        trial_list="twoalike.design:SORTING_LIST",
-        protocol="twoalike.tasks:FreeSorting",
-        prepare="twoalike.tasks:prepare_sortings",
-        lists="twoalike.design:SORTING_LISTS",
-        session="twoalike.tasks:PreparedSortings",
-        read_raw="twoalike.judgments:read_raw_sortings",
-        section="twoalike.report:sorting_section",
-    ),
-)
+_DECLARED = tomllib.loads((files("twoalike.registry") / "tasks.toml").read_text(encoding="utf-8"))
+BUILT_IN = tuple(Task(name=name, **about) for name, about in _DECLARED.items())
 """The tasks that come with twoalike."""
 
 _registered: dict[str, Task] = {task.name: task for task in BUILT_IN}

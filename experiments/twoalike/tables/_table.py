@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from twoalike.study import MISSING, Booleans, TwoalikeError
 
@@ -27,6 +27,16 @@ _WRITTEN = {
     "number": re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?"),
 }
 """Python itself would read ``1_000``, and digits of other scripts, as numbers."""
+_DECLARED: dict[str, dict[str, Any]] = {
+    "string": {"kind": "string"},
+    "boolean": {"kind": "boolean"},
+    "integer": {"kind": "integer"},
+    "count": {"kind": "integer", "minimum": 0},
+    "number": {"kind": "number"},
+    "seconds": {"kind": "number", "minimum": 0, "units": "s"},
+    "place": {"kind": "number", "units": "arena diameters", "decimals": 6},
+}
+"""Kinds of values that files of data declare."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +82,29 @@ class Column:
     default: str | None = None
     """Value of a data frame's column that is not given, ``row`` for the number of the row; None:
     missing, if that is allowed."""
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        about: Mapping[str, Any],
+        known: Mapping[str, Mapping[str, str]] | None = None,
+        **words: object,
+    ) -> Self:
+        """Column that a file of data declares: the key of its description is the kind of values.
+
+        ``words`` fill its texts; levels that are a word are those ``known`` by it.
+        """
+        more = dict(about)
+        key = next(key for key in more if key in _DECLARED)
+        more["description"] = more.pop(key).format(**words)
+        more["missing"] = more.get("missing", "").format(**words)
+        levels = more.get("levels", {})
+        if isinstance(levels, str):
+            more["levels"] = (known or {})[levels]
+        else:
+            more["levels"] = {level: text.format(**words) for level, text in levels.items()}
+        return cls(name, **_DECLARED[key] | more)
 
     @property
     def conditional(self) -> bool:

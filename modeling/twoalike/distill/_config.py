@@ -1,6 +1,8 @@
 """Settings of a distillation, read from a recipe."""
 
+import tomllib
 from collections.abc import Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,170 +18,51 @@ Sampling = Literal["uniform", "scales"]
 
 
 class DistillConfig(Strict):
-    """All settings of a distillation; the resolved settings are saved with the student."""
+    """All settings of a distillation; the resolved settings are saved with the student.
 
-    seed: int = Field(default=0, ge=0, description="seed of all randomness")
-    steps: int = Field(
-        default=100,
-        ge=1,
-        description="updates of the weights; half of them if by then no score of held-out images "
-        "improves on the closed form",
-    )
-    batch: int = Field(
-        default=48,
-        ge=3,
-        description="images per process and step; n images give n(n-1)(n-2)/6 triplets; of listed "
-        "labels: triplets per process and step",
-    )
-    accumulate: int = Field(default=1, ge=1, description="batches per step, with separate triplets")
-    size: int | None = Field(
-        default=None,
-        description="width and height of the input, pixels; if left out: the network's own",
-    )
-    triplets: int = Field(
-        default=8000, ge=1, description="most triplets per batch; beyond that they are sampled"
-    )
-    sampling: Sampling = Field(
-        default="uniform",
-        description="uniform: any three images of a batch, which mostly concerns coarse "
-        "distinctions; scales: neighbours (by the teacher) at all scales, near ones as often as "
-        "far ones, which also teaches fine distinctions",
-    )
-    objective: Objective = Field(
-        default="kl",
-        description="kl, jsd: divergence from the teacher's choice probabilities; hard: "
-        "cross-entropy with its likeliest odd one",
-    )
-    average: Literal["teacher", "predictive", "plugin", "draw"] = Field(
-        default="teacher",
-        description="of a posterior teacher's draws: the kind of labels that its file chose; mean "
-        "probabilities; those of the mean similarities; one draw per step",
-    )
-    similarity: Similarity = Field(
-        default="cosine",
-        description="of two images: dot product of features over their number; raw-dot: not over "
-        "their number; or cosine of features minus their mean over the batch",
-    )
-    preprocessing: Literal["network", "alignet"] = Field(
-        default="network",
-        description="of images: as the network's weights expect; alignet: pixels from 0 to 1 of "
-        "the whole image, resized without antialiasing, for any weights",
-    )
-    head: Literal["none", "linear", "dense"] = Field(
-        default="none",
-        description="none: the features themselves are trained; linear: a map without bias that "
-        "starts as the identity; dense: a map with bias that starts at random, AligNet's. A head "
-        "is left out of the student",
-    )
-    head_width: int | None = Field(
-        default=None,
-        ge=1,
-        description="features of a linear or dense head; if left out: as many as the network's; "
-        "other widths of a linear head: random start",
-    )
-    train: Literal["full", "last", "lora", "probe"] = Field(
-        default="last",
-        description="what is trained. full: all weights; last: those of the last blocks; lora: "
-        "low-rank adapters, merged into the weights at the end; probe: nothing, which leaves the "
-        "aligned vector in closed form",
-    )
-    last_blocks: int | None = Field(
-        default=None, ge=1, description="blocks trained with train = 'last'; if left out: a third"
-    )
-    lora_rank: int = Field(default=8, ge=1, description="rank of the adapters")
-    lora_targets: tuple[str, ...] = Field(
-        default=(),
-        description="endings of the names of layers with adapters; if left out: all linear layers "
-        "and ungrouped convolutions but the first",
-    )
-    rate: float = Field(default=3e-4, gt=0, description="peak learning rate")
-    temperature: float | None = Field(
-        default=None,
-        gt=0,
-        description="initial temperature of the student; if left out: the one of best agreement",
-    )
-    temperature_rate: float = Field(
-        default=0.02, ge=0, description="peak learning rate of the log-temperature; 0 fixes it"
-    )
-    warmup: float = Field(default=0.1, ge=0, lt=1, description="share of steps before the peak")
-    first_rate: Literal["positive", "zero"] = Field(
-        default="positive",
-        description="learning rate of the first step of the warm-up: an equal part of the peak; "
-        "or 0, as in optax, where the warm-up is one step later",
-    )
-    decay_to_init: float = Field(
-        default=1.0, ge=0, description="pull towards the initial weights per step, times the rate"
-    )
-    mix: float | None = Field(
-        default=None,
-        gt=0,
-        le=1,
-        description="share of the way from the initial weights to the trained ones at which the "
-        "student is taken (Wortsman et al. 2022, arXiv:2109.01903); if left out: half of it or "
-        "all, whichever held-out images prefer (of listed labels: half)",
-    )
-    balance: float | None = Field(
-        default=None,
-        ge=0,
-        description="length of the human part of the vector, in lengths of the features; if "
-        "left out: the most likeness that costs held-out images no ability",
-    )
-    preserve: float = Field(
-        default=0.3,
-        ge=0,
-        description="weight of the KL divergence of each image's neighbours, by the features, from "
-        "the initial ones",
-    )
-    keep_classifier: float = Field(
-        default=0.0,
-        ge=0,
-        description="weight of the KL divergence of class probabilities, by the network's own "
-        "classifier, from the initial ones; if above 0, the student keeps the classifier",
-    )
-    clip: float = Field(default=1.0, ge=0, description="largest norm of the gradient; 0: no limit")
-    precision: Literal["32", "bf16"] = Field(
-        default="32", description="of the network; similarities and loss are always float32"
-    )
-    channels_last: bool = Field(
-        default=True, description="memory layout in which convolutions are faster"
-    )
-    compile: bool = Field(
-        default=False, description="use torch.compile: a slow first step, then faster ones"
-    )
-    checkpointing: bool = Field(
-        default=False,
-        description="keep only the inputs of blocks during the forward pass and compute the rest "
-        "again in the backward pass: less memory for activations, about a third more time",
-    )
-    tensorboard: bool = Field(
-        default=False,
-        description="write the numbers of training.jsonl also as event files, in tensorboard/",
-    )
-    logger: Literal["wandb", "mlflow"] | None = Field(
-        default=None,
-        description="where the numbers of training.jsonl also go: Weights & Biases or MLflow",
-    )
-    flip: bool = Field(
-        default=False, description="mirror images at random, if left and right do not matter"
-    )
-    held_out: float = Field(
-        default=0.2,
-        ge=0,
-        lt=1,
-        description="share of images, 1000 at most, that are not trained on; by them the student "
-        "is scored and chosen",
-    )
-    evaluate_every: int = Field(
-        default=25, ge=1, description="steps between scores and checkpoints"
-    )
-    keep: int = Field(
-        default=2, ge=1, description="last checkpoints that are kept, beside that of the best score"
-    )
-    select: Literal["best", "last"] = Field(
-        default="best",
-        description="step of the student: the one that held-out images prefer, or the last",
-    )
-    workers: int = Field(default=0, ge=0, description="extra processes that load images")
+    ``settings.toml`` says what each is.
+    """
+
+    seed: int = Field(default=0, ge=0)
+    steps: int = Field(default=100, ge=1)
+    batch: int = Field(default=48, ge=3)
+    accumulate: int = Field(default=1, ge=1)
+    size: int | None = None
+    triplets: int = Field(default=8000, ge=1)
+    sampling: Sampling = "uniform"
+    objective: Objective = "kl"
+    average: Literal["teacher", "predictive", "plugin", "draw"] = "teacher"
+    similarity: Similarity = "cosine"
+    preprocessing: Literal["network", "alignet"] = "network"
+    head: Literal["none", "linear", "dense"] = "none"
+    head_width: int | None = Field(default=None, ge=1)
+    train: Literal["full", "last", "lora", "probe"] = "last"
+    last_blocks: int | None = Field(default=None, ge=1)
+    lora_rank: int = Field(default=8, ge=1)
+    lora_targets: tuple[str, ...] = ()
+    rate: float = Field(default=3e-4, gt=0)
+    temperature: float | None = Field(default=None, gt=0)
+    temperature_rate: float = Field(default=0.02, ge=0)
+    warmup: float = Field(default=0.1, ge=0, lt=1)
+    first_rate: Literal["positive", "zero"] = "positive"
+    decay_to_init: float = Field(default=1.0, ge=0)
+    mix: float | None = Field(default=None, gt=0, le=1)
+    balance: float | None = Field(default=None, ge=0)
+    preserve: float = Field(default=0.3, ge=0)
+    keep_classifier: float = Field(default=0.0, ge=0)
+    clip: float = Field(default=1.0, ge=0)
+    precision: Literal["32", "bf16"] = "32"
+    channels_last: bool = True
+    compile: bool = False
+    checkpointing: bool = False
+    tensorboard: bool = False
+    logger: Literal["wandb", "mlflow"] | None = None
+    flip: bool = False
+    held_out: float = Field(default=0.2, ge=0, lt=1)
+    evaluate_every: int = Field(default=25, ge=1)
+    keep: int = Field(default=2, ge=1)
+    select: Literal["best", "last"] = "best"
+    workers: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _settings_fit_together(self) -> "DistillConfig":
@@ -193,6 +76,11 @@ class DistillConfig(Strict):
                 "keep_classifier out"
             )
         return self
+
+
+_SAID = tomllib.loads((files("twoalike.distill") / "settings.toml").read_text(encoding="utf-8"))
+for _name, _field in DistillConfig.model_fields.items():
+    _field.description = _SAID[_name]
 
 
 def load_recipe(
