@@ -201,6 +201,7 @@ BUILT_IN = (
         session="twoalike.tasks:PreparedSortings",
         read_raw="twoalike.judgments:read_raw_sortings",
         section="twoalike.report:sorting_section",
+        page="twoalike.online:choice_steps",
     ),
 )
 """The tasks that come with twoalike."""

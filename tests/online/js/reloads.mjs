@@ -9,7 +9,7 @@ import { MemoryStorage } from "./memory.mjs";
 
 const page = new URL("../../../experiments/twoalike/online/page/js/", import.meta.url);
 const load = (name) => import(new URL(name, page));
-const { layOutArena } = await load("arena.js");
+const { ArenaLayout } = await load("arena.js");
 const { Arrangement } = await load("arrangement.js");
 const { Course } = await load("course.js");
 const { Keeper } = await load("keeper.js");
@@ -66,8 +66,7 @@ function taken(kind, { step, trial, protocol }, time) {
  * the time pass instead.
  */
 function* arrange({ trial, protocol }, begun) {
-  const about = (text, height) => (text.length * height) / 2;
-  const layout = layOutArena(protocol, [1280, 1024], trial.items.length, about);
+  const layout = new ArenaLayout(protocol, [1280, 1024], trial.items.length);
   const machine = new Arrangement(trial, protocol, layout);
   let time = begun;
   const press = function* (kind, x, y) {
@@ -83,12 +82,13 @@ function* arrange({ trial, protocol }, begun) {
     const angle = 7 * item + begun;
     yield* press("release", ...layout.toPixels(0.4 * Math.cos(angle), 0.4 * Math.sin(angle)));
   }
-  const [button, times] = trial.trial_index === 1 ? ["startOver", 2] : ["done", 1];
+  const [kind, times] = trial.trial_index === 1 ? ["start_over", 2] : ["done", 1];
   for (let at = 0; at < times; at += 1) {
     time += 1;
-    yield* press("press", layout[button].x, layout[button].y);
+    const items = machine.handle({ kind, time, method: "mouse" });
+    if (items.length) yield items;
   }
-  if (machine.timeLimit !== null) yield machine.handle({ kind: "tick", time: machine.timeLimit });
+  if (machine.phaseEnd !== null) yield machine.handle({ kind: "tick", time: machine.phaseEnd });
 }
 
 async function play({ person, study, reloads }) {

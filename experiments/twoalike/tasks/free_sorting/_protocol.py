@@ -17,7 +17,7 @@ from twoalike.tasks.multi_arrangement._protocol import (
     PlacingRules,
     PlacingTexts,
 )
-from twoalike.tasks.screens import Box, Frame, Room, frame, widest
+from twoalike.tasks.screens import Box, Frame, Room, frame, is_upright, widest
 
 
 class PileSettings(PlacedImages):
@@ -27,7 +27,8 @@ class PileSettings(PlacedImages):
         default=0.36,
         ge=0.15,
         le=0.7,
-        description="width of the part where images lie ready, as a share of the window's",
+        description="width of the part where images lie ready, as a share of the window's; in a "
+        "window higher than wide it is above the piles, and this its height as a share of theirs",
     )
     item_fraction: float = Field(
         default=0.14,
@@ -146,19 +147,25 @@ class SortingLayout(PlacingLayout):
         side = min(float(self.item), _side(room, n, columns))
         return side, _grid(room, n, columns, side * (1 + _APART), side * (1 + _APART))
 
-    def neighbour(self, cell: int | None, y: float, dx: int, dy: int) -> int | None:
-        """Place beside one in a direction; None for the images not sorted, such as one at ``y``."""
+    def neighbour(self, cell: int | None, x: float, y: float, dx: int, dy: int) -> int | None:
+        """Place beside one in a direction; None for the images not sorted, such as one at a point.
+
+        They lie to the left of all places, or above them in a window higher than wide.
+        """
+        upright, last = is_upright(self.size), (len(self.cells) - 1) // self.columns
         if cell is None:
-            if dx <= 0:
+            if (dy >= 0) if upright else (dx <= 0):
                 return None
+            if upright:
+                return min(range(self.columns), key=lambda number: abs(self.cells[number].x - x))
             first = range(0, len(self.cells), self.columns)
             return min(first, key=lambda number: abs(self.cells[number].y - y))
         row, column = divmod(cell, self.columns)
-        if column + dx < 0:
+        row, column = row - dy, column + dx
+        if (row if upright else column) < 0:
             return None
-        column = min(column + dx, self.columns - 1)
-        row = min(max(row - dy, 0), (len(self.cells) - 1) // self.columns)
-        return min(row * self.columns + column, len(self.cells) - 1)
+        column = min(max(column, 0), self.columns - 1)
+        return min(min(max(row, 0), last) * self.columns + column, len(self.cells) - 1)
 
 
 def _inner(box: Box, text: int) -> Box:
@@ -221,10 +228,15 @@ def lay_out_sorting(protocol: FreeSorting, size: tuple[int, int], n: int) -> Sor
     sized = frame(protocol.screen, size)
     lines, text = arena_lines(sized), sized.text
     gap, top, bottom = _GAP * text, lines.top, lines.bottom
-    across = protocol.piles.tray_fraction * width
-    tray = Box(-width / 2 + gap + across / 2, (top + bottom) / 2, across, top - bottom)
-    left = tray.x + across / 2 + gap
-    area = Box((left + width / 2 - gap) / 2, tray.y, width / 2 - gap - left, tray.height)
+    wide, high, share = width - 2 * gap, top - bottom, protocol.piles.tray_fraction
+    if is_upright(size):
+        tray = Box(0.0, top - share * high / 2, wide, share * high)
+        rest = high - tray.height - gap
+        area = Box(0.0, bottom + rest / 2, wide, rest)
+    else:
+        tray = Box((share * width - wide) / 2, (top + bottom) / 2, share * width, high)
+        rest = wide - tray.width - gap
+        area = Box((wide - rest) / 2, tray.y, rest, high)
     cells, columns = _cells(area, protocol.rules.max_piles, gap)
     item = _item_size(protocol, tray, cells[0], text, n, height)
     done, start_over = corner_buttons(protocol, size, text)
@@ -250,8 +262,15 @@ def lay_out_sorting(protocol: FreeSorting, size: tuple[int, int], n: int) -> Sor
 
 
 def between_buttons(layout: SortingLayout) -> float:
-    """Width of the room between the buttons, pixels."""
-    return 2 * (layout.done.x - layout.done.width / 2) - layout.text
+    """Width of the room between the buttons, pixels; negative where they overlap."""
+    return 2 * (layout.done.x - layout.done.width / 2)
+
+
+def counter_width(layout: SortingLayout) -> float:
+    """Width of the line that says how many images are left: between the buttons, or above them."""
+    if is_upright(layout.size):
+        return widest(Frame(layout.size, layout.text))
+    return between_buttons(layout) - layout.text
 
 
 def rooms_of(protocol: FreeSorting, layout: SortingLayout, pages: Frame) -> Iterator[Room]:
@@ -260,9 +279,10 @@ def rooms_of(protocol: FreeSorting, layout: SortingLayout, pages: Frame) -> Iter
     few = texts.too_few_piles.format(n=protocol.rules.min_piles)
     below = {"left": texts.count(99), "left_none": texts.count(0), "too_few": texts.too_few}
     below |= {"too_few_piles": few}
-    yield Room("texts.prompt", texts.prompt, 1, widest(pages), 1.4 * text)
+    lines = 2.7 if is_upright(layout.size) else 1.4
+    yield Room("texts.prompt", texts.prompt, 1, widest(pages), lines * text)
     if protocol.rules.name_piles:
         below |= {"name_enter": texts.name_enter, "name_missing": texts.name_missing}
         yield Room("texts.name_prompt", texts.name_prompt, 1, layout.tray.width - text, 2.8 * text)
     for key, words in below.items():
-        yield Room(f"texts.{key}", words, 1, between_buttons(layout), 1.4 * text)
+        yield Room(f"texts.{key}", words, 1, counter_width(layout), 1.4 * text)

@@ -28,6 +28,31 @@ export function textHeight(screen, size) {
   return Math.max(SMALLEST_TEXT, round(screen.text_fraction * Math.min(...size)));
 }
 
+/** Images do not fit the window. */
+export function noRoom(what, [width, height]) {
+  return new RangeError(`${what} do not fit a window of ${width} x ${height} px`);
+}
+
+/** Lines of text above and below images that are placed, in a wide window and an upright one. */
+const AROUND = { false: [3.2, 3.0], true: [4.3, 5.1] };
+
+/** Window in which images are placed; images lie between top and bottom. */
+export class PlacingLayout {
+  constructor({ screen }, size, { held_scale, magnify_fraction }) {
+    Object.assign(this, { size, heldScale: held_scale, text: textHeight(screen, size) });
+    this.upright = size[1] > size[0];
+    const [above, below] = AROUND[this.upright].map((lines) => lines * this.text);
+    Object.assign(this, { top: size[1] / 2 - above, bottom: below - size[1] / 2 });
+    this.magnified = round((magnify_fraction * Math.min(...size)) / 2) * 2;
+  }
+
+  /** Nearest point in the window. */
+  clamp(x, y) {
+    const within = (value, most) => Math.min(Math.max(value, -most), most);
+    return [within(x, this.size[0] / 2), within(y, this.size[1] / 2)];
+  }
+}
+
 /** CSS pixels across an object in the middle of the screen. */
 function degreesToPixels(degrees, measured) {
   const radians = (degrees * Math.PI) / 180;

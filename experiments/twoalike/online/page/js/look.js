@@ -31,6 +31,7 @@ function setColours(element, { background, foreground, accent }) {
     "--background": background,
     "--foreground": foreground,
     "--accent": accent,
+    "--ink": luminance(accent) > 0.18 ? "#000000" : "#ffffff", // readable on the accent
     "--faint": between(background, foreground, 0.25),
     "--rim": between(background, foreground, 0.5),
     "--fill": between(background, light ? "#ffffff" : "#000000", 0.6),
@@ -118,6 +119,37 @@ export function makeBar(role) {
     fill: (share) => full.style.setProperty("width", `${100 * Math.min(1, Math.max(0, share))}%`),
   };
 }
+
+/** What all trials have: a timer, and buttons that send events. */
+export class View {
+  timer = makeBar("none");
+
+  connect(send) {
+    this.send = send;
+  }
+
+  /** Pointers answer as they press; a click without one is that of a keyboard or of an aid. */
+  press(button, event) {
+    button.dataset.own = "";
+    button.addEventListener("pointerdown", (cause) => {
+      if (cause.button === 0) this.send({ ...event, method: methodOf(cause) }, cause);
+    });
+    button.addEventListener("click", (cause) => {
+      if (cause.detail === 0) this.send({ ...event, method: "keyboard" }, cause);
+    });
+    button.addEventListener("mousedown", (cause) => cause.preventDefault()); // focus stays
+    return button;
+  }
+
+  frame(time) {
+    const until = this.scene?.until ?? null;
+    const shows = until !== null && time >= until.since;
+    this.timer.element.style.visibility = shows ? "visible" : "hidden";
+    if (shows) this.timer.fill((until.end - time) / until.length);
+  }
+}
+
+export const methodOf = ({ pointerType }) => (pointerType === "mouse" ? "mouse" : "touch");
 
 /**
  * The picture of an object, ready to be put into the page; its id is not in it.
