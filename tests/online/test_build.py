@@ -416,9 +416,9 @@ def test_arrangements_that_answers_decide_are_blocks(
 
 
 @pytest.mark.parametrize("language", languages())
-def test_both_tasks_fit_a_phone(language: str, make_study: MakeStudy) -> None:
+def test_tasks_fit_a_phone(language: str, make_study: MakeStudy) -> None:
     protocol = f'language = "{language}"\n'
-    tasks = 'trials = 4\n[sitting]\ntasks = ["odd-one-out", "multi-arrangement"]\n'
+    tasks = 'trials = 4\n[sitting]\ntasks = ["odd-one-out", "multi-arrangement", "free-sorting"]\n'
     width, height = build(make_study("study", tasks, protocol, protocol)).session.least_window_px
     assert width <= 360
     assert height <= 640

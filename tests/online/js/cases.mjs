@@ -13,15 +13,6 @@ const machines = await import(new URL("page-machines.js", page).href);
 
 const makers = {
   round: ({ numbers }) => numbers.map((one) => round(...one)),
-  arena: ({ protocol, size, n, rotation }) => {
-    try {
-      const layout = new ArenaLayout(protocol, size, n);
-      return { ...layout, seats: layout.seats(n, rotation) };
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      return null;
-    }
-  },
   arrangement: ({ trial, protocol, size, steps }) => {
     const sorts = protocol.task === "free-sorting";
     const layout = new (sorts ? PilesLayout : ArenaLayout)(protocol, size, trial.items.length);

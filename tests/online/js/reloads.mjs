@@ -11,6 +11,8 @@ const page = new URL("../../../experiments/twoalike/online/page/js/", import.met
 const load = (name) => import(new URL(name, page));
 const { ArenaLayout } = await load("arena.js");
 const { Arrangement } = await load("arrangement.js");
+const { PilesLayout } = await load("piles.js");
+const { Sorting } = await load("sorting.js");
 const { Course } = await load("course.js");
 const { Keeper } = await load("keeper.js");
 const { ChoiceMachine } = await load("choice.js");
@@ -62,12 +64,13 @@ function taken(kind, { step, trial, protocol }, time) {
 }
 
 /**
- * Drag the images that are not in the circle yet, and press Done; in practice, start over and let
+ * Drag the images that are not in the circle or a pile yet, and press Done; in practice, start over and let
  * the time pass instead.
  */
 function* arrange({ trial, protocol }, begun) {
-  const layout = new ArenaLayout(protocol, [1280, 1024], trial.items.length);
-  const machine = new Arrangement(trial, protocol, layout);
+  const sorts = protocol.task === "free-sorting";
+  const layout = new (sorts ? PilesLayout : ArenaLayout)(protocol, [1280, 1024], trial.items.length);
+  const machine = new (sorts ? Sorting : Arrangement)(trial, protocol, layout);
   let time = begun;
   const press = function* (kind, x, y) {
     const items = machine.handle({ kind, time, x, y, button: "left", pointer: "mouse" });
@@ -80,7 +83,9 @@ function* arrange({ trial, protocol }, begun) {
     yield* press("press", ...machine.places[item]);
     time += 1;
     const angle = 7 * item + begun;
-    yield* press("release", ...layout.toPixels(0.4 * Math.cos(angle), 0.4 * Math.sin(angle)));
+    const pile = sorts && layout.cells[item % 3];
+    const place = sorts ? [pile.x, pile.y] : layout.toPixels(0.4 * Math.cos(angle), 0.4 * Math.sin(angle));
+    yield* press("release", ...place);
   }
   const [kind, times] = trial.trial_index === 1 ? ["start_over", 2] : ["done", 1];
   for (let at = 0; at < times; at += 1) {

@@ -1,6 +1,5 @@
 """The protocol of free sorting, and where images, piles and buttons are in its window."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, Self
@@ -128,24 +127,13 @@ class SortingLayout(PlacingLayout):
 
     def tray_places(self, n: int) -> tuple[Point, ...]:
         """Centres of ``n`` images that are not sorted, in the order of reading."""
-        room = _inner(self.tray, self.text)
-        step = self.item * (1 + _APART)
-        columns = max(1, int((room.width + self.item * _APART) // step))
-        # As wide as needed, so that few images do not stick to the upper edge.
-        columns = min(columns, max(1, math.ceil(math.sqrt(n * room.width / room.height))))
-        rows = math.ceil(n / columns)
-        if rows * step > room.height + self.item * _APART:
-            columns = max(1, int((room.width + self.item * _APART) // step))
-        return _grid(room, n, min(columns, max(n, 1)), step, step)
+        return _packed(self.tray, self.text, n, self.item)[1]
 
     def pile_places(self, cell: int, n: int) -> tuple[float, tuple[Point, ...]]:
         """Side and centres of the ``n`` images of a pile, as large as they can be there."""
         box = self.cells[cell]
         free = Box(box.x, box.y - self.name / 2, box.width, box.height - self.name)
-        room = _inner(free, self.text)
-        columns = max(range(1, n + 1), key=lambda k: _side(room, n, k), default=1)
-        side = min(float(self.item), _side(room, n, columns))
-        return side, _grid(room, n, columns, side * (1 + _APART), side * (1 + _APART))
+        return _packed(free, self.text, n, self.item)
 
     def neighbour(self, cell: int | None, x: float, y: float, dx: int, dy: int) -> int | None:
         """Place beside one in a direction; None for the images not sorted, such as one at a point.
@@ -168,10 +156,6 @@ class SortingLayout(PlacingLayout):
         return min(min(max(row, 0), last) * self.columns + column, len(self.cells) - 1)
 
 
-def _inner(box: Box, text: int) -> Box:
-    return Box(box.x, box.y, box.width - 2 * _GAP * text, box.height - 2 * _GAP * text)
-
-
 def _side(room: Box, n: int, columns: int) -> float:
     across, down = columns + (columns - 1) * _APART, -(-n // columns)
     return max(0.0, min(room.width / across, room.height / (down + (down - 1) * _APART)))
@@ -189,6 +173,14 @@ def _grid(room: Box, n: int, columns: int, across: float, down: float) -> tuple[
     )
 
 
+def _packed(box: Box, text: int, n: int, most: float) -> tuple[float, tuple[Point, ...]]:
+    """Side and centres of ``n`` images in a box, at most so large."""
+    room = Box(box.x, box.y, box.width - 2 * _GAP * text, box.height - 2 * _GAP * text)
+    columns = max(range(1, n + 1), key=lambda k: _side(room, n, k), default=1)
+    side = min(float(most), _side(room, n, columns))
+    return side, _grid(room, n, columns, side * (1 + _APART), side * (1 + _APART))
+
+
 def _cells(area: Box, n: int, gap: float) -> tuple[tuple[Box, ...], int]:
     """Boxes of ``n`` places that fill an area, as square as they can be, and how many in a row."""
 
@@ -197,22 +189,10 @@ def _cells(area: Box, n: int, gap: float) -> tuple[tuple[Box, ...], int]:
         wide = (area.width - (columns - 1) * gap) / columns
         return wide, (area.height - (rows - 1) * gap) / rows
 
-    columns = max(range(1, n + 1), key=lambda k: (min(shape(k)), -(-(-n // k) * k - n)))
+    columns = max(range(1, n + 1), key=lambda k: min(shape(k)))
     wide, high = shape(columns)
     centres = _grid(area, n, columns, wide + gap, high + gap)
     return tuple(Box(x, y, wide, high) for x, y in centres), columns
-
-
-def _item_size(protocol: FreeSorting, tray: Box, cell: Box, text: int, n: int, height: int) -> int:
-    """Largest even side at which ``n`` images lie ready; 0 if there is none."""
-    room, settings = _inner(tray, text), protocol.piles
-    most = min(settings.item_fraction * height, cell.width - text, cell.height - text)
-    for side in range(int(most) // 2 * 2, settings.minimum_px - 1, -2):
-        step = side * (1 + _APART)
-        fits = [int((length + side * _APART) // step) for length in (room.width, room.height)]
-        if fits[0] * fits[1] >= n:
-            return side
-    return 0
 
 
 def lay_out_sorting(protocol: FreeSorting, size: tuple[int, int], n: int) -> SortingLayout:
@@ -238,9 +218,10 @@ def lay_out_sorting(protocol: FreeSorting, size: tuple[int, int], n: int) -> Sor
         rest = wide - tray.width - gap
         area = Box((wide - rest) / 2, tray.y, rest, high)
     cells, columns = _cells(area, protocol.rules.max_piles, gap)
-    item = _item_size(protocol, tray, cells[0], text, n, height)
+    most = min(protocol.piles.item_fraction * height, cells[0].width - text, cells[0].height - text)
+    item = int(_packed(tray, text, n, most)[0]) // 2 * 2
     done, start_over = corner_buttons(protocol, size, text)
-    if not item:
+    if item < protocol.piles.minimum_px:
         raise TwoalikeError(
             f"{n} images of {protocol.piles.minimum_px} px and {len(cells)} piles do not fit a "
             f"window of {width} x {height} px. Show fewer in a trial ([free_sorting] items in "

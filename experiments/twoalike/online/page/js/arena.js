@@ -124,14 +124,9 @@ function isRound(radius, length) {
 
 /** Angle at which a ring has a length; between two angles, in proportion. */
 function angleAt(length, wanted) {
-  if (wanted <= length[0]) return ANGLES[0];
-  let low = 0;
-  let high = N_ANGLES - 1;
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if (length[middle] <= wanted) low = middle;
-    else high = middle;
-  }
+  const high = length.findIndex((one) => one > wanted);
+  if (high <= 0) return ANGLES.at(high);
+  const low = high - 1;
   const slope = (ANGLES[high] - ANGLES[low]) / (length[high] - length[low]);
   return slope * (wanted - length[low]) + ANGLES[low];
 }

@@ -5,18 +5,18 @@ import { moveTo, PlacingView } from "./placing-view.js";
 
 export class ArrangementView extends PlacingView {
   constructor(root, parts) {
-    const circle = make("div", { class: "circle" });
+    const { centre, radius, heights } = parts.machine.layout;
+    const circle = make("div", { class: "place circle" });
     const progress = makeBar("progressbar");
-    progress.element.classList.add("progress");
-    super(root, parts, parts.protocol.arena, circle, progress.element);
+    super(root, parts, "arena", parts.protocol.arena, circle, progress.element);
     this.progress = progress;
-    const { centre, radius } = this.layout;
-    moveTo(circle, { x: centre[0], y: centre[1] });
+    moveTo(progress.element, 0, heights.progress);
+    moveTo(circle, ...centre);
     circle.style.width = circle.style.height = `${2 * radius}px`;
   }
 
-  drawPlaces(scene) {
-    super.drawPlaces(scene);
+  drawTrial(scene) {
+    super.drawTrial(scene);
     const { element, fill } = this.progress;
     element.hidden = scene.progress === null;
     fill(scene.progress);

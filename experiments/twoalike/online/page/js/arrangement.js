@@ -77,7 +77,7 @@ export class Arrangement extends PlacingMachine {
     return true;
   }
 
-  get outcome() {
+  get result() {
     return {
       kind: "arrangement",
       places: this.places.map((place) => this.layout.toArena(...place)),

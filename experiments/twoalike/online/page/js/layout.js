@@ -33,16 +33,18 @@ export function noRoom(what, [width, height]) {
   return new RangeError(`${what} do not fit a window of ${width} x ${height} px`);
 }
 
-/** Lines of text above and below images that are placed, in a wide window and an upright one. */
-const AROUND = { false: [3.2, 3.0], true: [4.3, 5.1] };
+/** Prompt, timer and images from the upper edge, counter, progress and images from the lower. */
+const WIDE = [1.2, 2.5, 3.2, 2.0, 0.8, 3.0];
+const UPRIGHT = [1.85, 3.6, 4.3, 4.1, 3.1, 5.1];
 
-/** Window in which images are placed; images lie between top and bottom. */
+/** Window in which images are placed, between top and bottom; heights from its centre, y up. */
 export class PlacingLayout {
   constructor({ screen }, size, { held_scale, magnify_fraction }) {
     Object.assign(this, { size, heldScale: held_scale, text: textHeight(screen, size) });
     this.upright = size[1] > size[0];
-    const [above, below] = AROUND[this.upright].map((lines) => lines * this.text);
-    Object.assign(this, { top: size[1] / 2 - above, bottom: below - size[1] / 2 });
+    const from = (lines, at) => Math.sign(2.5 - at) * (size[1] / 2 - lines * this.text);
+    const [prompt, timer, top, counter, progress, bottom] = (this.upright ? UPRIGHT : WIDE).map(from);
+    Object.assign(this, { top, bottom, heights: { prompt, timer, counter, progress } });
     this.magnified = round((magnify_fraction * Math.min(...size)) / 2) * 2;
   }
 

@@ -88,15 +88,6 @@ export function paragraphs(text) {
   return found;
 }
 
-/** Sets a line in the first of the scales of a height of text in which it fits its room. */
-export function setLine(element, words, text, scales, room) {
-  if (element.textContent !== words) element.textContent = words;
-  for (const scale of scales) {
-    element.style.fontSize = `${Math.round(scale * text)}px`;
-    if (element.offsetHeight <= room) return;
-  }
-}
-
 /** Fills the page after a time limit, whose button turns it as the space bar does. */
 export function setMessage(element, { text, footer }, send) {
   if (element.firstChild) return;
@@ -119,37 +110,6 @@ export function makeBar(role) {
     fill: (share) => full.style.setProperty("width", `${100 * Math.min(1, Math.max(0, share))}%`),
   };
 }
-
-/** What all trials have: a timer, and buttons that send events. */
-export class View {
-  timer = makeBar("none");
-
-  connect(send) {
-    this.send = send;
-  }
-
-  /** Pointers answer as they press; a click without one is that of a keyboard or of an aid. */
-  press(button, event) {
-    button.dataset.own = "";
-    button.addEventListener("pointerdown", (cause) => {
-      if (cause.button === 0) this.send({ ...event, method: methodOf(cause) }, cause);
-    });
-    button.addEventListener("click", (cause) => {
-      if (cause.detail === 0) this.send({ ...event, method: "keyboard" }, cause);
-    });
-    button.addEventListener("mousedown", (cause) => cause.preventDefault()); // focus stays
-    return button;
-  }
-
-  frame(time) {
-    const until = this.scene?.until ?? null;
-    const shows = until !== null && time >= until.since;
-    this.timer.element.style.visibility = shows ? "visible" : "hidden";
-    if (shows) this.timer.fill((until.end - time) / until.length);
-  }
-}
-
-export const methodOf = ({ pointerType }) => (pointerType === "mouse" ? "mouse" : "touch");
 
 /**
  * The picture of an object, ready to be put into the page; its id is not in it.

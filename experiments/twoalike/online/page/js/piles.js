@@ -11,15 +11,10 @@ const GAP = 0.5; // between two places, and between images and their edge, in li
 const APART = 0.1; // between two images, as a share of their side
 const NAME = 1.5; // height of a pile's name, in lines of text
 
-/** Number from 1 to n of which two measures are highest, the first before the second. */
+/** First number from 1 to n of which a measure is highest. */
 function best(n, measure) {
-  let found = { at: 1, measured: [-Infinity, 0] };
-  for (let at = 1; at <= n; at++) {
-    const measured = measure(at);
-    const more = measured[0] - found.measured[0] || measured[1] - found.measured[1];
-    if (more > 0) found = { at, measured };
-  }
-  return found.at;
+  const measured = Array.from({ length: n }, (_, at) => measure(at + 1));
+  return 1 + measured.indexOf(Math.max(...measured));
 }
 
 /** Side of n squares in so many columns of a room. */
@@ -53,7 +48,10 @@ export class PilesLayout extends PlacingLayout {
     const area = { x: (wide - width) / 2, y: bottom + height / 2, width, height };
     this.#divide(area, rules.max_piles, gap);
     this.name = rules.name_piles ? NAME * text : 0;
-    this.item = this.#itemSize(piles, n);
+    const [cell] = this.cells;
+    const most = Math.min(piles.item_fraction * size[1], cell.width - text, cell.height - text);
+    this.item = Math.floor(this.#packed(this.tray, n, most).side / 2) * 2;
+    if (this.item < piles.minimum_px) throw noRoom(`${n} images`, size);
   }
 
   /** Fills an area with n places, as square as they can be. */
@@ -62,28 +60,19 @@ export class PilesLayout extends PlacingLayout {
       const counts = [columns, Math.ceil(n / columns)];
       return [area.width, area.height].map((all, k) => (all - (counts[k] - 1) * gap) / counts[k]);
     };
-    this.columns = best(n, (k) => [Math.min(...shape(k)), n - Math.ceil(n / k) * k]);
+    this.columns = best(n, (k) => Math.min(...shape(k)));
     const [width, height] = shape(this.columns);
     const centres = grid(area, n, this.columns, width + gap, height + gap);
     this.cells = centres.map(([x, y]) => ({ x, y, width, height }));
   }
 
-  /** Largest even side at which n images lie ready. */
-  #itemSize({ item_fraction, minimum_px }, n) {
-    const room = this.#inner(this.tray);
-    const [{ width, height }] = this.cells;
-    const { text, size } = this;
-    const most = Math.min(item_fraction * size[1], width - text, height - text);
-    for (let side = Math.floor(most / 2) * 2; side >= minimum_px; side -= 2) {
-      const fits = (length) => Math.floor((length + side * APART) / (side * (1 + APART)));
-      if (fits(room.width) * fits(room.height) >= n) return side;
-    }
-    throw noRoom(`${n} images`, size);
-  }
-
-  #inner({ x, y, width, height }) {
+  /** Side and centres of n images in a box, at most so large. */
+  #packed({ x, y, width, height }, n, most) {
     const edge = 2 * GAP * this.text;
-    return { x, y, width: width - edge, height: height - edge };
+    const room = { x, y, width: width - edge, height: height - edge };
+    const columns = best(n, (k) => sideOf(room, n, k));
+    const side = Math.min(most, sideOf(room, n, columns));
+    return { side, places: grid(room, n, columns, side * (1 + APART), side * (1 + APART)) };
   }
 
   /** Place of a pile, from 0, at a point; null beside them. */
@@ -96,22 +85,14 @@ export class PilesLayout extends PlacingLayout {
 
   /** Centres of n images that are not sorted, in the order of reading. */
   trayPlaces(n) {
-    const room = this.#inner(this.tray);
-    const step = this.item * (1 + APART);
-    const most = Math.max(1, Math.floor((room.width + this.item * APART) / step));
-    // As wide as needed, so that few images do not stick to the upper edge.
-    let columns = Math.min(most, Math.ceil(Math.sqrt((n * room.width) / room.height)));
-    if (Math.ceil(n / columns) * step > room.height + this.item * APART) columns = most;
-    return grid(room, n, Math.min(columns, n), step, step);
+    return this.#packed(this.tray, n, this.item).places;
   }
 
   /** Side and centres of the n images of a pile, as large as they can be there. */
   pilePlaces(cell, n) {
     const { x, y, width, height } = this.cells[cell];
-    const room = this.#inner({ x, y: y - this.name / 2, width, height: height - this.name });
-    const columns = best(n, (k) => [sideOf(room, n, k), 0]);
-    const side = Math.min(this.item, sideOf(room, n, columns));
-    return { side, places: grid(room, n, columns, side * (1 + APART), side * (1 + APART)) };
+    const free = { x, y: y - this.name / 2, width, height: height - this.name };
+    return this.#packed(free, n, this.item);
   }
 
   /** Place beside one in a direction, or beside the tray; null for the tray. */

@@ -7,11 +7,11 @@
  */
 
 import { round } from "./layout.js";
+import { filled } from "./panels.js";
 import { TrialMachine } from "./trial.js";
 
 /** One trial; `kept` in it is the last move of each image before a reload, by object. */
 export class PlacingMachine extends TrialMachine {
-  result = null;
   /** Item that is held: since when, from where, where it was taken, and by what. */
   held = null;
   /** Item that is shown large: since when, and by what. */
@@ -133,7 +133,6 @@ export class PlacingMachine extends TrialMachine {
 
   runOut(time) {
     this.stopMoving({ time, reason: "timeout", method: "none" });
-    this.end();
   }
 
   take(event) {
@@ -194,14 +193,8 @@ export class PlacingMachine extends TrialMachine {
       this.asked = { what: "done", time };
     } else {
       this.stopMoving({ time, reason: "done", method });
-      this.finish();
+      this.decide();
     }
-  }
-
-  /** Done: the trial is over, unless more is asked. */
-  finish() {
-    this.end();
-    this.decide();
   }
 
   /** Sends all images back at the second press: one slip must not cost an hour. */
@@ -232,10 +225,6 @@ export class PlacingMachine extends TrialMachine {
     const { trial_index, items } = trial;
     const planned_onset = planned;
     return { trial_index, items, onset, planned_onset, handling, ending, item_px: layout.item };
-  }
-
-  end() {
-    this.result = this.outcome;
   }
 
   /**
@@ -324,10 +313,5 @@ export class PlacingMachine extends TrialMachine {
 /** Line that says how many images are left. */
 export function countText(texts, n) {
   if (n === 0) return texts.left_none;
-  return n === 1 ? texts.left_one : filled(texts.left, n);
-}
-
-/** Text with a number in place of {n}. */
-export function filled(format, n) {
-  return format.replace(/\{\{|\}\}|\{n\}/g, (found) => (found === "{n}" ? String(n) : found[0]));
+  return n === 1 ? texts.left_one : filled(texts.left, { n });
 }

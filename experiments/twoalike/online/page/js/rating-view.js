@@ -1,7 +1,7 @@
 /** Draws a rating: two images, the scale below them, and the button that ends the answer. */
 
-import { make, methodOf } from "./look.js";
-import { TrialView } from "./trial-view.js";
+import { make } from "./look.js";
+import { methodOf, TrialView } from "./trial-view.js";
 
 const NOTCH_PX = 100; // of the wheel
 

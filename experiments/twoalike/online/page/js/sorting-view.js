@@ -1,13 +1,15 @@
-/** Draws a sorting: images that lie ready, piles, and the field for a pile's name. */
+/** Draws a sorting: piles, and the tray where images lie ready and names are asked for. */
 
 import { make } from "./look.js";
 import { moveTo, PlacingView } from "./placing-view.js";
 
+const ABOVE = 2.5; // from the field for a name up to the question, in lines of text
+
 /** Element that is as large as a box, and where it is. */
-function boxed(name, box) {
-  const element = make("div", { class: name });
-  moveTo(element, box);
-  Object.assign(element.style, { width: `${box.width}px`, height: `${box.height}px` });
+function boxed(kind, { x, y, width, height }, ...children) {
+  const element = make("div", { class: `place ${kind}`, dir: "auto" }, ...children);
+  moveTo(element, x, y);
+  Object.assign(element.style, { width: `${width}px`, height: `${height}px` });
   return element;
 }
 
@@ -15,13 +17,11 @@ export class SortingView extends PlacingView {
   constructor(root, parts) {
     const { tray, cells } = parts.machine.layout;
     const piles = cells.map((box) => boxed("pile", box));
-    const entry = make("input", { class: "entry", type: "text", autocomplete: "off", "data-own": "" });
-    const question = make("label", { dir: "auto" }, make("span"), entry);
-    const asked = boxed("asked", tray);
-    asked.append(question);
-    super(root, parts, parts.protocol.piles, boxed("tray", tray), ...piles, asked);
-    Object.assign(this, { piles, asked, entry, question: question.firstChild });
-    this.machine = parts.machine;
+    const entry = make("input", { class: "entry", autocomplete: "off", "data-own": "" });
+    super(root, parts, "piles", parts.protocol.piles, boxed("tray", tray, entry), ...piles);
+    entry.setAttribute("aria-labelledby", this.id);
+    entry.hidden = true;
+    Object.assign(this, { piles, entry });
     entry.addEventListener("input", (event) => {
       this.send({ kind: "name", text: entry.value }, event);
     });
@@ -39,17 +39,17 @@ export class SortingView extends PlacingView {
     });
   }
 
-  drawPlaces(scene) {
-    const asks = scene.entry !== null;
-    super.drawPlaces({ ...scene, prompt: asks ? "" : scene.prompt });
+  drawTrial(scene) {
+    super.drawTrial(scene);
     this.piles.forEach((pile, at) => {
       pile.textContent = scene.names[at];
       pile.classList.toggle("target", at === scene.target);
     });
-    const begins = asks && this.asked.hidden;
-    this.asked.hidden = !asks;
-    if (!asks) return;
-    if (this.question.textContent !== scene.prompt) this.question.textContent = scene.prompt;
-    if (begins) this.entry.focus({ preventScroll: true });
+    if (scene.entry === null || !this.entry.hidden) return;
+    const { tray, text } = this.layout;
+    moveTo(this.prompt, tray.x, tray.y + ABOVE * text);
+    this.prompt.style.maxWidth = `${tray.width - text}px`;
+    this.entry.hidden = false;
+    this.entry.focus({ preventScroll: true });
   }
 }

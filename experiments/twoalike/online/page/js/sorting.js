@@ -4,7 +4,8 @@
  * Besides the events of placing.js it takes `name` (the name of a pile as written so far).
  */
 
-import { countText, filled, PlacingMachine } from "./placing.js";
+import { filled } from "./panels.js";
+import { countText, PlacingMachine } from "./placing.js";
 
 const LONGEST_NAME = 60;
 
@@ -92,7 +93,7 @@ export class Sorting extends PlacingMachine {
   get #counter() {
     const { texts, rules } = this.protocol;
     if (this.nOutside) return this.asks("too_few") ? texts.too_few : countText(texts, this.nOutside);
-    return this.#enough ? countText(texts, 0) : filled(texts.too_few_piles, rules.min_piles);
+    return this.#enough ? countText(texts, 0) : filled(texts.too_few_piles, { n: rules.min_piles });
   }
 
   hold(held) {
@@ -135,9 +136,9 @@ export class Sorting extends PlacingMachine {
     return after !== before;
   }
 
-  finish() {
-    if (this.protocol.rules.name_piles) this.enter("naming");
-    else super.finish();
+  decide() {
+    if (this.protocol.rules.name_piles && this.phase !== "naming") this.enter("naming");
+    else super.decide();
   }
 
   take(event) {
@@ -163,10 +164,10 @@ export class Sorting extends PlacingMachine {
     this.#names.set(cell, this.#name);
     this.entry = "";
     this.row("name", time, { where: { place: numbered(cell) }, pointer: method });
-    if (this.naming === null) super.finish();
+    if (this.naming === null) this.decide();
   }
 
-  get outcome() {
+  get result() {
     const { used } = this;
     const names = used.map((cell) => this.#names.get(cell) ?? "");
     return { kind: "sorting", cells: this.cells, used, names };

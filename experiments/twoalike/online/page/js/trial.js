@@ -54,15 +54,10 @@ export class TrialMachine {
 
   /** Time at which the phase ends by itself; null while it waits for an answer or a frame. */
   get phaseEnd() {
-    const { timing } = this.protocol;
-    const length = {
-      fixation: timing.fixation_s,
-      answer: this.limitS || null,
-      feedback: this.feedbackS,
-    }[this.phase];
-    return this.since === null || length === undefined || length === null
-      ? null
-      : this.since + length;
+    const { fixation_s: fixation } = this.protocol.timing;
+    const lengths = { fixation, answer: this.limitS || null, feedback: this.feedbackS };
+    const length = lengths[this.phase] ?? null;
+    return this.since === null || length === null ? null : this.since + length;
   }
 
   asks(what) {
