@@ -32,10 +32,6 @@ export class PlacingMachine extends TrialMachine {
     this.begin();
   }
 
-  get limitS() {
-    return this.protocol.timing.trial_limit_s;
-  }
-
   get phaseEnd() {
     return this.open && this.limitS ? this.onset + this.limitS + this.#paused : null;
   }
@@ -119,7 +115,7 @@ export class PlacingMachine extends TrialMachine {
     if (first) this.row("trial_start", event.time);
     super.show(event);
     if (!first) return;
-    this.begun(event.time);
+    this.begun?.(event.time);
     for (const [name, move] of Object.entries(this.trial.kept ?? {})) {
       const item = this.trial.items.indexOf(name); // a drag that takes no time
       this.hold({ item, since: event.time, by: null, start: this.places[item] });
@@ -127,9 +123,6 @@ export class PlacingMachine extends TrialMachine {
       this.#drop(event.time);
     }
   }
-
-  /** The trial is seen. */
-  begun() {}
 
   runOut(time) {
     this.stopMoving({ time, reason: "timeout", method: "none" });

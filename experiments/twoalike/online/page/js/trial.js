@@ -76,7 +76,7 @@ export class TrialMachine {
 
   /** Longest time for the answer, s; 0 for no limit. */
   get limitS() {
-    return this.protocol.timing.response_limit_s;
+    return this.protocol.timing.response_limit_s ?? this.protocol.timing.trial_limit_s;
   }
 
   /** Cross, what is judged, or the page after the time limit. */
@@ -159,13 +159,9 @@ export class TrialMachine {
     if (this.asked && time >= this.#askedUntil) this.asked = null;
     const end = this.phaseEnd;
     if (end === null || time < end) return;
-    if (this.phase === "answer") this.runOut(end);
-    this.enter(FOLLOWING[this.phase]);
-  }
-
-  /** The time limit has passed. */
-  runOut() {
     this.asked = null;
+    if (this.phase === "answer") this.runOut?.(end);
+    this.enter(FOLLOWING[this.phase]);
   }
 
   #mayTurn(time) {
