@@ -67,19 +67,27 @@ export class PlacingView extends View {
     const item = this.items.get(placed.stimulus) ?? this.#addImage(placed.stimulus);
     if (item.words === words) return;
     item.words = words;
-    const { element, image } = item;
-    [image.width, image.height] = fitted(image, placed.size);
+    const { element, image, canvas } = item;
+    const sides = fitted(image, placed.size).map((length) => `${length}px`);
+    [canvas.style.width, canvas.style.height] = sides;
     element.style.zIndex = String(at);
     element.style.setProperty("--rim", this.rims[placed.rim]);
     element.dataset.rim = placed.rim;
     moveTo(element, placed.x, placed.y);
   }
 
+  /** Drawn once, about as large as it is held: a photograph of any size is moved at no cost. */
   #addImage(id) {
     const image = picture(this.images, id);
-    const element = make("div", { class: "item" }, image);
+    const canvas = make("canvas", { "aria-hidden": "true" });
+    const held = this.layout.item * this.layout.heldScale * devicePixelRatio;
+    [canvas.width, canvas.height] = fitted(image, held);
+    const context = canvas.getContext("2d");
+    context.imageSmoothingQuality = "high";
+    context.drawImage(image, 0, 0, canvas.width, canvas.height);
+    const element = make("div", { class: "item" }, canvas);
     this.stage.append(element);
-    const item = { element, image, words: "" };
+    const item = { element, image, canvas, words: "" };
     this.items.set(id, item);
     return item;
   }
