@@ -94,6 +94,10 @@ pairs = 2
 catch = 1
 repeats = 0
 practice = 1
+[free_sorting]
+items = 5
+trials = 1
+repeats = 1
 [sitting]
 tasks = {tasks}
 order = "fixed"
@@ -134,6 +138,8 @@ def make_study(
     for name in ("odd_one_out", "odd_one_of_many", "most_alike_pair"):
         (protocols / f"{name}.toml").write_text(CONSENT + ODD, encoding="utf-8")
     (protocols / "multi_arrangement.toml").write_text(CONSENT + ARRANGE, encoding="utf-8")
+    sort = CONSENT + ARRANGE + "[rules]\nname_piles = true\n"
+    (protocols / "free_sorting.toml").write_text(sort, encoding="utf-8")
     draw_creatures(root / "stimuli", seed=1, kingdoms=2, families=1, species=2, individuals=2)
     return Study.load(root)
 

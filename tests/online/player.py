@@ -28,7 +28,7 @@ from twoalike.tasks import (
 )
 from twoalike.tasks._simulated import _SAID as SAID
 from twoalike.tasks.choosing import TripletActivity
-from twoalike.tasks.multi_arrangement import ArrangementActivity
+from twoalike.tasks.multi_arrangement._placing import PlacingActivity
 from twoalike.tasks.pair_rating import RatingResult
 
 type Means = Literal["hands", "mouse", "touch"]
@@ -52,9 +52,9 @@ KEYS = {
 class Deed:
     """One thing that hands do: a key, or the pointer at a point (pixels from the centre, y up)."""
 
-    kind: Literal["key", "pick", "press", "move", "release"]
+    kind: Literal["key", "type", "pick", "push", "press", "move", "release"]
     key: str = ""
-    """Of a pick, the place of the image, wherever the page has it."""
+    """Of a pick, the place of the image, wherever the page has it; of a push, the button."""
     x: float = 0.0
     y: float = 0.0
 
@@ -70,6 +70,11 @@ class Notebook(NoWindow):
         """Press a key."""
         super().press_key(key)
         self.deeds.append(Deed("key", KEYS.get(key, key)))
+
+    def type_text(self, text: str) -> None:
+        """Write at the keyboard."""
+        super().type_text(text)
+        self.deeds.append(Deed("type", text))
 
     def nudge(self, dx: int, dy: int) -> None:
         """Press an arrow key."""
@@ -119,9 +124,8 @@ def plan_part(prepared: Prepared, size: Size, means: Means = "hands") -> Plan:
         before = len(screen.deeds)
         person.act(session)
         made, activity = screen.deeds[before:], session.activity
-        if made and isinstance(activity, TripletActivity | ArrangementActivity):
-            if isinstance(activity, TripletActivity) or means != "hands":
-                made = [one for deed in made for one in _by_pointer(deed, activity, means)]
+        if made and isinstance(activity, TripletActivity | PlacingActivity):
+            made = [one for deed in made for one in _by_pointer(deed, activity, means)]
             index = activity.trial.trial_index
             plan.deeds[index] = (*plan.deeds.get(index, ()), *made)
 
@@ -134,13 +138,15 @@ def plan_part(prepared: Prepared, size: Size, means: Means = "hands") -> Plan:
 
 
 def _by_pointer(
-    deed: Deed, activity: TripletActivity | ArrangementActivity, means: Means
+    deed: Deed, activity: TripletActivity | PlacingActivity, means: Means
 ) -> list[Deed]:
     """Give what the pointer does, in place of a key too where there are none."""
-    if isinstance(activity, ArrangementActivity):
-        x, y = activity.layout.done.x, activity.layout.done.y
-        done = [Deed("press", x=x, y=y), Deed("release", x=x, y=y)]
-        return done if deed.kind == "key" else [deed]
+    if isinstance(activity, PlacingActivity):
+        if deed.kind == "key" and means != "hands":
+            return [Deed("push", "done")]
+        if deed.kind in ("press", "release") and activity.layout.done.holds(deed.x, deed.y):
+            return [Deed("push", "done")] if deed.kind == "press" else []
+        return [deed]
     place = activity.layout.hit(deed.x, deed.y)
     if deed.kind == "key":
         if means == "hands":
@@ -315,6 +321,11 @@ class Player:
             x, y = self.size[0] / 2 + deed.x, self.size[1] / 2 - deed.y
             if deed.kind == "key":
                 self.page.keyboard.press(deed.key)
+            elif deed.kind == "type":
+                self.page.locator(".entry:focus").press_sequentially(deed.key)
+            elif deed.kind == "push":
+                button = self.page.locator(f"button.{deed.key}")
+                button.tap() if self.means == "touch" else button.click()
             elif deed.kind == "pick":
                 at = int(deed.key) - 1 if deed.key.isdigit() else POSITIONS.index(deed.key)
                 image = self.page.locator(".image").nth(at)

@@ -14,7 +14,9 @@ from twoalike.online._records import ArrangementStep, BlockStep, Part, QuestionS
 from twoalike.sitting import _part, sit
 from twoalike.tasks import EventRow, Item, Keeper, Note, QuestionAnswers
 from twoalike.tasks.choosing import TrialResult
+from twoalike.tasks.free_sorting import SortingResult
 from twoalike.tasks.multi_arrangement import ArrangementResult
+from twoalike.tasks.multi_arrangement._placing import PlacedResult
 from twoalike.tasks.pair_rating import RatingResult
 
 DEVICE = {
@@ -33,14 +35,15 @@ DEVICE = {
 ANSWER = ("position", "method", "response_time", "key", "first", "first_time")
 RATED = ("trial_index", "onset", "early", "dropped", "flag", "value", "response_time", "method")
 RATED += ("n_adjustments",)
-PLACED = ("places", "inside", "seat_angles", "radius_px", "item_px")
+PLACED = ("trial_index", "onset", "item_px")
 KINDS: dict[type, tuple[str, tuple[str, ...]]] = {
     Note: ("note", ("event", "time", "detail")),
     EventRow: ("event", ("values",)),
     QuestionAnswers: ("answers", ("measure", "values")),
     TrialResult: ("choice", ("trial_index", "onset", "early", "dropped", "flag")),
     RatingResult: ("rating", RATED),
-    ArrangementResult: ("arrangement", ("trial_index", "onset", *PLACED)),
+    ArrangementResult: ("arrangement", (*PLACED, "places", "inside", "seat_angles", "radius_px")),
+    SortingResult: ("sorting", (*PLACED, "cells")),
 }
 """Kind of an item as it is sent, and what it is sent with."""
 ENTERED = "2026-11-28T10:00:00+00:00"
@@ -69,14 +72,17 @@ def as_sent(item: Item, late: float = 0.002) -> dict[str, Any]:
     """An item as the page sends it; frames are shown so many s after those planned."""
     kind, names = KINDS[type(item)]
     found = {"kind": kind, **{name: getattr(item, name) for name in names}}
-    if isinstance(item, TrialResult | RatingResult | ArrangementResult):
+    if isinstance(item, TrialResult | RatingResult | PlacedResult):
         found["planned_onset"] = item.onset - late
     if isinstance(item, TrialResult):
         found["answer"] = item.answer and {name: getattr(item.answer, name) for name in ANSWER}
         if item.answer and not item.answer.first:
             found["answer"] |= {"first": None, "first_time": None}
         found["taken_back"] = item.n_taken_back
-    if isinstance(item, ArrangementResult):
+    if isinstance(item, SortingResult):
+        names = [item.names.get(cell, "") for cell in item.piles]
+        found |= {"used": list(item.piles), "names": names}
+    if isinstance(item, PlacedResult):
         handling = [vars(one) for one in item.handling]
         found |= {"items": item.trial.items, "handling": handling, "ending": vars(item.ending)}
     return found
@@ -88,7 +94,7 @@ def _ends(item: Item, step: object) -> bool:
         case QuestionStep():
             return isinstance(item, QuestionAnswers)
         case TrialStep() | ArrangementStep():
-            return isinstance(item, TrialResult | ArrangementResult)
+            return isinstance(item, TrialResult | PlacedResult)
     return isinstance(item, Note) and item.event == getattr(step, "name", "")
 
 

@@ -1,40 +1,44 @@
-"""The page arranges as the window does: the same numbers, geometry and items."""
+"""The page arranges and sorts as the window does: the same numbers, geometry and items."""
 
 import json
-import math
 from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import pytest
 from tests.online.replay import differences, replayed
 from tests.online.simulated import as_sent
 
+from twoalike.design import ListedSorting
 from twoalike.online._compile import arrangement
-from twoalike.study import TwoalikeError
+from twoalike.online._records import Arrangement
 from twoalike.tasks._activity import (
     Arena,
     Focus,
     KeyPress,
     Nudge,
     Page,
+    Piles,
     PointerMove,
     PointerPress,
     PointerRelease,
     Shown,
     Tick,
+    Typed,
 )
-from twoalike.tasks.lettering import label_size
+from twoalike.tasks.free_sorting import FreeSorting, SortingActivity, lay_out_sorting
 from twoalike.tasks.multi_arrangement import (
+    ArenaLayout,
     ArrangementActivity,
     ArrangementTrial,
     MultiArrangement,
     Seating,
     lay_out_arena,
 )
-from twoalike.tasks.screens import frame
 
 N_SEQUENCES = 100
+SIZES = [(360, 740), (700, 701), (1280, 1024), (1366, 768), (3840, 2160), (768, 1024)]
 
 
 def test_rounding_is_pythons(rng: np.random.Generator) -> None:
@@ -47,52 +51,14 @@ def test_rounding_is_pythons(rng: np.random.Generator) -> None:
     assert found == [round(value, decimals) for value, decimals in numbers]
 
 
-def widths(protocol: MultiArrangement, size: tuple[int, int]) -> dict[str, float]:
-    """Widths of the texts of a trial, as the window measures them."""
-    text, texts = frame(protocol.screen, size).text, protocol.texts
-    labels = [texts.done, texts.confirm, texts.start_over, texts.confirm_start_over, texts.too_few]
-    labels += [texts.count(n) for n in (0, 1, 99)]
-    return {f"{text} {label}": label_size(label, text, math.inf)[0] for label in labels}
-
-
-def test_everything_is_where_it_is_in_a_window(rng: np.random.Generator) -> None:
-    cases: list[Any] = []
-    expected: list[Any] = []
-    sizes = [(360, 740), (740, 360), (1024, 768), (1920, 1080), (768, 1024), (3840, 2160)]
-    sizes += [(int(rng.integers(300, 2600)), int(rng.integers(300, 1500))) for _ in range(60)]
-    for number, size in enumerate(sizes):
-        protocol = MultiArrangement(language=["en", "de"][number % 2])
-        arena = {"item_fraction": float(rng.choice([0.04, 0.08, 0.2]))}
-        arena["arena_fraction"] = float(rng.choice([0.5, 0.68, 0.8]))
-        protocol = protocol.model_copy(update={"arena": protocol.arena.model_copy(update=arena)})
-        n, rotation = int(rng.integers(2, 80)), round(float(rng.uniform(0, 360)), 4)
-        case = {"made": "arena", "size": size, "n": n, "rotation": rotation}
-        case["widths"] = widths(protocol, size)
-        cases.append(case | {"protocol": protocol.model_dump(mode="json")})
-        try:
-            layout = lay_out_arena(protocol, size, n)
-        except TwoalikeError:
-            expected.append(None)
-            continue
-        found = {key: value for key, value in vars(layout).items() if key != "start_over"}
-        found |= {"lines": asdict(layout.lines), "startOver": asdict(layout.start_over)}
-        found |= {
-            "seats": list(map(asdict, layout.seats(n, rotation))),
-            "done": asdict(layout.done),
-        }
-        expected.append(found)
-    assert sum(layout is not None for layout in expected) > 30
-    for page, python in zip(replayed(cases), expected, strict=True):
-        if python is not None:
-            assert page.pop("counterWidth") > 0
-            assert not list(differences(json.loads(json.dumps(python)), page, within=1e-6))
-
-
 class Hand:
     """Makes events at random, near what is on the screen, and gives them to a Python activity."""
 
     def __init__(
-        self, activity: ArrangementActivity, rng: np.random.Generator, pointer: str
+        self,
+        activity: ArrangementActivity | SortingActivity,
+        rng: np.random.Generator,
+        pointer: str,
     ) -> None:
         self.activity, self.rng, self.pointer = activity, rng, pointer
         self.time = 0.3
@@ -102,10 +68,18 @@ class Hand:
     def give(self, kind: str, **fields: Any) -> None:
         """Give one event, and write down what the activity is like afterwards."""
         activity = self.activity
+        if kind == "press" and activity.held and isinstance(activity, SortingActivity):
+            self.give("release", x=0.0, y=0.0, button="left")  # it might leave a button free
         if kind == "restart":
             items = activity.restart(self.time)
         else:
+            button = self.button(fields) if kind == "press" else ""
+            names = getattr(activity, "naming", None) is not None
             items = activity.handle(EVENTS[kind](time=self.time, **fields))
+            if button:  # which is an element of its own in the page
+                kind, fields = button, {"method": self.pointer}
+            elif names and (kind == "typed" or fields.get("key") == "backspace"):
+                kind, fields = "name", {"text": activity.entry}  # as is the field for names
         if kind in ("press", "move", "release"):
             fields["pointer"] = self.pointer
         self.events.append({"kind": kind, "time": self.time, **fields})
@@ -114,6 +88,16 @@ class Hand:
         self.answers.append(
             state | {"items": [as_sent(item, late=0) for item in items], "scene": look(activity)}
         )
+
+    def button(self, press: dict[str, Any]) -> str:
+        """Button that is pressed, if no image covers it; empty for none."""
+        (x, y), activity = (press["x"], press["y"]), self.activity
+        if press["button"] == "right" or activity.topmost(x, y) is not None:
+            return ""
+        boxes = {"done": activity.layout.done}
+        if activity.protocol.rules.start_over:
+            boxes["start_over"] = activity.layout.start_over
+        return next((name for name, box in boxes.items() if box.holds(x, y)), "")
 
     def point(self) -> dict[str, float]:
         """Somewhere: at an image, at a button, in the circle, or anywhere."""
@@ -126,17 +110,25 @@ class Hand:
             box = layout.done if rng.random() < 0.6 else layout.start_over
             x, y = box.x, box.y
         elif where == "circle":
-            x, y = layout.to_pixels(*rng.uniform(-0.35, 0.35, 2))
+            x, y = self.within(0.35)
         else:
             x, y = rng.uniform(-1500, 1500, 2)
         return {"x": float(x), "y": float(y)}
 
+    def within(self, share: float) -> tuple[float, float]:
+        """Somewhere in the circle, or in a pile."""
+        layout, (x, y) = self.activity.layout, self.rng.uniform(-share, share, 2)
+        if isinstance(layout, ArenaLayout):
+            return layout.to_pixels(x, y)
+        box = layout.cells[self.rng.integers(len(layout.cells))]
+        return box.x + x * box.width, box.y + y * box.height
+
     def drag(self, item: int) -> None:
-        """Drag an image into the circle, or what covers it."""
+        """Drag an image into the circle or a pile, or what covers it."""
         x, y = self.activity.places[item]
         self.give("press", x=x, y=y, button="left")
         self.time += 0.4
-        x, y = self.activity.layout.to_pixels(*self.rng.uniform(-0.3, 0.3, 2))
+        x, y = self.within(0.3)
         self.give("move", x=float(x), y=float(y))
         self.give("release", x=float(x), y=float(y), button="left")
 
@@ -162,6 +154,8 @@ class Hand:
             self.give("move", **self.point())
         elif what == "key":
             self.give("key", key=str(rng.choice(KEYS)))
+            if getattr(self.activity, "naming", None) is not None:
+                self.give("typed", text=str(rng.choice(["a b", " ", "c" * 40])))
         elif what == "nudge":
             dx, dy = ((1, 0), (-1, 0), (0, 1), (0, -1))[rng.integers(4)]
             fine = bool(rng.random() < 0.3)
@@ -179,55 +173,81 @@ CHANCES |= {"focus": 3, "tick": 4, "shown": 4, "restart": 1, "finish": 1, "again
 KEYS = ["return", "num_enter", "backspace", "space", "tab", "pagedown", "pageup", "escape", "a"]
 EVENTS: dict[str, Any] = {"shown": Shown, "key": KeyPress, "nudge": Nudge, "press": PointerPress}
 EVENTS |= {"move": PointerMove, "release": PointerRelease, "focus": Focus, "tick": Tick}
+EVENTS |= {"typed": Typed}
 
 
-def look(activity: ArrangementActivity) -> dict[str, Any]:
+def look(activity: ArrangementActivity | SortingActivity) -> dict[str, Any]:
     """The scene as the page describes it."""
     scene = activity.scene
     if isinstance(scene, Page):
         return {"kind": "page", "text": scene.text, "footer": scene.footer}
-    assert isinstance(scene, Arena)
-    shown = {name: getattr(scene, name) for name in ("prompt", "counter", "magnified", "progress")}
+    assert isinstance(scene, Arena | Piles)
+    shown = {name: getattr(scene, name) for name in ("prompt", "counter", "magnified")}
+    if isinstance(scene, Arena):
+        shown |= {"kind": "arena", "progress": scene.progress}
+    else:
+        target = next((at for at, one in enumerate(scene.piles) if one.rim == "target"), None)
+        shown |= {"kind": "piles", "names": [one.name for one in scene.piles], "target": target}
+        shown["entry"] = scene.entry
     names = ("name", "text", "enabled")
     buttons = [{name: getattr(one, name) for name in names} for one in scene.buttons]
-    until = scene.until and {"end": scene.until.end, "length": scene.until.length}
+    until = scene.until and {**asdict(scene.until), "since": None}
     images = list(map(asdict, scene.images))
-    return {"kind": "arena", "images": images, "buttons": buttons, "until": until, **shown}
+    return {"images": images, "buttons": buttons, "until": until, **shown}
 
 
-def acted(rng: np.random.Generator) -> tuple[dict[str, Any], Hand]:
+def acted(rng: np.random.Generator, *, sorts: bool) -> tuple[dict[str, Any], Hand]:
     """A trial with random settings, and what somebody did in it."""
     pointer = str(rng.choice(["mouse", "touch"]))
     unplaced, again = int(rng.choice([0, 0, 1])), bool(rng.random() < 0.8)
-    protocol = MultiArrangement.model_validate(
-        {
-            "timing": {"trial_limit_s": float(rng.choice([0, 0, 15, 40]))},
-            "rules": {"unplaced_allowed": unplaced, "start_over": again},
-            "answers": {"confirm_done": bool(rng.random() < 0.4)},
-            "screen": {"touch": pointer == "touch"},
+    settings: dict[str, Any] = {
+        "timing": {"trial_limit_s": float(rng.choice([0, 0, 15, 40]))},
+        "rules": {"start_over": again},
+        "answers": {"confirm_done": bool(rng.random() < 0.4)},
+        "screen": {"touch": pointer == "touch"},
+    }
+    n, index = int(rng.choice([2, 3, 4, 5, 6, 36])), int(rng.integers(1, 9))
+    size = SIZES[rng.integers(len(SIZES))]
+    names = tuple(f"o{item}" for item in range(n))
+    activity: ArrangementActivity | SortingActivity
+    if sorts:
+        required, piles = bool(rng.random() < 0.5), int(rng.integers(2, 14))
+        settings["rules"] |= {"name_piles": bool(rng.random() < 0.7), "names_required": required}
+        settings["rules"] |= {"min_piles": int(rng.integers(1, 3)), "max_piles": piles}
+        rules = FreeSorting.model_validate(settings)
+        layout = lay_out_sorting(rules, size, n)
+        activity = SortingActivity(ListedSorting(index, "main", names), rules, layout)
+        given = Arrangement(trial_index=index, items=names)
+    else:
+        settings["rules"]["unplaced_allowed"] = unplaced
+        shares = {
+            "arena_fraction": rng.choice([0.5, 0.68]),
+            "item_fraction": rng.choice([0.04, 0.2]),
         }
-    )
-    n, size = int(rng.integers(2, 7)), ((1280, 1024), (360, 740))[rng.integers(2)]
-    trial = ArrangementTrial(
-        trial_index=int(rng.integers(1, 9)),
-        trial_type="main",
-        items=tuple(f"o{item}" for item in range(n)),
-        seats=Seating(tuple(rng.permutation(n).tolist()), float(rng.uniform(0, 360))),
-        progress=0.5,
-    )
-    activity = ArrangementActivity(trial, protocol, lay_out_arena(protocol, size, n))
+        settings["arena"] = shares
+        protocol = MultiArrangement.model_validate(settings)
+        trial = ArrangementTrial(
+            trial_index=index,
+            trial_type="main",
+            items=names,
+            seats=Seating(tuple(rng.permutation(n).tolist()), float(rng.uniform(0, 360))),
+            progress=0.5,
+        )
+        activity = ArrangementActivity(trial, protocol, lay_out_arena(protocol, size, n))
+        given = arrangement(trial)
     hand = Hand(activity, rng, pointer)
     if rng.random() < 0.9:
         hand.give("shown")
     for _ in range(30):
         hand.act()
-    case = {"made": "arrangement", "trial": arrangement(trial).model_dump(mode="json")}
-    case |= {"protocol": protocol.model_dump(mode="json"), "size": size}
-    return case | {"widths": widths(protocol, size), "steps": hand.events}, hand
+    case = {"made": "arrangement", "trial": given.model_dump(mode="json")}
+    case |= {"protocol": activity.protocol.model_dump(mode="json"), "size": size}
+    return case | {"steps": hand.events}, hand
 
 
-def test_the_same_events_give_the_same_items(rng: np.random.Generator) -> None:
-    found = [acted(rng) for _ in range(N_SEQUENCES)]
+@pytest.mark.parametrize("sorts", [False, True])
+def test_the_same_events_give_the_same_items(rng: np.random.Generator, *, sorts: bool) -> None:
+    found = [acted(rng, sorts=sorts) for _ in range(N_SEQUENCES)]
     kinds: Counter[str] = Counter()
     answers = replayed([case for case, _ in found])
     for answer, (case, hand) in zip(answers, found, strict=True):
@@ -239,5 +259,6 @@ def test_the_same_events_give_the_same_items(rng: np.random.Generator) -> None:
             kinds.update([one["kind"] for one in page["items"]] + rows)
             kinds.update(one.get("event", "") for one in page["items"])
             kinds.update(one["ending"]["reason"] for one in page["items"] if "ending" in one)
-    for kind in ("drag", "inspect", "reset", "seat", "done", "trial_paused", "timeout"):
+    own = ("name", "sorting") if sorts else ("seat", "arrangement")
+    for kind in ("drag", "inspect", "reset", "done", "trial_paused", "timeout", *own):
         assert kinds[kind] > 3, kinds

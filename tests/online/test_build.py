@@ -30,6 +30,7 @@ from twoalike.online._records import (
 )
 from twoalike.online._site import pictures
 from twoalike.record import RunName, read_journal, read_run
+from twoalike.registry import find_task
 from twoalike.sitting import sit
 from twoalike.stimuli import StimulusSet, read_picture, write_words
 from twoalike.study import TwoalikeError
@@ -386,12 +387,13 @@ def test_what_no_browser_can_show_is_refused(
 
 
 def test_tasks_and_blocks_that_only_a_window_has_are_refused(
-    make_study: MakeStudy, capsys: Any
+    make_study: MakeStudy, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = make_study("study", "trials = 6\n[anchored]\nsampler = 'adaptive'\ntrials = 6\n")
     with pytest.raises(TwoalikeError, match='then set anchored.sampler = "list"'):
         build_online(root, 1, task="anchored-choice")
     assert not (root / "online").exists() and not (root / "design").exists()
+    monkeypatch.setattr(find_task("free-sorting"), "page", None)  # as one of another package
     assert call("online", "build", root, "--participants", "1", "--task", "free-sorting") == 1
     assert "multi-arrangement, pair-rating" in capsys.readouterr().err
 
@@ -414,10 +416,12 @@ def test_arrangements_that_answers_decide_are_blocks(
 
 
 @pytest.mark.parametrize("language", languages())
-def test_both_tasks_fit_a_phone(language: str, make_study: MakeStudy) -> None:
+def test_tasks_fit_a_phone(language: str, make_study: MakeStudy) -> None:
     protocol = f'language = "{language}"\n'
-    tasks = 'trials = 4\n[sitting]\ntasks = ["odd-one-out", "multi-arrangement"]\n'
-    width, height = build(make_study("study", tasks, protocol, protocol)).session.least_window_px
+    tasks = 'trials = 4\n[sitting]\ntasks = ["odd-one-out", "multi-arrangement", "free-sorting"]\n'
+    root = make_study("study", tasks, protocol, protocol)
+    (root / "protocols" / "free_sorting.toml").write_text(protocol)
+    width, height = build(root).session.least_window_px
     assert width <= 360
     assert height <= 640
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections import Counter
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,12 @@ practice_items = 3
 scheduler = "full"
 full_trials = 2
 session_minutes = 0
+[free_sorting]
+items = 4
+practice_items = 3
+trials = 1
 [sitting]
-tasks = ["odd-one-out", "anchored-choice", "multi-arrangement"]
+tasks = ["odd-one-out", "anchored-choice", "multi-arrangement", "free-sorting"]
 order = "fixed"
 """
 type Reloads = list[int]
@@ -80,6 +85,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study of the tasks that a browser runs."""
     root = write_study(tmp_path_factory.mktemp("reloads") / "s", DESIGN, ASKED, ARRANGE)
     (root / "protocols" / "anchored_choice.toml").write_text("[breaks]\nready_s = 0.3\n")
+    (root / "protocols" / "free_sorting.toml").write_text(ARRANGE)
     return root
 
 
@@ -120,6 +126,9 @@ def check_rows(study: Study, code: str, sent: list[Any]) -> None:
     arranged = table(study, code, "multiarrangement*_beh.tsv")
     places = [place for one in items(sent, "arrangement") for place in one["places"]]
     np.testing.assert_allclose(arranged[["x", "y"]], places, atol=1e-6)
+    sorted_ = table(study, code, "freesorting*_beh.tsv")["place"].astype(object)
+    cells = [cell for one in items(sent, "sorting") for cell in one["cells"]]
+    assert [None if pd.isna(place) else place - 1 for place in sorted_] == cells
     answers = [one for one in items(sent, "answers") if one["measure"] != "consent"]
     own = pd.concat([read_answers(study.raw, one, code) for one in ("form", "debrief")])
     given = [str(value) for one in answers for value in one["values"].values()]
@@ -143,15 +152,39 @@ def test_sessions_with_many_reloads_are_fetched(study: Path) -> None:
 
 def n_kept(study: Study, code: str) -> int:
     """Count images that a reload put back, each where it was before; nobody moves one again."""
-    events = table(study, code, "_events.tsv")
-    undone = events.loc[events["trial_type"] == "reset", "trial_index"]
-    events = events[(events["trial_type"] == "drag") & ~events["trial_index"].isin(undone)]
-    by_image = ["trial_index", "stimulus"]
-    by_person = events.dropna(subset="pointer")
-    assert not by_person.duplicated(by_image).any()
-    again = events[events["pointer"].isna()].merge(by_person, on=by_image, suffixes=("", "_before"))
-    np.testing.assert_allclose(again[["x", "y"]], again[["x_before", "y_before"]], atol=1e-6)
-    return len(again)
+    n = 0
+    for task, places in (("multiarrangement", ["x", "y"]), ("freesorting", ["place"])):
+        events = table(study, code, f"{task}*_events.tsv")
+        undone = events.loc[events["trial_type"] == "reset", "trial_index"]
+        events = events[(events["trial_type"] == "drag") & ~events["trial_index"].isin(undone)]
+        by_image = ["trial_index", "stimulus"]
+        own = events.dropna(subset="pointer")
+        assert not own.duplicated(by_image).any()
+        again = events[events["pointer"].isna()].merge(own, on=by_image, suffixes=("", "_before"))
+        before = again[[f"{name}_before" for name in places]]
+        np.testing.assert_allclose(again[places], before, atol=1e-6)
+        n += len(again)
+    return n
+
+
+FORGED: dict[str, dict[str, Any]] = {
+    "has piles that do not hold its images": {"used": [0, 1, 2, 3], "names": [""] * 4},
+    "has other names than piles": {"names": ["mine", "", ""]},
+    "is done, but 4 images are outside": {"cells": [None] * 4, "used": [], "names": []},
+    "the last event says": {"cells": [0, 0, 1, 2]},
+    "the result of another trial": {"trial_index": 1},
+}
+
+
+def test_sortings_that_cannot_be_are_refused(study: Path) -> None:
+    shutil.rmtree(study / "data", ignore_errors=True)
+    built, (sent,), _ = archive_of(study, [[]])
+    (head,) = (head_of(built, code) for code in built.session.participants)
+    for problem, change in FORGED.items():
+        forged = deepcopy(sent)
+        items(forged, "sorting")[-1].update(change)
+        (found,) = fetch(study, write_archive(study / "forged.ndjson", head, forged)).problems
+        assert problem in found
 
 
 SIZE: Size = (1280, 1024)

@@ -32,7 +32,7 @@ INDEX = """<!doctype html><html lang="en"><head><title>Study</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="stylesheet" href="base.css"><link rel="stylesheet" href="pages.css">
 <link rel="stylesheet" href="trial.css">
-<link rel="stylesheet" href="arrangement.css">
+<link rel="stylesheet" href="placing.css">
 <script type="module" src="harness.mjs"></script></head>
 <body><main id="page"></main></body></html>"""
 TRIAL = {
@@ -408,7 +408,7 @@ def test_a_mouse_drags_looks_and_presses_done(desk: Table) -> None:
         mouse.up()
     page.get_by_text(ARRANGE.texts.left_none).wait_for()
     assert not faults_of(page)
-    mouse.click(*desk.on_screen((desk.layout.done.x, desk.layout.done.y)))
+    page.locator(".done").click()
     result, counts = desk.finish()
     assert is_close(result["places"])
     assert result["ending"]["method"] == "mouse"
@@ -418,7 +418,7 @@ def test_a_mouse_drags_looks_and_presses_done(desk: Table) -> None:
 
 def test_keys_alone_arrange(desk: Table) -> None:
     page, keyboard = desk.page, desk.page.keyboard
-    root = page.locator(".twoalike-arrangement")
+    root = page.locator(".twoalike-placing")
     step = 2 * desk.layout.radius * ARRANGE.answers.step_fraction
     for _ in TARGETS:
         keyboard.press("Tab")
@@ -464,7 +464,7 @@ def test_a_finger_drags_and_rests_to_look(phone: Table) -> None:
         touch("Move", (to_x, to_y))
         touch("End")
     page.get_by_text(ARRANGE.texts.left_none).wait_for()
-    page.touchscreen.tap(*phone.on_screen((phone.layout.done.x, phone.layout.done.y)))
+    page.locator(".done").tap()
     result, counts = phone.finish()
     assert is_close(result["places"])
     assert result["ending"]["method"] == "touch"

@@ -230,10 +230,14 @@ def end_detail(end: ArrangementEnd | None) -> dict[str, str | float] | None:
 
 def arranged(trial: ArrangementTrial, item: sent.ArrangementResult) -> ArrangementResult:
     """Return the result of a trial as the window has it, from what the page sent."""
+    return ArrangementResult(trial=trial, **placed_fields(item))
+
+
+def placed_fields(item: sent.PlacedResult) -> dict[str, Any]:
+    """Return the fields of a window's result that the page sent."""
     values = item.model_dump(exclude={"kind", "trial_index", "items", "planned_onset"})
     handling = tuple(Handling(**one) for one in values.pop("handling"))
-    ending = Ending(**values.pop("ending"))
-    return ArrangementResult(trial=trial, handling=handling, ending=ending, **values)
+    return {**values, "handling": handling, "ending": Ending(**values["ending"])}
 
 
 def check_adaptive(study: Study) -> None:

@@ -42,6 +42,7 @@ from twoalike.tasks import (
 )
 from twoalike.tasks import PageTexts as TaskTexts
 from twoalike.tasks.choosing import Choosing, TripletActivity, answer_keys
+from twoalike.tasks.free_sorting import SortingActivity
 from twoalike.tasks.multi_arrangement import (
     ArrangementActivity,
     ArrangementResult,
@@ -165,7 +166,7 @@ def _check_page(prepared: Prepared, *, chosen: bool) -> None:
 
 
 def choice_steps(prepared: Prepared, view: View) -> Iterator[sent.Step]:
-    """Yield the steps of a session of choices among images."""
+    """Yield the steps of a session of listed trials."""
     yield from _steps(with_block_questions(prepared, view, Progress()), prepared)
 
 
@@ -203,6 +204,9 @@ def _steps(script: Iterator[Activity | Item], prepared: Prepared) -> Iterator[se
                 yield _question(consent, values=stored, declined=page_step(declined))
             case TripletActivity() | RatingActivity():
                 yield sent.TrialStep(trial=listed_trial(given.trial, given.protocol))
+            case SortingActivity(trial=trial):
+                sorted_ = sent.Arrangement(trial_index=trial.trial_index, items=trial.items)
+                yield sent.ArrangementStep(trial=sorted_)
             case ArrangementActivity(trial=trial):
                 given.result = _nothing_arranged(trial)
                 yield sent.ArrangementStep(trial=arrangement(trial))

@@ -24,7 +24,7 @@ from twoalike.online._archive import (
 from twoalike.online._blocks import block_table, spliced
 from twoalike.online._compile import as_json, compile_person
 from twoalike.online._erase import delete_session, finish_moves, fresh_staging, move_in
-from twoalike.online._records import BlockStep
+from twoalike.online._records import BlockStep, TrialOver
 from twoalike.online._replay import DRAWN, KIND, Written, marker, replay_session
 from twoalike.online._site import OnlineStudy, read_built
 from twoalike.record import erased_marks, is_erased, read_notes, remember_erased
@@ -351,6 +351,6 @@ def _kept_the_code(archived: ArchivedSession) -> tuple[int, int]:
     """Rank of a session among those with the same code: has trials, has records."""
     with suppress(TwoalikeError):  # reported when its turn comes
         records = archived.read().records
-        kinds = {item.kind for one in records for item in one.items}
-        return int(not kinds.isdisjoint(("choice", "rating", "arrangement"))), len(records)
+        items = (item for one in records for item in one.items)
+        return int(any(isinstance(item, TrialOver.__value__) for item in items)), len(records)
     return 1, 0

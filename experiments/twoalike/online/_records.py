@@ -138,23 +138,40 @@ class Ended(Sent):
     method: Literal["keyboard", "mouse", "touch", "none"]
 
 
-class ArrangementResult(Sent):
-    """An arrangement that was shown to its end; lists have one entry an item."""
+class PlacedResult(Sent):
+    """Images placed in a trial that was shown to its end; lists have one entry an item."""
 
-    kind: Literal["arrangement"] = "arrangement"
     trial_index: TrialIndex
     items: Annotated[tuple[ObjectId, ...], Field(min_length=2, max_length=500)]
-    """Objects of ``places``; those of the step."""
+    """Objects that were placed; those of the step."""
     onset: Seconds
     planned_onset: Seconds
+    handling: tuple[Handled, ...]
+    ending: Ended
+    item_px: Coordinate
+
+
+class ArrangementResult(PlacedResult):
+    """An arrangement."""
+
+    kind: Literal["arrangement"] = "arrangement"
     places: tuple[tuple[Coordinate, Coordinate], ...]
     """Final places, arena units."""
     inside: tuple[bool, ...]
     seat_angles: tuple[FiniteFloat, ...]
-    handling: tuple[Handled, ...]
-    ending: Ended
     radius_px: Coordinate
-    item_px: Coordinate
+
+
+class SortingResult(PlacedResult):
+    """A sorting."""
+
+    kind: Literal["sorting"] = "sorting"
+    cells: tuple[Number | None, ...]
+    """Place of each item's pile, from 0; None where it was not sorted."""
+    used: tuple[Number, ...]
+    """Places that hold a pile, in the order in which they were first used."""
+    names: tuple[Annotated[str, Field(max_length=60)], ...]
+    """Names of these piles; empty where none was given."""
 
 
 class Device(Sent):
@@ -193,12 +210,20 @@ class Ending(Sent):
 
 
 type Item = Annotated[
-    Note | EventRow | Answers | ChoiceResult | RatingResult | ArrangementResult | Segment | Ending,
+    Note
+    | EventRow
+    | Answers
+    | ChoiceResult
+    | RatingResult
+    | ArrangementResult
+    | SortingResult
+    | Segment
+    | Ending,
     Field(discriminator="kind"),
 ]
 
 
-type TrialOver = ChoiceResult | RatingResult | ArrangementResult
+type TrialOver = ChoiceResult | RatingResult | ArrangementResult | SortingResult
 
 
 class Record(Sent):
@@ -299,20 +324,20 @@ class TrialStep(Sent):
 
 
 class Arrangement(Sent):
-    """What the page needs of an arrangement to show."""
+    """What the page needs to show images that are arranged or sorted."""
 
     trial_index: int
     items: tuple[ObjectId, ...]
-    order: tuple[int, ...]
-    """Seat of each item, from 0."""
-    rotation: float
+    order: tuple[int, ...] = ()
+    """Seat of each item, from 0; a sorting has none."""
+    rotation: float = 0.0
     """Of the seats, degrees."""
     progress: float | None = None
     """Share of the session that is over before it, in [0, 1]; None in practice."""
 
 
 class ArrangementStep(Sent):
-    """An arrangement that is listed, or was chosen by the server."""
+    """An arrangement that is listed, or was chosen by the server; or a sorting."""
 
     kind: Literal["arrangement"] = "arrangement"
     trial: Arrangement
@@ -416,6 +441,8 @@ class StepShape(NamedTuple):
     """How many of them are; 0 for a rating."""
     right: frozenset[str] = frozenset()
     """The right ones, of an attention check; the page does not have them."""
+    gives: str = ""
+    """Kind of its result."""
 
 
 class PartShape(NamedTuple):
@@ -439,9 +466,11 @@ def shapes_of(
                     checked = (right or {}).get((number, trial.trial_index), frozenset())
                     places, chosen = trial.positions[trial.anchored :], trial.n_chosen
                     about = trial.trial_index
-                    found.append(StepShape(about, before, (), places, chosen, checked))
-                case ArrangementStep(trial=arranged):
-                    found.append(StepShape(arranged.trial_index, before, arranged.items))
+                    gives = "choice" if chosen else "rating"
+                    found.append(StepShape(about, before, (), places, chosen, checked, gives))
+                case ArrangementStep(trial=placed):
+                    gives = "sorting" if part.task == "free-sorting" else "arrangement"
+                    found.append(StepShape(placed.trial_index, before, placed.items, gives=gives))
                 case _:
                     found.append(StepShape(getattr(step, "measure", None), before))
             before += isinstance(step, TrialStep | ArrangementStep)
@@ -524,12 +553,11 @@ def _checked_items(items: tuple[Item, ...], step: StepShape) -> tuple[TrialOver 
     if any(isinstance(item, Answers) and item.measure != step.about for item in items):
         raise Refusal("malformed", "answers to other questions")
     for result in results:
-        listed = step.items if isinstance(result, ArrangementResult) else step.places
-        rated = isinstance(result, RatingResult)
-        if not listed or result.trial_index != step.about or rated != (not step.chosen):
+        if result.kind != step.gives or result.trial_index != step.about:
             raise Refusal("malformed", "the result of another trial")
-        if isinstance(result, ArrangementResult):
-            lists = (result.places, result.inside, result.seat_angles, result.handling)
+        if isinstance(result, PlacedResult):
+            names = ("handling", "places", "inside", "seat_angles", "cells")
+            lists = [getattr(result, name, result.items) for name in names]
             if result.items != step.items or any(len(one) != len(step.items) for one in lists):
                 raise Refusal("malformed", "places of other objects")
         elif isinstance(result, ChoiceResult) and result.answer is not None:
@@ -549,7 +577,7 @@ def _end_of(item: Item) -> float:
             return item.onset + (0.0 if item.answer is None else item.answer.response_time)
         case RatingResult():
             return item.onset + (item.response_time or 0.0)
-        case ArrangementResult():
+        case PlacedResult():
             return item.ending.time
         case EventRow(values=values):
             numbers = [values.get(name) for name in ("onset", "duration")]

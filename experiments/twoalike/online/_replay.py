@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from twoalike.design import ListedArrangement, PlannedArrangement
+from twoalike.design import ListedArrangement, ListedSorting, PlannedArrangement
 from twoalike.online import _records as sent
 from twoalike.online._archive import ReadSession, SessionLine, records_sha256
-from twoalike.online._blocks import Block, arranged, end_detail
+from twoalike.online._blocks import Block, arranged, end_detail, placed_fields
 from twoalike.record import (
     OLDEST_AGE,
     TRIAL_SHOWN,
@@ -38,12 +38,18 @@ from twoalike.tasks import (
     Note,
     Prepared,
     PreparedRatings,
+    PreparedSortings,
     PreparedTriplets,
     QuestionAnswers,
-    Trial,
 )
 from twoalike.tasks.choosing import Answer, TrialResult
-from twoalike.tasks.multi_arrangement import ArrangementResult, PreparedArrangements, submitted
+from twoalike.tasks.free_sorting import SortingResult
+from twoalike.tasks.multi_arrangement import (
+    ArrangementResult,
+    ArrangementTrial,
+    PreparedArrangements,
+    submitted,
+)
 from twoalike.tasks.pair_rating import RatingResult
 from twoalike.tasks.screens import consent_text_hash
 
@@ -84,8 +90,8 @@ class _PartRun:
         self._resumed = False
         self._consent_first = any(getattr(one, "measure", "") == "consent" for one in part.steps)
         self._end = 0.0  # of the last arrangement, s
-        self._trials: dict[int, Trial] = {}
-        if isinstance(prepared, PreparedTriplets | PreparedRatings):
+        self._trials: dict[int, Any] = {}
+        if isinstance(prepared, PreparedTriplets | PreparedRatings | PreparedSortings):
             self._trials = {trial.trial_index: trial for trial in prepared.trials}
         if isinstance(prepared, PreparedArrangements):
             self._arranging = replace(prepared.arranging, done=[])
@@ -162,10 +168,14 @@ class _PartRun:
                         yield block.note(self.time)
                 yield self._drawn(item)
                 yield result
-            case sent.RatingResult():
-                rated = self._rated(item)
+            case sent.RatingResult() | sent.SortingResult():
+                over: Item
+                if isinstance(item, sent.RatingResult):
+                    over = self._rated(item)
+                else:
+                    over = self._sorted(item)
                 yield self._drawn(item)
-                yield rated
+                yield over
             case sent.ArrangementResult():
                 placed = self._arranged(item)
                 yield self._drawn(item)
@@ -308,26 +318,62 @@ class _PartRun:
             planned = self._arranging.following()
             assert isinstance(planned, ListedArrangement | PlannedArrangement)
             trial = self._arranging.trial(planned)
+        allowed = self.prepared.protocol.model_dump()["rules"]["unplaced_allowed"]
+        self._check_placed(item, trial, item.inside.count(False), allowed)
+        self._end = item.ending.time
+        result = arranged(trial, item)
+        self._arranging.done.append(submitted(result))
+        return result
+
+    def _check_placed(
+        self,
+        item: sent.PlacedResult,
+        trial: ArrangementTrial | ListedSorting,
+        outside: int,
+        allowed: int = 0,
+        more: Mapping[str, bool] | None = None,
+    ) -> None:
+        """Check what both kinds of placed images have; ``more``: faults of the task's own."""
         ending, protocol = item.ending, self.prepared.protocol.model_dump()
-        outside = len(item.items) - sum(item.inside)
         faults = {
             f"shows {', '.join(item.items)}, not {', '.join(trial.items)}": (
                 item.items != trial.items
             ),
             "ended before it began": ending.time < item.onset,
             f"is done, but {outside} images are outside": ending.reason == "done"
-            and outside > protocol["rules"]["unplaced_allowed"],
+            and outside > allowed,
             f"ended by {ending.reason} and {ending.method}": (ending.reason == "timeout")
             != (ending.method == "none"),
             "ran out of time, and there is no time limit": ending.reason == "timeout"
             and not protocol["timing"]["trial_limit_s"],
+            **(more or {}),
         }
         for fault in (fault for fault, there in faults.items() if there):
-            raise ValueError(f"trial {index} {fault}")
-        self._end = ending.time
-        result = arranged(trial, item)
-        self._arranging.done.append(submitted(result))
-        return result
+            raise ValueError(f"trial {item.trial_index} {fault}")
+
+    def _sorted(self, item: sent.SortingResult) -> SortingResult:
+        self.n_done = item.trial_index
+        trial, rules = self._trials[item.trial_index], self.prepared.protocol.model_dump()["rules"]
+        cells, used = [cell for cell in item.cells if cell is not None], item.used
+        done, named = item.ending.reason == "done", [name.strip() for name in item.names]
+        more = {
+            "has piles that do not hold its images": sorted(used) != sorted(set(cells))
+            or any(cell >= rules["max_piles"] for cell in cells),
+            f"is done, but has {len(used)} piles": done and len(used) < rules["min_piles"],
+            "has other names than piles": len(named) != len(used)
+            or (any(named) and not (done and rules["name_piles"])),
+            "has a pile without a name": done
+            and rules["name_piles"]
+            and rules["names_required"]
+            and not all(named),
+        }
+        self._check_placed(item, trial, item.cells.count(None), more=more)
+        values = placed_fields(item) | {
+            "piles": {cell: number for number, cell in enumerate(used, start=1)},
+            "names": {cell: name for cell, name in zip(used, named, strict=True) if name},
+        }
+        del values["used"]
+        return SortingResult(trial=trial, **values)
 
 
 def _answers_to(asked: AskedQuestion, value: object) -> bool:

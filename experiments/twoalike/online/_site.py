@@ -83,7 +83,7 @@ SESSION = "session.json"
 _PAGE = files("twoalike.online") / "page"
 _NOT_COPIED = ("operator",)
 """Folders of the page that only a server gives out."""
-_STYLES = ("base.css", "pages.css", "trial.css", "arrangement.css")
+_STYLES = ("base.css", "pages.css", "trial.css", "placing.css")
 """Parts of style.css, in order."""
 _TEXTS = files("twoalike.online") / "texts"
 _OWN_TEXTS = "protocols/page.toml"

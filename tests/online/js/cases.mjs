@@ -2,29 +2,21 @@
 import { readFileSync } from "node:fs";
 
 const page = new URL("../../../experiments/twoalike/online/page/js/", import.meta.url);
-const { layOutArena } = await import(new URL("arena.js", page).href);
+const { ArenaLayout } = await import(new URL("arena.js", page).href);
 const { Arrangement } = await import(new URL("arrangement.js", page).href);
 const { ChoiceMachine } = await import(new URL("choice.js", page).href);
 const { round } = await import(new URL("layout.js", page).href);
+const { PilesLayout } = await import(new URL("piles.js", page).href);
 const { RatingMachine } = await import(new URL("rating.js", page).href);
+const { Sorting } = await import(new URL("sorting.js", page).href);
 const machines = await import(new URL("page-machines.js", page).href);
-
-const widthIn = (widths) => (text, height) => widths[`${height} ${text}`];
 
 const makers = {
   round: ({ numbers }) => numbers.map((one) => round(...one)),
-  arena: ({ protocol, size, n, rotation, widths }) => {
-    try {
-      const layout = layOutArena(protocol, size, n, widthIn(widths));
-      return { ...layout, seats: layout.seats(n, rotation) };
-    } catch (error) {
-      if (error.constructor.name !== "NoRoomError") throw error;
-      return null;
-    }
-  },
-  arrangement: ({ trial, protocol, size, widths, steps }) => {
-    const layout = layOutArena(protocol, size, trial.items.length, widthIn(widths));
-    return replay(new Arrangement(trial, protocol, layout), steps, true);
+  arrangement: ({ trial, protocol, size, steps }) => {
+    const sorts = protocol.task === "free-sorting";
+    const layout = new (sorts ? PilesLayout : ArenaLayout)(protocol, size, trial.items.length);
+    return replay(new (sorts ? Sorting : Arrangement)(trial, protocol, layout), steps, true);
   },
   trial: ({ trial, protocol, steps }) => replay(new ChoiceMachine(trial, protocol), steps),
   rating: ({ trial, protocol, steps }) => replay(new RatingMachine(trial, protocol), steps),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { layOutArena } from "../../../experiments/twoalike/online/page/js/arena.js";
+import { ArenaLayout } from "../../../experiments/twoalike/online/page/js/arena.js";
 import { Arrangement } from "../../../experiments/twoalike/online/page/js/arrangement.js";
 import { Fingers } from "../../../experiments/twoalike/online/page/js/fingers.js";
 
@@ -24,7 +24,7 @@ const TRIAL = {
 };
 
 function begun({ magnifies = true, protocol = PROTOCOL } = {}) {
-  const layout = layOutArena(protocol, [360, 740], 2, (text, height) => text.length * height / 2);
+  const layout = new ArenaLayout(protocol, [360, 740], 2);
   const machine = new Arrangement(TRIAL, protocol, layout);
   const hands = new Fingers(machine, magnifies);
   hands.handle({ kind: "shown", time: 0 });

@@ -9,8 +9,10 @@ import { MemoryStorage } from "./memory.mjs";
 
 const page = new URL("../../../experiments/twoalike/online/page/js/", import.meta.url);
 const load = (name) => import(new URL(name, page));
-const { layOutArena } = await load("arena.js");
+const { ArenaLayout } = await load("arena.js");
 const { Arrangement } = await load("arrangement.js");
+const { PilesLayout } = await load("piles.js");
+const { Sorting } = await load("sorting.js");
 const { Course } = await load("course.js");
 const { Keeper } = await load("keeper.js");
 const { ChoiceMachine } = await load("choice.js");
@@ -62,13 +64,13 @@ function taken(kind, { step, trial, protocol }, time) {
 }
 
 /**
- * Drag the images that are not in the circle yet, and press Done; in practice, start over and let
+ * Drag the images that are not in the circle or a pile yet, and press Done; in practice, start over and let
  * the time pass instead.
  */
 function* arrange({ trial, protocol }, begun) {
-  const about = (text, height) => (text.length * height) / 2;
-  const layout = layOutArena(protocol, [1280, 1024], trial.items.length, about);
-  const machine = new Arrangement(trial, protocol, layout);
+  const sorts = protocol.task === "free-sorting";
+  const layout = new (sorts ? PilesLayout : ArenaLayout)(protocol, [1280, 1024], trial.items.length);
+  const machine = new (sorts ? Sorting : Arrangement)(trial, protocol, layout);
   let time = begun;
   const press = function* (kind, x, y) {
     const items = machine.handle({ kind, time, x, y, button: "left", pointer: "mouse" });
@@ -81,14 +83,17 @@ function* arrange({ trial, protocol }, begun) {
     yield* press("press", ...machine.places[item]);
     time += 1;
     const angle = 7 * item + begun;
-    yield* press("release", ...layout.toPixels(0.4 * Math.cos(angle), 0.4 * Math.sin(angle)));
+    const pile = sorts && layout.cells[item % 3];
+    const place = sorts ? [pile.x, pile.y] : layout.toPixels(0.4 * Math.cos(angle), 0.4 * Math.sin(angle));
+    yield* press("release", ...place);
   }
-  const [button, times] = trial.trial_index === 1 ? ["startOver", 2] : ["done", 1];
+  const [kind, times] = trial.trial_index === 1 ? ["start_over", 2] : ["done", 1];
   for (let at = 0; at < times; at += 1) {
     time += 1;
-    yield* press("press", layout[button].x, layout[button].y);
+    const items = machine.handle({ kind, time, method: "mouse" });
+    if (items.length) yield items;
   }
-  if (machine.timeLimit !== null) yield machine.handle({ kind: "tick", time: machine.timeLimit });
+  if (machine.phaseEnd !== null) yield machine.handle({ kind: "tick", time: machine.phaseEnd });
 }
 
 async function play({ person, study, reloads }) {

@@ -1,6 +1,5 @@
 """The protocol of free sorting, and where images, piles and buttons are in its window."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, Self
@@ -17,7 +16,7 @@ from twoalike.tasks.multi_arrangement._protocol import (
     PlacingRules,
     PlacingTexts,
 )
-from twoalike.tasks.screens import Box, Frame, Room, frame, widest
+from twoalike.tasks.screens import Box, Frame, Room, frame, is_upright, widest
 
 
 class PileSettings(PlacedImages):
@@ -27,7 +26,8 @@ class PileSettings(PlacedImages):
         default=0.36,
         ge=0.15,
         le=0.7,
-        description="width of the part where images lie ready, as a share of the window's",
+        description="width of the part where images lie ready, as a share of the window's; in a "
+        "window higher than wide it is above the piles, and this its height as a share of theirs",
     )
     item_fraction: float = Field(
         default=0.14,
@@ -127,42 +127,33 @@ class SortingLayout(PlacingLayout):
 
     def tray_places(self, n: int) -> tuple[Point, ...]:
         """Centres of ``n`` images that are not sorted, in the order of reading."""
-        room = _inner(self.tray, self.text)
-        step = self.item * (1 + _APART)
-        columns = max(1, int((room.width + self.item * _APART) // step))
-        # As wide as needed, so that few images do not stick to the upper edge.
-        columns = min(columns, max(1, math.ceil(math.sqrt(n * room.width / room.height))))
-        rows = math.ceil(n / columns)
-        if rows * step > room.height + self.item * _APART:
-            columns = max(1, int((room.width + self.item * _APART) // step))
-        return _grid(room, n, min(columns, max(n, 1)), step, step)
+        return _packed(self.tray, self.text, n, self.item)[1]
 
     def pile_places(self, cell: int, n: int) -> tuple[float, tuple[Point, ...]]:
         """Side and centres of the ``n`` images of a pile, as large as they can be there."""
         box = self.cells[cell]
         free = Box(box.x, box.y - self.name / 2, box.width, box.height - self.name)
-        room = _inner(free, self.text)
-        columns = max(range(1, n + 1), key=lambda k: _side(room, n, k), default=1)
-        side = min(float(self.item), _side(room, n, columns))
-        return side, _grid(room, n, columns, side * (1 + _APART), side * (1 + _APART))
+        return _packed(free, self.text, n, self.item)
 
-    def neighbour(self, cell: int | None, y: float, dx: int, dy: int) -> int | None:
-        """Place beside one in a direction; None for the images not sorted, such as one at ``y``."""
+    def neighbour(self, cell: int | None, x: float, y: float, dx: int, dy: int) -> int | None:
+        """Place beside one in a direction; None for the images not sorted, such as one at a point.
+
+        They lie to the left of all places, or above them in a window higher than wide.
+        """
+        upright, last = is_upright(self.size), (len(self.cells) - 1) // self.columns
         if cell is None:
-            if dx <= 0:
+            if (dy >= 0) if upright else (dx <= 0):
                 return None
+            if upright:
+                return min(range(self.columns), key=lambda number: abs(self.cells[number].x - x))
             first = range(0, len(self.cells), self.columns)
             return min(first, key=lambda number: abs(self.cells[number].y - y))
         row, column = divmod(cell, self.columns)
-        if column + dx < 0:
+        row, column = row - dy, column + dx
+        if (row if upright else column) < 0:
             return None
-        column = min(column + dx, self.columns - 1)
-        row = min(max(row - dy, 0), (len(self.cells) - 1) // self.columns)
-        return min(row * self.columns + column, len(self.cells) - 1)
-
-
-def _inner(box: Box, text: int) -> Box:
-    return Box(box.x, box.y, box.width - 2 * _GAP * text, box.height - 2 * _GAP * text)
+        column = min(max(column, 0), self.columns - 1)
+        return min(min(max(row, 0), last) * self.columns + column, len(self.cells) - 1)
 
 
 def _side(room: Box, n: int, columns: int) -> float:
@@ -182,6 +173,14 @@ def _grid(room: Box, n: int, columns: int, across: float, down: float) -> tuple[
     )
 
 
+def _packed(box: Box, text: int, n: int, most: float) -> tuple[float, tuple[Point, ...]]:
+    """Side and centres of ``n`` images in a box, at most so large."""
+    room = Box(box.x, box.y, box.width - 2 * _GAP * text, box.height - 2 * _GAP * text)
+    columns = max(range(1, n + 1), key=lambda k: _side(room, n, k), default=1)
+    side = min(float(most), _side(room, n, columns))
+    return side, _grid(room, n, columns, side * (1 + _APART), side * (1 + _APART))
+
+
 def _cells(area: Box, n: int, gap: float) -> tuple[tuple[Box, ...], int]:
     """Boxes of ``n`` places that fill an area, as square as they can be, and how many in a row."""
 
@@ -190,22 +189,10 @@ def _cells(area: Box, n: int, gap: float) -> tuple[tuple[Box, ...], int]:
         wide = (area.width - (columns - 1) * gap) / columns
         return wide, (area.height - (rows - 1) * gap) / rows
 
-    columns = max(range(1, n + 1), key=lambda k: (min(shape(k)), -(-(-n // k) * k - n)))
+    columns = max(range(1, n + 1), key=lambda k: min(shape(k)))
     wide, high = shape(columns)
     centres = _grid(area, n, columns, wide + gap, high + gap)
     return tuple(Box(x, y, wide, high) for x, y in centres), columns
-
-
-def _item_size(protocol: FreeSorting, tray: Box, cell: Box, text: int, n: int, height: int) -> int:
-    """Largest even side at which ``n`` images lie ready; 0 if there is none."""
-    room, settings = _inner(tray, text), protocol.piles
-    most = min(settings.item_fraction * height, cell.width - text, cell.height - text)
-    for side in range(int(most) // 2 * 2, settings.minimum_px - 1, -2):
-        step = side * (1 + _APART)
-        fits = [int((length + side * _APART) // step) for length in (room.width, room.height)]
-        if fits[0] * fits[1] >= n:
-            return side
-    return 0
 
 
 def lay_out_sorting(protocol: FreeSorting, size: tuple[int, int], n: int) -> SortingLayout:
@@ -221,14 +208,20 @@ def lay_out_sorting(protocol: FreeSorting, size: tuple[int, int], n: int) -> Sor
     sized = frame(protocol.screen, size)
     lines, text = arena_lines(sized), sized.text
     gap, top, bottom = _GAP * text, lines.top, lines.bottom
-    across = protocol.piles.tray_fraction * width
-    tray = Box(-width / 2 + gap + across / 2, (top + bottom) / 2, across, top - bottom)
-    left = tray.x + across / 2 + gap
-    area = Box((left + width / 2 - gap) / 2, tray.y, width / 2 - gap - left, tray.height)
+    wide, high, share = width - 2 * gap, top - bottom, protocol.piles.tray_fraction
+    if is_upright(size):
+        tray = Box(0.0, top - share * high / 2, wide, share * high)
+        rest = high - tray.height - gap
+        area = Box(0.0, bottom + rest / 2, wide, rest)
+    else:
+        tray = Box((share * width - wide) / 2, (top + bottom) / 2, share * width, high)
+        rest = wide - tray.width - gap
+        area = Box((wide - rest) / 2, tray.y, rest, high)
     cells, columns = _cells(area, protocol.rules.max_piles, gap)
-    item = _item_size(protocol, tray, cells[0], text, n, height)
+    most = min(protocol.piles.item_fraction * height, cells[0].width - text, cells[0].height - text)
+    item = int(_packed(tray, text, n, most)[0]) // 2 * 2
     done, start_over = corner_buttons(protocol, size, text)
-    if not item:
+    if item < protocol.piles.minimum_px:
         raise TwoalikeError(
             f"{n} images of {protocol.piles.minimum_px} px and {len(cells)} piles do not fit a "
             f"window of {width} x {height} px. Show fewer in a trial ([free_sorting] items in "
@@ -250,8 +243,15 @@ def lay_out_sorting(protocol: FreeSorting, size: tuple[int, int], n: int) -> Sor
 
 
 def between_buttons(layout: SortingLayout) -> float:
-    """Width of the room between the buttons, pixels."""
-    return 2 * (layout.done.x - layout.done.width / 2) - layout.text
+    """Width of the room between the buttons, pixels; negative where they overlap."""
+    return 2 * (layout.done.x - layout.done.width / 2)
+
+
+def counter_width(layout: SortingLayout) -> float:
+    """Width of the line that says how many images are left: between the buttons, or above them."""
+    if is_upright(layout.size):
+        return widest(Frame(layout.size, layout.text))
+    return between_buttons(layout) - layout.text
 
 
 def rooms_of(protocol: FreeSorting, layout: SortingLayout, pages: Frame) -> Iterator[Room]:
@@ -260,9 +260,10 @@ def rooms_of(protocol: FreeSorting, layout: SortingLayout, pages: Frame) -> Iter
     few = texts.too_few_piles.format(n=protocol.rules.min_piles)
     below = {"left": texts.count(99), "left_none": texts.count(0), "too_few": texts.too_few}
     below |= {"too_few_piles": few}
-    yield Room("texts.prompt", texts.prompt, 1, widest(pages), 1.4 * text)
+    lines = 2.7 if is_upright(layout.size) else 1.4
+    yield Room("texts.prompt", texts.prompt, 1, widest(pages), lines * text)
     if protocol.rules.name_piles:
         below |= {"name_enter": texts.name_enter, "name_missing": texts.name_missing}
         yield Room("texts.name_prompt", texts.name_prompt, 1, layout.tray.width - text, 2.8 * text)
     for key, words in below.items():
-        yield Room(f"texts.{key}", words, 1, between_buttons(layout), 1.4 * text)
+        yield Room(f"texts.{key}", words, 1, counter_width(layout), 1.4 * text)

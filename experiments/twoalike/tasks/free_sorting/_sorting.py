@@ -28,6 +28,7 @@ from twoalike.tasks.free_sorting._protocol import (
     FreeSorting,
     SortingLayout,
     between_buttons,
+    counter_width,
     lay_out_sorting,
     rooms_of,
 )
@@ -187,8 +188,8 @@ class SortingActivity(PlacingActivity):
         held = self.held
         if held is None or not held.by_key or self.look is not None:
             return
-        y = self.places[held.item][1]
-        self._target = self.layout.neighbour(self._target, y, event.dx, event.dy)
+        place = self.places[held.item]
+        self._target = self.layout.neighbour(self._target, *place, event.dx, event.dy)
         if self._target is None:
             self.places[held.item] = self._ready[held.item]
         else:
@@ -344,7 +345,8 @@ class PreparedSortings(PreparedTrials[ListedSorting]):
         if not found or found[0][0]:
             layout = lay_out_sorting(protocol, view.size, 1)
             done = label_size(protocol.texts.done, layout.text, math.inf)[0]
-            if between_buttons(layout) <= 0 or done > view.size[0] / 2:
+            least = min(between_buttons(layout), counter_width(layout))
+            if least < 0 or done > view.size[0] / 2:
                 found = [("texts.done", "the buttons leave no room between them")]
         yield from found
 

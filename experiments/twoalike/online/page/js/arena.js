@@ -1,22 +1,16 @@
 /**
- * Where things are in the window of an arrangement: circle, seats, buttons, lines of text.
+ * Where circle and seats of an arrangement are, and how large its images.
  *
  * The geometry of `twoalike.tasks.multi_arrangement` in a window: pixels from the centre, y up.
- * Only the widths of texts are the browser's own. A window may be too small for the circle or the
- * images; texts that its font makes wider than they may be are to be drawn smaller.
  */
 
-import { round, textHeight } from "./layout.js";
+import { noRoom, PlacingLayout, round } from "./layout.js";
 
-const WIDE = [1.2, 2.5, 3.2, 2.0, 0.8, 3.0];
-/** Prompt, timer and images from the upper edge, counter, progress and images from the lower. */
-const UPRIGHT = [1.85, 3.6, 4.3, 4.1, 3.1, 5.1];
 const FIRST_RING = 0.75; // from the circle's line to the first seats, in images
 const PITCH = 1.1; // from a seat to the next along its ring, in images
 const RING_STEP = 1.45; // from a ring to the next, in images
 const USUAL = 0.08; // side that crowded images keep, as a share of the circle's diameter
 const COVER = 0.25; // share of the circle that larger images may cover together
-const WIDEST = 0.84; // longest line as a share of the window's width
 const DECIMALS = 6;
 const N_ANGLES = 2880;
 const STEP = (2 * Math.PI) / N_ANGLES;
@@ -24,31 +18,14 @@ const ANGLES = Float64Array.from({ length: N_ANGLES }, (_, at) => (at + 0.5) * S
 const COSINES = ANGLES.map(Math.cos);
 const SINES = ANGLES.map(Math.sin);
 
-/** Circle or images do not fit the window. */
-export class NoRoomError extends Error {}
-
-/** Whether a point lies in a box. */
-export function holds(box, x, y) {
-  return Math.abs(x - box.x) <= box.width / 2 && Math.abs(y - box.y) <= box.height / 2;
-}
-
-/** Line that says how many images are left. */
-export function countText(texts, n) {
-  if (n === 0) return texts.left_none;
-  return n === 1 ? texts.left_one : filled(texts.left, n);
-}
-
-/** Text with a number in place of {n}. */
-function filled(format, n) {
-  return format.replace(/\{\{|\}\}|\{n\}/g, (found) => (found === "{n}" ? String(n) : found[0]));
-}
-
 /** Window and circle, and where images lie in them at first. */
-export class ArenaLayout {
-  constructor({ size, text, radius }) {
-    Object.assign(this, { size, text, radius });
-    this.lines = arenaLines(size, text);
-    this.centre = [0, (this.lines.top + this.lines.bottom) / 2];
+export class ArenaLayout extends PlacingLayout {
+  constructor(protocol, size, n) {
+    super(protocol, size, protocol.arena);
+    this.radius = (protocol.arena.arena_fraction * Math.min(...size)) / 2;
+    this.centre = [0, (this.top + this.bottom) / 2];
+    if (2 * this.radius > this.top - this.bottom) throw noRoom("the circle", size);
+    this.item = this.#itemSize(protocol.arena, n);
   }
 
   /** Pixels to arena units (diameter 1), rounded as they are recorded. */
@@ -69,18 +46,11 @@ export class ArenaLayout {
     return Math.hypot(...this.toArena(x, y)) <= 0.5;
   }
 
-  /** Nearest point in the window. */
-  clamp(x, y) {
-    const [width, height] = this.size;
-    const within = (value, most) => Math.min(Math.max(value, -most), most);
-    return [within(x, width / 2), within(y, height / 2)];
-  }
-
   /** Radius of each ring, its length up to each angle, and how many seats it has. */
   rings(item) {
     const width = this.size[0];
-    const low = this.lines.bottom + item / 2;
-    const high = this.lines.top - item / 2;
+    const low = this.bottom + item / 2;
+    const high = this.top - item / 2;
     const furthest = Math.max(width / 2 - item / 2, high - this.centre[1]);
     const rings = [];
     let radius = this.radius + FIRST_RING * item;
@@ -123,8 +93,19 @@ export class ArenaLayout {
         seats.push(this.#seat(radius, angle));
       }
     }
-    if (seats.length < n) throw new NoRoomError(`${n} images for ${seats.length} seats`);
+    if (seats.length < n) throw noRoom(`${n} images`, this.size);
     return seats.sort((a, b) => a.angle - b.angle);
+  }
+
+  /** Largest even side at which n images have a seat, and room in the circle to be apart. */
+  #itemSize({ item_fraction, minimum_px }, n) {
+    const share = Math.max(USUAL, Math.sqrt((COVER * Math.PI) / 4 / n));
+    const wanted = Math.min(item_fraction, share) * 2 * this.radius;
+    const item = Math.max(2, Math.floor(round(wanted) / 2) * 2);
+    for (let side = item; side >= Math.min(item, minimum_px); side -= 2) {
+      if (this.rings(side).reduce((sum, { most }) => sum + most, 0) >= n) return side;
+    }
+    throw noRoom(`${n} images`, this.size);
   }
 
   #seat(radius, angle) {
@@ -143,74 +124,9 @@ function isRound(radius, length) {
 
 /** Angle at which a ring has a length; between two angles, in proportion. */
 function angleAt(length, wanted) {
-  if (wanted <= length[0]) return ANGLES[0];
-  let low = 0;
-  let high = N_ANGLES - 1;
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if (length[middle] <= wanted) low = middle;
-    else high = middle;
-  }
+  const high = length.findIndex((one) => one > wanted);
+  if (high <= 0) return ANGLES.at(high);
+  const low = high - 1;
   const slope = (ANGLES[high] - ANGLES[low]) / (length[high] - length[low]);
   return slope * (wanted - length[low]) + ANGLES[low];
-}
-
-/** Heights of the lines above and below the arena; images lie between top and bottom. */
-function arenaLines(size, text) {
-  const edge = size[1] / 2;
-  const [prompt, timer, above, counter, progress, below] = isUpright(size) ? UPRIGHT : WIDE;
-  return {
-    prompt: edge - prompt * text,
-    timer: edge - timer * text,
-    counter: counter * text - edge,
-    progress: progress * text - edge,
-    top: edge - above * text,
-    bottom: below * text - edge,
-  };
-}
-
-function isUpright([width, height]) {
-  return height > width;
-}
-
-/** Done at the lower right, Start over at the lower left, as wide as their texts need. */
-function cornerButtons(texts, [width, height], text, measure) {
-  const labels = [texts.done, texts.confirm, texts.start_over, texts.confirm_start_over];
-  const widest = Math.max(...labels.map((label) => measure(label, text)));
-  const wide = Math.min(Math.max(6 * text, 1.5 * text + widest), width / 2 - 0.5 * text);
-  const x = width / 2 - 0.5 * text - wide / 2;
-  const box = { y: -height / 2 + 1.5 * text, width: wide, height: 2.2 * text };
-  return { done: { x, ...box }, startOver: { x: -x, ...box } };
-}
-
-/** Largest even side at which n images have a seat, and room in the circle to be apart. */
-function itemSize({ arena }, layout, n) {
-  const share = Math.max(USUAL, Math.sqrt((COVER * Math.PI) / 4 / n));
-  const wanted = Math.min(arena.item_fraction, share) * 2 * layout.radius;
-  const item = Math.max(2, Math.floor(round(wanted) / 2) * 2);
-  const least = Math.min(item, arena.minimum_px);
-  for (let side = item; side >= least; side -= 2) {
-    if (layout.rings(side).reduce((sum, { most }) => sum + most, 0) >= n) return side;
-  }
-  const found = layout.size.join(" x ");
-  throw new NoRoomError(`${n} images of ${least} px do not fit a window of ${found} px`);
-}
-
-/** Geometry of a window for a trial of n images. */
-export function layOutArena(protocol, size, n, measure) {
-  const text = textHeight(protocol.screen, size);
-  const radius = (protocol.arena.arena_fraction * Math.min(...size)) / 2;
-  const layout = new ArenaLayout({ size, text, radius });
-  const { done, startOver } = cornerButtons(protocol.texts, size, text, measure);
-  if (2 * radius > layout.lines.top - layout.lines.bottom) {
-    throw new NoRoomError(`circle and texts do not fit a window of ${size.join(" x ")} px`);
-  }
-  const inner = done.x - done.width / 2;
-  return Object.assign(layout, {
-    item: itemSize(protocol, layout, n),
-    magnified: round((protocol.arena.magnify_fraction * Math.min(...size)) / 2) * 2,
-    done,
-    startOver,
-    counterWidth: isUpright(size) ? WIDEST * size[0] : Math.max(text, 2 * (inner - text)),
-  });
 }

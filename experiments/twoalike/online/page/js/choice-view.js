@@ -1,6 +1,5 @@
 /** Draws one choice among images: the odd one, two that are alike, one more like a reference. */
 
-import { labelsAt } from "./choice.js";
 import { make } from "./look.js";
 import { TrialView } from "./trial-view.js";
 
@@ -12,7 +11,7 @@ export class ChoiceView extends TrialView {
     const { machine, protocol } = this;
     this.places = machine.places.map((place, at) => {
       const answers = place in machine.keys && protocol.answers.mouse;
-      const name = labelsAt(protocol, [place])[0] || place;
+      const name = machine.labels[at] || place;
       const box = answers
         ? this.press(make("button", { type: "button", "aria-label": name }), { kind: "pick", place })
         : make("div");
@@ -32,7 +31,7 @@ export class ChoiceView extends TrialView {
       image.classList.toggle("marked", marked);
       label.textContent = scene.labels[at] ?? "";
       if (!(box instanceof HTMLButtonElement)) return;
-      box.setAttribute("aria-disabled", String(!this.machine.choosing));
+      box.setAttribute("aria-disabled", String(this.machine.decided));
       if (this.machine.trial.n_chosen === 2) box.setAttribute("aria-pressed", String(marked));
     });
   }

@@ -18,12 +18,6 @@ function answerKeys(protocol) {
   return Object.fromEntries(places.map((place) => [place, answers[place]]));
 }
 
-/** Labels of the images at places of the screen; empty for one that is no answer. */
-export function labelsAt(protocol, places) {
-  const named = Object.keys(answerKeys(protocol));
-  return places.map((place) => protocol.texts.labels[named.indexOf(place)] ?? "");
-}
-
 export class ChoiceMachine extends TrialMachine {
   takenBack = 0;
 
@@ -36,6 +30,9 @@ export class ChoiceMachine extends TrialMachine {
       : [...trial.positions].sort();
     /** Stimuli by place. */
     this.row = this.places.map((place) => trial.stimuli[trial.positions.indexOf(place)]);
+    const named = Object.keys(this.keys);
+    /** Labels by place; empty for one that is no answer. */
+    this.labels = this.places.map((place) => protocol.texts.labels[named.indexOf(place)] ?? "");
     this.begin();
   }
 
@@ -45,16 +42,11 @@ export class ChoiceMachine extends TrialMachine {
     super.begin();
   }
 
-  /** Whether the trial waits for a choice. */
-  get choosing() {
-    return this.answer === null && this.phase === "answer";
-  }
-
   get trialScene() {
     if (this.phase !== "answer") return this.#sceneAfter;
     return row(this.row, {
       prompt: this.protocol.texts.prompt,
-      labels: labelsAt(this.protocol, this.places),
+      labels: this.labels,
       until: this.timer,
       marked: this.#picked,
     });

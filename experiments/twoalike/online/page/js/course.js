@@ -6,7 +6,7 @@
  * welcomes back and the instruction come again before what is left.
  */
 
-const ANSWERED = { question: ["answers"], trial: ["choice", "rating"], arrangement: ["arrangement"] };
+const ANSWERED = { question: ["answers"], trial: ["choice", "rating"], arrangement: ["arrangement", "sorting"] };
 
 /** Whether a step is a page of the instruction. */
 const isInstruction = ({ kind, name }) => kind === "page" && name === "instruction";

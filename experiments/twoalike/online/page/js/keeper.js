@@ -7,7 +7,7 @@
 
 import { divide } from "./records.js";
 
-const RESULTS = new Set(["choice", "rating", "arrangement"]);
+const RESULTS = new Set(["choice", "rating", "arrangement", "sorting"]);
 
 /** Latest time among items, s; 0 without any. */
 export function latest(items) {
@@ -53,14 +53,14 @@ export class Keeper {
     return this.items.find((item) => RESULTS.has(item.kind) || item.kind === "answers") ?? null;
   }
 
-  /** Where images of the arrangement under way were put, by object, the last one moved last. */
+  /** Last move of each image of the arrangement under way, by object, the last one moved last. */
   get places() {
     let places = {};
-    for (const { trial_type: what, stimulus, x, y } of this.items.map(({ values }) => values ?? {})) {
-      if (what === "trial_start" || what === "reset") places = {};
-      if (what !== "drag") continue;
-      delete places[stimulus];
-      places[stimulus] = [x, y];
+    for (const move of this.items.map(({ values }) => values ?? {})) {
+      if (["trial_start", "reset"].includes(move.trial_type)) places = {};
+      if (move.trial_type !== "drag") continue;
+      delete places[move.stimulus];
+      places[move.stimulus] = move;
     }
     return places;
   }

@@ -28,6 +28,33 @@ export function textHeight(screen, size) {
   return Math.max(SMALLEST_TEXT, round(screen.text_fraction * Math.min(...size)));
 }
 
+/** Images do not fit the window. */
+export function noRoom(what, [width, height]) {
+  return new RangeError(`${what} do not fit a window of ${width} x ${height} px`);
+}
+
+/** Prompt, timer and images from the upper edge, counter, progress and images from the lower. */
+const WIDE = [1.2, 2.5, 3.2, 2.0, 0.8, 3.0];
+const UPRIGHT = [1.85, 3.6, 4.3, 4.1, 3.1, 5.1];
+
+/** Window in which images are placed, between top and bottom; heights from its centre, y up. */
+export class PlacingLayout {
+  constructor({ screen }, size, { held_scale, magnify_fraction }) {
+    Object.assign(this, { size, heldScale: held_scale, text: textHeight(screen, size) });
+    this.upright = size[1] > size[0];
+    const from = (lines, at) => Math.sign(2.5 - at) * (size[1] / 2 - lines * this.text);
+    const [prompt, timer, top, counter, progress, bottom] = (this.upright ? UPRIGHT : WIDE).map(from);
+    Object.assign(this, { top, bottom, heights: { prompt, timer, counter, progress } });
+    this.magnified = round((magnify_fraction * Math.min(...size)) / 2) * 2;
+  }
+
+  /** Nearest point in the window. */
+  clamp(x, y) {
+    const within = (value, most) => Math.min(Math.max(value, -most), most);
+    return [within(x, this.size[0] / 2), within(y, this.size[1] / 2)];
+  }
+}
+
 /** CSS pixels across an object in the middle of the screen. */
 function degreesToPixels(degrees, measured) {
   const radians = (degrees * Math.PI) / 180;

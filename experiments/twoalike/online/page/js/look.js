@@ -31,6 +31,7 @@ function setColours(element, { background, foreground, accent }) {
     "--background": background,
     "--foreground": foreground,
     "--accent": accent,
+    "--ink": luminance(accent) > 0.18 ? "#000000" : "#ffffff", // readable on the accent
     "--faint": between(background, foreground, 0.25),
     "--rim": between(background, foreground, 0.5),
     "--fill": between(background, light ? "#ffffff" : "#000000", 0.6),
@@ -85,15 +86,6 @@ export function paragraphs(text) {
   }
   close();
   return found;
-}
-
-/** Sets a line in the first of the scales of a height of text in which it fits its room. */
-export function setLine(element, words, text, scales, room) {
-  if (element.textContent !== words) element.textContent = words;
-  for (const scale of scales) {
-    element.style.fontSize = `${Math.round(scale * text)}px`;
-    if (element.offsetHeight <= room) return;
-  }
 }
 
 /** Fills the page after a time limit, whose button turns it as the space bar does. */

@@ -25,23 +25,8 @@ export class RatingMachine extends TrialMachine {
     this.adjusted = 0;
     this.method = "none";
     this.counted = false; // whether this drag has changed the value
-    this.asked = null; // since when a slider left at its start waits for a second press of Done
     this.taken = null;
     super.begin();
-  }
-
-  get #askedUntil() {
-    return this.asked === null ? null : this.asked + this.protocol.timing.confirm_s;
-  }
-
-  get deadline() {
-    const times = [this.phaseEnd, this.#askedUntil].filter((time) => time !== null);
-    return times.length ? Math.min(...times) : null;
-  }
-
-  letTimePass(time) {
-    super.letTimePass(time);
-    if (this.decided || (this.asked !== null && time >= this.#askedUntil)) this.asked = null;
   }
 
   get trialScene() {
@@ -52,7 +37,7 @@ export class RatingMachine extends TrialMachine {
       images: this.row,
       prompt: open ? texts.prompt : "",
       value: this.value,
-      button: open && this.hasButton ? (this.asked === null ? texts.done : texts.confirm) : "",
+      button: open && this.hasButton ? (this.asks("done") ? texts.confirm : texts.done) : "",
       until: open ? this.timer : null,
     };
   }
@@ -143,8 +128,8 @@ export class RatingMachine extends TrialMachine {
   #pressDone(time, method) {
     if (this.value === null) return;
     if (this.adjusted === 0) {
-      if (this.asked === null) {
-        this.asked = time;
+      if (!this.asked) {
+        this.asked = { what: "done", time };
         return;
       }
       this.method = method;

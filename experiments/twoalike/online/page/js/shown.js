@@ -1,15 +1,18 @@
 /** What shows each kind of step: a state machine (driver.js), and the view that draws it. */
 
-import { layOutArena } from "./arena.js";
+import { ArenaLayout } from "./arena.js";
 import { Arrangement } from "./arrangement.js";
-import { ArrangementView, measureIn } from "./arrangement-view.js";
+import { ArrangementView } from "./arrangement-view.js";
 import { ChoiceMachine } from "./choice.js";
 import { ChoiceView } from "./choice-view.js";
 import { Fingers } from "./fingers.js";
 import { Countdown, PageMachine, QuestionMachine } from "./page-machines.js";
 import { CountdownView, PageView, QuestionView } from "./page-views.js";
+import { PilesLayout } from "./piles.js";
 import { RatingMachine } from "./rating.js";
 import { RatingView } from "./rating-view.js";
+import { Sorting } from "./sorting.js";
+import { SortingView } from "./sorting-view.js";
 
 /** Makers of machine and view, by the kind of a show. */
 export const SHOWN = {
@@ -39,9 +42,11 @@ export const SHOWN = {
   arrangement(root, { trial, protocol, images }) {
     const { width, height } = root.getBoundingClientRect();
     const size = [Math.floor(width), Math.floor(height)];
-    const layout = layOutArena(protocol, size, trial.items.length, measureIn(root));
-    const arrangement = new Arrangement(trial, protocol, layout);
-    const machine = new Fingers(arrangement, protocol.answers.magnify_button);
-    return { machine, view: new ArrangementView(root, protocol, layout, images, machine) };
+    const sorts = protocol.task === "free-sorting";
+    const layout = new (sorts ? PilesLayout : ArenaLayout)(protocol, size, trial.items.length);
+    const machine = new (sorts ? Sorting : Arrangement)(trial, protocol, layout);
+    const hands = new Fingers(machine, protocol.answers.magnify_button);
+    const view = new (sorts ? SortingView : ArrangementView)(root, { protocol, images, machine, hands });
+    return { machine: hands, view };
   },
 };

@@ -1,4 +1,4 @@
-/** What views of choices and ratings share: cross, prompt, timer, images, and the page afterwards. */
+/** What views of trials share: cross, prompt, timer, images, and the page afterwards. */
 
 import { placeImages, textHeight } from "./layout.js";
 import { fitted, make, makeBar, picture, setMessage, setText } from "./look.js";
@@ -9,19 +9,16 @@ const NO_KEYS = "(hover: none) and (pointer: coarse)"; // as for .keys-only
 let count = 0;
 
 /** Draws the scenes of a machine that are of the kind `shows`. */
-export class TrialView {
+export class View {
   constructor(root, parts, shows) {
     Object.assign(this, { root, shows, ...parts });
     this.cross = make("div", { class: "cross", "aria-hidden": "true" });
     this.id = `twoalike-trial-${(count += 1)}`;
     const { prompt } = this.protocol.texts;
-    this.prompt = make("p", { class: "prompt", id: this.id, role: "status" }, prompt);
+    this.prompt = make("p", { class: "prompt", id: this.id, role: "status", dir: "auto" }, prompt);
     this.timer = makeBar("none");
-    this.shown = this.machine.row.map((id) => picture(this.images, id));
-    this.row = make("div", { class: "row", role: "group", "aria-labelledby": this.id });
-    this.stage = make("div", { class: "stage" }, this.prompt, this.timer.element, this.row);
+    this.stage = make("div", { class: "stage" }, this.prompt, this.timer.element);
     this.message = make("div", { class: "message" });
-    root.classList.add("twoalike-trial");
     root.replaceChildren(this.stage, this.cross, this.message);
     for (const part of root.children) part.hidden = true; // until the first frame
   }
@@ -41,6 +38,36 @@ export class TrialView {
 
   connect(send) {
     this.send = send;
+  }
+
+  draw(scene) {
+    this.scene = scene;
+    this.cross.hidden = scene.kind !== "fixation";
+    this.stage.hidden = scene.kind !== this.shows;
+    this.message.hidden = scene.kind !== "page";
+    if (scene.kind === "page") setMessage(this.message, scene, this.send);
+    if (this.stage.hidden) return;
+    const said = scene.verdict || scene.prompt;
+    if (this.prompt.textContent !== said) this.prompt.textContent = said || "\u00a0"; // keeps its line
+    this.drawTrial(scene);
+  }
+
+  frame(time) {
+    const until = this.scene?.until ?? null;
+    const shows = until !== null && time >= until.since;
+    this.timer.element.style.visibility = shows ? "visible" : "hidden";
+    if (shows) this.timer.fill((until.end - time) / until.length);
+  }
+}
+
+/** A view of images that stay in their row, or other places. */
+export class TrialView extends View {
+  constructor(root, parts, shows) {
+    super(root, parts, shows);
+    this.shown = this.machine.row.map((id) => picture(this.images, id));
+    this.row = make("div", { class: "row", role: "group", "aria-labelledby": this.id });
+    this.stage.append(this.row);
+    root.classList.add("twoalike-trial");
   }
 
   /** Makes the images as large as the window allows, and puts each in its place. */
@@ -64,25 +91,6 @@ export class TrialView {
       [shown[at].width, shown[at].height] = fitted(shown[at], found.side);
     });
     stage.hidden = hidden;
-  }
-
-  draw(scene) {
-    this.scene = scene;
-    this.cross.hidden = scene.kind !== "fixation";
-    this.stage.hidden = scene.kind !== this.shows;
-    this.message.hidden = scene.kind !== "page";
-    if (scene.kind === "page") setMessage(this.message, scene, this.send);
-    if (this.stage.hidden) return;
-    const said = scene.verdict || scene.prompt;
-    if (this.prompt.textContent !== said) this.prompt.textContent = said || "\u00a0"; // keeps its line
-    this.drawTrial(scene);
-  }
-
-  frame(time) {
-    const until = this.scene?.until ?? null;
-    const shows = until !== null && time >= until.since;
-    this.timer.element.style.visibility = shows ? "visible" : "hidden";
-    if (shows) this.timer.fill((until.end - time) / until.length);
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * A trial as a state machine, event by event that of the window (twoalike.tasks): cross, what is
- * judged until the answer or the time limit, feedback. Choices and ratings are such trials.
+ * judged until the answer or the time limit, feedback. Tasks of all kinds are such trials.
  *
  * Times are seconds of the run's clock.
  */
@@ -13,6 +13,8 @@ const FOLLOWING = { fixation: "answer", answer: "message", feedback: "done" };
 export class TrialMachine {
   early = 0;
   interrupted = false;
+  /** What arose besides the result and was not given yet. */
+  rows = [];
 
   constructor(trial, protocol) {
     Object.assign(this, { trial, protocol });
@@ -20,6 +22,8 @@ export class TrialMachine {
 
   begin() {
     this.onset = this.planned = null;
+    /** What waits for a second press or is remarked on, and since when. */
+    this.asked = null;
     this.dropped = 0;
     this.enter(this.protocol.timing.fixation_s > 0 ? "fixation" : "answer");
   }
@@ -34,6 +38,11 @@ export class TrialMachine {
     return ["feedback", "message", "done"].includes(this.phase);
   }
 
+  /** Whether it waits for an answer. */
+  get open() {
+    return this.phase === "answer" && this.onset !== null;
+  }
+
   /** Whether the trial is over, feedback included. */
   get finished() {
     return this.phase === "done";
@@ -45,19 +54,29 @@ export class TrialMachine {
 
   /** Time at which the phase ends by itself; null while it waits for an answer or a frame. */
   get phaseEnd() {
-    const { timing } = this.protocol;
-    const length = {
-      fixation: timing.fixation_s,
-      answer: timing.response_limit_s || null,
-      feedback: this.feedbackS,
-    }[this.phase];
-    return this.since === null || length === undefined || length === null
-      ? null
-      : this.since + length;
+    const { fixation_s: fixation } = this.protocol.timing;
+    const lengths = { fixation, answer: this.limitS || null, feedback: this.feedbackS };
+    const length = lengths[this.phase] ?? null;
+    return this.since === null || length === null ? null : this.since + length;
   }
 
+  asks(what) {
+    return this.asked?.what === what;
+  }
+
+  get #askedUntil() {
+    return this.asked ? this.asked.time + this.protocol.timing.confirm_s : null;
+  }
+
+  /** Time of the next change that comes by itself, s; null if there is none. */
   get deadline() {
-    return this.phaseEnd;
+    const times = [this.phaseEnd, this.#askedUntil].filter((time) => time !== null);
+    return times.length ? Math.min(...times) : null;
+  }
+
+  /** Longest time for the answer, s; 0 for no limit. */
+  get limitS() {
+    return this.protocol.timing.response_limit_s ?? this.protocol.timing.trial_limit_s;
   }
 
   /** Cross, what is judged, or the page after the time limit. */
@@ -72,7 +91,7 @@ export class TrialMachine {
     const { timing } = this.protocol;
     const end = this.phaseEnd;
     if (end === null || !timing.show_timer) return null;
-    const length = timing.response_limit_s;
+    const length = this.limitS;
     return { end, length, since: end - (1 - (timing.timer_from ?? -Infinity)) * length };
   }
 
@@ -81,18 +100,18 @@ export class TrialMachine {
     const { onset, decided } = this;
     if (event.kind === "shown") {
       // The frame belongs to the phase that was drawn, so time must not pass first.
-      this.#show(event);
+      this.show(event);
     } else {
       this.letTimePass(event.time);
       if (this.phase !== "message") this.take(event);
       else if (this.#mayTurn(event.time) && this.turns(event)) this.phase = "done";
     }
-    const items = [];
+    const items = this.rows.splice(0);
     if (this.onset !== null && onset === null) {
       const detail = { trial_index: this.trial.trial_index };
       items.push({ kind: "note", event: "trial_shown", time: this.onset, detail });
     }
-    if (this.decided && !decided) items.push({ ...this.#about, ...this.result });
+    if (this.decided && !decided) items.push({ ...this.about, ...this.result });
     return items;
   }
 
@@ -107,7 +126,8 @@ export class TrialMachine {
     return [];
   }
 
-  get #about() {
+  /** What results of all tasks have. */
+  get about() {
     const { trial, onset, early, dropped, planned } = this;
     const { trial_index } = trial;
     return { trial_index, onset, early, dropped, flag: this.#flag, planned_onset: planned };
@@ -121,7 +141,7 @@ export class TrialMachine {
     return this.taken > flag_slow_s ? "slow" : null;
   }
 
-  #show(event) {
+  show(event) {
     const dropped = event.dropped ?? null;
     if (this.since === null) {
       this.since = event.time;
@@ -136,8 +156,12 @@ export class TrialMachine {
   }
 
   letTimePass(time) {
+    if (this.asked && time >= this.#askedUntil) this.asked = null;
     const end = this.phaseEnd;
-    if (end !== null && time >= end) this.enter(FOLLOWING[this.phase]);
+    if (end === null || time < end) return;
+    this.asked = null;
+    if (this.phase === "answer") this.runOut?.(end);
+    this.enter(FOLLOWING[this.phase]);
   }
 
   #mayTurn(time) {

@@ -18,7 +18,6 @@ const STATES = {
     withdrawn: "withdrawn",
 };
 
-
 const element = (id) => document.getElementById(id);
 
 let token = "";
