@@ -103,7 +103,8 @@ Modules are named, so that nothing is imported before it is needed; a verb is a 
 """
 GROUPS = {
     "online": "build serve token links fetch refit jatos static",
-    "import": "choices meadows rdm ratings sortings transform alignet",
+    "import": "choices meadows rdm ratings sortings sessions jspsych jatos psychopy "
+    "transform alignet",
     "export": "psychds meadows onnx",
 }
 """Verb of a group -> its commands."""
