@@ -123,7 +123,7 @@ def test_best_and_worst_are_two_choices(tmp_path: Path) -> None:
     assert table["kind"].tolist() == ["anchored", "least_like", "anchored", "anchored", "anchored"]
     assert table["chosen"].tolist() == [3, 2, 3, 3, 2]
     assert table["participant"].tolist() == ["ann", "ann", "bob", "bob", "eve"]
-    with pytest.raises(TwoalikeError, match="the most like is the least like"):
+    with pytest.raises(TwoalikeError, match="both answers are the same item"):
         import_choices(path, kind="best-worst", **columns | {"chosen_columns": ["next", "next"]})
 
 

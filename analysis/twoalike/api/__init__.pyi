@@ -36,10 +36,12 @@ from twoalike.exchange import merge_studies
 from twoalike.exchange import share as share
 from twoalike.features import FeatureTable as FeatureTable
 from twoalike.features import read_features as read_features
+from twoalike.judgments import guess_mapping as guess_mapping
 from twoalike.judgments import import_choices as import_choices
 from twoalike.judgments import import_dissimilarities as import_dissimilarities
 from twoalike.judgments import import_meadows as import_meadows
 from twoalike.judgments import import_ratings as import_ratings
+from twoalike.judgments import import_sessions as import_sessions
 from twoalike.judgments import import_sortings as import_sortings
 from twoalike.judgments import read_judgments as read_judgments
 from twoalike.observers import SimulatedObserver as SimulatedObserver

@@ -1,5 +1,6 @@
 """Commands that convert judgments and teachers of other tools to our files."""
 
+import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -140,6 +141,52 @@ def sortings(*, out: Path, **given: Any) -> None:
     table = _read(judgments.import_sortings, out=out, **given)
     trials = counted(int(judgments.trial_numbers(table).max()) + 1, "trial")
     _show(out, f"{counted(len(table), 'object')} sorted in {trials}", table)
+
+
+@takes("judgments:import_sessions")
+def sessions(
+    *,
+    mapping: Path | None = None,
+    write_mapping: Path | None = None,
+    out: Path | None = None,
+    **given: Any,
+) -> None:
+    """Import sessions of jsPsych, JATOS, PsychoPy and other programs, by a mapping of their fields.
+
+    Without ``mapping=...``, one is guessed and shown with what it would read, and nothing is
+    imported. Trials that a mapping does not explain (no answer, an unknown object, an answer to
+    none of the items, no participant, a copy of another trial) are left out and counted.
+
+    Parameters
+    ----------
+    mapping
+        Which fields hold what (TOML); needs ``out=...``.
+    write_mapping
+        File for the guess (.toml), with the meaning of each key.
+
+    Examples
+    --------
+        twoalike import jatos results/ --write-mapping mapping.toml
+        twoalike import jatos results/ --mapping mapping.toml --out choices.parquet
+    """
+    from twoalike.study import TwoalikeError, atomic_path
+
+    if (mapping is None) != (out is None) or (mapping and write_mapping):
+        raise TwoalikeError(
+            "`mapping=...`, `out=...`: expected both to import, neither to guess a mapping"
+        )
+    of: Any = mapping
+    if mapping is None:
+        of = judgments.guess_mapping(given["files"])
+        say(re.sub("(?m)^(#.*)?\n", "", of.toml()))
+    if write_mapping:
+        with atomic_path(write_mapping) as temporary:
+            temporary.write_text(of.toml(), encoding="utf-8")
+    table = _read(judgments.import_sessions, mapping=of, out=out, **given)
+    _show(out or Path("not imported"), counted(len(table), "row"), table)
+
+
+jspsych = jatos = psychopy = sessions
 
 
 @takes("teacher:import_transform")

@@ -8,7 +8,7 @@ one least like it is two choices: the best, then the worst of the others (Marley
 doi:10.1016/j.jmp.2005.05.003).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -34,7 +34,6 @@ from twoalike.judgments._sheet import (
     object_cells,
     places_of,
     seconds,
-    short_names,
 )
 from twoalike.judgments._tables import (
     CHOICES,
@@ -167,13 +166,13 @@ def import_choices(
         "catch_column": catch_column,
     }
     items = tuple(item_columns or (1, 2, 3))
-    of = _Mapping(kind, items, chosen_columns, votes_columns, about, term_columns)
+    of = ChoiceColumns(kind, items, chosen_columns, votes_columns, about, term_columns)
     sheet = _read_sheet(path, of.used, of.items, ids)
     if item_columns is None and of.is_bare and ITEMS[0] in (sheet.header or ()):
         return _own_table(sheet, ids, objects, target)
     of.check(sheet)
-    columns, sheet, ids, numbers, left_out = _judgments(sheet, of, ids, item_numbers, skip_bad)
-    _add(columns, sheet, about, response_time_unit, catch_label)
+    said = response_time_unit, catch_label
+    columns, ids, numbers, left_out = choices_in(sheet, of, ids, item_numbers, *said, skip_bad)
     inputs = {"judgments": path}
     if catch_objects:
         columns |= _checks(columns, ids, catch_objects, numbers)
@@ -192,7 +191,7 @@ def import_choices(
 
 
 @dataclass(frozen=True)
-class _Mapping:
+class ChoiceColumns:
     """Which columns of a file hold what; ``about`` those besides items and answers, by option."""
 
     kind: SetKindName
@@ -261,13 +260,19 @@ class _Mapping:
             note_people(sheet, self.used, "Name it with `participant_column={}`.")
 
 
-def _judgments(
+def choices_in(
     sheet: Sheet,
-    of: _Mapping,
+    of: ChoiceColumns,
     given: Sequence[str] | None,
     asked: ItemNumbers | None,
+    unit: TimeUnit | None,
+    label: str | None,
     skip_bad: bool,
-) -> tuple[dict[str, Any], Sheet, Sequence[str], ItemNumbers, dict[str, int]]:
+) -> tuple[dict[str, Any], Sequence[str], ItemNumbers, dict[str, int]]:
+    """Columns of a table of choices, all objects, what numbers are, and counts of bad rows.
+
+    ``label`` marks checks in their column, as ``catch_label`` of :func:`import_choices`.
+    """
     bad = BadRows(len(sheet.cells), sheet.where)
     cells, ids = _objects_named(sheet, of, given, asked)
     numbers = numbers_in(cells, of.items, ids, asked)
@@ -281,7 +286,7 @@ def _judgments(
         for column in of.chosen or ()
     ]
     columns = _answers(of.kind, shown, places, bad)
-    if (who := of.about["participant_column"]) is not None:
+    if (who := of.about.get("participant_column")) is not None:
         columns["participant"] = sheet.text(who).to_numpy()
         bad.add(columns["participant"] == "", "no participant", "the cell is empty", who)
     kept = bad.kept(skip_bad)
@@ -289,29 +294,28 @@ def _judgments(
     if of.kind == "best-worst":
         columns, judged = _best_then_worst(columns)
         sheet = sheet.kept(judged)
+    if who is not None:
+        people = pd.Series(columns["participant"])
+        columns["trial"] = people.groupby(people, sort=False).cumcount().to_numpy() + 1
     columns |= _further(sheet, of.terms)
+
+    def labels(column: ColumnName) -> Any:
+        return sheet.text(column).replace("", None).to_numpy()
+
+    reads: dict[str, Callable[[ColumnName], Any]] = {
+        "session": labels,
+        "correct": labels,
+        "response_time": lambda column: seconds(sheet, column, unit),
+        "level": lambda column: _levels(sheet, column),
+        "catch": lambda column: _trial_types(sheet, column, label),
+    }
+    for name, read in reads.items():
+        if (column := of.about.get(f"{name}_column")) is not None:
+            columns["trial_type" if name == "catch" else name] = read(column)
     if of.votes is not None:
         judged, voted = _votes(sheet, of.votes)
         columns = {name: values[judged] for name, values in columns.items()} | {"chosen": voted}
-    return columns, sheet, ids, numbers, bad.counts
-
-
-def _add(
-    columns: dict[str, Any],
-    sheet: Sheet,
-    about: Mapping[str, ColumnName | None],
-    unit: TimeUnit | None,
-    label: str | None,
-) -> None:
-    if "participant" in columns:
-        people = pd.Series(columns["participant"])
-        columns["trial"] = people.groupby(people, sort=False).cumcount().to_numpy() + 1
-    if (column := about["response_time_column"]) is not None:
-        columns["response_time"] = seconds(sheet, column, unit)
-    if (column := about["level_column"]) is not None:
-        columns["level"] = _levels(sheet, column)
-    if (column := about["catch_column"]) is not None:
-        columns["trial_type"] = _trial_types(sheet, column, label)
+    return columns, ids, numbers, bad.counts
 
 
 def read_sets(sets: str | Path | npt.ArrayLike, ids: Sequence[str], size: int = 3) -> Integers:
@@ -390,22 +394,14 @@ def _own_table(
 
 
 def _objects_named(
-    sheet: Sheet, of: _Mapping, given: Sequence[str] | None, asked: ItemNumbers | None
+    sheet: Sheet, of: ChoiceColumns, given: Sequence[str] | None, asked: ItemNumbers | None
 ) -> tuple[Sheet, Sequence[str]]:
     """Cells in which names of files are ids of objects, and all ids."""
-    cells, columns = sheet.cells.copy(), dict.fromkeys([*of.items, *(of.chosen or ())])
-    texts = {column: sheet.text(column) for column in columns}
-    values = pd.unique(pd.concat(list(texts.values()), ignore_index=True))
-    short = short_names([name for name in values if name.lower() not in NOTHING])
-    known = set(given or ())
-    for column, text in texts.items():
-        ids = [name if name in known else short.get(name, name) for name in text]
-        cells.isetitem(sheet.place(column), np.array(ids, dtype=object))
-    named = Sheet(sheet.path, cells, sheet.header)
+    named = sheet.with_ids([*of.items, *(of.chosen or ())], given)
     if given is not None:
         return named, given
-    shown = pd.unique(pd.concat([texts[column] for column in of.items], ignore_index=True))
-    seen = list(dict.fromkeys(short[name] for name in shown if name in short))
+    shown = pd.unique(pd.concat([named.text(column) for column in of.items], ignore_index=True))
+    seen = [name for name in shown if name.lower() not in NOTHING]
     if asked is None and all(name.isdecimal() for name in seen):
         raise TwoalikeError(
             where=sheet.path,
@@ -426,9 +422,9 @@ def _answers(
     if kind in ("anchored", "best-worst"):
         text = "the chosen item is the reference, the first item column"
         bad.add((np.stack(places) == 0).any(axis=0), "reference chosen", text)
-    if kind == "best-worst":
-        bad.add(places[0] == places[1], "one item for both", "the most like is the least like")
-    else:
+    if len(places) > 1:
+        bad.add(places[0] == places[1], "one item for both", "both answers are the same item")
+    if kind != "best-worst":
         places = list(np.sort(np.stack(places), axis=0))
     columns: dict[str, Any] = dict(zip((*ITEMS, *MORE_ITEMS), shown.T, strict=False))
     columns["kind"] = np.full(n, kind.replace("-", "_"))

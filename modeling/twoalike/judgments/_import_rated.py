@@ -68,8 +68,24 @@ def import_ratings(
         As in :func:`import_choices`.
     """
     target, sheet = check_new_table(out, overwrite), Sheet.of_table(Path(file), (*PAIR, "rating"))
+    said = objects, response_time_unit, skip_bad
+    table, left_out = ratings_in(sheet, *said, scale_points, slider)
+    config = {"scale_points": scale_points, "slider": slider, "left_out": left_out}
+    write_imported(target, table, "ratings", {"judgments": sheet.path}, objects, config)
+    return table
+
+
+def ratings_in(
+    sheet: Sheet,
+    objects: Objects,
+    unit: TimeUnit | None,
+    skip_bad: bool,
+    scale_points: int | None,
+    slider: tuple[float, float],
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Table of the ratings in a sheet, and counts of bad rows."""
     sheet, ids, left_out = judged_rows(sheet, PAIR, "rating", objects, skip_bad, once=False)
-    columns = _optional(sheet, (*TRIAL, "trial_type"), response_time_unit)
+    columns = _optional(sheet, (*TRIAL, "trial_type"), unit)
     columns |= {name: sheet.text(name) for name in PAIR}
     note_mirrored(sheet, "rating")
     points = np.full(len(sheet.cells), np.nan if scale_points is None else float(scale_points))
@@ -93,10 +109,7 @@ def import_ratings(
         )
     columns["rating"] = np.where(on_slider, (rating - low) / (high - low), rating)
     columns["scale_points"] = points
-    table = ratings_table(columns, ids, str(sheet.path))
-    config = {"scale_points": scale_points, "slider": slider, "left_out": left_out}
-    write_imported(target, table, "ratings", {"judgments": sheet.path}, objects, config)
-    return table
+    return ratings_table(columns, ids, str(sheet.path)), left_out
 
 
 def import_sortings(
@@ -122,8 +135,18 @@ def import_sortings(
         As in :func:`import_ratings`.
     """
     target, sheet = check_new_table(out, overwrite), Sheet.of_table(Path(file), ("item", "pile"))
+    table, left_out = sortings_in(sheet, objects, response_time_unit, skip_bad)
+    config = {"left_out": left_out}
+    write_imported(target, table, "sortings", {"judgments": sheet.path}, objects, config)
+    return table
+
+
+def sortings_in(
+    sheet: Sheet, objects: Objects, unit: TimeUnit | None, skip_bad: bool
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Table of the sorted objects in a sheet, and counts of bad rows."""
     sheet, ids, left_out = judged_rows(sheet, ("item",), "pile", objects, skip_bad, once=True)
-    columns = _optional(sheet, (*TRIAL, "trial_type"), response_time_unit)
+    columns = _optional(sheet, (*TRIAL, "trial_type"), unit)
     columns.setdefault("trial", np.ones(len(sheet.cells), dtype=np.int64))
     columns["item"], pile = sheet.text("item"), sheet.text("pile")
     if pile.str.fullmatch("[1-9][0-9]{0,8}").all():
@@ -134,10 +157,7 @@ def import_sortings(
     else:
         columns["pile"] = pd.factorize(pile)[0] + 1
         columns["pile_name"] = pile.astype(object)
-    table = sortings_table(columns, ids, str(sheet.path))
-    config = {"left_out": left_out}
-    write_imported(target, table, "sortings", {"judgments": sheet.path}, objects, config)
-    return table
+    return sortings_table(columns, ids, str(sheet.path)), left_out
 
 
 def _optional(sheet: Sheet, names: Sequence[str], unit: TimeUnit | None) -> dict[str, Any]:
@@ -160,8 +180,10 @@ def judged_rows(
 
     ``once``: whether a trial has each item once; None: copies of a row change nothing.
     """
+    given = None if objects is None else object_ids(objects)
+    sheet = sheet.with_ids(items, given)
     cells = pd.concat([sheet.text(name) for name in items], ignore_index=True)
-    ids = pd.unique(cells[cells != ""]).tolist() if objects is None else object_ids(objects)
+    ids = pd.unique(cells[cells != ""]).tolist() if given is None else given
     bad = BadRows(len(sheet.cells), sheet.where)
     shown = object_cells(sheet, items, ids, "ids", bad)
     header = sheet.header or ()

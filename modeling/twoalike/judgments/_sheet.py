@@ -132,8 +132,10 @@ class Sheet:
 
     def where(self, row: int, column: ColumnName | None = None) -> str:
         """Name a row (from 0 here; from 1 in the file, the header counted) and a column."""
-        number = self.cells.index[row] + (1 if self.header is None else 2)
-        return f"{self.path}: row {number}" + ("" if column is None else f", column {column}")
+        name = self.cells.index[row]  # rows of many files have the names of their places
+        if not isinstance(name, str):
+            name = f"{self.path}: row {name + (1 if self.header is None else 2)}"
+        return name + ("" if column is None else f", column {column}")
 
     def place(self, column: ColumnName) -> int:
         if isinstance(column, str):
@@ -153,6 +155,18 @@ class Sheet:
 
     def text(self, column: ColumnName) -> "pd.Series[str]":
         return self.cells.iloc[:, self.place(column)].fillna("").str.strip()
+
+    def with_ids(self, columns: Sequence[ColumnName], given: Sequence[str] | None) -> "Sheet":
+        """Write ids of objects for names of files that are not given as ids themselves."""
+        cells = self.cells.copy()
+        texts = {column: self.text(column) for column in dict.fromkeys(columns)}
+        values = pd.unique(pd.concat(list(texts.values()), ignore_index=True))
+        short = short_names([name for name in values if name.lower() not in NOTHING])
+        short |= {name: name for name in given or ()}
+        for column, text in texts.items():
+            ids = np.array([short.get(name, name) for name in text], dtype=object)
+            cells.isetitem(self.place(column), ids)
+        return Sheet(self.path, cells, self.header)
 
     def filled(self, column: ColumnName) -> "pd.Series[str]":
         values = self.text(column)
