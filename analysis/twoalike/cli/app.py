@@ -102,7 +102,7 @@ VERBS = {
 Modules are named, so that nothing is imported before it is needed; a verb is a function there.
 """
 GROUPS = {
-    "online": "build serve token links fetch refit jatos static",
+    "online": "build serve doctor token links fetch refit jatos static",
     "import": "choices meadows rdm ratings sortings transform alignet",
     "export": "psychds meadows onnx",
 }

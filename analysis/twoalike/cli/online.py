@@ -63,7 +63,7 @@ def serve(
 
     Records go to the folder STUDY-online beside the study, with the key that encrypts people's ids.
     The first start prints the token for the operator's page. Other machines reach the server
-    through a reverse proxy (docs/how-to/serve-online.md). Ctrl-C stops it; no answer is lost.
+    through a reverse proxy (docs/how-to/crowd-study.md). Ctrl-C stops it; no answer is lost.
 
     Parameters
     ----------
@@ -79,6 +79,36 @@ def serve(
     """  # noqa: E501
     show = partial(print, flush=True)  # a log file has each line at once
     online.serve(study, host=host, port=port, store=store, show=show)
+
+
+def doctor(*targets: str, token: str | None = None, backups: Path | None = None) -> None:
+    """Check a study that is served: certificate, proxy, clock, disk, backups.
+
+    Each check is a line: ok, warn or fail, what was found, and what to do. The exit status is 1 if
+    one has failed.
+
+    Parameters
+    ----------
+    targets
+        The address, as people see it, the folder of the study on the machine that serves it, or
+        both.
+    token
+        Token of the operator. If left out, that of the environment variable TWOALIKE_TOKEN.
+    backups
+        Folder of backups (*.sqlite). If left out, STUDY-backups.
+
+    Examples
+    --------
+        twoalike online doctor https://study.example.org my-study
+    """
+    import os
+
+    known = token or os.environ.get("TWOALIKE_TOKEN", "")
+    found = online.doctor(*targets, token=known, backups=backups or "")
+    for one in found:
+        say(str(one))
+    if failed := [one.check for one in found if one.state == "fail"]:
+        raise TwoalikeError(f"failed: {', '.join(failed)}", remedy="See above.")
 
 
 def token(study: StudyFolder, /, *, store: Store = None) -> None:
