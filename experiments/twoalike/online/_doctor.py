@@ -63,12 +63,12 @@ def doctor(*targets: str | Path, token: str = "", backups: str | Path = "") -> l
         expected = "the address of a study, or its folder"
         raise TwoalikeError(where="doctor", expected=expected, found="neither")
     words = tomllib.loads(_WORDS.read_text(encoding="utf-8"))
-    made = []
-    for verdict, about in found:
+    made: dict[str, Finding] = {}
+    for verdict, about in found:  # of two disks, the last target's
         check, _, case = verdict.partition(".")
         state, said, remedy = words[check][case]
-        made.append(Finding(check, state, said.format(**about), remedy))
-    return made
+        made[check] = Finding(check, state, said.format(**about), remedy)
+    return list(made.values())
 
 
 type _Verdict = tuple[str, dict[str, Any]]
