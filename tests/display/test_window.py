@@ -14,10 +14,11 @@ from PIL import Image
 from tests.stimuli.odd_images import SIZE, write_odd_images
 
 from twoalike.display import WindowScreen, open_window
+from twoalike.display._drawing import photodiode_patch
 from twoalike.record import Progress, RunPlan
 from twoalike.report._blocks import thumbnail
 from twoalike.stimuli import StimulusSet, read_picture
-from twoalike.study import ScreenProfile
+from twoalike.study import ScreenProfile, TwoalikeError
 from twoalike.tasks import (
     Ask,
     Countdown,
@@ -36,6 +37,7 @@ from twoalike.tasks import (
     VirtualClock,
     lay_out,
 )
+from twoalike.tasks._protocol import Triggers
 from twoalike.tasks.choosing import PreparedTriplets
 
 # PsychoPy's imports warn of their own dependencies.
@@ -109,6 +111,31 @@ def test_the_window_shows_what_networks_and_reports_see(opened: Opened, tmp_path
             assert np.abs(shown - expected[rows, columns].astype(int)).max() <= 4, name
             small = np.array(drawn.getpixel((columns, rows + 8)))
             assert np.abs(shown - small).max() <= 1, name
+
+
+def test_a_patch_for_a_photodiode_is_white_while_images_are_shown(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    triggers = Triggers(photodiode="bottom-right")
+    place = photodiode_patch(triggers, opened.screen.size)
+    monkeypatch.setattr(opened.screen._painter, "_patch", place)
+    row = ("red", "green", "blue")
+    dark = (Fixation(), Page("Welcome"), ImageRow((None,) * 3, "Which one?"))
+    masks = ImageRow(row, source="scrambled")
+    for scene in (*dark, ImageRow(row), masks):
+        picture = opened.picture(scene)
+        side = round(triggers.photodiode_size * min(picture.shape[:2]))
+        patch, around = picture[-side:, -side:], picture[-side - 2, -side - 2]
+        assert (patch == (255 if scene == ImageRow(row) else 0)).all()
+        assert tuple(around) == GROUND
+
+
+def test_a_labs_own_calibration_gets_the_window(opened: Opened, tmp_path: Path) -> None:
+    (tmp_path / "tracker.py").write_text("def calibrate(window):\n    return window.size[0]\n")
+    width, _ = opened.screen.size
+    assert opened.screen.calibrate("tracker:calibrate", tmp_path) == str(width)
+    with pytest.raises(TwoalikeError, match="cannot be imported"):
+        opened.screen.calibrate("tracker:validate", tmp_path)
 
 
 def test_image_edges_are_where_clicks_begin(opened: Opened) -> None:

@@ -3,13 +3,15 @@
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from twoalike.cli import app as cli
-from twoalike.record import read_notes
+from twoalike.record import read_notes, read_run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
 
@@ -26,7 +28,7 @@ class Amplifier:
         self._handle, self._ours = os.openpty()
         tty.setraw(self._ours)
         self.port = os.ttyname(self._ours)
-        self.codes: list[int] = []
+        self.times: list[tuple[float, int]] = []
         self._thread = threading.Thread(target=self._record, daemon=True)
         self._thread.start()
 
@@ -36,7 +38,11 @@ class Amplifier:
                 found = os.read(self._handle, 256)
             except OSError:  # the other end is closed
                 return
-            self.codes += found
+            self.times += [(time.monotonic(), code) for code in found]
+
+    @property
+    def codes(self) -> list[int]:
+        return [code for _, code in self.times]
 
     def unplug(self) -> None:
         """Close our ends: the recording ends with the last byte."""
@@ -61,9 +67,9 @@ def _protocol(port: str) -> str:
     )
 
 
-def _run(root: Path) -> int:
+def _run(root: Path, *more: str) -> int:
     with pytest.raises(SystemExit) as caught:
-        cli.main(["run", str(root), "--participant", "901", "--simulate", "--no-window"])
+        cli.main(["run", str(root), "--participant", "901", "--simulate", "--no-window", *more])
     return int(str(caught.value.code))
 
 
@@ -73,30 +79,21 @@ def _notes(root: Path) -> list[dict[str, object]]:
 
 
 def test_every_onset_answer_and_break_is_marked_in_order(
-    make_study: Callable[..., Path], amplifier: Amplifier
+    make_study: Callable[..., Path], amplifier: Amplifier, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = make_study("study", DESIGN, _protocol(amplifier.port))
-    assert _run(root) == 0
+    assert _run(root, "--speed", "4") == 0
     amplifier.unplug()
+    assert "image_onset 2, response 3, trial_end 4, break_ 5" in capsys.readouterr().err
     trial = [2, 3, 4]
     expected = [1, *trial, *trial, 5, *trial, *trial, 5, *trial, 6]
     assert [code for code in amplifier.codes if code] == expected
     assert amplifier.codes[::2] == expected  # each returned to 0 before the next
     assert not any(note["event"] == "trigger_failed" for note in _notes(root))
-
-
-def test_a_port_that_is_missing_ends_before_the_session(
-    make_study: Callable[..., Path],
-    snapshot: Callable[[Path], dict[str, bytes]],
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    root = make_study("study", DESIGN, _protocol("/dev/no-such-port"))
-    before = snapshot(root)
-    assert _run(root) == 1
-    error = capsys.readouterr().err
-    assert "cannot open this serial port" in error
-    assert error.count("\n") == 1
-    assert [name for name in snapshot(root) if name not in before and name.endswith(".tsv")] == []
+    (path,) = (root / "data" / "raw").rglob("*_beh.tsv")
+    onsets = np.array([moment for moment, code in amplifier.times if code == 2])
+    off = 4 * np.diff(onsets) - np.diff(read_run(path).rows["onset"].to_numpy(float))
+    assert np.median(np.abs(off)) < 0.4  # a tenth of a second at four times the speed
 
 
 def test_a_line_that_breaks_is_logged_and_the_session_goes_on(

@@ -45,6 +45,36 @@ def serve(
     online.serve(study, host=host, port=port, store=store, show=show)
 
 
+def doctor(*targets: str, token: str | None = None, backups: Path | None = None) -> None:
+    """Check a study that is served: certificate, proxy, clock, disk, backups.
+
+    Each check is a line: ok, warn or fail, what was found, and what to do. The exit status is 1 if
+    one has failed.
+
+    Parameters
+    ----------
+    targets
+        The address, as people see it, the folder of the study on the machine that serves it, or
+        both.
+    token
+        Token of the operator. If left out, that of the environment variable TWOALIKE_TOKEN.
+    backups
+        Folder of backups (*.sqlite). If left out, STUDY-backups.
+
+    Examples
+    --------
+        twoalike online doctor https://study.example.org my-study
+    """
+    import os
+
+    known = token or os.environ.get("TWOALIKE_TOKEN", "")
+    found = online.doctor(*targets, token=known, backups=backups or "")
+    for one in found:
+        say(str(one))
+    if failed := [one.check for one in found if one.state == "fail"]:
+        raise TwoalikeError(f"failed: {', '.join(failed)}", remedy="See above.")
+
+
 def token(study: StudyFolder, /, *, store: Store = None) -> None:
     """Make a new token for the operator's page; the previous one stops working."""
     say(online.new_token(study, store))

@@ -158,8 +158,9 @@ def balanced_places(
         moved = False
         for a, b in permutations(_SIDES if form.anchored else range(form.items), 2):
             while chain := _excess_chain(at, m, a, b):
+                rows = np.array(chain)[:, None]
                 for kept in (order, at):
-                    kept[np.ix_(chain, [a, b])] = kept[np.ix_(chain, [b, a])]
+                    kept[rows, [a, b]] = kept[rows, [b, a]]
                 moved = True
     return np.argsort(order, axis=1)
 

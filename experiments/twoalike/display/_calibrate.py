@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from math import cos, inf, pi, sin
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,6 @@ from twoalike.tasks import Event, KeyPress, Nudge, Scroll, Stop
 
 CARD_M = (0.0856, 0.05398)
 """Width and height of bank and identity cards in metres (ISO/IEC 7810, ID-1)."""
-CORNER_M = 0.00318
-"""Radius of their corners in metres."""
 _TEN = 10
 """Pixels that an upward arrow makes the card wider; one is a third of a millimetre at most."""
 _NOTCH = 2
@@ -88,23 +86,6 @@ def picture_width(card_px: float, full_width_px: int) -> float:
 def card_on(full_width_px: int, width_m: float) -> int:
     """Pixels across a card on a screen ``width_m`` metres wide; undoes :func:`picture_width`."""
     return round(full_width_px / width_m * CARD_M[0])
-
-
-def card_outline(width_px: float, corner_points: int = 12) -> list[tuple[float, float]]:
-    """Corners and arcs of a card's outline."""
-    scale = width_px / CARD_M[0]
-    height_px, radius = CARD_M[1] * scale, CORNER_M * scale
-    centres = (
-        (width_px - radius, height_px - radius),
-        (radius, height_px - radius),
-        (radius, radius),
-        (width_px - radius, radius),
-    )
-    return [
-        (x + radius * cos(angle), y + radius * sin(angle))
-        for quarter, (x, y) in enumerate(centres)
-        for angle in ((quarter + i / (corner_points - 1)) * pi / 2 for i in range(corner_points))
-    ]
 
 
 _LATE = 1.5
@@ -230,9 +211,11 @@ def _match_card(opened: _Window, start_px: int) -> CardMatch:
     while not match.over:
         if card is None or drawn != match.width_px:
             drawn = match.width_px
+            x, y = corner
+            right, top = x + drawn, y + drawn / CARD_M[0] * CARD_M[1]
             card = visual.ShapeStim(
                 opened.window,
-                vertices=[(x + corner[0], y + corner[1]) for x, y in card_outline(drawn)],
+                vertices=[(x, y), (right, y), (right, top), (x, top)],
                 units="pix",
                 lineWidth=0,
                 fillColor=_CARD,

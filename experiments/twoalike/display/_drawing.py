@@ -41,6 +41,7 @@ from twoalike.tasks import (
     readable_on,
     shown_lines,
 )
+from twoalike.tasks._protocol import Triggers
 from twoalike.tasks.free_sorting import NAME_LINES
 from twoalike.tasks.lettering import label_size, tail
 from twoalike.tasks.multi_arrangement import PlacedImages, PlacingProtocol, arena_lines
@@ -239,6 +240,24 @@ class PilesPainter(_PlacedPainter):
         canvas.label(tail(f"{entry}|", text, room - text), tray.x, tray.y, width=room)
 
 
+def photodiode_patch(triggers: Triggers, size: tuple[int, int]) -> Box | None:
+    """Place of the square that a photodiode is in front of, if any."""
+    if triggers.photodiode == "none":
+        return None
+    side, corner = round(triggers.photodiode_size * min(size)), triggers.photodiode
+    x, y = ((length - side) / 2 for length in size)
+    return Box(x if "right" in corner else -x, y if "top" in corner else -y, side, side)
+
+
+def _shows_images(scene: Scene) -> bool:
+    match scene:
+        case ImageRow():
+            return scene.source == "objects" and any(scene.images)
+        case Rating():
+            return bool(scene.prompt)
+    return isinstance(scene, Arena | Piles)
+
+
 _ARROWS = ("\N{LEFTWARDS ARROW}", "\N{RIGHTWARDS ARROW}")
 
 
@@ -265,6 +284,7 @@ class Painter:
                 self._drawn[Arena] = ArenaPainter(canvas, protocol).draw
             case FreeSorting():
                 self._drawn[Piles] = PilesPainter(canvas, protocol).draw
+        self._patch = photodiode_patch(protocol.triggers, view.size)
         arm = canvas.frame.text
         self._cross = [
             canvas.visual.Line(
@@ -298,6 +318,8 @@ class Painter:
     def draw(self, scene: Scene, now: float) -> None:
         """Draw ``scene`` as it looks at time ``now``."""
         self._drawn[type(scene)](scene, now)
+        if self._patch is not None:
+            self._canvas.fill(self._patch, "#ffffff" if _shows_images(scene) else "#000000")
 
     def _draw_cross(self, cross: Fixation, now: float) -> None:
         """Draw a cross, once what follows it is ready, in the size that so many objects have."""

@@ -3,12 +3,15 @@
 import gc
 import math
 import platform
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -23,7 +26,7 @@ from twoalike.display._open import (
     require_screen,
 )
 from twoalike.record import Apparatus, Progress
-from twoalike.study import ScreenProfile
+from twoalike.study import ScreenProfile, TwoalikeError
 from twoalike.tasks import (
     SYNONYMS,
     Button,
@@ -211,6 +214,26 @@ class WindowScreen(PlayableScreen):
     def events(self) -> Sequence[Event]:
         """Presses since the last call."""
         return self._queue.take()
+
+    def calibrate(self, function: str, folder: Path) -> str | None:
+        """Call a lab's ``module:function`` with PsychoPy's window; give what it returns, as text.
+
+        The module may lie in ``folder``. Presses meanwhile are passed over.
+        """
+        module, _, name = function.partition(":")
+        sys.path.insert(0, str(folder))
+        try:
+            found = getattr(import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise TwoalikeError(
+                f"triggers.calibrate {function!r}: cannot be imported ({error})",
+                remedy="Put the module into the study's folder, or install it.",
+            ) from error
+        finally:
+            sys.path.remove(str(folder))
+        returned = found(self._window)
+        self.events()
+        return None if returned is None else str(returned)
 
     def stop_listening(self) -> None:
         """Leave the window's events to the next screen."""

@@ -3,6 +3,8 @@ from ._blocks import Block as Block
 from ._blocks import next_block as next_block
 from ._compile import arrangement_steps as arrangement_steps
 from ._compile import choice_steps as choice_steps
+from ._doctor import Finding as Finding
+from ._doctor import doctor as doctor
 from ._erase import Erasure as Erasure
 from ._erase import erase as erase
 from ._fetch import Fetched as Fetched

@@ -9,10 +9,13 @@ import json
 import logging
 import mimetypes
 import re
+import shutil
+import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from functools import partial
+from importlib.resources import files
 from ipaddress import IPv6Network
 from itertools import batched
 from pathlib import Path
@@ -46,7 +49,7 @@ from twoalike.online._records import (
     is_known,
 )
 from twoalike.online._session_blocks import SessionBlocks, parts_of
-from twoalike.online._site import OnlineStudy
+from twoalike.online._site import OnlineStudy, online_folder
 from twoalike.online._store import Job, Store, append, archive, fact, set_fact, stored
 
 _LOG = logging.getLogger("twoalike.online")
@@ -64,34 +67,9 @@ _MOST_ERRORS = 100
 """Errors of one body from which on none is looked at."""
 _CHUNK = 200
 """Lines of the archive that are sent together."""
-STATUS = {
-    "malformed": 400,
-    "forbidden": 403,
-    "unknown": 404,
-    "lost": 404,
-    "full": 409,
-    "stopped": 409,
-    "used": 409,
-    "finished": 409,
-    "changed": 409,
-    "expired": 410,
-    "too_large": 413,
-    "slow_down": 429,
-}
+_HTTP = tomllib.loads((files("twoalike.online") / "http.toml").read_text(encoding="utf-8"))
+STATUS: dict[str, int] = _HTTP["status"]
 """HTTP status of each error."""
-_HEADERS = {
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "style-src-attr 'unsafe-inline'; img-src 'self' blob: data:; media-src 'self' blob:; "
-    "font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "x-frame-options": "DENY",
-    # With both, browsers give times to 5 instead of 100 microseconds.
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-embedder-policy": "require-corp",
-    "cross-origin-resource-policy": "same-origin",
-}
 _ID = re.compile(r"[A-Za-z0-9_.@:-]{1,100}")
 _BATCH: TypeAdapter[Any] = TypeAdapter(Batch)
 
@@ -395,6 +373,15 @@ class _Server:
         _LOG.info("ended by the operator: session %s", sent.session)
         return {}
 
+    async def health(self, request: Request) -> Any:
+        """Tell the operator how the request arrived, and how much room the disk has."""
+        return {
+            "scheme": request.url.scheme,
+            "address": request.client.host if request.client else "",
+            "forwarded_for": request.headers.get("x-forwarded-for", ""),
+            "free_bytes": shutil.disk_usage(online_folder(self.built.study.root)).free,
+        }
+
     async def archive(self, _: Request) -> Response:
         """Give the operator all records."""
 
@@ -443,6 +430,7 @@ def create_app(built: OnlineStudy, store: Store, key: Key, limits: Limits = USUA
         operator("operator/payments.csv", server.payments, method="GET"),
         operator("operator/accepting", server.accepting, _Accepting),
         operator("operator/free", server.free, _Freed),
+        operator("operator/health", server.health, method="GET"),
         operator("operator/records", server.archive, method="GET"),
         Route("/operator", lambda _: RedirectResponse("operator/")),
         Mount("/operator", StaticFiles(directory=_OPERATOR_PAGE, html=True)),
@@ -463,7 +451,7 @@ class _SecureHeaders:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(_HEADERS)
+                headers.update(_HTTP["headers"])
                 headers.setdefault("cache-control", "no-store")
             await send(message)
 

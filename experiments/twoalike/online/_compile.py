@@ -150,6 +150,7 @@ def _check_page(prepared: Prepared, *, chosen: bool) -> None:
         "timed presentation (timing.presentation_ms)": prepared.is_timed,
         "a scanner's trigger (scanner.start)": prepared.scanner is not None,
         "triggers for recordings (triggers.kind)": protocol.triggers.kind != "none",
+        "a patch for a photodiode (triggers.photodiode)": protocol.triggers.photodiode != "none",
         "questions between blocks that are chosen during the session (blocks.questions)": bool(
             protocol.blocks.questions
         )

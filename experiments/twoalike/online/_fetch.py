@@ -259,11 +259,12 @@ class _Job:
             found = f"session {mark['session']} of a browser"
         else:
             folder = self.raw / f"sub-{code}" / path.parent.name
-            labels = {one.plan.name.rows(folder).name for one in self.built.prepared(code)}
-            runs = sorted(path.name for path in folder.glob("beh/*_beh.tsv") if path.name in labels)
-            if not runs:
+            runs = sorted(path.name for path in folder.glob("beh/*_beh.tsv"))
+            labels = self.built.prepared(code) if runs else []
+            own = {one.plan.name.rows(folder).name for one in labels}
+            if not (same := [name for name in runs if name in own]):
                 return None
-            found = runs[0]
+            found = same[0]
         raise TwoalikeError(
             f"participant {code} has session {session} already: {found}",
             where=f"session {head.session}",

@@ -9,6 +9,7 @@ import re
 import uuid
 import zipfile
 from collections.abc import Iterator
+from importlib.resources import files
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ SETTINGS = "transport.json"
 """File of the page that says where records go."""
 _DAY = (1980, 1, 1, 0, 0, 0)
 """Date of the files, so that the same page gives the same archive."""
-_WORKERS = ("Jatos", "PersonalSingle", "PersonalMultiple", "GeneralSingle", "GeneralMultiple")
+_STUDY = files("twoalike.online") / "jatos.json"
 _META = re.compile(r'(<meta name="transport" content=")[a-z]+(">)')
 _TEXTS = (".html", ".css", ".js", ".json", ".md", ".txt", ".jas")
 """Files that are packed."""
@@ -110,46 +111,14 @@ def _properties(built: OnlineStudy, folder: str) -> dict[str, Any]:
     session, codes = built.session, _payment_codes(built.study)
     identifier = study_uuid(session)
     page, batch = (str(uuid.uuid5(uuid.UUID(identifier), name)) for name in ("page", "batch"))
-    return {
-        "version": "3",
-        "data": {
-            "uuid": identifier,
-            "title": session.study,
-            "description": f"Made with twoalike {session.version}; page {session.hash}.",
-            "groupStudy": False,
-            "linearStudy": False,
-            "allowPreview": False,
-            "dirName": folder,
-            "comments": "",
-            "jsonData": json.dumps(codes) if codes else None,
-            "endRedirectUrl": "",
-            "studyEntryMsg": None,
-            "componentList": [
-                {
-                    "uuid": page,
-                    "title": "Page",
-                    "htmlFilePath": "index.html",
-                    "reloadable": True,
-                    "active": True,
-                    "comments": "",
-                    "jsonData": None,
-                }
-            ],
-            "batchList": [
-                {
-                    "uuid": batch,
-                    "title": "Default",
-                    "active": True,
-                    "maxActiveMembers": None,
-                    "maxTotalMembers": None,
-                    "maxTotalWorkers": len(session.participants),
-                    "allowedWorkerTypes": list(_WORKERS),
-                    "comments": None,
-                    "jsonData": None,
-                }
-            ],
-        },
-    }
+    made: dict[str, Any] = json.loads(_STUDY.read_text(encoding="utf-8"))
+    data = made["data"]
+    data |= {"uuid": identifier, "title": session.study, "dirName": folder}
+    data["description"] = f"Made with twoalike {session.version}; page {session.hash}."
+    data["jsonData"] = json.dumps(codes) if codes else None
+    data["componentList"][0]["uuid"] = page
+    data["batchList"][0] |= {"uuid": batch, "maxTotalWorkers": len(session.participants)}
+    return made
 
 
 def write_static(

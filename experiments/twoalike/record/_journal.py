@@ -31,6 +31,8 @@ from twoalike.study import TwoalikeError, sync_file, sync_folder, syncing_togeth
 RESERVED = frozenset({"n", "at", "what", "chain"})
 """Keys of every line, which its content cannot have."""
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+_TEXT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=methodcaller("item"))
+"""What follows from numbers of numpy is plain."""
 _CHAIN = ', "chain": "'
 _TAIL = len(_CHAIN) + 64 + len('"}')
 
@@ -132,8 +134,7 @@ class Journal:
     def append(self, what: str, at: float, *, sync: bool = False, **content: object) -> None:
         """Append a line in one write; with ``sync``, wait until it is on the disk."""
         entry = {"n": len(self.entries) + 1, "at": round(at, 4), "what": what, **content}
-        plain = methodcaller("item")  # of numbers of numpy
-        body = json.dumps(entry, ensure_ascii=False, allow_nan=False, default=plain)[:-1]
+        body = _TEXT.encode(entry)[:-1]
         # Lone surrogates as JSON has them.
         body = body.encode("utf-8", "backslashreplace").decode()
         line = _chained(body, self.chain)

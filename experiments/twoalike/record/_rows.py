@@ -163,7 +163,8 @@ def check_rows(
     """
     by_image = "stimulus" in task.trials.names
     faults = [_check_order(rows, by_image=by_image)]
-    faults += [_check_row(number, row, stimuli) for number, row in rows]
+    columns = [name for name in task.trials.names if _STIMULUS.fullmatch(name)]
+    faults += [_check_row(number, row, columns, stimuli) for number, row in rows]
     if by_image:
         trials = groupby(rows, key=lambda item: item[1]["trial_index"])
         faults += [_check_trial(trial) for trial in [list(trial) for _, trial in trials]]
@@ -194,8 +195,10 @@ def _check_order(rows: NumberedRows, *, by_image: bool) -> _Faults:
         end = row["onset"] + (row["response_time"] or 0.0)
 
 
-def _check_row(number: int, row: TrialRow, stimuli: Mapping[str, str]) -> _Faults:
-    shown = [one for one in row if _STIMULUS.fullmatch(one) and row[one] is not None]
+def _check_row(
+    number: int, row: TrialRow, columns: Sequence[str], stimuli: Mapping[str, str]
+) -> _Faults:
+    shown = [one for one in columns if row.get(one) is not None]
     for column in shown:
         if row[column] not in stimuli:
             yield number, column, f"object {row[column]!r} is not among the run's stimuli"
@@ -236,13 +239,14 @@ def _check_trial(trial: NumberedRows) -> _Faults:
 
 def _check_listed(rows: NumberedRows, task: Task, shown: Sequence[Mapping[str, str]]) -> _Faults:
     listed = {(int(row["trial_index"]), row.get("stimulus")): row for row in shown}
+    columns = [one for one in task.trial_list.columns if one.name in task.trials.names]
     for number, row in rows:
         planned = listed.get((row["trial_index"], row.get("stimulus")))
         if planned is None:
             message = f"trial {row['trial_index']} is not like this in the trial list"
             yield number, "trial_index", message
             continue
-        for column in (one for one in task.trial_list.columns if one.name in row):
+        for column in columns:
             if row[column.name] != column.parse(planned[column.name]):
                 found = MISSING if row[column.name] is None else row[column.name]
                 message = f"is {found}, the trial list says {planned[column.name]}"

@@ -35,7 +35,14 @@ from twoalike.record._views import (
     views_of,
 )
 from twoalike.registry import find_task
-from twoalike.study import Study, TwoalikeError, counted, hold_lock, readable_by
+from twoalike.study import (
+    Study,
+    TwoalikeError,
+    counted,
+    hold_lock,
+    readable_by,
+    syncing_together,
+)
 from twoalike.tables import BY_CONDITION, SEEN_BEFORE
 
 
@@ -167,7 +174,9 @@ class RunRecord:
         self.write_views()
 
     def _register(self) -> None:
-        register_participant(self.root, self._study, self.name.participant, self._plan.simulated)
+        if not syncing_together():  # who stages a session has done it
+            who = self.name.participant
+            register_participant(self.root, self._study, who, self._plan.simulated)
 
     @property
     def path(self) -> Path:
@@ -219,15 +228,16 @@ class RunRecord:
         self._register()
         rows = answer_rows(measure, answers)
         self._journal.append("answers", self._time, sync=True, answers=rows)
-        (view, *_) = self._views()
-        view.write()
+        self.write_views(1)
 
-    def _views(self) -> list[Any]:
-        return views_of(self.root, self.name, Lines(tuple(self._journal.entries), b""))
+    def write_views(self, n: int | None = None) -> None:
+        """Bring the tables up to the journal, or the first ``n`` of its files."""
+        if not syncing_together():
+            self._write_views(n)
 
-    def write_views(self) -> None:
-        """Bring the tables up to the journal."""
-        for view in self._views():
+    def _write_views(self, n: int | None = None) -> None:
+        lines = Lines(tuple(self._journal.entries), b"")
+        for view in views_of(self.root, self.name, lines)[:n]:
             view.write()
 
     def end(self, reason: str) -> None:
@@ -240,8 +250,10 @@ class RunRecord:
         self.write_views()
 
     def close(self) -> None:
-        """Close the journal."""
+        """Close the journal; of a :func:`twoalike.study.sync_together` the tables follow now."""
         self._journal.close()
+        if syncing_together():
+            self._write_views()
 
 
 def _cells(table: pd.DataFrame) -> list[list[str]]:

@@ -26,6 +26,7 @@ from twoalike.tasks import (
     Keeper,
     Listening,
     Marks,
+    Note,
     NoWindow,
     PlayableScreen,
     Prepared,
@@ -161,6 +162,7 @@ class Part:
                 if player is not None:
                     player.act(state)
 
+            self._calibrate(screen, keep)
             reason = run_session(session, screen, keep, each_frame, marks, pulses)
             record.end(reason)
         return outcome_of(prepared, record.n_done, reason), session.left
@@ -262,7 +264,19 @@ class Part:
         from twoalike.display import open_triggers
 
         port = stack.enter_context(open_triggers(triggers, now=screen.now))
+        self.how.show(self.prepared.protocol.marks_line)
         return Marks(lambda event, time: port.send(getattr(triggers.codes, event), event, time))
+
+    def _calibrate(self, screen: PlayableScreen, keep: Callable[[Item], None]) -> None:
+        """Let the lab's own function calibrate, where there is one and a window."""
+        function = self.prepared.protocol.triggers.calibrate
+        if not function or isinstance(screen, NoWindow):
+            return
+        from twoalike.display import WindowScreen
+
+        assert isinstance(screen, WindowScreen)
+        said = screen.calibrate(function, self.prepared.sitting.study.root)
+        keep(Note("calibrated", screen.now(), {} if said is None else {"result": said}))
 
     def _operator_state(self) -> OperatorState:
         prepared, progress = self.prepared, self.progress

@@ -46,5 +46,6 @@ from twoalike.tables._tsv import parse_text as parse_text
 from twoalike.tables._tsv import read_labels as read_labels
 from twoalike.tables._tsv import read_table as read_table
 from twoalike.tables._tsv import read_tsv as read_tsv
+from twoalike.tables._tsv import text_columns as text_columns
 from twoalike.tables._tsv import typed as typed
 from twoalike.tables._tsv import write_tsv as write_tsv

@@ -37,6 +37,8 @@ _DECLARED: dict[str, dict[str, Any]] = {
     "place": {"kind": "number", "units": "arena diameters", "decimals": 6},
 }
 """Kinds of values that files of data declare."""
+_MOST_KNOWN = 4096
+"""Cells of a column whose values are remembered."""
 
 
 @dataclass(frozen=True)
@@ -145,22 +147,30 @@ class Column:
 
     def format(self, value: object) -> str:
         """Text of ``value`` in the table."""
-        text = MISSING if value is None else str(value)
-        if isinstance(value, bool):
-            text = text.lower()
-        elif isinstance(value, float):
+        if isinstance(value, float):
             text = f"{value:.{self.decimals}f}"
-        self.parse(text)
+        else:
+            text = MISSING if value is None else str(value)
+            text = text.lower() if isinstance(value, bool) else text
+        if text not in self._known:
+            self.parse(text)
         return text
 
     def parse(self, text: str) -> Any:
         """Value behind ``text``; None where it is missing."""
-        if text == MISSING and self.missing:
-            return None
+        known = self._known  # the same few words and numbers make up most cells
+        if text in known:
+            return known[text]
         value = None if text == MISSING else self._value(text)
-        if value is None:
+        if value is None and not (text == MISSING and self.missing):
             raise ValueError(f"expected {self.expected(text)}, found {text!r}")
+        if len(known) < _MOST_KNOWN:
+            known[text] = value
         return value
+
+    @cached_property
+    def _known(self) -> dict[str, Any]:
+        return {}
 
     def allows(self, text: str) -> bool:
         """Whether the column allows ``text`` as a value that is not missing."""

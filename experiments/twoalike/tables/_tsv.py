@@ -73,15 +73,23 @@ def _checked_row(row: list[str], header: Sequence[str], where: str) -> list[str]
 
 def write_tsv(path: Path, table: "pd.DataFrame") -> None:
     """Write a table, all or nothing; missing values become ``n/a``, line ends are LF."""
-    columns = [
-        [str(value) if there else MISSING for value, there in zip(cells, known, strict=True)]
-        for cells, known in ((one.tolist(), one.notna().tolist()) for _, one in table.items())
-    ]
-    lines = ["\t".join(row) for row in zip(*columns, strict=True)]
+    columns = text_columns(table)
+    lines = ["\t".join(row) for row in zip(*columns.values(), strict=True)]
     if any(line.count("\t") >= len(columns) or "\n" in line or "\r" in line for line in lines):
         raise ValueError(f"{path}: a cell holds a tab or a line break.")
     with atomic_path(path) as temporary:
         temporary.write_bytes(("\n".join(["\t".join(table.columns), *lines]) + "\n").encode())
+
+
+def text_columns(table: "pd.DataFrame") -> dict[str, list[str]]:
+    """Cells of a table as text, by column; ``n/a`` for missing values."""
+    return {
+        str(name): [
+            str(cell) if there else MISSING
+            for cell, there in zip(column.tolist(), column.notna().tolist(), strict=True)
+        ]
+        for name, column in table.items()
+    }
 
 
 def parse_text(

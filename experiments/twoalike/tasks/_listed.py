@@ -104,7 +104,8 @@ def page_before(
     before, trial = trials[number - 1], trials[number]
     if before.trial_type == "practice":
         return None if trial.trial_type == "practice" else "practice_end"
-    done, every = count_judged(trials[:number]), protocol.breaks.break_every
+    every = protocol.breaks.break_every
+    done = number - next(n for n, one in enumerate(trials) if one.trial_type != "practice")
     if every:
         return "break" if ends_block(done, every, total) else None
     if trial.block_index == before.block_index:

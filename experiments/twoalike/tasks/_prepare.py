@@ -29,8 +29,8 @@ from twoalike.record import (
 )
 from twoalike.registry import find_task, task_names
 from twoalike.stimuli import MANIFEST, StimulusSet
-from twoalike.study import MISSING, Study, TwoalikeError
-from twoalike.tables import STIMULI
+from twoalike.study import Study, TwoalikeError
+from twoalike.tables import STIMULI, text_columns
 from twoalike.tasks._activity import Page
 from twoalike.tasks._duration import (
     Duration,
@@ -424,7 +424,7 @@ def as_asked(question: Question) -> AskedQuestion:
 
 def as_text(table: pd.DataFrame) -> pd.DataFrame:
     """Convert a table to strings, as reading its file gives them."""
-    return table.astype(object).where(table.notna(), MISSING).astype("str")
+    return pd.DataFrame(text_columns(table), index=table.index, dtype="str")
 
 
 def _check_objects(

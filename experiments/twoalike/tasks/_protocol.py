@@ -152,6 +152,22 @@ class Triggers(Strict):
         "the recording; 0: the code is held until the next one (not for lsl)",
     )
     codes: TriggerCodes = Field(default=TriggerCodes(), description="what is sent when")
+    photodiode: Literal["none", "top-left", "top-right", "bottom-left", "bottom-right"] = Field(
+        default="none",
+        description="corner of the window with a square that is white while images are shown and "
+        "black otherwise, for a photodiode",
+    )
+    photodiode_size: float = Field(
+        default=0.06, gt=0, le=0.3, description="its side as a share of the window's smaller side"
+    )
+    calibrate: Annotated[
+        str,
+        formed(r"([A-Za-z_][\w.]*:[A-Za-z_]\w*)?", "module:function, such as tracker:calibrate"),
+    ] = Field(
+        default="",
+        description="function of yours that gets PsychoPy's window before the first page, such as "
+        "to calibrate an eye tracker; its module is in the study's folder or installed",
+    )
 
     @model_validator(mode="after")
     def _port_is_named(self) -> Self:
@@ -161,6 +177,25 @@ class Triggers(Strict):
         if self.kind == "parallel" and self.port.startswith("0x") and not hexadecimal:
             raise ValueError(f"port {self.port!r} is no address such as 0x0378")
         return self
+
+    def plan(self, shown_ms: float) -> str:
+        """Say in one line which code marks what, and what will come late; empty without marks.
+
+        ``shown_ms``: how long images are shown; 0 where the answer ends them.
+        """
+        if self.kind == "none":
+            return ""
+        codes = self.codes.model_dump(exclude=None if shown_ms else {"image_offset", "mask_onset"})
+        said = ", ".join(f"{name} {code}" for name, code in codes.items() if code)
+        said = f"marks, {self.kind} port {self.port or 'twoalike'}: {said}"
+        if unsent := [name for name, code in codes.items() if not code]:
+            said += f"; not sent: {', '.join(unsent)}"
+        if self.kind != "lsl" and 0 < shown_ms < 2 * self.pulse_ms:
+            said += (
+                f"; the mark after images of {shown_ms:g} ms is late: two codes take "
+                f"{2 * self.pulse_ms:g} ms (pulse_ms)"
+            )
+        return said
 
 
 _FOLDER = files("twoalike.tasks") / "texts"
@@ -532,6 +567,11 @@ class Protocol(Strict):
     triggers: Triggers = Field(
         default=Triggers(), description="Marks for EEG and other recordings; off by default."
     )
+
+    @property
+    def marks_line(self) -> str:
+        """Which code marks what, in one line; empty where nothing is marked."""
+        return self.triggers.plan(getattr(getattr(self, "timing", None), "presentation_ms", 0.0))
 
     @classmethod
     def shipped(cls, values: Mapping[str, Any], language: str) -> dict[str, Any]:

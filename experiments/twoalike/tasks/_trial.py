@@ -15,7 +15,13 @@ from typing import Any, Literal
 import pandas as pd
 
 from twoalike.study import MISSING
-from twoalike.tables import CHOICE_COLUMNS, MANY_PLACES, MANY_STIMULI, POSITIONS
+from twoalike.tables import (
+    CHOICE_COLUMNS,
+    MANY_PLACES,
+    MANY_STIMULI,
+    POSITIONS,
+    text_columns,
+)
 from twoalike.tasks._activity import (
     Event,
     Fixation,
@@ -313,9 +319,10 @@ class Trial:
 
 def trials_from_table(table: pd.DataFrame) -> tuple[Trial, ...]:
     """Trials of a trial list of choices or ratings, as its reader gives it."""
-    missing = table.isna() | (table == MISSING)
-    rows = table.astype(object).where(~missing, None).to_dict("records")
-    return tuple(_trial({str(name): cell for name, cell in row.items()}) for row in rows)
+    columns = text_columns(table)
+    rows = zip(*columns.values(), strict=True)
+    cells = ([None if cell == MISSING else cell for cell in row] for row in rows)
+    return tuple(_trial(dict(zip(columns, row, strict=True))) for row in cells)
 
 
 _KINDS = {

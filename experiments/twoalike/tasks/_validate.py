@@ -208,7 +208,7 @@ def _check_protocols(study: Study, stimuli: StimulusSet) -> tuple[list[str], lis
         if stimuli.of_kind("sound") and study.protocol_of(task.label).exists():
             wrong.append(sound_fault(protocol))
         try:
-            noted.append(frames_line(protocol, profile))
+            noted += [frames_line(protocol, profile), protocol.marks_line]
             n = getattr(task.lists.settings(own), "n_items", 0) if task.lists else 0
             given_masks(own, protocol, frozenset(stimuli.ids), n or len(STIMULI))
         except TwoalikeError as error:

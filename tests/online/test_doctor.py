@@ -1,0 +1,133 @@
+"""What the doctor says of a server with a self-made certificate, behind a proxy or not."""
+
+import ipaddress
+import os
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from tests.online.server_study import built_study, served
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from twoalike.cli import app as cli
+from twoalike.online import default_store, doctor, new_token
+
+
+def certificate(folder: Path, days: float, name: str = "127.0.0.1") -> Path:
+    """Self-signed certificate and its key, in one file."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    who = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "lab")])
+    other = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(name))])
+    made = x509.CertificateBuilder(who, who, key.public_key(), x509.random_serial_number())
+    made = made.not_valid_before(now - timedelta(9)).not_valid_after(now + timedelta(days))
+    signed = made.add_extension(other, critical=False).sign(key, hashes.SHA256())
+    pem, own = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    content = key.private_bytes(pem, own, serialization.NoEncryption()) + signed.public_bytes(pem)
+    (folder / "both.pem").write_bytes(content)
+    return folder / "both.pem"
+
+
+@contextmanager
+def listening(study: Path, both: Path, *sent: tuple[bytes, bytes]) -> Iterator[str]:
+    """Serve a study over TLS, with the headers that a proxy would add."""
+    with served(study) as server:
+        behind: Any = ProxyHeadersMiddleware(server.client.app)  # type: ignore[arg-type]
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            headers = [*scope["headers"], *sent]
+            await behind({**scope, "scheme": "http", "headers": headers}, receive, send)
+
+        files: Any = {"ssl_certfile": both, "ssl_keyfile": both}
+        config = uvicorn.Config(app, port=0, lifespan="off", proxy_headers=False, **files)
+        running = uvicorn.Server(config)
+        thread = threading.Thread(target=running.run, daemon=True)
+        thread.start()
+        while not running.started:
+            time.sleep(0.01)
+        yield f"https://127.0.0.1:{running.servers[0].sockets[0].getsockname()[1]}"
+        running.should_exit = True
+        thread.join()
+
+
+PROXY = (b"x-forwarded-for", b"192.0.2.7"), (b"x-forwarded-proto", b"https")
+
+
+@pytest.fixture
+def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, str]]:
+    """What is found of a server, by check."""
+    study = built_study(tmp_path)
+
+    def ask(*sent: tuple[bytes, bytes], trusted: bool = True, **about: Any) -> dict[str, str]:
+        token = about.pop("token", None) or new_token(study)
+        both = certificate(tmp_path, **{"days": 60.0, **about})
+        if trusted:
+            monkeypatch.setenv("SSL_CERT_FILE", str(both))
+        with listening(study, both, *sent) as address:
+            return {one.check: f"{one.state} {one.found}" for one in doctor(address, token=token)}
+
+    return ask
+
+
+def test_a_server_behind_a_proxy_is_sound(said: Callable[..., dict[str, str]]) -> None:
+    found = said(*PROXY)
+    assert found.pop("disk").endswith("GiB free")
+    assert found == {
+        "certificate": "ok valid for 127.0.0.1, 60 days left",
+        "server": "ok answers",
+        "clock": found["clock"],
+        "proxy": "ok passes on address and encryption",
+    }
+    assert found["clock"].startswith("ok ")
+
+
+@pytest.mark.parametrize(
+    ("about", "expected"),
+    [
+        ({"days": 5.0}, {"certificate": "warn valid for 127.0.0.1, 5 days left"}),
+        ({"days": -1.0}, {"certificate": "fail certificate has expired"}),
+        ({"name": "192.0.2.1"}, {"certificate": "fail IP address mismatch"}),
+        ({"trusted": False}, {"certificate": "fail self-signed certificate"}),
+        ({"token": "another"}, {"server": "fail the token is refused (HTTP 403)"}),
+        ({}, {"proxy": "fail X-Forwarded-For does not arrive"}),
+    ],
+)
+def test_what_is_wrong_is_said(
+    said: Callable[..., dict[str, str]], about: dict[str, Any], expected: dict[str, str]
+) -> None:
+    ((check, words),) = expected.items()
+    found = said(**about)
+    assert found[check].startswith(words)
+    assert "proxy" in found or words.startswith("fail")  # after a failure nothing else is asked
+
+
+def test_backups_are_there_new_and_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = built_study(tmp_path)
+    new_token(study)
+    copy = tmp_path / "study-backups" / "monday.sqlite"
+    copy.parent.mkdir()
+    assert doctor(study)[-1].found == f"none in {copy.parent}"
+    with sqlite3.connect(default_store(study)) as opened, sqlite3.connect(copy) as made:
+        opened.backup(made)
+    assert doctor(study)[-1].state == "ok"
+    os.utime(copy, (time.time() - 30 * 3600,) * 2)
+    assert (doctor(study)[-1].state, doctor(study)[-1].found) == ("warn", "monday.sqlite, 30 h old")
+    shutil.copyfile(study / "study.toml", copy)
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["online", "doctor", str(study)])
+    assert caught.value.code == 1
+    printed = capsys.readouterr()
+    assert "fail  backup" in printed.out
+    assert "failed: backup" in printed.err
