@@ -182,11 +182,11 @@ CASES = [
         ),
         ("'task'", "odd-one-out", "multi-arrangement"),
     ),
-    Bad("protocol-language", protocol('language = "fr"'), ("'fr'", "de, en", "[texts]")),
+    Bad("protocol-language", protocol('language = "pt"'), ("'pt'", "ar, de, en", "[texts]")),
     Bad(
         "protocol-language-half-translated",
-        protocol('language = "fr"\n[texts]\nend = "Merci."'),
-        ("'fr'", "[texts]", "consent"),
+        protocol('language = "pt"\n[texts]\nend = "Obrigado."'),
+        ("'pt'", "[texts]", "consent"),
     ),
     Bad(
         "protocol-two-sizes",

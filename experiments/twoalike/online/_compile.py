@@ -20,12 +20,14 @@ from twoalike.record import Progress
 from twoalike.registry import find_task, task_names
 from twoalike.study import ScreenProfile, Study, TwoalikeError
 from twoalike.tasks import (
+    READ,
     Activity,
     Item,
     Opening,
     PageActivity,
     Prepared,
     Protocol,
+    Question,
     QuestionActivity,
     QuestionAnswers,
     Sitting,
@@ -186,6 +188,7 @@ def arrangement_steps(prepared: Prepared, view: View) -> Iterator[sent.Step]:
 def _steps(script: Iterator[Activity | Item], prepared: Prepared) -> Iterator[sent.Step]:
     protocol = prepared.protocol
     consent: QuestionActivity | None = None
+    asked: Question | None = None
     for given in script:
         match given:
             case PageActivity():
@@ -193,7 +196,8 @@ def _steps(script: Iterator[Activity | Item], prepared: Prepared) -> Iterator[se
             case QuestionActivity(measure="consent"):
                 given.chosen = 0  # so that the script goes on
                 consent = given
-            case QuestionActivity():
+            case QuestionActivity(whole=whole) if whole is not asked:  # rows of a matrix: once
+                asked = whole
                 yield _question(given)
             case QuestionAnswers(measure="consent", values=values):
                 assert consent is not None
@@ -225,13 +229,20 @@ def _nothing_arranged(trial: ArrangementTrial) -> ArrangementResult:
 
 
 def _question(activity: QuestionActivity, **more: Any) -> sent.QuestionStep:
-    question = activity.question
+    question, parts = activity.whole, activity.whole.parts
+    rows = zip(parts, question.rows, strict=True) if question.rows else ()
     return sent.QuestionStep(
         measure=activity.measure,  # type: ignore[arg-type]  # checked by the model
         id=question.id,
         text=question.text,
         question=question.kind,
         options=question.options,
+        rows=tuple((part.id, row.text) for part, row in rows),
+        limits=question.limits,
+        when={
+            name: tuple(one) if isinstance(one, list) else one
+            for name, one in question.when.items()
+        },
         required=question.required,
         minimum_s=activity.minimum_s,
         **more,
@@ -322,6 +333,7 @@ def _sentences(language: str) -> dict[str, tuple[str, str]]:
     """
     file = _TEXTS / f"sentences.{language}.toml"
     found = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
+    found.pop(READ, None)
     return {lab: (own, own) if isinstance(own, str) else tuple(own) for lab, own in found.items()}
 
 

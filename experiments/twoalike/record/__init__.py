@@ -34,6 +34,7 @@ from twoalike.record._manifest import read_manifest as read_manifest
 from twoalike.record._people import AskedQuestion as AskedQuestion
 from twoalike.record._people import answered_questions as answered_questions
 from twoalike.record._people import asked_questions as asked_questions
+from twoalike.record._people import attention_items as attention_items
 from twoalike.record._people import missing_files as missing_files
 from twoalike.record._people import read_answers as read_answers
 from twoalike.record._people import unreadable_texts as unreadable_texts

@@ -60,12 +60,16 @@ from twoalike.tasks._prepare import prepare_session as prepare_session
 from twoalike.tasks._presentation import PresentationTiming as PresentationTiming
 from twoalike.tasks._presentation import frame_counts as frame_counts
 from twoalike.tasks._presentation import frames_line as frames_line
+from twoalike.tasks._protocol import CHECKED as CHECKED
 from twoalike.tasks._protocol import KEYS as KEYS
+from twoalike.tasks._protocol import READ as READ
 from twoalike.tasks._protocol import SYNONYMS as SYNONYMS
 from twoalike.tasks._protocol import PageTexts as PageTexts
 from twoalike.tasks._protocol import Protocol as Protocol
+from twoalike.tasks._protocol import Question as Question
 from twoalike.tasks._protocol import consent_remarks as consent_remarks
 from twoalike.tasks._protocol import languages as languages
+from twoalike.tasks._protocol import translation_note as translation_note
 from twoalike.tasks._protocol_file import SCREENS as SCREENS
 from twoalike.tasks._protocol_file import SMALLEST_SCREEN as SMALLEST_SCREEN
 from twoalike.tasks._protocol_file import between as between

@@ -30,6 +30,7 @@ from twoalike.tasks._duration import (
 from twoalike.tasks._prepare import Prepared, Sitting, load_listed
 from twoalike.tasks._presentation import given_masks
 from twoalike.tasks._protocol import Protocol as PageProtocol
+from twoalike.tasks._protocol import still_open
 from twoalike.tasks._session import Script, each_step
 from twoalike.tasks._trial import trials_from_table
 from twoalike.tasks.screens import (
@@ -344,14 +345,14 @@ def with_block_questions(prepared: Prepared, view: View, progress: Progress) -> 
     if not protocol.blocks.questions:
         return script
     pages, root = frame(protocol.screen, view.size), prepared.sitting.root
-    answered = answered_questions(root, prepared.plan.name) if progress.begun else set[str]()
+    answered = answered_questions(root, prepared.plan.name) if progress.begun else {}
     over, within = blocks_over(prepared, progress)
     began = progress.n_done > 0
 
     def ask() -> Iterator[Activity | Item]:
-        questions = [one for one in protocol.blocks.after(over) if one.id not in answered]
-        yield from ask_questions("blocks", questions, protocol, pages)
-        answered.update(one.id for one in questions)
+        questions = still_open(protocol.blocks.after(over), lambda one: one.id in answered)
+        yield from ask_questions("blocks", questions, protocol, pages, answered)
+        answered.update({part.id: "" for one in questions for part in one.parts})
 
     def asking(step: Activity | Item) -> Iterator[Activity | Item]:
         nonlocal over, within, began

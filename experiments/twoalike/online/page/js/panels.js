@@ -20,6 +20,17 @@ export function panel(root, ...children) {
   return made;
 }
 
+const ABOUT = ["lab", "duration", "payment", "devices", "contact", "withdrawal"];
+
+/** What the study says of itself on its start page: those of the lines that it fills in. */
+export function aboutStudy(texts) {
+  const lines = ABOUT.filter((name) => texts[name]).map((name) => [
+    make("dt", {}, texts[`${name}_label`]),
+    make("dd", { dir: "auto" }, texts[name]),
+  ]);
+  return lines.length ? [make("dl", { class: "about" }, ...lines.flat())] : [];
+}
+
 /** A layer over the whole page. */
 export function cover() {
   const made = make("div", { class: "cover" });
