@@ -276,8 +276,8 @@ class Player:
         if step.question == "slider":
             self.page.locator("input[type=range]").press("ArrowRight")
         elif step.question == "matrix":
-            for row in self.page.locator(".row").all():
-                point = row.locator(".point").first
+            for row in self.page.locator("form .options").all():
+                point = row.locator(".option").first
                 point.tap() if touch else point.click()
         elif step.options:
             option = self.page.locator(".option").first

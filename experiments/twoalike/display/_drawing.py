@@ -15,7 +15,6 @@ from twoalike.tasks import (
     Countdown,
     Fixation,
     FreeSorting,
-    GridProtocol,
     ImageRow,
     ImagesProtocol,
     Layout,
@@ -32,20 +31,23 @@ from twoalike.tasks import (
     TextLayout,
     View,
     box_fill,
-    caret_place,
     lay_out,
     lay_out_page,
     lay_out_question,
-    line_starts,
-    option_labels,
     readable_on,
-    shown_lines,
 )
 from twoalike.tasks.free_sorting import NAME_LINES
 from twoalike.tasks.lettering import label_size, tail
 from twoalike.tasks.multi_arrangement import PlacedImages, PlacingProtocol, arena_lines
 from twoalike.tasks.pair_rating import lay_out_rating
-from twoalike.tasks.screens import Pad
+from twoalike.tasks.screens import (
+    GridProtocol,
+    Pad,
+    caret_place,
+    line_starts,
+    option_labels,
+    shown_lines,
+)
 
 
 class RatingPainter:

@@ -10,11 +10,13 @@ import json
 import platform
 import re
 import socket
+import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
+from importlib.resources import files
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -24,11 +26,8 @@ from twoalike.record import RawProblem
 
 FIRST_YEAR = 1925
 """Dates before this year are made up: the BIDS convention for dates that were shifted."""
-_GENERIC = frozenset(
-    "root user users admin administrator guest localhost local localdomain computer desktop "
-    "laptop ubuntu debian fedora windows linux experiment experimenter psychopy psychology lab "
-    "labuser student test main home data study".split()
-)
+_DECLARED = tomllib.loads((files("twoalike.exchange") / "private.toml").read_text("utf-8"))
+_GENERIC = frozenset(_DECLARED["generic"].split())
 """Names of many computers and accounts: they tell nothing, and are words of other texts too."""
 
 LIKE_NAMES = frozenset({"crowd worker's id", "IP address", "phone number", "long number"})
@@ -61,104 +60,30 @@ class Private:
         return f"row {self.row}, column {self.column!r}" if self.column else f"line {self.row}"
 
 
-_DOT = r"(?:\.| ?[(\[{] ?(?:dot|punkt) ?[)\]}] ?)"
-_END = r"(?!\w|[.,]\d)"
-"""After a number: no further digit, letter or decimal place."""
-_PATTERNS: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = tuple(
-    (kind, re.compile(mark, re.IGNORECASE), re.compile(pattern, flags))
-    for kind, mark, pattern, flags in (
-        (
-            "e-mail address",
-            r"@|[(\[{] ?[aä]t ?[)\]}]",
-            r"[\w.+%-]+(?:@| ?[(\[{] ?(?:at|ät|@) ?[)\]}] ?)"
-            rf"[\w-]+(?:{_DOT}[\w-]+)*{_DOT}[^\W\d_]{{2,}}",
-            re.IGNORECASE,
-        ),
-        (
-            "profile address",
-            "/",
-            r"(?<![\w.@-])(?:https?://)?(?:(?:www|m|[a-z]{2})\.)?(?:(?:facebook|instagram|threads|twitter|x|vk)\.(?:com|net)/[\w.]+"
-            r"|(?:github\.com|t\.me|wa\.me)/[\w-]+(?![\w/.-])"  # not a repository of software
-            r"|linkedin\.com/in/[\w%-]+|xing\.com/profile/\w+|reddit\.com/(?:u|user)/[\w-]+"
-            r"|bsky\.app/profile/[\w.:-]+|researchgate\.net/profile/[\w-]+|[\w-]{1,63}(?:\.[\w-]{1,63}){1,3}/@[\w.@-]+)",
-            re.IGNORECASE,
-        ),
-        (
-            "MAC address",
-            "[:.-]",
-            r"(?<![\w:.-])[\dA-F]{2}([:-])(?:[\dA-F]{2}\1){4}[\dA-F]{2}(?![\w:-])"
-            r"|(?<![\w.])(?:[\dA-F]{4}\.){2}[\dA-F]{4}(?![\w.])",
-            re.IGNORECASE,
-        ),
-        (  # of Prolific, or of Mechanical Turk
-            "crowd worker's id",
-            r"\d",
-            r"(?<![\w-])(?:[56][\da-f]{23}|A(?=[A-Z]*\d+[A-Z])[\dA-Z]{12,13})(?![\w-])",
-            re.IGNORECASE,
-        ),
-        ("path", "/", r"(?<![\w.:/\\~-])/[\w.+-]+(?:/[\w.+-]+)+", 0),  # /home/somebody
-        ("path", "~", r"(?<![\w/])~\w*/[\w.+-]+", 0),  # ~/data
-        ("path", "file:/", r"\bfile:/+[^\s\"',;]+", 0),
-        ("path", ":/", r"(?<!\w)[A-Za-z]:/{1,2}[^\\/\s\"'][^\s\"',;]*", 0),  # D:/data
-        ("path", r":\\", r"(?<!\w)[A-Za-z]:\\{1,2}[^\\/\s\"'][^\s\"',;]*", 0),  # C:\Users
-        ("path", r"\\\\", r"(?<![\w\\:])\\{2,4}[\w.-]+\\{1,2}[\w$.-]+", 0),  # \\server\share
-        (
-            "time stamp",
-            r"\dT\d",
-            r"(?<!\w)(?P<year>19\d\d|20\d\d)(?P<month>\d\d)(?P<day>\d\d)(?P<time>T\d{4,6})(?!\d)",
-            0,
-        ),
+def _compiled(pattern: str, *, small: bool = False) -> re.Pattern[str]:
+    """Pattern with its parts in place; ``small``: whatever the case of its letters."""
+    for name, part in _DECLARED["parts"].items():
+        pattern = pattern.replace(f"<<{name}>>", part)
+    return re.compile(pattern, re.IGNORECASE if small else 0)
+
+
+_PATTERNS = tuple(
+    (
+        one["kind"],
+        _compiled(one["mark"], small=True),
+        _compiled(one["pattern"], small=one.get("small", False)),
     )
+    for one in _DECLARED["marked"]
 )
 """Each with a mark it cannot do without: most texts have none, and searching for it is fast."""
-_NUMBERS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (kind, re.compile(pattern))
-    for kind, pattern in (
-        (
-            "IBAN",
-            rf"(?<!\w)[A-Z]{{2}}\d{{2}}(?: ?[0-9A-Z]{{4}}){{2,7}}(?: ?[0-9A-Z]{{1,3}})?{_END}",
-        ),
-        ("IP address", rf"(?<![\w.])(?<!version )(?:\d{{1,3}}\.){{3}}\d{{1,3}}{_END}"),
-        ("IP address", r"(?<![\w:.])(?=[\dA-Fa-f]*:)[\dA-Fa-f:]{6,39}(?![\w:])"),
-        # +49 176 ...
-        ("phone number", rf"(?<![\w.+/-])(?:\+|00)[1-9](?:[ ()/-]{{0,2}}\d){{6,13}}{_END}"),
-        (
-            "phone number",
-            rf"(?<![\w.+/-])\(?0[1-9]\d{{1,4}}\)?[ /-]{{1,3}}\d(?:[ -]?\d){{4,9}}{_END}",
-        ),
-        ("phone number", rf"(?<![\w.+/-])0[1-9](?:[ .]\d\d){{4}}{_END}"),  # 06 12 34 56 78
-        (  # 555-010-9999
-            "phone number",
-            rf"(?<![\w.+/-])(?:\(\d{{3}}\) ?|\d{{3}}[.-])\d{{3}}[ .-]\d{{4}}{_END}",
-        ),
-        ("long number", rf"(?<![\w.,+/])\d{{7,}}{_END}"),
-        ("long number", rf"(?<![\w.,+/-])\d{{4}}(?:[ -]\d{{4}}){{2,}}{_END}"),  # cards
-        ("long number", rf"(?<![\w.,+/-])\d{{3}}-\d\d-\d{{4}}{_END}"),  # social security
-    )
-)
+_NUMBERS = tuple((one["kind"], _compiled(one["pattern"])) for one in _DECLARED["numbers"])
 """Numbers that may identify a person, unless they are within an earlier finding."""
+_DATES = tuple(_compiled(one, small="<<month>>" in one) for one in _DECLARED["dates"])
+"""With the year first, with the year last, and with the name of the month."""
 _DIGITS = re.compile(r"\d\D{0,2}\d\D{0,2}\d\D{0,2}\d|::")
 _YEAR = re.compile(r"(?<!\d)(?:19[2-9]\d|20\d\d)(?!\d)")
 _AROUND = 40
 """Characters before and after a year in which the rest of its date must stand."""
-_MONTH = r"(?:jan|feb|mar|mär|apr|mai|may|jun|jul|aug|sep|okt|oct|nov|dez|dec)[^\W\d_]*"  # en, de
-_DATES = (
-    re.compile(
-        r"(?<!\d)(?P<year>\d{4})(?P<mark> ?[-/_.] ?| )(?P<month>\d\d)(?P=mark)(?P<day>\d\d)(?!\d)"
-        r"(?P<time>[T ]\d\d:?\d\d[\d:.]*(?:Z|[+-]\d\d:?\d\d)?)?"
-    ),
-    re.compile(
-        r"(?<![\d.])(?P<month>\d{1,2})(?P<mark> ?[./-] ?| )(?P<day>\d{1,2})(?P=mark)"
-        r"(?P<year>\d{4})(?!\d)"
-    ),
-    re.compile(
-        rf"(?<!\d)(?:\d{{1,2}}(?:\.|st|nd|rd|th)?[ _-]*(?:of )?{_MONTH}"
-        rf"|{_MONTH} +\d{{1,2}}(?:st|nd|rd|th)?),?[ _-]*\d{{4}}(?!\d)"
-        rf"|(?<!\d)\d{{4}}[ _-]{_MONTH}[ _-]\d{{1,2}}(?!\d)",
-        re.IGNORECASE,
-    ),
-)
-"""With the year first, with the year last, and with the name of the month."""
 
 
 @cache

@@ -33,13 +33,10 @@ from twoalike.tasks import (
     Sitting,
     Trial,
     View,
-    after_trials,
-    before_trials,
     frame,
     prepare_parts,
     protocol_place,
     tasks_to_do,
-    text_page,
     with_block_questions,
 )
 from twoalike.tasks import PageTexts as TaskTexts
@@ -53,7 +50,7 @@ from twoalike.tasks.multi_arrangement import (
     PreparedArrangements,
 )
 from twoalike.tasks.pair_rating import RatingActivity
-from twoalike.tasks.screens import usual_screen
+from twoalike.tasks.screens import after_trials, before_trials, text_page, usual_screen
 
 _ROOMY_PX = (4096, 4096)
 ROOMY = View(_ROOMY_PX, ScreenProfile(width_m=0.5, distance_m=0.5, size_px=_ROOMY_PX))

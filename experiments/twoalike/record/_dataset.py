@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partialmethod
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -145,20 +146,7 @@ def find_runs(root: Path, task: str = "*", participant: str = "*") -> tuple[Path
 
 
 BIDS_VERSION = "1.11.1"
-_README = """# {title}
-
-Judgments of similarity, collected with twoalike: behaviour only, laid out as a BIDS data set.
-
-- `sub-*/ses-*/beh/*_beh.tsv`: one row per trial; the columns are described in the `.json` file of
-  the same name.
-- `sourcedata/sub-*/ses-*/`: of each run, the journal, in which everything was recorded as it
-  happened and from which the other files were made; the manifest (seed, versions, screen,
-  checksums of the stimuli), the trial list as shown, and the answers to questions outside the
-  trials (consent, form, debriefing), one row per answer.
-- `participants.tsv`: one row a participant; `simulated` tells people from simulated observers.
-
-Raw files are never changed afterwards. No file holds names, contact data or dates of birth.
-"""
+_README = (files("twoalike.record") / "README.md").read_text(encoding="utf-8")
 
 
 def lock_folder(study: Study) -> Path:

@@ -11,6 +11,7 @@ into a study, with the attribution the licence asks for; none is part of this to
 Chosen so that no two are easily taken for each other, and no faces, hands or flags.
 """
 
+from importlib.resources import files
 from pathlib import Path
 
 import pandas as pd
@@ -23,28 +24,11 @@ from twoalike.study import TwoalikeError, atomic_directory, sha256_file
 ATTRIBUTION = "ATTRIBUTION.md"
 """Name of the file beside the manifest that credits the images."""
 LEVELS = ("realm", "domain", "group")
-_THINGS = """
-living animal mammal: dog 1F415, cow 1F404, elephant 1F418, rabbit 1F407
-living animal bird: rooster 1F413, owl 1F989, penguin 1F427, parrot 1F99C
-living animal sea_animal: fish 1F41F, shark 1F988, octopus 1F419, crab 1F980
-living animal insect: bee 1F41D, butterfly 1F98B, ant 1F41C, ladybird 1F41E
-living plant fruit: apple 1F34E, banana 1F34C, grapes 1F347, strawberry 1F353
-living plant vegetable: carrot 1F955, corn 1F33D, peas 1FADB, pepper 1FAD1
-living plant flower: rose 1F339, tulip 1F337, sunflower 1F33B, lotus 1FAB7
-living plant tree: oak 1F333, fir 1F332, palm 1F334, bare_tree 1FABE
-made vehicle road_vehicle: car 1F697, bus 1F68C, bicycle 1F6B2, motorcycle 1F3CD
-made vehicle rail_vehicle: locomotive 1F682, tram 1F68A, monorail 1F69D, cable_car 1F6A0
-made vehicle aircraft: plane 2708, helicopter 1F681, rocket 1F680, parachute 1FA82
-made vehicle watercraft: sailing_boat 26F5, ship 1F6A2, canoe 1F6F6, speedboat 1F6A4
-made belonging furniture: chair 1FA91, bed 1F6CF, sofa 1F6CB, mirror 1FA9E
-made belonging tool: hammer 1F528, saw 1FA9A, wrench 1F527, shovel 1FA8F
-made belonging clothing: shirt 1F455, trousers 1F456, hat 1F3A9, boot 1F462
-made belonging instrument: guitar 1F3B8, trumpet 1F3BA, drum 1F941, piano 1F3B9
-"""
+_THINGS = (files("twoalike.stimuli") / "familiar.txt").read_text(encoding="utf-8")
 """Realm, domain and group; each thing with the Unicode code point of its drawing."""
 THINGS = {
     tuple(levels.split()): dict(thing.split() for thing in things.split(", "))
-    for levels, _, things in (line.partition(": ") for line in _THINGS.split("\n")[1:-1])
+    for levels, _, things in (line.partition(": ") for line in _THINGS.splitlines())
 }
 
 

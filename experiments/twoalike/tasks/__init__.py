@@ -117,7 +117,6 @@ from twoalike.tasks.pair_rating import PairRating as PairRating
 from twoalike.tasks.pair_rating import PreparedRatings as PreparedRatings
 from twoalike.tasks.screens import Box as Box
 from twoalike.tasks.screens import Frame as Frame
-from twoalike.tasks.screens import GridProtocol as GridProtocol
 from twoalike.tasks.screens import ImagesProtocol as ImagesProtocol
 from twoalike.tasks.screens import Layout as Layout
 from twoalike.tasks.screens import Opening as Opening
@@ -126,16 +125,8 @@ from twoalike.tasks.screens import QuestionActivity as QuestionActivity
 from twoalike.tasks.screens import ReadyActivity as ReadyActivity
 from twoalike.tasks.screens import TextLayout as TextLayout
 from twoalike.tasks.screens import View as View
-from twoalike.tasks.screens import after_trials as after_trials
-from twoalike.tasks.screens import before_trials as before_trials
-from twoalike.tasks.screens import caret_place as caret_place
 from twoalike.tasks.screens import frame as frame
 from twoalike.tasks.screens import getting_ready as getting_ready
 from twoalike.tasks.screens import lay_out as lay_out
 from twoalike.tasks.screens import lay_out_page as lay_out_page
 from twoalike.tasks.screens import lay_out_question as lay_out_question
-from twoalike.tasks.screens import line_starts as line_starts
-from twoalike.tasks.screens import option_labels as option_labels
-from twoalike.tasks.screens import shown_lines as shown_lines
-from twoalike.tasks.screens import text_page as text_page
-from twoalike.tasks.screens import widest as widest

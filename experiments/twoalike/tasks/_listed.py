@@ -30,7 +30,6 @@ from twoalike.tasks._duration import (
 from twoalike.tasks._prepare import Prepared, Sitting, load_listed
 from twoalike.tasks._presentation import given_masks
 from twoalike.tasks._protocol import Protocol as PageProtocol
-from twoalike.tasks._protocol import still_open
 from twoalike.tasks._session import Script, each_step
 from twoalike.tasks._trial import trials_from_table
 from twoalike.tasks.screens import (
@@ -350,7 +349,8 @@ def with_block_questions(prepared: Prepared, view: View, progress: Progress) -> 
     began = progress.n_done > 0
 
     def ask() -> Iterator[Activity | Item]:
-        questions = still_open(protocol.blocks.after(over), lambda one: one.id in answered)
+        after = protocol.blocks.after(over)
+        questions = [one for one in after if any(part.id not in answered for part in one.parts)]
         yield from ask_questions("blocks", questions, protocol, pages, answered)
         answered.update({part.id: "" for one in questions for part in one.parts})
 

@@ -42,7 +42,7 @@ from twoalike.tasks._duration import (
 )
 from twoalike.tasks._listening import sound_fault
 from twoalike.tasks._presentation import FrameCount, GivenMasks, frame_counts, timing_of
-from twoalike.tasks._protocol import CHECKED, Protocol, Question, consent_remarks, still_open
+from twoalike.tasks._protocol import CHECKED, Protocol, Question, consent_remarks
 from twoalike.tasks._protocol_file import (
     check_contrast,
     check_texts,
@@ -362,7 +362,11 @@ class Prepared(ABC):
         asked = {} if before == 1 else asked_questions(root, "form", who, before)
         return Opening(
             consent=protocol.consent.ask and not begun and not self._consented(before),
-            form=still_open(protocol.form.questions, lambda one: as_asked(one) in asked),
+            form=tuple(
+                one
+                for one in protocol.form.questions
+                if any(as_asked(part) not in asked for part in one.parts)
+            ),
             resumed=resumed,
             known={question.id: answer for question, answer in asked.items()},
         )

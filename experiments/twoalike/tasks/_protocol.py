@@ -4,55 +4,21 @@ import difflib
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
-from string import ascii_lowercase, digits
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from twoalike.study import Strict, formed
 
-SYNONYMS = {
-    "enter": "return",
-    "grave": "quoteleft",
-    "hash": "pound",
-    "modeswitch": "scriptswitch",
-    "num_end": "num_1",
-    "num_down": "num_2",
-    "num_next": "num_3",
-    "num_page_down": "num_3",
-    "num_left": "num_4",
-    "num_begin": "num_5",
-    "num_right": "num_6",
-    "num_home": "num_7",
-    "num_up": "num_8",
-    "num_prior": "num_9",
-    "num_page_up": "num_9",
-}
+_NAMES = tomllib.loads((files("twoalike.tasks") / "keys.toml").read_text(encoding="utf-8"))
+SYNONYMS: Mapping[str, str] = _NAMES["synonyms"]
 """Other name of a key -> ours. Names of one key, and what the number pad sends while NumLock is
 off: the person presses the same keys."""
 
-KEYS = frozenset(
-    [*ascii_lowercase, *digits]
-    + [f"num_{digit}" for digit in digits]
-    + [f"f{number}" for number in range(1, 21)]
-    + [f"num_f{number}" for number in range(1, 5)]
-    + """
-    backspace tab linefeed clear return pause scrolllock sysreq escape space
-    home left up right down pageup pagedown end begin
-    delete select print execute insert undo redo menu find cancel help break scriptswitch function
-    numlock num_space num_tab num_enter num_insert num_delete num_equal num_multiply num_add
-    num_separator num_subtract num_decimal num_divide
-    lshift rshift lctrl rctrl capslock lmeta rmeta lalt ralt lwindows rwindows lcommand rcommand
-    loption roption
-    exclamation doublequote pound dollar percent ampersand apostrophe parenleft parenright
-    asterisk plus comma minus period slash colon semicolon less equal greater question at
-    bracketleft backslash bracketright asciicircum underscore quoteleft braceleft bar braceright
-    asciitilde
-    """.split()
-)
+KEYS = frozenset(_NAMES["keys"].split())
 """Every key that a window can report."""
 
 
@@ -503,19 +469,6 @@ def holds(when: Mapping[str, Value | list[Value]], answers: Mapping[str, object]
     )
 
 
-def still_open(
-    questions: Iterable[Question], is_asked: Callable[[Question], bool]
-) -> tuple[Question, ...]:
-    """Questions that were not asked; of a matrix the rows that were not."""
-    found = []
-    for question in questions:
-        left = [not is_asked(part) for part in question.parts]
-        rows = zip(question.rows, left, strict=True) if question.rows else ()
-        own = question.model_copy(update={"rows": tuple(row for row, here in rows if here)})
-        found += [own] if any(left) else []
-    return tuple(found)
-
-
 _RESERVED = ("participant_id", "session_id")
 
 
@@ -577,15 +530,14 @@ class Blocks(Questions):
 
     def after(self, block: int) -> tuple[Question, ...]:
         """Questions after a block, with the ids that their answers are stored by."""
-
-        def numbered(values: dict[str, Any]) -> dict[str, Any]:
-            rows = [row | {"id": f"{row['id']}_block{block}"} for row in values["rows"]]
-            when = {f"{name}_block{block}": one for name, one in values["when"].items()}
-            own = values["id"] if rows else f"{values['id']}_block{block}"
-            return values | {"id": own, "rows": rows, "when": when}
-
         asked = [one for one in self.questions if not one.after or block in one.after]
-        return tuple(Question(**numbered(one.model_dump(exclude={"after"}))) for one in asked)
+        found, end = list[Question](), f"_block{block}"
+        for values in (one.model_dump(exclude={"after"}) for one in asked):
+            for named in values["rows"] or [values]:
+                named["id"] += end
+            when = {name + end: one for name, one in values["when"].items()}
+            found.append(Question(**values | {"when": when}))
+        return tuple(found)
 
 
 class PageTexts(Strict):

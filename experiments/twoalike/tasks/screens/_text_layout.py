@@ -339,7 +339,7 @@ def asked_scene(question: Question, texts: PageTexts) -> Ask:
         confirm=texts.finish if question.kind in ("choices", "long_text", "slider") else "",
         caret=0 if question.kind == "long_text" else None,
         ends=question.options or ("", "") if slides else None,
-        limits=question.limits,
+        limits=question.limits if slides else (0, 0),
     )
 
 

@@ -23,7 +23,8 @@ export async function sendRest(root, texts, queue) {
 /** Show how a session ended, with its codes. */
 export function showEnd(root, texts, { code, url, withdraw, reason, download }) {
   const parts = paragraphs(texts[reason] ?? texts.closing);
-  if (code) parts.push(make("p", {}, texts.code), codeLine(code), copyButton(texts, code));
+  const shown = make("output", { class: "code", id: "code", dir: "ltr" }, code ?? "");
+  if (code) parts.push(make("p", {}, texts.code), shown, copyButton(texts, code));
   if (url) parts.push(linkBack(texts, url));
   if (download) parts.push(...downloadLink(texts, download));
   if (texts.close && !url) parts.push(make("p", {}, texts.close));
@@ -48,10 +49,6 @@ function downloadLink(texts, { name, text }) {
   const href = URL.createObjectURL(new Blob([text], { type: "application/x-ndjson" }));
   const link = make("a", { href, download: name, class: "push" }, texts.download);
   return [make("p", {}, texts.send_file), make("p", {}, link)];
-}
-
-function codeLine(code) {
-  return make("output", { class: "code", id: "code", dir: "ltr" }, code);
 }
 
 function copyButton(texts, code) {

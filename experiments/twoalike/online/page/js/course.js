@@ -30,10 +30,9 @@ export class Course {
 
   /** Whether earlier answers leave a question out; an answer that is not known does not. */
   leavesOut({ id, when = {}, rows = [] }) {
-    const out = Object.entries(when).some(([name, wanted]) => {
-      const is = [wanted].flat().map(String);
-      return name in this.answers && ![this.answers[name]].flat().some((one) => is.includes(String(one)));
-    });
+    const given = (name, wanted) => [this.answers[name]].flat().some((one) => [wanted].flat().includes(one));
+    const known = Object.entries(when).filter(([name]) => name in this.answers);
+    const out = known.some(([name, wanted]) => !given(name, wanted));
     for (const [name] of out ? [[id], ...rows] : []) this.answers[name] = null;
     return out;
   }

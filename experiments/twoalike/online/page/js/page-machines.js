@@ -174,33 +174,28 @@ export class QuestionMachine extends BesideTrials {
   }
 
   #enter(time) {
-    let answer = null;
-    const { question, rows, id } = this.step;
-    const rates = question === "slider" || question === "matrix";
+    const { question, rows, id, options, limits, required } = this.step;
     const names = rows?.length ? rows.map(([name]) => name) : [id];
-    const rated = Object.fromEntries(names.map((name) => [name, this.values[name] ?? null]));
-    if (rates) {
-      answer = Object.values(rated).includes(null) ? null : rated;
-    } else if (question === "choices") {
-      const ticked = [...this.marked].sort().map((option) => this.step.options[option]);
-      answer = ticked.length ? ticked : null;
-    } else {
+    const given = Object.fromEntries(names.map((name) => [name, this.values[name] ?? null]));
+    if (question === "choices") {
+      const ticked = [...this.marked].sort().map((option) => options[option]);
+      given[id] = ticked.length ? ticked : null;
+    } else if (question !== "slider" && question !== "matrix") {
       try {
-        answer = readAnswer(this.step, this.entry);
+        given[id] = readAnswer(this.step, this.entry);
       } catch (error) {
         if (!(error instanceof RangeError)) throw error;
-        const [low, high] = this.step.limits;
         const { needs_number, needs_length } = this.texts;
         const words = question.endsWith("text") ? needs_length : needs_number;
-        this.remark = words.replaceAll("{low}", String(low)).replaceAll("{high}", String(high));
+        this.remark = words.replaceAll("{low}", limits[0]).replaceAll("{high}", limits[1]);
         return [];
       }
     }
-    if (answer === null && this.step.required) {
+    if (required && Object.values(given).includes(null)) {
       this.remark = this.texts.needs_answer;
       return [];
     }
-    return this.#done(rates ? rated : { [id]: answer }, time);
+    return this.#done(given, time);
   }
 
   #done(given, time) {

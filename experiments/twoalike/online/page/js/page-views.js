@@ -161,14 +161,16 @@ export class QuestionView extends TextView {
     return [form];
   }
 
-  #options(answer) {
-    const made = this.step.options.map((words, at) => {
+  /** Options to press or to tick; the points of a scale are side by side where there is room. */
+  #options(answer, about = this.id) {
+    const { options, question } = this.step;
+    const made = options.map((words, at) => {
       const seen = { class: "number keys-only", "aria-hidden": "true" };
       const number = make("span", seen, String(at + 1));
       return answer(at, [number, make("span", { dir: "auto" }, words)]);
     });
-    const kind = `options ${this.step.question === "likert" ? "scale" : ""}`;
-    return make("div", { class: kind, role: "group", "aria-labelledby": this.id }, ...made);
+    const kind = ["likert", "matrix"].includes(question) ? "options scale" : "options";
+    return make("div", { class: kind, role: "group", "aria-labelledby": about }, ...made);
   }
 
   #slider() {
@@ -191,19 +193,20 @@ export class QuestionView extends TextView {
     return make("div", { class: "slider" }, shown, field, ends);
   }
 
-  /** Statements, each with the points of the scale: side by side, or below one another. */
+  /** Statements, each with a scale of its own. */
   #matrix() {
     const rows = this.step.rows.map(([name, text]) => {
       const about = make("p", { id: `${this.id}-${name}`, dir: "auto" }, text);
-      const points = this.step.options.map((words, at) => {
-        const point = make("input", { type: "radio", name: about.id });
-        const rate = { kind: "rate", name, value: at + 1 };
-        point.addEventListener("change", (event) => this.send(rate, event));
-        return make("label", { class: "point", "data-own": "" }, point, make("span", { dir: "auto" }, words || String(at + 1)));
-      });
-      return make("div", { class: "row", role: "radiogroup", "aria-labelledby": about.id }, about, ...points);
+      const point = (option, [number, words]) => {
+        const box = make("input", { type: "radio", name: about.id });
+        const rate = { kind: "rate", name, value: option + 1 };
+        box.addEventListener("change", (event) => this.send(rate, event));
+        const label = make("span", { class: "label" }, box, words.textContent ? words : number);
+        return make("label", { class: "option", "data-own": "" }, label);
+      };
+      return [about, this.#options(point, about.id)];
     });
-    return make("div", { class: "matrix", role: "group", "aria-labelledby": this.id }, ...rows);
+    return make("div", { class: "column" }, ...rows.flat());
   }
 
   #push(option, label) {

@@ -22,13 +22,14 @@ export function panel(root, ...children) {
 
 const ABOUT = ["lab", "duration", "payment", "devices", "contact", "withdrawal"];
 
-/** What the study says of itself on its start page: those of the lines that it fills in. */
+/** What the study says of itself on its start page, and where it is in other languages. */
 export function aboutStudy(texts) {
-  const lines = ABOUT.filter((name) => texts[name]).map((name) => [
-    make("dt", {}, texts[`${name}_label`]),
-    make("dd", { dir: "auto" }, texts[name]),
-  ]);
-  return lines.length ? [make("dl", { class: "about" }, ...lines.flat())] : [];
+  const line = (name) => make("p", {}, make("b", {}, texts[`${name}_label`]), "\n", texts[name]);
+  const links = texts.languages.split("\n").filter(Boolean).map((one) => {
+    const [, name, address] = /^(.*\S)\s+(\S+)$/.exec(one) ?? [null, one, one];
+    return make("a", { href: address + location.search }, name);
+  });
+  return [make("nav", {}, ...links), ...ABOUT.filter((name) => texts[name]).map(line)];
 }
 
 /** A layer over the whole page. */
