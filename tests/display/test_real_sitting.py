@@ -55,6 +55,12 @@ def test_two_tasks_in_one_window(
     person.type("h", "i", "Return", "y", "o", "Up", "x")
     button = layout_of(1).below["confirm"]
     one.until(lambda: "story" in asked(one), lambda: person.click(button.x, button.y))
+    one.until(lambda: "rested" in asked(one), lambda: person.press("2"))
+    person.wait(0.5)
+    track = layout_of(3).below["slider"]
+    person.drag((track.x - track.width / 4, track.y), (track.x + track.width / 4, track.y))
+    person.type("Right", "Return")
+    one.until(lambda: "bright" in asked(one))
     one.begin()
     one.until(lambda: one.n_rows() == 1, lambda: person.press("1"))
     one.process.kill()  # at the question after the first block
@@ -89,6 +95,7 @@ def check_recorded(one: Session, two: Session) -> None:
     form = read_answers(one.raw, "form").set_index("question")["answer"]
     assert json.loads(form["known"]) == ["cats", "cars"]
     assert json.loads(form["story"]) == "hix\nyo"
+    assert (form["rested"], form["bright"]) == ("2", "76")
     blocks = read_answers(one.raw, "blocks")
     assert dict(zip(blocks["question"], blocks["answer"], strict=True)) == {
         "tired_block1": "yes",

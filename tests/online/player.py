@@ -279,10 +279,16 @@ class Player:
     def _answer(self, step: Any) -> None:
         """Answer a question as the window's simulated participant does."""
         keyboard, touch = self.page.keyboard, self.means == "touch"
-        if step.options:
+        if step.question == "slider":
+            self.page.locator("input[type=range]").press("ArrowRight")
+        elif step.question == "matrix":
+            for row in self.page.locator("form .options").all():
+                point = row.locator(".option").first
+                point.tap() if touch else point.click()
+        elif step.options:
             option = self.page.locator(".option").first
             option.tap() if touch else keyboard.press("1")
-            if step.question == "choice":
+            if step.question in ("choice", "likert"):
                 return
         else:
             self.page.locator(".entry").fill(SAID[step.question])

@@ -452,7 +452,7 @@ def test_texts_of_the_page_are_in_the_studys_language(make_study: MakeStudy) -> 
         "Los geht es",
     )
     english = build(make_study("en"), 1, "--task", "odd-one-out").session.texts
-    assert [key for key in english if english[key] == texts[key]] == ["title"]
+    assert [key for key, text in english.items() if text == texts[key] != ""] == ["title"]
     assert [text.count("{") for text in english.values()] == [
         text.count("{") for text in texts.values()
     ]

@@ -88,7 +88,7 @@ def test_pages_and_countdowns_end_as_in_the_window() -> None:
 ENTRIES = {
     "age": ["34", " 93 ", "12a", "131", "-1", "0", "", "89", "+40"],
     "number": ["7", "-12", "1234567890", "3.5", " ", "+0", "-0", "٤٢"],
-    "text": ["by  colour ", "\t", "a\u200bb", "näher", "😀 x"],
+    "text": ["by  colour ", "\t", "a\u200bb", "näher", "😀 x", "x" * 501, "😀" * 500],
     "long_text": ["two\nlines ", " \n", "so it is", "e\u0301"],
 }
 """What is typed; control signs, which the window does not take either, are left out."""
@@ -96,9 +96,12 @@ ENTRIES = {
 
 def test_written_answers_are_stored_as_the_window_stores_them() -> None:
     pairs = [(kind, entry) for kind, entries in ENTRIES.items() for entry in entries]
-    cases = [{"made": "answer", "kind": kind, "entry": entry} for kind, entry in pairs]
+    asked_of = {kind: asked(kind, required=True) for kind in ENTRIES}
+    cases: list[dict[str, Any]] = [
+        {"made": "answer", "step": step_of(asked_of[kind]), "entry": entry} for kind, entry in pairs
+    ]
     for (kind, entry), found in zip(pairs, replayed(cases), strict=True):
-        question = Question.model_validate({"id": "q", "text": "?", "kind": kind})
+        question = asked_of[kind]
         try:
             expected: object = read_answer(question, entry.replace("\u200b", ""))
         except ValueError:
@@ -107,10 +110,19 @@ def test_written_answers_are_stored_as_the_window_stores_them() -> None:
 
 
 def asked(kind: str, *, required: bool) -> Question:
-    options = ("one", "two", "three") if kind in ("choice", "choices") else ()
+    options = ("one", "two", "three") if kind in ("choice", "choices", "likert") else ()
     return Question.model_validate(
         {"id": "q", "text": "What?", "kind": kind, "options": options, "required": required}
     )
+
+
+def step_of(question: Question) -> dict[str, Any]:
+    return {
+        **question.model_dump(mode="json"),
+        "question": question.kind,
+        "limits": question.limits,
+        "measure": "form",
+    }
 
 
 def question_events(rng: np.random.Generator, kind: str) -> Iterator[Event]:
@@ -145,7 +157,7 @@ def question_steps(events: Sequence[Event], kind: str, least: float) -> Iterator
             yield sent(event)
 
 
-@pytest.mark.parametrize("kind", ["choice", "choices", *ENTRIES])
+@pytest.mark.parametrize("kind", ["choice", "choices", "likert", *ENTRIES])
 def test_questions_take_the_answers_that_the_window_takes(kind: str) -> None:
     rng = np.random.default_rng(4)
     protocol = OddOneOut()
@@ -155,8 +167,7 @@ def test_questions_take_the_answers_that_the_window_takes(kind: str) -> None:
         question = asked(kind, required=number % 2 == 0)
         events = list(question_events(rng, kind))
         least = float(rng.choice([0.0, 2.0]))
-        step = {**question.model_dump(mode="json"), "question": kind, "measure": "form"}
-        step |= {"minimum_s": least, "values": {}}
+        step = step_of(question) | {"minimum_s": least, "values": {}}
         steps = list(question_steps(events, kind, max(least, protocol.pages.page_s)))
         given = {"step": step, "protocol": protocol.model_dump(mode="json"), "steps": steps}
         cases.append({"made": "question", **given})

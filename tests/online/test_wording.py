@@ -11,8 +11,14 @@ from twoalike.registry import find_task, task_names
 from twoalike.tasks import OddOneOut, Protocol, for_stimuli, languages
 
 WITH_A_PAGE = [name for name in task_names() if find_task(name).page is not None]
-LAB = re.compile(r"\bEsc\b|with the mouse|Without a mouse|press Return|mit der Maus|Ohne Maus")
-CLOSE = {"en": "close this page", "de": "Schließen Sie diese Seite"}
+LAB = re.compile(
+    r"\bEsc\b|Esc[键キ]|Échap|with the mouse|Without a mouse|press Return|mit der Maus|Ohne Maus"
+)
+CLOSE = {
+    **{"en": "close this page", "de": "Schließen Sie diese Seite", "fr": "fermez cette page"},
+    **{"es": "cierre esta página", "nl": "sluit deze pagina", "it": "chiuda questa pagina"},
+    **{"ja": "このページを閉じて", "zh": "请关闭此页面", "ar": "أغلق هذه الصفحة"},
+}
 
 
 def shipped(task: str, language: str, kind: str) -> Protocol:
@@ -42,9 +48,20 @@ def test_shipped_texts_hold_in_a_browser(task: str, language: str, kind: str) ->
 @pytest.mark.parametrize("language", languages())
 def test_every_sentence_is_a_shipped_one(language: str) -> None:
     sentences = tomllib.loads((_TEXTS / f"sentences.{language}.toml").read_text("utf-8"))
+    assert sentences.pop("read_by_speaker") in (True, False)
     kinds = ("image", "word")
     there = [words(shipped(task, language, kind)) for task in WITH_A_PAGE for kind in kinds]
     assert [one for one in sentences if not any(one in text for text in there)] == []
+
+
+@pytest.mark.parametrize("language", languages())
+def test_texts_of_the_page_keep_what_is_filled_in(language: str) -> None:
+    files = (_TEXTS / f"page.{one}.toml" for one in (language, "en"))
+    page, english = (tomllib.loads(file.read_text("utf-8")) for file in files)
+    assert list(page) == list(english)
+    for key, text in english.items():
+        kept, there = (sorted(re.findall(r"\{\w+\}", str(one))) for one in (page[key], text))
+        assert kept == there, key
 
 
 def test_what_a_lab_wrote_stays() -> None:
@@ -58,7 +75,9 @@ def test_what_a_lab_wrote_stays() -> None:
 
 KEYS = re.compile(
     r"\b(?:keys?|keyboard|space bar|Tab|Return|Shift|mouse|click|[0-9])\b|[←↑→↓]|"
-    r"Tasten?\b|Tastatur|taste\b|Maus|klicken"
+    r"Tasten?\b|Tastatur|taste\b|Maus|klicken|"
+    r"touches\b|clavier|souris|cliqu|teclas?\b|teclado|ratón|clic\b|toetsen|muis\b|klik|"
+    r"\btasti\b|tastiera|mouse|キー|マウス|クリック|[按回]?[车格]键|鼠标|点击|مفتاح|المفاتيح|بالفأرة|انقر"
 )
 
 

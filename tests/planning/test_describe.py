@@ -13,7 +13,6 @@ from tests.conftest import succeed
 from twoalike.planning import describe_study
 from twoalike.registry import BUILT_IN
 from twoalike.study import TwoalikeError
-from twoalike.tasks import languages
 
 MakeStudy = Callable[..., Path]
 PROTOCOL = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
@@ -36,7 +35,7 @@ def _shape(value: object) -> object:
 
 
 def test_both_languages_say_the_same() -> None:
-    english, *others = (_texts(language) for language in ("en", *set(languages()) - {"en"}))
+    english, *others = (_texts(language) for language in ("en", "de"))
     for other in others:
         assert _shape(other) == _shape(english)
         assert {task.name for task in BUILT_IN} <= set(other["tasks"])

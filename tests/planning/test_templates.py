@@ -16,7 +16,7 @@ from twoalike.planning import create_study, describe_study, study_templates, wri
 from twoalike.registry import find_task
 from twoalike.sitting import sit
 from twoalike.study import Study, TwoalikeError
-from twoalike.tasks import languages, study_tasks, validate_study
+from twoalike.tasks import study_tasks, validate_study
 
 TEMPLATES = {template.name: template for template in study_templates()}
 SHORT = {"trials": 12, "practice": 2, "repeats": 2, "session_minutes": 3.0}
@@ -43,7 +43,7 @@ def _shorten(study: Study) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-@pytest.mark.parametrize(("name", "language"), list(zip(TEMPLATES, cycle(languages()))))
+@pytest.mark.parametrize(("name", "language"), list(zip(TEMPLATES, cycle(("de", "en")))))
 def test_a_study_made_of_a_template_runs(
     name: str, language: str, images: Path, tmp_path: Path
 ) -> None:

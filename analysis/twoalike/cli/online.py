@@ -10,6 +10,7 @@ from twoalike import online
 from twoalike.cli._derived import Flag, TaskName, takes
 from twoalike.cli._show import say, show_notes
 from twoalike.study import TwoalikeError, counted
+from twoalike.tasks import translation_note
 
 type StudyFolder = Annotated[
     Path, Parameter(help="Folder of a study that twoalike online build has compiled.")
@@ -35,6 +36,8 @@ def build(*, participants: int, task: TaskName | None = None, **given: Any) -> N
         f"{built.folder}  {counted(len(made.participants), 'participant')}, "
         f"{counted(len(made.images), 'image')}, window of {size[0]} x {size[1]} px or more{state}"
     )
+    if note := translation_note(made.language):
+        say(f"note: {note}")
 
 
 def serve(

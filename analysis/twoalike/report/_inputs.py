@@ -12,7 +12,7 @@ import pandas as pd
 
 from twoalike.embedding import FEWEST, Posterior, compare_groups, read_groups
 from twoalike.judgments import JudgmentKind, is_scored, read_judgments, split_sets
-from twoalike.record import RunName, find_runs, read_manifest, read_run
+from twoalike.record import RunName, attention_items, find_runs, read_manifest, read_run
 from twoalike.registry import find_task
 from twoalike.results import Results
 from twoalike.stimuli import MANIFEST, StimulusSet
@@ -51,6 +51,7 @@ class Run(NamedTuple):
     name: RunName
     rows: pd.DataFrame
     manifest: dict[str, Any]
+    items: Sequence[bool] = ()  # attention items among the questions: whether answered rightly
 
     @property
     def end(self) -> str:
@@ -70,7 +71,7 @@ class Session:
     trials: int  # shown
     planned: int
     times: Floats  # s, of answered main and repeat trials
-    caught: int  # attention checks answered right
+    caught: int  # attention checks, and items among the questions, answered right
     catches: int
     timed_out: int
     fast: int  # flagged as too fast
@@ -85,7 +86,15 @@ class Session:
 
 def read_runs(raw: Path) -> list[Run]:
     runs = map(read_run, find_runs(raw))
-    return [Run(run.name, run.rows, read_manifest(run.name.manifest(raw))) for run in runs]
+    return [
+        Run(
+            one.name,
+            one.rows,
+            read_manifest(one.name.manifest(raw)),
+            attention_items(raw, one.name),
+        )
+        for one in runs
+    ]
 
 
 def read_sessions(
@@ -104,7 +113,7 @@ def read_sessions(
 
 
 def summarise(run: Run, excluded: str | None = None) -> Session:
-    (name, rows, manifest), columns = run, list(CHOSEN[run.name.task])
+    (name, rows, manifest, _), columns = run, list(CHOSEN[run.name.task])
     real = rows[rows["trial_type"] != "practice"]
     judged = real[real["trial_type"].isin(JUDGED)]
     catches = real[real["trial_type"] == "catch"]
@@ -126,8 +135,8 @@ def summarise(run: Run, excluded: str | None = None) -> Session:
         trials=len(rows),
         planned=int(manifest["n_trials"]),
         times=judged["response_time"].dropna().to_numpy(dtype=np.float64),
-        caught=int(catches["correct"].fillna(False).sum()),
-        catches=len(catches),
+        caught=int(catches["correct"].fillna(False).sum()) + sum(run.items),
+        catches=len(catches) + len(run.items),
         timed_out=int(real["timed_out"].sum()),
         fast=int((judged["rt_flag"] == "fast").fillna(False).sum()),
         place=place,

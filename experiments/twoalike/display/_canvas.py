@@ -20,9 +20,9 @@ from twoalike.tasks import (
     Source,
     Timer,
     between,
-    widest,
 )
 from twoalike.tasks.lettering import Line, draw_label, draw_text
+from twoalike.tasks.screens import widest
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from twoalike.tasks import (
     Countdown,
     Fixation,
     FreeSorting,
-    GridProtocol,
     ImageRow,
     ImagesProtocol,
     Layout,
@@ -32,21 +31,24 @@ from twoalike.tasks import (
     TextLayout,
     View,
     box_fill,
-    caret_place,
     lay_out,
     lay_out_page,
     lay_out_question,
-    line_starts,
-    option_labels,
     readable_on,
-    shown_lines,
 )
 from twoalike.tasks._protocol import Triggers
 from twoalike.tasks.free_sorting import NAME_LINES
 from twoalike.tasks.lettering import label_size, tail
 from twoalike.tasks.multi_arrangement import PlacedImages, PlacingProtocol, arena_lines
 from twoalike.tasks.pair_rating import lay_out_rating
-from twoalike.tasks.screens import Pad
+from twoalike.tasks.screens import (
+    GridProtocol,
+    Pad,
+    caret_place,
+    line_starts,
+    option_labels,
+    shown_lines,
+)
 
 
 class RatingPainter:
@@ -93,19 +95,25 @@ class RatingPainter:
                 canvas.label(str(number), box.x, box.y, colour=ink)
 
     def _draw_slider(self, rating: Rating) -> None:
-        canvas, layout, track = self._canvas, self._layout, self._layout.track
-        canvas.fill(track, canvas.rim)
-        for side in (-1, 1):
-            x = track.x + side * track.width / 2
-            canvas.box(x, track.y, canvas.thick, 3 * track.height, fill=canvas.rim)
-        if rating.value is None:
-            return
-        x, (wide, high) = layout.x_of(rating.value), layout.handle
-        fill = canvas.screen.accent if rating.moved else box_fill(canvas.screen)
-        canvas.box(x, track.y, wide, high, fill=fill, line=canvas.screen.accent, thick=canvas.thick)
-        if self._protocol.scale.show_number:
+        canvas, layout = self._canvas, self._layout
+        _draw_track(canvas, layout.track, layout.handle, rating.value, moved=rating.moved)
+        if rating.value is not None and self._protocol.scale.show_number:
             number = str(round(100 * rating.value))
             canvas.label(number, 0, layout.words_y)
+
+
+def _draw_track(
+    canvas: Canvas, track: Box, size: tuple[float, float], value: float | None, *, moved: bool
+) -> None:
+    """Draw the line of a slider, and its handle at ``value``, from 0 to 1."""
+    canvas.fill(track, canvas.rim)
+    for side in (-1, 1):
+        x = track.x + side * track.width / 2
+        canvas.box(x, track.y, canvas.thick, 3 * track.height, fill=canvas.rim)
+    if value is not None:
+        x, line = track.x + (value - 0.5) * track.width, canvas.screen.accent
+        fill = line if moved else box_fill(canvas.screen)
+        canvas.box(x, track.y, *size, fill=fill, line=line, thick=canvas.thick)
 
 
 _EDGES = 256
@@ -408,6 +416,8 @@ class Painter:
             self._draw_writing(ask, below["entry"], layout.pad)
         elif ask.entry is not None:
             self._draw_entry(ask.entry, below["entry"])
+        if ask.ends is not None:
+            self._draw_slider(ask, layout)
         if ask.remark:
             canvas.label(ask.remark, 0, below["remark"].y)
         canvas.label(ask.footer, 0, below["footer"].y)
@@ -423,6 +433,20 @@ class Painter:
             indent = (max(widths) - width) / 2
             x = box.x + indent if layout.rtl else box.x - indent
             canvas.label(label, x, box.y, width=box.width - text)
+
+    def _draw_slider(self, ask: Ask, layout: TextLayout) -> None:
+        canvas, text, side = self._canvas, self._canvas.frame.text, -1 if layout.rtl else 1
+        (low, high), place, words = ask.limits, layout.below["slider"], layout.below["ends"]
+        share = None if ask.value is None else (ask.value - low) / (high - low)
+        share = 1 - share if share is not None and layout.rtl else share
+        track = Box(place.x, place.y, place.width, 0.25 * text)
+        _draw_track(canvas, track, (0.7 * text, 1.6 * text), share, moved=True)
+        if ask.value is not None:
+            canvas.label(str(ask.value), 0, layout.below["value"].y)
+        for line, end in zip(ask.ends or (), (-side, side), strict=True):
+            wide = label_size(line, text, place.width / 2)[0]
+            x = place.x + end * (place.width - wide) / 2
+            canvas.label(line, x, words.y, width=place.width / 2)
 
     def _draw_writing(self, ask: Ask, box: Box, pad: Pad) -> None:
         """Draw the lines of a long answer that are shown, the caret, and how far down they are."""

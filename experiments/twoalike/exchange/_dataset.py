@@ -176,7 +176,9 @@ def answers_as_tables(files: Mapping[str, str]) -> dict[str, str]:
             lines.append([*person, *(cells.get(one, MISSING) for one in names.values())])
         made[f"{stem}.tsv"] = join_table(lines)
         entries = {name: _entry(question) for name, question in names.items()}
-        made[f"{stem}.json"] = dump_json({**_ABOUT_KEYS, **entries})
+        when = ANSWERS["measure"].levels[stem.rpartition("/")[2].partition("_")[0]]
+        tool = {"MeasurementToolMetadata": {"Description": f"Questions asked {when}."}}
+        made[f"{stem}.json"] = dump_json({**tool, **_ABOUT_KEYS, **entries})
     return made
 
 
@@ -185,8 +187,16 @@ def _entry(question: _Question) -> dict[str, Any]:
     entry: dict[str, Any] = {"Description": text}
     if options != MISSING and kind == "choices":
         entry["Description"] += f" (any of {options}, as a JSON list)"
+    elif options != MISSING and kind == "slider":
+        entry["Description"] += f" (from {' to '.join(json.loads(options))})"
     elif options != MISSING:
-        entry["Levels"] = {option: option for option in json.loads(options)}
+        words = json.loads(options)
+        likert = kind == "likert"
+        entry["Levels"] = {
+            str(k) if likert else one: one or str(k) for k, one in enumerate(words, start=1)
+        }
+    elif kind == "check":
+        entry["Levels"] = {"true": "the expected answer", "false": "another answer, or none"}
     if kind == "age":
         entry["Units"] = "years"
         entry["Description"] += f" (ages above {OLDEST_AGE} are stored as {OLDEST_AGE})"
@@ -233,7 +243,7 @@ def _own_columns(name: str, about_people: bool) -> Mapping[str, Column]:
     return {column.name: column for column in found}
 
 
-_AGAIN = re.compile(r"(_block\d+)?(_\d+)?$")
+_AGAIN = re.compile(r"(_block\d+)?(_correct)?(_\d+)?$")
 """Ending of the column of a question after a block, and of a second one with the same id."""
 _IDENTITY = re.compile(
     r"(?:^|_)(birth\w*|dob|(first|last|family|sur|full)_?name|name|e?_?mail\w*|phone\w*|mobile|"

@@ -20,24 +20,23 @@ from twoalike.record import Progress
 from twoalike.registry import find_task, task_names
 from twoalike.study import ScreenProfile, Study, TwoalikeError
 from twoalike.tasks import (
+    READ,
     Activity,
     Item,
     Opening,
     PageActivity,
     Prepared,
     Protocol,
+    Question,
     QuestionActivity,
     QuestionAnswers,
     Sitting,
     Trial,
     View,
-    after_trials,
-    before_trials,
     frame,
     prepare_parts,
     protocol_place,
     tasks_to_do,
-    text_page,
     with_block_questions,
 )
 from twoalike.tasks import PageTexts as TaskTexts
@@ -52,7 +51,7 @@ from twoalike.tasks.multi_arrangement import (
     PreparedArrangements,
 )
 from twoalike.tasks.pair_rating import RatingActivity
-from twoalike.tasks.screens import usual_screen
+from twoalike.tasks.screens import after_trials, before_trials, text_page, usual_screen
 
 _ROOMY_PX = (4096, 4096)
 ROOMY = View(_ROOMY_PX, ScreenProfile(width_m=0.5, distance_m=0.5, size_px=_ROOMY_PX))
@@ -188,6 +187,7 @@ def arrangement_steps(prepared: Prepared, view: View) -> Iterator[sent.Step]:
 def _steps(script: Iterator[Activity | Item], prepared: Prepared) -> Iterator[sent.Step]:
     protocol = prepared.protocol
     consent: QuestionActivity | None = None
+    asked: Question | None = None
     for given in script:
         match given:
             case PageActivity():
@@ -195,7 +195,8 @@ def _steps(script: Iterator[Activity | Item], prepared: Prepared) -> Iterator[se
             case QuestionActivity(measure="consent"):
                 given.chosen = 0  # so that the script goes on
                 consent = given
-            case QuestionActivity():
+            case QuestionActivity(whole=whole) if whole is not asked:  # rows of a matrix: once
+                asked = whole
                 yield _question(given)
             case QuestionAnswers(measure="consent", values=values):
                 assert consent is not None
@@ -230,13 +231,20 @@ def _nothing_arranged(trial: ArrangementTrial) -> ArrangementResult:
 
 
 def _question(activity: QuestionActivity, **more: Any) -> sent.QuestionStep:
-    question = activity.question
+    question, parts = activity.whole, activity.whole.parts
+    rows = zip(parts, question.rows, strict=True) if question.rows else ()
     return sent.QuestionStep(
         measure=activity.measure,  # type: ignore[arg-type]  # checked by the model
         id=question.id,
         text=question.text,
         question=question.kind,
         options=question.options,
+        rows=tuple((part.id, row.text) for part, row in rows),
+        limits=question.limits,
+        when={
+            name: tuple(one) if isinstance(one, list) else one
+            for name, one in question.when.items()
+        },
         required=question.required,
         minimum_s=activity.minimum_s,
         **more,
@@ -327,6 +335,7 @@ def _sentences(language: str) -> dict[str, tuple[str, str]]:
     """
     file = _TEXTS / f"sentences.{language}.toml"
     found = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
+    found.pop(READ, None)
     return {lab: (own, own) if isinstance(own, str) else tuple(own) for lab, own in found.items()}
 
 

@@ -13,6 +13,7 @@ identify a record: one that is sent twice is stored once, and one that differs i
 
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, FiniteFloat
@@ -288,14 +289,25 @@ class QuestionStep(Sent):
     measure: Literal["consent", "form", "blocks", "debrief"]
     id: str
     text: str
-    question: Literal["choice", "choices", "age", "number", "text", "long_text"]
+    question: str
+    """Kind of the question, as protocols have it."""
     options: tuple[str, ...] = ()
+    rows: tuple[tuple[str, str], ...] = ()
+    """Id, as the answer is stored by it, and text of each statement of a matrix."""
+    limits: tuple[int, int] = (0, 0)
+    when: dict[str, str | int | tuple[str | int, ...]] = Field(default_factory=dict)
+    """``limits``, ``when``: As :class:`twoalike.tasks.Question` has them."""
     required: bool = True
     minimum_s: float
     values: dict[str, str] = Field(default_factory=dict)
     """Consent: what is stored with the answer (version, hash, language)."""
     declined: PageStep | None = None
     """Consent: the page after the second option, which ends the session."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Ids that the answers are stored by."""
+        return tuple(name for name, _ in self.rows) or (self.id,)
 
 
 class ListedTrial(Sent):
@@ -439,10 +451,12 @@ class StepShape(NamedTuple):
     """Places that may be chosen."""
     chosen: int = 1
     """How many of them are; 0 for a rating."""
-    right: frozenset[str] = frozenset()
+    right: frozenset[str | int] = frozenset()
     """The right ones, of an attention check; the page does not have them."""
     gives: str = ""
     """Kind of its result."""
+    asked: Mapping[str, frozenset[str | int]] = MappingProxyType({})
+    """Right answers to attention items, by id; the page does not have them either."""
 
 
 class PartShape(NamedTuple):
@@ -454,16 +468,17 @@ class PartShape(NamedTuple):
 
 
 def shapes_of(
-    parts: Sequence[Part], right: Mapping[tuple[int, int], frozenset[str]] | None = None
+    parts: Sequence[Part],
+    right: Mapping[tuple[int, int | str], frozenset[str | int]] | None = None,
 ) -> tuple[PartShape, ...]:
-    """Return what parts allow; ``right`` are the places of right answers, by part and trial."""
-    shapes = []
+    """Return what parts allow; ``right`` are right answers, by part and trial or question."""
+    shapes, right = [], right or {}
     for number, part in enumerate(parts):
         found, before = list[StepShape](), 0
         for step in takewhile(lambda one: not isinstance(one, BlockStep), part.steps):
             match step:
                 case TrialStep(trial=trial):
-                    checked = (right or {}).get((number, trial.trial_index), frozenset())
+                    checked = right.get((number, trial.trial_index), frozenset())
                     places, chosen = trial.positions[trial.anchored :], trial.n_chosen
                     about = trial.trial_index
                     gives = "choice" if chosen else "rating"
@@ -471,8 +486,12 @@ def shapes_of(
                 case ArrangementStep(trial=placed):
                     gives = "sorting" if part.task == "free-sorting" else "arrangement"
                     found.append(StepShape(placed.trial_index, before, placed.items, gives=gives))
+                case QuestionStep():
+                    own = {one: right.get((number, one)) for one in step.columns}
+                    known = {name: one for name, one in own.items() if one}
+                    found.append(StepShape(step.measure, before, asked=known))
                 case _:
-                    found.append(StepShape(getattr(step, "measure", None), before))
+                    found.append(StepShape(None, before))
             before += isinstance(step, TrialStep | ArrangementStep)
         shapes.append(PartShape(tuple(found), before if len(found) == len(part.steps) else None))
     return tuple(shapes)
@@ -527,6 +546,8 @@ def following(
         raise Refusal("malformed", fault)
     choice = result if isinstance(result, ChoiceResult) else None
     places = choice.answer.places if choice is not None and choice.answer is not None else ()
+    given = [one.values for one in record.items if isinstance(one, Answers)]
+    items = [one.get(name) in answer for one in given for name, answer in step.asked.items()]
     time = max(map(_end_of, record.items), default=0.0)
     return {
         "n": record.n,
@@ -539,8 +560,8 @@ def following(
         "done": int(record.part == len(parts) - 1 and end == "completed"),
         "trials": state["trials"] + n_trials,
         "fast": state["fast"] + (getattr(result, "flag", None) == "fast"),
-        "checks": state["checks"] + (choice is not None and bool(step.right)),
-        "right": state["right"] + (bool(step.right) and set(places) == step.right),
+        "checks": state["checks"] + (choice is not None and bool(step.right)) + len(items),
+        "right": state["right"] + (bool(step.right) and set(places) == step.right) + sum(items),
     }
 
 

@@ -22,7 +22,6 @@ from twoalike.record import (
     OLDEST_AGE,
     TRIAL_SHOWN,
     Apparatus,
-    AskedQuestion,
     RunName,
     check_by_rules,
     open_run,
@@ -40,6 +39,7 @@ from twoalike.tasks import (
     PreparedRatings,
     PreparedSortings,
     PreparedTriplets,
+    Question,
     QuestionAnswers,
 )
 from twoalike.tasks.choosing import Answer, TrialResult
@@ -233,13 +233,14 @@ class _PartRun:
             if item.values != consent or type(consent["consent"]) is not bool:
                 raise ValueError("consent to another text than the protocol's")
             return QuestionAnswers("consent", consent)
-        if not isinstance(step, sent.QuestionStep) or set(item.values) != {step.id}:
+        if not isinstance(step, sent.QuestionStep) or set(item.values) != {*step.columns}:
             raise ValueError(f"answers to {', '.join(item.values)}, which the step does not ask")
-        asked = self.prepared.asked(item.measure, item.values)
+        asked, found = self.prepared.questions(item.measure, item.values), dict[str, object]()
         for name, value in item.values.items():
             if value is not None and not _answers_to(asked[name], value):
                 raise ValueError(f"an answer to {name!r} that the page does not take")
-        return QuestionAnswers(item.measure, dict(item.values))
+            found |= asked[name].judged(value)
+        return QuestionAnswers(item.measure, found)
 
     def _choice(self, item: sent.ChoiceResult) -> TrialResult:
         given = item.answer
@@ -376,18 +377,19 @@ class _PartRun:
         return SortingResult(trial=trial, **values)
 
 
-def _answers_to(asked: AskedQuestion, value: object) -> bool:
+def _answers_to(asked: Question, value: object) -> bool:
+    low, high = asked.limits
     match asked.kind:
         case "choice":
             return value in asked.options
         case "choices":
             several = isinstance(value, tuple) and len(set(value)) == len(value) > 0
             return several and all(one in asked.options for one in value)  # type: ignore[attr-defined]
+        case "text" | "long_text":
+            return isinstance(value, str) and low <= len(" ".join(value.split())) <= high
         case "age":
-            return type(value) is int and 0 <= value <= OLDEST_AGE
-        case "number":
-            return type(value) is int and abs(value) < 10**9
-    return isinstance(value, str) and bool(value.strip())
+            high = min(high, OLDEST_AGE)
+    return type(value) is int and low <= value <= high
 
 
 KIND = "online_session"

@@ -25,6 +25,7 @@ from twoalike.online._records import (
     Asked,
     BlockStep,
     PartShape,
+    QuestionStep,
     Record,
     Refusal,
     shapes_of,
@@ -59,16 +60,27 @@ def parts_of(
 
 
 @lru_cache(maxsize=2_000)
-def _listed_right(built: OnlineStudy, participant: str) -> dict[tuple[int, int], frozenset[str]]:
-    """Right answers of listed trials: once a person, since every image is read for them."""
-    right: dict[tuple[int, int], frozenset[str]] = {}
-    for number, prepared in enumerate(built.prepared(participant)):
+def _listed_right(
+    built: OnlineStudy, participant: str
+) -> dict[tuple[int, int | str], frozenset[int | str]]:
+    """Right answers of listed trials: once a person, since every image is read for them.
+
+    Those of attention items among the questions are by id.
+    """
+    right: dict[tuple[int, int | str], frozenset[int | str]] = {}
+    parts = built.person(participant).parts
+    for number, (prepared, part) in enumerate(zip(built.prepared(participant), parts, strict=True)):
+        for step in (one for one in part.steps if isinstance(one, QuestionStep)):
+            if step.measure != "consent":
+                asked = prepared.questions(step.measure, step.columns)
+                answers = {(number, name): asked[name].expected for name in step.columns}
+                right |= {at: frozenset([one]) for at, one in answers.items() if one is not None}
         if isinstance(prepared, PreparedTriplets):
             right |= _right(number, prepared.trials)
     return right
 
 
-def _right(part: int, trials: Iterable[Trial]) -> dict[tuple[int, int], frozenset[str]]:
+def _right(part: int, trials: Iterable[Trial]) -> dict[tuple[int, int | str], frozenset[int | str]]:
     return {
         (part, one.trial_index): frozenset(
             one.positions[one.stimuli.index(name)] for name in one.expected_stimuli

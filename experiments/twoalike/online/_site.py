@@ -40,7 +40,7 @@ from twoalike.study import (
     progress,
     sha256_file,
 )
-from twoalike.tasks import ImagesProtocol, Prepared, Protocol, check_parts
+from twoalike.tasks import READ, ImagesProtocol, Prepared, Protocol, check_parts
 
 
 class Picture(NamedTuple):
@@ -86,6 +86,8 @@ _NOT_COPIED = ("operator",)
 _STYLES = ("base.css", "pages.css", "trial.css", "placing.css")
 """Parts of style.css, in order."""
 _TEXTS = files("twoalike.online") / "texts"
+_ASKED = {"form", "blocks", "debrief"}
+"""Questions of a protocol, which steps have without the answers to attention items."""
 _OWN_TEXTS = "protocols/page.toml"
 """File of a study with texts of the page that differ from ours, or are in another language."""
 
@@ -321,7 +323,9 @@ def _compile(study: Study, codes: Sequence[str], task: str | None, session: int)
         session=session,
         language=first.language,
         participants=tuple(codes),
-        protocols={key: one.model_dump(mode="json") for key, one in protocols.items()},
+        protocols={
+            key: one.model_dump(mode="json", exclude=_ASKED) for key, one in protocols.items()
+        },
         images={one.name: one.about for one in shots()},
         texts=_page_texts(study, first.language),
         without_keys=without_keys(first.language),
@@ -364,7 +368,9 @@ def _check_together(
 def _page_texts(study: Study, language: str) -> dict[str, str]:
     """Texts of the page in a language; protocols/page.toml of the study may replace any of them."""
     english = Path(str(_TEXTS)) / "page.en.toml"
-    keys: dict[str, Any] = dict.fromkeys(tomllib.loads(english.read_text("utf-8")), (str, ...))
+    keys: dict[str, Any] = dict.fromkeys(tomllib.loads(english.read_text("utf-8")), (str, ...)) | {
+        READ: (bool, False)
+    }
     model = create_model("PageTexts", __base__=sent.Sent, **keys)
     shipped, own = english.with_name(f"page.{language}.toml"), study.root / _OWN_TEXTS
     found = [path for path in (shipped, own) if path.is_file()]
@@ -375,7 +381,7 @@ def _page_texts(study: Study, language: str) -> dict[str, str]:
             found="no such file",
             remedy=f"Translate {english}.",
         )
-    texts: dict[str, str] = load_toml(found[0], model, found[1:]).model_dump()
+    texts: dict[str, str] = load_toml(found[0], model, found[1:]).model_dump(exclude={READ})
     return texts | {"title": texts["title"] or study.config.title}
 
 

@@ -30,7 +30,6 @@ from twoalike.tasks import (
     Protocol,
     Sitting,
     consent_remarks,
-    languages,
     prepare_session,
     protocol_or_default,
     session_duration,
@@ -265,11 +264,11 @@ def _used_tasks(study: Study) -> Sequence[str]:
 def _words(language: str | None, sessions: Sequence[_Session]) -> dict[str, Any]:
     if language is None:
         spoken = sessions[0].protocol.language
-        language = spoken if spoken in languages() else "en"
-    if language not in languages():
+        language = spoken if (_TEXTS / f"describe.{spoken}.toml").is_file() else "en"
+    if not (_TEXTS / f"describe.{language}.toml").is_file():
         raise TwoalikeError(
             where=f"`language={language}`",
-            expected=f"one of {', '.join(languages())}",
+            expected="one of de, en",
             remedy="Texts of participants are quoted in their own language.",
         )
     source = (_TEXTS / f"describe.{language}.toml").read_text(encoding="utf-8")
@@ -305,7 +304,8 @@ def _asked(sessions: Sequence[_Session], words: Mapping[str, Any]) -> dict[str, 
     for measure in _MEASURES:
         for question in (q for one in sessions for q in getattr(one.protocol, measure).questions):
             options = ", ".join(quote(text=option) for option in question.options)
-            how = said[question.kind].format(options=options)
+            rows = " ".join(quote(text=row.text) for row in question.rows)
+            how = said[question.kind].format(options=options, rows=rows)
             more = "" if question.required else f"; {said['optional']}"
             line = f"{quote(text=' '.join(question.text.split()))} ({how}{more})"
             if line not in asked.setdefault(measure, []):

@@ -8,7 +8,6 @@ from twoalike.record._assigned import in_group as in_group
 from twoalike.record._assigned import missing_groups as missing_groups
 from twoalike.record._assigned import own_set as own_set
 from twoalike.record._assigned import taken_sets as taken_sets
-from twoalike.record._check import Checked as Checked
 from twoalike.record._check import check_bids as check_bids
 from twoalike.record._check import check_by_rules as check_by_rules
 from twoalike.record._check import check_dataset as check_dataset
@@ -34,6 +33,7 @@ from twoalike.record._manifest import read_manifest as read_manifest
 from twoalike.record._people import AskedQuestion as AskedQuestion
 from twoalike.record._people import answered_questions as answered_questions
 from twoalike.record._people import asked_questions as asked_questions
+from twoalike.record._people import attention_items as attention_items
 from twoalike.record._people import missing_files as missing_files
 from twoalike.record._people import read_answers as read_answers
 from twoalike.record._people import unreadable_texts as unreadable_texts
@@ -62,7 +62,6 @@ from twoalike.record._tables import SORTING_EVENTS as SORTING_EVENTS
 from twoalike.record._tables import SORTINGS as SORTINGS
 from twoalike.record._tables import TRIPLETS as TRIPLETS
 from twoalike.record._tables import rating_is_right as rating_is_right
-from twoalike.record._tables import timed_columns as timed_columns
 from twoalike.record._views import TRIAL_SHOWN as TRIAL_SHOWN
 from twoalike.record._views import Progress as Progress
 from twoalike.record._views import begun_runs as begun_runs

@@ -104,22 +104,22 @@ def read_answers(
 
 def asked_questions(
     root: Path, measure: str, participant: str, before: int | None = None
-) -> list[AskedQuestion]:
-    """Questions that a participant was asked in any session and task, answered or not.
+) -> dict[AskedQuestion, object]:
+    """Questions that a participant was asked in any session and task, each with its answer.
 
     ``before`` is the number of a session, to leave it and later ones out.
     """
     table = read_answers(root, measure, participant, before)
-    columns = zip(*(table[name] for name in ("question", "text", "kind", "options")), strict=True)
-    return [
+    names = ("question", "text", "kind", "options", "answer")
+    return {
         AskedQuestion(
             name,
             "" if text == MISSING else text,
             kind,
             () if cell == MISSING else parse_options(cell),
-        )
-        for name, text, kind, cell in columns
-    ]
+        ): given_answer(kind, answer)
+        for name, text, kind, cell, answer in table[[*names]].itertuples(index=False, name=None)
+    }
 
 
 def lost_journals(root: Path, participant: str = "*") -> list[RawProblem]:
@@ -134,11 +134,25 @@ def _paths(root: Path, participant: str) -> list[Path]:
     return sorted(root.glob(f"sourcedata/sub-{participant}/ses-*/sub-*_answers.tsv"))
 
 
-def answered_questions(root: Path, name: RunName) -> set[str]:
-    """Ids of the questions to which a run has answers."""
+def answered_questions(root: Path, name: RunName) -> dict[str, object]:
+    """Answers of a run, by id of the question."""
     entries = read_journal(name.journal(root)).entries
     rows = (row for one in entries if one["what"] == "answers" for row in one["answers"])
-    return {row["question"] for row in rows}
+    return {row["question"]: given_answer(row["kind"], row["answer"]) for row in rows}
+
+
+def attention_items(root: Path, name: RunName) -> list[bool]:
+    """Say of each attention item among the questions of a run whether it was answered rightly."""
+    path = name.answers(root)
+    if not path.is_file():
+        return []
+    table = read_tsv(path, "answers of a participant", ANSWERS.names)
+    return [answer == "true" for answer in table.loc[table["kind"] == "check", "answer"]]
+
+
+def given_answer(kind: str, cell: str) -> object:
+    """Answer from its cell; several are a list."""
+    return json.loads(cell) if kind == "choices" and cell != MISSING else cell
 
 
 def missing_files(root: str | Path, participant: str = "*") -> list[RawProblem]:

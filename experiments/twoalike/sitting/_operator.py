@@ -23,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from twoalike.study import MISSING, ExclusionConfig, counted
-from twoalike.tasks import Duration, Item, Note, Result
+from twoalike.tasks import CHECKED, Duration, Item, Note, QuestionAnswers, Result
 
 _FEW_CATCH = 3
 """Attention checks before their share is a reason to warn: the first miss is no news."""
@@ -112,6 +112,10 @@ class OperatorState:
         state = self.tick(now)
         if isinstance(item, Note):
             return state._note(item)
+        if isinstance(item, QuestionAnswers):
+            items = [right for name, right in item.values.items() if name.endswith(CHECKED)]
+            seen, right = self.catch_seen + len(items), self.catch_right + items.count(True)
+            return replace(state, catch_seen=seen, catch_right=right)
         return state._result(item) if isinstance(item, Result) else state
 
     def _note(self, note: Note) -> "OperatorState":

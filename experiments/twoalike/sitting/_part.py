@@ -14,6 +14,7 @@ from twoalike.record import (
     Apparatus,
     Progress,
     RunRecord,
+    attention_items,
     open_run,
     whole_rows,
 )
@@ -298,7 +299,8 @@ class Part:
         if not progress.n_done:
             return state
         earlier = whole_rows(plan.name.rows(sitting.root), find_task(plan.name.task).trials)
-        return state.recall(earlier, prepared.checks_done(earlier))
+        items = attention_items(sitting.root, plan.name)
+        return state.recall(earlier, [*prepared.checks_done(earlier), *items])
 
     def _record(
         self, apparatus: Apparatus, operator: OperatorView

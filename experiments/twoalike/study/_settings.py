@@ -223,7 +223,8 @@ def _toml(value: object) -> str:
         lines = [json.dumps(line, ensure_ascii=False)[1:-1] for line in value.split("\n")]
         return '"""\n' + "\n".join(lines) + '"""'
     if isinstance(value, dict) and value:
-        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+        given = (f"{key} = {_toml(item)}" for key, item in value.items() if item is not None)
+        return "{ " + ", ".join(given) + " }"
     if isinstance(value, list):
         items = [_toml(item) for item in value]
         if any("\n" in item or item.startswith("{") for item in items):

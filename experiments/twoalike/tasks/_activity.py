@@ -230,6 +230,12 @@ class Ask:
     """Characters of ``entry`` before the caret, where several lines are written; else None."""
     top: int = 0
     """First line that is shown then."""
+    ends: tuple[str, ...] | None = None
+    """Words at the ends of a slider; None where there is none."""
+    limits: tuple[int, int] = (0, 0)
+    """Numbers of its ends."""
+    value: int | None = None
+    """Where its handle is; None until it was moved."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ _LONGEST_BREAK_S = 30.0
 _ANSWER_S = {
     "choice": 10.0,
     "choices": 20.0,
+    "likert": 10.0,
+    "slider": 15.0,
     "age": 10.0,
     "number": 15.0,
     "text": 90.0,
@@ -97,7 +99,9 @@ def page_duration(text: str, minimum_s: float) -> Duration:
 
 def question_duration(question: Question, minimum_s: float) -> Duration:
     """Time for a question."""
-    return page_duration(question.text, minimum_s) + Duration(0, _ANSWER_S[question.kind])
+    words = "\n".join((question.text, *(row.text for row in question.rows)))
+    answers = sum(_ANSWER_S[part.kind] for part in question.parts)
+    return page_duration(words, minimum_s) + Duration(0, answers)
 
 
 def break_duration(protocol: Protocol) -> Duration:

@@ -345,14 +345,15 @@ def with_block_questions(prepared: Prepared, view: View, progress: Progress) -> 
     if not protocol.blocks.questions:
         return script
     pages, root = frame(protocol.screen, view.size), prepared.sitting.root
-    answered = answered_questions(root, prepared.plan.name) if progress.begun else set[str]()
+    answered = answered_questions(root, prepared.plan.name) if progress.begun else {}
     over, within = blocks_over(prepared, progress)
     began = progress.n_done > 0
 
     def ask() -> Iterator[Activity | Item]:
-        questions = [one for one in protocol.blocks.after(over) if one.id not in answered]
-        yield from ask_questions("blocks", questions, protocol, pages)
-        answered.update(one.id for one in questions)
+        after = protocol.blocks.after(over)
+        questions = [one for one in after if any(part.id not in answered for part in one.parts)]
+        yield from ask_questions("blocks", questions, protocol, pages, answered)
+        answered.update({part.id: "" for one in questions for part in one.parts})
 
     def asking(step: Activity | Item) -> Iterator[Activity | Item]:
         nonlocal over, within, began

@@ -42,7 +42,7 @@ from twoalike.tasks._duration import (
 )
 from twoalike.tasks._listening import sound_fault
 from twoalike.tasks._presentation import FrameCount, GivenMasks, frame_counts, timing_of
-from twoalike.tasks._protocol import Protocol, Question, consent_remarks
+from twoalike.tasks._protocol import CHECKED, Protocol, Question, consent_remarks
 from twoalike.tasks._protocol_file import (
     check_contrast,
     check_texts,
@@ -359,11 +359,16 @@ class Prepared(ABC):
         begun, protocol = progress is not None and progress.begun, self.protocol
         # Questions that this participant was not asked in any session or task.
         root, who = self.sitting.root, self.sitting.participant
-        asked = [] if before == 1 else asked_questions(root, "form", who, before)
+        asked = {} if before == 1 else asked_questions(root, "form", who, before)
         return Opening(
             consent=protocol.consent.ask and not begun and not self._consented(before),
-            form=tuple(one for one in protocol.form.questions if as_asked(one) not in asked),
+            form=tuple(
+                one
+                for one in protocol.form.questions
+                if any(as_asked(part) not in asked for part in one.parts)
+            ),
             resumed=resumed,
+            known={question.id: answer for question, answer in asked.items()},
         )
 
     def check_consent(self, progress: Progress) -> None:
@@ -398,13 +403,23 @@ class Prepared(ABC):
         """
         if measure == "consent":
             return {question.id: question for question in _CONSENT}
+        found = dict[str, AskedQuestion]()
+        for one in self.questions(measure, names).values():
+            asked = as_asked(one)
+            checked = AskedQuestion(one.id + CHECKED, asked.text, "check")
+            found |= {each.id: each for each in (asked, checked)}
+        return found
+
+    def questions(self, measure: str, names: Iterable[str] = ()) -> Mapping[str, Question]:
+        """Questions of ``form``, ``blocks`` or ``debrief`` as they are stored, by id."""
         protocol = self.protocol
         if measure == "blocks":
-            blocks = sorted({int(name.rpartition("_block")[2]) for name in names})
+            ends = (name.removesuffix(CHECKED).rpartition("_block")[2] for name in names)
+            blocks = sorted(set(map(int, ends)))
             questions = [one for block in blocks for one in protocol.blocks.after(block)]
         else:
             questions = [*(protocol.form if measure == "form" else protocol.debrief).questions]
-        return {question.id: as_asked(question) for question in questions}
+        return {part.id: part for question in questions for part in question.parts}
 
 
 _CONSENT = (
@@ -419,7 +434,11 @@ _CONSENT = (
 
 def as_asked(question: Question) -> AskedQuestion:
     """Question of a protocol as the record keeps it."""
-    return AskedQuestion(question.id, question.text, question.kind, question.options)
+    options = question.options
+    if question.kind == "slider":
+        ends = zip(question.limits, options or ("", ""), strict=True)
+        options = tuple(f"{number} {words}".strip() for number, words in ends)
+    return AskedQuestion(question.id, question.text, question.kind, options)
 
 
 def as_text(table: pd.DataFrame) -> pd.DataFrame:

@@ -7,52 +7,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
-from string import ascii_lowercase, digits
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from twoalike.study import Strict, formed
 
-SYNONYMS = {
-    "enter": "return",
-    "grave": "quoteleft",
-    "hash": "pound",
-    "modeswitch": "scriptswitch",
-    "num_end": "num_1",
-    "num_down": "num_2",
-    "num_next": "num_3",
-    "num_page_down": "num_3",
-    "num_left": "num_4",
-    "num_begin": "num_5",
-    "num_right": "num_6",
-    "num_home": "num_7",
-    "num_up": "num_8",
-    "num_prior": "num_9",
-    "num_page_up": "num_9",
-}
+_NAMES = tomllib.loads((files("twoalike.tasks") / "keys.toml").read_text(encoding="utf-8"))
+SYNONYMS: Mapping[str, str] = _NAMES["synonyms"]
 """Other name of a key -> ours. Names of one key, and what the number pad sends while NumLock is
 off: the person presses the same keys."""
 
-KEYS = frozenset(
-    [*ascii_lowercase, *digits]
-    + [f"num_{digit}" for digit in digits]
-    + [f"f{number}" for number in range(1, 21)]
-    + [f"num_f{number}" for number in range(1, 5)]
-    + """
-    backspace tab linefeed clear return pause scrolllock sysreq escape space
-    home left up right down pageup pagedown end begin
-    delete select print execute insert undo redo menu find cancel help break scriptswitch function
-    numlock num_space num_tab num_enter num_insert num_delete num_equal num_multiply num_add
-    num_separator num_subtract num_decimal num_divide
-    lshift rshift lctrl rctrl capslock lmeta rmeta lalt ralt lwindows rwindows lcommand rcommand
-    loption roption
-    exclamation doublequote pound dollar percent ampersand apostrophe parenleft parenright
-    asterisk plus comma minus period slash colon semicolon less equal greater question at
-    bracketleft backslash bracketright asciicircum underscore quoteleft braceleft bar braceright
-    asciitilde
-    """.split()
-)
+KEYS = frozenset(_NAMES["keys"].split())
 """Every key that a window can report."""
 
 
@@ -235,7 +201,25 @@ def texts_field(model: type[BaseModel], task: str) -> Any:
 @cache
 def preset_texts(name: str, language: str) -> dict[str, Any]:
     """Texts of one file: ``common`` or a task."""
-    return tomllib.loads((_FOLDER / f"{name}.{language}.toml").read_text(encoding="utf-8"))
+    found = tomllib.loads((_FOLDER / f"{name}.{language}.toml").read_text(encoding="utf-8"))
+    return {key: text for key, text in found.items() if key != READ}
+
+
+READ = "read_by_speaker"
+"""Key of each file of shipped texts: whether a speaker of the language has read it."""
+
+
+@cache
+def translation_note(language: str) -> str:
+    """Remark on shipped texts that no speaker of their language has read; empty for others."""
+    files = (one for one in _FOLDER.iterdir() if one.name.endswith(f".{language}.toml"))
+    read = all(tomllib.loads(one.read_text(encoding="utf-8")).get(READ) for one in files)
+    if read or language == "en":  # which the others are translated from
+        return ""
+    return (
+        f"the texts that come with twoalike in {language!r} are translations that no speaker of "
+        "the language has read. Have one look at all pages of a pilot run"
+    )
 
 
 def consent_remarks() -> tuple[str, ...]:
@@ -389,25 +373,135 @@ class Consent(Strict):
     minimum_s: float = Field(default=5.0, ge=0, description="shortest time for reading, seconds")
 
 
+CHECKED = "_correct"
+"""Ending of the id by which the verdict on an attention item is stored."""
+_LARGEST = 999_999_999
+_LIMITS = {
+    "age": (0, 130),
+    "number": (-_LARGEST, _LARGEST),
+    "slider": (0, 100),
+    "text": (1, 500),
+    "long_text": (1, 10_000),
+}
+"""Smallest and largest number, or fewest and most characters."""
+_OF_TEXT = ("text", "long_text")
+type Value = str | int
+_EXPECTED: Any = Field(
+    default=None,
+    description="the answer of somebody who reads: this is an attention item then, and another "
+    "answer counts like a failed attention check; of a scale its number",
+)
+
+
+class Row(Strict):
+    """A statement of a matrix."""
+
+    id: ColumnName = Field(description="the answer is stored as ID_ROW")
+    text: str = Field(min_length=1, description="the statement")
+    expected: Value | None = _EXPECTED
+
+
 class Question(Strict):
     """A question outside the trials."""
 
     id: ColumnName = Field(description="column the answer is stored in")
     text: str = Field(min_length=1, description="what is asked")
-    kind: Literal["choice", "choices", "age", "number", "text", "long_text"] = Field(
-        description="choice: one of options; choices: any of them; age: whole years, above 89 "
-        "stored as 89; text: a line; long_text: several lines, kept as they are written"
+    kind: Literal[
+        "choice", "choices", "likert", "matrix", "slider", "age", "number", "text", "long_text"
+    ] = Field(
+        description="choice: one of options; choices: any of them; likert: a point of a scale, "
+        "stored as its number from 1; matrix: several statements with one such scale; slider: a "
+        "whole number between two ends; age: whole years, above 89 stored as 89; text: a line; "
+        "long_text: several lines, kept as they are written"
     )
     options: tuple[str, ...] = Field(
-        default=(), max_length=9, description="of a choice, or of choices"
+        default=(),
+        max_length=9,
+        description="of a choice, or of choices; points of a scale, from the first on, those "
+        "without words empty; words at the two ends of a slider",
+    )
+    rows: tuple[Row, ...] = Field(
+        default=(),
+        max_length=20,
+        description='statements of a matrix, such as [{ id = "calm", text = "I feel calm." }]',
     )
     required: bool = Field(default=True, description="whether an answer must be given")
+    least: int | None = Field(
+        default=None, description="smallest number, or fewest characters of a text"
+    )
+    most: int | None = Field(
+        default=None, description="largest number, or most characters of a text"
+    )
+    when: dict[ColumnName, Value | list[Value]] = Field(
+        default={},
+        description="earlier questions of the same list, and the answers, or one of them, with "
+        'which this one is asked, such as { smokes = "yes" }',
+    )
+    expected: Value | None = _EXPECTED
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """Smallest and largest number, or fewest and most characters."""
+        low, high = _LIMITS.get(self.kind, (1, max(1, len(self.options))))
+        return (low if self.least is None else self.least, high if self.most is None else self.most)
+
+    @property
+    def parts(self) -> tuple["Question", ...]:
+        """The question as it is stored: of a matrix each row by itself, as a Likert scale."""
+        if self.kind != "matrix":
+            return (self,)
+        return tuple(
+            Question(
+                id=f"{self.id}_{row.id}",
+                text=f"{self.text}\n\n{row.text}",
+                kind="likert",
+                options=self.options,
+                required=self.required,
+                when=self.when,
+                expected=row.expected,
+            )
+            for row in self.rows
+        )
+
+    def value(self, option: int) -> Value:
+        """Answer that an option stands for, by its place from 0."""
+        return option + 1 if self.kind == "likert" else self.options[option]
+
+    def judged(self, answer: object) -> dict[str, object]:
+        """Give the answer by id, and whether it is that of an attention item."""
+        verdict = {} if self.expected is None else {self.id + CHECKED: answer == self.expected}
+        return {self.id: answer, **verdict}
 
     @model_validator(mode="after")
-    def _options_of_a_choice(self) -> Self:
-        if (self.kind in ("choice", "choices")) != (len(self.options) >= 2):
-            raise ValueError("a choice, and only a choice, needs options, at least two")
+    def _fits_its_kind(self) -> Self:
+        kind, n, (low, high) = self.kind, len(self.options), self.limits
+        if kind == "slider" and n not in (0, 2):
+            raise ValueError("the options of a slider are the words at its two ends")
+        if kind != "slider" and (kind not in _LIMITS) != (n >= 2):
+            raise ValueError("a choice or scale, and only one of them, needs options, at least two")
+        if (kind == "matrix") != bool(self.rows):
+            raise ValueError("a matrix, and only a matrix, needs rows")
+        least, most = _LIMITS.get(kind, (low, high) if self.least == self.most is None else (0, 0))
+        if not least <= low <= high <= most:
+            raise ValueError(f"least and most: expected a range within {least} to {most}")
+        answers = self.options if kind in ("choice", "choices") else range(low, high + 1)
+        for given in (self.expected, *(row.expected for row in self.rows)):
+            if given is not None and (kind in _OF_TEXT or given not in answers):
+                raise ValueError(f"expected: {given!r} is no answer to such a question")
         return self
+
+
+def holds(when: Mapping[str, Value | list[Value]], answers: Mapping[str, object]) -> bool:
+    """Whether a question is asked after earlier answers; an answer that is not known counts."""
+
+    def given(name: str) -> set[str]:
+        answer = answers[name]
+        return set(map(str, answer if isinstance(answer, tuple | list) else [answer]))
+
+    return all(
+        name not in answers or given(name) & set(map(str, one if isinstance(one, list) else [one]))
+        for name, one in when.items()
+    )
 
 
 _RESERVED = ("participant_id", "session_id")
@@ -420,10 +514,14 @@ class Questions(Strict):
 
     @model_validator(mode="after")
     def _each_id_once(self) -> Self:
-        ids = [question.id for question in self.questions]
+        ids = [part.id for question in self.questions for part in question.parts]
+        for number, question in enumerate(self.questions):
+            before = {part.id for one in self.questions[:number] for part in one.parts}
+            if unknown := [name for name in question.when if name not in before]:
+                raise ValueError(f"when: no question before {question.id!r} is {unknown[0]!r}")
         if twice := [name for name in ids if ids.count(name) > 1]:
             raise ValueError(f"two questions have the id {twice[0]!r}")
-        if taken := [name for name in ids if name in _RESERVED]:
+        if taken := [name for name in ids if name in _RESERVED or name.endswith(CHECKED)]:
             raise ValueError(f"the id {taken[0]!r} is taken; call the question something else")
         return self
 
@@ -433,8 +531,8 @@ class Form(Questions):
 
     questions: tuple[Question, ...] = Field(
         default=(),
-        description="each a table [[form.questions]] with id, text, kind (choice, choices, age, "
-        "number, text, long_text), options and required; never ask for names or birth dates",
+        description="each a table [[form.questions]] with id, text, kind and what belongs to "
+        "it (docs/how-to/questionnaires.md); never ask for names or birth dates",
     )
 
 
@@ -468,10 +566,13 @@ class Blocks(Questions):
     def after(self, block: int) -> tuple[Question, ...]:
         """Questions after a block, with the ids that their answers are stored by."""
         asked = [one for one in self.questions if not one.after or block in one.after]
-        return tuple(
-            Question(**{**one.model_dump(exclude={"after"}), "id": f"{one.id}_block{block}"})
-            for one in asked
-        )
+        found, end = list[Question](), f"_block{block}"
+        for values in (one.model_dump(exclude={"after"}) for one in asked):
+            for named in values["rows"] or [values]:
+                named["id"] += end
+            when = {name + end: one for name, one in values["when"].items()}
+            found.append(Question(**values | {"when": when}))
+        return tuple(found)
 
 
 class PageTexts(Strict):
@@ -504,11 +605,16 @@ class PageTexts(Strict):
     write: str = Field(
         default="", description="line at the bottom of a question with several lines to write"
     )
+    slide: str = Field(default="", description="line at the bottom of a question with a slider")
     finish: str = Field(
         default="→", min_length=1, description="on the button that ends such an answer"
     )
     needs_number: str = Field(
         description="below an answer that should be a number from {low} to {high}"
+    )
+    needs_length: str = Field(
+        default="{low} – {high}",
+        description="below a text that should have {low} to {high} characters",
     )
     needs_answer: str = Field(description="below a question that must be answered")
     listen: str = Field(
@@ -526,6 +632,7 @@ class PageTexts(Strict):
     def _are_formats(self) -> Self:
         counts = dict.fromkeys(("done", "total"), 1)
         known = {"progress": counts, "next_part": counts, "needs_number": {"low": 0, "high": 1}}
+        known["needs_length"] = known["needs_number"]
         for name, values in known.items():
             check_format(name, getattr(self, name), **values)
         return self

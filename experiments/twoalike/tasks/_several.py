@@ -105,10 +105,10 @@ def check_together(study: Study) -> tuple[list[str], list[str]]:
 
 
 def _together(measure: str, protocols: Sequence[Protocol]) -> tuple[Question, ...]:
-    found: dict[str, tuple[Question, AskedQuestion, str]] = {}
+    found: dict[str, tuple[Question, list[AskedQuestion], str]] = {}
     for protocol in protocols:
         for question in getattr(protocol, measure).questions:
-            asked, task = as_asked(question), protocol.task
+            asked, task = [*map(as_asked, question.parts)], protocol.task
             _, before, other = found.setdefault(question.id, (question, asked, task))
             if asked != before:
                 raise TwoalikeError(

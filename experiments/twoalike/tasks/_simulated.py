@@ -237,15 +237,27 @@ class SimulatedParticipant:
         self._clock.wait_until(
             self._clock.now() + max(_READING_S, activity.minimum_s, activity.page_s)
         )
-        if activity.question.options:
+        asked, low, most = activity.question, *activity.question.limits
+        if activity.scene.ends is not None:
+            unset = activity.scene.value is None
+            self._screen.nudge(1, 0) if unset else self._screen.press_key("return")
+            return
+        if asked.options:
             if not activity.scene.marked:
-                self._screen.press_key("1")
+                known = map(asked.value, range(len(asked.options)))
+                number = [*known].index(asked.expected) if asked.expected else 0
+                self._screen.press_key(str(number + 1))
             if activity.scene.marked is not None:
                 self._screen.press_key("return")
             return
         for _ in activity.scene.entry or "":  # typed at the real keyboard
             self._screen.press_key("backspace")
-        for number, line in enumerate(_SAID[activity.question.kind].split("\n")):
+        said = _SAID[asked.kind]
+        if said.isdigit():
+            said = str(asked.expected or min(max(int(said), low), most))
+        elif not low <= len(said) <= most:
+            said = (said * low)[: max(low, most // 2)].replace(" ", "-")
+        for number, line in enumerate(said.split("\n")):
             if number:
                 self._screen.press_key("return")
             self._screen.type_text(line)

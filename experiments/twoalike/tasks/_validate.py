@@ -34,6 +34,7 @@ from twoalike.tables import STIMULI
 from twoalike.tasks._listening import sound_fault
 from twoalike.tasks._prepare import Prepared, Sitting, check_lists
 from twoalike.tasks._presentation import frames_line, given_masks
+from twoalike.tasks._protocol import translation_note
 from twoalike.tasks._protocol_file import (
     SCREENS,
     SMALLEST_SCREEN,
@@ -168,6 +169,8 @@ def _check_settings(study: Study, stimuli: StimulusSet) -> tuple[list[str], list
         faults, differing = check_together(study)
         remarks = [*remarks, *differing]
     faults += [*check_categories(study, stimuli), *check_lists(study)]
+    spoken = sorted({protocol.language for _, _, protocol in each_protocol(study)})
+    remarks = [*remarks, *filter(None, map(translation_note, spoken))]
     try:
         files = StimulusSet.load(study.stimuli).table["file"]
         stimuli.check_letters()

@@ -24,9 +24,9 @@ const makers = {
   question: ({ step, protocol, steps }) =>
     replay(new machines.QuestionMachine(step, protocol), steps),
   countdown: ({ seconds, steps }) => replay(new machines.Countdown("Ready", seconds), steps),
-  answer: ({ kind, entry }) => {
+  answer: ({ step, entry }) => {
     try {
-      return machines.readAnswer(kind, entry);
+      return machines.readAnswer(step, entry);
     } catch (error) {
       return error.name;
     }

@@ -7,7 +7,6 @@ from twoalike.tasks.screens._around import before_trials as before_trials
 from twoalike.tasks.screens._around import consent_text_hash as consent_text_hash
 from twoalike.tasks.screens._around import pause_page as pause_page
 from twoalike.tasks.screens._around import text_page as text_page
-from twoalike.tasks.screens._image_layout import GridImages as GridImages
 from twoalike.tasks.screens._image_layout import GridProtocol as GridProtocol
 from twoalike.tasks.screens._image_layout import Images as Images
 from twoalike.tasks.screens._image_layout import ImageSize as ImageSize

@@ -1,11 +1,11 @@
 """What comes before the first trial and after the last, in every task."""
 
 import hashlib
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from twoalike.tasks._activity import Activity, Item, Page, QuestionAnswers
-from twoalike.tasks._protocol import PageTexts, Protocol, Question
+from twoalike.tasks._protocol import PageTexts, Protocol, Question, holds
 from twoalike.tasks.screens._pages import GO_ON, PageActivity, QuestionActivity
 from twoalike.tasks.screens._text_layout import Frame
 
@@ -23,6 +23,8 @@ class Opening:
     """Questions of the participant form that are still open."""
     resumed: bool
     """Whether the session was begun before: a word of welcome before the instruction."""
+    known: Mapping[str, object] = field(default_factory=dict)
+    """Answers to questions of the form that were asked before, by id."""
 
 
 def consent_text_hash(texts: PageTexts) -> str:
@@ -71,15 +73,31 @@ def pause_page(
 
 
 def ask_questions(
-    measure: str, questions: Sequence[Question], protocol: Protocol, frame: Frame
+    measure: str,
+    questions: Sequence[Question],
+    protocol: Protocol,
+    frame: Frame,
+    known: Mapping[str, object],
 ) -> Iterator[Activity | Item]:
-    """Ask questions one after the other; each answer is kept before the next question."""
+    """Ask questions one after the other; each answer is kept before the next question.
+
+    Where a session is only laid out, nothing is answered, and every question is asked.
+    """
+    answers = dict(known)
     page_s = protocol.pages.page_s
     least = max(page_s, _LATE_S) if measure == "blocks" else page_s
     for question in questions:
-        activity = QuestionActivity(question, protocol.texts, frame, least, page_s, measure)
-        yield activity
-        yield QuestionAnswers(measure, {question.id: activity.answer})
+        asked = holds(question.when, answers)
+        for part in question.parts:
+            if not asked:
+                answers[part.id] = None
+                continue
+            texts = protocol.texts
+            activity = QuestionActivity(part, texts, frame, least, page_s, measure, question)
+            yield activity
+            if activity.finished:
+                answers[part.id] = activity.answer
+            yield QuestionAnswers(measure, part.judged(activity.answer))
 
 
 def before_trials(
@@ -88,7 +106,7 @@ def before_trials(
     """Consent, form and instruction; returns whether the session goes on, which needs consent."""
     if opening.consent and not (yield from _ask_consent(protocol, frame)):
         return False
-    yield from ask_questions("form", opening.form, protocol, frame)
+    yield from ask_questions("form", opening.form, protocol, frame, opening.known)
     if opening.resumed:
         yield text_page("resume", protocol.texts.resume, protocol, frame, keys=keys)
     settings = protocol.pages
@@ -131,5 +149,5 @@ def _ask_consent(protocol: Protocol, frame: Frame) -> Generator[Activity | Item,
 
 def after_trials(protocol: Protocol, frame: Frame) -> Iterator[Activity | Item]:
     """Free questions, and thanks."""
-    yield from ask_questions("debrief", protocol.debrief.questions, protocol, frame)
+    yield from ask_questions("debrief", protocol.debrief.questions, protocol, frame, {})
     yield text_page("end", protocol.texts.end, protocol, frame, progress=(1, 1))

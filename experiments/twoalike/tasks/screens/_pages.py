@@ -18,6 +18,7 @@ from twoalike.tasks._activity import (
     Note,
     Nudge,
     Page,
+    PointerMove,
     PointerPress,
     PointerRelease,
     Pulse,
@@ -28,7 +29,7 @@ from twoalike.tasks._activity import (
 from twoalike.tasks._protocol import KeyName, PageTexts, Protocol, Question
 from twoalike.tasks.lettering import can_draw
 from twoalike.tasks.screens._text_layout import (
-    RANGES,
+    Box,
     Frame,
     TextLayout,
     asked_scene,
@@ -204,6 +205,7 @@ class PageActivity(_BesideTrials):
 
 
 _LONGEST = 500
+"""Characters that are typed where a number is expected."""
 _WHOLE = re.compile(r"[+-]?\d{1,9}")
 _ENTER = ("return", "num_enter")
 _CARET = {"home": False, "end": True}
@@ -215,11 +217,11 @@ def read_answer(question: Question, entry: str) -> Answer:
     text = " ".join(entry.split())
     if not text:
         return None
-    if question.kind == "long_text":
-        return entry
-    if question.kind == "text":
-        return text
-    low, high = RANGES[question.kind]
+    low, high = question.limits
+    if question.kind in ("text", "long_text"):
+        if not low <= len(text) <= high:
+            raise ValueError(f"not {low} to {high} characters: {text!r}")
+        return entry if question.kind == "long_text" else text
     if not _WHOLE.fullmatch(text) or not low <= int(text) <= high:
         raise ValueError(f"no whole number from {low} to {high}: {text!r}")
     return min(int(text), OLDEST_AGE) if question.kind == "age" else int(text)
@@ -246,14 +248,18 @@ class QuestionActivity(_BesideTrials):
         minimum_s: float = 0.0,
         page_s: float = 0.0,
         measure: str = "",
+        whole: Question | None = None,
     ) -> None:
-        self.name, self.measure = "question", measure
+        self.name, self.measure, self.whole = "question", measure, whole or question
         self.question, self._texts = question, texts
         self._entry, self._remark = "", ""
         self._writing, self._marked = Writing(), frozenset[int]()
+        self._value: int | None = None
+        self._held = False
         self.minimum_s, self.page_s = minimum_s, page_s
         layout = lay_out_question(self._ask(0), frame)
-        self._boxes, self._pad = layout.options, layout.pad
+        self._boxes, self._pad, self._rtl = layout.options, layout.pad, layout.rtl
+        self._track = layout.below.get("slider")
         self._confirm = layout.below.get("confirm")
         self._turning = Turning(question.id, layout, frame.size[0], minimum_s=page_s)
         self.answer: Answer = None
@@ -275,6 +281,8 @@ class QuestionActivity(_BesideTrials):
         if scene.caret is not None:
             written = self._writing
             return replace(scene, entry=written.text, caret=written.caret, top=written.top)
+        if scene.ends is not None:
+            return replace(scene, value=self._value)
         return scene if scene.entry is None else replace(scene, entry=self._entry)
 
     def handle(self, event: Event) -> Sequence[Item]:
@@ -293,9 +301,11 @@ class QuestionActivity(_BesideTrials):
             return self._enter(event.time)
         if self._pad is not None:
             self._write(event, self._pad)
+        elif self._track is not None:
+            self._slide(event, self._track)
         elif chosen is not None and self._confirm is None:
             self.chosen = chosen
-            return self._done(self.question.options[chosen], event.time)
+            return self._done(self.question.value(chosen), event.time)
         elif chosen is not None:
             self._marked ^= {chosen}
             self._remark = ""
@@ -306,7 +316,8 @@ class QuestionActivity(_BesideTrials):
     def _type(self, event: Event) -> Sequence[Item]:
         match event:
             case Typed(text=text):
-                self._entry = (self._entry + _drawable(text))[:_LONGEST]
+                most = self.question.limits[1] if self.question.kind == "text" else _LONGEST
+                self._entry = (self._entry + _drawable(text))[:most]
             case KeyPress(key="backspace"):
                 self._entry = self._entry[:-1]
             case KeyPress(key=key) if key in _ENTER:
@@ -316,7 +327,7 @@ class QuestionActivity(_BesideTrials):
     def _moves_caret(self, event: Event) -> bool:
         """Whether an event that turns pages elsewhere belongs to the text that is written."""
         caret = isinstance(event, KeyPress) and event.key in ("up", "down", "left", "right")
-        here = self._pad is not None and self.at_last
+        here = (self._pad or self._track) is not None and self.at_last
         return here and (caret or isinstance(event, Scroll))
 
     def _confirms(self, event: Event) -> bool:
@@ -342,9 +353,27 @@ class QuestionActivity(_BesideTrials):
                 written = written.step(dx, dy, pad)
             case Scroll(notches=notches):
                 written = written.scroll(-1 if notches > 0 else 1, pad)
+        if len(written.text) > self.question.limits[1]:
+            return
         if written.text != self._writing.text:
             self._remark = ""
         self._writing = written
+
+    def _slide(self, event: Event, track: Box) -> None:
+        """Move the handle of a slider with the pointer, or by one with a key."""
+        (low, high), side = self.question.limits, -1 if self._rtl else 1
+        match event:
+            case PointerPress(x=x, y=y, button="left"):
+                self._held = track.holds(x, y)
+            case PointerRelease():
+                self._held = False
+            case Nudge(dx=dx, dy=dy):
+                middle = (low + high) // 2
+                moved = middle if self._value is None else self._value + (dx * side or dy)
+                self._value, self._remark = min(max(moved, low), high), ""
+        if self._held and isinstance(event, PointerPress | PointerMove):
+            share = min(max(side * (event.x - track.x) / track.width + 0.5, 0.0), 1.0)
+            self._value, self._remark = round(low + share * (high - low)), ""
 
     def _option(self, event: Event) -> int | None:
         chosen = None
@@ -360,13 +389,17 @@ class QuestionActivity(_BesideTrials):
         answer: Answer
         if self.question.kind == "choices":
             answer = tuple(self.question.options[k] for k in sorted(self._marked)) or None
+        elif self._track is not None:
+            answer = self._value
         else:
             entry = self._entry if self._pad is None else self._writing.text
             try:
                 answer = read_answer(self.question, entry)
             except ValueError:
-                low, high = RANGES[self.question.kind]
-                self._remark = self._texts.needs_number.format(low=low, high=high)
+                low, high = self.question.limits
+                texts, counted = self._texts, self.question.kind in ("text", "long_text")
+                words = texts.needs_length if counted else texts.needs_number
+                self._remark = words.format(low=low, high=high)
                 return []
         if answer is None and self.question.required:
             self._remark = self._texts.needs_answer

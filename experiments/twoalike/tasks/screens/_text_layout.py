@@ -116,7 +116,8 @@ class TextLayout:
     """Whether every page has room for a few lines of text."""
     below: Mapping[str, Box]
     """What is below the text on the last page, by name: ``footer``, ``caption``, ``bar``,
-    ``images``; or ``footer``, ``remark``, ``confirm``, ``entry``, as far as a question has them."""
+    ``images``; or ``footer``, ``remark``, ``confirm``, ``entry``, as far as a question has them;
+    of a slider ``ends``, ``slider`` and ``value``."""
     options: tuple[Box, ...] = ()
     """Answers to choose from, on the last page."""
     pad: Pad | None = None
@@ -189,6 +190,12 @@ def _things(scene: Page | Ask, frame: Frame) -> Iterator[_Thing]:
     if scene.confirm:
         wide = label_size(scene.confirm, unit, most)[0] + 3 * unit
         yield "confirm", max(wide, 6 * unit), 2.0 * unit, _GAP
+    if scene.ends is not None:
+        wide = min(0.7 * frame.size[0], 36 * unit)
+        yield "ends", wide, max(label_size(one, unit, wide / 2)[1] for one in scene.ends), 0.3
+        yield "slider", wide, 2.0 * unit, 0.3
+        yield "value", wide, LINE * unit, 1.2
+        return
     if not scene.options:
         high = 2.4 * unit if scene.caret is None else (_WRITTEN_LINES * LINE + 0.8) * unit
         yield "entry", min(0.7 * frame.size[0], 36 * unit), high, 1.2
@@ -240,7 +247,8 @@ def lay_out_question(ask: Ask, frame: Frame) -> TextLayout:
     marked = None if ask.marked is None else ()
     caret = None if ask.caret is None else 0
     return _lay_out(
-        replace(ask, part=0, entry=entry, remark="", marked=marked, caret=caret, top=0), frame
+        replace(ask, part=0, entry=entry, remark="", marked=marked, caret=caret, top=0, value=None),
+        frame,
     )
 
 
@@ -297,7 +305,7 @@ def option_labels(options: Sequence[str], marked: Collection[int] | None = None)
     """
     boxes = ["" if marked is None else f"{_BOXES[k in marked]} " for k in range(len(options))]
     return tuple(
-        f"{number}   {box}{option}"
+        f"{number}   {box}{option}".rstrip()
         for number, (box, option) in enumerate(zip(boxes, options, strict=True), start=1)
     )
 
@@ -316,23 +324,22 @@ class Room:
     """``width``, ``height``: Largest size, in pixels."""
 
 
-_LARGEST = 999_999_999
-RANGES = {"age": (0, 130), "number": (-_LARGEST, _LARGEST)}
-"""Smallest and largest number that questions of a kind take."""
-
-
 def asked_scene(question: Question, texts: PageTexts) -> Ask:
     """Scene of a question before anything is answered."""
     footer = {"choice": texts.choose, "choices": texts.choose_several, "long_text": texts.write}
+    footer |= {"likert": texts.choose, "slider": texts.slide}
+    slides = question.kind == "slider"
     return Ask(
         question.text,
-        question.options,
-        None if question.options else "",
+        () if slides else question.options,
+        None if slides or question.options else "",
         footer.get(question.kind, texts.enter),
         turn=texts.go_on,
         marked=() if question.kind == "choices" else None,
-        confirm=texts.finish if question.kind in ("choices", "long_text") else "",
+        confirm=texts.finish if question.kind in ("choices", "long_text", "slider") else "",
         caret=0 if question.kind == "long_text" else None,
+        ends=question.options or ("", "") if slides else None,
+        limits=question.limits if slides else (0, 0),
     )
 
 
@@ -353,8 +360,8 @@ def _shown(protocol: Protocol) -> Iterator[tuple[str, Page | Ask]]:
         consent = Ask(texts.consent, (texts.agree, texts.decline), None, texts.choose)
         yield "texts.consent", replace(consent, turn=texts.go_on)
     for part in ("form", "blocks", "debrief"):
-        for question in getattr(protocol, part).questions:
-            yield f"{part}.questions.{question.id}", asked_scene(question, texts)
+        for one in (one for whole in getattr(protocol, part).questions for one in whole.parts):
+            yield f"{part}.questions.{one.id}", asked_scene(one, texts)
 
 
 def page_faults(protocol: Protocol, frame: Frame) -> Iterator[tuple[str, str]]:
@@ -365,8 +372,10 @@ def page_faults(protocol: Protocol, frame: Frame) -> Iterator[tuple[str, str]]:
     if protocol.consent.ask:
         single.append(("texts.declined", Page(texts.declined, texts.go_on)))
     yield from single_page_faults(single, frame)
-    low, high = RANGES["number"]
-    remarks = {"needs_number": texts.needs_number.format(low=low, high=high)}
+    remarks = {
+        name: getattr(texts, name).format(low=-999_999_999, high=999_999_999)
+        for name in ("needs_number", "needs_length")
+    }
     remarks["needs_answer"] = texts.needs_answer
     most, text = widest(frame), frame.text
     rooms = [Room(f"texts.{key}", line, 1, most, 1.4 * text) for key, line in remarks.items()]

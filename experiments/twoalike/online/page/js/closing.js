@@ -23,10 +23,8 @@ export async function sendRest(root, texts, queue) {
 /** Show how a session ended, with its codes. */
 export function showEnd(root, texts, { code, url, withdraw, reason, download }) {
   const parts = paragraphs(texts[reason] ?? texts.closing);
-  if (code) {
-    const line = make("output", { class: "code", id: "code", dir: "ltr" }, code);
-    parts.push(make("p", {}, texts.code), line, copyButton(texts, code));
-  }
+  const shown = make("output", { class: "code", id: "code", dir: "ltr" }, code ?? "");
+  if (code) parts.push(make("p", {}, texts.code), shown, copyButton(texts, code));
   if (url) parts.push(linkBack(texts, url));
   if (download) parts.push(...downloadLink(texts, download));
   if (texts.close && !url) parts.push(make("p", {}, texts.close));

@@ -24,6 +24,17 @@ export class Course {
     Object.assign(this, { person, protocols, keeper, askBlock, makeClock });
     this.clock = null;
     this.afterTrial = false;
+    /** Answers on which later questions depend, by id; null of those that were left out. */
+    this.answers = { ...keeper.progress.answers };
+  }
+
+  /** Whether earlier answers leave a question out; an answer that is not known does not. */
+  leavesOut({ id, when = {}, rows = [] }) {
+    const given = (name, wanted) => [this.answers[name]].flat().some((one) => [wanted].flat().includes(one));
+    const known = Object.entries(when).filter(([name]) => name in this.answers);
+    const out = known.some(([name, wanted]) => !given(name, wanted));
+    for (const [name] of out ? [[id], ...rows] : []) this.answers[name] = null;
+    return out;
   }
 
   /** All that is shown; `next` takes what the present show has given: `{items}`. */
@@ -58,6 +69,7 @@ export class Course {
         if (yield* this.finishStep(at)) return true;
         continue;
       }
+      if (this.leavesOut(this.steps[step])) continue;
       const again = welcome ? [resume, ...this.steps.slice(0, step).filter(isInstruction)] : [];
       for (const page of again) yield* this.show({ kind: "page", step: page, at });
       welcome = false;
@@ -101,7 +113,11 @@ export class Course {
     const last = declined || at.step === this.steps.length - 1;
     const reason = declined ? "declined" : "completed";
     const end = last ? ending(this.clock.now(), reason) : [];
-    const following = last ? { part: at.part + 1, step: 0 } : { part: at.part, step: at.step + 1 };
+    const given = keeper.items.findLast(({ kind }) => kind === "answers")?.values ?? {};
+    const needed = new Set(this.steps.flatMap(({ when }) => Object.keys(when ?? {})));
+    for (const name of Object.keys(given)) if (needed.has(name)) this.answers[name] = given[name];
+    const next = last ? { part: at.part + 1, step: 0 } : { part: at.part, step: at.step + 1 };
+    const following = { ...next, answers: this.answers };
     await keeper.commit(at, declined ? { ...this.over, reason } : following, end);
     return declined;
   }

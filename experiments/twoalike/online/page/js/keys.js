@@ -63,7 +63,7 @@ export function belongsToControl(name, target) {
   if (!target || typeof target.matches !== "function") return false;
   if (target.matches("textarea, select, [contenteditable]")) return true;
   if (target.matches("input") && TEXT_INPUTS.has(target.type ?? "")) return true;
-  if (target.matches("input[type=radio]") && direction(name)) return true;
+  if (target.matches("input[type=radio], input[type=range]") && direction(name)) return true;
   const operated = name === "space" || name === "return" || name === "num_enter";
   return operated && target.matches("button, a[href], summary, input");
 }

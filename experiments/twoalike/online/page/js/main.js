@@ -15,7 +15,7 @@ import { Fullscreen } from "./fullscreen.js";
 import { Keeper } from "./keeper.js";
 import { forgetFiles, keepFiles } from "./kept.js";
 import { make, paragraphs } from "./look.js";
-import { confirmOver, filled, panel, showOver, Status, waitOver } from "./panels.js";
+import { aboutStudy, confirmOver, filled, panel, showOver, Status, waitOver } from "./panels.js";
 import { Pictures } from "./pictures.js";
 import { Pause, persist, Queue } from "./records.js";
 import { Session } from "./session.js";
@@ -142,7 +142,8 @@ class Page {
     document.body.dataset.step = "enter";
     const { title, start } = this.texts;
     const button = make("button", { type: "button", class: "push", id: "start" }, start);
-    panel(this.root, make("p", { class: "title", "aria-hidden": "true" }, title), button);
+    const heading = make("p", { class: "title", "aria-hidden": "true" }, title);
+    panel(this.root, heading, ...aboutStudy(this.texts), button);
     button.focus();
     await new Promise((resolve) => button.addEventListener("click", resolve, { once: true }));
     await this.fullscreen.enter();

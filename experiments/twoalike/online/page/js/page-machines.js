@@ -4,17 +4,13 @@
  *
  * Views send further events: `read` (the end of the text has been in view), `go_on` (the button
  * of a page), `pick` and `toggle` (an option, by its number from 0), `entered` (the text written so
- * far) and `confirm` (the button that ends an answer).
+ * far), `rate` (`value` of a slider or of the row `name` of a matrix) and `confirm` (the button that
+ * ends an answer).
  */
 
 import { GO_ON } from "./keys.js";
 
 const OLDEST_AGE = 89;
-const LARGEST = 999_999_999;
-/** Smallest and largest number that questions of a kind take, as in the window. */
-const RANGES = { age: [0, 130], number: [-LARGEST, LARGEST] };
-/** Characters of the longest line and of the longest text, as in the window. */
-export const LONGEST = { text: 500, long_text: 10_000 };
 
 /** What pages, questions and countdowns share: their first frame, and the note of their end. */
 class BesideTrials {
@@ -91,25 +87,28 @@ function visible(text) {
 }
 
 /** Written answer as it is stored; null for no answer. */
-export function readAnswer(kind, entry) {
+export function readAnswer({ question: kind, limits: [low, high] }, entry) {
   const text = visible(entry).split(/\s+/).filter(Boolean).join(" ");
   if (!text) return null;
-  if (kind === "long_text") return visible(entry);
-  if (kind === "text") return text;
+  if (kind === "text" || kind === "long_text") {
+    const n = [...text].length;
+    if (n < low || n > high) throw new RangeError(`not ${low} to ${high} characters`);
+    return kind === "long_text" ? visible(entry) : text;
+  }
   const digits = plainDigits(text);
-  const [low, high] = RANGES[kind];
   const value = /^[+-]?\d{1,9}$/.test(digits) ? Number(digits) + 0 : NaN; // not -0
   if (!(value >= low && value <= high)) throw new RangeError(`no number from ${low} to ${high}`);
   return kind === "age" ? Math.min(value, OLDEST_AGE) : value;
 }
 
-/** A question; `answer` and, for a choice, `chosen` are there once it is finished. */
+/** A question; for a choice, `chosen` is there once it is finished. */
 export class QuestionMachine extends BesideTrials {
   read = false;
   entry = "";
   remark = "";
   marked = new Set();
-  answer = null;
+  /** What was set so far on a slider or in a matrix, by id. */
+  values = {};
   chosen = null;
 
   constructor(step, protocol) {
@@ -136,6 +135,11 @@ export class QuestionMachine extends BesideTrials {
       this.entry = event.entry;
       return [];
     }
+    if (event.kind === "rate") {
+      this.values[event.name] = event.value;
+      this.remark = "";
+      return [];
+    }
     return this.mayAnswer(event.time) ? this.#take(event) : [];
   }
 
@@ -143,10 +147,11 @@ export class QuestionMachine extends BesideTrials {
     const { question } = this.step;
     const enters = event.kind === "key" && ["return", "num_enter"].includes(event.key);
     const option = this.#option(event);
-    if (question === "choice") {
+    if (question === "choice" || question === "likert") {
       if (option === null) return [];
       this.chosen = option;
-      return this.#done(this.step.options[option], event.time);
+      const value = question === "likert" ? option + 1 : this.step.options[option];
+      return this.#done({ [this.step.id]: value }, event.time);
     }
     if (event.kind === "confirm" || (enters && question !== "long_text")) {
       return this.#enter(event.time);
@@ -169,37 +174,37 @@ export class QuestionMachine extends BesideTrials {
   }
 
   #enter(time) {
-    let answer = null;
-    if (this.step.question === "choices") {
-      const ticked = [...this.marked].sort().map((option) => this.step.options[option]);
-      answer = ticked.length ? ticked : null;
-    } else {
+    const { question, rows, id, options, limits, required } = this.step;
+    const names = rows?.length ? rows.map(([name]) => name) : [id];
+    const given = Object.fromEntries(names.map((name) => [name, this.values[name] ?? null]));
+    if (question === "choices") {
+      const ticked = [...this.marked].sort().map((option) => options[option]);
+      given[id] = ticked.length ? ticked : null;
+    } else if (question !== "slider" && question !== "matrix") {
       try {
-        answer = readAnswer(this.step.question, this.entry);
+        given[id] = readAnswer(this.step, this.entry);
       } catch (error) {
         if (!(error instanceof RangeError)) throw error;
-        const [low, high] = RANGES[this.step.question];
-        const { needs_number: words } = this.texts;
-        this.remark = words.replaceAll("{low}", String(low)).replaceAll("{high}", String(high));
+        const { needs_number, needs_length } = this.texts;
+        const words = question.endsWith("text") ? needs_length : needs_number;
+        this.remark = words.replaceAll("{low}", limits[0]).replaceAll("{high}", limits[1]);
         return [];
       }
     }
-    if (answer === null && this.step.required) {
+    if (required && Object.values(given).includes(null)) {
       this.remark = this.texts.needs_answer;
       return [];
     }
-    return this.#done(answer, time);
+    return this.#done(given, time);
   }
 
-  #done(answer, time) {
-    this.answer = answer;
+  #done(given, time) {
     this.finished = true;
-    const { measure, id, values } = this.step;
-    const stored =
-      measure === "consent" ? { consent: this.chosen === 0, ...values } : { [id]: answer };
+    const { measure, values } = this.step;
+    const stored = measure === "consent" ? { consent: this.chosen === 0, ...values } : given;
     return [
       // The answer itself goes to its own table: the log is not the place for what people say.
-      { kind: "note", event: "question", time, detail: { id } },
+      ...Object.keys(given).map((id) => ({ kind: "note", event: "question", time, detail: { id } })),
       { kind: "answers", measure, values: stored },
     ];
   }

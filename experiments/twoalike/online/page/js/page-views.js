@@ -4,7 +4,6 @@
  */
 
 import { fitted, make, makeBar, paragraphs, picture, setText } from "./look.js";
-import { LONGEST } from "./page-machines.js";
 
 /** Pixels by which the end of a text may be out of view. */
 const SLACK = 2;
@@ -133,18 +132,23 @@ export class QuestionView extends TextView {
     this.remark = make("p", { class: "remark", role: "alert", id: `${this.id}-remark` });
     const texts = protocol.texts;
     const footers = { choice: texts.choose, choices: texts.choose_several, long_text: texts.write };
+    Object.assign(footers, { likert: texts.choose, slider: texts.slide, matrix: "" });
     const footer = footers[step.question] ?? texts.enter;
     this.column.append(...this.#answers());
     this.foot.append(make("p", { class: "footer keys-only" }, footer));
   }
 
   #answers() {
-    if (this.step.question === "choice") {
+    const { question } = this.step;
+    if (question === "choice" || question === "likert") {
       return [this.#options((option, label) => this.#push(option, label))];
     }
-    const field = this.step.question === "choices"
-      ? this.#options((option, label) => this.#box(option, label))
-      : this.#entry();
+    const fields = {
+      choices: () => this.#options((option, label) => this.#box(option, label)),
+      slider: () => this.#slider(),
+      matrix: () => this.#matrix(),
+    };
+    const field = fields[question]?.() ?? this.#entry();
     const finish = this.protocol.texts.finish;
     const done = make("button", { type: "submit", class: "push", "data-own": "" }, finish);
     if (!/\p{L}/u.test(finish)) done.setAttribute("aria-label", this.protocol.texts.go_on);
@@ -157,13 +161,52 @@ export class QuestionView extends TextView {
     return [form];
   }
 
-  #options(answer) {
-    const made = this.step.options.map((words, at) => {
+  /** Options to press or to tick; the points of a scale are side by side where there is room. */
+  #options(answer, about = this.id) {
+    const { options, question } = this.step;
+    const made = options.map((words, at) => {
       const seen = { class: "number keys-only", "aria-hidden": "true" };
       const number = make("span", seen, String(at + 1));
       return answer(at, [number, make("span", { dir: "auto" }, words)]);
     });
-    return make("div", { class: "options", role: "group", "aria-labelledby": this.id }, ...made);
+    const kind = ["likert", "matrix"].includes(question) ? "options scale" : "options";
+    return make("div", { class: kind, role: "group", "aria-labelledby": about }, ...made);
+  }
+
+  #slider() {
+    const { id, limits, options } = this.step;
+    const [min, max] = limits;
+    const shown = make("output", { class: "value" }, "–");
+    const labelled = { "aria-labelledby": this.id, "aria-describedby": `${this.id}-ends` };
+    const value = Math.floor((min + max) / 2);
+    const own = { type: "range", min, max, value, "data-own": "", class: "unset" };
+    const field = make("input", { ...own, ...labelled });
+    const set = (event) => {
+      field.classList.remove("unset");
+      shown.textContent = field.value;
+      this.send({ kind: "rate", name: id, value: Number(field.value) }, event);
+    };
+    for (const kind of ["input", "click"]) field.addEventListener(kind, set); // also at its start
+    const words = options.map((one) => make("span", { dir: "auto" }, one));
+    this.field = field;
+    const ends = make("div", { class: "ends", id: `${this.id}-ends` }, ...words);
+    return make("div", { class: "slider" }, shown, field, ends);
+  }
+
+  /** Statements, each with a scale of its own. */
+  #matrix() {
+    const rows = this.step.rows.map(([name, text]) => {
+      const about = make("p", { id: `${this.id}-${name}`, dir: "auto" }, text);
+      const point = (option, [number, words]) => {
+        const box = make("input", { type: "radio", name: about.id });
+        const rate = { kind: "rate", name, value: option + 1 };
+        box.addEventListener("change", (event) => this.send(rate, event));
+        const label = make("span", { class: "label" }, box, words.textContent ? words : number);
+        return make("label", { class: "option", "data-own": "" }, label);
+      };
+      return [about, this.#options(point, about.id)];
+    });
+    return make("div", { class: "column" }, ...rows.flat());
   }
 
   #push(option, label) {
@@ -194,7 +237,7 @@ export class QuestionView extends TextView {
         "aria-labelledby": this.id,
         "aria-describedby": this.remark.id,
         autocomplete: "off",
-        maxlength: String(long ? LONGEST.long_text : LONGEST.text),
+        maxlength: kind.endsWith("text") ? this.step.limits[1] : 20,
       });
     if (long) field.setAttribute("rows", "7");
     else field.type = "text";

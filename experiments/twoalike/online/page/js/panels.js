@@ -20,6 +20,18 @@ export function panel(root, ...children) {
   return made;
 }
 
+const ABOUT = ["lab", "duration", "payment", "devices", "contact", "withdrawal"];
+
+/** What the study says of itself on its start page, and where it is in other languages. */
+export function aboutStudy(texts) {
+  const line = (name) => make("p", {}, make("b", {}, texts[`${name}_label`]), "\n", texts[name]);
+  const links = texts.languages.split("\n").filter(Boolean).map((one) => {
+    const [, name, address] = /^(.*\S)\s+(\S+)$/.exec(one) ?? [null, one, one];
+    return make("a", { href: address + location.search }, name);
+  });
+  return [make("nav", {}, ...links), ...ABOUT.filter((name) => texts[name]).map(line)];
+}
+
 /** A layer over the whole page. */
 export function cover() {
   const made = make("div", { class: "cover" });
