@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partialmethod
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
