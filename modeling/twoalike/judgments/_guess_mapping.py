@@ -11,7 +11,7 @@ from twoalike.judgments._import_sessions import SessionMapping, items_of, rows_o
 from twoalike.judgments._sheet import MEDIA, NOTHING, meaning
 from twoalike.study import TwoalikeError
 
-_RESULTS = 100
+_RESULTS = 20
 """Results that a guess looks at."""
 _SOURCES = r"""src=["']?([^"' >]+)"""
 _SET = re.compile(r"(?i).*(stim|item|im(age|g)|pic|word|object|triplet|option|choice)")
