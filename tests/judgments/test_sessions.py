@@ -57,6 +57,9 @@ def test_jspsych_in_json_and_csv(tmp_path: Path) -> None:
     assert table["trial_type"].tolist() == ["practice", "main", "main"]
     assert table["response_time"].tolist() == pytest.approx([0.9, 1.25, 0.9])
     assert set(table["participant"]) == {"p1"}
+    again = write(tmp_path / "more" / "1.json", trials[:3])
+    copies = import_sessions([tmp_path / "1.json", again], of).attrs["left_out"]
+    assert copies["copy of another row"] == 2
     unknown = {"no answer": 1, "wrong number of items": 1, "answer without a meaning": 1}
     assert table.attrs["left_out"] == unknown | {"without these items": 1}
     rows = [
@@ -211,9 +214,7 @@ def test_nothing_is_read_in_silence(tmp_path: Path) -> None:
     file = write(tmp_path / "1.json", [HELLO])
     with pytest.raises(TwoalikeError, match="trials with stimuli, response, found none in 1 file"):
         import_sessions([file], of)
-    with pytest.raises(
-        TwoalikeError, match=r"numbers \(item_1, item_2\), found file.name, .*trial_type"
-    ):
+    with pytest.raises(TwoalikeError, match=r"numbers \(item_1, item_2\), found file.*trial_type"):
         guess_mapping([file])
     with pytest.raises(TwoalikeError, match="not a readable archive"):
         import_sessions([write(tmp_path / "1.zip", "no")], of)

@@ -90,6 +90,7 @@ from twoalike.study._settings import formed as formed
 from twoalike.study._settings import load_toml as load_toml
 from twoalike.study._settings import plain_words as plain_words
 from twoalike.study._settings import render_toml as render_toml
+from twoalike.study._settings import toml_of as toml_of
 from twoalike.study._work import Interrupt as Interrupt
 from twoalike.study._work import held_interrupt as held_interrupt
 from twoalike.study._work import progress as progress

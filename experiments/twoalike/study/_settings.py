@@ -208,7 +208,7 @@ def _render(model: BaseModel, name: str) -> str:
             # These stay a comment, so that tables of that name can be added at the end.
             none = "# " if written[key] == {} or (key in _TABLES and not written[key]) else ""
             # TOML allows no DEL as it is.
-            line = f"{none}{key} = {_toml(written[key])}".replace("\x7f", r"\u007f")
+            line = f"{none}{key} = {toml_of(written[key])}".replace("\x7f", r"\u007f")
             lines += [*about, f"# {key} =" if written[key] is None else line]
     return "\n".join(["\n".join(lines) + "\n", *tables])
 
@@ -217,16 +217,20 @@ def _comment(text: str) -> str:
     return textwrap.fill(text, _WIDTH, initial_indent="# ", subsequent_indent="# ")
 
 
-def _toml(value: object) -> str:
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[\w-]+", name, re.ASCII) else json.dumps(name)
+
+
+def toml_of(value: object) -> str:
     """TOML of a value; JSON writes strings, numbers, booleans and plain lists the same way."""
     if isinstance(value, str) and "\n" in value:
         lines = [json.dumps(line, ensure_ascii=False)[1:-1] for line in value.split("\n")]
         return '"""\n' + "\n".join(lines) + '"""'
     if isinstance(value, dict) and value:
-        given = (f"{key} = {_toml(item)}" for key, item in value.items() if item is not None)
+        given = (f"{_key(k)} = {toml_of(item)}" for k, item in value.items() if item is not None)
         return "{ " + ", ".join(given) + " }"
     if isinstance(value, list):
-        items = [_toml(item) for item in value]
+        items = [toml_of(item) for item in value]
         if any("\n" in item or item.startswith("{") for item in items):
             return "[\n" + "".join(f"{item},\n" for item in items) + "]"
         return f"[{', '.join(items)}]"

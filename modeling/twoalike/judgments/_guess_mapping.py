@@ -2,31 +2,23 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from twoalike.judgments import _session_files as read
 from twoalike.judgments._import_sessions import SessionMapping, items_of, rows_of
-from twoalike.judgments._session_files import (
-    Result,
-    cell,
-    contents_of,
-    dicts_in,
-    opened,
-    plain,
-    results_in,
-)
-from twoalike.judgments._sheet import MEDIA, NOTHING, meaning, short_names
+from twoalike.judgments._sheet import MEDIA, NOTHING, meaning
 from twoalike.study import TwoalikeError
 
-_FILES = 6
-"""Files with results that a guess looks at."""
+_RESULTS = 20
+"""Results that a guess looks at."""
 _SOURCES = r"""src=["']?([^"' >]+)"""
 _SET = re.compile(r"(?i).*(stim|item|im(age|g)|pic|word|object|triplet|option|choice)")
 _NUMBERED = re.compile(r"(?i)(.*?)[ _.-]?(\d|[a-c]|left|middle|right|centre|center|top|bottom)")
 _ANSWER = re.compile(r"(.*[._])?(keys?|response|choice|chosen|clicked_name|rating|button_pressed)")
 _TIME, _NUMBER = re.compile(r"(.*[._])?rt"), re.compile(r"\d+(\.\d+)?")
+_MARKS = {"practice": "(?i).*(practice|training)", "catch": "(?i).*(catch|attention)"}
 _ANSWERS = ("odd", "nearer", "answer")
 _NO_OBJECTS = (*_ANSWERS, "farther", "person", "session", "trial", "time")
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "1234567890", ("left", "down", "right"))
@@ -46,43 +38,40 @@ def guess_mapping(files: Sequence[str | Path]) -> SessionMapping:
     files
         As in :func:`import_sessions`.
     """
-    contents = (one for path in files for one in contents_of(Path(path)))
-    read = ([one for one in results_in(*file) if one is not None] for file in contents)
-    results: list[Result] = []
-    for found in islice(filter(None, read), _FILES):  # of nested lists, the last result has all
-        results += found[-1:] if any(_paths(found[-1].content)) else found
-    lists = [(trials, _merged(results, trials)) for trials in _lists(results)]
-    shown = [(_objects(rows), trials, rows) for trials, rows in lists]
-    best = max(shown, key=lambda one: len(one[2]) * (one[0] is not None), default=(None, (), []))[0]
-    if best is None:
-        fields = dict.fromkeys(key for _, rows in lists for row in rows for key in row)
+    results: list[read.Result] = []
+    for file in (one for path in files for one in read.contents_of(Path(path))):
+        found = [one for one in read.results_in(*file) if one[1]]
+        results += [one for one in found[-1:] if any(_paths(one[1]))] or found  # the last has all
+        if len(results) >= _RESULTS:
+            break
+    options = [(trials, _merged(results, trials)) for trials in _lists(results)]
+    items_in = {trials: _objects(rows) for trials, rows in options}
+    most = max(options, key=lambda one: len(one[1]) if items_in[one[0]] else 0)[0]
+    if (best := items_in[most]) is None:
+        fields = dict.fromkeys(key for _, rows in options for row in rows for key in row)
         raise TwoalikeError(
             where=", ".join(map(str, files)),
             expected="fields of objects: files, lists, or names with numbers (item_1, item_2)",
             found=", ".join(list(fields)[:20]) or "none",
             remedy="Write a mapping by hand, as in the guide on sessions of other programs.",
         )
-    rows = [
-        row
-        for of, _, some in shown
-        for row in some
-        if of == best and all(map(row.get, of["items"]))
-    ]
-    used = [trials for of, trials, _ in shown if of == best and trials]
-    given = best | {name: [one[k] for one in used] for k, name in enumerate(("trials", "beside"))}
+    used = {trials: rows for trials, rows in options if items_in[trials] == best}
+    lists = zip(*filter(None, used), strict=True)
+    given = best | dict(zip(("trials", "beside"), lists, strict=False))
+    rows = [row for some in used.values() for row in some if all(map(row.get, best["items"]))]
     names = dict.fromkeys(key for row in rows for key in row if key not in best["items"])
-    texts = {name: [plain(row.get(name)) for row in rows] for name in names}
+    texts = {name: [read.plain(row.get(name)) for row in rows] for name in names}
     of = SessionMapping(answer=("-",), **given)
     given |= _answer(of.kind, texts, [items_of(of, (row,)) for row in rows])
     return SessionMapping(**given, **_about(texts))
 
 
-def _lists(results: Sequence[Result]) -> Iterator[tuple[str, ...]]:
+def _lists(results: Sequence[read.Result]) -> Iterator[tuple[str, ...]]:
     """Paths of lists of trials, each with that of a list of as many beside it; and none."""
     sizes: dict[str, int] = {}
-    for one in results:
-        for path in _paths(one.content):
-            sizes[path] = max(sizes.get(path, 0), len(dicts_in(cell(path, one.content))))
+    for _, value in results:
+        for path in _paths(value):
+            sizes[path] = max(sizes.get(path, 0), len(read.dicts_in(read.cell(path, value))))
     beside = {}
     for path, n in sizes.items():
         name = path.rpartition(".")[2]
@@ -94,17 +83,17 @@ def _lists(results: Sequence[Result]) -> Iterator[tuple[str, ...]]:
 def _paths(value: Any, above: str = "") -> Iterator[str]:
     for key, part in value.items() if isinstance(value, dict) else ():
         yield from _paths(part, f"{above}{key}.")
-        if isinstance(part, list) and dicts_in(part):
+        if isinstance(part, list) and read.dicts_in(part):
             yield above + key
 
 
-def _merged(results: Sequence[Result], trials: tuple[str, ...]) -> _Rows:
+def _merged(results: Sequence[read.Result], trials: tuple[str, ...]) -> _Rows:
     lists: Any = {"trials": trials[:1], "beside": trials[1:]}
     of = SessionMapping(kind="sortings", items=("-",), answer=("-",), **lists)
     return [
         {k: v for scope in reversed(scopes) for k, v in scope.items() if not isinstance(v, dict)}
-        for one in results
-        for scopes, _ in rows_of(of, dicts_in(one.content), one.about)
+        for about, value in results
+        for scopes, _ in rows_of(of, read.dicts_in(value), about)
     ]
 
 
@@ -112,7 +101,8 @@ def _objects(rows: _Rows) -> dict[str, Any] | None:
     """Kind, items and pattern, if the objects show."""
     groups: dict[str, list[str]] = {"": []}
     for key in dict.fromkeys(key for row in rows for key in row if not key.startswith("file.")):
-        one: Any = next((opened(row[key]) for row in rows if row.get(key) not in (None, "")), None)
+        cells = (read.opened(row[key]) for row in rows if row.get(key) not in (None, ""))
+        one: Any = next(cells, None)
         if meaning(key) in _NO_OBJECTS or _ANSWER.fullmatch(key):
             continue
         names: Any = re.findall(_SOURCES, one) if isinstance(one, str) else one
@@ -140,52 +130,48 @@ def _answer(
     columns = [c for c in texts if meaning(c) in _ANSWERS or _ANSWER.fullmatch(c)]
     columns.sort(key=lambda column: ("correct" in column, meaning(column) == "answer"))
     for column in [*columns, *texts] if kind != "ratings" else ():
-        both = zip(texts[column], shown, strict=True)
-        pairs = [(text, *items) for text, items in both if text.lower() not in NOTHING]
-        short = short_names(list({name for pair in pairs for name in pair}))
-        hits = sum(short[text] in map(short.get, items) for text, *items in pairs)
-        if 2 * hits > len(pairs):  # some may have named two
+        pairs = zip(texts[column], shown, strict=True)
+        named = [[_stem(text) in map(_stem, items)] for text, items in pairs if text]
+        if 2 * sum(map(sum, named)) > len(named):  # some may have named two
             return {"answer": (column,)}
-    answer: dict[str, Any] = {"answer": (columns or ["answer"])[:1]}
-    found = set(texts[columns[0]]) if columns else set()
-    found = {text for text in found if text.lower() not in NOTHING[:-1]}
+    column = (columns or ["answer"])[0]
+    found = {text for text in texts.get(column, ()) if text.lower() not in NOTHING[:-1]}
     numbers = [float(text) for text in found if _NUMBER.fullmatch(text)]
     low, high = min(numbers, default=0), max(numbers, default=0)
     first = 1 + (kind == "anchored")
     n = max(map(len, shown)) + 1 - first
-    if kind == "ratings" and 2 <= high <= 20:
-        counts = "item" if low else "from-0"
-        return answer | {"answer_is": counts, "scale_points": int(high) + (low == 0)}
+    more: dict[str, Any] = {"answer_is": "from-0" if low == 0 else "from-1"}
     if kind == "ratings":
-        return answer | {"slider": (0.0, max(high, 1.0))}
-    if found and len(numbers) == len(found) and high <= n:
-        return answer | {"answer_is": "from-1" if low else "from-0"}
-    sides = {text: _SIDES.get(text.lower().removeprefix("arrow"), -1) for text in found}
-    known = len(found) == n and -1 not in sides.values()
-    keys = {
-        text: (first + k) * known for k, text in enumerate(sorted(found, key=sides.__getitem__))
-    }
-    return answer | {"answer_is": keys}
+        points = int(high) + (low == 0)
+        more = (
+            more | {"scale_points": points} if 2 < points < 22 else {"slider": (0.0, max(high, 1))}
+        )
+    elif len(numbers) < len(found) or high > n:
+        sides = {text: _SIDES.get(text.lower().removeprefix("arrow"), -1) for text in found}
+        known = len(found) == n and -1 not in sides.values()
+        order = sorted(found, key=lambda text: sides[text])
+        more["answer_is"] = {text: (first + k) * known for k, text in enumerate(order)}
+    return {"answer": (column,), **more}
+
+
+def _stem(name: str) -> str:
+    return MEDIA.sub("", re.split(r"[/\\]", name)[-1])
 
 
 def _about(texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """Participant, session and time, and what marks practice and attention checks."""
     of = {what: [c for c in texts if meaning(c) == what] for what in ("person", "session", "time")}
     found: dict[str, Any] = {"participant": [*of["person"], "file.name"][0]}
-    found |= {"session": of["session"][0]} if of["session"] else {}
+    found["session"] = [*of["session"], ""][0]
     for column in [c for c in texts if _TIME.fullmatch(c)] + of["time"]:
-        if numbers := [float(text) for text in texts[column] if _NUMBER.fullmatch(text)]:
+        numbers = [float(text) for text in texts[column] if _NUMBER.fullmatch(text)]
+        if numbers and "time" not in found:
             found |= {"time": column, "time_unit": "ms" if median(numbers) > 100 else "s"}
-            break
-    for kind, word in (
-        ("practice", "(?i).*(practice|training)"),
-        ("catch", "(?i).*(catch|attention)"),
-    ):
+    for kind, word in _MARKS.items():
         for column, values in texts.items():
             named = sorted({text for text in values if re.match(word, text)})
             if re.match(word, column):
                 named = sorted({"true", "True", "1"} & set(values)) or ["*"]
             if named and len(set(values)) < 20 and not column.startswith("file."):
-                found[kind] = {column: named}
-                break
+                found.setdefault(kind, {column: named})
     return found

@@ -80,29 +80,19 @@ def _read_tree(path: Path) -> list[_Task]:
     return tasks
 
 
-def _tasks(content: Any, path: Path) -> Iterator[_Task]:
-    people = {_alias(path): content} if _parts(content) else content
-    for alias, part in people.items() if isinstance(people, Mapping) else ():
-        for task in _parts(part):
-            about = task["task"] if isinstance(task.get("task"), Mapping) else {}
-            name, kind = (
-                str(about.get("name") or ""),
-                str(about.get("task_type") or "of unknown type"),
-            )
-            yield _Task(str(alias), name, kind, task["trials"], task.get("stimuli"), path)
-
-
-def _parts(part: Any) -> list[Mapping[str, Any]]:
-    """Tasks of one person: a task itself, or those in a list or mapping."""
-    if _is_task(part):
-        return [part]
-    tasks = part.get("tasks") if isinstance(part, Mapping) else part
-    values = list(tasks.values()) if isinstance(tasks, Mapping) else tasks
-    return [one for one in values if _is_task(one)] if isinstance(values, list) else []
-
-
-def _is_task(part: Any) -> bool:
-    return isinstance(part, Mapping) and isinstance(part.get("trials"), list)
+def _tasks(content: Any, path: Path, alias: str = "") -> Iterator[_Task]:
+    """Tasks in a tree: of one person, or by the alias of each; listed, or by name."""
+    named = content if isinstance(content, Mapping) else {}
+    if isinstance(named.get("trials"), list):
+        about = named["task"] if isinstance(named.get("task"), Mapping) else {}
+        name, kind = str(about.get("name") or ""), str(about.get("task_type") or "of unknown type")
+        yield _Task(alias or _alias(path), name, kind, named["trials"], named.get("stimuli"), path)
+    elif isinstance(tasks := named.get("tasks", content), list) or tasks is not content:
+        for task in tasks.values() if isinstance(tasks, Mapping) else tasks:
+            yield from _tasks(task, path, alias or _alias(path))
+    elif not alias:
+        for who, part in named.items():
+            yield from _tasks(part, path, str(who))
 
 
 def _alias(path: Path) -> str:
@@ -233,7 +223,7 @@ def _placements(task: _Task, names: Mapping[str, str]) -> pd.DataFrame:
             for entry in trial["positions"]:
                 item = names[str(entry["id"])]
                 rows.append((number, item, float(entry["x"]), float(entry["y"]), seconds))
-        except (TypeError, KeyError, IndexError, ValueError, AttributeError) as error:
+        except (TypeError, LookupError, ValueError, AttributeError, OverflowError) as error:
             reason = " ".join(str(error).split())
             raise TwoalikeError(
                 f"{task}, trial {number}: expected positions with the id of a stimulus, x and y, "

@@ -5,7 +5,6 @@ A trial is read only if all of it is there and has a meaning under the mapping; 
 
 import fnmatch
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,7 +37,7 @@ from twoalike.judgments._tables import (
     object_ids,
     write_imported,
 )
-from twoalike.study import Strict, TwoalikeError, counted, load_toml
+from twoalike.study import Strict, TwoalikeError, counted, load_toml, toml_of
 
 type Conditions = dict[str, str | list[str]]
 _COLUMNS: Mapping[JudgmentKind, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -108,19 +107,9 @@ class SessionMapping(Strict):
 
     def toml(self) -> str:
         """Text of a file of this mapping, with what each key means above it."""
-
-        def line(found: re.Match[str]) -> str:
-            return f"{found[1]} = {_toml(values[found[1]])}"
-
         text = Path(__file__).with_name("sessions.toml").read_text(encoding="utf-8")
         values = self.model_dump(mode="json")
-        return re.sub(r"(?m)^(\w+) = .*", line, text)
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, dict) and value:
-        return "{ " + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + " }"
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", r"\u007f")
+        return re.sub(r"(?m)^(\w+) = .*", lambda at: f"{at[1]} = {toml_of(values[at[1]])}", text)
 
 
 def import_sessions(
@@ -212,23 +201,20 @@ def _read_file(
     of: SessionMapping, name: str, content: bytes
 ) -> tuple[dict[str, dict[str, str]], Counter[str]]:
     """Trials of a file by their places, and the number of its other rows by reason."""
-    trials, reasons, results = (
-        dict[str, dict[str, str]](),
-        Counter[str](),
-        results_in(name, content),
-    )
-    for result in filter(None, results):
-        whole = dicts_in(result.content)
+    trials, reasons, torn = dict[str, dict[str, str]](), Counter[str](), 0
+    for place, (about, value) in enumerate(results_in(name, content), start=1):
+        torn += value is None
+        whole = dicts_in(value)
         alone = {column: _alone(column, whole) for column in (of.participant, of.session)}
-        for number, (scopes, agree) in enumerate(rows_of(of, whole, result.about), start=1):
+        for number, (scopes, agree) in enumerate(rows_of(of, whole, about), start=1):
             try:
-                trials[f"{result.where}, trial {number}"] = _trial(of, scopes, agree, alone)
+                where = f"{name}: result {place}, trial {number}"
+                trials[where] = _trial(of, scopes, agree, alone)
             except _LeftOut as reason:
                 reasons[str(reason)] += 1
-    if (
-        trials or reasons or content.lstrip()[:1] in (b"[", b"{")
-    ):  # else it may be a text for people
-        reasons += Counter({"torn or not under its header": results.count(None)})
+    is_json = content.lstrip()[:1] in (b"[", b"{")  # else it may be a text for people
+    if torn and (trials or reasons or is_json):
+        reasons["torn or not under its header"] = torn
     return trials, reasons
 
 

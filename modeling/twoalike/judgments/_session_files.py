@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from functools import cache, reduce
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 from zipfile import ZipFile
 
 from twoalike.study import DAMAGED, TwoalikeError, check_unfolded, require_file
@@ -26,35 +26,30 @@ _JSPSYCH = {"trial_type", "trial_index"}
 """Columns of every table of jsPsych."""
 
 
-class Result(NamedTuple):
-    """What a program stored at once: a JSON value, or the rows below a header.
-
-    ``about`` has ``file.name``, ``file.folder``, ``file.result`` (the mark before it) and the keys
-    in the names, such as ``file.sub``.
-    """
-
-    where: str
-    about: dict[str, str]
-    content: Any
+type Result = tuple[dict[str, str], Any]
+"""What a program stored at once, a JSON value or the rows below a header, or None where it breaks
+off; and before it ``file.name``, ``file.folder``, ``file.result`` (the mark before it) and the keys
+in the names, such as ``file.sub``."""
 
 
 def contents_of(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Names below ``path`` and contents, of a file, or of all in a folder or archive."""
+    """Paths and contents, of a file, or of all in a folder or archive."""
     if path.is_dir():
         for file in sorted(path.rglob("*")):
-            name = file.relative_to(path)
-            if _is_read(name) and file.is_file() and file.stat().st_size:
-                yield from ((f"{name.parent / one}", text) for one, text in contents_of(file))
+            if _is_read(file.relative_to(path)) and file.is_file() and file.stat().st_size:
+                yield from contents_of(file)
     elif require_file(path, f"sessions ({', '.join(_READ)})").suffix.lower() in _ARCHIVES:
         try:
             with ZipFile(path) as archive:
                 parts = [one for one in archive.infolist() if _is_read(Path(one.filename))]
                 check_unfolded(path, sum(one.file_size for one in parts))
-                yield from ((f"{path.name}/{one.filename}", archive.read(one)) for one in parts)
+                yield from (
+                    (f"{path.as_posix()}/{one.filename}", archive.read(one)) for one in parts
+                )
         except DAMAGED as error:
             raise TwoalikeError(f"not a readable archive ({error})", where=path) from error
     else:
-        yield path.name, path.read_bytes()
+        yield path.as_posix(), path.read_bytes()
 
 
 def _is_read(name: Path) -> bool:
@@ -62,23 +57,20 @@ def _is_read(name: Path) -> bool:
     return not hidden and name.suffix.lower() in _READ
 
 
-def results_in(name: str, content: bytes) -> list[Result | None]:
-    """Results of a file in their order; None for one that breaks off or is no table."""
+def results_in(name: str, content: bytes) -> list[Result]:
+    """Results of a file in their order."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         problem = f"not UTF-8 text (byte {error.start})"
         raise TwoalikeError(problem, where=name, remedy="Save as UTF-8.") from error
     path = PurePosixPath(name)
-    about = {f"file.{key[:-1]}": value for key, value in _KEY.findall(str(path.with_suffix("")))}
+    keys = _KEY.findall("/".join(path.with_suffix("").parts[-3:]))
+    about = {f"file.{key[:-1]}": value for key, value in keys}
     about |= {"file.name": path.stem, "file.folder": path.parent.name}
     is_json = path.suffix.lower() not in _TABLES and text.lstrip()[:1] in ("{", "[")
-    return [
-        None
-        if value is None
-        else Result(f"{name}: result {number}", about | {"file.result": mark}, value)
-        for number, (mark, value) in enumerate(_json(text) if is_json else _tables(text), start=1)
-    ]
+    found = _json(text) if is_json else _tables(text)
+    return [(about | {"file.result": mark}, value) for mark, value in found]
 
 
 def _json(text: str) -> Iterator[tuple[str, Any]]:
@@ -93,7 +85,7 @@ def _json(text: str) -> Iterator[tuple[str, Any]]:
         mark = text[after:start].rpartition("\n")[2].strip("[]{}()<>-_=:, \t")
         try:
             value, start = decode(text, start)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # also of a number that is too long
             if getattr(error, "pos", len(text)) <= start + 1:
                 start += 1
                 continue
