@@ -37,42 +37,15 @@ PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, "#8c6d1f", "#7a8590")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
 """Shape of each category's mark, so that colour is never the only sign."""
 
-_STYLE: Any = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9.0,
-    "axes.titlesize": 9.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.labelcolor": MUTED,
-    "axes.edgecolor": MUTED,
-    "axes.linewidth": 0.8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "grid.color": FAINT,
-    "grid.linewidth": 0.8,
-    "text.color": INK,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "legend.frameon": False,
-    "legend.handletextpad": 0.2,
-    "text.parse_math": False,  # a category may be called $x$
-    "svg.fonttype": "path",  # looks the same where the font is missing
-    "svg.hashsalt": "twoalike",  # same data, same bytes
-    "image.cmap": "cividis",
-}
-
 
 def styled[**P, Drawn](draw: Callable[P, Drawn]) -> Callable[P, Drawn]:
     """Draw a figure or axes in the common style, leaving matplotlib's own settings alone."""
 
     @wraps(draw)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> Drawn:
-        from matplotlib import rc_context
+        from matplotlib.style import context
 
-        with rc_context(_STYLE):
+        with context("twoalike.figures.figures"):  # .mplstyle
             return draw(*args, **kwargs)
 
     return wrapped
