@@ -152,7 +152,7 @@ def test_only_the_operator_is_told(server: Served) -> None:
     old, token = new_token(server.study), new_token(server.study)
     for wrong in (old, "", entered["token"]):
         headers = {"authorization": f"Bearer {wrong}"}
-        for path in ("state", "payments.csv", "records"):
+        for path in ("state", "payments.csv", "records", "health"):
             answer = server.client.get(f"/api/operator/{path}", headers=headers)
             assert (answer.status_code, answer.json()) == (403, {"error": "forbidden"})
         path, body = "/api/operator/accepting", {"on": False}

@@ -205,13 +205,12 @@ def _match_card(opened: _Window, start_px: int) -> CardMatch:
     width, height = opened.size
     match = CardMatch(start_px, int(min(0.9 * width, 0.5 * height * CARD_M[0] / CARD_M[1])))
     match = match.take(Scroll(0.0, 0))  # into the range that fits
-    corner = (-match.largest_px // 2, -int(0.45 * height))
+    x, y = -match.largest_px // 2, -int(0.45 * height)
     text = opened.text(_CARD_TEXT, 0.026 * height)
     card, drawn = None, 0
     while not match.over:
         if card is None or drawn != match.width_px:
             drawn = match.width_px
-            x, y = corner
             right, top = x + drawn, y + drawn / CARD_M[0] * CARD_M[1]
             card = visual.ShapeStim(
                 opened.window,

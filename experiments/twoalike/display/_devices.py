@@ -182,31 +182,31 @@ def open_triggers(
         port.close()
 
 
-def _cannot_open(triggers: Triggers, error: Exception, advice: str) -> TwoalikeError:
-    number = getattr(error, "errno", None)
-    reason = _reason(error) if isinstance(error, OSError) else str(error)
-    if isinstance(error, PermissionError) or number == 13:
-        reason = "no permission"
-    return TwoalikeError(
-        f"triggers.port {triggers.port!r}: cannot open this {triggers.kind} port ({reason}). "
-        + advice
-    )
-
-
-def _serial(triggers: Triggers) -> PulsePort:
+def _serial_port(key: str, port: str, baud: int, **more: float) -> Any:
     try:
         import serial
         from serial.tools import list_ports
     except ImportError as error:
-        raise TwoalikeError(
-            f"triggers.kind 'serial' needs pyserial. {how_to_install('triggers')}"
-        ) from error
+        raise TwoalikeError(f"{key} needs pyserial. {how_to_install('triggers')}") from error
     try:
-        device = serial.Serial(triggers.port, triggers.baud, write_timeout=_WRITE_LIMIT_S)
+        return serial.Serial(port, baud, **more)
     except (OSError, ValueError) as error:
         there = ", ".join(sorted(port.device for port in list_ports.comports())) or "none"
         advice = f"Ports found: {there}. On Linux your account has to be in the group dialout."
-        raise _cannot_open(triggers, error, advice) from error
+        raise _cannot_open(key, port, "serial", error, advice) from error
+
+
+def _cannot_open(key: str, port: str, kind: str, error: Exception, advice: str) -> TwoalikeError:
+    reason = _reason(error) if isinstance(error, OSError) else str(error)
+    if isinstance(error, PermissionError) or getattr(error, "errno", None) == 13:
+        reason = "no permission"
+    return TwoalikeError(f"{key} {port!r}: cannot open this {kind} port ({reason}). {advice}")
+
+
+def _serial(triggers: Triggers) -> PulsePort:
+    device = _serial_port(
+        "triggers.port", triggers.port, triggers.baud, write_timeout=_WRITE_LIMIT_S
+    )
     return PulsePort(
         lambda code: device.write(bytes([code])), triggers.pulse_ms / 1000, device.close
     )
@@ -235,7 +235,7 @@ def _parallel(triggers: Triggers) -> PulsePort:
             "Name an existing port; on Linux load its driver (sudo modprobe ppdev) and take "
             "your account into the group lp."
         )
-        raise _cannot_open(triggers, error, advice) from error
+        raise _cannot_open("triggers.port", triggers.port, "parallel", error, advice) from error
     return PulsePort(device.setData, triggers.pulse_ms / 1000, lambda: device.setData(0))
 
 
@@ -313,18 +313,7 @@ def open_scanner(
 
     ``now`` is the clock of the run; ``warn`` takes one line if the port fails later.
     """
-    try:
-        import serial
-    except ImportError as error:
-        raise TwoalikeError(f"scanner.port needs pyserial. {how_to_install('triggers')}") from error
-    try:
-        device = serial.Serial(scanner.port, scanner.baud, timeout=_WAIT_S)
-    except (OSError, ValueError) as error:
-        raise TwoalikeError(
-            f"scanner.port {scanner.port!r}: cannot open this serial port "
-            f"({getattr(error, 'strerror', None) or error})",
-            remedy="Name an existing port; on Linux your account has to be in the group dialout.",
-        ) from error
+    device = _serial_port("scanner.port", scanner.port, scanner.baud, timeout=_WAIT_S)
     device.reset_input_buffer()
     pulses = SerialPulses(device, now, warn)
     try:

@@ -230,12 +230,10 @@ class RunRecord:
         self._journal.append("answers", self._time, sync=True, answers=rows)
         self.write_views(1)
 
-    def write_views(self, n: int | None = None) -> None:
+    def write_views(self, n: int | None = None, *, closing: bool = False) -> None:
         """Bring the tables up to the journal, or the first ``n`` of its files."""
-        if not syncing_together():
-            self._write_views(n)
-
-    def _write_views(self, n: int | None = None) -> None:
+        if syncing_together() and not closing:
+            return
         lines = Lines(tuple(self._journal.entries), b"")
         for view in views_of(self.root, self.name, lines)[:n]:
             view.write()
@@ -253,7 +251,7 @@ class RunRecord:
         """Close the journal; of a :func:`twoalike.study.sync_together` the tables follow now."""
         self._journal.close()
         if syncing_together():
-            self._write_views()
+            self.write_views(closing=True)
 
 
 def _cells(table: pd.DataFrame) -> list[list[str]]:

@@ -117,7 +117,6 @@ class Triggers(Strict):
         description="the code is held this long, then 0 as long; take at least two samples of "
         "the recording; 0: the code is held until the next one (not for lsl)",
     )
-    codes: TriggerCodes = Field(default=TriggerCodes(), description="what is sent when")
     photodiode: Literal["none", "top-left", "top-right", "bottom-left", "bottom-right"] = Field(
         default="none",
         description="corner of the window with a square that is white while images are shown and "
@@ -134,6 +133,7 @@ class Triggers(Strict):
         description="function of yours that gets PsychoPy's window before the first page, such as "
         "to calibrate an eye tracker; its module is in the study's folder or installed",
     )
+    codes: TriggerCodes = Field(default=TriggerCodes(), description="what is sent when")
 
     @model_validator(mode="after")
     def _port_is_named(self) -> Self:
