@@ -73,7 +73,7 @@ items = 4
 practice_items = 3
 trials = 1
 [sitting]
-tasks = ["odd-one-out", "anchored-choice", "multi-arrangement", "free-sorting"]
+tasks = ["odd-one-out", "anchored-choice", "free-sorting", "multi-arrangement"]
 order = "fixed"
 """
 type Reloads = list[int]

@@ -8,6 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
@@ -381,13 +382,6 @@ def phone(browser: Browser) -> Iterator[Table]:
     yield from table(browser, (360, 740), touch=True)
 
 
-def is_close(places: list[list[float]]) -> bool:
-    return all(
-        place == pytest.approx(target, abs=0.005)
-        for place, target in zip(places, TARGETS, strict=True)
-    )
-
-
 def test_a_mouse_drags_looks_and_presses_done(desk: Table) -> None:
     page, mouse = desk.page, desk.page.mouse
     assert not faults_of(page)
@@ -410,7 +404,7 @@ def test_a_mouse_drags_looks_and_presses_done(desk: Table) -> None:
     assert not faults_of(page)
     page.locator(".done").click()
     result, counts = desk.finish()
-    assert is_close(result["places"])
+    np.testing.assert_allclose(result["places"], TARGETS, atol=0.005)
     assert result["ending"]["method"] == "mouse"
     assert counts["drag", "mouse"] == len(TARGETS)
     assert counts["inspect", "mouse"] == 1
@@ -466,7 +460,7 @@ def test_a_finger_drags_and_rests_to_look(phone: Table) -> None:
     page.get_by_text(ARRANGE.texts.left_none).wait_for()
     page.locator(".done").tap()
     result, counts = phone.finish()
-    assert is_close(result["places"])
+    np.testing.assert_allclose(result["places"], TARGETS, atol=0.005)
     assert result["ending"]["method"] == "touch"
     assert counts["drag", "touch"] == len(TARGETS)
     assert counts["inspect", "touch"] == 1

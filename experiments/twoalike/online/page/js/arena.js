@@ -85,7 +85,9 @@ export class ArenaLayout extends PlacingLayout {
     for (const { radius, length, most } of this.rings(this.item)) {
       const here = Math.min(most, n - seats.length);
       if (here <= 0) continue;
-      const evenly = isRound(radius, length) && here * RING_STEP * this.item <= 6 * radius;
+      // Few on a whole ring, which is so long by the coordinate that changes faster.
+      const whole = length.at(-1) > 0.999 * radius * 4 * Math.SQRT2;
+      const evenly = whole && here * RING_STEP * this.item <= 6 * radius;
       for (let seat = 0; seat < here; seat++) {
         const angle = evenly
           ? (rotation * Math.PI) / 180 + (2 * Math.PI * seat) / here
@@ -115,11 +117,6 @@ export class ArenaLayout extends PlacingLayout {
     const y = this.centre[1] + radius * Math.sin(angle);
     return { x, y, angle: ((angle * 180) / Math.PI) % 360 };
   }
-}
-
-/** Whether a ring goes all the way round: so long is the perimeter by the faster coordinate. */
-function isRound(radius, length) {
-  return length.at(-1) > 0.999 * radius * 4 * Math.sqrt(2);
 }
 
 /** Angle at which a ring has a length; between two angles, in proportion. */

@@ -69,10 +69,9 @@ export class PlacingMachine extends TrialMachine {
   #placed(item) {
     const [x, y] = this.places[item];
     const stimulus = this.trial.items[item];
-    if (this.held?.item === item) {
-      return { stimulus, x, y, size: this.layout.item * this.layout.heldScale, rim: "held" };
-    }
-    return { stimulus, x, y, size: this.sizes[item], rim: this.inside(item) ? "inside" : "outside" };
+    const held = this.held?.item === item;
+    const size = held ? this.layout.item * this.layout.heldScale : this.sizes[item];
+    return { stimulus, x, y, size, rim: held ? "held" : this.inside(item) ? "inside" : "outside" };
   }
 
   #buttons() {

@@ -82,7 +82,7 @@ export class RatingMachine extends TrialMachine {
     } else if (kind === "choose" || (kind === "key" && point !== null)) {
       this.#choose(time, point, method ?? "keyboard");
     } else if (kind === "nudge") this.#nudge(event);
-    else if (kind === "scroll") this.#move(event.notches * this.protocol.scale.step, "wheel");
+    else if (kind === "scroll") this.#set(this.value + event.notches * this.protocol.scale.step, "wheel");
     else if (kind === "grip") this.counted = false;
     else if (kind === "slide") this.#slide(event);
   }
@@ -99,16 +99,12 @@ export class RatingMachine extends TrialMachine {
     const { scale } = this.protocol;
     const step = dx || dy;
     if (this.slides) {
-      this.#move(step * scale.step * (fine ? FINE : 1), "keyboard");
+      this.#set(this.value + step * scale.step * (fine ? FINE : 1), "keyboard");
       return;
     }
     // From the middle of the scale, if nothing is chosen yet.
     const point = this.value === null ? Math.floor((scale.points + 1) / 2) : this.value + step;
     this.#set(Math.min(Math.max(point, 1), scale.points), "keyboard");
-  }
-
-  #move(by, method) {
-    this.#set(this.value + by, method);
   }
 
   #set(value, method) {
