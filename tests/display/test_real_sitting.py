@@ -27,41 +27,7 @@ feedback_s = 0
 [breaks]
 ready_s = 0
 """
-ASKED = """
-[consent]
-ask = true
-minimum_s = 0
-[texts]
-consent = "We study how alike things are."
-[[form.questions]]
-id = "known"
-text = "What do you know well?"
-kind = "choices"
-options = ["cats", "cars", "trees"]
-[[form.questions]]
-id = "story"
-text = "What did you do today?"
-kind = "long_text"
-[[form.questions]]
-id = "rested"
-text = "I am rested."
-kind = "likert"
-options = ["no", "", "yes"]
-[[form.questions]]
-id = "bright"
-text = "How bright is it here?"
-kind = "slider"
-options = ["dark", "glaring"]
-[[blocks.questions]]
-id = "tired"
-text = "Are you tired?"
-kind = "choice"
-options = ["no", "yes"]
-[[debrief.questions]]
-id = "how"
-text = "How did you choose?"
-kind = "text"
-"""
+ASKED = Path(__file__).with_name("sitting.toml").read_text(encoding="utf-8")
 DESIGN = """trials = 2
 practice = 0
 trials_per_block = 1

@@ -148,12 +148,12 @@ export class QuestionView extends TextView {
       slider: () => this.#slider(),
       matrix: () => this.#matrix(),
     };
-    const field = fields[question]?.() ?? this.#entry();
+    const field = [fields[question]?.() ?? this.#entry()].flat();
     const finish = this.protocol.texts.finish;
     const done = make("button", { type: "submit", class: "push", "data-own": "" }, finish);
     if (!/\p{L}/u.test(finish)) done.setAttribute("aria-label", this.protocol.texts.go_on);
     this.buttons.push(done);
-    const form = make("form", { novalidate: "" }, field, done, this.remark);
+    const form = make("form", { novalidate: "" }, ...field, done, this.remark);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.send({ kind: "confirm" }, event);
@@ -176,11 +176,10 @@ export class QuestionView extends TextView {
   #slider() {
     const { id, limits, options } = this.step;
     const [min, max] = limits;
-    const shown = make("output", { class: "value" }, "–");
-    const labelled = { "aria-labelledby": this.id, "aria-describedby": `${this.id}-ends` };
-    const value = Math.floor((min + max) / 2);
-    const own = { type: "range", min, max, value, "data-own": "", class: "unset" };
-    const field = make("input", { ...own, ...labelled });
+    const shown = make("output", {}, "–");
+    const own = { "data-own": "", "aria-labelledby": this.id, "aria-describedby": `${this.id}-ends` };
+    const value = Math.floor((min + max) / 2); // browsers would clamp that of 0 to 100
+    const field = make("input", { type: "range", min, max, value, class: "unset", ...own });
     const set = (event) => {
       field.classList.remove("unset");
       shown.textContent = field.value;
@@ -189,8 +188,7 @@ export class QuestionView extends TextView {
     for (const kind of ["input", "click"]) field.addEventListener(kind, set); // also at its start
     const words = options.map((one) => make("span", { dir: "auto" }, one));
     this.field = field;
-    const ends = make("div", { class: "ends", id: `${this.id}-ends` }, ...words);
-    return make("div", { class: "slider" }, shown, field, ends);
+    return [shown, field, make("div", { class: "ends", id: `${this.id}-ends` }, ...words)];
   }
 
   /** Statements, each with a scale of its own. */
@@ -198,7 +196,8 @@ export class QuestionView extends TextView {
     const rows = this.step.rows.map(([name, text]) => {
       const about = make("p", { id: `${this.id}-${name}`, dir: "auto" }, text);
       const point = (option, [number, words]) => {
-        const box = make("input", { type: "radio", name: about.id });
+        const spoken = words.textContent || String(option + 1);
+        const box = make("input", { type: "radio", name: about.id, "aria-label": spoken });
         const rate = { kind: "rate", name, value: option + 1 };
         box.addEventListener("change", (event) => this.send(rate, event));
         const label = make("span", { class: "label" }, box, words.textContent ? words : number);
@@ -206,7 +205,7 @@ export class QuestionView extends TextView {
       };
       return [about, this.#options(point, about.id)];
     });
-    return make("div", { class: "column" }, ...rows.flat());
+    return rows.flat();
   }
 
   #push(option, label) {
