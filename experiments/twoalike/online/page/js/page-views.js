@@ -130,10 +130,9 @@ export class QuestionView extends TextView {
     this.buttons = [];
     this.boxes = [];
     this.remark = make("p", { class: "remark", role: "alert", id: `${this.id}-remark` });
-    const texts = protocol.texts;
-    const footers = { choice: texts.choose, choices: texts.choose_several, long_text: texts.write };
-    Object.assign(footers, { likert: texts.choose, slider: texts.slide, matrix: "" });
-    const footer = footers[step.question] ?? texts.enter;
+    const { choose, choose_several: choices, write: long_text, slide: slider, enter } = protocol.texts;
+    const footers = { choice: choose, likert: choose, choices, long_text, slider, matrix: "" };
+    const footer = footers[step.question] ?? enter;
     this.column.append(...this.#answers());
     this.foot.append(make("p", { class: "footer keys-only" }, footer));
   }
