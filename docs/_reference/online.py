@@ -80,6 +80,7 @@ def online_page() -> str:
     overview = table(["file", "content", "made by → read by"], _OVERVIEW)
     shipped = files("twoalike.online") / "texts" / "page.en.toml"
     texts = tomllib.loads(shipped.read_text(encoding="utf-8"))
+    texts.pop("read_by_speaker")
     words = table(["key", "in English"], [[code(key), cell(text)] for key, text in texts.items()])
     return "\n".join([_HEAD + overview, *parts, "## Texts of the page\n", words])
 

@@ -44,6 +44,7 @@ from twoalike.tasks import (
     lay_out,
     lay_out_question,
     prepare_session,
+    translation_note,
 )
 from twoalike.tasks._protocol import Question
 from twoalike.tasks.screens import WaitActivity, ask_questions, consent_text_hash
@@ -429,6 +430,7 @@ def test_shipped_languages_have_all_texts_and_the_same_ones(language: str) -> No
 
 @pytest.mark.parametrize("task", TASKS)
 def test_german_texts_are_german_and_single_ones_can_be_replaced(task: str) -> None:
+    assert (translation_note("en"), "'fr'" in translation_note("fr")) == ("", True)
     german = TASKS[task].model_validate({"language": "de"}).model_dump()["texts"]
     english = TASKS[task].model_validate({}).model_dump()["texts"]
     assert [key for key, value in german.items() if value == english[key]] == []

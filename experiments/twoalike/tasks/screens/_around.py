@@ -23,7 +23,7 @@ class Opening:
     """Questions of the participant form that are still open."""
     resumed: bool
     """Whether the session was begun before: a word of welcome before the instruction."""
-    known: Mapping[str, object] = field(default_factory=dict)
+    known: Mapping[str, object] = field(default_factory=dict, compare=False)
     """Answers to questions of the form that were asked before, by id."""
 
 
@@ -77,14 +77,14 @@ def ask_questions(
     questions: Sequence[Question],
     protocol: Protocol,
     frame: Frame,
-    known: Mapping[str, object],
+    known: Mapping[str, object] | None = None,
 ) -> Iterator[Activity | Item]:
     """Ask questions one after the other; each answer is kept before the next question.
 
     Where a session is only laid out, nothing is answered, and every question is asked.
     """
-    answers = dict(known)
-    page_s = protocol.pages.page_s
+    answers = dict(known or {})
+    page_s, texts = protocol.pages.page_s, protocol.texts
     least = max(page_s, _LATE_S) if measure == "blocks" else page_s
     for question in questions:
         asked = holds(question.when, answers)
@@ -92,7 +92,6 @@ def ask_questions(
             if not asked:
                 answers[part.id] = None
                 continue
-            texts = protocol.texts
             activity = QuestionActivity(part, texts, frame, least, page_s, measure, question)
             yield activity
             if activity.finished:
@@ -149,5 +148,5 @@ def _ask_consent(protocol: Protocol, frame: Frame) -> Generator[Activity | Item,
 
 def after_trials(protocol: Protocol, frame: Frame) -> Iterator[Activity | Item]:
     """Free questions, and thanks."""
-    yield from ask_questions("debrief", protocol.debrief.questions, protocol, frame, {})
+    yield from ask_questions("debrief", protocol.debrief.questions, protocol, frame)
     yield text_page("end", protocol.texts.end, protocol, frame, progress=(1, 1))

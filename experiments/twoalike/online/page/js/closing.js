@@ -26,7 +26,11 @@ export function showEnd(root, texts, { code, url, withdraw, reason, download }) 
   const shown = make("output", { class: "code", id: "code", dir: "ltr" }, code ?? "");
   if (code) parts.push(make("p", {}, texts.code), shown, copyButton(texts, code));
   if (url) parts.push(linkBack(texts, url));
-  if (download) parts.push(...downloadLink(texts, download));
+  if (download) {
+    const href = URL.createObjectURL(new Blob([download.text], { type: "application/x-ndjson" }));
+    const save = make("a", { href, download: download.name, class: "push" }, texts.download);
+    parts.push(make("p", {}, texts.send_file), make("p", {}, save));
+  }
   if (texts.close && !url) parts.push(make("p", {}, texts.close));
   if (withdraw) {
     const address = new URL("withdraw", document.baseURI).href;
@@ -42,13 +46,6 @@ export function showEnd(root, texts, { code, url, withdraw, reason, download }) 
 function linkBack(texts, url) {
   const words = filled(texts.go_back, { host: new URL(url).host });
   return make("p", {}, make("a", { href: url, rel: "noreferrer", class: "push first" }, words));
-}
-
-/** Link that saves what was answered, and whether that has to be sent. */
-function downloadLink(texts, { name, text }) {
-  const href = URL.createObjectURL(new Blob([text], { type: "application/x-ndjson" }));
-  const link = make("a", { href, download: name, class: "push" }, texts.download);
-  return [make("p", {}, texts.send_file), make("p", {}, link)];
 }
 
 function copyButton(texts, code) {

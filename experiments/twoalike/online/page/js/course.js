@@ -113,9 +113,7 @@ export class Course {
     const last = declined || at.step === this.steps.length - 1;
     const reason = declined ? "declined" : "completed";
     const end = last ? ending(this.clock.now(), reason) : [];
-    const given = keeper.items.findLast(({ kind }) => kind === "answers")?.values ?? {};
-    const needed = new Set(this.steps.flatMap(({ when }) => Object.keys(when ?? {})));
-    for (const name of Object.keys(given)) if (needed.has(name)) this.answers[name] = given[name];
+    Object.assign(this.answers, keeper.items.findLast(({ kind }) => kind === "answers")?.values);
     const next = last ? { part: at.part + 1, step: 0 } : { part: at.part, step: at.step + 1 };
     const following = { ...next, answers: this.answers };
     await keeper.commit(at, declined ? { ...this.over, reason } : following, end);

@@ -130,10 +130,9 @@ export class QuestionView extends TextView {
     this.buttons = [];
     this.boxes = [];
     this.remark = make("p", { class: "remark", role: "alert", id: `${this.id}-remark` });
-    const texts = protocol.texts;
-    const footers = { choice: texts.choose, choices: texts.choose_several, long_text: texts.write };
-    Object.assign(footers, { likert: texts.choose, slider: texts.slide, matrix: "" });
-    const footer = footers[step.question] ?? texts.enter;
+    const { choose, choose_several: choices, write: long_text, slide: slider, enter } = protocol.texts;
+    const footers = { choice: choose, likert: choose, choices, long_text, slider, matrix: "" };
+    const footer = footers[step.question] ?? enter;
     this.column.append(...this.#answers());
     this.foot.append(make("p", { class: "footer keys-only" }, footer));
   }
@@ -148,12 +147,12 @@ export class QuestionView extends TextView {
       slider: () => this.#slider(),
       matrix: () => this.#matrix(),
     };
-    const field = fields[question]?.() ?? this.#entry();
+    const field = [fields[question]?.() ?? this.#entry()].flat();
     const finish = this.protocol.texts.finish;
     const done = make("button", { type: "submit", class: "push", "data-own": "" }, finish);
     if (!/\p{L}/u.test(finish)) done.setAttribute("aria-label", this.protocol.texts.go_on);
     this.buttons.push(done);
-    const form = make("form", { novalidate: "" }, field, done, this.remark);
+    const form = make("form", { novalidate: "" }, ...field, done, this.remark);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.send({ kind: "confirm" }, event);
@@ -176,11 +175,10 @@ export class QuestionView extends TextView {
   #slider() {
     const { id, limits, options } = this.step;
     const [min, max] = limits;
-    const shown = make("output", { class: "value" }, "–");
-    const labelled = { "aria-labelledby": this.id, "aria-describedby": `${this.id}-ends` };
-    const value = Math.floor((min + max) / 2);
-    const own = { type: "range", min, max, value, "data-own": "", class: "unset" };
-    const field = make("input", { ...own, ...labelled });
+    const shown = make("output", {}, "–");
+    const own = { "data-own": "", "aria-labelledby": this.id, "aria-describedby": `${this.id}-ends` };
+    const value = Math.floor((min + max) / 2); // browsers would clamp that of 0 to 100
+    const field = make("input", { type: "range", min, max, value, class: "unset", ...own });
     const set = (event) => {
       field.classList.remove("unset");
       shown.textContent = field.value;
@@ -189,8 +187,7 @@ export class QuestionView extends TextView {
     for (const kind of ["input", "click"]) field.addEventListener(kind, set); // also at its start
     const words = options.map((one) => make("span", { dir: "auto" }, one));
     this.field = field;
-    const ends = make("div", { class: "ends", id: `${this.id}-ends` }, ...words);
-    return make("div", { class: "slider" }, shown, field, ends);
+    return [shown, field, make("div", { class: "ends", id: `${this.id}-ends` }, ...words)];
   }
 
   /** Statements, each with a scale of its own. */
@@ -198,7 +195,8 @@ export class QuestionView extends TextView {
     const rows = this.step.rows.map(([name, text]) => {
       const about = make("p", { id: `${this.id}-${name}`, dir: "auto" }, text);
       const point = (option, [number, words]) => {
-        const box = make("input", { type: "radio", name: about.id });
+        const spoken = words.textContent || String(option + 1);
+        const box = make("input", { type: "radio", name: about.id, "aria-label": spoken });
         const rate = { kind: "rate", name, value: option + 1 };
         box.addEventListener("change", (event) => this.send(rate, event));
         const label = make("span", { class: "label" }, box, words.textContent ? words : number);
@@ -206,7 +204,7 @@ export class QuestionView extends TextView {
       };
       return [about, this.#options(point, about.id)];
     });
-    return make("div", { class: "column" }, ...rows.flat());
+    return rows.flat();
   }
 
   #push(option, label) {
