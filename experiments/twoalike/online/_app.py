@@ -9,6 +9,7 @@ import json
 import logging
 import mimetypes
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
@@ -303,6 +304,7 @@ class _Server:
             return {**own, "outcome": {"reason": row["ended"], **ended}}
         parts = await self._parts(row["name"])  # also prepares the checks of their records
         own |= {"acknowledged": row["n"], "resume": places.resume_point(row, parts)}
+        own |= {"away_s": time.time() - row["last"]}
         # As it is in the file: reading and writing it again would take long.
         person = (self.built.folder / "people" / f"{row['participant']}.json").read_bytes()
         content = json.dumps(own).encode()[:-1] + b',"person":' + person + b"}"

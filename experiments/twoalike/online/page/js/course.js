@@ -11,6 +11,9 @@ const ANSWERED = { question: ["answers"], trial: ["choice", "rating"], arrangeme
 /** Whether a step is a page of the instruction. */
 const isInstruction = ({ kind, name }) => kind === "page" && name === "instruction";
 
+/** Whether something is judged in a step that is known. */
+export const isTrial = ({ kind }) => kind === "trial" || kind === "arrangement";
+
 /** Note that a part is over, and the item that ends its last record. */
 function ending(time, reason) {
   return [
@@ -20,8 +23,8 @@ function ending(time, reason) {
 }
 
 export class Course {
-  constructor({ person, protocols, keeper, askBlock, makeClock }) {
-    Object.assign(this, { person, protocols, keeper, askBlock, makeClock });
+  constructor({ person, protocols, keeper, askBlock, makeClock, restarts = false }) {
+    Object.assign(this, { person, protocols, keeper, askBlock, makeClock, restarts });
     this.clock = null;
     this.afterTrial = false;
   }
@@ -102,7 +105,8 @@ export class Course {
     const reason = declined ? "declined" : "completed";
     const end = last ? ending(this.clock.now(), reason) : [];
     const following = last ? { part: at.part + 1, step: 0 } : { part: at.part, step: at.step + 1 };
-    await keeper.commit(at, declined ? { ...this.over, reason } : following, end);
+    const holds = this.restarts && isTrial(step) && !last && isTrial(this.steps[at.step + 1]);
+    await keeper.commit(at, declined ? { ...this.over, reason } : following, end, holds);
     return declined;
   }
 
