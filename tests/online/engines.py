@@ -40,6 +40,7 @@ FINGERS = {
     "ui.primaryPointerCapabilities": 1,
     "ui.allPointerCapabilities": 1,
 }
+LOOKS = Path(__file__).with_name("js").joinpath("looks.js").read_text("utf-8")
 PATIENCE_S = 30.0
 KEYS = {
     "Tab": "\ue004",
@@ -51,15 +52,6 @@ KEYS = {
     "Space": " ",
 }
 
-MIDDLE = """(selector, number) => {
-  const element = [...document.querySelectorAll(selector)].filter((one) => one.checkVisibility())
-    .at(number);
-  if (!element) return null;
-  element.scrollIntoView({block: "nearest"});
-  const {x, y, width, height} = element.getBoundingClientRect();
-  return [x + width / 2, y + height / 2];
-}"""
-
 
 def opened(name: Name, folder: Path, size: Size, *, touch: bool = False) -> "Engine":
     """Give a browser that is to be started; a test is skipped where the machine has none."""
@@ -69,15 +61,21 @@ def opened(name: Name, folder: Path, size: Size, *, touch: bool = False) -> "Eng
     return Engine(name, folder, size, touch)
 
 
+def look(name: str) -> str:
+    """Give a function that asks the page."""
+    return f"(...given) => {LOOKS}.{name}(...given)"
+
+
 class Gone(Exception):
     """The browser, its tab or the page's script was not there."""
 
 
-def wait_for[T](look: Any) -> Any:
+def started(attempt: Any) -> Any:
+    """Try until a browser answers."""
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         with suppress(OSError, ValueError):
-            return look()
+            return attempt()
         time.sleep(0.05)
     raise TimeoutError("the browser did not start")
 
@@ -207,7 +205,7 @@ class Engine:
         sizes = {"MOZ_HEADLESS_WIDTH": width, "MOZ_HEADLESS_HEIGHT": height}
         words = ("-headless", "-kiosk", "-marionette", "-no-remote", "-profile", self.folder)
         self._run("firefox-esr", *words, **sizes)
-        self.send = wait_for(lambda: Marionette(int(port.read_text())))
+        self.send = started(lambda: Marionette(int(port.read_text())))
         self.send("NewSession")
 
     def _start_driver(self, program: str, capabilities: dict[str, Any], **more: str) -> None:
@@ -215,7 +213,7 @@ class Engine:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self._run(program, f"--port={port}", **more)
-        self.send = wait_for(lambda: Driver(port, capabilities))
+        self.send = started(lambda: Driver(port, capabilities))
 
     def _start_chromium(self) -> None:
         screen = dict(zip(("width", "height"), self.size, strict=True))
@@ -288,7 +286,7 @@ class Engine:
 
     def click(self, selector: str, number: int = 0) -> None:
         """Click or tap on what the page shows, the nth of a kind."""
-        x, y = self.wait(MIDDLE, selector, number)
+        x, y = self.wait(look("middle"), selector, number)
         for kind in ("press", "release"):
             self.point(kind, x, y)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from time import monotonic, sleep
 from typing import Any, Literal
 
-from tests.online.engines import Engine, Size
+from tests.online.engines import Engine, Size, look
 
 from twoalike.online import Person
 from twoalike.record import Progress
@@ -150,71 +150,8 @@ def _by_pointer(
     return [Deed("pick", place)] if deed.kind in ("key", "press") else []
 
 
-STATE = """() => {
-  const {step, trial} = document.body.dataset;
-  const has = (selector) => document.querySelector(selector) !== null;
-  const open = (element) => element !== null && element.getAttribute("aria-disabled") !== "true";
-  const seen = (element) => element !== null && element.checkVisibility();
-  if (step === undefined) return null;
-  if (step === "enter" || step === "end") return {step, kind: step, open: true};
-  if (trial !== undefined) return {step, trial: Number(trial), kind: "arrangement", open: true};
-  if (has(".twoalike-countdown")) return {step, kind: "countdown", open: false};
-  if (has(".twoalike-trial")) {
-    const message = document.querySelector(".twoalike-trial .message button");
-    if (seen(message)) return {step, kind: "page", open: true};
-    const image = document.querySelector(".twoalike-trial .image img");
-    const disabled = has(".image[aria-disabled=true], .stage[data-open=false]");
-    return {step, kind: "choice", open: seen(image) && !disabled};
-  }
-  if (has(".twoalike-page .options, .twoalike-page form")) {
-    return {step, kind: "question", open: open(document.querySelector(".twoalike-page button"))};
-  }
-  const text = document.querySelector(".twoalike-page .words")?.textContent;
-  return {step, kind: "page", text, open: open(document.querySelector(".twoalike-page .push"))};
-}"""
-"""What a participant sees at once: page, question, countdown, images, arena; and whether the page
-takes an answer yet."""
 QUESTION = "() => document.querySelector('.twoalike-page .words').innerText"
-FAULTS = """(touch) => {
-  const faults = [];
-  const seen = (one) => one.checkVisibility({opacityProperty: true, visibilityProperty: true});
-  const all = (what) => [...document.querySelectorAll(what)].filter(seen);
-  const name = (one) => one.className || one.tagName;
-  const room = [innerWidth, innerHeight].map((one) => one + 1);
-  if (document.scrollingElement.scrollWidth > innerWidth) faults.push("wider than the window");
-  for (const one of all("button, a, input, textarea, .item")) {
-    const box = (one.closest("label") ?? one).getBoundingClientRect();
-    const {left, top, right, bottom, width, height} = box;
-    if (Math.min(width, height) < 44) faults.push(`${name(one)}: ${width} x ${height}`);
-    const scrolls = one.closest(".twoalike-page");
-    const out = left < -1 || right > room[0] || (!scrolls && (top < -1 || bottom > room[1]));
-    if (out) faults.push(`${name(one)} at ${[left, top, right, bottom]}`);
-  }
-  const words = document.body.innerText;
-  const said = touch && /\\bkeys?\\b|\\bpress\\b|space bar|arrow|\\bmouse\\b|\\bclick/i.exec(words);
-  if (said) faults.push(words.slice(said.index - 20, said.index + 30));
-  return faults.length ? faults : null;
-}"""
-"""What is wrong with a page: small targets, parts that are cut off, words about keys on a phone."""
 WORDS = "() => document.body.innerText"
-SELECTED = """() => {
-  const field = document.activeElement;
-  if (!field.matches(".entry")) return null;
-  field.select();
-  return true;
-}"""
-"""Selects what the field has, so that typing replaces it."""
-ENTERED = """() => new Promise((resolve) => {
-  indexedDB.databases().then(([one]) => {
-    const request = indexedDB.open(one.name);
-    request.onsuccess = () => {
-      const entry = request.result.transaction("state").objectStore("state").get("entry");
-      entry.onsuccess = () => resolve(entry.result?.person?.participant);
-      request.result.close();
-    };
-  });
-})"""
-"""Code of the participant, as soon as the page has it."""
 _LOOK_S = 0.02
 _AGAIN_S = 3.0
 
@@ -251,11 +188,11 @@ class Player:
         self._acted = (None, 0.0)
         self.engine.go(address)
         self.engine.click("#start")
-        return str(self.engine.wait(ENTERED))
+        return str(self.engine.wait(look("entered")))
 
     def state(self) -> dict[str, Any] | None:
         """What is shown; None between two steps."""
-        found = self.engine.ask(STATE)
+        found = self.engine.ask(look("state"))
         assert found is None or found["step"] != "failed", self.engine.ask(WORDS)
         return dict(found) if found else None
 
@@ -324,7 +261,7 @@ class Player:
                 return
         else:
             engine.click(".entry")
-            engine.wait(SELECTED)
+            engine.wait(look("selected"))
             engine.key(*SAID[step.question].replace("\n", "\ue007"))
         if hands and step.question != "long_text":
             engine.key("Enter")
@@ -355,7 +292,7 @@ class Player:
         for deed in deeds:
             if self.anywhere:
                 self._check_time()
-            if deed is deeds[-1] and len(deeds) > 4:
+            if len(deeds) > 4 and deed is deeds[-1 if deeds[-1].kind == "key" else -2]:
                 self.look({"kind": "placed"})
             if deed.kind == "key":
                 self.engine.key(deed.key)

@@ -33,7 +33,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     study = make_study(tmp_path_factory.mktemp("closing") / "creatures", trials=3)
     with (study.root / "study.toml").open("a", encoding="utf-8") as file:
         file.write(ONLINE)
-    build_online(study.root, 4, task="odd-one-out")
+    build_online(study.root, 6, task="odd-one-out")
     with serving(study) as server:
         yield server
 
@@ -51,10 +51,17 @@ def expect_end(engine: Engine, text: str, code: str) -> None:
     assert link == f"https://pay.example.org/?cc={code}"
 
 
+def choose(engine: Engine, number: int) -> None:
+    """Answer whether to take part, by the mouse."""
+    Player(engine).play(lambda state: state["kind"] == "question" and state["open"])
+    engine.click(".option", number)
+
+
 def decline(engine: Engine) -> None:
     """Say no, and leave the page that says that it was heard."""
-    engine.click(".option", 1)
+    choose(engine, 1)
     engine.wait("() => document.querySelector('.option') ? null : 1")
+    Player(engine).play(lambda state: state["kind"] == "page" and state["open"])
     engine.click(".push")
 
 
@@ -66,7 +73,7 @@ def test_who_declines_or_cannot_take_part_sees_the_code_for_it(
         visit(served, engine, "p2")
         decline(engine)
         expect_end(engine, "You have chosen not to take part.", "NO")
-    with opened("chromium", tmp_path / "two", (200, 150)) as engine:
+    with opened("chromium", tmp_path / "two", (200, 150), touch=True) as engine:
         engine.go(f"{served.address}?PROLIFIC_PID=p2&SESSION_ID=2")  # declined before
         expect_end(engine, "You have chosen not to take part.", "NO")
         engine.go(f"{served.address}?PROLIFIC_PID=p3")
@@ -75,7 +82,7 @@ def test_who_declines_or_cannot_take_part_sees_the_code_for_it(
         visit(served, engine, "p3", visit=2)
         expect_end(engine, "You could not take part", "OUT")
         visit(served, engine, "p4")
-        engine.click(".option")
+        choose(engine, 0)
         Player(engine).expect("How old are you")
     with opened("firefox", tmp_path / "one", SIZE) as engine:
         player = Player(engine)
@@ -84,7 +91,7 @@ def test_who_declines_or_cannot_take_part_sees_the_code_for_it(
         player.play(lambda state: state["kind"] == "choice" and state["open"])
         visit(served, engine, "p5")
         expect_end(engine, "as its page was closed or loaded anew", "LEFT")
-    with opened("chromium", tmp_path / "four", (200, 150)) as engine:
+    with opened("chromium", tmp_path / "four", (200, 150), touch=True) as engine:
         engine.go(f"{served.address}?PROLIFIC_PID=p4")  # under way on a larger screen
         Player(engine).expect("This window is too small.")
         time.sleep(0.5)

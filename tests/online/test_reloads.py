@@ -23,7 +23,7 @@ from tests.online.replay import run_script
 from tests.online.simulated import head_of, write_archive
 
 from twoalike.online import OnlineStudy, build_online, fetch, read_built
-from twoalike.record import find_runs, read_answers
+from twoalike.record import RunName, find_runs, read_answers
 from twoalike.study import Study
 from twoalike.tasks import validate_study
 
@@ -140,6 +140,9 @@ def test_sessions_with_many_reloads_are_fetched(study: Path, policy: str) -> Non
     assert found.n_problems == 0, found
     for code, own in zip(built.session.participants, sent, strict=True):
         check_rows(built.study, code, own)
+        path = RunName(code, 1, "oddoneout").manifest(built.study.raw)
+        ends = [one["end_reason"] for one in json.loads(path.read_text())["segments"]]
+        assert ends[-1] == "completed" and set(ends[:-1]) == {"window_closed"}
     kept = sum(n_kept(built.study, code) for code in built.session.participants)
     assert kept > 2 if policy == "resume" else kept == 0
 

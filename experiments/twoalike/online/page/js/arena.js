@@ -10,7 +10,8 @@ import { round, textHeight } from "./layout.js";
 
 const WIDE = [1.2, 2.5, 3.2, 2.0, 0.8, 3.0];
 /** Prompt, timer and images from the upper edge, counter, progress and images from the lower. */
-const UPRIGHT = [1.85, 3.6, 4.3, 4.1, 3.1, 5.1];
+const UPRIGHT = [1.85, 3.6, 4.3, 4.3, 3.3, 5.3];
+const FINGER = 44; // least height of a button, px
 const FIRST_RING = 0.75; // from the circle's line to the first seats, in images
 const PITCH = 1.1; // from a seat to the next along its ring, in images
 const RING_STEP = 1.45; // from a ring to the next, in images
@@ -179,7 +180,9 @@ function cornerButtons(texts, [width, height], text, measure) {
   const widest = Math.max(...labels.map((label) => measure(label, text)));
   const wide = Math.min(Math.max(6 * text, 1.5 * text + widest), width / 2 - 0.5 * text);
   const x = width / 2 - 0.5 * text - wide / 2;
-  const box = { y: -height / 2 + 1.5 * text, width: wide, height: 2.2 * text };
+  const high = Math.max(2.2 * text, FINGER);
+  const top = Math.max(2.6 * text, FINGER + 0.25 * text);
+  const box = { y: top - (high + height) / 2, width: wide, height: high };
   return { done: { x, ...box }, startOver: { x: -x, ...box } };
 }
 
