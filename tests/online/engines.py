@@ -87,7 +87,6 @@ class Marionette:
         with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as line:
             self.file = line.makefile("rwb")
         self._read()
-        self.close = self.file.close
 
     def _read(self) -> Any:
         length = b""
@@ -122,9 +121,6 @@ PATHS = {
 
 class Driver:
     """A driver's HTTP."""
-
-    def close(self) -> None:
-        """Nothing is open between two requests."""
 
     def __init__(self, port: int, capabilities: dict[str, Any]) -> None:
         self.address = f"http://127.0.0.1:{port}/session"
@@ -161,7 +157,6 @@ class Engine:
     send: Any = None
     process: Any = None
     display: Any = None
-    _at: tuple[float, float] = (0, 0)
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -170,8 +165,9 @@ class Engine:
 
     def __exit__(self, *_: object) -> None:
         """Kill it: nothing may depend on a browser that is closed in peace."""
-        with suppress(OSError):
-            self.send.close()
+        if isinstance(self.send, Marionette):
+            with suppress(OSError):
+                self.send.file.close()
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         for process in Path("/proc").glob("[0-9]*"):

@@ -36,7 +36,6 @@ class Tab {
       person: { parts: this.parts },
       protocols: { p: { breaks: { ready_s: 3 } } },
       keeper: this.keeper,
-      restarts: this.restarts,
       askBlock: async (_, block) => this.blocks[block],
       makeClock: (start) => ({ now: () => start + (this.time += 1) }),
     });

@@ -72,7 +72,7 @@
       if (out) faults.push(`${name(one)} at ${[left, top, right, bottom]}`);
     }
     const words = document.body.innerText;
-    const said = touch && /\bkeys?\b|\bpress\b|space bar|arrow|\bmouse\b|\bclick/i.exec(words);
+    const said = touch && /\bkeys?\b|\bpress\b(?! ")|space bar|arrow|\bmouse\b|\bclick/i.exec(words);
     if (said) faults.push(words.slice(said.index - 20, said.index + 30));
     return faults.length ? faults : null;
   },

@@ -109,7 +109,6 @@ async function play({ person, study, reloads }) {
       person,
       protocols: study.protocols,
       keeper,
-      restarts,
       makeClock: () => ({ now: () => Math.ceil(2 * keeper.time + 1) / 2 }), // exact sums
     });
     const done = await openUntil(course.shows(), keeper, budget, given);

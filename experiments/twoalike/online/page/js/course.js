@@ -23,8 +23,8 @@ function ending(time, reason) {
 }
 
 export class Course {
-  constructor({ person, protocols, keeper, askBlock, makeClock, restarts = false }) {
-    Object.assign(this, { person, protocols, keeper, askBlock, makeClock, restarts });
+  constructor({ person, protocols, keeper, askBlock, makeClock }) {
+    Object.assign(this, { person, protocols, keeper, askBlock, makeClock });
     this.clock = null;
     this.afterTrial = false;
   }
@@ -105,7 +105,7 @@ export class Course {
     const reason = declined ? "declined" : "completed";
     const end = last ? ending(this.clock.now(), reason) : [];
     const following = last ? { part: at.part + 1, step: 0 } : { part: at.part, step: at.step + 1 };
-    const holds = this.restarts && isTrial(step) && !last && isTrial(this.steps[at.step + 1]);
+    const holds = keeper.restarts && !last && [step, this.steps[at.step + 1]].every(isTrial);
     await keeper.commit(at, declined ? { ...this.over, reason } : following, end, holds);
     return declined;
   }

@@ -11,14 +11,8 @@ const RESULTS = new Set(["choice", "rating", "arrangement"]);
 const RESTARTED = "block_restarted";
 
 /** Whether an item tells that a trial was shown. */
-export function isOfTrial({ kind, event }) {
-  return RESULTS.has(kind) || kind === "event" || event === "trial_shown";
-}
-
-/** Whether an item tells that the page was opened, or that a block began anew. */
-function isOpening({ kind, event }) {
-  return kind === "segment" || event === RESTARTED;
-}
+export const isOfTrial = ({ kind, event }) =>
+  RESULTS.has(kind) || kind === "event" || event === "trial_shown";
 
 /** Latest time among items, s; 0 without any. */
 export function latest(items) {
@@ -31,13 +25,13 @@ function endOf({ kind, time, ending, values, onset = 0, answer, response_time })
 }
 
 export class Keeper {
-  /** With `restarts`, the trials of a block count only together. */
   constructor({ storage, queue, head, progress, draft = [], device, restarts = false }) {
-    Object.assign(this, { storage, queue, head, device });
+    Object.assign(this, { storage, queue, head, device, restarts });
     this.held = [];
     this.progress = { ...progress, time: Math.max(progress.time, latest(draft)) };
     this.restarted = restarts && draft.some(isOfTrial);
-    this.items = this.restarted ? draft.filter(isOpening) : [...draft];
+    const kept = ({ kind, event }) => !this.restarted || kind === "segment" || event === RESTARTED;
+    this.items = draft.filter(kept);
     this.known = new Set(this.items);
     this.writing = Promise.resolve();
   }

@@ -89,9 +89,8 @@ function extent(points, axis) {
  * the upper left corner of each, and width and height of the whole.
  */
 export function placeImages({ images, task }, n, window, [width, height], label, measured) {
-  const upright = window[1] > window[0]; // where a gap for a desk would take a tenth of the width
-  const gap = upright ? Math.min(images.gap_px, Math.round(window[0] / 24)) : images.gap_px;
-  const gaps = [gap, gap + label];
+  const most = window[1] > window[0] ? Math.round(window[0] / 24) : Infinity; // of a phone's width
+  const gaps = [0, label].map((more) => Math.min(images.gap_px, most) + more);
   const found = ways(images, n, window, task).map((points) => {
     const [across, down] = [extent(points, 0)[1], extent(points, 1)[1]];
     const wide = (width - across * gaps[0]) / (across + 1);

@@ -24,7 +24,6 @@ import { takeSession } from "./tabs.js";
 import { openTransport, readJson, Refused, Unreachable } from "./transports.js";
 import { directionOf, isOver, visitor, whereToGoOn } from "./visit.js";
 
-const SEEN_MS = 5000;
 const RESIZED_MS = 400; // leaving the full screen changes the size first
 
 class Page {
@@ -198,7 +197,6 @@ class Page {
       person: worded(person),
       protocols: worded(study.protocols),
       keeper,
-      restarts,
       askBlock: async (part, block) => {
         const kept = await storage.block(part, block);
         if (kept) return worded(kept);
@@ -249,7 +247,7 @@ class Page {
       timer = setTimeout(() => session.inTrial && this.roomText && pause(), RESIZED_MS);
     });
     window.addEventListener("online", () => this.pause.wake());
-    setInterval(() => this.storage.see(), SEEN_MS);
+    setInterval(() => this.storage.markOpen(), 5000);
   }
 
   /** Send what is left, and only then show the completion code. */

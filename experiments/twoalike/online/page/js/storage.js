@@ -7,7 +7,6 @@
  * A storage has
  *
  *   load() -> {entry, progress, acknowledged, seen, records, draft}
- *   see()                     the page is open
  *   enter(entry, fresh)       what the server said on entering; `fresh` forgets all else: another
  *                             session, or none any more
  *   append(items)             draft: items of the step under way
@@ -64,7 +63,7 @@ export class BrowserStorage {
     return this.write(STORES, work, "strict");
   }
 
-  see() {
+  markOpen() {
     return this.write(["state"], ({ state }) => state.put(Date.now(), "seen"));
   }
 

@@ -25,10 +25,10 @@ export function directionOf(language) {
 export function isOver({ reload, longest_absence }, saved, entered) {
   const { progress, draft } = whereToGoOn(saved, entered);
   const { parts } = entered.person;
-  if (progress.part === parts.length) return false; // nothing is left to do
-  const done = [...parts.slice(0, progress.part), { steps: parts[progress.part].steps.slice(0, progress.step) }];
-  const judged = ({ steps }) => steps.some((step) => isTrial(step) || step.kind === "block");
-  if (!draft.some(isOfTrial) && !done.some(judged)) return false;
+  if (progress.part === parts.length) return false;
+  const done = parts.slice(0, progress.part).flatMap(({ steps }) => steps);
+  done.push(...parts[progress.part].steps.slice(0, progress.step));
+  if (![...draft, ...done].some((one) => isOfTrial(one) || isTrial(one) || one.kind === "block")) return false;
   const away = saved.seen ? (Date.now() - saved.seen) / 1000 : (entered.away_s ?? 0);
   return reload === "end" || (longest_absence > 0 && away > 60 * longest_absence);
 }

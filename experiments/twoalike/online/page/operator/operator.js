@@ -19,7 +19,6 @@ const STATES = {
     withdrawn: "withdrawn",
 };
 
-
 const element = (id) => document.getElementById(id);
 
 let token = "";
