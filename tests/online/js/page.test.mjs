@@ -66,7 +66,7 @@ test("a session goes on here, unless the server has more or lacks what is not he
 
 test("a session is over after its first trial, if the study or a long absence says so", () => {
   const steps = [{ kind: "page" }, { kind: "trial" }, { kind: "trial" }];
-  const entered = { acknowledged: null, person: { parts: [{ steps }] }, away_s: 700 };
+  const entered = { acknowledged: null, person: { parts: [{ steps }] }, away_minutes: 11 };
   const over = (reload, longest_absence, step, { part = 0, ...more } = {}) => {
     const saved = { progress: { n: 0, part, step }, acknowledged: 0, records: [], draft: [], ...more };
     return isOver({ reload, longest_absence }, saved, entered);

@@ -29,8 +29,8 @@ export function isOver({ reload, longest_absence }, saved, entered) {
   const done = parts.slice(0, progress.part).flatMap(({ steps }) => steps);
   done.push(...parts[progress.part].steps.slice(0, progress.step));
   if (![...draft, ...done].some((one) => isOfTrial(one) || isTrial(one) || one.kind === "block")) return false;
-  const away = saved.seen ? (Date.now() - saved.seen) / 1000 : (entered.away_s ?? 0);
-  return reload === "end" || (longest_absence > 0 && away > 60 * longest_absence);
+  const away = saved.seen ? (Date.now() - saved.seen) / 60_000 : (entered.away_minutes ?? 0);
+  return reload === "end" || (longest_absence > 0 && away > longest_absence);
 }
 
 /**
