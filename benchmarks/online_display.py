@@ -17,8 +17,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from playwright.sync_api import Page
-from tests.online.crowd import browser, records, serving
+from tests.online.crowd import records, serving
+from tests.online.engines import Engine, opened
 
 from twoalike.online import build_online
 from twoalike.stimuli import draw_creatures
@@ -62,30 +62,28 @@ def make_study(root: Path, n_trials: int) -> Study:
     return Study.load(root)
 
 
-def press_on(page: Page) -> None:
+def press_on(engine: Engine) -> None:
     """Answer every trial and turn every page."""
     number = 0
-    while page.evaluate("document.body.dataset.step") != "end":
+    while engine.ask("() => document.body.dataset.step") != "end":
         for _ in range(PAGE_KEY_EVERY):
             number += 1
-            page.keyboard.press("123"[number % 3])
+            engine.key("123"[number % 3])
             time.sleep(PRESS_S)
-        page.keyboard.press("Space")
-    page.wait_for_timeout(1000)  # until everything is sent
+        engine.key("Space")
+    time.sleep(1)  # until everything is sent
 
 
 def measure(n_trials: int, script: str = "") -> tuple[np.ndarray, np.ndarray, float]:
     """Errors of the onsets, ms, late frames by trial, and the refresh rate in Hz."""
     with tempfile.TemporaryDirectory() as folder:
         study = make_study(Path(folder, "study"), n_trials)
-        with serving(study) as served, browser(Path(folder, "profile"), SIZE) as context:
-            page = context.pages[0]
-            page.goto(served.address)
-            page.get_by_role("button").click()
-            page.locator("body[data-step*='.']").wait_for()
-            if script:
-                page.evaluate(script)
-            press_on(page)
+        with serving(study) as served, opened("chromium", Path(folder, "profile"), SIZE) as engine:
+            engine.go(served.address)
+            engine.click("#start")
+            engine.wait("() => document.querySelector('body[data-step*=\".\"]') && 1")
+            engine.ask(f"() => {{ {script} }}")
+            press_on(engine)
             items = [item for line in records(served) if "n" in line for item in line["items"]]
     trials = [item for item in items if item["kind"] == "choice"]
     assert len(trials) == n_trials, len(trials)

@@ -7,27 +7,29 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.online.crowd import CHROMIUM
+from tests.online.engines import opened
 
 from twoalike.demo import YourselfConfig
 
 PERSON = """
 import sys, tempfile
 from pathlib import Path
-from tests.online.crowd import browser, observer_of, person_of, plans
+from tests.online.crowd import observer_of, person_of, plans
+from tests.online.engines import opened
 from tests.online.player import Player
 from twoalike.study import Study
 address = sys.argv[1]
 if address.startswith("http") and not Path("opened").exists():
     Path("opened").touch()
     study, size = Study.load(sys.argv[2]), (1280, 800)
-    with tempfile.TemporaryDirectory() as profile, browser(Path(profile), size) as context:
-        player = Player(context.pages[0], size, least_s=0.21)
+    folder = Path(tempfile.mkdtemp())
+    with opened("chromium", folder, size) as engine:
+        player = Player(engine, least_s=0.21)
         code = player.enter(address)
         player.person = person_of(study, code)
         player.plans = plans(study, player.person, size, "hands")
         player.play(limit_s=300)
-        context.pages[0].get_by_text("All of your answers have been stored").wait_for()
+        player.expect("All of your answers have been stored")
 else:
     Path("shown").write_text(address)
 """
@@ -35,8 +37,8 @@ else:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_thirty_trials_in_the_browser_and_the_map(tmp_path: Path) -> None:
+    opened("chromium", tmp_path, (0, 0))  # skipped without one
     (tmp_path / "person.py").write_text(PERSON, encoding="utf-8")
     person = f"{sys.executable} {tmp_path / 'person.py'} %s {tmp_path / 'me'} &"
     environment = os.environ | {"BROWSER": person, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -1,14 +1,11 @@
 """A small study of creatures, built for the browser and served on the loopback."""
 
 import json
-import os
 import re
-import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -16,16 +13,16 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import numpy as np
-from playwright.sync_api import BrowserContext, Error, ViewportSize, sync_playwright
-from tests.online.player import Means, Plan, Size, plan_part
+from tests.online.engines import Size
+from tests.online.player import Means, Plan, plan_part
 
 from twoalike.observers import SimulatedObserver, hierarchical_embedding
 from twoalike.online import Person
+from twoalike.registry import find_task, task_names
 from twoalike.stimuli import StimulusSet, draw_creatures
 from twoalike.study import Study
 from twoalike.tasks import Sitting, prepare_session
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
 CONSENT = """
 [consent]
 ask = true
@@ -83,6 +80,8 @@ practice_items = 3
 catch = 1
 max_items = 6
 max_trials = {arrangements}
+[anchored]
+{many}
 [odd_one_of_many]
 n_items = 5
 {many}
@@ -104,6 +103,8 @@ order = "fixed"
 """
 MANY = "trials = 2\ncatch = 1\nrepeats = 0\npractice = 1\npractice_checks = 1"
 TASKS = ("odd-one-out", "multi-arrangement")
+PAGED = tuple(name for name in task_names() if find_task(name).page is not None)
+"""Tasks that the page has."""
 
 
 def make_study(
@@ -135,7 +136,7 @@ def make_study(
     (root / "study.toml").write_text(settings, encoding="utf-8")
     rating = re.sub(r"\[practice\]\n.*\n", "", ODD)
     (protocols / "pair_rating.toml").write_text(CONSENT + rating, encoding="utf-8")
-    for name in ("odd_one_out", "odd_one_of_many", "most_alike_pair"):
+    for name in ("odd_one_out", "anchored_choice", "odd_one_of_many", "most_alike_pair"):
         (protocols / f"{name}.toml").write_text(CONSENT + ODD, encoding="utf-8")
     (protocols / "multi_arrangement.toml").write_text(CONSENT + ARRANGE, encoding="utf-8")
     sort = CONSENT + ARRANGE + "[rules]\nname_piles = true\n"
@@ -234,34 +235,3 @@ def plans(study: Study, person: Person, size: Size, means: Means) -> list[Plan]:
         study=study, participant=person.participant, session=1, observer=observer_of(study)
     )
     return [plan_part(prepare_session(part.task, sitting), size, means) for part in person.parts]
-
-
-@contextmanager
-def browser(folder: Path, size: Size, *, touch: bool = False) -> Iterator[BrowserContext]:
-    """Chromium with a profile of its own, in which sessions outlive the closing of tabs."""
-    with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            folder,
-            executable_path=CHROMIUM,
-            args=["--no-sandbox"],
-            headless=True,
-            viewport=ViewportSize(width=size[0], height=size[1]),
-            has_touch=touch,
-            is_mobile=touch,
-        )
-        try:
-            yield context
-        finally:
-            with suppress(Error):  # where its process was killed
-                context.close()
-
-
-def kill_browser(folder: Path) -> None:
-    """Kill the process of the browser that has a profile."""
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            words = (process / "cmdline").read_bytes().split(b"\0")
-            if f"--user-data-dir={folder}".encode() in words and not any(
-                word.startswith(b"--type=") for word in words
-            ):
-                os.kill(int(process.name), signal.SIGKILL)

@@ -2,8 +2,8 @@
 
 What to do is planned in Python, without a browser: the script of the window's task is run, its
 hands act, and each of their presses is written down. The player then waits until the page shows a
-trial and makes these presses with keyboard, mouse or finger. From the page it takes nothing but
-which step is shown.
+trial and makes these presses with keyboard, mouse or finger (engines.py). From the page it takes
+nothing but which step is shown and where its buttons are.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from time import monotonic, sleep
 from typing import Any, Literal
 
-from playwright.sync_api import CDPSession, Page
+from tests.online.engines import Engine, Size, look
 
 from twoalike.online import Person
 from twoalike.record import Progress
@@ -33,7 +33,6 @@ from twoalike.tasks.pair_rating import RatingResult
 
 type Means = Literal["hands", "mouse", "touch"]
 """``hands``: keys and mouse as the window's simulated hands choose them."""
-type Size = tuple[int, int]
 
 ARROWS = {(-1, 0): "ArrowLeft", (1, 0): "ArrowRight", (0, 1): "ArrowUp", (0, -1): "ArrowDown"}
 KEYS = {
@@ -157,30 +156,10 @@ def _by_pointer(
     return [Deed("pick", place)] if deed.kind in ("key", "press") else []
 
 
-STATE = """() => {
-  const {step, trial} = document.body.dataset;
-  const has = (selector) => document.querySelector(selector) !== null;
-  const open = (element) => element !== null && element.getAttribute("aria-disabled") !== "true";
-  const seen = (element) => element !== null && element.checkVisibility();
-  if (step === undefined) return null;
-  if (step === "enter" || step === "end") return {step, kind: step, open: true};
-  if (trial !== undefined) return {step, trial: Number(trial), kind: "arrangement", open: true};
-  if (has(".twoalike-countdown")) return {step, kind: "countdown", open: false};
-  if (has(".twoalike-trial")) {
-    const message = document.querySelector(".twoalike-trial .message button");
-    if (seen(message)) return {step, kind: "page", open: true};
-    const image = document.querySelector(".twoalike-trial .image img");
-    const disabled = has(".image[aria-disabled=true], .stage[data-open=false]");
-    return {step, kind: "choice", open: seen(image) && !disabled};
-  }
-  if (has(".twoalike-page .options, .twoalike-page form")) {
-    return {step, kind: "question", open: open(document.querySelector(".twoalike-page button"))};
-  }
-  const text = document.querySelector(".twoalike-page .words")?.textContent;
-  return {step, kind: "page", text, open: open(document.querySelector(".twoalike-page .push"))};
-}"""
-"""What a participant sees at once: page, question, countdown, images, arena; and whether the page
-takes an answer yet."""
+QUESTION = "() => document.querySelector('.twoalike-page .words').innerText"
+WORDS = "() => document.body.innerText"
+ROWS = """() => [...document.querySelectorAll("form .options")].map(
+  (row) => row.querySelectorAll(".option").length)"""
 _LOOK_S = 0.02
 _AGAIN_S = 3.0
 
@@ -193,10 +172,8 @@ class Interrupted(Exception):
 class Player:
     """Goes through a session in a page of a browser."""
 
-    page: Page
+    engine: Engine
     """Another one may take its place between two steps."""
-    size: Size
-    """Width and height of the page."""
     means: Means = "hands"
     person: Person | None = None
     """Steps of the session; known once the participant has a code."""
@@ -210,22 +187,22 @@ class Player:
     """Whether it may come amid the presses of a trial."""
     begin: Callable[[int, int], None] = lambda part, index: None
     """Called with part and index of each trial before it is answered."""
-    problems: list[str] = field(default_factory=list)
-    """Errors and messages of the page."""
+    look: Callable[[dict[str, Any]], None] = lambda state: None
+    """Called with what is shown, before it is answered; of images, also once they are placed."""
     _acted: tuple[Any, float] = (None, 0.0)
-    _finger: tuple[Page, CDPSession] | None = None
-
-    def __post_init__(self) -> None:
-        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
-        self.page.on("console", lambda said: self.problems.append(said.text))
 
     def enter(self, address: str) -> str:
         """Open the page and begin, or go on; return the participant's code."""
         self._acted = (None, 0.0)
-        self.page.goto(address)
-        with self.page.expect_response("**/api/enter") as answer:
-            self.page.get_by_role("button").click()
-        return str(answer.value.json()["person"]["participant"])
+        self.engine.go(address)
+        self.engine.click("#start")
+        return str(self.engine.wait(look("entered")))
+
+    def state(self) -> dict[str, Any] | None:
+        """What is shown; None between two steps."""
+        found = self.engine.ask(look("state"))
+        assert found is None or found["step"] != "failed", self.engine.ask(WORDS)
+        return dict(found) if found else None
 
     def play(
         self, until: Callable[[dict[str, Any]], bool] | None = None, limit_s: float = 120
@@ -235,7 +212,7 @@ class Player:
         end = monotonic() + limit_s
         while monotonic() < end:
             self._check_time()
-            state = self.page.evaluate(STATE)
+            state = self.state()
             if state is not None and until(state):
                 return
             key = state and tuple(state.get(name) for name in ("step", "trial", "kind", "text"))
@@ -243,15 +220,25 @@ class Player:
             if state is None or not state["open"] or waiting:
                 sleep(_LOOK_S)
                 continue
+            self.look(state)
             self._act(state)
             self._acted = key, monotonic()
-        raise TimeoutError(f"nothing goes on at {self.page.evaluate(STATE)}")
+        raise TimeoutError(f"nothing goes on at {self.state()}: {self.engine.ask(WORDS)}")
+
+    def expect(self, *texts: str, limit_s: float = 30) -> None:
+        """Wait for texts on the page."""
+        end = monotonic() + limit_s
+        while not all(text in self.engine.ask(WORDS) for text in texts):
+            assert monotonic() < end, self.engine.ask(WORDS)
+            sleep(_LOOK_S)
 
     def _act(self, state: dict[str, Any]) -> None:
         part, step = map(int, state["step"].split(".")) if state["kind"] != "page" else (0, 0)
         match state["kind"]:
+            case "page" if self.means == "hands":
+                self.engine.key("Space")
             case "page":
-                self._press_button() if self.means == "touch" else self.page.keyboard.press("Space")
+                self.engine.click(".push", -1)
             case "question":
                 self._answer(self._question(part))
             case "choice":
@@ -269,34 +256,33 @@ class Player:
 
     def _question(self, part: int) -> Any:
         """The question that is shown: blocks change the numbers of steps."""
-        words = "".join(self.page.locator(".twoalike-page .words").inner_text().split())
+        words = "".join(self.engine.ask(QUESTION).split())
         asked = (one for one in self._steps(part) if one.kind == "question")
         return next(one for one in asked if "".join(one.text.replace("#", "").split()) == words)
 
-    def _press_button(self) -> None:
-        self.page.locator(".push:visible").last.tap()
-
     def _answer(self, step: Any) -> None:
         """Answer a question as the window's simulated participant does."""
-        keyboard, touch = self.page.keyboard, self.means == "touch"
+        engine, hands = self.engine, self.means == "hands"
         if step.question == "slider":
-            self.page.locator("input[type=range]").press("ArrowRight")
+            engine.ask("() => document.querySelector('input[type=range]').focus()")
+            engine.key("ArrowRight")
         elif step.question == "matrix":
-            for row in self.page.locator("form .options").all():
-                point = row.locator(".option").first
-                point.tap() if touch else point.click()
+            first = 0
+            for more in engine.ask(ROWS):
+                engine.click("form .option", first)
+                first += more
         elif step.options:
-            option = self.page.locator(".option").first
-            option.tap() if touch else keyboard.press("1")
+            engine.key("1") if hands else engine.click(".option")
             if step.question in ("choice", "likert"):
                 return
         else:
-            self.page.locator(".entry").fill(SAID[step.question])
-        if touch or step.question == "long_text":
-            submit = self.page.locator("form button")
-            submit.tap() if touch else submit.click()
+            engine.click(".entry")
+            engine.wait(look("selected"))
+            engine.key(*SAID[step.question].replace("\n", "\ue007"))
+        if hands and step.question != "long_text":
+            engine.key("Enter")
         else:
-            keyboard.press("Enter")
+            engine.click("form button")
 
     def _do(self, part: int, index: int) -> None:
         """Make the presses of a trial."""
@@ -311,49 +297,27 @@ class Player:
     def _rate(self, result: RatingResult) -> None:
         """Choose a point: the page places them by its own rules."""
         assert result.value is not None
-        point = self.page.locator(".points button").nth(int(result.value) - 1)
-        if self.means == "touch":
-            point.tap()
-        elif self.means == "mouse" or result.method == "mouse":
-            point.click()
+        if self.means != "hands" or result.method == "mouse":
+            self.engine.click(".points button", int(result.value) - 1)
         else:
-            self.page.keyboard.press(str(int(result.value)))
+            self.engine.key(str(int(result.value)))
 
     def make(self, deeds: Sequence[Deed]) -> None:
         """Make presses."""
+        width, height = self.engine.size
         for deed in deeds:
             if self.anywhere:
                 self._check_time()
-            x, y = self.size[0] / 2 + deed.x, self.size[1] / 2 - deed.y
+            if len(deeds) > 4 and deed is deeds[-1 if deeds[-1].kind == "key" else -2]:
+                self.look({"kind": "placed"})
             if deed.kind == "key":
-                self.page.keyboard.press(deed.key)
+                self.engine.key(deed.key)
             elif deed.kind == "type":
-                self.page.locator(".entry:focus").press_sequentially(deed.key)
+                self.engine.key(*deed.key)
             elif deed.kind == "push":
-                button = self.page.locator(f"button.{deed.key}")
-                button.tap() if self.means == "touch" else button.click()
+                self.engine.click(f"button.{deed.key}")
             elif deed.kind == "pick":
                 at = int(deed.key) - 1 if deed.key.isdigit() else POSITIONS.index(deed.key)
-                image = self.page.locator(".image").nth(at)
-                image.tap() if self.means == "touch" else image.click()
-            elif self.means == "touch":
-                self._touch(deed.kind, x, y)
+                self.engine.click(".image", at)
             else:
-                self._point(deed.kind, x, y)
-
-    def _point(self, kind: str, x: float, y: float) -> None:
-        mouse = self.page.mouse
-        mouse.move(x, y)
-        if kind == "press":
-            mouse.down()
-        elif kind == "release":
-            mouse.up()
-
-    def _touch(self, kind: str, x: float, y: float) -> None:
-        """Touch by the browser's own protocol: playwright's fingers can only tap."""
-        if self._finger is None or self._finger[0] is not self.page:
-            self._finger = self.page, self.page.context.new_cdp_session(self.page)
-        names = {"press": "touchStart", "move": "touchMove", "release": "touchEnd"}
-        points = [] if kind == "release" else [{"x": x, "y": y}]
-        event = {"type": names[kind], "touchPoints": points}
-        self._finger[1].send("Input.dispatchTouchEvent", event)
+                self.engine.point(deed.kind, width / 2 + deed.x, height / 2 - deed.y)

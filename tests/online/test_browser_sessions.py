@@ -1,7 +1,7 @@
-"""Whole sessions in Chromium give the raw data of the same person at a window, but for clocks.
+"""Whole sessions in browsers give the raw data of the same person at a window, but for clocks.
 
 The simulated person at the window and the one in the page do the same in every trial; the page is
-answered by real presses of keys, mouse and fingers (player.py).
+answered by real presses of keys, mouse and fingers (player.py, engines.py).
 """
 
 import shutil
@@ -9,15 +9,14 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 import pytest
-from playwright.sync_api import Page, expect
 from tests.online.crowd import (
-    CHROMIUM,
+    PAGED,
     Served,
-    browser,
     make_study,
     observer_of,
     person_of,
@@ -25,14 +24,13 @@ from tests.online.crowd import (
     records,
     serving,
 )
-from tests.online.player import Means, Player, Size
+from tests.online.engines import ENGINES, Engine, Name, Size, opened
+from tests.online.player import Means, Player
 
 from twoalike.online import build_online, default_store, fetch
 from twoalike.record import find_runs, read_notes
 from twoalike.sitting import sit
 from twoalike.study import Study
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
 WINDOW: Size = (1280, 1024)
 """Of a session without a window: layouts are equal to the last digit."""
@@ -45,10 +43,8 @@ HANDS = {"response_method", "response_key", "end_method", "pointer"}
 """Columns that depend on what answers."""
 PIXELS = {"arena_radius_px", "item_size_px"}
 """Columns that depend on the size of the page."""
-TASKS = ("odd-one-out", "odd-one-of-many", "most-alike-pair", "pair-rating")
-TASKS += ("free-sorting", "multi-arrangement")
 TABLES = (
-    *(f"task-{task.replace('-', '')}*_beh.tsv" for task in TASKS),
+    *(f"task-{task.replace('-', '')}*_beh.tsv" for task in PAGED),
     *(f"task-{task}*_events.tsv" for task in ("freesorting", "multiarrangement")),
 )
 
@@ -57,10 +53,10 @@ TABLES = (
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """A study of several tasks, built for three participants."""
     root = tmp_path_factory.mktemp("online") / "creatures"
-    made = make_study(root, trials=3, arrangements=1, tasks=TASKS)
+    made = make_study(root, trials=3, arrangements=1, tasks=PAGED)
     with (made.root / "study.toml").open("a", encoding="utf-8") as file:
         file.write('[online]\nentry = "id"\ncompletion_code = "DONE"\n')
-    build_online(made.root, 3)
+    build_online(made.root, 9)
     return made
 
 
@@ -71,28 +67,25 @@ def served(study: Study) -> Iterator[Served]:
         yield server
 
 
-def sit_in_browser(
-    served: Served, folder: Path, means: Means, size: Size = WINDOW, backup: Path | None = None
-) -> str:
+def sit_in_browser(served: Served, engine: Engine, means: Means, backup: Path | None = None) -> str:
     """Go through a whole session and fetch it; return the participant's code.
 
     Its second trial meets a server that is killed and restored from ``backup``.
     """
-    with browser(folder / "profile", size, touch=means == "touch") as context:
-        player = Player(context.pages[0], size, means, least_s=0.22)
-        code = player.enter(f"{served.address}?PROLIFIC_PID={means}&SESSION_ID=1")
-        player.person = person_of(served.study, code)
-        player.plans = plans(served.study, player.person, size, means)
-        if backup is not None:
-            seen: list[int] = []
-            player.begin = lambda part, index: seen.append(index)
-            player.play(lambda now: now["kind"] == "choice" and now["open"] and len(seen) == 2)
-            restore(served, backup)
-        player.play()
-        expect_end(player.page)
-        assert player.problems == [] or backup is not None
-        player.page.reload()  # the browser keeps the end
-        expect_end(player.page)
+    player = Player(engine, means, least_s=0.22)
+    address = f"{served.address}?PROLIFIC_PID={engine.name}{means}&SESSION_ID=1"
+    code = player.enter(address)
+    player.person = person_of(served.study, code)
+    player.plans = plans(served.study, player.person, engine.size, means)
+    if backup is not None:
+        seen: list[int] = []
+        player.begin = lambda part, index: seen.append(index)
+        player.play(lambda now: now["kind"] == "choice" and now["open"] and len(seen) == 2)
+        restore(served, backup)
+    player.play()
+    player.expect("All of your answers have been stored", "DONE")
+    engine.go(address)  # the browser keeps the end
+    player.expect("All of your answers have been stored", "DONE")
     fetched = fetch(served.study)
     assert fetched.problems == []
     assert [one.participant for one in fetched.written] == [code]
@@ -107,11 +100,6 @@ def restore(served: Served, backup: Path) -> None:
         path.unlink()
     shutil.copy(backup, store)
     served.again()
-
-
-def expect_end(page: Page) -> None:
-    expect(page.get_by_text("All of your answers have been stored")).to_be_visible(timeout=30_000)
-    expect(page.locator("#code")).to_have_text("DONE")
 
 
 def sit_at_window(study: Study, folder: Path, code: str) -> Study:
@@ -130,6 +118,23 @@ def read(study: Study, code: str, name: str) -> pd.DataFrame:
     return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
 
 
+def compare(online: Study, lab: Study, code: str, table: str, differs: set[str]) -> pd.DataFrame:
+    """Compare a table of the page with that of the window, and give it.
+
+    A mouse points at whole pixels, the hands at the window do not.
+    """
+    page, window = (read(study, code, table) for study in (online, lab))
+    assert list(page.columns) == list(window.columns)
+    kept = [column for column in page.columns if column not in {*differs, "x", "y"}]
+    pd.testing.assert_frame_equal(page[kept], window[kept])
+    if "x" in page.columns:
+        there, here = (
+            frame[["x", "y"]].apply(pd.to_numeric, errors="coerce") for frame in (page, window)
+        )
+        np.testing.assert_allclose(there, here, atol=0.005)
+    return page
+
+
 def log(study: Study, code: str, task: str) -> list[str]:
     """Names of what a participant's log holds, but for turned pages (window) and drawn frames."""
     (rows,) = find_runs(study.raw, task, code)
@@ -138,26 +143,26 @@ def log(study: Study, code: str, task: str) -> list[str]:
     return [event for event in events if event not in ("page_turned", "focus", "drawn")]
 
 
+@pytest.mark.parametrize("name", ENGINES)
 def test_keys_and_mouse_give_the_data_of_the_window_also_where_a_server_was_restored(
-    served: Served, tmp_path: Path
+    served: Served, tmp_path: Path, name: Name
 ) -> None:
     backup = tmp_path / "backup.sqlite"
     with closing(sqlite3.connect(default_store(served.study.root))) as store:
         with closing(sqlite3.connect(backup)) as copy:
-            store.backup(copy)  # before anyone has entered
-    code = sit_in_browser(served, tmp_path, "hands", backup=backup)
-    numbers = [line["n"] for line in records(served) if "n" in line]
+            store.backup(copy)  # before this one has entered
+    with opened(name, tmp_path / "profile", WINDOW) as engine:
+        code = sit_in_browser(served, engine, "hands", backup)
+    lines = [line for line in records(served) if "n" in line]
+    numbers = [line["n"] for line in lines if line["session"] == lines[-1]["session"]]
     assert numbers == list(range(1, len(numbers) + 1))
     lab = sit_at_window(served.study, tmp_path, code)
-    for name in TABLES:
-        page, window = (read(study, code, name) for study in (served.study, lab))
-        assert list(page.columns) == list(window.columns)
-        kept = [column for column in page.columns if column not in CLOCKS]
-        pd.testing.assert_frame_equal(page[kept], window[kept])
+    for table in TABLES:
+        compare(served.study, lab, code, table, CLOCKS)
     for path in (lab.raw / "phenotype").glob("*.tsv"):
         online = served.study.raw / "phenotype" / path.name
         assert _of(code, online).equals(_of(code, path))
-    for task in (task.replace("-", "") for task in TASKS):
+    for task in (task.replace("-", "") for task in PAGED):
         assert log(served.study, code, task) == log(lab, code, task)
 
 
@@ -167,21 +172,15 @@ def _of(code: str, path: Path) -> pd.DataFrame:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("means", "size", "method"), [("mouse", (1024, 768), "mouse"), ("touch", (360, 740), "touch")]
-)
+@pytest.mark.parametrize("name", get_args(Name.__value__))
+@pytest.mark.parametrize(("means", "size"), [("mouse", (1024, 768)), ("touch", (360, 740))])
 def test_pointers_give_the_data_of_the_window(
-    served: Served, tmp_path: Path, means: Means, size: Size, method: str
+    served: Served, tmp_path: Path, name: Name, means: Means, size: Size
 ) -> None:
-    code = sit_in_browser(served, tmp_path, means, size)
+    with opened(name, tmp_path / "profile", size, touch=means == "touch") as engine:
+        code = sit_in_browser(served, engine, means)
     lab = sit_at_window(served.study, tmp_path, code)
-    for name in TABLES[:-2]:
-        page, window = (read(study, code, name) for study in (served.study, lab))
-        differs = {*CLOCKS, *HANDS, *PIXELS, "x", "y", "seat_angle"}
-        kept = [column for column in page.columns if column not in differs]
-        pd.testing.assert_frame_equal(page[kept], window[kept])
-        if "x" in page.columns:  # rounded to six digits after pixels of another window
-            there, here = (frame[["x", "y"]].astype(float).to_numpy() for frame in (page, window))
-            np.testing.assert_allclose(there, here, atol=5e-6)
+    for table in TABLES[:-2]:
+        page = compare(served.study, lab, code, table, {*CLOCKS, *HANDS, *PIXELS, "seat_angle"})
         given = "end_method" if "end_method" in page.columns else "response_method"
-        assert set(page[given]) == {method}
+        assert set(page[given]) == {means}

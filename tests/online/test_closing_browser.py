@@ -1,5 +1,6 @@
-"""How sessions end in Chromium: codes, and whoever returns."""
+"""How sessions end in browsers: codes, and whoever returns."""
 
+import time
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -7,12 +8,11 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from playwright.sync_api import Page, expect
-from tests.online.crowd import CHROMIUM, Served, browser, make_study, records, serving
+from tests.online.crowd import Served, make_study, person_of, records, serving
+from tests.online.engines import Engine, opened
+from tests.online.player import Player
 
 from twoalike.online import build_online, write_static
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
 SIZE = (1280, 900)
 ONLINE = """
@@ -20,6 +20,8 @@ ONLINE = """
 entry = "id"
 completion_code = "DONE"
 declined_code = "NO"
+interrupted_code = "LEFT"
+reload = "end"
 screened_out_code = "OUT"
 completion_url = "https://pay.example.org/?cc={code}"
 """
@@ -31,54 +33,68 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     study = make_study(tmp_path_factory.mktemp("closing") / "creatures", trials=3)
     with (study.root / "study.toml").open("a", encoding="utf-8") as file:
         file.write(ONLINE)
-    build_online(study.root, 4, task="odd-one-out")
+    build_online(study.root, 6, task="odd-one-out")
     with serving(study) as server:
         yield server
 
 
-def visit(served: Served, page: Page, person: str, visit: int = 1) -> None:
+def visit(served: Served, engine: Engine, person: str, visit: int = 1) -> None:
     """Open the page as Prolific does, and press its button."""
-    page.goto(f"{served.address}?PROLIFIC_PID={person}&SESSION_ID={visit}")
-    page.locator("#start").click()
+    engine.go(f"{served.address}?PROLIFIC_PID={person}&SESSION_ID={visit}")
+    engine.click("#start")
 
 
-def expect_end(page: Page, text: str, code: str) -> None:
+def expect_end(engine: Engine, text: str, code: str) -> None:
     """Expect the last page, with a text, a code and the way back."""
-    expect(page.get_by_text(text)).to_be_visible()
-    expect(page.locator("#code")).to_have_text(code)
-    address = f"https://pay.example.org/?cc={code}"
-    expect(page.get_by_role("link", name="pay.example.org")).to_have_attribute("href", address)
+    Player(engine).expect(text, code)
+    link = engine.ask("() => document.querySelector('a.push').href")
+    assert link == f"https://pay.example.org/?cc={code}"
+
+
+def choose(engine: Engine, number: int) -> None:
+    """Answer whether to take part, by the mouse."""
+    Player(engine).play(lambda state: state["kind"] == "question" and state["open"])
+    engine.click(".option", number)
+
+
+def decline(engine: Engine) -> None:
+    """Say no, and leave the page that says that it was heard."""
+    choose(engine, 1)
+    engine.wait("() => document.querySelector('.option') ? null : 1")
+    Player(engine).play(lambda state: state["kind"] == "page" and state["open"])
+    engine.click(".push")
 
 
 @pytest.mark.slow
 def test_who_declines_or_cannot_take_part_sees_the_code_for_it(
     served: Served, tmp_path: Path
 ) -> None:
-    with browser(tmp_path / "one", SIZE) as context:
-        page = context.pages[0]
-        visit(served, page, "p2")
-        page.get_by_role("button", name="No").click()
-        page.locator(".push").click()
-        expect_end(page, "You have chosen not to take part.", "NO")
-    with browser(tmp_path / "two", (200, 150)) as context:
-        page = context.pages[0]
-        page.goto(f"{served.address}?PROLIFIC_PID=p2&SESSION_ID=2")  # declined before
-        expect_end(page, "You have chosen not to take part.", "NO")
-        page.goto(f"{served.address}?PROLIFIC_PID=p3")
-        expect_end(page, "This window is too small.", "OUT")
-    with browser(tmp_path / "three", SIZE) as context:
-        page = context.pages[0]
-        visit(served, page, "p3", visit=2)
-        expect_end(page, "You could not take part", "OUT")
-        with page.expect_response("**/api/records"):
-            visit(served, page, "p4")
-            page.locator(".option").first.click()
-    with browser(tmp_path / "four", (200, 150)) as context:
-        page = context.pages[0]
-        with page.expect_response("**/api/enter"):
-            page.goto(f"{served.address}?PROLIFIC_PID=p4")  # under way on a larger screen
-        page.get_by_text("This window is too small.").wait_for()
-        page.wait_for_timeout(500)
+    with opened("firefox", tmp_path / "one", SIZE) as engine:
+        visit(served, engine, "p2")
+        decline(engine)
+        expect_end(engine, "You have chosen not to take part.", "NO")
+    with opened("chromium", tmp_path / "two", (200, 150), touch=True) as engine:
+        engine.go(f"{served.address}?PROLIFIC_PID=p2&SESSION_ID=2")  # declined before
+        expect_end(engine, "You have chosen not to take part.", "NO")
+        engine.go(f"{served.address}?PROLIFIC_PID=p3")
+        expect_end(engine, "This window is too small.", "OUT")
+    with opened("webkit", tmp_path / "three", SIZE) as engine:
+        visit(served, engine, "p3", visit=2)
+        expect_end(engine, "You could not take part", "OUT")
+        visit(served, engine, "p4")
+        choose(engine, 0)
+        Player(engine).expect("How old are you")
+    with opened("firefox", tmp_path / "one", SIZE) as engine:
+        player = Player(engine)
+        code = player.enter(f"{served.address}?PROLIFIC_PID=p5")
+        player.person = person_of(served.study, code)
+        player.play(lambda state: state["kind"] == "choice" and state["open"])
+        visit(served, engine, "p5")
+        expect_end(engine, "as its page was closed or loaded anew", "LEFT")
+    with opened("chromium", tmp_path / "four", (200, 150), touch=True) as engine:
+        engine.go(f"{served.address}?PROLIFIC_PID=p4")  # under way on a larger screen
+        Player(engine).expect("This window is too small.")
+        time.sleep(0.5)
         assert [line["ended"] for line in records(served) if "ended" in line][-1] is None
 
 
@@ -89,13 +105,11 @@ def test_a_plain_host_gives_the_code_and_the_way_back(served: Served, tmp_path: 
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as host:
         Thread(target=host.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{host.server_port}/?PROLIFIC_PID=p1&SESSION_ID="
-        with browser(tmp_path / "one", SIZE) as context:
-            page = context.pages[0]
-            page.goto(f"{address}1")
-            page.locator("#start").click()
-            page.get_by_role("button", name="No").click()
-            page.locator(".push").click()
-            expect_end(page, "You have chosen not to take part.", "NO")
-            page.goto(f"{address}2")
-            expect_end(page, "You have chosen not to take part.", "NO")
+        with opened("webkit", tmp_path / "one", SIZE) as engine:
+            engine.go(f"{address}1")
+            engine.click("#start")
+            decline(engine)
+            expect_end(engine, "You have chosen not to take part.", "NO")
+            engine.go(f"{address}2")
+            expect_end(engine, "You have chosen not to take part.", "NO")
         host.shutdown()

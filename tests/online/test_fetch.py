@@ -145,30 +145,6 @@ def test_fetching_again_changes_nothing(
     assert "is not what was fetched" in fetch(web.study, both).problems[0]
 
 
-def reopened(records: list[dict[str, Any]], at: int) -> list[dict[str, Any]]:
-    """The same, but the page was opened again before record ``at`` (from 0)."""
-    changed = deepcopy(records)
-    segment = deepcopy(changed[0]["items"][0])
-    segment["time"] = max(
-        item["time"] for one in changed[:at] for item in one["items"] if item["kind"] == "note"
-    )
-    segment["device"] |= {"browser": "firefox", "browser_version": "128.0"}
-    changed[at]["items"].insert(0, segment)
-    return changed
-
-
-def test_each_opening_of_the_page_is_a_segment(web: OnlineStudy, twins: Twins) -> None:
-    records = reopened(twins.records[CODES[0]], 9)
-    assert fetch(web.study, archive(web, head_of(web, CODES[0]), records)).problems == []
-    manifest = json.loads(RunName(CODES[0], 1).manifest(web.study.raw).read_text())
-    ends = [(one["end_reason"], one["resumed"]) for one in manifest["segments"]]
-    assert ends == [("window_closed", False), ("completed", True)]
-    assert manifest["segments"][1]["apparatus"]["versions"] == {"firefox": "128.0"}
-    expected = tables(twins.lab / "data" / "raw")
-    assert all(expected[name] == cells for name, cells in tables(web.study.raw).items())
-    assert validate_study(web.study.root).n_problems == 0
-
-
 def test_of_a_refusal_only_the_answer_is_kept(web: OnlineStudy, twins: Twins) -> None:
     first = deepcopy(twins.records[CODES[0]][:1])
     first[0]["items"][-1]["values"]["consent"] = False

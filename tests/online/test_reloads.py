@@ -5,27 +5,26 @@ import shutil
 from collections import Counter
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 import pytest
 from tests.conftest import write_study
 from tests.online.crowd import (
-    CHROMIUM,
-    browser,
     make_study,
     person_of,
     plans,
     records,
     serving,
 )
-from tests.online.player import STATE, Player, Size
+from tests.online.engines import Name, Size, opened
+from tests.online.player import Player
 from tests.online.replay import run_script
 from tests.online.simulated import head_of, write_archive
 
 from twoalike.online import OnlineStudy, build_online, fetch, read_built
-from twoalike.record import find_runs, read_answers
+from twoalike.record import RunName, find_runs, read_answers
 from twoalike.study import Study
 from twoalike.tasks import validate_study
 
@@ -59,7 +58,7 @@ ready_s = 0.3
 DESIGN = """
 trials = 2
 practice = 1
-trials_per_block = 1
+trials_per_block = 2
 [anchored]
 trials = 2
 practice = 0
@@ -135,7 +134,10 @@ def check_rows(study: Study, code: str, sent: list[Any]) -> None:
     assert sorted(own["answer"]) == sorted(given)
 
 
-def test_sessions_with_many_reloads_are_fetched(study: Path) -> None:
+@pytest.mark.parametrize("policy", ["resume", "restart-block"])
+def test_sessions_with_many_reloads_are_fetched(study: Path, policy: str) -> None:
+    settings = (study / "study.toml").read_text("utf-8").partition("[online]")[0]
+    (study / "study.toml").write_text(f'{settings}[online]\nreload = "{policy}"\n', "utf-8")
     rng = np.random.default_rng(1)  # some come before the page has given anything
     reloads: list[Reloads] = [rng.integers(0, 9, size=30).tolist() for _ in range(4)]
     shutil.rmtree(study / "data", ignore_errors=True)
@@ -147,7 +149,11 @@ def test_sessions_with_many_reloads_are_fetched(study: Path) -> None:
     assert found.n_problems == 0, found
     for code, own in zip(built.session.participants, sent, strict=True):
         check_rows(built.study, code, own)
-    assert sum(n_kept(built.study, code) for code in built.session.participants) > 2
+        path = RunName(code, 1, "oddoneout").manifest(built.study.raw)
+        ends = [one["end_reason"] for one in json.loads(path.read_text())["segments"]]
+        assert ends[-1] == "completed" and set(ends[:-1]) == {"window_closed"}
+    kept = sum(n_kept(built.study, code) for code in built.session.participants)
+    assert kept > 2 if policy == "resume" else kept == 0
 
 
 def n_kept(study: Study, code: str) -> int:
@@ -202,8 +208,8 @@ def place_one(player: Player, state: dict[str, Any]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
-def test_the_page_is_loaded_anew_at_whatever_it_shows(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", get_args(Name.__value__))
+def test_the_page_is_loaded_anew_at_whatever_it_shows(engine: Name, tmp_path: Path) -> None:
     made = make_study(tmp_path / "s")
     design = DESIGN.replace('scheduler = "full"\nfull_trials = 2\nsession_minutes = 0', CHOSEN)
     (made.root / "study.toml").write_text(f'title = "Anew"\nseed = 7\n[design]{design}')
@@ -216,23 +222,23 @@ def test_the_page_is_loaded_anew_at_whatever_it_shows(tmp_path: Path) -> None:
     def name(state: dict[str, Any]) -> str:
         return json.dumps([state.get(key) for key in ("step", "kind", "trial")])
 
-    with serving(Study.load(made.root)) as served, browser(tmp_path / "p", SIZE) as context:
-        player = Player(context.pages[0], SIZE, least_s=0.22)
+    with serving(Study.load(made.root)) as served, opened(engine, tmp_path / "p", SIZE) as seat:
+        player = Player(seat, least_s=0.22)
         code = player.enter(served.address)
         player.person = person_of(served.study, code)
         player.plans = plans(served.study, player.person, SIZE, "hands")
         planned = [place for one in player.plans[-1].results.values() for place in one.places]
         while True:
             player.play(lambda state: state["kind"] == "end" or seen[name(state)] < 1, 600)
-            state = player.page.evaluate(STATE)
+            state = player.state()
+            assert state is not None
             if state["kind"] == "end":
                 break
             if state["kind"] == "arrangement":
                 place_one(player, state)
             seen[name(state)] += 1
             assert player.enter(served.address) == code
-        player.page.get_by_text("All of your answers have been stored").wait_for()
-        assert player.problems == []
+        player.expect("All of your answers have been stored")
         stored = [one for one in records(served) if "n" in one]
     fetched = fetch(served.study)
     assert (fetched.problems, len(fetched.written)) == ([], 1)

@@ -10,6 +10,7 @@ import logging
 import mimetypes
 import re
 import shutil
+import time
 import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future
@@ -281,6 +282,7 @@ class _Server:
             return {**own, "outcome": {"reason": row["ended"], **ended}}
         parts = await self._parts(row["name"])  # also prepares the checks of their records
         own |= {"acknowledged": row["n"], "resume": places.resume_point(row, parts)}
+        own |= {"away_minutes": int(time.time() - row["last"]) // 60}
         # As it is in the file: reading and writing it again would take long.
         person = (self.built.folder / "people" / f"{row['participant']}.json").read_bytes()
         content = json.dumps(own).encode()[:-1] + b',"person":' + person + b"}"

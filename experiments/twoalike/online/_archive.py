@@ -26,7 +26,7 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from twoalike.online._blocks import Block
 from twoalike.online._hosts import study_uuid
-from twoalike.online._records import Name, Record, Sent, Sha256
+from twoalike.online._records import Name, Reason, Record, Sent, Sha256
 from twoalike.online._site import OnlineStudy, default_store
 from twoalike.study import TwoalikeError, counted, shortened, visible
 
@@ -52,7 +52,7 @@ class SessionLine(Sent):
     protocol: Sha256
     entered: Annotated[str, Field(max_length=40), AfterValidator(_in_utc)] | None = None
     """ISO time of the entry; becomes one in UTC."""
-    ended: Literal["completed", "declined", "screened_out", "expired", "withdrawn"] | None = None
+    ended: Reason | Literal["expired", "withdrawn"] | None = None
     """None: not over."""
 
 

@@ -73,7 +73,7 @@ def _page_files(built: OnlineStudy, transport: str) -> Iterator[tuple[str, bytes
 
 
 def _payment_codes(study: Study) -> dict[str, str]:
-    names = ("completion_code", "screened_out_code", "declined_code")
+    names = ("completion_code", "screened_out_code", "interrupted_code", "declined_code")
     return {name: value for name in names if (value := getattr(study.config.online, name))}
 
 

@@ -28,7 +28,7 @@ type Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 type Seconds = Annotated[FiniteFloat, Field(ge=0, le=1e7)]
 """Seconds of the run's clock: 0 is the first page of the part, and a resume goes on from the last
 record."""
-type Reason = Literal["completed", "declined", "screened_out"]
+type Reason = Literal["completed", "declined", "screened_out", "interrupted"]
 """How a participant ended a session or a part of it."""
 type Number = Annotated[int, Field(ge=0, le=1_000_000)]
 type Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
@@ -424,6 +424,9 @@ class OnlineSession(Sent):
     """Whether the participant measures the screen with a bank card: sizes are in degrees."""
     return_hours: float
     """Hours after the last record within which a session may be continued."""
+    reload: Literal["resume", "restart-block", "end"] = "resume"
+    longest_absence: float = 0.0
+    """Minutes for which the page may be closed; 0 for no bound of its own."""
     completion_url: str = ""
     """Where the page goes at the end; {code} is the completion code."""
     id_parameter: str = ""

@@ -334,6 +334,8 @@ def _compile(study: Study, codes: Sequence[str], task: str | None, session: int)
             isinstance(one, ImagesProtocol) and one.images.image_deg for one in protocols.values()
         ),
         return_hours=study.config.online.return_hours,
+        reload=study.config.online.reload,
+        longest_absence=study.config.online.longest_absence,
         completion_url=study.config.online.completion_url,
         id_parameter=study.config.online.id_parameter,
     )

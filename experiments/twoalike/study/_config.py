@@ -139,11 +139,26 @@ class OnlineConfig(Strict):
         description="hours after the last answer within which a session may be continued; then it "
         "has expired, and its code goes to someone else if no trial was stored",
     )
+    reload: Literal["resume", "restart-block", "end"] = Field(
+        default="resume",
+        description="what follows where the page is opened again after its first trial. resume: it "
+        "goes on at the step where it was left; restart-block: at the first trial since a page or "
+        "question, and answers to this block are stored only at its end; end: the session is over",
+    )
+    longest_absence: float = Field(
+        default=0.0,
+        ge=0,
+        description="minutes for which the page may be closed after its first trial; beyond them "
+        "the session is over; 0: as long as return_hours allows",
+    )
     completion_code: Code = Field(
         default="", description="shown at the end of a completed session, for the payment"
     )
     screened_out_code: Code = Field(
         default="", description="shown to people who were screened out, if they are paid"
+    )
+    interrupted_code: Code = Field(
+        default="", description="shown where a session is over because the page was left"
     )
     declined_code: Code = Field(
         default="", description="shown to people who did not consent, for the recruiter's records"

@@ -15,8 +15,8 @@ const part = (...steps) => ({ protocol: "p", task: "t", steps, resume: page("res
 
 /** A session in a tab: shows what comes next, and takes what the participant did. */
 class Tab {
-  constructor(storage, parts, { blocks = {}, server = { acknowledged: 0, resume: null } } = {}) {
-    Object.assign(this, { storage, parts, blocks, server });
+  constructor(storage, parts, { blocks = {}, server = { acknowledged: 0, resume: null }, restarts } = {}) {
+    Object.assign(this, { storage, parts, blocks, server, restarts });
     this.time = 0;
     this.seen = [];
     this.records = [];
@@ -29,6 +29,7 @@ class Tab {
       queue: { add: (records) => this.records.push(...records) },
       head: { session: "s", protocol: "h" },
       device: () => ({ browser: "other" }),
+      restarts: this.restarts,
       ...where,
     });
     this.course = new Course({
@@ -144,6 +145,20 @@ test("a trial that was answered when the page was closed is not shown again", as
   const second = await (await new Tab(storage, [part(...steps)]).open()).go(9);
   assert.deepEqual(second.seen, ["resume", "countdown", "trial"]);
   assert.deepEqual(second.records.map(({ n, step }) => [n, step]), [[1, 0], [2, 1]]);
+});
+
+test("a block whose trials count only together begins anew, and its records come at its end", async () => {
+  const steps = [trial(1), page("pause"), trial(2), trial(3), page("end")];
+  const tab = () => new Tab(storage, [part(...steps)], { restarts: true }).open();
+  const first = await (await tab()).go(5);
+  assert.deepEqual(first.records.map(({ n }) => n), [1, 2]);
+  await (await (await tab()).go(3)).keeper.writing;
+  const last = await (await tab()).go(3);
+  assert.equal(last.records.length, 0);
+  await last.go(9);
+  assert.deepEqual(last.records.map(({ n, step }) => [n, step]), [[3, 2], [4, 3], [5, 4]]);
+  const anew = ["segment", "block_restarted"];
+  assert.deepEqual(kinds(last.records[0]), [...anew, ...anew, "resume", "ready", "choice"]);
 });
 
 test("what the server has decides where this browser knows less", async () => {

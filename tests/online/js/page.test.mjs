@@ -9,7 +9,7 @@ import {
   ServerTransport,
   Unreachable,
 } from "../../../experiments/twoalike/online/page/js/transports.js";
-import { directionOf, visitor, whereToGoOn } from "../../../experiments/twoalike/online/page/js/visit.js";
+import { directionOf, isOver, visitor, whereToGoOn } from "../../../experiments/twoalike/online/page/js/visit.js";
 
 test("a browser is reduced to kind and version", () => {
   const agents = {
@@ -62,6 +62,20 @@ test("a session goes on here, unless the server has more or lacks what is not he
   assert.deepEqual(go(2, saved, "odd-one-out"), [false, 2, []]);
   assert.deepEqual(go(4, saved, "odd-one-out"), [true, 5, [5]]);
   assert.deepEqual(go(2, { ...saved, records: [1, 4, 5].map(record) }), [false, 2, []]);
+});
+
+test("a session is over after its first trial, if the study or a long absence says so", () => {
+  const steps = [{ kind: "page" }, { kind: "trial" }, { kind: "trial" }];
+  const entered = { acknowledged: null, person: { parts: [{ steps }] }, away_minutes: 11 };
+  const over = (reload, longest_absence, step, { part = 0, ...more } = {}) => {
+    const saved = { progress: { n: 0, part, step }, acknowledged: 0, records: [], draft: [], ...more };
+    return isOver({ reload, longest_absence }, saved, entered);
+  };
+  assert.deepEqual([1, 2].map((step) => over("end", 0, step)), [false, true]);
+  assert.ok(over("end", 0, 1, { draft: [{ kind: "note", event: "trial_shown" }] }));
+  assert.ok(!over("end", 0, 0, { part: 1 })); // all is answered, and was not sent yet
+  assert.deepEqual([10, 20].map((minutes) => over("resume", minutes, 2)), [true, false]);
+  assert.ok(!over("resume", 10, 2, { seen: Date.now() }));
 });
 
 test("texts are filled, and written in their direction", () => {

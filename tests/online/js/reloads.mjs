@@ -99,6 +99,7 @@ function* arrange({ trial, protocol }, begun) {
 async function play({ person, study, reloads }) {
   const storage = new MemoryStorage();
   const [records, given] = [[], []];
+  const restarts = study.reload === "restart-block";
   for (const budget of [...reloads, Infinity]) {
     const where = whereToGoOn(await storage.load(), { acknowledged: 0, resume: null });
     const keeper = new Keeper({
@@ -106,6 +107,7 @@ async function play({ person, study, reloads }) {
       queue: { add: (fresh) => records.push(...fresh) },
       head: { session: `s-${person.participant}`, protocol: study.hash },
       device: () => DEVICE,
+      restarts,
       ...where,
     });
     const course = new Course({

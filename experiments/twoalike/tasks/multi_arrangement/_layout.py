@@ -20,9 +20,11 @@ from twoalike.tasks.multi_arrangement._protocol import MultiArrangement, Placing
 from twoalike.tasks.screens import Box, Frame, frame, is_upright, widest
 
 _WIDE = (1.2, 2.5, 3.2, 2.0, 0.8, 3.0)
-_UPRIGHT = (1.85, 3.6, 4.3, 4.1, 3.1, 5.1)
+_UPRIGHT = (1.85, 3.6, 4.3, 4.3, 3.3, 5.3)
 """Prompt, timer and images from the upper edge, counter, progress and images from the lower one,
 in lines of text, by the shape of the window."""
+_FINGER = 44
+"""Least height of a button, pixels."""
 _FIRST_RING = 0.75
 """From the circle's line to the first seats, in images: none touches the circle."""
 _PITCH = 1.1
@@ -198,8 +200,9 @@ def corner_buttons(protocol: PlacingProtocol, size: tuple[int, int], text: int) 
     texts = protocol.texts
     labels = (texts.done, texts.confirm, texts.start_over, texts.confirm_start_over)
     wide = max(6.0 * text, 1.5 * text + _widest(labels, text))
-    x, y = size[0] / 2 - 0.5 * text - wide / 2, -size[1] / 2 + 1.5 * text
-    return Box(x, y, wide, 2.2 * text), Box(-x, y, wide, 2.2 * text)
+    high, top = max(2.2 * text, _FINGER), max(2.6 * text, _FINGER + 0.25 * text)
+    x, y = size[0] / 2 - 0.5 * text - wide / 2, top - (high + size[1]) / 2
+    return Box(x, y, wide, high), Box(-x, y, wide, high)
 
 
 def _lines_fit(protocol: MultiArrangement, frame: Frame, done: Box) -> bool:

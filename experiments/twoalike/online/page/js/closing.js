@@ -34,7 +34,7 @@ export function showEnd(root, texts, { code, url, withdraw, reason, download }) 
   if (texts.close && !url) parts.push(make("p", {}, texts.close));
   if (withdraw) {
     const address = new URL("withdraw", document.baseURI).href;
-    const link = make("a", { href: address, rel: "noreferrer" }, address);
+    const link = make("a", { href: address, rel: "noreferrer", class: "push" }, address);
     const words = filled(texts.withdraw, { code: withdraw });
     parts.push(make("small", {}, words, make("br"), link));
   }

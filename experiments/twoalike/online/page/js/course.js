@@ -11,6 +11,9 @@ const ANSWERED = { question: ["answers"], trial: ["choice", "rating"], arrangeme
 /** Whether a step is a page of the instruction. */
 const isInstruction = ({ kind, name }) => kind === "page" && name === "instruction";
 
+/** Whether something is judged in a step that is known. */
+export const isTrial = ({ kind }) => kind === "trial" || kind === "arrangement";
+
 /** Note that a part is over, and the item that ends its last record. */
 function ending(time, reason) {
   return [
@@ -116,7 +119,8 @@ export class Course {
     Object.assign(this.answers, keeper.items.findLast(({ kind }) => kind === "answers")?.values);
     const next = last ? { part: at.part + 1, step: 0 } : { part: at.part, step: at.step + 1 };
     const following = { ...next, answers: this.answers };
-    await keeper.commit(at, declined ? { ...this.over, reason } : following, end);
+    const holds = keeper.restarts && !last && [step, this.steps[at.step + 1]].every(isTrial);
+    await keeper.commit(at, declined ? { ...this.over, reason } : following, end, holds);
     return declined;
   }
 

@@ -8,6 +8,11 @@
 import { divide } from "./records.js";
 
 const RESULTS = new Set(["choice", "rating", "arrangement", "sorting"]);
+const RESTARTED = "block_restarted";
+
+/** Whether an item tells that a trial was shown. */
+export const isOfTrial = ({ kind, event }) =>
+  RESULTS.has(kind) || kind === "event" || event === "trial_shown";
 
 /** Latest time among items, s; 0 without any. */
 export function latest(items) {
@@ -20,10 +25,13 @@ function endOf({ kind, time, ending, values, onset = 0, answer, response_time })
 }
 
 export class Keeper {
-  constructor({ storage, queue, head, progress, draft = [], device }) {
-    Object.assign(this, { storage, queue, head, device });
-    this.progress = { ...progress };
-    this.items = [...draft];
+  constructor({ storage, queue, head, progress, draft = [], device, restarts = false }) {
+    Object.assign(this, { storage, queue, head, device, restarts });
+    this.held = [];
+    this.progress = { ...progress, time: Math.max(progress.time, latest(draft)) };
+    this.restarted = restarts && draft.some(isOfTrial);
+    const kept = ({ kind, event }) => !this.restarted || kind === "segment" || event === RESTARTED;
+    this.items = draft.filter(kept);
     this.known = new Set(this.items);
     this.writing = Promise.resolve();
   }
@@ -31,6 +39,8 @@ export class Keeper {
   /** A part begins, or goes on in a page that was opened again. */
   open() {
     this.take([{ kind: "segment", time: this.time, device: this.device() }]);
+    if (this.restarted) this.take([{ kind: "note", event: RESTARTED, time: this.time, detail: {} }]);
+    this.restarted = false;
     return this.time;
   }
 
@@ -65,19 +75,21 @@ export class Keeper {
     return places;
   }
 
-  /** End a step: its record is in the storage when this has resolved. */
-  async commit(at, next, end = []) {
+  /** End a step: its record is in the storage when this has resolved, unless it is held. */
+  async commit(at, next, end = [], holds = false) {
     await this.writing;
     const fresh = next.part !== at.part;
     const parts = divide([...this.items, ...end]);
     const first = this.progress.n + 1;
-    const records = parts.map((items, k) => ({ ...this.head, n: first + k, ...at, items }));
+    const made = parts.map((items, k) => ({ ...this.head, n: first + k, ...at, items }));
+    const records = [...this.held, ...made];
     const time = fresh ? 0 : this.time;
     const progress = { n: this.progress.n + parts.length, ...next, time };
-    await this.storage.commit({ records, progress });
+    if (!holds) await this.storage.commit({ records, progress });
+    this.held = holds ? records : [];
     this.progress = progress;
     this.items = [];
     this.known.clear();
-    this.queue.add(records);
+    if (!holds) this.queue.add(records);
   }
 }

@@ -35,7 +35,7 @@ export function noRoom(what, [width, height]) {
 
 /** Prompt, timer and images from the upper edge, counter, progress and images from the lower. */
 const WIDE = [1.2, 2.5, 3.2, 2.0, 0.8, 3.0];
-const UPRIGHT = [1.85, 3.6, 4.3, 4.1, 3.1, 5.1];
+const UPRIGHT = [1.85, 3.6, 4.3, 4.3, 3.3, 5.3];
 
 /** Window in which images are placed, between top and bottom; heights from its centre, y up. */
 export class PlacingLayout {
@@ -116,7 +116,8 @@ function extent(points, axis) {
  * the upper left corner of each, and width and height of the whole.
  */
 export function placeImages({ images, task }, n, window, [width, height], label, measured) {
-  const gaps = [images.gap_px, images.gap_px + label];
+  const most = window[1] > window[0] ? Math.round(window[0] / 24) : Infinity; // of a phone's width
+  const gaps = [0, label].map((more) => Math.min(images.gap_px, most) + more);
   const found = ways(images, n, window, task).map((points) => {
     const [across, down] = [extent(points, 0)[1], extent(points, 1)[1]];
     const wide = (width - across * gaps[0]) / (across + 1);

@@ -22,7 +22,7 @@ import { Session } from "./session.js";
 import { BrowserStorage } from "./storage.js";
 import { takeSession } from "./tabs.js";
 import { openTransport, readJson, Refused, Unreachable } from "./transports.js";
-import { directionOf, visitor, whereToGoOn } from "./visit.js";
+import { directionOf, isOver, visitor, whereToGoOn } from "./visit.js";
 
 const RESIZED_MS = 400; // leaving the full screen changes the size first
 
@@ -128,12 +128,13 @@ class Page {
     if (this.transport.reopens) await keepFiles();
     const refreshHz = await measureRefresh();
     if (this.roomText) await waitOver(() => this.roomText);
-    const measured = this.study.card ? await measureScreen(this.root, this.texts) : null;
+    const over = isOver(this.study, this.saved, entered);
+    const measured = this.study.card && !over ? await measureScreen(this.root, this.texts) : null;
     this.root.replaceChildren();
     const { session, queue } = await this.makeSession(entered, { refreshHz, measured });
     this.watch(session);
     queue.start();
-    const reason = await session.run();
+    const reason = over ? "interrupted" : await session.run();
     await this.end(entered, queue, reason);
   }
 
@@ -190,7 +191,8 @@ class Page {
     });
     const device = () => describeDevice({ refreshHz, measured });
     const head = { session: entered.session, protocol: study.hash };
-    const keeper = new Keeper({ storage, queue, head, progress, draft, device });
+    const restarts = study.reload === "restart-block";
+    const keeper = new Keeper({ storage, queue, head, progress, draft, device, restarts });
     const worded = (given) => (isKeyless() ? reworded(given, study.without_keys) : given);
     const course = new Course({
       person: worded(person),
@@ -246,6 +248,7 @@ class Page {
       timer = setTimeout(() => session.inTrial && this.roomText && pause(), RESIZED_MS);
     });
     window.addEventListener("online", () => this.pause.wake());
+    setInterval(() => this.storage.markOpen(), 5000);
   }
 
   /** Send what is left, and only then show the completion code. */

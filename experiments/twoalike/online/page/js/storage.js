@@ -6,7 +6,7 @@
  *
  * A storage has
  *
- *   load() -> {entry, progress, acknowledged, records, draft}
+ *   load() -> {entry, progress, acknowledged, seen, records, draft}
  *   enter(entry, fresh)       what the server said on entering; `fresh` forgets all else: another
  *                             session, or none any more
  *   append(items)             draft: items of the step under way
@@ -43,15 +43,16 @@ export class BrowserStorage {
     const stores = this.database.transaction(STORES, "readonly");
     const all = (name) => answer(stores.objectStore(name).getAll());
     const state = (key) => answer(stores.objectStore("state").get(key));
-    const [entry = null, progress = null, acknowledged = 0, records, draft] =
+    const [entry = null, progress = null, acknowledged = 0, seen = null, records, draft] =
       await Promise.all([
         state("entry"),
         state("progress"),
         state("acknowledged"),
+        state("seen"),
         all("records"),
         all("draft"),
       ]);
-    return { entry, progress, acknowledged, records, draft };
+    return { entry, progress, acknowledged, seen, records, draft };
   }
 
   enter(entry, fresh = false) {
@@ -60,6 +61,10 @@ export class BrowserStorage {
       stores.state.put(entry, "entry");
     };
     return this.write(STORES, work, "strict");
+  }
+
+  markOpen() {
+    return this.write(["state"], ({ state }) => state.put(Date.now(), "seen"));
   }
 
   append(items) {

@@ -1,4 +1,7 @@
-/** Who opens the page, and where their session continues. */
+/** Who opens the page, and whether and where their session continues. */
+
+import { isTrial } from "./course.js";
+import { isOfTrial } from "./keeper.js";
 
 const RTL = new Set(["ar", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"]);
 
@@ -16,6 +19,18 @@ export function visitor(query, id = "") {
 /** Direction in which a language is written. */
 export function directionOf(language) {
   return RTL.has(language.split("-")[0].toLowerCase()) ? "rtl" : "ltr";
+}
+
+/** Whether a session whose first trial was shown may not be continued, by the rules of the study. */
+export function isOver({ reload, longest_absence }, saved, entered) {
+  const { progress, draft } = whereToGoOn(saved, entered);
+  const { parts } = entered.person;
+  if (progress.part === parts.length) return false;
+  const done = parts.slice(0, progress.part).flatMap(({ steps }) => steps);
+  done.push(...parts[progress.part].steps.slice(0, progress.step));
+  if (![...draft, ...done].some((one) => isOfTrial(one) || isTrial(one) || one.kind === "block")) return false;
+  const away = saved.seen ? (Date.now() - saved.seen) / 60_000 : (entered.away_minutes ?? 0);
+  return reload === "end" || (longest_absence > 0 && away > longest_absence);
 }
 
 /**

@@ -14,6 +14,7 @@ const STATES = {
     completed: "completed",
     declined: "did not consent",
     screened_out: "screened out",
+    interrupted: "left the page",
     expired: "did not come back",
     withdrawn: "withdrawn",
 };
