@@ -5,7 +5,8 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
-from tests.online.crowd import CHROMIUM, browser, make_study, person_of, plans, serving
+from tests.online.crowd import make_study, person_of, plans, serving
+from tests.online.engines import opened
 from tests.online.player import Player
 
 from twoalike.exchange import share
@@ -56,23 +57,20 @@ def test_in_the_window(study: Study, tmp_path: Path) -> None:
     assert not any("pattern" in text or "strategy." in text for text in files.values())
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_in_the_page(study: Study, tmp_path: Path) -> None:
     build_online(study, 1)
     sent = (study.root / "online" / "people" / "w0001.json").read_text("utf-8")
     assert '"expected":3' not in sent
     assert 'choose "yes"' not in (study.root / "online" / "session.json").read_text("utf-8")
     size = (1280, 1024)
-    with serving(study) as served, browser(tmp_path / "profile", size) as context:
-        player = Player(context.pages[0], size, least_s=0.22)
-        code = player.enter(f"{served.address}?PROLIFIC_PID=1")
+    with serving(study) as served, opened("chromium", tmp_path / "profile", size) as engine:
+        player, address = Player(engine, least_s=0.22), f"{served.address}?PROLIFIC_PID=1"
+        code = player.enter(address)
         player.person = person_of(study, code)
         player.plans = plans(study, player.person, size, "hands")
         player.play(lambda now: now["step"] == "0.6")  # the matrix: what was answered is kept
-        player.page.reload()
-        player.page.get_by_role("button").click()
+        player.enter(address)
         player.play()
-        assert player.problems == []
         about = {"Authorization": f"Bearer {served.token}"}
         with urlopen(Request(f"{served.address}api/operator/state", headers=about)) as told:
             (row,) = json.loads(told.read())["sessions"]
