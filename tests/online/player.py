@@ -274,7 +274,7 @@ class Player:
         """Answer a question as the window's simulated participant does."""
         keyboard, touch = self.page.keyboard, self.means == "touch"
         if step.question == "slider":
-            self.page.locator("input[type=range]").press("ArrowRight")
+            self.page.locator("input[type=range]").fill(str(step.limits[1]))
         elif step.question == "matrix":
             for row in self.page.locator("form .options").all():
                 point = row.locator(".option").first
