@@ -45,6 +45,7 @@ PATIENCE_S = 30.0
 KEYS = {
     "Tab": "\ue004",
     "Enter": "\ue007",
+    "End": "\ue010",
     "ArrowLeft": "\ue012",
     "ArrowUp": "\ue013",
     "ArrowRight": "\ue014",

@@ -265,7 +265,7 @@ class Player:
         engine, hands = self.engine, self.means == "hands"
         if step.question == "slider":
             engine.ask("() => document.querySelector('input[type=range]').focus()")
-            engine.key("ArrowRight")
+            engine.key("End")
         elif step.question == "matrix":
             first = 0
             for more in engine.ask(ROWS):

@@ -76,7 +76,7 @@ def test_in_the_page(study: Study, tmp_path: Path) -> None:
             (row,) = json.loads(told.read())["sessions"]
         assert (row["checks"], row["right"] <= 1) == (3, True)  # two items, a trial
     assert fetch(study).problems == []
-    other = {"bright": "6", "rested": "1", "mood_care": "1"}
+    other = {"bright": "9", "rested": "1", "mood_care": "1"}
     other |= dict.fromkeys(("rested_correct", "mood_care_correct"), "false")
     assert answers(study, "form") == ASKED | other
     assert answers(study, "blocks") == {"effort_seeing_block1": "1"}
