@@ -85,6 +85,11 @@ def test_who_declines_or_cannot_take_part_sees_the_code_for_it(
         expect_end(engine, "You could not take part", "OUT")
         visit(served, engine, "p4")
         Chooser(engine, number=0).play(lambda state: state["step"] == "0.1")
+    with opened("chromium", tmp_path / "four", (200, 150), touch=True) as engine:
+        engine.go(f"{served.address}?PROLIFIC_PID=p4")  # under way on a larger screen
+        Player(engine).expect("This window is too small.")
+        time.sleep(0.5)
+        assert [line["ended"] for line in records(served) if "ended" in line][-1] is None
     with opened("firefox", tmp_path / "five", SIZE) as engine:
         player = Player(engine)
         code = player.enter(f"{served.address}?PROLIFIC_PID=p5")
@@ -92,11 +97,6 @@ def test_who_declines_or_cannot_take_part_sees_the_code_for_it(
         player.play(lambda state: state["kind"] == "choice" and state["open"])
         visit(served, engine, "p5")
         expect_end(engine, "as its page was closed or loaded anew", "LEFT")
-    with opened("chromium", tmp_path / "four", (200, 150), touch=True) as engine:
-        engine.go(f"{served.address}?PROLIFIC_PID=p4")  # under way on a larger screen
-        Player(engine).expect("This window is too small.")
-        time.sleep(0.5)
-        assert [line["ended"] for line in records(served) if "ended" in line][-1] is None
 
 
 @pytest.mark.slow
