@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 from tests.online.crowd import Served, make_study, person_of, records, serving
 from tests.online.engines import Engine, opened
-from tests.online.player import Player
+from tests.online.player import Means, Player
 
 from twoalike.online import build_online, write_static
 
@@ -51,18 +53,18 @@ def expect_end(engine: Engine, text: str, code: str) -> None:
     assert link == f"https://pay.example.org/?cc={code}"
 
 
-def choose(engine: Engine, number: int) -> None:
-    """Answer whether to take part, by the mouse."""
-    Player(engine).play(lambda state: state["kind"] == "question" and state["open"])
-    engine.click(".option", number)
+@dataclass
+class Chooser(Player):
+    """Chooses an option of each question, by the mouse."""
 
+    means: Means = "mouse"
+    number: int = 1
 
-def decline(engine: Engine) -> None:
-    """Say no, and leave the page that says that it was heard."""
-    choose(engine, 1)
-    engine.wait("() => document.querySelector('.option') ? null : 1")
-    Player(engine).play(lambda state: state["kind"] == "page" and state["open"])
-    engine.click(".push")
+    def _question(self, part: int) -> Any:
+        return None
+
+    def _answer(self, step: Any) -> None:
+        self.engine.click(".option", self.number)
 
 
 @pytest.mark.slow
@@ -71,7 +73,7 @@ def test_who_declines_or_cannot_take_part_sees_the_code_for_it(
 ) -> None:
     with opened("firefox", tmp_path / "one", SIZE) as engine:
         visit(served, engine, "p2")
-        decline(engine)
+        Chooser(engine).play()
         expect_end(engine, "You have chosen not to take part.", "NO")
     with opened("chromium", tmp_path / "two", (200, 150), touch=True) as engine:
         engine.go(f"{served.address}?PROLIFIC_PID=p2&SESSION_ID=2")  # declined before
@@ -82,20 +84,19 @@ def test_who_declines_or_cannot_take_part_sees_the_code_for_it(
         visit(served, engine, "p3", visit=2)
         expect_end(engine, "You could not take part", "OUT")
         visit(served, engine, "p4")
-        choose(engine, 0)
-        Player(engine).expect("How old are you")
-    with opened("firefox", tmp_path / "one", SIZE) as engine:
+        Chooser(engine, number=0).play(lambda state: state["step"] == "0.1")
+    with opened("chromium", tmp_path / "four", (200, 150), touch=True) as engine:
+        engine.go(f"{served.address}?PROLIFIC_PID=p4")  # under way on a larger screen
+        Player(engine).expect("This window is too small.")
+        time.sleep(0.5)
+        assert [line["ended"] for line in records(served) if "ended" in line][-1] is None
+    with opened("firefox", tmp_path / "five", SIZE) as engine:
         player = Player(engine)
         code = player.enter(f"{served.address}?PROLIFIC_PID=p5")
         player.person = person_of(served.study, code)
         player.play(lambda state: state["kind"] == "choice" and state["open"])
         visit(served, engine, "p5")
         expect_end(engine, "as its page was closed or loaded anew", "LEFT")
-    with opened("chromium", tmp_path / "four", (200, 150), touch=True) as engine:
-        engine.go(f"{served.address}?PROLIFIC_PID=p4")  # under way on a larger screen
-        Player(engine).expect("This window is too small.")
-        time.sleep(0.5)
-        assert [line["ended"] for line in records(served) if "ended" in line][-1] is None
 
 
 @pytest.mark.slow
@@ -108,7 +109,7 @@ def test_a_plain_host_gives_the_code_and_the_way_back(served: Served, tmp_path: 
         with opened("webkit", tmp_path / "one", SIZE) as engine:
             engine.go(f"{address}1")
             engine.click("#start")
-            decline(engine)
+            Chooser(engine).play()
             expect_end(engine, "You have chosen not to take part.", "NO")
             engine.go(f"{address}2")
             expect_end(engine, "You have chosen not to take part.", "NO")

@@ -10,7 +10,7 @@
     const open = (element) => element !== null && element.getAttribute("aria-disabled") !== "true";
     const seen = (element) => element !== null && element.checkVisibility();
     if (step === undefined) return null;
-    if (step === "enter" || step === "end") return {step, kind: step, open: true};
+    if (step === "enter" || step === "end") return {step, kind: step, open: step === "end"};
     if (trial !== undefined) return {step, trial: Number(trial), kind: "arrangement", open: true};
     if (has(".twoalike-countdown")) return {step, kind: "countdown", open: false};
     if (has(".twoalike-trial")) {
