@@ -313,6 +313,7 @@ class Player:
             if deed.kind == "key":
                 self.engine.key(deed.key)
             elif deed.kind == "type":
+                self.engine.wait(look("selected"))
                 self.engine.key(*deed.key)
             elif deed.kind == "push":
                 self.engine.click(f"button.{deed.key}")

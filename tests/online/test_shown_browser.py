@@ -49,6 +49,7 @@ TEXT_PAGE = {
     "keys": ["space", "return"],
 }
 QUESTION = {"measure": "form", "id": "q", "text": "What?", "options": [], "required": True}
+QUESTION |= {"limits": (0, 130)}
 ROW = OddOneOut.model_validate({"timing": {"fixation_s": 0.1, "feedback_s": 0.1}})
 TWO_FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 CONTENT_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css"}
