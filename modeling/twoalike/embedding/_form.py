@@ -305,7 +305,8 @@ def vi_minutes(n: int, m: int, d: int, config: FitConfig) -> float:
 
     plan = plan_steps(config, n, m, weights=config.people == "weights")
     whole = config.people != "weights" and cheaper_whole(m, plan.batch)
-    judged = 45e-9 * plan.batch + 0.1e-9 * m**2 * d if whole else 24e-9 * plan.batch * (d + 20)
+    gathered = 2.5e-9 * plan.batch * (d + 20) + 60e-9 * m * d
+    judged = 45e-9 * plan.batch + 0.1e-9 * m**2 * d if whole else gathered
     step = 1e-4 + judged + 1.5e-9 * m * d**2 * (m * d**2 <= MOST_ENTRIES)
     return (COMPILE_S + plan.fits * plan.steps * step) / 60
 

@@ -331,17 +331,20 @@ def plan_steps(
     :data:`MOST_AT_ONCE`; else a part. Four fits take 2,000 steps each from the spectrum of the
     judgments, or from a random start at least 3,000 and 40 passes over the judgments: with fewer,
     held-out predictions of real data lose points. Between :data:`MANY` and :data:`MOST_AT_ONCE`,
-    twelve fits of 1,500 steps from the spectrum depend less on the seed together. The rate follows
-    :data:`RATES`. With ``weights`` each person has similarities of their own, and a step sees a few
-    judgments.
+    twelve fits of 1,500 steps from the spectrum depend less on the seed together. Of more
+    judgments, two fits of 3,000 steps that see more of them predict better than four. The rate
+    follows :data:`RATES`. With ``weights`` each person has similarities of their own, and a step
+    sees a few judgments.
     """
-    few = int(np.clip(n_judgments // 25, 4000, 10_000))
     plain = not weights and n_judgments <= MOST_AT_ONCE
+    large = not weights and not plain
+    few = 40_000 if large else int(np.clip(n_judgments // 25, 4000, 10_000))
     at_once = plain and n_objects**2 < WHOLE * n_judgments
     batch = min(config.batch or (n_judgments if at_once else few), n_judgments)
     passes = -(-40 * n_judgments // max(batch, 1))
     near = tells(n_judgments, n_objects)
-    fits, from_spectrum = (12, 1500) if near and plain and n_judgments >= MANY else (4, 2000)
+    several = near and plain and n_judgments >= MANY
+    fits, from_spectrum = (12, 1500) if several else (2, 3000) if large else (4, 2000)
     steps = config.steps or (from_spectrum if near else max(3000, passes))
     rate = config.rate or next(rate for fewer, rate in RATES if n_judgments < fewer)
     whole_chunks = -(-steps // CHUNK) * CHUNK
