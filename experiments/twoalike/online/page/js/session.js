@@ -1,10 +1,9 @@
 /** Shows a course step by step, and interrupts it where the full screen was left. */
 
 import { interrupt, listen, note, run } from "./driver.js";
-import { makeRoot } from "./look.js";
+import { make, makeRoot } from "./look.js";
 import { Countdown } from "./page-machines.js";
 import { CountdownView } from "./page-views.js";
-import { cover } from "./panels.js";
 import { SHOWN } from "./shown.js";
 
 const AHEAD = 12; // steps whose images are loaded before their turn
@@ -88,7 +87,8 @@ export class Session {
   }
 
   async countDown({ texts }, seconds, clock) {
-    const root = cover();
+    const root = make("div", { class: "cover" });
+    document.body.append(root);
     try {
       await run(new Countdown(texts.ready, seconds), new CountdownView(root), { root, clock });
     } finally {
