@@ -99,12 +99,11 @@ export class Queue {
   async sendAll() {
     while (this.waiting.length) {
       const stored = await persist(() => this.sendBatch(), this);
-      if (stored < this.waiting[0].n) {
-        await this.takeBack(stored);
-        continue;
+      if (stored < this.waiting[0].n) await this.takeBack(stored);
+      else {
+        this.waiting = this.waiting.filter((record) => record.n > stored);
+        await this.storage.acknowledge(stored);
       }
-      this.waiting = this.waiting.filter((record) => record.n > stored);
-      await this.storage.acknowledge(stored);
     }
   }
 

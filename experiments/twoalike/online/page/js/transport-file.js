@@ -47,19 +47,13 @@ export class HostTransport {
   async enter({ external, token }) {
     if (token) {
       const [session, code] = token.split(" ");
-      this.begin({ session, code });
-    } else if (!this.known) {
-      this.begin(await this.newSession(external));
-    }
+      this.known = { session, code };
+    } else this.known ??= await this.newSession(external);
     const { session, code } = this.known;
     const person = await readJson(this.base, `people/${code}.json`, this.request);
     if (!token) await this.append([this.line({ entered: new Date().toISOString() })]);
     const first = { acknowledged: null, resume: null, withdraw: null };
     return { session, token: `${session} ${code}`, person, ...first };
-  }
-
-  begin(known) {
-    this.known = known;
   }
 
   /** Line of an archive that describes the session. */
@@ -101,9 +95,9 @@ export class FileTransport extends HostTransport {
     return { session: newName("web"), code };
   }
 
-  begin(known) {
-    super.begin(known);
-    this.lines = this.keep(`twoalike kept ${known.session}`); // until the browser is cleared
+  /** Lines of the session, which are kept until the browser is cleared. */
+  get lines() {
+    return (this.kept ??= this.keep(`twoalike kept ${this.known.session}`));
   }
 
   async append(lines) {
