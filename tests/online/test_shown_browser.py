@@ -201,7 +201,7 @@ def test_on_a_phone_images_are_large_and_no_key_is_named(
 
 
 def test_a_key_that_is_held_since_the_last_trial_answers_no_question(show: Show) -> None:
-    step = {**QUESTION, "question": "number", "limits": [0, 9], "minimum_s": 0.0}
+    step = {**QUESTION, "question": "number", "minimum_s": 0.0, "values": {}}
     rules = OddOneOut.model_validate({"pages": {"page_s": 0}})
     page = show("question", rules, step=step)
     page.keyboard.down("3")
@@ -290,7 +290,7 @@ def test_a_long_page_is_left_from_its_end(show: Show) -> None:
 def test_questions_are_answered(
     show: Show, kind: str, options: list[str], expected: object
 ) -> None:
-    step = {**QUESTION, "question": kind, "options": options, "limits": [0, 130], "minimum_s": 0.1}
+    step = {**QUESTION, "question": kind, "options": options, "minimum_s": 0.1, "values": {}}
     rules = OddOneOut.model_validate({"pages": {"page_s": 0.1}})
     page = show("question", rules, step=step)
     page.locator(".words").wait_for()
