@@ -12,7 +12,7 @@ import { GO_ON } from "./keys.js";
 
 const OLDEST_AGE = 89;
 
-/** What pages, questions and countdowns share: their first frame, what was read, and the note of their end. */
+/** What pages, questions and countdowns share: their first frame, what was read, and their limit. */
 class BesideTrials {
   finished = false;
   since = null;
