@@ -1,6 +1,4 @@
-/** Stands in for what browsers store: the interfaces of storage.js and of kept lines, in memory. */
-
-/** Storage of a session (storage.js). */
+/** Stands in for what browsers store (storage.js), in memory. */
 export class MemoryStorage {
   constructor() {
     this.state = new Map();
@@ -55,20 +53,5 @@ export class MemoryStorage {
     this.state.set("acknowledged", progress.n).set("progress", structuredClone(progress));
     this.draft = structuredClone(draft);
     this.blocks.clear();
-  }
-}
-
-/** Lines of a session without a server (transport-file.js). */
-export class MemoryLines {
-  constructor() {
-    this.lines = [];
-  }
-
-  async add(lines) {
-    this.lines.push(...lines);
-  }
-
-  async all() {
-    return [...this.lines];
   }
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { FileTransport, codeOf } from "../../../experiments/twoalike/online/page/js/transport-file.js";
-import { MemoryLines } from "./memory.mjs";
+import { MemoryStorage } from "./memory.mjs";
 import { JatosTransport } from "../../../experiments/twoalike/online/page/js/transport-jatos.js";
 import { Refused, Unreachable } from "../../../experiments/twoalike/online/page/js/transports.js";
 
@@ -140,7 +140,7 @@ test("codes come from the address, or the same one for the same person", async (
 
 test("a plain host: all lines are in the file that is offered at the end", async () => {
   const kept = new Map();
-  const keep = (session) => kept.get(session) ?? kept.set(session, new MemoryLines()).get(session);
+  const keep = (session) => kept.get(session) ?? kept.set(session, new MemoryStorage()).get(session);
   const parts = { study, settings: { completion_code: "X" }, base, request: host, keep };
   const external = { participant: "w0003" };
   const first = await new FileTransport(parts).enter({ external, token: null });
@@ -157,7 +157,7 @@ test("a plain host: all lines are in the file that is offered at the end", async
 test("each end has its code; the page leads back with any code, and after a completed session", async () => {
   const codes = { completion_code: "C", screened_out_code: "S", declined_code: "D" };
   const leads = async (reason, settings) => {
-    const keep = () => new MemoryLines();
+    const keep = () => new MemoryStorage();
     const transport = new FileTransport({ study, settings, base, request: host, keep });
     const { token } = await transport.enter({ external: {}, token: null });
     const { code, url } = await transport.finish(token, reason);

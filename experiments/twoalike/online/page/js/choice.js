@@ -8,14 +8,10 @@ import { POSITIONS } from "./layout.js";
 import { TrialMachine } from "./trial.js";
 
 /** Keys of the images that can be chosen, by their place. */
-function answerKeys(protocol) {
-  const answers = protocol.answers;
-  if (answers.image_keys) {
-    const keys = answers.image_keys;
-    return Object.fromEntries(keys.map((names, index) => [String(index + 1), names]));
-  }
-  const places = POSITIONS.filter((place) => place in answers);
-  return Object.fromEntries(places.map((place) => [place, answers[place]]));
+function answerKeys({ answers }) {
+  const numbered = answers.image_keys?.map((names, index) => [String(index + 1), names]);
+  const named = () => POSITIONS.filter((place) => place in answers).map((place) => [place, answers[place]]);
+  return Object.fromEntries(numbered ?? named());
 }
 
 export class ChoiceMachine extends TrialMachine {

@@ -2,8 +2,8 @@
  * The course of a session: what is shown, in which order, and the record of each step.
  *
  * The order is that of the window: a trial that follows a page begins with a countdown, a consent
- * that is declined ends the session, and a page that
- * welcomes back and the instruction come again before what is left.
+ * that is declined ends the session, and a page that welcomes back and the instruction come again before
+ * what is left.
  */
 
 const ANSWERED = { question: ["answers"], trial: ["choice", "rating"], arrangement: ["arrangement", "sorting"] };
@@ -50,11 +50,6 @@ export class Course {
     return progress.reason ?? "completed";
   }
 
-  /** Where a session is after its last step. */
-  get over() {
-    return { part: this.person.parts.length, step: 0 };
-  }
-
   async *part(part) {
     const { keeper } = this;
     const { protocol, steps, resume } = this.person.parts[part];
@@ -98,11 +93,12 @@ export class Course {
   async *step(at) {
     const step = this.steps[at.step];
     const { kind } = step;
-    if (kind === "arrangement") {
-      const trial = { ...step.trial, kept: this.keeper.places };
-      yield* this.showTrial({ kind, trial, at });
-    } else if (kind === "trial") yield* this.showTrial({ kind, trial: step.trial, at });
-    else yield* this.show({ kind: step.kind, step, at });
+    if (isTrial(step)) {
+      const countdown = this.protocol.breaks.ready_s > 0 && !this.afterTrial; // it follows a page
+      if (countdown) yield* this.show({ kind: "countdown", at });
+      yield* this.show({ kind, trial: { ...step.trial, kept: this.keeper.places }, at });
+      this.afterTrial = true;
+    } else yield* this.show({ kind, step, at });
     return yield* this.finishStep(at);
   }
 
@@ -113,23 +109,15 @@ export class Course {
     const consent = keeper.items.find((item) => item.measure === "consent");
     const declined = consent !== undefined && consent.values.consent === false;
     if (declined && step.declined) yield* this.show({ kind: "page", step: step.declined, at });
+    const over = { part: this.person.parts.length, step: 0, reason: "declined" };
     const last = declined || at.step === this.steps.length - 1;
-    const reason = declined ? "declined" : "completed";
-    const end = last ? ending(this.clock.now(), reason) : [];
+    const end = last ? ending(this.clock.now(), declined ? "declined" : "completed") : [];
     Object.assign(this.answers, keeper.items.findLast(({ kind }) => kind === "answers")?.values);
     const next = last ? { part: at.part + 1, step: 0 } : { part: at.part, step: at.step + 1 };
     const following = { ...next, answers: this.answers };
     const holds = keeper.restarts && !last && [step, this.steps[at.step + 1]].every(isTrial);
-    await keeper.commit(at, declined ? { ...this.over, reason } : following, end, holds);
+    await keeper.commit(at, declined ? over : following, end, holds);
     return declined;
-  }
-
-  /** A trial, after a countdown if it follows a page. */
-  async *showTrial(show) {
-    const countdown = this.protocol.breaks.ready_s > 0 && !this.afterTrial;
-    if (countdown) yield* this.show({ kind: "countdown", at: show.at });
-    yield* this.show(show);
-    this.afterTrial = true;
   }
 
   async *show(show) {

@@ -55,8 +55,6 @@ let refreshHz = null;
 const running = [];
 /** What everything waits for while nothing may go on. */
 let gate = null;
-/** Called with items as they arise. */
-let listener = () => {};
 /** Whether the page has the keyboard. */
 let focused = true;
 
@@ -90,26 +88,21 @@ export function note(event, time, detail = {}) {
   return { kind: "note", event, time, detail };
 }
 
-/** Tell what to do with items as they arise; `run` answers the same objects at the end. */
-export function listen(heard) {
-  listener = heard;
-}
-
-/** Run a machine to its end. */
-export async function run(machine, view, { root, clock = new Clock() }) {
+/** Run a machine to its end; `heard` takes its items as they arise, and the answer has the same objects. */
+export async function run(machine, view, { root, clock = new Clock(), heard = () => {} }) {
   while (gate) await gate;
-  return new Run(machine, view, root, clock).promise;
+  return new Run(machine, view, root, clock, heard).promise;
 }
 
 /**
- * Interrupt what is under way; afterwards the machine restarts. While one interruption lasts,
- * another one does nothing.
+ * Interrupt what is under way for some work, which gets its machine; afterwards the machine restarts.
+ * While one interruption lasts, another one does nothing.
  */
 export async function interrupt(work) {
   const top = running.at(-1);
   if (top ? top.suspended : gate) return;
   if (!top) {
-    gate = work({ machine: null, keep: (items) => listener(items) });
+    gate = work(null);
     try {
       await gate;
     } finally {
@@ -119,7 +112,7 @@ export async function interrupt(work) {
   }
   top.suspend();
   try {
-    await work({ machine: top.machine, keep: (items) => top.keep(items) });
+    await work(top.machine);
     top.goOn();
   } catch (error) {
     top.fail(error);
@@ -128,9 +121,8 @@ export async function interrupt(work) {
 
 /** One machine on the screen. */
 class Run {
-  constructor(machine, view, root, clock) {
-    Object.assign(this, { machine, view, root, clock });
-    this.under = running.at(-1); // what this one interrupts, if anything
+  constructor(machine, view, root, clock, heard) {
+    Object.assign(this, { machine, view, root, clock, heard });
     this.items = [];
     this.drawn = null;
     this.lastFrame = null;
@@ -278,8 +270,7 @@ class Run {
   keep(items) {
     if (!items?.length) return;
     this.items.push(...items);
-    if (this.under) this.under.keep(items);
-    else listener(items);
+    this.heard(items);
   }
 
   suspend() {

@@ -10,7 +10,6 @@ const STILL_PX = 8; // a resting finger moves no further
 export class Fingers {
   /** The finger that may yet stay: since when, and where. */
   #resting = null;
-  #looking = false;
   /** Where the pointer was last: a touch that the browser takes away ends nowhere. */
   #last = { x: 0, y: 0 };
 
@@ -37,30 +36,21 @@ export class Fingers {
 
   /** Take an event of the browser. */
   handle(event) {
-    const items = this.#waited(event.time) ? this.#look(event.time) : [];
+    const waited = this.#resting !== null && event.time >= this.#resting.time + LONG_S;
+    const items = waited ? this.#look(event.time) : [];
     const taken = this.#translated(event);
     return taken ? [...items, ...this.machine.handle(taken)] : items;
   }
 
   restart(time) {
-    this.#forget();
-    return this.machine.restart(time);
-  }
-
-  #forget() {
     this.#resting = null;
-    this.#looking = false;
-  }
-
-  #waited(time) {
-    return this.#resting !== null && time >= this.#resting.time + LONG_S;
+    return this.machine.restart(time);
   }
 
   /** Put the image down where it was, and show it large. */
   #look(time) {
     const { x, y } = this.#resting;
     this.#resting = null;
-    this.#looking = true;
     const at = { time, x, y, pointer: "touch" };
     return [
       ...this.machine.handle({ ...at, kind: "release", button: "left" }),
@@ -70,39 +60,26 @@ export class Fingers {
 
   /** The event for the machine; null while a finger rests. */
   #translated(event) {
-    if (event.kind === "focus") this.#forget();
+    if (event.kind === "focus") this.#resting = null;
     if (event.x === undefined) return event;
     if (!event.cancelled) this.#last = { x: event.x / this.scale, y: event.y / this.scale };
     const there = { ...event, ...this.#last };
-    if (event.pointer !== "touch") {
-      if (event.kind === "press") this.#forget();
-      return there;
-    }
-    if (event.kind === "press") return this.#pressed(there);
-    return event.kind === "move" ? this.#moved(there) : this.#released(there);
+    const { machine } = this;
+    if (event.kind === "press") {
+      const onImage = machine.open && !machine.look && machine.topmost(there.x, there.y) !== null;
+      this.#resting = event.pointer === "touch" && this.magnifies && onImage ? there : null;
+    } else if (event.pointer === "touch") return this.#touched(there);
+    return there;
   }
 
-  #pressed(event) {
-    this.#forget();
-    const { open, look } = this.machine;
-    const onImage = open && !look && this.machine.topmost(event.x, event.y) !== null;
-    if (this.magnifies && onImage) this.#resting = event;
-    return event;
-  }
-
-  #moved(event) {
-    if (!this.#resting) return event;
-    const apart = Math.hypot(event.x - this.#resting.x, event.y - this.#resting.y);
-    if (apart * this.scale <= STILL_PX) return null;
-    this.#resting = null;
-    return event;
-  }
-
-  /** A finger that hardly moved has moved nothing. */
-  #released(event) {
+  /** A finger that hardly moved has moved nothing; one that looks ends that when it leaves. */
+  #touched(event) {
     const resting = this.#resting;
-    const button = this.#looking ? "right" : event.button;
-    this.#forget();
-    return resting ? { ...event, x: resting.x, y: resting.y } : { ...event, button };
+    const { x, y } = resting ?? event;
+    const still = resting && Math.hypot(event.x - x, event.y - y) * this.scale <= STILL_PX;
+    if (event.kind === "move" && still) return null;
+    this.#resting = null;
+    if (event.kind === "move") return event;
+    return { ...event, x, y, button: this.machine.look?.by === "touch" ? "right" : event.button };
   }
 }

@@ -2,31 +2,12 @@
 
 /** Keys that turn a page in every task. */
 export const GO_ON = ["space", "return", "num_enter"];
-const NAMES = {
-  " ": "space",
-  ArrowDown: "down",
-  ArrowLeft: "left",
-  ArrowRight: "right",
-  ArrowUp: "up",
-  Backspace: "backspace",
-  Delete: "delete",
-  End: "end",
-  Enter: "return",
-  Escape: "escape",
-  Home: "home",
-  Insert: "insert",
-  PageDown: "pagedown",
-  PageUp: "pageup",
-  Tab: "tab",
-};
-const NUMPAD = {
-  NumpadAdd: "num_add",
-  NumpadDecimal: "num_decimal",
-  NumpadDivide: "num_divide",
-  NumpadEnter: "num_enter",
-  NumpadMultiply: "num_multiply",
-  NumpadSubtract: "num_subtract",
-};
+const NAMES = { " ": "space", Enter: "return" };
+/** Keys that protocols write as browsers name them, but small. */
+const NAMED = /^(?:Arrow)?(Down|Left|Right|Up|Backspace|Delete|End|Escape|Home|Insert|PageDown|PageUp|Tab)$/;
+const SIGN = /^(F\d{1,2}|[a-z0-9])$/i;
+const PLACE = /^(?:Digit|Key)(\w)$/;
+const NUMPAD = /^Numpad(\d|Add|Decimal|Divide|Enter|Multiply|Subtract)$/;
 const DIRECTIONS = { left: [-1, 0], right: [1, 0], up: [0, 1], down: [0, -1] };
 const TEXT_INPUTS = new Set(["text", "number", "search", "tel", "email", "url", ""]);
 
@@ -38,16 +19,11 @@ const TEXT_INPUTS = new Set(["text", "number", "search", "tel", "email", "url", 
  * French keyboard.
  */
 export function keyName({ key, code = "" }) {
-  const pad = /^Numpad(\d)$/.exec(code);
-  if (pad) return `num_${pad[1]}`;
-  if (code in NUMPAD) return NUMPAD[code];
+  const pad = NUMPAD.exec(code);
+  if (pad) return `num_${pad[1].toLowerCase()}`;
   if (key in NAMES) return NAMES[key];
-  if (/^F\d{1,2}$/.test(key)) return key.toLowerCase();
-  if (/^[a-z0-9]$/i.test(key)) return key.toLowerCase();
-  const digit = /^Digit(\d)$/.exec(code);
-  if (digit) return digit[1];
-  const letter = /^Key([A-Z])$/.exec(code);
-  return letter ? letter[1].toLowerCase() : null;
+  const named = NAMED.exec(key) ?? SIGN.exec(key) ?? PLACE.exec(code);
+  return named ? named[1].toLowerCase() : null;
 }
 
 /** Direction of an arrow key, y up; null for other keys. */

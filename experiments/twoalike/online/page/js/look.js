@@ -62,30 +62,18 @@ export function makeRoot(parent, protocol) {
   return root;
 }
 
-/** Lines with breaks between them. */
-function broken(lines) {
-  return lines.flatMap((line, at) => (at ? [make("br"), line] : [line]));
-}
-
 /**
  * Headings and paragraphs of a text: a line that begins with # and a space is a heading, an empty
  * line begins a paragraph, and any other line end begins a line.
  */
 export function paragraphs(text) {
-  const found = [];
-  let lines = [];
-  const close = () => {
-    if (lines.length) found.push(make("p", { dir: "auto" }, ...broken(lines)));
-    lines = [];
-  };
-  for (const line of text.trim().split("\n")) {
-    const heading = /^#+\s+(.*)$/.exec(line);
-    if (heading || !line.trim()) close();
-    if (heading) found.push(make("h1", { dir: "auto" }, heading[1]));
-    else if (line.trim()) lines.push(line);
-  }
-  close();
-  return found;
+  const apart = text.trim().replace(/^#+[^\S\n]+.*$/gm, "\n$&\n").trim();
+  return apart.split(/\n\s*\n/).filter(Boolean).map((block) => {
+    const heading = /^#+[^\S\n]+(.*)$/.exec(block);
+    if (heading) return make("h1", { dir: "auto" }, heading[1]);
+    const lines = block.split("\n").flatMap((line) => [make("br"), line]);
+    return make("p", { dir: "auto" }, ...lines.slice(1));
+  });
 }
 
 /** Fills the page after a time limit, whose button turns it as the space bar does. */
@@ -102,13 +90,10 @@ export function setMessage(element, { text, footer }, send) {
 }
 
 /** Bar that is full to a share. */
-export function makeBar(role) {
+export function makeBar(role, attributes = {}) {
   const full = make("div", { class: "full" });
-  const element = make("div", { class: "bar", role }, full);
-  return {
-    element,
-    fill: (share) => full.style.setProperty("width", `${100 * Math.min(1, Math.max(0, share))}%`),
-  };
+  const element = make("div", { class: "bar", role, ...attributes }, full);
+  return { element, fill: (share) => (full.style.width = `${100 * Math.min(1, Math.max(0, share))}%`) };
 }
 
 /**

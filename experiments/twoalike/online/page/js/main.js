@@ -56,14 +56,15 @@ class Page {
       showWithdrawal(this.root, this.texts, this.transport);
       return;
     }
-    const why = this.unfit();
+    const what = lacking();
+    const why = what ? filled(this.texts.unsupported, { what }) : this.room === "never" && this.roomText;
     if (why) {
       await this.screenOut(why);
       return;
     }
     const name = `twoalike ${this.study.hash.slice(0, 16)} ${this.visitor.name}`;
     if (!(await takeSession(name))) {
-      this.tell(this.texts.other_tab);
+      panel(this.root, ...paragraphs(this.texts.other_tab));
       return;
     }
     this.storage = await BrowserStorage.open(name);
@@ -71,13 +72,6 @@ class Page {
     const over = this.saved.entry?.outcome;
     if (over) showEnd(this.root, this.texts, over);
     else await this.take();
-  }
-
-  /** Why nobody can take part with this device; null if they can. */
-  unfit() {
-    const what = lacking();
-    if (what) return filled(this.texts.unsupported, { what });
-    return this.room === "never" ? this.roomText : null;
   }
 
   get room() {
@@ -98,22 +92,16 @@ class Page {
    * that has begun on another device goes on there.
    */
   async screenOut(why) {
-    this.tell(why);
+    panel(this.root, ...paragraphs(why));
     if (!this.visitor.name) return;
-    const { external, link } = this.visitor;
     const told = { tell: this.reach };
-    const enter = () => this.transport.enter({ external, link, token: null });
-    const { token, withdraw, acknowledged, outcome } = await persist(enter, told);
+    const { token, withdraw, acknowledged, outcome } = await persist(() => this.ask(), told);
     if (outcome) showEnd(this.root, this.texts, { withdraw, ...outcome });
     if (outcome || acknowledged) return;
     const reason = "screened_out";
     const codes = await persist(() => this.transport.finish(token, reason), told);
     const texts = { ...this.texts, [reason]: why, close: "" };
     showEnd(this.root, texts, { ...codes, withdraw, reason });
-  }
-
-  tell(text) {
-    panel(this.root, ...paragraphs(text));
   }
 
   /** Take part, from the first button to the end. */
@@ -151,14 +139,17 @@ class Page {
     delete document.body.dataset.step;
   }
 
+  ask(token = null) {
+    const { external, link } = this.visitor;
+    return this.transport.enter({ external, link, token });
+  }
+
   /** Enter the session; without a line, go on with what is kept here. */
   async enter() {
-    const { external, link } = this.visitor;
     const { entry } = this.saved;
-    const ask = () => this.transport.enter({ external, link, token: entry?.token ?? null });
-    if (!entry) return this.remember(await persist(ask, { tell: this.reach }));
+    if (!entry) return this.remember(await persist(() => this.ask(), { tell: this.reach }));
     try {
-      return await this.remember(await ask());
+      return await this.remember(await this.ask(entry.token));
     } catch (error) {
       if (!(error instanceof Unreachable)) throw error;
       this.reach(false);
@@ -222,8 +213,7 @@ class Page {
       return await this.transport.send(token, records);
     } catch (error) {
       if (error.code !== "lost") throw error;
-      const { external, link } = this.visitor;
-      const again = await this.transport.enter({ external, link, token });
+      const again = await this.ask(token);
       if (again.session !== session || again.outcome) throw error;
       return again.acknowledged;
     }

@@ -12,62 +12,60 @@ import { GO_ON } from "./keys.js";
 
 const OLDEST_AGE = 89;
 
-/** What pages, questions and countdowns share: their first frame, and the note of their end. */
+/** What pages, questions and countdowns share: their first frame, what was read, and their limit. */
 class BesideTrials {
   finished = false;
   since = null;
+  read = false;
+  /** Times after which it can be left, and after which it ends by itself, s. */
+  minimum = 0;
+  limit = null;
 
   get deadline() {
-    return null;
+    return this.since !== null && this.limit ? this.since + this.limit : null;
+  }
+
+  /** Whether it can be left, or answers count, at a time. */
+  mayLeave(time) {
+    return this.read && this.since !== null && time - this.since >= this.minimum;
+  }
+
+  handle(event) {
+    if (event.kind === "read") this.read = true;
+    if (event.kind === "shown") this.since ??= event.time;
+    else if (this.deadline !== null && event.time >= this.deadline) return this.end(event.time, { ended_by: "limit" });
+    return this.take(event);
   }
 
   /** What was shown or typed is still there after an interruption. */
   restart() {
     return [];
   }
-
-  takeFrame(event) {
-    if (event.kind === "shown") this.since ??= event.time;
-  }
-
-  end(name, time, detail = {}) {
-    this.finished = true;
-    const shown = this.since === null ? 0 : Math.round((time - this.since) * 1e4) / 1e4;
-    return [{ kind: "note", event: name, time, detail: { shown_s: shown, ...detail } }];
-  }
 }
 
 /** A page of text; it can be left once its end has been in view, for its shortest time. */
 export class PageMachine extends BesideTrials {
-  read = false;
-
   constructor(step) {
     super();
-    this.step = step;
+    this.name = step.name;
     this.keys = new Set(step.keys ?? GO_ON);
+    this.minimum = step.minimum_s;
+    this.limit = step.limit_s;
   }
 
   get scene() {
     return { kind: "page" };
   }
 
-  get deadline() {
-    return this.since !== null && this.step.limit_s ? this.since + this.step.limit_s : null;
+  take({ kind, key, time }) {
+    const leaves = kind === "go_on" || (kind === "key" && this.keys.has(key));
+    return leaves && this.mayLeave(time) ? this.end(time, { ended_by: "press" }) : [];
   }
 
-  /** Whether the page can be left at a time. */
-  mayLeave(time) {
-    return this.read && this.since !== null && time - this.since >= this.step.minimum_s;
-  }
-
-  handle(event) {
-    this.takeFrame(event);
-    if (event.kind === "read") this.read = true;
-    const over = event.kind !== "shown" && this.deadline !== null && event.time >= this.deadline;
-    if (over) return this.end(this.step.name, event.time, { ended_by: "limit" });
-    const leaves = event.kind === "go_on" || (event.kind === "key" && this.keys.has(event.key));
-    if (!leaves || !this.mayLeave(event.time)) return [];
-    return this.end(this.step.name, event.time, { ended_by: "press" });
+  end(time, detail) {
+    this.finished = true;
+    const shown = this.since === null ? 0 : Math.round((time - this.since) * 1e4) / 1e4;
+    return [{ kind: "note", event: this.name, time, detail: { shown_s: shown, ...detail } }];
   }
 }
 
@@ -103,7 +101,6 @@ export function readAnswer({ question: kind, limits: [low, high] }, entry) {
 
 /** A question; for a choice, `chosen` is there once it is finished. */
 export class QuestionMachine extends BesideTrials {
-  read = false;
   entry = "";
   remark = "";
   marked = new Set();
@@ -122,25 +119,15 @@ export class QuestionMachine extends BesideTrials {
     return { kind: "question", remark: this.remark, marked: [...this.marked].sort() };
   }
 
-  /** Whether answers count at a time. */
-  mayAnswer(time) {
-    return this.read && this.since !== null && time - this.since >= this.minimum;
-  }
-
-  handle(event) {
-    this.takeFrame(event);
-    if (event.kind === "read") this.read = true;
+  take(event) {
     if (event.kind === "entered") {
       if (this.step.question === "long_text" && event.entry !== this.entry) this.remark = "";
       this.entry = event.entry;
-      return [];
-    }
-    if (event.kind === "rate") {
+    } else if (event.kind === "rate") {
       this.values[event.name] = event.value;
       this.remark = "";
-      return [];
-    }
-    return this.mayAnswer(event.time) ? this.#take(event) : [];
+    } else if (this.mayLeave(event.time)) return this.#take(event);
+    return [];
   }
 
   #take(event) {
@@ -210,26 +197,19 @@ export class QuestionMachine extends BesideTrials {
   }
 }
 
-/** Counts seconds down from its first frame; no key shortens it. */
-export class Countdown extends BesideTrials {
+/** Counts seconds down from its first frame, as a page that only its limit ends. */
+export class Countdown extends PageMachine {
   constructor(text, seconds) {
-    super();
+    super({ name: "ready", keys: [], limit_s: seconds });
     this.text = text;
-    this.seconds = seconds;
   }
 
   get scene() {
-    return { kind: "countdown", text: this.text, length: this.seconds, end: this.deadline };
+    return { kind: "countdown", text: this.text, length: this.limit, end: this.deadline };
   }
 
-  get deadline() {
-    return this.since === null ? null : this.since + this.seconds;
-  }
-
-  handle(event) {
-    this.takeFrame(event);
-    const over = event.kind !== "shown" && this.deadline !== null && event.time >= this.deadline;
-    return over ? this.end("ready", event.time) : [];
+  end(time) {
+    return super.end(time, {});
   }
 
   restart() {

@@ -21,9 +21,9 @@ class TextView {
   /** Whether the end of the text has been in view. */
   wasRead = false;
 
-  constructor(root, protocol, text) {
-    this.root = root;
-    this.protocol = protocol;
+  constructor(root, { protocol, step, machine }) {
+    Object.assign(this, { root, protocol, step, machine });
+    const { text } = step;
     this.id = `twoalike-text-${(count += 1)}`;
     const rtl = /^\P{L}*[\p{Script=Arabic}\p{Script=Hebrew}]/u.test(text);
     this.arrow = rtl ? "←" : "→";
@@ -65,23 +65,19 @@ class TextView {
   }
 }
 
-/** A button of the page; it looks as if it cannot be pressed until that counts. */
-function makeButton(words, name) {
-  const attributes = { type: "button", class: "push", "data-own": "", "aria-label": name };
-  return make("button", attributes, words);
-}
-
 /** A page of text, with example images, progress, and the button that turns it. */
 export class PageView extends TextView {
-  constructor(root, protocol, step, images, mayLeave) {
-    super(root, protocol, step.text);
-    this.mayLeave = mayLeave;
+  constructor(root, parts) {
+    super(root, parts);
+    const { step, protocol, images } = parts;
     this.pictures = (step.images ?? []).map((id) => picture(images, id));
     if (this.pictures.length) {
       this.column.append(make("div", { class: "examples" }, ...this.pictures));
     }
     if (step.progress) this.foot.append(...progress(step));
-    this.button = makeButton(this.arrow, step.footer || protocol.texts.go_on);
+    const name = step.footer || protocol.texts.go_on;
+    /** It looks as if it cannot be pressed until that counts. */
+    this.button = make("button", { type: "button", class: "push", "data-own": "", "aria-label": name }, this.arrow);
     this.button.addEventListener("click", (event) => this.#press(event));
     this.foot.append(this.button, make("p", { class: "footer keys-only" }, step.footer ?? ""));
   }
@@ -106,62 +102,52 @@ export class PageView extends TextView {
     this.watch();
     const arrow = this.wasRead ? this.arrow : "↓";
     if (this.button.textContent !== arrow) this.button.textContent = arrow;
-    this.button.setAttribute("aria-disabled", String(this.wasRead && !this.mayLeave(time)));
+    this.button.setAttribute("aria-disabled", String(this.wasRead && !this.machine.mayLeave(time)));
   }
 }
 
 /** Bar and caption of a page. */
-function progress(step) {
-  const [done, total] = step.progress;
-  const bar = makeBar("progressbar");
-  bar.fill(done / total);
+function progress({ progress: [done, total], caption }) {
   const values = { "aria-valuemin": 0, "aria-valuemax": total, "aria-valuenow": done };
-  for (const [name, value] of Object.entries(values)) bar.element.setAttribute(name, String(value));
-  bar.element.setAttribute("aria-label", step.caption || `${done} / ${total}`);
-  return step.caption ? [bar.element, make("p", { class: "caption" }, step.caption)] : [bar.element];
+  const bar = makeBar("progressbar", { ...values, "aria-label": caption || `${done} / ${total}` });
+  bar.fill(done / total);
+  return caption ? [bar.element, make("p", { class: "caption" }, caption)] : [bar.element];
 }
 
 /** A question with its answers below the text. */
 export class QuestionView extends TextView {
-  constructor(root, protocol, step, machine) {
-    super(root, protocol, step.text);
-    this.step = step;
-    this.machine = machine;
-    this.buttons = [];
-    this.boxes = [];
+  boxes = [];
+
+  constructor(root, parts) {
+    super(root, parts);
+    const { question } = this.step;
     this.remark = make("p", { class: "remark", role: "alert", id: `${this.id}-remark` });
-    const { choose, choose_several: choices, write: long_text, slide: slider, enter } = protocol.texts;
+    const { choose, choose_several: choices, write: long_text, slide: slider, enter } = this.protocol.texts;
     const footers = { choice: choose, likert: choose, choices, long_text, slider, matrix: "" };
-    const footer = footers[step.question] ?? enter;
-    this.column.append(...this.#answers());
-    this.foot.append(make("p", { class: "footer keys-only" }, footer));
+    const fields = { choice: "push", likert: "push", choices: "box", slider: "slider", matrix: "matrix" };
+    this.column.append(...this[fields[question] ?? "entry"]());
+    this.buttons = this.column.querySelectorAll("button");
+    this.foot.append(make("p", { class: "footer keys-only" }, footers[question] ?? enter));
   }
 
-  #answers() {
-    const { question } = this.step;
-    if (question === "choice" || question === "likert") {
-      return [this.#options((option, label) => this.#push(option, label))];
-    }
-    const fields = {
-      choices: () => this.#options((option, label) => this.#box(option, label)),
-      slider: () => this.#slider(),
-      matrix: () => this.#matrix(),
-    };
-    const field = [fields[question]?.() ?? this.#entry()].flat();
-    const finish = this.protocol.texts.finish;
+  /** Sends an event when something happens to a control. */
+  on(field, type, event) {
+    field.addEventListener(type, (cause) => this.send(event(), cause));
+    return field;
+  }
+
+  /** Fields, and the button that ends the answer. */
+  form(...fields) {
+    const { finish, go_on } = this.protocol.texts;
     const done = make("button", { type: "submit", class: "push", "data-own": "" }, finish);
-    if (!/\p{L}/u.test(finish)) done.setAttribute("aria-label", this.protocol.texts.go_on);
-    this.buttons.push(done);
-    const form = make("form", { novalidate: "" }, ...field, done, this.remark);
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.send({ kind: "confirm" }, event);
-    });
-    return [form];
+    if (!/\p{L}/u.test(finish)) done.setAttribute("aria-label", go_on);
+    const form = make("form", { novalidate: "" }, ...fields, done, this.remark);
+    form.addEventListener("submit", (event) => event.preventDefault());
+    return [this.on(form, "submit", () => ({ kind: "confirm" }))];
   }
 
   /** Options to press or to tick; the points of a scale are side by side where there is room. */
-  #options(answer, about = this.id) {
+  options(answer, about = this.id) {
     const { options, question } = this.step;
     const made = options.map((words, at) => {
       const seen = { class: "number keys-only", "aria-hidden": "true" };
@@ -172,85 +158,85 @@ export class QuestionView extends TextView {
     return make("div", { class: kind, role: "group", "aria-labelledby": about }, ...made);
   }
 
-  #slider() {
+  push() {
+    const button = (option, words) => {
+      const label = make("span", { class: "label" }, ...words);
+      const made = make("button", { type: "button", class: "option", "data-own": "" }, label);
+      return this.on(made, "click", () => ({ kind: "pick", option }));
+    };
+    return [this.options(button)];
+  }
+
+  box() {
+    const box = (option, [number, words]) => {
+      const made = this.on(make("input", { type: "checkbox" }), "change", () => ({ kind: "toggle", option }));
+      this.boxes.push(made);
+      const label = make("span", { class: "label" }, number, made, words);
+      return make("label", { class: "option", "data-own": "" }, label);
+    };
+    const group = this.options(box);
+    group.addEventListener("change", () => this.tick([...this.machine.marked])); // too early, it does not count
+    return this.form(group);
+  }
+
+  tick(marked) {
+    this.boxes.forEach((box, at) => (box.checked = marked.includes(at)));
+  }
+
+  slider() {
     const { id, limits, options } = this.step;
     const [min, max] = limits;
     const shown = make("output", {}, "–");
     const own = { "data-own": "", "aria-labelledby": this.id, "aria-describedby": `${this.id}-ends` };
     const value = Math.floor((min + max) / 2); // browsers would clamp that of 0 to 100
     const field = make("input", { type: "range", min, max, value, class: "unset", ...own });
-    const set = (event) => {
+    const set = () => {
       field.classList.remove("unset");
       shown.textContent = field.value;
-      this.send({ kind: "rate", name: id, value: Number(field.value) }, event);
+      return { kind: "rate", name: id, value: Number(field.value) };
     };
-    for (const kind of ["input", "click"]) field.addEventListener(kind, set); // also at its start
+    this.field = this.on(this.on(field, "input", set), "click", set); // also at its start
     const words = options.map((one) => make("span", { dir: "auto" }, one));
-    this.field = field;
-    return [shown, field, make("div", { class: "ends", id: `${this.id}-ends` }, ...words)];
+    return this.form(shown, field, make("div", { class: "ends", id: `${this.id}-ends` }, ...words));
   }
 
   /** Statements, each with a scale of its own. */
-  #matrix() {
-    const rows = this.step.rows.map(([name, text]) => {
+  matrix() {
+    const rows = this.step.rows.flatMap(([name, text]) => {
       const about = make("p", { id: `${this.id}-${name}`, dir: "auto" }, text);
       const point = (option, [number, words]) => {
         const spoken = words.textContent || String(option + 1);
         const box = make("input", { type: "radio", name: about.id, "aria-label": spoken });
-        const rate = { kind: "rate", name, value: option + 1 };
-        box.addEventListener("change", (event) => this.send(rate, event));
+        this.on(box, "change", () => ({ kind: "rate", name, value: option + 1 }));
         const label = make("span", { class: "label" }, box, words.textContent ? words : number);
         return make("label", { class: "option", "data-own": "" }, label);
       };
-      return [about, this.#options(point, about.id)];
+      return [about, this.options(point, about.id)];
     });
-    return rows.flat();
+    return this.form(...rows);
   }
 
-  #push(option, label) {
-    const words = make("span", { class: "label" }, ...label);
-    const button = make("button", { type: "button", class: "option", "data-own": "" }, words);
-    button.addEventListener("click", (event) => this.send({ kind: "pick", option }, event));
-    this.buttons.push(button);
-    return button;
-  }
-
-  #box(option, label) {
-    const box = make("input", { type: "checkbox" });
-    box.addEventListener("change", (event) => {
-      this.send({ kind: "toggle", option }, event);
-      box.checked = this.machine.marked.has(option); // too early, it does not count
-    });
-    this.boxes.push(box);
-    const words = make("span", { class: "label" }, label[0], box, label[1]);
-    return make("label", { class: "option", "data-own": "" }, words);
-  }
-
-  #entry() {
-    const kind = this.step.question;
+  entry() {
+    const { question: kind, limits } = this.step;
     const long = kind === "long_text";
-    const field = make(long ? "textarea" : "input", {
-        class: "entry",
-        "data-own": "",
-        "aria-labelledby": this.id,
-        "aria-describedby": this.remark.id,
-        autocomplete: "off",
-        maxlength: kind.endsWith("text") ? this.step.limits[1] : 20,
-      });
-    if (long) field.setAttribute("rows", "7");
-    else field.type = "text";
-    if (kind === "age" || kind === "number") field.inputMode = "numeric";
-    field.addEventListener("input", (event) => {
-      this.send({ kind: "entered", entry: field.value }, event);
+    this.field = make(long ? "textarea" : "input", {
+      class: "entry",
+      "data-own": "",
+      "aria-labelledby": this.id,
+      "aria-describedby": this.remark.id,
+      autocomplete: "off",
+      maxlength: kind.endsWith("text") ? limits[1] : 20,
+      ...(long && { rows: 7 }),
+      ...(["age", "number"].includes(kind) && { inputmode: "numeric" }),
     });
-    this.field = field;
-    return field;
+    this.on(this.field, "input", () => ({ kind: "entered", entry: this.field.value }));
+    return this.form(this.field);
   }
 
   draw(scene) {
     this.remark.textContent = scene.remark;
     this.field?.setAttribute("aria-invalid", String(scene.remark !== ""));
-    this.boxes.forEach((box, at) => (box.checked = scene.marked.includes(at)));
+    this.tick(scene.marked);
     if (this.begun) return;
     this.begun = true;
     const first = this.scrolls ? this.scroller : (this.field ?? this.scroller);
@@ -259,7 +245,7 @@ export class QuestionView extends TextView {
 
   frame(time) {
     this.watch();
-    const waits = String(!this.machine.mayAnswer(time));
+    const waits = String(!this.machine.mayLeave(time));
     for (const button of this.buttons) button.setAttribute("aria-disabled", waits);
   }
 }

@@ -15,9 +15,7 @@ export function filled(text, values) {
  */
 export function panel(root, ...children) {
   const heading = make("h1", { class: "heard" }, document.title);
-  const made = make("section", { class: "panel" }, heading, ...children);
-  root.replaceChildren(made);
-  return made;
+  root.replaceChildren(make("section", { class: "panel" }, heading, ...children));
 }
 
 const ABOUT = ["lab", "duration", "payment", "devices", "contact", "withdrawal"];
@@ -30,13 +28,6 @@ export function aboutStudy(texts) {
     return make("a", { href: address + location.search }, name);
   });
   return [make("nav", {}, ...links), ...ABOUT.filter((name) => texts[name]).map(line)];
-}
-
-/** A layer over the whole page. */
-export function cover() {
-  const made = make("div", { class: "cover" });
-  document.body.append(made);
-  return made;
 }
 
 /**
@@ -71,19 +62,10 @@ export async function confirmOver(text, label, pressed = async () => {}) {
 export async function waitOver(text) {
   const words = make("p", { "aria-live": "polite" });
   const close = showOver(words);
-  await new Promise((resolve) => {
-    const look = () => {
-      const found = text();
-      if (found !== null) {
-        words.textContent = found;
-        return;
-      }
-      window.removeEventListener("resize", look);
-      resolve();
-    };
-    window.addEventListener("resize", look);
-    look();
-  });
+  for (let found; (found = text()) !== null; ) {
+    words.textContent = found;
+    await new Promise((resolve) => window.addEventListener("resize", resolve, { once: true }));
+  }
   close();
 }
 

@@ -17,17 +17,12 @@ const RECORD_BYTES = 200_000;
 
 /** Wait for some seconds, or until `wake` is called. */
 export class Pause {
-  constructor() {
-    this.wake = () => {};
-  }
+  wake = () => {};
 
-  async wait(seconds) {
-    await new Promise((resolve) => {
-      const timer = setTimeout(resolve, seconds * 1000);
-      this.wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
+  wait(seconds) {
+    return new Promise((resolve) => {
+      this.wake = resolve;
+      setTimeout(resolve, seconds * 1000);
     });
   }
 }
@@ -67,11 +62,12 @@ export function divide(items) {
 
 /** Records that wait to be acknowledged. */
 export class Queue {
+  sending = null;
+  error = null;
+
   constructor({ storage, send, records = [], tell, refused = () => {}, pause = new Pause() }) {
     Object.assign(this, { storage, send, tell, refused, pause });
     this.waiting = [...records].sort((a, b) => a.n - b.n);
-    this.sending = null;
-    this.error = null;
   }
 
   /** Take records that are in the storage, and send them. */
@@ -88,9 +84,7 @@ export class Queue {
         this.error = error;
         this.refused(error);
       })
-      .finally(() => {
-        this.sending = null;
-      });
+      .finally(() => (this.sending = null));
   }
 
   /** Wait until all is acknowledged; throws what the other side has refused. */
@@ -105,12 +99,11 @@ export class Queue {
   async sendAll() {
     while (this.waiting.length) {
       const stored = await persist(() => this.sendBatch(), this);
-      if (stored < this.waiting[0].n) {
-        await this.takeBack(stored);
-        continue;
+      if (stored < this.waiting[0].n) await this.takeBack(stored);
+      else {
+        this.waiting = this.waiting.filter((record) => record.n > stored);
+        await this.storage.acknowledge(stored);
       }
-      this.waiting = this.waiting.filter((record) => record.n > stored);
-      await this.storage.acknowledge(stored);
     }
   }
 

@@ -1,10 +1,9 @@
 /** Shows a course step by step, and interrupts it where the full screen was left. */
 
-import { interrupt, listen, note, run } from "./driver.js";
-import { makeRoot } from "./look.js";
+import { interrupt, note, run } from "./driver.js";
+import { make, makeRoot } from "./look.js";
 import { Countdown } from "./page-machines.js";
 import { CountdownView } from "./page-views.js";
-import { cover } from "./panels.js";
 import { SHOWN } from "./shown.js";
 
 const AHEAD = 12; // steps whose images are loaded before their turn
@@ -20,18 +19,15 @@ export class Session {
     Object.assign(this, parts);
     this.shows = this.course.shows();
     this.current = null;
+    this.heard = (items) => this.keeper.take(items);
   }
 
   /** Show everything that is left. */
   async run() {
-    listen((items) => this.keeper.take(items));
     for (let given; ; given = { items: await this.show() }) {
       const { value, done } = await this.shows.next(given);
       this.current = done ? null : value;
-      if (done) {
-        listen(() => {});
-        return value;
-      }
+      if (done) return value;
       const { step, trial, at } = value;
       await this.pictures.need(objectsOf(step ?? trial ?? {}));
       this.pictures.ahead(this.ahead(at.step));
@@ -53,7 +49,7 @@ export class Session {
     const parts = { ...this.current, images: this.pictures.images, measured };
     const { machine, view } = SHOWN[kind](root, parts);
     this.mark(this.current);
-    const items = await run(machine, view, { root, clock });
+    const items = await run(machine, view, { root, clock, heard: this.heard });
     this.mark(null);
     this.root.replaceChildren();
     return items;
@@ -78,19 +74,21 @@ export class Session {
     if (!this.current) return Promise.resolve();
     const { clock, protocol } = this.current;
     const restarts = this.inTrial;
-    return interrupt(async ({ machine, keep }) => {
-      keep([note("stop_asked", clock.now())]);
+    return interrupt(async (machine) => {
+      this.heard([note("stop_asked", clock.now())]);
       await wait();
-      keep([note("went_on", clock.now())]);
+      this.heard([note("went_on", clock.now())]);
       const seconds = protocol.breaks.ready_s;
       if (machine && restarts && seconds > 0) await this.countDown(protocol, seconds, clock);
     });
   }
 
   async countDown({ texts }, seconds, clock) {
-    const root = cover();
+    const root = make("div", { class: "cover" });
+    document.body.append(root);
     try {
-      await run(new Countdown(texts.ready, seconds), new CountdownView(root), { root, clock });
+      const countdown = new Countdown(texts.ready, seconds);
+      await run(countdown, new CountdownView(root), { root, clock, heard: this.heard });
     } finally {
       root.remove();
     }

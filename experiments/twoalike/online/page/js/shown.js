@@ -14,39 +14,36 @@ import { RatingView } from "./rating-view.js";
 import { Sorting } from "./sorting.js";
 import { SortingView } from "./sorting-view.js";
 
+/** Machine, and view that draws it. */
+function made(root, { step, protocol, images, measured }, machine, View, more = {}) {
+  return { machine, view: new View(root, { step, protocol, images, measured, machine, ...more }) };
+}
+
 /** Makers of machine and view, by the kind of a show. */
 export const SHOWN = {
-  page(root, { step, protocol, images }) {
-    const machine = new PageMachine(step);
-    const mayLeave = (time) => machine.mayLeave(time);
-    return { machine, view: new PageView(root, protocol, step, images, mayLeave) };
-  },
+  page: (root, parts) => made(root, parts, new PageMachine(parts.step), PageView),
 
-  question(root, { step, protocol }) {
-    const machine = new QuestionMachine(step, protocol);
-    return { machine, view: new QuestionView(root, protocol, step, machine) };
-  },
+  question: (root, parts) => made(root, parts, new QuestionMachine(parts.step, parts.protocol), QuestionView),
 
   countdown(root, { protocol: { texts, breaks, screen } }) {
-    const machine = new Countdown(texts.ready, breaks.ready_s);
-    return { machine, view: new CountdownView(root, screen) };
+    return { machine: new Countdown(texts.ready, breaks.ready_s), view: new CountdownView(root, screen) };
   },
 
-  trial(root, { trial, protocol, images, measured }) {
-    const rates = protocol.task === "pair-rating";
-    const machine = new (rates ? RatingMachine : ChoiceMachine)(trial, protocol);
-    const parts = { protocol, images, machine, measured };
-    return { machine, view: new (rates ? RatingView : ChoiceView)(root, parts) };
+  trial(root, parts) {
+    const rates = parts.protocol.task === "pair-rating";
+    const machine = new (rates ? RatingMachine : ChoiceMachine)(parts.trial, parts.protocol);
+    return made(root, parts, machine, rates ? RatingView : ChoiceView);
   },
 
-  arrangement(root, { trial, protocol, images }) {
+  arrangement(root, parts) {
+    const { trial, protocol } = parts;
     const { width, height } = root.getBoundingClientRect();
     const size = [Math.floor(width), Math.floor(height)];
     const sorts = protocol.task === "free-sorting";
     const layout = new (sorts ? PilesLayout : ArenaLayout)(protocol, size, trial.items.length);
     const machine = new (sorts ? Sorting : Arrangement)(trial, protocol, layout);
     const hands = new Fingers(machine, protocol.answers.magnify_button);
-    const view = new (sorts ? SortingView : ArrangementView)(root, { protocol, images, machine, hands });
+    const { view } = made(root, parts, machine, sorts ? SortingView : ArrangementView, { hands });
     return { machine: hands, view };
   },
 };

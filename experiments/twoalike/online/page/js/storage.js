@@ -9,7 +9,7 @@
  *   load() -> {entry, progress, acknowledged, seen, records, draft}
  *   enter(entry, fresh)       what the server said on entering; `fresh` forgets all else: another
  *                             session, or none any more
- *   append(items)             draft: items of the step under way
+ *   append(items)             draft: items of the step under way, or lines (transport-file.js)
  *   commit({records, progress})   all or nothing: records to be sent, and how far the session is;
  *                             the draft is empty then
  *   block(part, block), keepBlock(part, block, steps)   steps that the server has chosen
@@ -40,18 +40,11 @@ export class BrowserStorage {
   }
 
   async load() {
-    const stores = this.database.transaction(STORES, "readonly");
-    const all = (name) => answer(stores.objectStore(name).getAll());
-    const state = (key) => answer(stores.objectStore("state").get(key));
-    const [entry = null, progress = null, acknowledged = 0, seen = null, records, draft] =
-      await Promise.all([
-        state("entry"),
-        state("progress"),
-        state("acknowledged"),
-        state("seen"),
-        all("records"),
-        all("draft"),
-      ]);
+    const stores = this.database.transaction(STORES);
+    const state = ["entry", "progress", "acknowledged", "seen"].map((key) => stores.objectStore("state").get(key));
+    const all = ["records", "draft"].map((name) => stores.objectStore(name).getAll());
+    const found = await Promise.all([...state, ...all].map(answer));
+    const [entry = null, progress = null, acknowledged = 0, seen = null, records, draft] = found;
     return { entry, progress, acknowledged, seen, records, draft };
   }
 
@@ -67,8 +60,8 @@ export class BrowserStorage {
     return this.write(["state"], ({ state }) => state.put(Date.now(), "seen"));
   }
 
-  append(items) {
-    return this.write(["draft"], ({ draft }) => items.forEach((item) => draft.add(item)));
+  append(items, durability) {
+    return this.write(["draft"], ({ draft }) => items.forEach((item) => draft.add(item)), durability);
   }
 
   commit({ records, progress }) {
@@ -81,8 +74,7 @@ export class BrowserStorage {
   }
 
   block(part, block) {
-    const stores = this.database.transaction(["blocks"], "readonly");
-    return answer(stores.objectStore("blocks").get([part, block]));
+    return answer(this.database.transaction("blocks").objectStore("blocks").get([part, block]));
   }
 
   keepBlock(part, block, steps) {
@@ -97,7 +89,7 @@ export class BrowserStorage {
   }
 
   after(n) {
-    const records = this.database.transaction(["records"]).objectStore("records");
+    const records = this.database.transaction("records").objectStore("records");
     return answer(records.getAll(IDBKeyRange.lowerBound(n, true)));
   }
 
@@ -115,22 +107,16 @@ export class BrowserStorage {
   /** Write in one transaction; `strict` waits for the disk. */
   write(names, work, durability = "relaxed") {
     const transaction = this.database.transaction(names, "readwrite", { durability });
-    const written = completed(transaction);
     work(Object.fromEntries(names.map((name) => [name, transaction.objectStore(name)])));
-    return written;
+    return new Promise((resolve, reject) => {
+      transaction.oncomplete = () => resolve();
+      transaction.onabort = () => reject(transaction.error);
+    });
   }
 }
 
-/** Resolves when a transaction is written. */
-export function completed(transaction) {
-  return new Promise((resolve, reject) => {
-    transaction.oncomplete = () => resolve();
-    transaction.onabort = () => reject(transaction.error);
-  });
-}
-
 /** Result of a request to the database. */
-export function answer(request) {
+function answer(request) {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);

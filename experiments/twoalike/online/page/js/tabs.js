@@ -11,7 +11,7 @@ function lock(name) {
   return new Promise((resolve, reject) => {
     const held = (got) => {
       resolve(got !== null);
-      return got === null ? undefined : new Promise(() => {}); // until the tab is closed
+      return got && new Promise(() => {}); // until the tab is closed
     };
     navigator.locks.request(name, { ifAvailable: true }, held).catch(reject);
   });

@@ -5,28 +5,15 @@
  * from all that it says, so that the same person always has the same one.
  */
 
-import { answer, completed } from "./storage.js";
+import { BrowserStorage } from "./storage.js";
 import { readJson, Refused } from "./transports.js";
 
-const STORE = "lines";
 const HEAD = '{"kind":"session"';
 
 /** A name that no other session has. */
 export function newName(kind) {
   const bytes = crypto.getRandomValues(new Uint8Array(9));
   return `${kind}-${Array.from(bytes, (one) => one.toString(16).padStart(2, "0")).join("")}`;
-}
-
-/** Line of an archive that describes a session. */
-function sessionLine({ session, code, study, entered = null, ended = null }) {
-  return JSON.stringify({
-    kind: "session",
-    session,
-    participant: code,
-    protocol: study.hash,
-    entered,
-    ended,
-  });
 }
 
 /** Code of a participant: that of the address, or one drawn from what it says. */
@@ -51,35 +38,7 @@ export function outcomeOf(reason, settings, url) {
   return { code, url: leads ? url.replaceAll("{code}", code ?? "") : null };
 }
 
-/** Lines that are kept in this browser until it is cleared. */
-class BrowserLines {
-  constructor(session) {
-    this.session = session;
-  }
-
-  async add(lines) {
-    const database = await this.open();
-    const change = database.transaction(STORE, "readwrite", { durability: "strict" });
-    for (const line of lines) change.objectStore(STORE).add(line);
-    await completed(change);
-    database.close();
-  }
-
-  async all() {
-    const database = await this.open();
-    const lines = await answer(database.transaction(STORE).objectStore(STORE).getAll());
-    database.close();
-    return lines;
-  }
-
-  async open() {
-    const request = indexedDB.open(`twoalike kept ${this.session}`, 1);
-    request.onupgradeneeded = () => request.result.createObjectStore(STORE, { autoIncrement: true });
-    return answer(request);
-  }
-}
-
-/** What transports without a server of ours share: the page itself names sessions. */
+/** What transports without a server of ours share: the page itself names sessions, `append` keeps lines. */
 export class HostTransport {
   /** Session and code, once they are known. */
   known = null;
@@ -88,24 +47,25 @@ export class HostTransport {
   async enter({ external, token }) {
     if (token) {
       const [session, code] = token.split(" ");
-      this.begin({ session, code });
-    } else if (!this.known) {
-      this.begin(await this.newSession(external));
-    }
+      this.known = { session, code };
+    } else this.known ??= await this.newSession(external);
     const { session, code } = this.known;
     const person = await readJson(this.base, `people/${code}.json`, this.request);
-    if (!token) await this.announce();
+    if (!token) await this.append([this.line({ entered: new Date().toISOString() })]);
     const first = { acknowledged: null, resume: null, withdraw: null };
     return { session, token: `${session} ${code}`, person, ...first };
   }
 
-  begin(known) {
-    this.known = known;
+  /** Line of an archive that describes the session. */
+  line({ entered = null, ended = null }) {
+    const { session, code: participant } = this.known;
+    const protocol = this.study.hash;
+    return JSON.stringify({ kind: "session", session, participant, protocol, entered, ended });
   }
 
-  /** Line about the session. */
-  line(what = {}) {
-    return sessionLine({ ...this.known, study: this.study, ...what });
+  async send(_, records) {
+    await this.append(records.map((record) => JSON.stringify(record)));
+    return records.at(-1).n;
   }
 
   async block() {
@@ -118,10 +78,9 @@ export class HostTransport {
 }
 
 export class FileTransport extends HostTransport {
-  constructor({ study, settings, base, request, keep = (session) => new BrowserLines(session) }) {
+  constructor({ study, settings, base, request, keep = (name) => BrowserStorage.open(name) }) {
     super();
     Object.assign(this, { study, settings, base, request, keep });
-    this.lines = null;
   }
 
   static async open(base) {
@@ -133,27 +92,22 @@ export class FileTransport extends HostTransport {
   async newSession(external) {
     const { participants, id_parameter } = this.study;
     const code = await codeOf(participants, external, id_parameter);
-    return { session: newName("web"), code, entered: new Date().toISOString() };
+    return { session: newName("web"), code };
   }
 
-  begin(known) {
-    super.begin(known);
-    this.lines = this.keep(known.session);
+  /** Lines of the session, which are kept until the browser is cleared. */
+  get lines() {
+    return (this.kept ??= this.keep(`twoalike kept ${this.known.session}`));
   }
 
-  announce() {
-    return this.lines.add([this.line()]);
-  }
-
-  async send(_, records) {
-    await this.lines.add(records.map((record) => JSON.stringify(record)));
-    return records.at(-1).n;
+  async append(lines) {
+    await (await this.lines).append(lines, "strict");
   }
 
   async finish(_, reason) {
-    await this.lines.add([this.line({ ended: reason })]);
+    await this.append([this.line({ ended: reason })]);
     const outcome = outcomeOf(reason, this.settings, this.study.completion_url);
-    const lines = await this.lines.all();
+    const { draft: lines } = await (await this.lines).load();
     if (lines.every((line) => line.startsWith(HEAD))) return outcome; // nothing was answered
     const text = lines.map((line) => `${line}\n`).join("");
     return { ...outcome, download: { name: `${this.known.session}.ndjson`, text } };

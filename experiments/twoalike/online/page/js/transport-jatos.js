@@ -14,6 +14,15 @@ const TAKEN = "twoalike";
 
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** What JATOS answers; jatos.js itself tries several times. */
+async function reached(ask) {
+  try {
+    return await ask();
+  } catch (error) {
+    throw new Unreachable(`JATOS: ${error?.message ?? error}`, { cause: error });
+  }
+}
+
 export class JatosTransport extends HostTransport {
   /** `jatos`: the object of jatos.js. */
   constructor({ jatos, study, base, request, pause = wait }) {
@@ -39,10 +48,6 @@ export class JatosTransport extends HostTransport {
     return { session, code: await this.takeCode(session) };
   }
 
-  announce() {
-    return this.append([this.line({ entered: new Date().toISOString() })]);
-  }
-
   /** Take the first code that nobody has. */
   async takeCode(session) {
     const { batchSession } = this.jatos;
@@ -61,28 +66,14 @@ export class JatosTransport extends HostTransport {
     throw new Unreachable("the batch session takes no change");
   }
 
-  /** Append lines; jatos.js itself tries several times. */
-  async append(lines) {
-    try {
-      await this.jatos.appendResultData(lines.map((line) => `${line}\n`).join(""));
-    } catch (error) {
-      throw new Unreachable(`JATOS: ${error?.message ?? error}`, { cause: error });
-    }
-  }
-
-  async send(_, records) {
-    await this.append(records.map((record) => JSON.stringify(record)));
-    return records.at(-1).n;
+  append(lines) {
+    return reached(() => this.jatos.appendResultData(lines.map((line) => `${line}\n`).join("")));
   }
 
   async finish(_, reason) {
     await this.append([this.line({ ended: reason })]);
     const settings = this.jatos.studyJsonInput ?? {};
-    try {
-      await this.jatos.endStudyAjax(reason === "completed", reason);
-    } catch (error) {
-      throw new Unreachable(`JATOS: ${error?.message ?? error}`, { cause: error });
-    }
+    await reached(() => this.jatos.endStudyAjax(reason === "completed", reason));
     return outcomeOf(reason, settings, this.study.completion_url);
   }
 }

@@ -31,15 +31,21 @@ export class Refused extends Error {
 /** There was no answer, or none that the other side meant: try again. */
 export class Unreachable extends Error {}
 
-/** Read a JSON file of the page. */
-export async function readJson(base, path, request = (...args) => fetch(...args)) {
+/** Ask, and read the answer: a broken line and an answer that is no JSON are the same here. */
+async function ask(base, path, request, options) {
   try {
-    const answer = await request(new URL(path, base));
-    if (!answer.ok) throw new Error(`status ${answer.status}`);
-    return await answer.json();
+    const response = await request(new URL(path, base), options);
+    return { status: response.status, answer: await response.json() };
   } catch (error) {
     throw new Unreachable(`${path}: ${error.message}`, { cause: error });
   }
+}
+
+/** Read a JSON file of the page. */
+export async function readJson(base, path, request = (...args) => fetch(...args)) {
+  const { status, answer } = await ask(base, path, request);
+  if (status !== 200) throw new Unreachable(`${path}: status ${status}`);
+  return answer;
 }
 
 /** The server of `twoalike online serve`. */
@@ -74,7 +80,7 @@ export class ServerTransport {
   async post(path, content, token = null) {
     const headers = { "Content-Type": "application/json" };
     if (token) headers.Authorization = `Bearer ${token}`;
-    const { status, answer } = await this.ask(`api/${path}`, {
+    const { status, answer } = await ask(this.base, `api/${path}`, this.request, {
       method: "POST",
       headers,
       body: JSON.stringify(content),
@@ -86,16 +92,6 @@ export class ServerTransport {
       throw new Unreachable(`${path}: status ${status}`);
     }
     throw new Refused(answer.error);
-  }
-
-  /** Ask, and read the answer: a broken line and an answer that is no JSON are the same here. */
-  async ask(path, options) {
-    try {
-      const response = await this.request(new URL(path, this.base), options);
-      return { status: response.status, answer: await response.json() };
-    } catch (error) {
-      throw new Unreachable(`${path}: ${error.message}`, { cause: error });
-    }
   }
 }
 

@@ -5,6 +5,8 @@
  * page, and keeps the token in memory: a reload asks for it again.
  */
 
+import { make } from "../js/look.js";
+
 const EVERY_S = 5; // how often the list is read again
 const HERE_S = 90; // heard of within this time: the person is at it
 const FEW_RIGHT = 0.8; // share of attention checks right below which a session is marked
@@ -67,28 +69,18 @@ function row(session, now) {
         [ago(now - (ended && session.ended_at !== null ? session.ended_at : session.last))],
         [session.parts > 1 ? `${Math.min(session.part, session.parts)} of ${session.parts}` : ""],
         [session.listed === null ? `${trials}` : `${trials} of ${session.listed}`],
-        [
-      checks ? `${right} of ${checks}` : "",
-      checks && right < FEW_RIGHT * checks ? "doubtful" : "",
-    ],
+        [checks ? `${right} of ${checks}` : "", checks && right < FEW_RIGHT * checks ? "doubtful" : ""],
         [trials ? `${fast}` : "", fast > MANY_FAST * trials ? "doubtful" : ""],
     ];
-    const line = document.createElement("tr");
-    for (const [text, kind] of cells) {
-        const cell = line.insertCell();
-        cell.textContent = text;
-        if (kind) cell.className = kind;
-    }
+    const line = make("tr", {}, ...cells.map(([text, kind]) => make("td", { class: kind || "" }, text)));
     if (state === "away") line.cells[1].append(" ", freeButton(session));
     return line;
 }
 
 /** Button that ends the session of someone who has left. */
 function freeButton({ name, participant, trials }) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = "Free place";
-    button.setAttribute("aria-label", `Free the place of ${participant}`);
+    const attributes = { type: "button", "aria-label": `Free the place of ${participant}` };
+    const button = make("button", attributes, "Free place");
     const kept = trials ? "trials are stored, so the code is not given to anyone else" : "the code becomes free";
     button.addEventListener("click", () => {
         const question = `End the session of ${participant}? It cannot be continued; ${kept}.`;
@@ -107,30 +99,24 @@ async function change(path, content) {
 function show(state) {
     document.title = `${state.study}: operator`;
     element("study").textContent = state.study;
-    const count = (ended) =>
-        state.sessions.filter((session) => session.ended === ended).length;
-    const under_way = state.sessions.filter((session) => session.ended === null);
-    const here = under_way.filter((session) => state.now - session.last < HERE_S);
+    const states = state.sessions.map((session) => session.ended ?? stateOf(session, state.now));
+    const count = (name) => `${states.filter((one) => one === name).length}`;
     const facts = {
-        "Here now": `${here.length}`,
-        Away: `${under_way.length - here.length}`,
-        Completed: `${count("completed")}`,
-        "Did not come back": `${count("expired")}`,
-        "No consent": `${count("declined")}`,
-        "Screened out": `${count("screened_out")}`,
-        Withdrawn: `${count("withdrawn")}`,
+        "Here now": count("here"),
+        Away: count("away"),
+        Completed: count("completed"),
+        "Did not come back": count("expired"),
+        "No consent": count("declined"),
+        "Screened out": count("screened_out"),
+        Withdrawn: count("withdrawn"),
         Limit: state.most === null ? "none" : `${state.people} of ${state.most}`,
         "Codes free": `${state.free} of ${state.codes}`,
         ...(state.links ? { "Links used": `${state.links_used} of ${state.links}` } : {}),
     };
     element("summary").replaceChildren(
-        ...Object.entries(facts).map(([name, value]) => {
-            const pair = document.createElement("div");
-            pair.append(document.createElement("dt"), document.createElement("dd"));
-            pair.children[0].textContent = name;
-            pair.children[1].textContent = value;
-            return pair;
-        }),
+        ...Object.entries(facts).map(([name, value]) =>
+            make("div", {}, make("dt", {}, name), make("dd", {}, value)),
+        ),
     );
     accepting = state.accepting;
     element("accepting").textContent = accepting ? "Close recruitment" : "Reopen recruitment";
@@ -147,11 +133,9 @@ async function update() {
 }
 
 async function download(path, name) {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(await (await ask(path)).blob());
-    link.download = name;
-    link.click();
-    URL.revokeObjectURL(link.href);
+    const href = URL.createObjectURL(await (await ask(path)).blob());
+    make("a", { href, download: name }).click();
+    URL.revokeObjectURL(href);
 }
 
 element("enter").addEventListener("submit", (event) => {
