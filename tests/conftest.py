@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+collect_ignore = ["online/webkit.py"]  # a program for the system's Python
 
 
 def cases(file: str, table: str) -> list[tuple[Any, ...]]:

@@ -18,6 +18,7 @@ OWN = {
     "dimensions": ("embedding:dimension_table",),
     "validate": ("tasks:validate_study",),
     "serve": ("online:serve",),
+    "doctor": ("online:doctor",),
     "token": ("online:new_token",),
     "links": ("online:make_links",),
     "refit": ("online:refit",),

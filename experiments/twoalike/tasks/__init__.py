@@ -125,6 +125,8 @@ from twoalike.tasks.screens import QuestionActivity as QuestionActivity
 from twoalike.tasks.screens import ReadyActivity as ReadyActivity
 from twoalike.tasks.screens import TextLayout as TextLayout
 from twoalike.tasks.screens import View as View
+from twoalike.tasks.screens import after_trials as after_trials
+from twoalike.tasks.screens import before_trials as before_trials
 from twoalike.tasks.screens import frame as frame
 from twoalike.tasks.screens import getting_ready as getting_ready
 from twoalike.tasks.screens import lay_out as lay_out
