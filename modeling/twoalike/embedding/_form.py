@@ -76,7 +76,8 @@ class Pilot:
 
     ``weighted`` is the best similarity with weights of the dimensions by person, tried on the first
     of the judgments held out, if it was. With ``weights`` everything was tried with them.
-    ``gains`` by term, of each judgment held out, are those of one term alone.
+    ``gains`` by term, of each judgment held out, are those of one term alone. ``sampled`` is
+    whether chains follow.
     """
 
     trials: tuple[Trial, ...]
@@ -84,15 +85,19 @@ class Pilot:
     weighted: Trial | None = None
     weights: bool = False
     gains: Mapping[str, Floats] = field(default_factory=dict)
-    sure: float = SURE
+    sampled: bool = True
 
     @property
     def taken(self) -> Trial:
-        """The similarity with the lowest held-out log-loss; distances, unless this is ``sure``."""
-        usual, best = self.trials[-1], min(self.trials, key=lambda one: float(one.losses.mean()))
+        """The similarity with the lowest held-out log-loss, if that is sure; else the usual one.
+
+        That is distances, since their chains mix; of ``vi`` dot products, which gain more by fits
+        that come after the pilot's.
+        """
+        usual = self.trials[-1 if self.sampled else 0]
+        best = min(self.trials, key=lambda one: float(one.losses.mean()))
         gain = usual.losses - best.losses
-        sure = gain.mean() > self.sure * gain.std() / np.sqrt(len(gain))
-        return best if sure else usual
+        return best if gain.mean() > SURE * gain.std() / np.sqrt(len(gain)) else usual
 
     @property
     def dimensions(self) -> int:
@@ -143,10 +148,8 @@ def run_pilot(
     folds = _folds(data.choices, config.seed)
     trials = tuple(_try(data, form_of(one), folds, config) for one in similarities)
     first = form_of(similarities[0])
-    # Distances are usual since their chains mix: no reason where nothing is sampled.
     sampled = choose_engine(*sizes(data, config, first.dimensions), config)[0] == "nuts"
-    sure = SURE if sampled else 0.0
-    pilot = Pilot(trials, first.dimensions, weights=first.weights, sure=sure)
+    pilot = Pilot(trials, first.dimensions, weights=first.weights, sampled=sampled)
     if data.choices.terms:
         pilot = replace(pilot, gains=term_gains(pilot.taken.expected, config.seed))
     if "people" in config.model_fields_set or not _judged_much(data):
