@@ -93,7 +93,7 @@ def test_every_onset_answer_and_break_is_marked_in_order(
     (path,) = (root / "data" / "raw").rglob("*_beh.tsv")
     onsets = np.array([moment for moment, code in amplifier.times if code == 2])
     off = 4 * np.diff(onsets) - np.diff(read_run(path).rows["onset"].to_numpy(float))
-    assert np.median(np.abs(off)) < 0.4  # a tenth of a second at four times the speed
+    assert np.median(np.abs(off)) < 1.0  # a quarter of a second at four times the speed
 
 
 def test_a_line_that_breaks_is_logged_and_the_session_goes_on(
