@@ -84,7 +84,7 @@ def sampled(sampler: str) -> dict[str, float]:
 
     data = Data.from_tables({"choices": sibling("calibration.py").World(0).choices()})
     objects = len(data.ids)
-    form = Form(default_dimensions(data), "softplus")
+    form = Form(default_dimensions(data), "spike-and-slab")
     config = FitConfig(quick=True, engine="nuts", chains=2, draws=300, tune=400)
     start = form.start(objects, np.random.default_rng([config.seed, 0]))
 

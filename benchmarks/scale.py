@@ -190,7 +190,7 @@ def main() -> None:
         "",
         f"`python -P benchmarks/scale.py{' --fit' if options.fit else ''}` (twoalike "
         f"{version('twoalike')}, jax {version('jax')}, Python {platform.python_version()}; two "
-        "cores, shared; one of the four fits of `vi`).",
+        "cores, shared; one of the fits of `vi`).",
         "",
         f"{OBJECTS:,} objects, {DIMENSIONS} dimensions, 12,000 people; a step sees all judgments "
         "where their similarities are cheaper as a matrix and they are at most 150,000, else 4,000 "
@@ -210,7 +210,7 @@ def main() -> None:
     if options.fit:
         one = apart(0)
         lines += [
-            f"A million judgments by 2,000 people, without a pilot (four fits): held-out log-loss "
+            f"A million judgments by 2,000 people, without a pilot (two fits): held-out log-loss "
             f"{one['log_loss']:.4f} ± {one['log_loss_se']:.4f}, that of the truth on the same "
             f"judgments {one['truth']:.4f}, a difference of "
             f"{one['log_loss'] - one['truth']:.4f}; {one['kept']} dimensions kept, "
