@@ -48,7 +48,7 @@ def hasty(world: Any) -> Posterior:
 
 @pytest.fixture(scope="module")
 def sampled(world: Any) -> Posterior:
-    config = FitConfig(quick=True, engine="nuts", dimensions=3, tune=300, draws=400, seed=1)
+    config = FitConfig(quick=True, engine="nuts", dimensions=3, tune=300, draws=400, seed=2)
     return fit_embedding(world.judge(1500, 1), config=config)
 
 
@@ -72,7 +72,7 @@ def test_nuts_recovers_the_truth_and_converges(world: Any, sampled: Posterior) -
     assert x.shape == (2, 400, 30, 3)
     x = x.mean(axis=1)  # chain x object x dimension; chains are aligned
     for dimension in range(3):
-        assert np.corrcoef(x[0, :, dimension], x[1, :, dimension])[0, 1] > 0.8
+        assert np.corrcoef(x[0, :, dimension], x[1, :, dimension])[0, 1] > 0.95
 
 
 def test_fits_of_vi_are_compared_as_chains_are_and_check_says_the_same(
