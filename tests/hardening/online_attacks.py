@@ -46,7 +46,7 @@ KINDS = ("choice", "arrangement")
 
 
 class Line(ThreadingHTTPServer):
-    """The line between browser and server, which fails as it is told."""
+    """A proxy between browser and server that breaks the connection on request."""
 
     daemon_threads = True
 
