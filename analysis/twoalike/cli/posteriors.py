@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from twoalike import embedding
-from twoalike.cli._check_page import check_page
 from twoalike.cli._derived import Flag, takes
 from twoalike.cli._show import (
+    check_page,
     plain,
     say,
     show_doubts,
