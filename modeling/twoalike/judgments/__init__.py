@@ -5,7 +5,6 @@ pair.
 """
 
 from twoalike.judgments._collect import collect_judgments as collect_judgments
-from twoalike.judgments._guess_mapping import guess_mapping as guess_mapping
 from twoalike.judgments._import_choices import import_choices as import_choices
 from twoalike.judgments._import_choices import read_sets as read_sets
 from twoalike.judgments._import_meadows import import_meadows as import_meadows
@@ -15,6 +14,7 @@ from twoalike.judgments._import_rdm import RdmTable as RdmTable
 from twoalike.judgments._import_rdm import import_dissimilarities as import_dissimilarities
 from twoalike.judgments._import_rdm import read_rdms as read_rdms
 from twoalike.judgments._import_sessions import SessionMapping as SessionMapping
+from twoalike.judgments._import_sessions import guess_mapping as guess_mapping
 from twoalike.judgments._import_sessions import import_sessions as import_sessions
 from twoalike.judgments._raw import read_raw as read_raw
 from twoalike.judgments._raw import read_raw_alike_pairs as read_raw_alike_pairs
