@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.conftest import refused
 
 from twoalike.embedding import Posterior
 from twoalike.features import FeatureTable, write_features
@@ -25,16 +26,6 @@ def choices(world: Any, tmp_path: Path) -> Path:
     path = tmp_path / "choices.parquet"
     write_judgments(path, world.judge(300, 2), {})
     return path
-
-
-def refused(run: Run, out: Path, complaint: str, *arguments: object) -> None:
-    """Status 1, one line that tells what is wrong, no output file."""
-    status, said = run(*arguments, "--out", out)
-    assert status == 1, said
-    assert complaint in said
-    assert said.strip().count("\n") == 0
-    assert not out.exists()
-    assert not [path for path in out.parent.glob(".*part*")]
 
 
 def test_a_fit_that_cannot_be_saved_is_not_lost(
