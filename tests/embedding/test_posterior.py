@@ -26,19 +26,6 @@ def test_file_returns_what_was_saved(posterior: Posterior, tmp_path: Path) -> No
     assert path.read_bytes() == (tmp_path / "q.nc").read_bytes()
 
 
-@pytest.mark.parametrize("kept", [0.0, 0.02, 0.5, 0.9, 0.999])
-def test_a_truncated_file_is_one_clear_line(
-    posterior: Posterior, tmp_path: Path, kept: float
-) -> None:
-    path = tmp_path / "p.nc"
-    posterior.save(path)
-    content = path.read_bytes()
-    path.write_bytes(content[: int(kept * len(content))])
-    with pytest.raises(TwoalikeError, match=r"p\.nc") as raised:
-        Posterior.load(path)
-    assert "\n" not in str(raised.value)
-
-
 def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "p.nc"
     xr.Dataset({"temperature": ("time", [1.0, 2.0])}).to_netcdf(path, engine="h5netcdf")
