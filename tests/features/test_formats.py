@@ -177,12 +177,6 @@ def test_bad_hdf5_is_one_line(tmp_path: Path, content: dict[str, Any], complaint
     assert complaint in refusal(tmp_path / "f.h5")
 
 
-@pytest.mark.parametrize("ending", ["parquet", "h5", "hdf5", "npz", "npy"])
-def test_files_that_are_something_else_are_one_line(tmp_path: Path, ending: str) -> None:
-    (tmp_path / f"f.{ending}").write_bytes(b"a,b\n1,2\n" * 40)
-    assert "cannot be read as" in refusal(tmp_path / f"f.{ending}")
-
-
 def test_pickles_are_refused_and_never_opened(tmp_path: Path) -> None:
     trap = np.array([[Trap(tmp_path / "sprung")]], dtype=object)
     np.save(tmp_path / "f.npy", trap)
