@@ -260,7 +260,7 @@ def report(**given: Any) -> None:
     show_notes(made.notes)
     say(f"Wrote {made.path} ({made.path.stat().st_size / 1e6:.1f} MB)")
     if files := given["files"]:
-        say(f"Wrote {files} (figures as .svg, numbers as .csv)")
+        say(f"Wrote {files} (figures as .svg, .pdf and .png, numbers as .csv)")
 
 
 @takes("demo:YourselfConfig", without={"online"})

@@ -21,6 +21,7 @@ from twoalike.figures._curves import times_by_entropy_chart as times_by_entropy_
 from twoalike.figures._curves import weights_chart as weights_chart
 from twoalike.figures._curves import weights_height as weights_height
 from twoalike.figures._map import MOST_ELLIPSES as MOST_ELLIPSES
+from twoalike.figures._map import MOST_SPREAD as MOST_SPREAD
 from twoalike.figures._map import MapLayout as MapLayout
 from twoalike.figures._map import Thumbnails as Thumbnails
 from twoalike.figures._map import draw_map as draw_map
@@ -50,6 +51,6 @@ from twoalike.figures._style import MARKERS as MARKERS
 from twoalike.figures._style import NARROW as NARROW
 from twoalike.figures._style import WIDE as WIDE
 from twoalike.figures._style import styled as styled
-from twoalike.figures._style import to_data_uri as to_data_uri
+from twoalike.figures._style import to_pdf as to_pdf
 from twoalike.figures._style import to_png as to_png
 from twoalike.figures._style import to_svg as to_svg
