@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
@@ -158,6 +159,31 @@ def test_the_words_for_a_paper_are_of_this_study(finished: Study, whole: Path) -
         names, year = cited.rsplit(", ", 1)
         assert re.search(rf"{names.split()[0]}, .*\({year}\)", said), cited
         assert re.search(rf"@\w+{{\w+{year},", said), cited
+
+
+def test_two_studies_on_one_page(
+    finished: Study, study: Study, report: Callable[..., Page], tmp_path: Path
+) -> None:
+    posterior = Posterior.load(study.posterior)
+    drawn = posterior.tree["posterior"]["embedding"]
+    drawn.values = drawn.values[:, :, np.random.default_rng(2).permutation(12)]
+    posterior.save(study.posterior)
+    page = report(finished, other=study, files=tmp_path / "files")
+    pairs = pd.read_csv(tmp_path / "files" / "beside-agreement.csv")
+    assert len(pairs) == 66
+    r = np.corrcoef(pairs["first"], pairs["second"])[0, 1]
+    assert f"r = {r:.2f}".replace("0.", ".").replace("-", "\N{MINUS SIGN}") in page.text
+    assert "differ by more than their own uncertainty" in page.text
+    again = report(finished, other=finished)
+    assert "r = 1.00" in again.text and "differ by no more than their own uncertainty" in again.text
+    assert [of["id"] for of in again.all("section")][1:] == [
+        "beside-studies",
+        "beside-agreement",
+        "beside-people",
+    ]
+    study.posterior.unlink()
+    with pytest.raises(TwoalikeError, match="a study with a fitted embedding"):
+        report(finished, other=study)
 
 
 def test_without_images(finished: Study, report: Callable[..., Page]) -> None:

@@ -252,11 +252,11 @@ def share(
 
 
 @takes("report:write_report")
-def report(**given: Any) -> None:
-    """Write a study's report as one HTML file that can be read offline."""
+def report(study: Path, other: Path | None = None, /, **given: Any) -> None:
+    """Write a study's report, or two studies side by side, as one HTML file."""
     from twoalike.report import write_report
 
-    made = write_report(**given)
+    made = write_report(study, other=other, **given)
     show_notes(made.notes)
     say(f"Wrote {made.path} ({made.path.stat().st_size / 1e6:.1f} MB)")
     if files := given["files"]:

@@ -19,6 +19,7 @@ from twoalike.evaluation import triplet_kinds
 from twoalike.judgments import ITEMS, object_index
 from twoalike.record import check_raw
 from twoalike.registry import find_task, task_names
+from twoalike.report._beside import side_by_side
 from twoalike.report._blocks import (
     Caution,
     Fact,
@@ -68,6 +69,7 @@ def write_report(
     study: Study | str | Path,
     out: str | Path | None = None,
     *,
+    other: Study | str | Path | None = None,
     seed: int = 0,
     files: str | Path | None = None,
     images: bool = True,
@@ -80,7 +82,10 @@ def write_report(
     study
         The study or its folder; whatever its stages have made so far is shown.
     out
-        Report to write (.html); report.html in the study if left out.
+        Report to write (.html); report.html in the (first) study if left out, or with two studies
+        beside.html.
+    other
+        A second study, such as a replication: the page then holds it beside the first.
     seed
         Seed of the intervals.
     files
@@ -91,13 +96,15 @@ def write_report(
         Report on the data as they are, even if twoalike validate finds problems in them.
 
     """
-    study = study if isinstance(study, Study) else Study.load(study)
-    path = study.root / "report.html" if out is None else Path(out)
+    studies = [of if isinstance(of, Study) else Study.load(of) for of in (study, other) if of]
+    name = "report.html" if other is None else "beside.html"
+    path = studies[0].root / name if out is None else Path(out)
     if path.suffix.lower() not in {".html", ".htm"}:
         raise TwoalikeError(f"{path}: a report is written as .html; choose that ending.")
     check_output(path)
-    notes = check_raw(study, allow_problems=allow_problems)
-    page = build_page(read_inputs(study, images=images), seed)
+    notes = [note for of in studies for note in check_raw(of, allow_problems=allow_problems)]
+    inputs = [read_inputs(of, images=images) for of in studies]
+    page = side_by_side(inputs[0], inputs[1], seed) if other else build_page(inputs[0], seed)
     html = render(page)
     if files is not None:
         write_files(page, Path(files))
