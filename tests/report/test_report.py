@@ -487,3 +487,40 @@ def test_the_largest_of_many_categories_are_told_apart() -> None:
     assert few_categories(pd.DataFrame({"each": each})) is None
     few = few_categories(pd.DataFrame({"sort": each, "kind": ["a", "b"] * 6}))
     assert few == ("kind", ["a", "b"] * 6)
+
+
+def test_a_plan_and_what_a_study_departed_from(
+    study: Study, report: Callable[..., Page], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("plan", str(study.root), "--participants", "3", "--people", "weights")
+    hypotheses = tmp_path / "hypotheses.md"
+    hypotheses.write_text("Discs are <b>alike</b>.")
+    assert call(*words, "--hypotheses", str(hypotheses)) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    content = (study.root / "plan.json").read_bytes()
+    assert hashlib.sha256(content).hexdigest() in said.replace(" ", "")
+    page = Page((study.root / "plan.html").read_text("utf-8"))
+    for planned in (
+        "3 participants are to be analysed",
+        "Discs are <b>alike</b>.",
+        "people weights",
+    ):
+        assert planned in page.text
+    assert "3 sessions had been recorded when this plan was written" in page.text
+    assert call(*words) == 1  # a hash may have been registered
+    assert (study.root / "plan.json").read_bytes() == content
+    done = report(study)
+    assert "departs from it in 2 points" in done.text  # how people differ, and sessions before it
+    toml = study.root / "study.toml"
+    toml.write_text(
+        toml.read_text().replace("catch = 4", "catch = 5") + "[exclusion]\nmissed = 2\n"
+    )
+    table = tmp_path / "files" / "plan-kept.csv"
+    report(Study.load(study.root), files=table.parent)
+    kept = pd.read_csv(table, keep_default_na=False).set_index("what")
+    assert kept.loc["design.catch"].tolist() == ["4", "5"]
+    assert kept.loc["exclusion.missed"].tolist() == ["10", "2"]
+    assert kept.loc["fit: people", "planned"] == "weights"
+    (study.root / "plan.json").write_text('{"kind": "plan", "schema_version": 1}')
+    with pytest.raises(TwoalikeError, match="is missing"):
+        report(study)

@@ -16,6 +16,8 @@ import pandas as pd
 from twoalike.registry import BUILT_IN, Task, find_task, task_names
 from twoalike.report._blocks import Block, Grid, Section, Text, Verbatim, say, section
 from twoalike.report._inputs import Inputs, Run
+from twoalike.report._plan import PLAN, departures, read_plan
+from twoalike.study import sha256_file
 from twoalike.tables import JUDGED
 
 
@@ -25,7 +27,7 @@ def methods_section(inputs: Inputs, findings: Sequence[str], anchors: Mapping[st
     ``anchors`` are those of the sections on sessions, by label of the task.
     """
     said = [*_collection(inputs, anchors), _model(inputs), _scoring(inputs)]
-    said.append(say("methods.analysis", version=version("twoalike")))
+    said += [_planned(inputs), say("methods.analysis", version=version("twoalike"))]
     methods, results = (_in_apa(filter(None, of)) for of in (said, findings))
     blocks: list[Block] = [Text(methods, title="Methods")]
     if results:
@@ -102,6 +104,13 @@ def _procedure(task: Task, anchor: str, runs: Sequence[Run]) -> str:
         median=median,
         samplers=samplers,
     )
+
+
+def _planned(inputs: Inputs) -> str:
+    if (plan := read_plan(inputs.study)) is None:
+        return ""
+    digest, n = sha256_file(inputs.study.root / PLAN), len(departures(inputs, plan))
+    return say("methods.planned", digest=digest, n=n, before=plan.sessions_before)
 
 
 _USED = ("sampler", "scale_points")

@@ -48,6 +48,7 @@ from twoalike.report._fit import (
 )
 from twoalike.report._inputs import Inputs, read_inputs
 from twoalike.report._methods import methods_section
+from twoalike.report._plan import plan_section
 from twoalike.report._results import alignment_section, measured_sections
 from twoalike.report._sessions import people_cautions
 from twoalike.results import WHOLE, Results, ability_rows, lost_abilities
@@ -130,6 +131,7 @@ def build_page(inputs: Inputs, seed: int) -> Page:
         people_section(inputs, seed),
         alignment_section(inputs),
         *measured_sections(inputs),
+        plan_section(inputs),
         methods_section(inputs, found, {label: of.anchor for label, of in of_tasks.items()}),
     ]
     return Page(
