@@ -192,6 +192,7 @@ def _page(study: Study, plan: Plan, digest: str) -> Page:
         findings=[say("plan.summary", **values)],
         cautions=[Caution(say("plan.before", n=n))] if (n := plan.sessions_before) else [],
         sections=[*sections, section("plan-design", *blocks)],
+        private=False,
     )
 
 
