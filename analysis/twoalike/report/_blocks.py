@@ -253,104 +253,6 @@ class Fact(NamedTuple):
     value: str
     label: str
 
-    private: bool = True
-    """Whether it shows participants' codes and the study's images."""
-
-
-def numbers(self) -> pd.DataFrame:  # type: ignore[override]
-    """All digits, or else the cells as they are shown."""
-    if self.raw is not None:
-        return self.raw
-    cells = self.frame.rename_axis(str(self.frame.index.name or "name")).reset_index()
-    return cells.astype(str).replace("\n", " ", regex=True)
-
-
-class Tile(NamedTuple):
-    """One image of a gallery; a name stands in for an image that is missing."""
-
-    name: str
-    image: str | None
-    note: str
-
-
-class Row(NamedTuple):
-    """One line of a gallery."""
-
-    title: str
-    note: str
-    tiles: Sequence[Tile]
-
-
-@dataclass(frozen=True)
-class Gallery(Block):
-    """Rows of images, each with a title; ``more`` of them are folded away.
-
-    ``pairs``: each image shows two things side by side, and is twice as wide as high.
-    """
-
-    caption: str
-    rows: Sequence[Row]
-    more: Sequence[Row] = ()
-    pairs: bool = False
-
-    @property
-    def numbers(self) -> pd.DataFrame:  # type: ignore[override]
-        """Name and note of every image."""
-        tiles = [
-            (row.title, row.note, tile.name, tile.note)
-            for row in (*self.rows, *self.more)
-            for tile in row.tiles
-        ]
-        return pd.DataFrame(tiles, columns=["row", "about", "image", "note"])
-
-
-@dataclass(frozen=True)
-class Text(Block):
-    """A paragraph, or one a line; a quiet one is set small, one with a title below its heading."""
-
-    text: str
-    quiet: bool = False
-    title: str = ""
-
-
-@dataclass(frozen=True)
-class Verbatim(Block):
-    """A file shown as it is, folded away."""
-
-    title: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Missing(Block):
-    """What is not there, and the command that makes it."""
-
-    text: str
-    command: str
-
-
-class Section(NamedTuple):
-    """One section: its address in the page, and how to read it in a sentence or two (lead)."""
-
-    anchor: str
-    title: str
-    lead: str
-    blocks: Sequence[Block]
-
-
-class Caution(NamedTuple):
-    """Something to distrust; ``grave`` if no conclusion should be drawn before it is mended."""
-
-    text: str
-    grave: bool = False
-
-
-class Fact(NamedTuple):
-    """A headline number."""
-
-    value: str
-    label: str
-
 
 class Page(NamedTuple):
     """The whole report."""
@@ -361,6 +263,8 @@ class Page(NamedTuple):
     findings: Sequence[str]
     cautions: Sequence[Caution]
     sections: Sequence[Section]
+    private: bool = True
+    """Whether it shows participants' codes and the study's images."""
 
 
 def number(value: float, digits: int = 3, sign: str = "") -> str:
