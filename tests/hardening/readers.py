@@ -636,7 +636,7 @@ def report_results(root: Path) -> None:
     from twoalike.report._report import build_page
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("twoalike.report._blocks.to_data_uri", lambda figure: "data:,")
+        patch.setattr("twoalike.report._blocks.to_svg", lambda figure: b"")
         render(build_page(read_inputs(Study.load(root)), 0))
 
 

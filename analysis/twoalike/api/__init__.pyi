@@ -52,7 +52,7 @@ from twoalike.planning import create_study as create_study
 from twoalike.planning import describe_study, write_lists
 from twoalike.recovery import group_power as group_power
 from twoalike.recovery import power as power
-from twoalike.report import write_report
+from twoalike.report import write_plan, write_report
 from twoalike.results import Results
 from twoalike.results import evaluate as evaluate
 from twoalike.results import leaderboard as leaderboard
@@ -77,6 +77,7 @@ load_student = Student.load
 load_results = Results.load
 merge = merge_studies
 report = write_report
+plan = write_plan
 run = sit
 screen = measure_screen
 validate = validate_study

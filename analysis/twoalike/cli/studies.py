@@ -251,16 +251,34 @@ def share(
     show_notes(f"warning: {what}" for what in shared.warnings)
 
 
+@takes(
+    "report:write_plan",
+    settings="embedding:FitConfig",
+    some="engine similarity prior people terms dimensions",
+    without={"fit"},
+)
+def plan(study: Path, /, **given: Any) -> None:
+    """Write down what a study plans to do, before it is done."""
+    from twoalike.report import write_plan
+
+    names = ("participants", "power", "hypotheses", "overwrite")
+    made = write_plan(study, **{name: given.pop(name) for name in names}, fit=given)
+    if made.sessions_before:
+        found = counted(made.sessions_before, "session")
+        show_notes([f"{found} had been recorded before: this is no preregistration of them"])
+    say(f"Wrote {made.page} and {made.path}, SHA-256 {made.sha256}")
+
+
 @takes("report:write_report")
-def report(**given: Any) -> None:
-    """Write a study's report as one HTML file that can be read offline."""
+def report(study: Path, other: Path | None = None, /, **given: Any) -> None:
+    """Write a study's report, or two studies side by side, as one HTML file."""
     from twoalike.report import write_report
 
-    made = write_report(**given)
+    made = write_report(study, other=other, **given)
     show_notes(made.notes)
     say(f"Wrote {made.path} ({made.path.stat().st_size / 1e6:.1f} MB)")
     if files := given["files"]:
-        say(f"Wrote {files} (figures as .svg, numbers as .csv)")
+        say(f"Wrote {files} (figures as .svg, .pdf and .png, numbers as .csv)")
 
 
 @takes("demo:YourselfConfig", without={"online"})

@@ -268,7 +268,6 @@ def _draw_map(result: Result, width: float, *, titled: bool = False) -> "Figure"
         categories=list(result.categories[result.level]) if result.level else None,
         images=thumbnails(result.stimuli, result.ids, 160 if width > NARROW else 112),
         width=width,
-        spread=True,
     )
     if titled:
         said = {"n": len(result.chosen), "credited": result.credited}

@@ -2,7 +2,9 @@
 
 from twoalike.figures._curves import POWER_TITLES as POWER_TITLES
 from twoalike.figures._curves import DimensionWeights as DimensionWeights
+from twoalike.figures._curves import agreement_chart as agreement_chart
 from twoalike.figures._curves import dimension_chart as dimension_chart
+from twoalike.figures._curves import draw_agreement as draw_agreement
 from twoalike.figures._curves import draw_dimensions as draw_dimensions
 from twoalike.figures._curves import draw_lapse as draw_lapse
 from twoalike.figures._curves import draw_power as draw_power
@@ -13,6 +15,7 @@ from twoalike.figures._curves import draw_times_by_entropy as draw_times_by_entr
 from twoalike.figures._curves import draw_weights as draw_weights
 from twoalike.figures._curves import observer_parameters as observer_parameters
 from twoalike.figures._curves import participants_height as participants_height
+from twoalike.figures._curves import people_beside as people_beside
 from twoalike.figures._curves import power_curves as power_curves
 from twoalike.figures._curves import power_description as power_description
 from twoalike.figures._curves import reliability_curve as reliability_curve
@@ -21,6 +24,7 @@ from twoalike.figures._curves import times_by_entropy_chart as times_by_entropy_
 from twoalike.figures._curves import weights_chart as weights_chart
 from twoalike.figures._curves import weights_height as weights_height
 from twoalike.figures._map import MOST_ELLIPSES as MOST_ELLIPSES
+from twoalike.figures._map import MOST_SPREAD as MOST_SPREAD
 from twoalike.figures._map import MapLayout as MapLayout
 from twoalike.figures._map import Thumbnails as Thumbnails
 from twoalike.figures._map import draw_map as draw_map
@@ -50,6 +54,6 @@ from twoalike.figures._style import MARKERS as MARKERS
 from twoalike.figures._style import NARROW as NARROW
 from twoalike.figures._style import WIDE as WIDE
 from twoalike.figures._style import styled as styled
-from twoalike.figures._style import to_data_uri as to_data_uri
+from twoalike.figures._style import to_pdf as to_pdf
 from twoalike.figures._style import to_png as to_png
 from twoalike.figures._style import to_svg as to_svg

@@ -16,6 +16,8 @@ from twoalike.study import Booleans, Floats
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+MOST_SPREAD = 80
+"""Objects up to which a map moves all images apart."""
 MOST_ELLIPSES = 300
 """Objects up to which each has an ellipse; those of more would hide all."""
 type Thumbnails = Callable[[int], npt.NDArray[np.uint8]]
@@ -129,8 +131,8 @@ def _ellipse(covariance: Floats) -> tuple[float, float, float]:
     return float(width), float(height), float(np.degrees(np.arctan2(*vectors[::-1, 1])))
 
 
-def visible_images(positions: Floats, size: float | Floats, overlap: float = 0.3) -> Booleans:
-    """Choose images so that none hides more than a share, ``overlap``, of another.
+def visible_images(positions: Floats, size: float | Floats) -> Booleans:
+    """Choose images so that none covers a part of another.
 
     Centres have shape (m, 2); ``size`` is an image's width in their unit, or width and height.
 
@@ -142,8 +144,7 @@ def visible_images(positions: Floats, size: float | Floats, overlap: float = 0.3
     shown = np.zeros(len(positions), dtype=bool)
     for number, place in enumerate(positions):
         apart = np.abs(positions[shown] - place) / size
-        common = np.prod(np.maximum(1 - apart, 0), axis=1)
-        shown[number] = not (common > overlap).any()
+        shown[number] = not (apart < 1).all(axis=1).any()
     return shown
 
 
@@ -220,7 +221,7 @@ def draw_names(
     """
     inch = extent / width
     room = np.array([_NAME_INCHES * inch, 1.6 * _NAME_POINTS / 72 * inch])
-    for row in np.flatnonzero(visible_images(positions, room, 0.0)).tolist():
+    for row in np.flatnonzero(visible_images(positions, room)).tolist():
         axes.annotate(
             shorten(names[row].replace("_", " "), 16, placeholder="…"),
             positions[row],
@@ -249,12 +250,11 @@ def draw_ellipses(
             axes.add_patch(Ellipse(place, width, height, angle=angle, **look))
 
 
-def _set_limits(axes: "Axes", layout: MapLayout, size: float) -> None:
+def _set_limits(axes: "Axes", places: Floats, layout: MapLayout, size: float) -> None:
     """Leave room for images and ellipses at the border."""
     reach = np.sqrt(np.diagonal(layout.covariances, axis1=1, axis2=2)) * 1.25
-    reach = np.maximum(reach, 0.75 * size)
-    low = (layout.positions - reach).min(axis=0)
-    high = (layout.positions + reach).max(axis=0)
+    reach = np.tile(np.maximum(reach, 0.75 * size), (2, 1))
+    low, high = (places - reach).min(axis=0), (places + reach).max(axis=0)
     axes.set_xlim(low[0], high[0])
     axes.set_ylim(low[1], high[1])
     axes.set_aspect("equal")
@@ -269,15 +269,14 @@ def draw_map(
     images: Thumbnails | None = None,
     names: Sequence[str] | None = None,
     width: float = WIDE,
-    spread: bool = False,
 ) -> None:
     """Draw the map of m objects into axes, ``width`` inches wide.
 
     An ellipse holds half of the posterior; of more than :data:`MOST_ELLIPSES` objects only those
-    have one whose images would not hide another. ``images`` are thumbnails:
-    those that would hide another are drawn as marks, or with ``spread`` moved apart, with a line to
-    the place. ``names`` are written where there is room and there are no images; ``categories``
-    give colour and marker.
+    have one whose images would not cover another. ``images`` are thumbnails: those of at most
+    :data:`MOST_SPREAD` objects are moved apart, with lines to their places; of more objects those
+    that would cover another are drawn as marks. ``names`` are written where there is room and there
+    are no images; ``categories`` give colour and marker.
     """
     positions = layout.positions
     groups = list(categories or ["object"] * len(positions))
@@ -285,6 +284,7 @@ def draw_map(
     colours = [looks[name][0] for name in groups]
     extent = float(np.ptp(positions, axis=0).max()) or 1.0
     size = extent / min(8 + 0.65 * np.sqrt(len(positions)), _MOST_ACROSS)
+    spread = images is not None and len(positions) <= MOST_SPREAD
     places = moved_apart(positions, 1.05 * size) if spread else positions
     apart = visible_images(places, size)
     many = len(positions) > MOST_ELLIPSES
@@ -303,7 +303,7 @@ def draw_map(
         axes.scatter(x, y, zorder=2 if many else 4, s=6 if many else 15, lw=0.5, **look)
         if categories:
             axes.scatter([], [], label=name, s=30, lw=0, **look)
-    _set_limits(axes, layout, size)
+    _set_limits(axes, np.concatenate([positions, places]), layout, size)
 
 
 def _map_height(width: float, layout: MapLayout, **options: Any) -> float:

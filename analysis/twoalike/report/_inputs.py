@@ -241,6 +241,8 @@ class Inputs:
     """Whether there is one, but in another posterior."""
     card: str | None
     """The student's model card."""
+    images: bool
+    """Whether the report may show the study's images."""
     hashes: Mapping[str, str]
     """SHA-256 of the files read, by role, to tell results that are older than their inputs."""
 
@@ -269,10 +271,15 @@ class Inputs:
         return read_sessions(self.runs, self.study.config.exclusion, self.left_out)
 
     @property
-    def pictured(self) -> StimulusSet | None:
+    def known(self) -> StimulusSet | None:
         """The stimulus set, if it holds all objects of the embedding."""
         ids = set() if self.posterior is None else set(self.posterior.ids)
         return self.stimuli if self.stimuli is not None and ids <= set(self.stimuli.ids) else None
+
+    @property
+    def pictured(self) -> StimulusSet | None:
+        """The same, if its images may be shown."""
+        return self.known if self.images else None
 
     @property
     def scoring_command(self) -> str:
@@ -318,7 +325,7 @@ def _comparable(study: Study, posterior: Posterior) -> dict[str, str]:
     return {} if few or len(posterior.ids) > _MOST_OBJECTS else of
 
 
-def read_inputs(study: Study) -> Inputs:
+def read_inputs(study: Study, *, images: bool = True) -> Inputs:
     """Read what a study has; what it does not have yet is no error."""
     results, groups = study.derived / "results.json", study.derived / "groups.json"
     files = {"choices": study.choices, "posterior": study.posterior, "results": results}
@@ -347,5 +354,6 @@ def read_inputs(study: Study) -> Inputs:
         comparison=None if stale else comparison,
         stale_comparison=stale,
         card=read_text(card) if card.is_file() else None,
+        images=images,
         hashes=hashes,
     )

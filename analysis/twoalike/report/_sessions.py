@@ -34,11 +34,12 @@ from twoalike.tables import (
 
 
 def people_cautions(sessions: Sequence[Session]) -> Iterator[str]:
-    for of in sessions:
+    if out := [of for of in sessions if of.excluded]:
+        yield say("people-cautions.excluded", n=len(out), of=len(sessions))
+    for of in (of for of in sessions if not of.excluded):
         trials = max(of.trials, 1)
         which = f"image {of.place}" if of.place.isdigit() else f"the {of.place} image"
         found = {
-            "excluded": bool(of.excluded),
             "checks": bool(of.catches) and of.caught < 0.9 * of.catches,
             "one_sided": of.one_sided,
             "timed_out": of.timed_out > 0.05 * trials,

@@ -8,6 +8,7 @@ from twoalike.planning._adaptive import read_choice_draws as read_choice_draws
 from twoalike.planning._adaptive import read_rating_draws as read_rating_draws
 from twoalike.planning._describe import DescriptionPage as DescriptionPage
 from twoalike.planning._describe import describe_study as describe_study
+from twoalike.planning._describe import used_tasks as used_tasks
 from twoalike.planning._lists import write_lists as write_lists
 from twoalike.planning._refit import prepare_alike_pairs as prepare_alike_pairs
 from twoalike.planning._refit import prepare_anchored as prepare_anchored

@@ -173,7 +173,7 @@ def describe_study(
     opened = opened.for_group(group) if group else opened
     stimuli = StimulusSet.load(opened.stimuli, verify=False)
     where = _place(opened, place)
-    sessions = [_session(opened, stimuli, name) for name in tasks or _used_tasks(opened)]
+    sessions = [_session(opened, stimuli, name) for name in tasks or used_tasks(opened)]
     words = _words(language, sessions)
     title = words["heading"].format(title=opened.config.title)
     consents: dict[tuple[str, float] | None, list[str]] = {}
@@ -242,7 +242,7 @@ def _place(study: Study, place: Place | None) -> Place:
     return "lab"
 
 
-def _used_tasks(study: Study) -> Sequence[str]:
+def used_tasks(study: Study) -> Sequence[str]:
     """Tasks that participants do: most studies also have protocols of others."""
     if study.config.sitting.tasks:
         return study.config.sitting.tasks

@@ -21,6 +21,7 @@ from twoalike.embedding._choices import predicted_answers as predicted_answers
 from twoalike.embedding._compare import compare as compare
 from twoalike.embedding._compare import compare_predictions as compare_predictions
 from twoalike.embedding._compare import compare_similarity as compare_similarity
+from twoalike.embedding._compare import shared_objects as shared_objects
 from twoalike.embedding._config import FitConfig as FitConfig
 from twoalike.embedding._config import remove_checkpoint as remove_checkpoint
 from twoalike.embedding._dimensions import AGAIN as AGAIN
@@ -39,6 +40,7 @@ from twoalike.embedding._groups import PairsApart as PairsApart
 from twoalike.embedding._groups import compare_groups as compare_groups
 from twoalike.embedding._groups import view_groups as view_groups
 from twoalike.embedding._judged import seen_judgments as seen_judgments
+from twoalike.embedding._judged import some_draws as some_draws
 from twoalike.embedding._loo import LEAST_DRAWS as LEAST_DRAWS
 from twoalike.embedding._loo import LeaveOneOut as LeaveOneOut
 from twoalike.embedding._model import KINDS as KINDS
@@ -75,6 +77,7 @@ from twoalike.embedding._similarity import pair_odds as pair_odds
 from twoalike.embedding._similarity import save_embedding as save_embedding
 from twoalike.embedding._similarity import save_similarity as save_similarity
 from twoalike.embedding._similarity import save_table as save_table
+from twoalike.embedding._similarity import select_objects as select_objects
 from twoalike.embedding._similarity import set_probabilities as set_probabilities
 from twoalike.embedding._similarity import similarity_table as similarity_table
 from twoalike.embedding._terms import Term as Term
