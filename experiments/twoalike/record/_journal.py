@@ -138,12 +138,13 @@ class Journal:
         # Lone surrogates as JSON has them.
         body = body.encode("utf-8", "backslashreplace").decode()
         line = _chained(body, self.chain)
-        if syncing_together():
+        self.chain = line[-_TAIL + len(_CHAIN) : -2]
+        if syncing_together():  # what is staged came as JSON
             self._content += line.encode() + b"\n"
+            self.entries.append({**entry, "chain": self.chain})
         else:
             self._write(line.encode() + b"\n", sync=sync)
-        self.entries.append(json.loads(line))
-        self.chain = self.entries[-1]["chain"]
+            self.entries.append(json.loads(line))
 
     def _write(self, line: bytes, *, sync: bool) -> None:
         self._open()
