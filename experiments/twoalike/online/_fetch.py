@@ -4,6 +4,7 @@ A marker beside the raw data names the session that they were written from, with
 records. A session that has one is compared and left as it is.
 """
 
+import gc
 import os
 import pickle
 import shutil
@@ -357,6 +358,7 @@ def stage_for_parent() -> None:
     made = sys.stdout.buffer
     with redirect_stdout(sys.stderr), stimuli_held(), suppress(BrokenPipeError):
         built, given = pickle.load(sys.stdin.buffer)
+        gc.freeze()  # they stay: looking for cycles among them takes long
         for one in given:
             pickle.dump(_stage(built, *one), made)
             made.flush()
