@@ -99,16 +99,16 @@ class _PartRun:
 
     def write(self, records: Sequence[sent.Record]) -> None:
         """Write all records of the part."""
-        with self._stack:
-            where = ""
-            try:
+        where = ""
+        try:
+            with self._stack:
                 for record in records:
                     where = f"record {record.n}: "
                     self._take(record)
                 where = ""  # a table is written that does not allow one of its rows
                 self._close(self.ended or self.head.ended or LEFT)
-            except ValueError as error:
-                raise _fault(self.head, f"{where}{error}") from error
+        except ValueError as error:
+            raise _fault(self.head, f"{where}{error}") from error
 
     def _take(self, record: sent.Record) -> None:
         for item in record.items:
