@@ -76,8 +76,8 @@ def sat(
 def table_rows(kind: str, options: Mapping[str, Any], root: Path) -> Iterator[str]:
     """Go through the sessions of a study; give a row for each of its tasks."""
     tasks = options["tasks"]
-    if lacks := options.keys() - inspect.signature(make_study).parameters:
-        cells = [[f"the page has no {kind} ({', '.join(lacks)})"] * len(tasks)] * len(SITTINGS)
+    if options.keys() - inspect.signature(make_study).parameters:
+        cells = [["not in the page"] * len(tasks)] * len(SITTINGS)
     else:
         study = make_study(root / "study", trials=3, arrangements=1, **options)
         with (study.root / "study.toml").open("a", encoding="utf-8") as file:
