@@ -65,8 +65,11 @@ def make_study(root: Path) -> None:
         rows.append(f"{name}\tin/{name}.png\t{sha256_file(path)}\t{'ab'[number % 2]}")
     (root / "stimuli" / "stimuli.tsv").write_text("\n".join([*rows, ""]))
     (root / "protocols").mkdir()
-    for name, protocol in (("odd_one_out", OddOneOut()), ("multi_arrangement", MultiArrangement())):
-        text = protocol_template(protocol)
+    asked = {"questions": [{"id": "said", "text": "What?", "kind": "text"}]}
+    asking = {"form": asked, "debrief": asked, "texts": {"consent": "May we ask?"}}
+    asking["consent"] = {"ask": True, "version": "1"}
+    for name, model in (("odd_one_out", OddOneOut), ("multi_arrangement", MultiArrangement)):
+        text = protocol_template(model.model_validate(asking))
         (root / "protocols" / f"{name}.toml").write_text(text, encoding="utf-8")
     (root / "study.toml").write_text(
         'schema_version = 1\ntitle = "T"\nauthors = ["A. B"]\nseed = 7\nstimuli = "stimuli"\n'
@@ -79,18 +82,12 @@ def make_study(root: Path) -> None:
 def make_session(root: Path) -> None:
     """A study with a run of each task, as the program leaves them."""
     from twoalike.observers import SimulatedObserver
-    from twoalike.record import AskedQuestion, RunName, store_answers
 
     make_study(root)
     SimulatedObserver(IDS, VALUES.astype(np.float64)).save(root / "observer.npz")
     for task in ("odd-one-out", "multi-arrangement"):
         who = ("--participant", "901", "--simulate", root / "observer.npz", "--no-window")
         assert call("run", root, "--task", task, *who) == 0
-    study, said = Study.load(root), AskedQuestion("said", "What?", "choice", ("yes", "no"))
-    for measure in ("consent", "form", "debrief"):
-        for task in ("oddoneout", "multiarrangement"):
-            name, answers = RunName("901", 1, task), {said: "yes"}
-            store_answers(root / RAW, study, name, simulated=True, measure=measure, answers=answers)
 
 
 RAW = "data/raw"

@@ -25,7 +25,6 @@ from twoalike.record import (
     RunName,
     check_by_rules,
     open_run,
-    register_participants,
 )
 from twoalike.registry import find_task
 from twoalike.study import TwoalikeError, provenance, sha256_file, sync_together, write_json
@@ -79,6 +78,7 @@ class _PartRun:
         before: float,
     ) -> None:
         self.prepared, self.part, self.chosen, self.head = prepared, part, chosen, head
+        self._settings = prepared.protocol.model_dump()
         self.root, self.page_version = root, page_version
         self.before = before  # time of the parts that are over, s
         self.keeper: Keeper | None = None
@@ -99,13 +99,16 @@ class _PartRun:
 
     def write(self, records: Sequence[sent.Record]) -> None:
         """Write all records of the part."""
-        with self._stack:
-            for record in records:
-                try:
+        where = ""
+        try:
+            with self._stack:
+                for record in records:
+                    where = f"record {record.n}: "
                     self._take(record)
-                except ValueError as error:
-                    raise _fault(self.head, f"record {record.n}: {error}") from error
-            self._close(self.ended or self.head.ended or LEFT)
+                where = ""  # a table is written that does not allow one of its rows
+                self._close(self.ended or self.head.ended or LEFT)
+        except ValueError as error:
+            raise _fault(self.head, f"{where}{error}") from error
 
     def _take(self, record: sent.Record) -> None:
         for item in record.items:
@@ -260,7 +263,7 @@ class _PartRun:
         return TrialResult(**about, answer=answer, n_taken_back=item.taken_back)
 
     def _rated(self, item: sent.RatingResult) -> RatingResult:
-        value, scale = item.value, self.prepared.protocol.model_dump()["scale"]
+        value, scale = item.value, self._settings["scale"]
         likert, taken = scale["kind"] == "likert", item.response_time
         if len({value is None, taken is None, item.method == "none"}) > 1:
             raise ValueError("an answer without a time or a method, or the reverse")
@@ -291,8 +294,7 @@ class _PartRun:
         ``first``: when the first press that counts came; ``taken``: the last, s.
         """
         self.n_done = item.trial_index
-        protocol = self.prepared.protocol.model_dump()
-        timing, flag = protocol["timing"], None
+        timing, flag = self._settings["timing"], None
         if first is None or taken is None:
             if not timing["response_limit_s"]:
                 raise ValueError("no answer, and there is no time limit")
@@ -301,7 +303,7 @@ class _PartRun:
                 raise ValueError(f"answered before answers count ({first} s)")
             flag = "slow" if taken > timing["flag_slow_s"] else None
             flag = "fast" if taken < timing["flag_fast_s"] else flag
-        if method in ("mouse", "touch") and not protocol["answers"]["mouse"]:
+        if method in ("mouse", "touch") and not self._settings["answers"]["mouse"]:
             raise ValueError(f"answered by {method}, which the protocol does not allow")
         return {
             "trial": self._trials[item.trial_index],
@@ -319,7 +321,7 @@ class _PartRun:
             planned = self._arranging.following()
             assert isinstance(planned, ListedArrangement | PlannedArrangement)
             trial = self._arranging.trial(planned)
-        allowed = self.prepared.protocol.model_dump()["rules"]["unplaced_allowed"]
+        allowed = self._settings["rules"]["unplaced_allowed"]
         self._check_placed(item, trial, item.inside.count(False), allowed)
         self._end = item.ending.time
         result = arranged(trial, item)
@@ -335,7 +337,7 @@ class _PartRun:
         more: Mapping[str, bool] | None = None,
     ) -> None:
         """Check what both kinds of placed images have; ``more``: faults of the task's own."""
-        ending, protocol = item.ending, self.prepared.protocol.model_dump()
+        ending = item.ending
         faults = {
             f"shows {', '.join(item.items)}, not {', '.join(trial.items)}": (
                 item.items != trial.items
@@ -346,7 +348,7 @@ class _PartRun:
             f"ended by {ending.reason} and {ending.method}": (ending.reason == "timeout")
             != (ending.method == "none"),
             "ran out of time, and there is no time limit": ending.reason == "timeout"
-            and not protocol["timing"]["trial_limit_s"],
+            and not self._settings["timing"]["trial_limit_s"],
             **(more or {}),
         }
         for fault in (fault for fault, there in faults.items() if there):
@@ -354,7 +356,7 @@ class _PartRun:
 
     def _sorted(self, item: sent.SortingResult) -> SortingResult:
         self.n_done = item.trial_index
-        trial, rules = self._trials[item.trial_index], self.prepared.protocol.model_dump()["rules"]
+        trial, rules = self._trials[item.trial_index], self._settings["rules"]
         cells, used = [cell for cell in item.cells if cell is not None], item.used
         done, named = item.ending.reason == "done", [name.strip() for name in item.names]
         more = {
@@ -443,9 +445,6 @@ def replay_session(
         raise _fault(head, "is completed, but its last records are missing")
     runs: list[_PartRun] = []
     with sync_together():
-        register_participants(
-            root, sitting.study, {sitting.participant: sitting.study}, simulated=False
-        )
         for number, (one, part) in enumerate(zip(prepared, parts, strict=True)):
             blocks = [block for block in read.blocks if block.part == number]
             before = sum(run.time for run in runs)

@@ -45,7 +45,6 @@ from twoalike.record._run import RunRecord as RunRecord
 from twoalike.record._run import check_run as check_run
 from twoalike.record._run import hold_participant as hold_participant
 from twoalike.record._run import open_run as open_run
-from twoalike.record._run import store_answers as store_answers
 from twoalike.record._run import write_left_out as write_left_out
 from twoalike.record._tables import ALIKE_PAIRS as ALIKE_PAIRS
 from twoalike.record._tables import ANCHORED as ANCHORED

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from twoalike.design import participant_number
-from twoalike.record._dataset import BETWEEN, assigned_cells, lock_folder, register_participant
+from twoalike.record._dataset import BETWEEN, assigned_cells, lock_folder, register_participants
 from twoalike.record._people import declined, people_listed
 from twoalike.record._rows import RawProblem
 from twoalike.record._tables import ASSIGNED, CONDITION_ORDER, GROUP, OBJECT_SET, TASK_ORDER
@@ -267,7 +267,7 @@ def in_group(
         others = _others(root, participant, simulated)
         own = _with_orders(own, root, participant, row, others, several)
         yield own
-        register_participant(root, own, participant, simulated)
+        register_participants(root, own, {participant: own}, simulated=simulated)
 
 
 def balanced_cohort(

@@ -167,12 +167,14 @@ class Triggers(Strict):
 _FOLDER = files("twoalike.tasks") / "texts"
 
 
+@cache
 def languages() -> tuple[str, ...]:
     """Languages whose texts are shipped, by their two-letter code."""
     names = (entry.name for entry in _FOLDER.iterdir())
     return tuple(sorted(name.split(".")[1] for name in names if name.startswith("common.")))
 
 
+@cache
 def shipped_texts(task: str, language: str) -> dict[str, Any]:
     """Texts of a task in a language; none where the language is not shipped.
 

@@ -34,8 +34,8 @@
  *   {kind: "focus", time, here}           the driver itself adds the note of it
  *   {kind: "tick", time}                  before each frame
  *
- * Times of events are those of the browser (`event.timeStamp`), an onset is the time of the
- * animation frame that drew the scene, and `planned` the frame in which it was due.
+ * Times of events are those of the browser (`event.timeStamp`; WebKit's may lie in the future), an onset
+ * is the time of the animation frame that drew the scene, and `planned` the frame in which it was due.
  */
 
 import { Clock } from "./clock.js";
@@ -126,9 +126,9 @@ class Run {
     this.items = [];
     this.drawn = null;
     this.lastFrame = null;
-    this.earliest = 0; // what comes now cannot concern what was seen before
+    this.earliest = clock.now(); // what comes now cannot concern what was seen before
     this.pressed = new Set(); // keys that went down since
-    this.due = clock.now();
+    this.due = this.earliest;
     this.suspended = false;
     this.listeners = new AbortController();
     this.promise = new Promise((resolve, reject) => Object.assign(this, { resolve, reject }));
@@ -152,7 +152,7 @@ class Run {
 
   frame(stamp) {
     if (this.suspended || this.over) return;
-    const time = this.clock.at(stamp);
+    const time = Math.max(this.clock.at(stamp), this.earliest); // events may come after a frame has begun
     const { deadline } = this.machine;
     const reached = deadline != null && deadline - time < SOON_S;
     if (reached) this.due = deadline;
@@ -160,8 +160,8 @@ class Run {
     if (this.over) return;
     this.draw(time);
     this.view.frame?.(time);
-    const dropped = late(time, this.lastFrame);
-    this.lastFrame = time;
+    const dropped = late(this.clock.at(stamp), this.lastFrame);
+    this.lastFrame = this.clock.at(stamp);
     const planned = plannedFrame(this.due ?? time, time, refreshHz);
     this.due = null;
     this.send({ kind: "shown", time, dropped, planned });
@@ -251,7 +251,7 @@ class Run {
   }
 
   timeOf(event) {
-    return event ? this.clock.at(event.timeStamp) : this.clock.now();
+    return Math.min(event ? this.clock.at(event.timeStamp) : Infinity, this.clock.now());
   }
 
   /** Take an event, unless the machine is interrupted. */
@@ -281,7 +281,7 @@ class Run {
   goOn() {
     this.suspended = false;
     this.drawn = this.lastFrame = null;
-    this.due = this.clock.now();
+    this.earliest = this.due = this.clock.now();
     this.keep(this.machine.restart?.(this.due));
     if (this.machine.finished) this.finish();
     else this.request();
