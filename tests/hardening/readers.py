@@ -78,8 +78,10 @@ def make_study(root: Path) -> None:
 
 def make_session(root: Path) -> None:
     """A study with a run of each task, as the program leaves them."""
+    from tests.stored import store_answers
+
     from twoalike.observers import SimulatedObserver
-    from twoalike.record import AskedQuestion, RunName, store_answers
+    from twoalike.record import AskedQuestion, RunName
 
     make_study(root)
     SimulatedObserver(IDS, VALUES.astype(np.float64)).save(root / "observer.npz")
@@ -156,10 +158,10 @@ def read_lists(root: Path) -> None:
 
 
 def read_raw_data(root: Path) -> None:
-    from twoalike.judgments import read_raw, read_raw_arrangements
+    from twoalike.judgments import read_raw
 
     read_raw(root / RAW, IDS)
-    read_raw_arrangements(root / RAW, IDS)
+    read_raw(root / RAW, IDS, task="multiarrangement")
 
 
 def read_sessions(root: Path) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from tests.stored import store_answers
 
 from twoalike.record import (
     AskedQuestion,
@@ -11,7 +12,6 @@ from twoalike.record import (
     check_bids,
     check_dataset,
     read_answers,
-    store_answers,
 )
 from twoalike.study import TwoalikeError
 

@@ -10,9 +10,10 @@ from typing import Any, cast
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.stored import store_answers
 from tests.tasks.scripts import triplet_script
 
-from twoalike.record import OLDEST_AGE, AskedQuestion, Progress, RunRecord, store_answers
+from twoalike.record import OLDEST_AGE, AskedQuestion, Progress, RunRecord
 from twoalike.registry import BUILT_IN
 from twoalike.study import Study
 from twoalike.tasks import (

@@ -193,7 +193,7 @@ class _Job:
 
     def _head(self, archived: ArchivedSession) -> SessionLine:
         head, session = archived.head(), self.built.session
-        if head.protocol != session.hash:
+        if head.protocol not in self.built.pages:
             raise archived.fault(
                 "was run with another page than the one in the study's folder online"
             )
@@ -296,6 +296,7 @@ class _Job:
         folder = fresh_staging(study)
         moves: list[tuple[Path, str]] = []
         replaced: list[str] = []
+        people: dict[str, str] = {}
         with progress() as bar:
             work = bar.add_task("sessions", total=len(self.todo), status="")
             for number, (archived, mark) in enumerate(self.todo):
@@ -306,10 +307,11 @@ class _Job:
                     self.found.problems.append(str(error).replace(f"{root}/", ""))
                 else:
                     self.found.written.append(made)
+                    page = self.built.pages[archived.head().protocol]
+                    people[made.participant] = page.study.language
                     moves += [(root / name, name) for name in made.files]
                     replaced += [] if mark is None else self._files(mark)
                 bar.update(work, advance=1)
-        people = [one.participant for one in self.found.written]
         if moves:
             move_in(study, self.built.studies, moves, people, replaced)
 
@@ -318,7 +320,8 @@ class _Job:
 
         Blocks that a server chose take the place of the placeholders of an adaptive session.
         """
-        built, read = self.built, archived.read()
+        read = archived.read()
+        built = self.built.pages[read.head.protocol]
         code = str(read.head.participant)
         study, prepared, person = built.studies[code], built.prepared(code), built.person(code)
         now = as_json(compile_person(study, prepared))

@@ -16,13 +16,7 @@ from twoalike.record._dataset import (
     register_participant,
 )
 from twoalike.record._journal import RESERVED, Journal, Lines, not_as_written, read_journal
-from twoalike.record._manifest import (
-    Apparatus,
-    RunPlan,
-    check_same,
-    planned,
-    utc_now,
-)
+from twoalike.record._manifest import Apparatus, RunPlan, check_same, planned, utc_now
 from twoalike.record._people import AskedQuestion, answer_rows, missing_files
 from twoalike.record._views import (
     Progress,
@@ -35,14 +29,7 @@ from twoalike.record._views import (
     views_of,
 )
 from twoalike.registry import find_task
-from twoalike.study import (
-    Study,
-    TwoalikeError,
-    counted,
-    hold_lock,
-    readable_by,
-    syncing_together,
-)
+from twoalike.study import Study, TwoalikeError, counted, hold_lock, readable_by, syncing_together
 from twoalike.tables import BY_CONDITION, SEEN_BEFORE
 
 
@@ -308,23 +295,3 @@ def open_run(
             raise
         finally:
             record.close()
-
-
-def store_answers(
-    root: Path,
-    study: Study,
-    name: RunName,
-    *,
-    simulated: bool,
-    measure: str,
-    answers: Mapping[AskedQuestion, object],
-) -> None:
-    """Keep answers of a participant outside a session, as :meth:`RunRecord.answers`."""
-    with readable_by(study.config.data.access):
-        register_participant(root, study, name.participant, simulated)
-        journal = Journal(name.journal(root), lambda line: None)
-        rows = answer_rows(measure, answers)
-        journal.append("answers", progress_of(journal.entries).time_s, sync=True, answers=rows)
-        for view in views_of(root, name, Lines(tuple(journal.entries), b"")):
-            view.write()
-        journal.close()
