@@ -81,6 +81,7 @@ def make_study(root: Path) -> None:
 
 def make_session(root: Path) -> None:
     """A study with a run of each task, as the program leaves them."""
+
     from twoalike.observers import SimulatedObserver
 
     make_study(root)
@@ -153,10 +154,10 @@ def read_lists(root: Path) -> None:
 
 
 def read_raw_data(root: Path) -> None:
-    from twoalike.judgments import read_raw, read_raw_arrangements
+    from twoalike.judgments import read_raw
 
     read_raw(root / RAW, IDS)
-    read_raw_arrangements(root / RAW, IDS)
+    read_raw(root / RAW, IDS, task="multiarrangement")
 
 
 def read_sessions(root: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops
 from tests.conftest import call, write_study
+from tests.stored import list_images
 
 from twoalike.online import (
     OnlineSession,
@@ -217,7 +218,7 @@ def test_what_browsers_would_show_otherwise_is_converted_without_loss(
     tmp_path: Path, rng: np.random.Generator
 ) -> None:
     _images(tmp_path / "stimuli", rng)
-    stimuli = StimulusSet.from_images(tmp_path / "stimuli")
+    stimuli = list_images(tmp_path / "stimuli")
     made = {one.name: one for one in pictures(stimuli, stimuli.ids, OddOneOut())}
     kept = {name for name in made if made[name].content == stimuli.path(name).read_bytes()}
     names = {stimuli.path(name).name for name in kept}

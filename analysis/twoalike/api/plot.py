@@ -29,7 +29,7 @@ from twoalike.judgments import JudgmentTable, read_judgments
 from twoalike.recovery import Measure, PowerResult
 from twoalike.results import Leaderboard, Results
 from twoalike.stimuli import StimulusSet
-from twoalike.study import Floats, Study, TwoalikeError, read_json, require_file
+from twoalike.study import Floats, Study, TwoalikeError, one_of, read_json, require_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,12 +99,8 @@ def map(  # noqa: A001 - as ta.plot.map
     ids = posterior.ids
     known = _stimuli(stimuli, ids)
     labels = report.category_labels(known, ids)
-    if level is not None and level not in labels:
-        raise TwoalikeError(
-            where=f"`level={level!r}`",
-            expected=f"one of {', '.join(list(labels.columns))}",
-            found="no such level",
-        )
+    if level is not None:
+        one_of("level", level, [str(name) for name in labels])
     coloured = report.few_categories(labels[[level]] if level else labels)
     layout = figures.map_layout(posterior.thinned().embedding)
     ax = _axes(ax, 4.6)
@@ -356,12 +352,7 @@ def groups(results: SomeResults, group: str, *, ax: "Axes | None" = None) -> "Ax
     def panel(found: Results, question: str) -> Panel:
         levels = found.levels(f"{question}.accuracy")
         known = dict.fromkeys(level.partition(": ")[0] for level in levels)
-        if group not in known:
-            expected = f"one of {', '.join(known)}"
-            raise TwoalikeError(
-                where=f"`group={group!r}`", expected=expected, found="no such group"
-            )
-        return figures.group_panel(found, question, group)
+        return figures.group_panel(found, question, one_of("group", group, known))
 
     return _draw(results, "groups", panel, ax)
 

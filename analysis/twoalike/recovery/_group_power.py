@@ -26,7 +26,7 @@ from twoalike.recovery._simulate import (
     most_like,
     unit_of,
 )
-from twoalike.study import Study, TwoalikeError, counted
+from twoalike.study import Study, counted, one_of
 
 FIT = FitConfig(quick=True, engine="vi", people="weights", steps=VI_STEPS, chains=2)
 FEWEST = 6
@@ -142,8 +142,7 @@ class GroupPowerAnalysis(Planned):
     fit: FitConfig = FIT
 
     def __post_init__(self) -> None:
-        if self.test not in TESTS:
-            raise TwoalikeError(where=f"`test={self.test}`", expected=f"one of {', '.join(TESTS)}")
+        one_of("test", self.test, TESTS)
         check_ranges(vars(self.effect), _OF_EFFECT)
         super().__post_init__()
         first = draw_world(self.source, self.seed, 0).observer.embedding

@@ -33,10 +33,4 @@ from twoalike.report._plan import WrittenPlan as WrittenPlan
 from twoalike.report._plan import write_plan as write_plan
 from twoalike.report._report import Report as Report
 from twoalike.report._report import write_report as write_report
-from twoalike.report._sessions import alike_pair_section as alike_pair_section
-from twoalike.report._sessions import anchored_section as anchored_section
-from twoalike.report._sessions import arrangement_section as arrangement_section
-from twoalike.report._sessions import odd_of_many_section as odd_of_many_section
-from twoalike.report._sessions import rating_section as rating_section
-from twoalike.report._sessions import sorting_section as sorting_section
-from twoalike.report._sessions import triplet_section as triplet_section
+from twoalike.report._sessions import session_section as session_section

@@ -12,7 +12,14 @@ import pandas as pd
 
 from twoalike.embedding import FEWEST, Posterior, compare_groups, read_groups
 from twoalike.judgments import JudgmentKind, is_scored, read_judgments, split_sets
-from twoalike.record import RunName, attention_items, find_runs, read_manifest, read_run
+from twoalike.record import (
+    RunName,
+    attention_items,
+    find_runs,
+    read_manifest,
+    read_run,
+    wrong_items,
+)
 from twoalike.registry import find_task
 from twoalike.results import Results
 from twoalike.stimuli import MANIFEST, StimulusSet
@@ -52,6 +59,7 @@ class Run(NamedTuple):
     rows: pd.DataFrame
     manifest: dict[str, Any]
     items: Sequence[bool] = ()  # attention items among the questions: whether answered rightly
+    wrong: int = 0  # of all runs of the session, those that were not
 
     @property
     def end(self) -> str:
@@ -60,7 +68,7 @@ class Run(NamedTuple):
 
     def excluded(self, rule: ExclusionConfig) -> str | None:
         unusable = find_task(self.name.task).unusable
-        return (unusable(self.rows, rule=rule) or None) if unusable else None
+        return (unusable and unusable(self.rows, rule=rule)) or rule.of_items(self.wrong) or None
 
 
 @dataclass(frozen=True)
@@ -85,13 +93,14 @@ class Session:
 
 
 def read_runs(raw: Path) -> list[Run]:
-    runs = map(read_run, find_runs(raw))
+    runs, wrong = map(read_run, find_runs(raw)), wrong_items(raw)
     return [
         Run(
             one.name,
             one.rows,
             read_manifest(one.name.manifest(raw)),
             attention_items(raw, one.name),
+            wrong[one.name.participant, f"{one.name.session:02d}"],
         )
         for one in runs
     ]
@@ -113,7 +122,7 @@ def read_sessions(
 
 
 def summarise(run: Run, excluded: str | None = None) -> Session:
-    (name, rows, manifest, _), columns = run, list(CHOSEN[run.name.task])
+    (name, rows, manifest, *_), columns = run, list(CHOSEN[run.name.task])
     real = rows[rows["trial_type"] != "practice"]
     judged = real[real["trial_type"].isin(JUDGED)]
     catches = real[real["trial_type"] == "catch"]

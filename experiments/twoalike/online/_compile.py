@@ -239,6 +239,7 @@ def _question(activity: QuestionActivity, **more: Any) -> sent.QuestionStep:
         text=question.text,
         question=question.kind,
         options=question.options,
+        labels=question.labels or None,
         rows=tuple((part.id, row.text) for part, row in rows),
         limits=question.limits,
         when={

@@ -202,7 +202,7 @@ class _Job:
 
     def _head(self, archived: ArchivedSession) -> SessionLine:
         head, session = archived.head(), self.built.session
-        if head.protocol != session.hash:
+        if head.protocol not in self.built.pages:
             raise archived.fault(
                 "was run with another page than the one in the study's folder online"
             )
@@ -305,6 +305,7 @@ class _Job:
         folder = fresh_staging(study)
         moves: list[tuple[Path, str]] = []
         replaced: list[str] = []
+        people: dict[str, str] = {}
         with progress() as bar:
             work = bar.add_task("sessions", total=len(self.todo), status="")
             given = [
@@ -312,15 +313,16 @@ class _Job:
                 for number, (archived, _) in enumerate(self.todo)
             ]
             staged = _staged(self.built, given)
-            for made, (_, root), (_, mark) in zip(staged, given, self.todo, strict=True):
+            for made, (archived, root), (_, mark) in zip(staged, given, self.todo, strict=True):
                 if isinstance(made, str):
                     self.found.problems.append(made)
                 else:
                     self.found.written.append(made)
+                    page = self.built.pages[archived.head().protocol]
+                    people[made.participant] = page.study.language
                     moves += [(root / name, name) for name in made.files]
                     replaced += [] if mark is None else self._files(mark)
                 bar.update(work, advance=1)
-        people = [one.participant for one in self.found.written]
         if moves:
             move_in(study, self.built.studies, moves, people, replaced)
 
@@ -377,10 +379,11 @@ def _made(built: OnlineStudy, archived: ArchivedSession, root: Path) -> Written:
     Blocks that a server chose take the place of the placeholders of an adaptive session.
     """
     read = archived.read()
+    built = built.pages[read.head.protocol]
     code = str(read.head.participant)
-    study, prepared = built.studies[code], built.prepared(code)
-    person = compile_person(study, prepared)
-    if as_json(person) != (built.folder / "people" / f"{code}.json").read_bytes():
+    study, prepared, person = built.studies[code], built.prepared(code), built.person(code)
+    now = as_json(compile_person(study, prepared))
+    if now != (built.folder / "people" / f"{code}.json").read_bytes():
         raise archived.fault("the study shows something else now than the page that was built")
     parts = list(person.parts)
     for number, (one, part) in enumerate(zip(prepared, parts, strict=True)):

@@ -292,6 +292,8 @@ class QuestionStep(Sent):
     question: str
     """Kind of the question, as protocols have it."""
     options: tuple[str, ...] = ()
+    labels: tuple[str, ...] | None = None
+    """The options as they are read, where they are stored in another language."""
     rows: tuple[tuple[str, str], ...] = ()
     """Id, as the answer is stored by it, and text of each statement of a matrix."""
     limits: tuple[int, int] = (0, 0)
@@ -405,10 +407,13 @@ class OnlineSession(Sent):
     version: str
     """Version of twoalike."""
     hash: Sha256
-    """SHA-256 of all that is shown: of this file's other fields and of each participant's file."""
+    """SHA-256 of all that is shown: of this file's other fields and of each participant's file, in
+    all languages."""
     study: str
     session: int
     language: str
+    languages: tuple[str, ...] = ()
+    """Languages to choose from; of each but the first the page has a folder."""
     participants: tuple[Name, ...]
     """Codes that have a file in ``people``."""
     protocols: dict[str, dict[str, Any]]
@@ -514,7 +519,7 @@ NEW: Mapping[str, Any] = {
     "answered": 0,  # whether the step has its answer
     "part_end": "",
     "done": 0,  # whether the last part was completed
-    **dict.fromkeys(("trials", "fast", "checks", "right"), 0),  # counts for the operator
+    **dict.fromkeys(("trials", "fast", "checks", "right", "wrong"), 0),  # counts for the operator
 }
 """State of a session without a record; the store has a column for each."""
 
@@ -564,6 +569,7 @@ def following(
         "trials": state["trials"] + n_trials,
         "fast": state["fast"] + (getattr(result, "flag", None) == "fast"),
         "checks": state["checks"] + (choice is not None and bool(step.right)) + len(items),
+        "wrong": state["wrong"] + items.count(False),
         "right": state["right"] + (bool(step.right) and set(places) == step.right) + sum(items),
     }
 

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import sqlite3
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -36,6 +37,7 @@ from twoalike.study import (
     atomic_directory,
     check_replaceable,
     counted,
+    in_language,
     load_toml,
     progress,
     sha256_file,
@@ -88,6 +90,7 @@ _STYLES = ("base.css", "pages.css", "trial.css", "placing.css")
 _TEXTS = files("twoalike.online") / "texts"
 _ASKED = {"form", "blocks", "debrief"}
 """Questions of a protocol, which steps have without the answers to attention items."""
+_KEY = re.compile(r"\w+")
 _OWN_TEXTS = "protocols/page.toml"
 """File of a study with texts of the page that differ from ours, or are in another language."""
 
@@ -110,8 +113,15 @@ class OnlineStudy:
 
     @property
     def folder(self) -> Path:
-        """Where the page is."""
-        return self.study.root / FOLDER
+        """Where the page is, in its language."""
+        return _folder(self.study)
+
+    @cached_property
+    def pages(self) -> Mapping[str, "OnlineStudy"]:
+        """The page in each of its languages, by the hash of its session."""
+        names = self.session.languages
+        spoken = [read_built(self.study.in_language(name)) for name in names] or [self]
+        return {one.session.hash: one for one in spoken}
 
     def person(self, participant: str) -> sent.Person:
         """Read what a participant does."""
@@ -209,7 +219,12 @@ def check_built(study: Study | str | Path) -> OnlineStudy:
 def read_built(study: Study | str | Path) -> OnlineStudy:
     """Read the page of a study, as it was built."""
     opened = study if isinstance(study, Study) else Study.load(study)
-    return OnlineStudy(opened, _read(opened.root / FOLDER / SESSION, sent.OnlineSession))
+    return OnlineStudy(opened, _read(_folder(opened) / SESSION, sent.OnlineSession))
+
+
+def _folder(study: Study) -> Path:
+    other = study.language if study.language not in study.config.languages[:1] else ""
+    return study.root / FOLDER / other
 
 
 def _read[Model: (sent.OnlineSession, sent.Person)](path: Path, model: type[Model]) -> Model:
@@ -246,22 +261,19 @@ def _codes(participants: int | Sequence[str]) -> tuple[str, ...]:
     return tuple(codes)
 
 
+type _Pictures = Callable[[], Iterator[Picture]]
+
+
 class _Site(NamedTuple):
-    """Content of the folder; pictures are made when they are written."""
+    """Files of the folder by their path; pictures are made when they are written."""
 
     session: sent.OnlineSession
-    people: Mapping[str, bytes]
-    pictures: Callable[[], Iterator[Picture]]
-
-    def small_files(self) -> dict[str, bytes]:
-        """Content of all files but the pictures, by their path in the folder."""
-        found = {f"people/{code}.json": content for code, content in self.people.items()}
-        found[SESSION] = self.session.model_dump_json(indent=1).encode() + b"\n"
-        return found | _page_files()
+    content: dict[str, bytes]
+    pictures: _Pictures
 
     def is_in(self, folder: Path) -> bool:
         """Whether a folder holds just this."""
-        small = {name: sha256(one).hexdigest() for name, one in self.small_files().items()}
+        small = {name: sha256(one).hexdigest() for name, one in self.content.items()}
         expected = small | {one.file: one.sha256 for one in self.session.images.values()}
         there = {path.relative_to(folder).as_posix(): path for path in _files_in(folder)}
         return there.keys() == expected.keys() and all(
@@ -271,7 +283,7 @@ class _Site(NamedTuple):
     def write(self, folder: Path) -> None:
         """Write all files into an empty folder."""
         shown = ((one.about.file, one.content) for one in self.pictures())
-        for name, content in chain(self.small_files().items(), shown):
+        for name, content in chain(self.content.items(), shown):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
 
@@ -295,6 +307,27 @@ def _page_files() -> dict[str, bytes]:
 def _compile(study: Study, codes: Sequence[str], task: str | None, session: int) -> _Site:
     for fault in check_parts(study):
         raise TwoalikeError(fault)
+    spoken = [study.in_language(one) for one in study.config.languages] or [study]
+    made = [_in_one_language(one, codes, task, session) for one in spoken]
+    lines: list[bytes] = []
+    for one, people, _ in made:
+        content = one.model_dump(mode="json", exclude={"hash", "version"})
+        lines.append(json.dumps(content, sort_keys=True, ensure_ascii=False).encode())
+        lines += [sha256(people[code]).hexdigest().encode() for code in codes]
+    whole, files, sessions = b"\n".join(lines), dict[str, bytes](), list[sent.OnlineSession]()
+    for own, (one, people, _) in zip(spoken, made, strict=True):
+        place = "" if not sessions else f"{own.language}/"
+        digest = sha256(whole + place.encode()).hexdigest()
+        sessions.append(one.model_copy(update={"hash": digest}))
+        files[place + SESSION] = sessions[-1].model_dump_json(indent=1).encode() + b"\n"
+        files |= {f"{place}people/{code}.json": content for code, content in people.items()}
+    return _Site(sessions[0], files | _page_files(), made[0][2])
+
+
+def _in_one_language(
+    study: Study, codes: Sequence[str], task: str | None, session: int
+) -> tuple[sent.OnlineSession, dict[str, bytes], _Pictures]:
+    """Compile the page in one language, without its hash: session, people, pictures."""
     people: dict[str, bytes] = {}
     examples: dict[str, Prepared] = {}
     shown: set[str] = set()
@@ -322,6 +355,7 @@ def _compile(study: Study, codes: Sequence[str], task: str | None, session: int)
         study=study.config.title,
         session=session,
         language=first.language,
+        languages=study.config.languages,
         participants=tuple(codes),
         protocols={
             key: one.model_dump(mode="json", exclude=_ASKED) for key, one in protocols.items()
@@ -333,17 +367,9 @@ def _compile(study: Study, codes: Sequence[str], task: str | None, session: int)
         card=any(
             isinstance(one, ImagesProtocol) and one.images.image_deg for one in protocols.values()
         ),
-        return_hours=study.config.online.return_hours,
-        reload=study.config.online.reload,
-        longest_absence=study.config.online.longest_absence,
-        completion_url=study.config.online.completion_url,
-        id_parameter=study.config.online.id_parameter,
+        **study.config.online.model_dump(include={*sent.OnlineSession.model_fields}),
     )
-    content = made.model_dump(mode="json", exclude={"hash", "version"})
-    lines = [json.dumps(content, sort_keys=True, ensure_ascii=False).encode()]
-    lines += [sha256(people[code]).hexdigest().encode() for code in codes]
-    digest = sha256(b"\n".join(lines)).hexdigest()
-    return _Site(made.model_copy(update={"hash": digest}), people, shots)
+    return made, people, shots
 
 
 def _check_together(
@@ -376,6 +402,11 @@ def _page_texts(study: Study, language: str) -> dict[str, str]:
     model = create_model("PageTexts", __base__=sent.Sent, **keys)
     shipped, own = english.with_name(f"page.{language}.toml"), study.root / _OWN_TEXTS
     found = [path for path in (shipped, own) if path.is_file()]
+
+    def worded(content: dict[str, Any], where: Path) -> dict[str, Any]:
+        names = study.config.languages if where == own else ()
+        return in_language(content, names, language, names[0], _KEY, where) if names else content
+
     if not found:
         raise TwoalikeError(
             where=own,
@@ -383,7 +414,7 @@ def _page_texts(study: Study, language: str) -> dict[str, str]:
             found="no such file",
             remedy=f"Translate {english}.",
         )
-    texts: dict[str, str] = load_toml(found[0], model, found[1:]).model_dump(exclude={READ})
+    texts: dict[str, str] = load_toml(found[0], model, found[1:], worded).model_dump(exclude={READ})
     return texts | {"title": texts["title"] or study.config.title}
 
 

@@ -37,6 +37,7 @@ from twoalike.record._people import attention_items as attention_items
 from twoalike.record._people import missing_files as missing_files
 from twoalike.record._people import read_answers as read_answers
 from twoalike.record._people import unreadable_texts as unreadable_texts
+from twoalike.record._people import wrong_items as wrong_items
 from twoalike.record._rows import RawProblem as RawProblem
 from twoalike.record._rows import read_events as read_events
 from twoalike.record._rows import read_run as read_run

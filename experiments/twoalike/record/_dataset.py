@@ -228,7 +228,7 @@ def assigned_cells(study: Study) -> dict[str, str]:
     """Cells of the list of participants that a study assigns, by column."""
     orders = (BETWEEN.join(order) for order in (study.task_order, study.condition_order))
     number = str(study.object_set) if study.object_set else ""
-    cells = zip(ASSIGNED, (study.group, *orders, number), strict=True)
+    cells = zip(ASSIGNED, (study.group, *orders, number, study.language), strict=True)
     return {column.name: cell for column, cell in cells if cell}
 
 

@@ -16,13 +16,7 @@ from twoalike.record._dataset import (
     register_participants,
 )
 from twoalike.record._journal import RESERVED, Journal, Lines, not_as_written, read_journal
-from twoalike.record._manifest import (
-    Apparatus,
-    RunPlan,
-    check_same,
-    planned,
-    utc_now,
-)
+from twoalike.record._manifest import Apparatus, RunPlan, check_same, planned, utc_now
 from twoalike.record._people import AskedQuestion, answer_rows, missing_files
 from twoalike.record._views import (
     Progress,
@@ -35,14 +29,7 @@ from twoalike.record._views import (
     views_of,
 )
 from twoalike.registry import find_task
-from twoalike.study import (
-    Study,
-    TwoalikeError,
-    counted,
-    hold_lock,
-    readable_by,
-    syncing_together,
-)
+from twoalike.study import Study, TwoalikeError, counted, hold_lock, readable_by, syncing_together
 from twoalike.tables import BY_CONDITION, SEEN_BEFORE
 
 

@@ -119,7 +119,7 @@ PARTICIPANTS = _table("participants", name="participants", keys=("participant_id
 """``participants.tsv``; its owner may add columns."""
 ASSIGNED = _table("assigned").columns
 """Columns of ``participants.tsv`` that a study with such settings fills."""
-GROUP, TASK_ORDER, CONDITION_ORDER, OBJECT_SET = ASSIGNED
+GROUP, TASK_ORDER, CONDITION_ORDER, OBJECT_SET, LANGUAGE = ASSIGNED
 
 
 def parse_options(cell: str) -> tuple[str, ...]:

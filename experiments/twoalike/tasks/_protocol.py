@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
-from twoalike.study import Strict, formed
+from twoalike.study import Language, Strict, formed
 
 _NAMES = tomllib.loads((files("twoalike.tasks") / "keys.toml").read_text(encoding="utf-8"))
 SYNONYMS: Mapping[str, str] = _NAMES["synonyms"]
@@ -239,7 +239,6 @@ type KeyNames = Annotated[tuple[str, ...], AfterValidator(check_keys)]
 type ColumnName = Annotated[
     str, formed("[a-z][a-z0-9_]*", "small letters, digits and _ such as age_group")
 ]
-type Language = Annotated[str, formed("[a-z]{2,3}", "the code of a language, such as en")]
 
 
 class Screen(Strict):
@@ -394,12 +393,17 @@ _EXPECTED: Any = Field(
     "answer counts like a failed attention check; of a scale its number",
 )
 
+_ASKED: Any = Field(
+    default="", description="the text as it is stored; made from a text by language"
+)
+
 
 class Row(Strict):
     """A statement of a matrix."""
 
     id: ColumnName = Field(description="the answer is stored as ID_ROW")
     text: str = Field(min_length=1, description="the statement")
+    asked: str = _ASKED
     expected: Value | None = _EXPECTED
 
 
@@ -408,6 +412,7 @@ class Question(Strict):
 
     id: ColumnName = Field(description="column the answer is stored in")
     text: str = Field(min_length=1, description="what is asked")
+    asked: str = _ASKED
     kind: Literal[
         "choice", "choices", "likert", "matrix", "slider", "age", "number", "text", "long_text"
     ] = Field(
@@ -421,6 +426,9 @@ class Question(Strict):
         max_length=9,
         description="of a choice, or of choices; points of a scale, from the first on, those "
         "without words empty; words at the two ends of a slider",
+    )
+    labels: tuple[str, ...] = Field(
+        default=(), description="the options as they are read; made from options by language"
     )
     rows: tuple[Row, ...] = Field(
         default=(),
@@ -456,8 +464,10 @@ class Question(Strict):
             Question(
                 id=f"{self.id}_{row.id}",
                 text=f"{self.text}\n\n{row.text}",
+                asked=f"{self.asked or self.text}\n\n{row.asked or row.text}",
                 kind="likert",
                 options=self.options,
+                labels=self.labels,
                 required=self.required,
                 when=self.when,
                 expected=row.expected,
@@ -477,6 +487,8 @@ class Question(Strict):
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
         kind, n, (low, high) = self.kind, len(self.options), self.limits
+        if len(self.labels) not in (0, n):
+            raise ValueError(f"{n} options in one language, {len(self.labels)} in another")
         if kind == "slider" and n not in (0, 2):
             raise ValueError("the options of a slider are the words at its two ends")
         if kind != "slider" and (kind not in _LIMITS) != (n >= 2):
@@ -708,22 +720,4 @@ class Protocol(Strict):
                 f"{', '.join(languages())}). Write all keys of [texts] in it: {missing[0]!r}{more} "
                 "still missing"
             )
-        _refuse_other_language(cls.model_fields["task"].default, str(language), given)
         return {**values, "texts": texts}
-
-
-def _refuse_other_language(task: str, language: str, given: Mapping[str, Any]) -> None:
-    """Refuse texts that are those shipped for another language: the participant would see them."""
-    for other in languages():
-        theirs = shipped_texts(task, other)
-        same = [
-            key
-            for key, text in given.items()
-            if (list(text) if isinstance(text, tuple) else text) == theirs.get(key)
-        ]
-        if other != language and len(same) > len(given) / 2:
-            what = "Leave [texts] out" if language in languages() else "Translate them"
-            raise ValueError(
-                f"language is {language!r}, but the texts are those for {other!r}, such as "
-                f"texts.{same[0]}. {what}, or set the language right"
-            )

@@ -43,7 +43,6 @@ from twoalike.embedding._judged import seen_judgments as seen_judgments
 from twoalike.embedding._judged import some_draws as some_draws
 from twoalike.embedding._loo import LEAST_DRAWS as LEAST_DRAWS
 from twoalike.embedding._loo import LeaveOneOut as LeaveOneOut
-from twoalike.embedding._model import KINDS as KINDS
 from twoalike.embedding._model import Observers as Observers
 from twoalike.embedding._model import PooledObservers as PooledObservers
 from twoalike.embedding._participants import careless_table as careless_table
@@ -68,7 +67,6 @@ from twoalike.embedding._priors import SpikeAndSlab as SpikeAndSlab
 from twoalike.embedding._priors import Student as Student
 from twoalike.embedding._ratings import RATING_LEVELS as RATING_LEVELS
 from twoalike.embedding._similarity import SimilarityTable as SimilarityTable
-from twoalike.embedding._similarity import central_interval as central_interval
 from twoalike.embedding._similarity import check_ending as check_ending
 from twoalike.embedding._similarity import choice_intervals as choice_intervals
 from twoalike.embedding._similarity import embedding_table as embedding_table

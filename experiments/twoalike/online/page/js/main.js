@@ -15,26 +15,35 @@ import { Fullscreen } from "./fullscreen.js";
 import { Keeper } from "./keeper.js";
 import { forgetFiles, keepFiles } from "./kept.js";
 import { make, paragraphs } from "./look.js";
-import { aboutStudy, confirmOver, filled, panel, showOver, Status, waitOver } from "./panels.js";
+import { aboutStudy, confirmOver, filled, languageButtons, panel, showOver, Status, waitOver } from "./panels.js";
 import { Pictures } from "./pictures.js";
 import { Pause, persist, Queue } from "./records.js";
 import { Session } from "./session.js";
 import { BrowserStorage } from "./storage.js";
 import { takeSession } from "./tabs.js";
 import { openTransport, readJson, Refused, Unreachable } from "./transports.js";
-import { directionOf, isOver, visitor, whereToGoOn } from "./visit.js";
+import { directionOf, isOver, languageOf, visitor, whereToGoOn } from "./visit.js";
 
 const RESIZED_MS = 400; // leaving the full screen changes the size first
 
 class Page {
   constructor(study, transport) {
-    Object.assign(this, { study, transport, texts: study.texts });
+    Object.assign(this, { home: study, study, transport, texts: study.texts });
     this.root = document.getElementById("page");
     this.status = new Status(document.getElementById("status"));
     this.visitor = transport.visitor ?? visitor(location.search, study.id_parameter);
     this.fullscreen = new Fullscreen();
     this.failed = false;
     this.reach = (reached) => this.status.say("line", reached ? null : this.texts.offline);
+  }
+
+  /** Take the study in a language. */
+  async speak(language) {
+    const other = this.home.languages.indexOf(language) > 0;
+    const read = () => readJson(document.baseURI, `${language}/session.json`);
+    this.study = this.transport.study = other ? await persist(read, { tell: this.reach }) : this.home;
+    this.texts = this.study.texts;
+    this.dress();
   }
 
   /** Write in the study's language and colours. */
@@ -51,7 +60,7 @@ class Page {
   }
 
   async open() {
-    this.dress();
+    await this.speak(languageOf(this.home.languages, [this.visitor.language ?? "", ...navigator.languages]));
     if (location.pathname.endsWith("/withdraw")) {
       showWithdrawal(this.root, this.texts, this.transport);
       return;
@@ -62,13 +71,14 @@ class Page {
       await this.screenOut(why);
       return;
     }
-    const name = `twoalike ${this.study.hash.slice(0, 16)} ${this.visitor.name}`;
+    const name = `twoalike ${this.home.hash.slice(0, 16)} ${this.visitor.name}`;
     if (!(await takeSession(name))) {
       panel(this.root, ...paragraphs(this.texts.other_tab));
       return;
     }
     this.storage = await BrowserStorage.open(name);
     this.saved = await this.storage.load();
+    if (this.saved.entry) await this.speak(this.saved.entry.language);
     const over = this.saved.entry?.outcome;
     if (over) showEnd(this.root, this.texts, over);
     else await this.take();
@@ -109,6 +119,7 @@ class Page {
     await this.askToStart();
     this.root.replaceChildren();
     const entered = await this.enter();
+    await this.speak(entered.language);
     if (entered.outcome) {
       await this.close(entered);
       return;
@@ -132,16 +143,20 @@ class Page {
     const { title, start } = this.texts;
     const button = make("button", { type: "button", class: "push", id: "start" }, start);
     const heading = make("p", { class: "title", "aria-hidden": "true" }, title);
-    panel(this.root, heading, ...aboutStudy(this.texts), button);
-    button.focus();
-    await new Promise((resolve) => button.addEventListener("click", resolve, { once: true }));
+    const language = await new Promise((choose) => {
+      const others = this.saved.entry ? [] : [languageButtons(this.study, choose)];
+      panel(this.root, ...others, heading, ...aboutStudy(this.texts), button);
+      button.addEventListener("click", () => choose(null), { once: true });
+      button.focus();
+    });
+    if (language) return this.speak(language).then(() => this.askToStart());
     await this.fullscreen.enter();
     delete document.body.dataset.step;
   }
 
   ask(token = null) {
     const { external, link } = this.visitor;
-    return this.transport.enter({ external, link, token });
+    return this.transport.enter({ external, link, token, page: this.study.hash });
   }
 
   /** Enter the session; without a line, go on with what is kept here. */
@@ -251,10 +266,10 @@ class Page {
   }
 
   /** Show how the session ended, and keep only that. */
-  async close({ session, token, withdraw, outcome }) {
+  async close({ session, token, withdraw, outcome, language }) {
     await this.fullscreen.leave();
     const over = { withdraw, ...outcome };
-    await this.storage.enter({ session, token, outcome: over }, true);
+    await this.storage.enter({ session, token, language, outcome: over }, true);
     showEnd(this.root, this.texts, over);
     if (this.transport.reopens) await forgetFiles(); // may take long; nobody waits for it
   }

@@ -148,8 +148,8 @@ export class QuestionView extends TextView {
 
   /** Options to press or to tick; the points of a scale are side by side where there is room. */
   options(answer, about = this.id) {
-    const { options, question } = this.step;
-    const made = options.map((words, at) => {
+    const { options, labels, question } = this.step;
+    const made = (labels ?? options).map((words, at) => {
       const seen = { class: "number keys-only", "aria-hidden": "true" };
       const number = make("span", seen, String(at + 1));
       return answer(at, [number, make("span", { dir: "auto" }, words)]);
@@ -184,7 +184,7 @@ export class QuestionView extends TextView {
   }
 
   slider() {
-    const { id, limits, options } = this.step;
+    const { id, limits, options, labels } = this.step;
     const [min, max] = limits;
     const shown = make("output", {}, "–");
     const own = { "data-own": "", "aria-labelledby": this.id, "aria-describedby": `${this.id}-ends` };
@@ -196,7 +196,7 @@ export class QuestionView extends TextView {
       return { kind: "rate", name: id, value: Number(field.value) };
     };
     this.field = this.on(this.on(field, "input", set), "click", set); // also at its start
-    const words = options.map((one) => make("span", { dir: "auto" }, one));
+    const words = (labels ?? options).map((one) => make("span", { dir: "auto" }, one));
     return this.form(shown, field, make("div", { class: "ends", id: `${this.id}-ends` }, ...words));
   }
 

@@ -20,14 +20,22 @@ export function panel(root, ...children) {
 
 const ABOUT = ["lab", "duration", "payment", "devices", "contact", "withdrawal"];
 
-/** What the study says of itself on its start page, and where it is in other languages. */
+/** Buttons of the languages of a study. */
+export function languageButtons({ language, languages }, choose) {
+  const buttons = languages.map((lang) => {
+    const name = new Intl.DisplayNames([lang], { type: "language" }).of(lang);
+    const chosen = String(lang === language);
+    const made = make("button", { type: "button", class: "push", lang, "aria-pressed": chosen }, name);
+    made.addEventListener("click", () => choose(lang));
+    return made;
+  });
+  return make("nav", {}, ...buttons);
+}
+
+/** What the study says of itself on its start page. */
 export function aboutStudy(texts) {
   const line = (name) => make("p", {}, make("b", {}, texts[`${name}_label`]), "\n", texts[name]);
-  const links = texts.languages.split("\n").filter(Boolean).map((one) => {
-    const [, name, address] = /^(.*\S)\s+(\S+)$/.exec(one) ?? [null, one, one];
-    return make("a", { href: address + location.search }, name);
-  });
-  return [make("nav", {}, ...links), ...ABOUT.filter((name) => texts[name]).map(line)];
+  return ABOUT.filter((name) => texts[name]).map(line);
 }
 
 /**

@@ -50,9 +50,11 @@ export class HostTransport {
       this.known = { session, code };
     } else this.known ??= await this.newSession(external);
     const { session, code } = this.known;
-    const person = await readJson(this.base, `people/${code}.json`, this.request);
+    const { language, languages = [] } = this.study;
+    const folder = languages.indexOf(language) > 0 ? `${language}/people` : "people";
+    const person = await readJson(this.base, `${folder}/${code}.json`, this.request);
     if (!token) await this.append([this.line({ entered: new Date().toISOString() })]);
-    const first = { acknowledged: null, resume: null, withdraw: null };
+    const first = { language, acknowledged: null, resume: null, withdraw: null };
     return { session, token: `${session} ${code}`, person, ...first };
   }
 

@@ -39,8 +39,8 @@ export class JatosTransport extends HostTransport {
 
   /** Who takes part: JATOS has their address, and each run of the study has a number. */
   get visitor() {
-    const external = { ...this.jatos.urlQueryParameters };
-    return { external, link: null, name: `jatos=${this.jatos.studyResultId}` };
+    const { lang, ...external } = this.jatos.urlQueryParameters;
+    return { external, link: null, language: lang, name: `jatos=${this.jatos.studyResultId}` };
   }
 
   async newSession() {

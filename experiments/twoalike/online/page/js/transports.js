@@ -1,7 +1,8 @@
 /**
  * Where records are sent: the interface of transports, and the one to our server. A transport has
  *
- *   enter({external, link, token}) -> {session, token, person, acknowledged, resume, withdraw}
+ *   enter({external, link, token, page}) -> {session, token, person, acknowledged, resume, withdraw,
+ *                                            language}
  *                                           `acknowledged`: number of the last record stored there,
  *                                           null where the page alone knows; of a session that is
  *                                           over {session, token, withdraw, outcome}
@@ -10,6 +11,7 @@
  *                                           has to send a file: {name, text}
  *   block(token, part, block) -> {steps}    of an adaptive design
  *   withdraw(code)
+ *   study                                   the study in the language that is chosen
  *   visitor                                 who opens the page, where its address does not say so
  *   reopens                                 whether the page is to be kept in the browser, so that
  *                                           it opens while the other side is away

@@ -60,7 +60,7 @@ function stateOf(session, now) {
 
 function row(session, now) {
     const state = stateOf(session, now);
-    const { trials, fast, checks, right } = session;
+    const { trials, fast, checks, right, rule } = session;
     const ended = session.ended !== null;
     const cells = [
         [session.participant],
@@ -69,7 +69,10 @@ function row(session, now) {
         [ago(now - (ended && session.ended_at !== null ? session.ended_at : session.last))],
         [session.parts > 1 ? `${Math.min(session.part, session.parts)} of ${session.parts}` : ""],
         [session.listed === null ? `${trials}` : `${trials} of ${session.listed}`],
-        [checks ? `${right} of ${checks}` : "", checks && right < FEW_RIGHT * checks ? "doubtful" : ""],
+        [
+            checks ? [`${right} of ${checks}`, rule].filter(Boolean).join(", ") : "",
+            rule || (checks && right < FEW_RIGHT * checks) ? "doubtful" : "",
+        ],
         [trials ? `${fast}` : "", fast > MANY_FAST * trials ? "doubtful" : ""],
     ];
     const line = make("tr", {}, ...cells.map(([text, kind]) => make("td", { class: kind || "" }, text)));
