@@ -50,6 +50,12 @@ from twoalike.report._fit import (
     times_section,
 )
 from twoalike.report._inputs import Inputs, read_inputs
+from twoalike.report._observed import (
+    clusters_section,
+    observed_section,
+    reliability_section,
+    sample_section,
+)
 from twoalike.report._results import alignment_section, measured_sections
 from twoalike.report._sessions import people_cautions
 from twoalike.results import WHOLE, Results, ability_rows, lost_abilities
@@ -112,11 +118,15 @@ def build_page(inputs: Inputs, seed: int) -> Page:
     fits = check_fits(inputs, seed)
     of_tasks = (task.section for task in map(find_task, task_names()))
     sections: list[Section | None] = [
+        sample_section(inputs),
         *(of_task(inputs) for of_task in of_tasks if of_task),
         times_section(inputs, fits),
+        reliability_section(inputs),
         map_section(inputs),
+        clusters_section(inputs),
         dimensions_section(inputs, check_dimensions(inputs, seed)),
         similarity_section(inputs),
+        observed_section(inputs),
         predictions_section(inputs, fits),
         observers_section(inputs),
         people_section(inputs, seed),
