@@ -24,7 +24,7 @@ from twoalike.figures._style import (
     new_figure,
     styled,
 )
-from twoalike.study import Booleans, Floats, Integers, shortened
+from twoalike.study import Booleans, Floats, Integers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -331,11 +331,12 @@ embedding_map = chart_of(draw_map, _map_height, legend=1.4, sized=True)
 
 _NAME_LINE = 0.105  # inches that a row of a matrix needs for its name
 _LETTERS = 4.2
-"""Letters of a name beside a matrix or a tree for each inch of width; the rest is cut."""
+"""Letters of a name beside a matrix or a tree for each inch of width; the middle is cut out."""
 
 
 def _short(name: str, width: float) -> str:
-    return shortened(name.replace("_", " "), int(_LETTERS * width))
+    name, most = " ".join(name.replace("_", " ").split()), int(_LETTERS * width)
+    return name if len(name) <= most else f"{name[: most - 6].rstrip()}…{name[-5:].lstrip()}"
 
 
 _MOST_ROWS = 600
@@ -457,6 +458,7 @@ def panel_grid(
         axes = figure.add_subplot(rows, across, place)
         draw(axes, width=each)
         axes.set_title(title, fontsize=None if each > 2 else _NAME_POINTS)
+        axes.set_anchor("N")
     return figure
 
 
@@ -528,7 +530,9 @@ def observed_layout(
         distances[known] = fitted * np.sqrt((distances[known] ** 2).sum() / (fitted**2).sum())
         wanted[at] = distances
         places = _flatten(wanted + wanted.T, places, 1)
-    if last < _COLLAPSED and not metric:
+    apart = _distances(places)
+    nearest = np.median(np.where(apart > 0, apart, np.inf).min(axis=0))
+    if nearest < _COLLAPSED * apart.max() / np.sqrt(len(matrix)) and not metric:
         return observed_layout(matrix, target, metric=True)
     if target is not None:
         places = _turned(places, target - target.mean(axis=0))
@@ -536,7 +540,7 @@ def observed_layout(
     return MapLayout(places, np.zeros((len(matrix), 2, 2)), fit), stress(found)
 
 
-_ROUNDS, _SETTLED, _COLLAPSED = 200, 1e-6, 0.01
+_ROUNDS, _SETTLED, _COLLAPSED = 200, 1e-6, 0.05
 
 
 @dataclass(frozen=True)

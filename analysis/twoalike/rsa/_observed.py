@@ -103,9 +103,10 @@ def observed(table: pd.DataFrame, kind: JudgmentKind) -> Observed:
     if not (parts := [part for part in parts if len(part[1])]):
         raise NotMeasurable("there are no main or repeated trials")
     shares, places = PairShares.of(ids, parts)
-    values = np.full((len(shares.own), len(shares.pairs)), np.nan)
-    if values.size > _MOST_CELLS:
-        raise NotMeasurable(f"{values.shape[0]} people and {values.shape[1]:,} pairs are too many")
+    shape = len(shares.own), len(shares.pairs)
+    if shape[0] * shape[1] > _MOST_CELLS:
+        raise NotMeasurable(f"{shape[0]:,} people and {shape[1]:,} pairs are too many")
+    values = np.full(shape, np.nan)
     for row, (place, own) in zip(values, shares.own.values(), strict=True):
         row[place] = own
     if kind in ("arrangements", "dissimilarities"):
