@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -11,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from twoalike.embedding import FEWEST, Posterior, compare_groups, read_groups
-from twoalike.evaluation import attempt
 from twoalike.figures import ClusterTree, MapLayout, cluster_tree, map_layout
 from twoalike.judgments import JudgmentKind, is_scored, read_judgments, split_sets
 from twoalike.record import RunName, attention_items, find_runs, read_manifest, read_run
@@ -25,6 +25,7 @@ from twoalike.study import (
     ExclusionConfig,
     Floats,
     Study,
+    TwoalikeError,
     check_content,
     read_json,
     read_text,
@@ -283,9 +284,11 @@ class Inputs:
     @cached_property
     def reliable(self) -> dict[JudgmentKind, Reliability]:
         """How far people agree, of each kind of judgments that has any."""
-        made = {kind: partial(reliability, of, kind) for kind, of in self.tables.items()}
-        found = {kind: attempt({}, kind, measure) for kind, measure in made.items()}
-        return {kind: of for kind, of in found.items() if of}
+        found = dict[JudgmentKind, Reliability]()
+        for kind, table in self.tables.items():
+            with suppress(TwoalikeError):  # too few
+                found[kind] = reliability(table, kind)
+        return found
 
     @cached_property
     def sessions(self) -> list[Session]:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from twoalike.evaluation import NotMeasurable, upper
+from twoalike.evaluation import upper
 from twoalike.figures import (
     MOST_LEAVES,
     WIDE,
     Line,
     Panel,
+    Thumbnails,
     cluster_tree,
     draw_map,
     draw_similarity,
@@ -46,6 +47,7 @@ from twoalike.report._blocks import (
 from twoalike.report._embedding import category_labels, few_categories
 from twoalike.report._inputs import Inputs
 from twoalike.rsa import Observed, Reliability, observed
+from twoalike.stimuli import StimulusSet
 from twoalike.study import MISSING, Floats
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ def sample_section(inputs: Inputs) -> Section | None:
     answers, consent = read_answers(raw, "form"), read_answers(raw, "consent")
     answers = answers.drop_duplicates(["participant_id", "question"], keep="last")
     answered = answers.pivot(index="participant_id", columns="question", values="answer")
-    table = table.combine_first(answered.reindex(table.index))
+    table = table.replace(MISSING, np.nan).combine_first(answered.reindex(table.index))
     agreed = (consent["answer"] == "true").groupby(consent["participant_id"]).any()
     out = {f"sub-{name}": why for name, why in inputs.left_out.items()}
     of_person: dict[str, list[str | None]] = {}
@@ -142,6 +144,13 @@ def reliability_section(inputs: Inputs) -> Section | None:
     return section("reliability", *blocks) if blocks else None
 
 
+def _photographs(stimuli: StimulusSet | None, ids: tuple[str, ...]) -> Thumbnails | None:
+    """Small pictures of objects, if all have one: words and sounds are named instead."""
+    if stimuli is None or any(stimuli.kind(name) != "image" for name in ids):
+        return None
+    return thumbnails(stimuli, ids, 32)
+
+
 def clusters_section(inputs: Inputs) -> Section:
     """Show the tree of the embedding's objects."""
     if (posterior := inputs.posterior) is None or (tree := inputs.tree) is None:
@@ -149,7 +158,7 @@ def clusters_section(inputs: Inputs) -> Section:
     ids, stimuli = posterior.ids, inputs.pictured
     members = [", ".join(ids[row] for row in of) for of in tree.members]
     columns = {"distance": tree.links[:, 2], "support": tree.support, "members": members}
-    images = thumbnails(stimuli, ids, 32) if stimuli else None
+    images = _photographs(stimuli, ids)
     shown = picture(
         "clusters",
         lambda width: tree_chart(tree, ids, images=images, width=width),
@@ -170,10 +179,9 @@ def observed_section(inputs: Inputs) -> Section | None:
     """Show what people say of pairs of objects, beside what the embedding says of them."""
     blocks: list[Block] = []
     for kind, table in inputs.tables.items():
-        try:
-            seen = observed(table, kind)
-        except NotMeasurable:
+        if kind not in inputs.reliable or "pairs" in inputs.reliable[kind].missing:
             continue
+        seen = observed(table, kind)
         if 2 < len(seen.ids) <= _MOST_OBJECTS and not np.isnan(seen.mean).all():
             blocks += _observed(inputs, kind, seen)
     return section("observed", *blocks) if blocks else None
@@ -284,7 +292,7 @@ def _maps(inputs: Inputs, ids: tuple[str, ...], matrix: Floats, said: dict[str, 
     shapes = [np.ptp(of.positions, axis=0) for of in maps.values()]
     tall = float(np.clip(max(up / across for across, up in shapes), 0.5, 1.0)) + 0.1
     level, categories = few_categories(category_labels(stimuli, ids)) or ("", None)
-    images = thumbnails(stimuli, ids, 32) if stimuli else None
+    images = _photographs(stimuli, ids)
     look: dict[str, Any] = {"categories": categories, "images": images, "names": ids}
     panels = {name: partial(draw_map, layout=of, **look) for name, of in maps.items()}
     places = {

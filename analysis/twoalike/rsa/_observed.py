@@ -32,6 +32,7 @@ from twoalike.ceilings import (
 from twoalike.evaluation import (
     RATINGS,
     SORTINGS,
+    Figures,
     Interval,
     Judgments,
     NotMeasurable,
@@ -51,7 +52,7 @@ from twoalike.judgments import (
     trial_numbers,
 )
 from twoalike.rsa._people import arranged_rdms
-from twoalike.study import Floats, Integers
+from twoalike.study import Floats, Integers, TwoalikeError
 
 _MOST_CELLS = 20_000_000
 """People times pairs up to which dissimilarities are gathered (160 MB)."""
@@ -99,9 +100,8 @@ def observed(table: pd.DataFrame, kind: JudgmentKind) -> Observed:
     >>> observed(ratings_table(pairs, ["ant", "bee", "cat"]), "ratings").mean
     array([0., 1.])
     """
+    table = _scored(table, kind)
     parts, ids = _parts(table, kind)
-    if not (parts := [part for part in parts if len(part[1])]):
-        raise NotMeasurable("there are no main or repeated trials")
     shares, places = PairShares.of(ids, parts)
     shape = len(shares.own), len(shares.pairs)
     if shape[0] * shape[1] > _MOST_CELLS:
@@ -116,11 +116,17 @@ def observed(table: pd.DataFrame, kind: JudgmentKind) -> Observed:
     return Observed(shares.ids, tuple(shares.own), shares.pairs, values, mean)
 
 
+def _scored(table: pd.DataFrame, kind: JudgmentKind) -> pd.DataFrame:
+    """Take the main and repeated trials."""
+    used = table if kind == "dissimilarities" else table[is_scored(table)]
+    if used.empty:
+        raise NotMeasurable("there are no main or repeated trials")
+    return used
+
+
 def commonest(choices: pd.DataFrame) -> Judgments:
     """Choices that answer the commonest question of a table."""
-    if not (asked := questions_of(choices)):
-        raise NotMeasurable("there are no main or repeated trials")
-    return max(asked, key=lambda of: len(of.answer))
+    return max(questions_of(choices), key=lambda of: len(of.answer))
 
 
 def _parts(
@@ -177,6 +183,7 @@ def reliability(table: pd.DataFrame, kind: JudgmentKind, seed: int = 0) -> Relia
     rng, missing, chance = np.random.default_rng(seed), dict[str, str](), None
     rows: dict[tuple[str, str], Interval | None] = {}
     people: dict[str, tuple[float, float]] = {}
+    table = _scored(table, kind)
     seen = attempt(missing, "pairs", partial(observed, table, kind))
     if kind == "choices":
         judged, unit = commonest(table), "share of answers"
@@ -202,17 +209,15 @@ def reliability(table: pd.DataFrame, kind: JudgmentKind, seed: int = 0) -> Relia
                 rows["correlation", f"each person with {name}"] = _over_people(end)
     if kind in ("ratings", "sortings"):
         of_kind = RATINGS if kind == "ratings" else SORTINGS
-        gather = partial(of_kind.gather, table[is_scored(table)], rng, missing)
-        alike = gather().people
-        again, unit = (
-            alike.get("repeats"),
-            "correlation" if kind == "ratings" else "adjusted Rand index",
-        )
+        unit = "correlation" if kind == "ratings" else "adjusted Rand index"
+        try:
+            alike = of_kind.gather(_scored(table, kind), rng, missing).people
+        except TwoalikeError:  # which speaks of networks
+            missing["the same person again"], alike = "there are too few judgments", Figures()
+        again = alike.get("repeats")
         again = again["spearman"] if again and kind == "ratings" else again
-        rows |= {
-            (unit, "the same person again"): again,
-            (unit, "two people"): alike.get("agreement"),
-        }
+        rows[unit, "the same person again"] = again
+        rows[unit, "two people"] = alike.get("agreement")
     for by in ("people", "trials") if seen else ():
         assert seen is not None
         halves = attempt(
@@ -241,7 +246,7 @@ def _halves(
         raise NotMeasurable(f"needs {_FEWEST_HALVED} people, has {n}")
     if by == "trials" and kind == "dissimilarities":
         raise NotMeasurable("dissimilarities have no trials")
-    used = table if kind == "dissimilarities" else table[is_scored(table)]
+    used = _scored(table, kind)
     trial = trial_numbers(used) if "item" in used else np.arange(len(used))
     counts = np.concatenate([np.ones((1, n)), rng.multinomial(n, np.full(n, 1 / n), _RESAMPLES)])
     z, single, most = [], [], _SPLITS if by == "people" else _SPLITS // 2
@@ -254,6 +259,8 @@ def _halves(
         else:
             order = pd.Series(rng.permutation(len(used))[trial])
             rank = order.groupby(used["participant"].to_numpy()).rank("dense").to_numpy()
+            if rank.max() < 2:
+                raise NotMeasurable("needs two trials of a person")
             one, other = (observed(used[rank % 2 == part], kind).frame() for part in (0, 1))
             one, other = one.align(other, "outer")
             x, y = (of.reindex(list(seen.people)).to_numpy() for of in (one, other))
