@@ -27,11 +27,15 @@ from twoalike.results import Results
 from twoalike.study import Study, TwoalikeError
 
 SECTIONS = (
+    "sample",
     "sessions",
     "response-times",
+    "reliability",
     "map",
+    "clusters",
     "dimensions",
     "similarity",
+    "observed",
     "predictions",
     "participants",
     "alignment",
@@ -342,8 +346,8 @@ def test_text_from_data_is_escaped(
 @pytest.mark.parametrize(
     ("removed", "missing"),
     [
-        (("choices.parquet", "posterior.nc", "results.json"), 6),
-        (("posterior.nc",), 5),
+        (("choices.parquet", "posterior.nc", "results.json"), 7),
+        (("posterior.nc",), 6),
     ],
 )
 def test_what_is_missing_is_named_with_its_command(
@@ -400,7 +404,7 @@ def test_each_task_has_its_section(
         assert call(*words, "--no-window") == 0
     page = report(Study.load(folder), files=tmp_path / "files")
     ids = [attrs["id"] for attrs in page.all("section")]
-    assert ids[1:4] == ["sessions", "arrangements", "response-times"]
+    assert ids[1:6] == ["sample", "sessions", "arrangements", "response-times", "reliability"]
     assert "Study with multi-arrangement, odd-one-out · 2 sessions" in page.text
     assert page.text.count("completed") == 2
     rows = pd.read_csv(next(folder.rglob("*multiarrangement*_beh.tsv")), sep="\t")

@@ -29,6 +29,9 @@ from twoalike.report._embedding import few_categories as few_categories
 from twoalike.report._embedding import shown_dimensions as shown_dimensions
 from twoalike.report._embedding import top_images as top_images
 from twoalike.report._inputs import Inputs as Inputs
+from twoalike.report._observed import compare_observed as compare_observed
+from twoalike.report._observed import leaf_order as leaf_order
+from twoalike.report._observed import reliability_panels as reliability_panels
 from twoalike.report._plan import WrittenPlan as WrittenPlan
 from twoalike.report._plan import write_plan as write_plan
 from twoalike.report._report import Report as Report

@@ -24,7 +24,6 @@ from twoalike.figures import (
     DimensionWeights,
     dimension_chart,
     embedding_map,
-    map_layout,
     similarity_heatmap,
     weights_chart,
 )
@@ -153,11 +152,10 @@ def top_images(
 
 
 def map_section(inputs: Inputs) -> Section:
-    if (posterior := inputs.posterior) is None:
+    if (posterior := inputs.posterior) is None or (layout := inputs.layout) is None:
         return section("map", no_posterior())
     ids, stimuli = posterior.ids, inputs.pictured
     level, categories = few_categories(category_labels(inputs.known, ids)) or ("", None)
-    layout = map_layout(posterior.thinned().embedding)
 
     def draw(width: float) -> "Figure":
         images = thumbnails(stimuli, ids, 48 if width == WIDE else 32) if stimuli else None

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from twoalike.embedding import FEWEST, Posterior, compare_groups, read_groups
+from twoalike.figures import ClusterTree, MapLayout, cluster_tree, map_layout
 from twoalike.judgments import JudgmentKind, is_scored, read_judgments, split_sets
 from twoalike.record import (
     RunName,
@@ -22,6 +24,7 @@ from twoalike.record import (
 )
 from twoalike.registry import find_task
 from twoalike.results import Results
+from twoalike.rsa import Reliability, direction_draws, reliability
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import (
     MISSING,
@@ -29,6 +32,7 @@ from twoalike.study import (
     ExclusionConfig,
     Floats,
     Study,
+    TwoalikeError,
     check_content,
     read_json,
     read_text,
@@ -242,6 +246,8 @@ class Inputs:
     """Main and repeat judgments of triplets in ``choices.parquet``."""
     larger_sets: int
     """Main and repeat judgments of more than three items."""
+    tables: Mapping[JudgmentKind, pd.DataFrame]
+    """Judgments of each kind, of ``derived/`` or else of the raw data."""
     posterior: Posterior | None
     results: Results | None
     comparison: Comparison | None
@@ -273,6 +279,27 @@ class Inputs:
     def distance(self) -> bool:
         """Whether the closer, the more alike; otherwise similarity is a dot product."""
         return self.posterior is not None and self.posterior.attrs.get("similarity") == "distance"
+
+    @cached_property
+    def layout(self) -> MapLayout | None:
+        """Map of the embedding."""
+        draws = None if self.posterior is None else self.posterior.thinned().embedding
+        return None if draws is None else map_layout(draws)
+
+    @cached_property
+    def tree(self) -> ClusterTree | None:
+        """Clusters of the embedding's objects."""
+        draws = None if self.posterior is None else direction_draws(self.posterior)
+        return None if draws is None else cluster_tree(draws)
+
+    @cached_property
+    def reliable(self) -> dict[JudgmentKind, Reliability]:
+        """How far people agree, of each kind of judgments that has any."""
+        found = dict[JudgmentKind, Reliability]()
+        for kind, table in self.tables.items():
+            with suppress(TwoalikeError):  # too few
+                found[kind] = reliability(table, kind)
+        return found
 
     @cached_property
     def sessions(self) -> list[Session]:
@@ -315,6 +342,17 @@ def _read_choices(path: Path) -> tuple[pd.DataFrame | None, int]:
     return kept if len(kept) else None, int(is_scored(larger).sum())
 
 
+def _read_tables(study: Study, runs: Sequence[Run]) -> dict[JudgmentKind, pd.DataFrame]:
+    files = {kind: study.derived / f"{kind}.parquet" for kind in get_args(JudgmentKind.__value__)}
+    found = {kind: read_judgments(path, kind) for kind, path in files.items() if path.is_file()}
+    for task in map(find_task, dict.fromkeys(run.name.task for run in runs)):
+        if task.judgments not in found:  # before a fit
+            rule = task.unusable and partial(task.unusable, rule=study.config.exclusion)
+            table = task.read_raw(study.raw, None, *([rule] if rule else []))
+            found |= {task.judgments: table} if len(table) else {}
+    return found
+
+
 _MOST_OBJECTS = 500
 """Objects up to which a report compares the study's groups by itself: it takes seconds."""
 
@@ -350,14 +388,15 @@ def read_inputs(study: Study, *, images: bool = True) -> Inputs:
     elif posterior is not None and (own := _comparable(study, posterior)):
         content = compare_groups(posterior, own)
         comparison = check_content(content, Comparison, study.raw, remedy)
-    card = study.derived / "student" / "README.md"
+    card, runs = study.derived / "student" / "README.md", read_runs(study.raw)
     choices, larger_sets = _read_choices(study.choices)
     return Inputs(
         study=study,
         stimuli=StimulusSet.load(study.stimuli, verify=False) if has_stimuli else None,
-        runs=read_runs(study.raw),
+        runs=runs,
         choices=choices,
         larger_sets=larger_sets,
+        tables=_read_tables(study, runs),
         posterior=posterior,
         results=Results.load(results) if results.exists() else None,
         comparison=None if stale else comparison,

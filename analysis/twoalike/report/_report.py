@@ -48,6 +48,12 @@ from twoalike.report._fit import (
 )
 from twoalike.report._inputs import Inputs, read_inputs
 from twoalike.report._methods import methods_section
+from twoalike.report._observed import (
+    clusters_section,
+    observed_section,
+    reliability_section,
+    sample_section,
+)
 from twoalike.report._plan import plan_section
 from twoalike.report._results import alignment_section, measured_sections
 from twoalike.report._sessions import people_cautions
@@ -121,11 +127,15 @@ def build_page(inputs: Inputs, seed: int) -> Page:
     of_tasks = {task.label: shown for task in tasks if (shown := task.section(inputs))}
     found = list(findings(inputs, fits))
     sections: list[Section | None] = [
+        sample_section(inputs),
         *of_tasks.values(),
         times_section(inputs, fits),
+        reliability_section(inputs),
         map_section(inputs),
+        clusters_section(inputs),
         dimensions_section(inputs, check_dimensions(inputs, seed)),
         similarity_section(inputs),
+        observed_section(inputs),
         predictions_section(inputs, fits),
         observers_section(inputs),
         people_section(inputs, seed),

@@ -35,6 +35,7 @@ from twoalike.record._people import answered_questions as answered_questions
 from twoalike.record._people import asked_questions as asked_questions
 from twoalike.record._people import attention_items as attention_items
 from twoalike.record._people import missing_files as missing_files
+from twoalike.record._people import people_listed as people_listed
 from twoalike.record._people import read_answers as read_answers
 from twoalike.record._people import unreadable_texts as unreadable_texts
 from twoalike.record._people import wrong_items as wrong_items
