@@ -281,34 +281,17 @@ def report(study: Path, other: Path | None = None, /, **given: Any) -> None:
         say(f"Wrote {files} (figures as .svg, .pdf and .png, numbers as .csv)")
 
 
-@takes("demo:YourselfConfig", without={"online"})
-def demo(
-    folder: Path | None = None,
-    /,
-    *,
-    yourself: Flag = False,
-    online: Flag = False,
-    trials: int | None = None,
-    seed: int = 20261125,
-    **given: Any,
-) -> None:
-    """Run the whole chain on drawn creatures, or map your own judgments."""
-    from twoalike.demo import DemoConfig, YourselfConfig, run_demo, run_yourself
+def demo(folder: Path = Path("demo"), /, *, seed: int = 20261125) -> None:
+    """Run the whole chain on drawn creatures.
 
-    if yourself and online:
-        raise TwoalikeError("--yourself is in a window, --online in a browser: give one of them.")
-    if yourself or online:
-        n = 30 if trials is None else trials
-        config = YourselfConfig(seed=seed, trials=n, online=online, **given)
-        run_yourself(folder or Path("you-online" if online else "you"), config)
-        return
-    usual = vars(YourselfConfig(seed=seed)) | {"trials": None}
-    given["trials"] = trials
-    alone = next((name for name, value in given.items() if value != usual[name]), None)
-    if alone:
-        option = f"`{alone}={given[alone] if isinstance(given[alone], bool) else '...'}`"
-        raise TwoalikeError(f"{option} is for --yourself: add that, or leave it out.")
-    run_demo(folder or Path("demo"), DemoConfig(seed=seed))
+    Parameters
+    ----------
+    folder
+        Study to make.
+    """
+    from twoalike.demo import DemoConfig, run_demo
+
+    run_demo(folder, DemoConfig(seed=seed))
 
 
 @takes("exchange:export_psychds")
