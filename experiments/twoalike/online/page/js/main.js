@@ -19,6 +19,7 @@ import { aboutStudy, confirmOver, filled, panel, showOver, Status, waitOver } fr
 import { Pictures } from "./pictures.js";
 import { Pause, persist, Queue } from "./records.js";
 import { Session } from "./session.js";
+import { Speaker } from "./speaker.js";
 import { BrowserStorage } from "./storage.js";
 import { takeSession } from "./tabs.js";
 import { openTransport, readJson, Refused, Unreachable } from "./transports.js";
@@ -35,9 +36,12 @@ class Page {
     this.fullscreen = new Fullscreen();
     this.failed = false;
     this.reach = (reached) => this.status.say("line", reached ? null : this.texts.offline);
+    const heard = Object.keys(study.sounds).length > 0;
+    this.tell = (done, total) =>
+      this.status.say("loading", done < total ? filled(this.texts.loading, { done, total }) : null);
+    this.speaker = heard ? new Speaker(study.sounds, this) : null;
   }
 
-  /** Write in the study's language and colours. */
   dress() {
     const { language, protocols, texts } = this.study;
     const { style } = document.documentElement;
@@ -56,7 +60,7 @@ class Page {
       showWithdrawal(this.root, this.texts, this.transport);
       return;
     }
-    const what = lacking();
+    const what = lacking(this.study);
     const why = what ? filled(this.texts.unsupported, { what }) : this.room === "never" && this.roomText;
     if (why) {
       await this.screenOut(why);
@@ -74,15 +78,18 @@ class Page {
     else await this.take();
   }
 
-  get room() {
-    const size = [window.innerWidth, window.innerHeight];
-    return fit(size, this.study.least_window_px, [screen.width, screen.height]);
+  get least() {
+    return this.session?.least ?? this.study.least_window_px;
   }
 
-  /** What to do about the window's size; null if it is large enough. */
+  get room() {
+    const size = [window.innerWidth, window.innerHeight];
+    return fit(size, this.least, [screen.width, screen.height]);
+  }
+
   get roomText() {
     if (this.room === "fits") return null;
-    const [width, height] = this.study.least_window_px;
+    const [width, height] = this.least;
     const text = this.room === "turn" ? this.texts.turn : this.texts.too_small;
     return filled(text, { width, height });
   }
@@ -104,17 +111,22 @@ class Page {
     showEnd(this.root, texts, { ...codes, withdraw, reason });
   }
 
-  /** Take part, from the first button to the end. */
   async take() {
-    await this.askToStart();
+    const what = await this.askToStart();
     this.root.replaceChildren();
+    const refreshHz = await measureRefresh();
+    const slow = this.study.least_hz > (refreshHz ?? 0);
+    if (what || slow) {
+      await this.fullscreen.leave();
+      await this.screenOut(what ? filled(this.texts.unsupported, { what }) : this.texts.screened_out);
+      return;
+    }
     const entered = await this.enter();
     if (entered.outcome) {
       await this.close(entered);
       return;
     }
     if (this.transport.reopens) await keepFiles();
-    const refreshHz = await measureRefresh();
     if (this.roomText) await waitOver(() => this.roomText);
     const over = isOver(this.study, this.saved, entered);
     const measured = this.study.card && !over ? await measureScreen(this.root, this.texts) : null;
@@ -126,7 +138,7 @@ class Page {
     await this.end(entered, queue, reason);
   }
 
-  /** Wait for the first button; pressing it enters the full screen. */
+  /** Wait for the first button; pressing it enters the full screen. Returns what cannot be heard. */
   async askToStart() {
     document.body.dataset.step = "enter";
     const { title, start } = this.texts;
@@ -135,8 +147,10 @@ class Page {
     panel(this.root, heading, ...aboutStudy(this.texts), button);
     button.focus();
     await new Promise((resolve) => button.addEventListener("click", resolve, { once: true }));
+    const sounds = this.speaker?.unlock();
     await this.fullscreen.enter();
     delete document.body.dataset.step;
+    return (await sounds) ?? null;
   }
 
   ask(token = null) {
@@ -144,7 +158,6 @@ class Page {
     return this.transport.enter({ external, link, token });
   }
 
-  /** Enter the session; without a line, go on with what is kept here. */
   async enter() {
     const { entry } = this.saved;
     if (!entry) return this.remember(await persist(() => this.ask(), { tell: this.reach }));
@@ -200,10 +213,9 @@ class Page {
       },
       makeClock: (start) => new Clock(start),
     });
-    const tell = (done, total) =>
-      this.status.say("loading", done < total ? filled(texts.loading, { done, total }) : null);
-    const pictures = new Pictures(study.images, { tell, reach });
-    const session = new Session({ course, keeper, pictures, measured, root });
+    const pictures = new Pictures(study.images, { tell: this.tell, reach });
+    const { speaker } = this;
+    const session = (this.session = new Session({ course, keeper, pictures, speaker, measured, refreshHz, root }));
     return { queue, session };
   }
 
@@ -219,7 +231,6 @@ class Page {
     }
   }
 
-  /** Interrupt the session where the full screen was left or the window became too small. */
   watch(session) {
     let filling = this.fullscreen.active;
     const goOn = async () => {
@@ -241,7 +252,6 @@ class Page {
     setInterval(() => this.storage.markOpen(), 5000);
   }
 
-  /** Send what is left, and only then show the completion code. */
   async end(entered, queue, reason) {
     await this.fullscreen.leave();
     await sendRest(this.root, this.texts, queue);
@@ -250,7 +260,6 @@ class Page {
     await this.close({ ...entered, outcome: { ...codes, reason } });
   }
 
-  /** Show how the session ended, and keep only that. */
   async close({ session, token, withdraw, outcome }) {
     await this.fullscreen.leave();
     const over = { withdraw, ...outcome };
@@ -259,7 +268,6 @@ class Page {
     if (this.transport.reopens) await forgetFiles(); // may take long; nobody waits for it
   }
 
-  /** Say what went wrong, once, over everything else. */
   fail(error) {
     console.error(error);
     if (this.failed) return;

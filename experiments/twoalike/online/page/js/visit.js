@@ -5,7 +5,6 @@ import { isOfTrial } from "./keeper.js";
 
 const RTL = new Set(["ar", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"]);
 
-/** Who opens the page, from its address. */
 export function visitor(query, id = "") {
   const given = new URLSearchParams(query);
   const link = given.get("link");
@@ -16,7 +15,6 @@ export function visitor(query, id = "") {
   return { external, link, name: link ? `link=${link}` : person };
 }
 
-/** Direction in which a language is written. */
 export function directionOf(language) {
   return RTL.has(language.split("-")[0].toLowerCase()) ? "rtl" : "ltr";
 }
