@@ -357,7 +357,7 @@ def test_an_adaptive_design_waits_for_its_blocks(make_study: MakeStudy) -> None:
     assert not (root / "design").exists()  # no list is written before it is chosen
 
 
-TIMED = "[timing]\npresentation_ms = 100\n"
+SHORT = "[timing]\npresentation_ms = 10\n"
 
 
 @pytest.mark.parametrize(
@@ -365,7 +365,7 @@ TIMED = "[timing]\npresentation_ms = 100\n"
     [
         ("", "[triggers]\nkind = 'lsl'\n", "triggers for recordings"),
         ("", "[scanner]\nstart = 'session'\n", "a scanner's trigger"),
-        ("", TIMED, "timed presentation"),
+        ("", SHORT, "at least one frame of 60 Hz, 16.7 ms, found 10 ms"),
         (
             "trials = 6\nsampler = 'adaptive'\n",
             CONSENT + ASKED,

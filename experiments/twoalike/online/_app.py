@@ -132,7 +132,6 @@ def _refused(request: Request, refusal: Refusal, status: int | None = None) -> R
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    """Answer for a path or method that is not there."""
     assert isinstance(error, HTTPException)
     known = "unknown" if error.status_code == 404 else "malformed"
     return _refused(request, Refusal(known, error.detail), error.status_code)
@@ -161,7 +160,6 @@ async def _body(request: Request, most: int) -> bytes:
 
 
 def _checked(validate: Callable[[bytes], Any], body: bytes) -> Any:
-    """Content of a body; the log has only the kind of what is wrong with it."""
     try:
         return validate(body)
     except ValidationError as error:
@@ -295,8 +293,6 @@ class _Server:
         return Response(content, media_type="application/json")
 
     async def _parts(self, session: str) -> Any:
-        """Return what the participant of a session was given."""
-
         def read(connection: Connection) -> Any:
             participant = places.find_session(connection, session)["participant"]
             blocks = stored(connection, session, "block") if self.built.chooses else ()
@@ -406,7 +402,7 @@ class _Server:
         if name not in self._files:
             raise HTTPException(404)
         response = await self._static.get_response(name, request.scope)
-        lasting = name.startswith("images/")  # named by their content
+        lasting = name.startswith(("images/", "sounds/"))  # named by their content
         response.headers["cache-control"] = (
             "public, max-age=31536000, immutable" if lasting else "no-cache"
         )

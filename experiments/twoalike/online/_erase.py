@@ -315,7 +315,6 @@ def _listed(path: Path) -> set[str]:
 
 
 def _unlist(path: Path, code: str) -> None:
-    """Take a participant out of a table, such as the list of participants; none stays empty."""
     table = read_tsv(path, "a table of participants", ["participant_id"], empty=True)
     others = table[table["participant_id"] != f"sub-{code}"]
     if len(others):

@@ -30,6 +30,7 @@ from twoalike.registry import find_task
 from twoalike.study import TwoalikeError, provenance, sha256_file, sync_together, write_json
 from twoalike.tables import Table
 from twoalike.tasks import (
+    SOUND_PLAYED,
     EventRow,
     Item,
     Keeper,
@@ -40,8 +41,9 @@ from twoalike.tasks import (
     PreparedTriplets,
     Question,
     QuestionAnswers,
+    Trial,
 )
-from twoalike.tasks.choosing import Answer, TrialResult
+from twoalike.tasks.choosing import Answer, TrialResult, presented
 from twoalike.tasks.free_sorting import SortingResult
 from twoalike.tasks.multi_arrangement import (
     ArrangementResult,
@@ -90,6 +92,8 @@ class _PartRun:
         self._resumed = False
         self._consent_first = any(getattr(one, "measure", "") == "consent" for one in part.steps)
         self._end = 0.0  # of the last arrangement, s
+        self._hz: float | None = None  # of the screen
+        self._heard = set[str]()  # sounds of the trial, to their end
         self._trials: dict[int, Any] = {}
         if isinstance(prepared, PreparedTriplets | PreparedRatings | PreparedSortings):
             self._trials = {trial.trial_index: trial for trial in prepared.trials}
@@ -128,10 +132,11 @@ class _PartRun:
         self._resumed = self._resumed or self.keeper is not None
         self._close(LEFT)
         self._consent_first = self._consent_first and not begun
-        prepared = self.prepared
+        prepared, self._hz = self.prepared, segment.device.refresh_hz
+        frames = {name: one.as_dict() for name, one in prepared.frame_counts(self._hz).items()}
         run = open_run(
             *(self.root, prepared.sitting.study, prepared.plan),
-            apparatus_of(segment.device, self.page_version),
+            replace(apparatus_of(segment.device, self.page_version), frames=frames),
             *(prepared.instructions, prepared.inputs, _displaced),
             now=lambda: None if self._resumed else self._now(),
         )
@@ -144,7 +149,6 @@ class _PartRun:
         )
 
     def _now(self) -> str | None:
-        """Date and time of the moment under way; None if the entry's is not known."""
         if self.head.entered is None:
             return None
         entered = datetime.fromisoformat(self.head.entered)
@@ -200,7 +204,16 @@ class _PartRun:
         self._pass_time(item.time)
         if item.event == TRIAL_SHOWN and item.detail != {"trial_index": self.n_done + 1}:
             raise ValueError(f"trial {item.detail.get('trial_index')} shown, not {self.n_done + 1}")
+        if item.event == SOUND_PLAYED and item.detail.get("to_end") is True:
+            self._heard.add(str(item.detail.get("stimulus")))
         return Note(item.event, item.time, dict(item.detail))
+
+    def _check_heard(self, objects: Sequence[str], *, over: bool) -> None:
+        kind, protocol = self.prepared.stimuli.kind, self.prepared.protocol
+        sounds, heard = {one for one in objects if kind(one) == "sound"}, self._heard
+        if sounds - heard and protocol.sounds.heard and not over:
+            raise ValueError(f"answered before {min(sounds - heard)!r} was heard")
+        self._heard = set()
 
     def _drawn(self, item: sent.TrialOver) -> Note:
         error = item.onset - item.planned_onset
@@ -208,7 +221,6 @@ class _PartRun:
         return Note(DRAWN, self.time, {"trial_index": self.n_done, "error_s": round(error, 6)})
 
     def _event(self, item: sent.EventRow, step: sent.Step) -> EventRow:
-        """Row of the table of events; numbers of JSON become those of its columns."""
         if self._events is None:
             raise ValueError("this task has no table of events")
         numbers = {one.name for one in self._events.columns if one.kind == "number"}
@@ -260,7 +272,21 @@ class _PartRun:
             if first > taken:
                 raise ValueError(f"the first of a pair chosen after the second ({first} s)")
         about = self._about(item, first, taken, None if answer is None else answer.method)
-        return TrialResult(**about, answer=answer, n_taken_back=item.taken_back)
+        timed = self._timed(item, about["trial"])
+        return TrialResult(**about, answer=answer, n_taken_back=item.taken_back, timed=timed)
+
+    def _timed(self, item: sent.ChoiceResult, trial: Trial) -> dict[str, object]:
+        """Cells of timed presentation, from the times of its frames; none where it is not timed."""
+        prepared, counts = self.prepared, self.prepared.frame_counts(self._hz)
+        assert isinstance(prepared, PreparedTriplets)
+        if not counts:
+            return {}
+        masked = replace(trial, masks=prepared.given.of(trial.stimuli, trial.trial_index))
+        shown = presented(masked, prepared.protocol, counts)
+        shown.put(item.starts)
+        if shown.onset != item.onset:
+            raise ValueError(f"an onset of {item.onset} s, and a first image at {shown.onset} s")
+        return shown.columns() | {"timing_flag": shown.flag or ("away" if item.away else None)}
 
     def _rated(self, item: sent.RatingResult) -> RatingResult:
         value, scale = item.value, self._settings["scale"]
@@ -305,8 +331,10 @@ class _PartRun:
             flag = "fast" if taken < timing["flag_fast_s"] else flag
         if method in ("mouse", "touch") and not self._settings["answers"]["mouse"]:
             raise ValueError(f"answered by {method}, which the protocol does not allow")
+        trial = self._trials[item.trial_index]
+        self._check_heard(trial.stimuli, over=taken is None)
         return {
-            "trial": self._trials[item.trial_index],
+            "trial": trial,
             "onset": item.onset,
             "early": item.early,
             "dropped": item.dropped,
@@ -353,6 +381,7 @@ class _PartRun:
         }
         for fault in (fault for fault, there in faults.items() if there):
             raise ValueError(f"trial {item.trial_index} {fault}")
+        self._check_heard(item.items, over=ending.reason == "timeout")
 
     def _sorted(self, item: sent.SortingResult) -> SortingResult:
         self.n_done = item.trial_index

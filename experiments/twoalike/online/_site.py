@@ -17,6 +17,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from PIL import Image
 from pydantic import ValidationError, create_model
 
 from twoalike.design import shown_objects
@@ -30,7 +31,14 @@ from twoalike.online._compile import (
     without_keys,
 )
 from twoalike.record import balanced_cohort, participant_label
-from twoalike.stimuli import StimulusSet, shown_as_it_is, stimuli_held
+from twoalike.stimuli import (
+    StimulusSet,
+    read_picture,
+    scaled,
+    scrambled_mask,
+    shown_as_it_is,
+    stimuli_held,
+)
 from twoalike.study import (
     Study,
     TwoalikeError,
@@ -42,18 +50,18 @@ from twoalike.study import (
     progress,
     sha256_file,
 )
-from twoalike.tasks import READ, ImagesProtocol, Prepared, Protocol, check_parts
+from twoalike.tasks import READ, ImagesProtocol, Prepared, Protocol, check_parts, timing_of
 
 
-class Picture(NamedTuple):
-    """The picture of an object as it lies beside session.json."""
+class Kept(NamedTuple):
+    """The picture or the sound of an object as it lies beside session.json."""
 
     name: str
     content: bytes
-    about: sent.ImageFile
+    about: Any
 
 
-def pictures(stimuli: StimulusSet, names: Iterable[str], protocol: Protocol) -> Iterator[Picture]:
+def pictures(stimuli: StimulusSet, names: Iterable[str], protocol: Protocol) -> Iterator[Kept]:
     """Yield the picture of each object, in the set's order; words in the protocol's colours.
 
     A file that a browser shows as :func:`twoalike.stimuli.read_picture` reads it is copied byte for
@@ -62,21 +70,50 @@ def pictures(stimuli: StimulusSet, names: Iterable[str], protocol: Protocol) -> 
     wanted, screen = set(names), protocol.screen
     for name in (one for one in stimuli.ids if one in wanted):
         image = stimuli.picture(name, ink=screen.foreground, paper=screen.background)
-        kept = stimuli.kind(name) == "image" and shown_as_it_is(stimuli.path(name))
-        if kept:
-            content, ending = stimuli.path(name).read_bytes(), kept
-        else:
+        kept = shown_as_it_is(stimuli.path(name)) if stimuli.kind(name) == "image" else ""
+        yield _kept(name, image, kept, stimuli.path(name).read_bytes() if kept else b"")
+
+
+def _kept(name: str, image: Image.Image, ending: str = "", content: bytes = b"") -> Kept:
+    if not ending:
+        buffer = io.BytesIO()
+        image.save(buffer, format="PNG")
+        ending, content = "png", buffer.getvalue()
+    digest = sha256(content).hexdigest()
+    size = {"width": image.width, "height": image.height}
+    file = f"images/{digest[:16]}.{ending}"
+    return Kept(name, content, sent.ImageFile(file=file, sha256=digest, **size))
+
+
+def masks(prepared: Prepared, names: Iterable[str]) -> Iterator[Kept]:
+    """Yield what masks objects in a session, by the names that its trials have."""
+    timing, given, stimuli = timing_of(prepared.protocol), prepared.given, prepared.stimuli
+    screen = prepared.protocol.screen
+    for name, path in given.paths.items():
+        yield _kept(f"{getattr(timing, 'mask_folder', '')};{name}", read_picture(path))
+    for name in sorted(names) if timing is not None and timing.mask == "scrambled" else ():
+        image = stimuli.picture(name, ink=screen.foreground, paper=screen.background)
+        small = scaled(image, min(_MASK_PX, max(image.size)))
+        yield _kept(f";{name}", scrambled_mask(name, small, given.seed))
+
+
+def recordings(stimuli: StimulusSet, names: set[str]) -> Iterator[Kept]:
+    """Yield the sound of each object that is one as FLAC, which all browsers decode."""
+    import soundfile
+
+    for name, seconds in stimuli.sound_lengths().items():
+        if name in names:
             buffer = io.BytesIO()
-            image.save(buffer, format="PNG")
-            content, ending = buffer.getvalue(), "png"
-        digest = sha256(content).hexdigest()
-        about = sent.ImageFile(
-            file=f"images/{digest[:16]}.{ending}",
-            width=image.width,
-            height=image.height,
-            sha256=digest,
-        )
-        yield Picture(name, content, about)
+            samples, rate = soundfile.read(str(stimuli.path(name)), always_2d=True)
+            soundfile.write(buffer, samples, rate, format="FLAC", subtype="PCM_16")
+            content, text = buffer.getvalue(), stimuli.text(name)
+            digest = sha256(content).hexdigest()
+            known = {"file": f"sounds/{digest[:16]}.flac", "sha256": digest}
+            yield Kept(name, content, sent.SoundFile(seconds=seconds, text=text, **known))
+
+
+_MASK_PX = 512
+"""Largest side of a scrambled picture."""
 
 
 FOLDER = "online"
@@ -261,20 +298,21 @@ def _codes(participants: int | Sequence[str]) -> tuple[str, ...]:
     return tuple(codes)
 
 
-type _Pictures = Callable[[], Iterator[Picture]]
+type _Kept = Callable[[], Iterator[Kept]]
 
 
 class _Site(NamedTuple):
-    """Files of the folder by their path; pictures are made when they are written."""
+    """Files of the folder by their path; pictures and sounds are made when they are written."""
 
     session: sent.OnlineSession
     content: dict[str, bytes]
-    pictures: _Pictures
+    kept: _Kept
 
     def is_in(self, folder: Path) -> bool:
         """Whether a folder holds just this."""
         small = {name: sha256(one).hexdigest() for name, one in self.content.items()}
         expected = small | {one.file: one.sha256 for one in self.session.images.values()}
+        expected |= {one.file: one.sha256 for one in self.session.sounds.values()}
         there = {path.relative_to(folder).as_posix(): path for path in _files_in(folder)}
         return there.keys() == expected.keys() and all(
             sha256_file(there[name]) == digest for name, digest in expected.items()
@@ -282,7 +320,7 @@ class _Site(NamedTuple):
 
     def write(self, folder: Path) -> None:
         """Write all files into an empty folder."""
-        shown = ((one.about.file, one.content) for one in self.pictures())
+        shown = ((one.about.file, one.content) for one in self.kept())
         for name, content in chain(self.content.items(), shown):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
@@ -326,8 +364,8 @@ def _compile(study: Study, codes: Sequence[str], task: str | None, session: int)
 
 def _in_one_language(
     study: Study, codes: Sequence[str], task: str | None, session: int
-) -> tuple[sent.OnlineSession, dict[str, bytes], _Pictures]:
-    """Compile the page in one language, without its hash: session, people, pictures."""
+) -> tuple[sent.OnlineSession, dict[str, bytes], _Kept]:
+    """Compile the page in one language, without its hash: session, people, pictures and sounds."""
     people: dict[str, bytes] = {}
     examples: dict[str, Prepared] = {}
     shown: set[str] = set()
@@ -348,7 +386,10 @@ def _in_one_language(
     protocols = {key: one.protocol for key, one in examples.items()}
     first = next(iter(protocols.values()))
     _check_together(study, protocols, stimuli, shown)
-    shots = partial(pictures, stimuli, shown, first)
+    kept = partial(_files, stimuli, shown, first, examples.values())
+    about = {kind: dict[str, Any]() for kind in (sent.ImageFile, sent.SoundFile)}
+    for name, _, file in kept():
+        about[type(file)][name] = file
     made = sent.OnlineSession(
         version=version("twoalike"),
         hash="0" * 64,
@@ -360,16 +401,28 @@ def _in_one_language(
         protocols={
             key: one.model_dump(mode="json", exclude=_ASKED) for key, one in protocols.items()
         },
-        images={one.name: one.about for one in shots()},
+        images=about[sent.ImageFile],
+        sounds=about[sent.SoundFile],
         texts=_page_texts(study, first.language),
         without_keys=without_keys(first.language),
         least_window_px=least_window([*examples.values()]),
+        least_hz=max(
+            timing.least_hz if timing else 0.0 for timing in map(timing_of, protocols.values())
+        ),
         card=any(
             isinstance(one, ImagesProtocol) and one.images.image_deg for one in protocols.values()
         ),
         **study.config.online.model_dump(include={*sent.OnlineSession.model_fields}),
     )
-    return made, people, shots
+    return made, people, kept
+
+
+def _files(
+    stimuli: StimulusSet, shown: set[str], protocol: Protocol, sessions: Iterable[Prepared]
+) -> Iterator[Kept]:
+    yield from pictures(stimuli, shown, protocol)
+    yield from chain.from_iterable(masks(one, shown) for one in sessions)
+    yield from recordings(stimuli, shown)
 
 
 def _check_together(

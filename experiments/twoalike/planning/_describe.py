@@ -221,7 +221,6 @@ def _template(name: str) -> Any:
 
 
 def _quoted(pages: Iterable[str]) -> str:
-    """Quote pages that participants read; an empty line begins a paragraph."""
     parts = (part for page in pages for part in re.split(r"\n\s*\n", page.strip()))
     return "\n>\n".join("> " + " ".join(part.split()) for part in parts if part.strip())
 

@@ -96,7 +96,6 @@ def balanced_group(
 
 
 def _listed(root: Path) -> dict[str, _Row]:
-    """Read what everybody in the list has been assigned, and ``simulated``, by code."""
     path = root / "participants.tsv"
     if not path.exists():
         return {}

@@ -79,7 +79,6 @@ def read_notes(path: Path) -> list[dict[str, Any]]:
 
 
 def _entry(line: bytes, before: str) -> dict[str, Any] | None:
-    """Content of a line that follows a chain; None if it does not."""
     try:
         text = line.decode()
         if _chained(text[:-_TAIL], before) != text:

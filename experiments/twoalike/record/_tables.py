@@ -39,7 +39,6 @@ README: str = _DECLARED["readme"]
 
 
 def _column(section: str, name: str, listed: Table = TRIAL_LIST, **words: Any) -> Column:
-    """Column that a section declares; ``words`` fill its texts."""
     about = _DECLARED[section][name.removesuffix(f"_{words.get('k')}")]
     return Column.of(name, about, {one.name: one.levels for one in listed.columns}, **words)
 

@@ -194,7 +194,6 @@ def views_of(root: Path, name: RunName, lines: Lines) -> list[View]:
 
 
 def _start(entries: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """First start of a run, which has its plan; None before it."""
     return next((one for one in entries if one["what"] == "start"), None)
 
 

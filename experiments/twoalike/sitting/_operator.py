@@ -187,7 +187,6 @@ class OperatorState:
 
     @property
     def _trials_left(self) -> tuple[Duration, float]:
-        """Time for the trials that are left, and their share of this sitting's."""
         if self.n_trials is not None:
             left = max(0, self.n_trials - self.done)
             return self._pace.times(left), left / max(1, self.n_trials - self.begun_with)

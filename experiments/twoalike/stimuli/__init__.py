@@ -19,6 +19,7 @@ from twoalike.stimuli._picture import BACKGROUND as BACKGROUND
 from twoalike.stimuli._picture import phase_scrambled as phase_scrambled
 from twoalike.stimuli._picture import read_picture as read_picture
 from twoalike.stimuli._picture import scaled as scaled
+from twoalike.stimuli._picture import scrambled_mask as scrambled_mask
 from twoalike.stimuli._picture import shown_as_it_is as shown_as_it_is
 from twoalike.stimuli._set import StimulusSet as StimulusSet
 from twoalike.stimuli._set import find_images as find_images

@@ -182,7 +182,6 @@ def _task(model: type[Protocol]) -> Task:
 
 
 def _has_condition(study: Study, task: Task) -> bool:
-    """Whether the condition that the study is in, if any, is one of the task's."""
     return not study.condition or study.condition in study.conditions_of(task.name)
 
 
@@ -226,7 +225,6 @@ TEXT_CONTRAST, SHAPE_CONTRAST = 4.5, 3.0
 
 
 def _luminance(colour: str) -> float:
-    """Relative luminance of an sRGB colour, from 0 (black) to 1 (white)."""
     channels = [part / 255 for part in bytes.fromhex(colour[1:])]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -344,7 +344,6 @@ def asked_scene(question: Question, texts: PageTexts) -> Ask:
 
 
 def _shown(protocol: Protocol) -> Iterator[tuple[str, Page | Ask]]:
-    """Pages and questions that may take several pages."""
     texts, pictures = protocol.texts, protocol.pages.images
     for number, text in enumerate(texts.instruction):
         images = pictures[number] if number < len(pictures) else ()

@@ -15,22 +15,19 @@
  *   draw(scene)               called in the animation frame that shows the scene
  *   resize(width, height)     size of `root` in px; before the first scene and after each change
  *   frame(time)               each animation frame, for a timer that runs (optional)
- *   connect(send)             gets a function for events of the view's own controls, such as a
- *                             button that is clicked: `send({kind, ...}, domEvent)`; pointer events
- *                             in an element with the attribute `data-own`, and keys that operate
- *                             what has the focus, are left to the view (optional)
- *   keys                      Set of names of keys whose default action in the browser is
- *                             suppressed (optional; arrows and space otherwise)
+ *   connect(send)             gets a function for events of its own controls: `send({kind, ...},
+ *                             domEvent)`; pointer events in an element with `data-own`, and keys that
+ *                             operate what has the focus, are left to it (optional)
+ *   keys                      Set of keys that do nothing else (optional; arrows and space otherwise)
  *
  * Events are plain objects with a time in s of the run:
  *
- *   {kind: "shown", time, dropped, planned}
+ *   {kind: "shown", time, dropped, planned, here}
  *   {kind: "key", time, key}              not when the key repeats
  *   {kind: "nudge", time, dx, dy, fine}   an arrow key, also when it repeats; y up
  *   {kind: "press" | "move" | "release", time, x, y, button: "left" | "right",
- *    pointer: "mouse" | "touch"}          px from the centre of `root`, y up; a pen touches; a
- *                                         release tells whether the browser took the touch away
- *                                         (`cancelled`): views set `touch-action` in their CSS
+ *    pointer: "mouse" | "touch"}          px from the centre of `root`, y up; a pen touches; a release
+ *                                         is `cancelled` where the browser took the touch away
  *   {kind: "focus", time, here}           the driver itself adds the note of it
  *   {kind: "tick", time}                  before each frame
  *
@@ -49,26 +46,22 @@ const MEASURED_FRAMES = 60;
 const STEADY = 0.1; // share of frames that may differ before a rate counts as unknown
 const RATES_HZ = [20, 400];
 
-/** Refresh rate of the screen, Hz; null until it is measured or where it cannot be. */
 let refreshHz = null;
-/** Machines under way; the last one has the screen. */
 const running = [];
 /** What everything waits for while nothing may go on. */
 let gate = null;
-/** Whether the page has the keyboard. */
 let focused = true;
 
 /** Measure the refresh rate; frames that come late are taken into account from then on. */
-export async function measureRefresh() {
+export async function measureRefresh(attempts = 3) {
   const stamps = [];
   while (stamps.length <= MEASURED_FRAMES) {
     stamps.push(await new Promise((resolve) => requestAnimationFrame(resolve)));
   }
   refreshHz = rateOf(stamps);
-  return refreshHz;
+  return refreshHz ?? (attempts > 1 ? measureRefresh(attempts - 1) : null); // a new page is busy
 }
 
-/** Refresh rate from the times of successive frames. */
 export function rateOf(stamps) {
   const gaps = stamps.slice(1).map((stamp, at) => stamp - stamps[at]);
   const middle = [...gaps].sort((a, b) => a - b)[Math.floor(gaps.length / 2)];
@@ -83,7 +76,6 @@ export function plannedFrame(due, shown, hz) {
   return hz ? shown - Math.max(0, Math.floor((shown - due + SOON_S) * hz)) / hz : shown;
 }
 
-/** Note for the log. */
 export function note(event, time, detail = {}) {
   return { kind: "note", event, time, detail };
 }
@@ -119,7 +111,6 @@ export async function interrupt(work) {
   }
 }
 
-/** One machine on the screen. */
 class Run {
   constructor(machine, view, root, clock, heard) {
     Object.assign(this, { machine, view, root, clock, heard });
@@ -164,7 +155,7 @@ class Run {
     this.lastFrame = this.clock.at(stamp);
     const planned = plannedFrame(this.due ?? time, time, refreshHz);
     this.due = null;
-    this.send({ kind: "shown", time, dropped, planned });
+    this.send({ kind: "shown", time, dropped, planned, here: focused });
     if (this.over) return;
     if (this.changed) this.due = time + 2 * SOON_S; // by this frame, hence due in the next
     this.request();
@@ -179,7 +170,6 @@ class Run {
     this.earliest = Math.max(this.earliest, time);
   }
 
-  /** Whether something else has to be seen than what was drawn last. */
   get changed() {
     return JSON.stringify(this.machine.scene) !== this.drawn;
   }
@@ -235,8 +225,8 @@ class Run {
     if (focused === here || running.at(-1) !== this) return;
     focused = here;
     const time = this.timeOf(event);
+    this.take({ kind: "focus", time, here }); // what had ended before comes first
     this.keep([note("focus", time, { here })]);
-    this.take({ kind: "focus", time, here });
   }
 
   visibility(event) {
@@ -254,7 +244,6 @@ class Run {
     return Math.min(event ? this.clock.at(event.timeStamp) : Infinity, this.clock.now());
   }
 
-  /** Take an event, unless the machine is interrupted. */
   take(event) {
     if (this.suspended || this.over || running.at(-1) !== this) return;
     this.earliest = Math.max(this.earliest, event.time);
@@ -320,7 +309,6 @@ function moveOr({ button, buttons }) {
   return buttons & HELD[button] ? "press" : "release";
 }
 
-/** Frames that came late between two frames, s; null where the rate is not known. */
 function late(time, before) {
   if (!refreshHz) return null;
   return before === null ? 0 : Math.max(0, Math.round((time - before) * refreshHz) - 1);

@@ -19,6 +19,7 @@ import { aboutStudy, confirmOver, filled, languageButtons, panel, showOver, Stat
 import { Pictures } from "./pictures.js";
 import { Pause, persist, Queue } from "./records.js";
 import { Session } from "./session.js";
+import { Speaker } from "./speaker.js";
 import { BrowserStorage } from "./storage.js";
 import { takeSession } from "./tabs.js";
 import { openTransport, readJson, Refused, Unreachable } from "./transports.js";
@@ -35,6 +36,10 @@ class Page {
     this.fullscreen = new Fullscreen();
     this.failed = false;
     this.reach = (reached) => this.status.say("line", reached ? null : this.texts.offline);
+    const heard = Object.keys(study.sounds).length > 0;
+    this.tell = (done, total) =>
+      this.status.say("loading", done < total ? filled(this.texts.loading, { done, total }) : null);
+    this.speaker = heard ? new Speaker(study.sounds, this) : null;
   }
 
   /** Take the study in a language. */
@@ -46,7 +51,6 @@ class Page {
     this.dress();
   }
 
-  /** Write in the study's language and colours. */
   dress() {
     const { language, protocols, texts } = this.study;
     const { style } = document.documentElement;
@@ -65,7 +69,7 @@ class Page {
       showWithdrawal(this.root, this.texts, this.transport);
       return;
     }
-    const what = lacking();
+    const what = lacking(this.study);
     const why = what ? filled(this.texts.unsupported, { what }) : this.room === "never" && this.roomText;
     if (why) {
       await this.screenOut(why);
@@ -84,15 +88,18 @@ class Page {
     else await this.take();
   }
 
-  get room() {
-    const size = [window.innerWidth, window.innerHeight];
-    return fit(size, this.study.least_window_px, [screen.width, screen.height]);
+  get least() {
+    return this.session?.least ?? this.study.least_window_px;
   }
 
-  /** What to do about the window's size; null if it is large enough. */
+  get room() {
+    const size = [window.innerWidth, window.innerHeight];
+    return fit(size, this.least, [screen.width, screen.height]);
+  }
+
   get roomText() {
     if (this.room === "fits") return null;
-    const [width, height] = this.study.least_window_px;
+    const [width, height] = this.least;
     const text = this.room === "turn" ? this.texts.turn : this.texts.too_small;
     return filled(text, { width, height });
   }
@@ -114,10 +121,16 @@ class Page {
     showEnd(this.root, texts, { ...codes, withdraw, reason });
   }
 
-  /** Take part, from the first button to the end. */
   async take() {
-    await this.askToStart();
+    const what = await this.askToStart();
     this.root.replaceChildren();
+    const refreshHz = await measureRefresh();
+    const slow = this.study.least_hz > (refreshHz ?? 0);
+    if (what || slow) {
+      await this.fullscreen.leave();
+      await this.screenOut(what ? filled(this.texts.unsupported, { what }) : this.texts.screened_out);
+      return;
+    }
     const entered = await this.enter();
     await this.speak(entered.language);
     if (entered.outcome) {
@@ -125,7 +138,6 @@ class Page {
       return;
     }
     if (this.transport.reopens) await keepFiles();
-    const refreshHz = await measureRefresh();
     if (this.roomText) await waitOver(() => this.roomText);
     const over = isOver(this.study, this.saved, entered);
     const measured = this.study.card && !over ? await measureScreen(this.root, this.texts) : null;
@@ -137,7 +149,7 @@ class Page {
     await this.end(entered, queue, reason);
   }
 
-  /** Wait for the first button; pressing it enters the full screen. */
+  /** Wait for the first button; pressing it enters the full screen. Returns what cannot be heard. */
   async askToStart() {
     document.body.dataset.step = "enter";
     const { title, start } = this.texts;
@@ -150,8 +162,10 @@ class Page {
       button.focus();
     });
     if (language) return this.speak(language).then(() => this.askToStart());
+    const sounds = this.speaker?.unlock();
     await this.fullscreen.enter();
     delete document.body.dataset.step;
+    return (await sounds) ?? null;
   }
 
   ask(token = null) {
@@ -159,7 +173,6 @@ class Page {
     return this.transport.enter({ external, link, token, page: this.study.hash });
   }
 
-  /** Enter the session; without a line, go on with what is kept here. */
   async enter() {
     const { entry } = this.saved;
     if (!entry) return this.remember(await persist(() => this.ask(), { tell: this.reach }));
@@ -215,10 +228,9 @@ class Page {
       },
       makeClock: (start) => new Clock(start),
     });
-    const tell = (done, total) =>
-      this.status.say("loading", done < total ? filled(texts.loading, { done, total }) : null);
-    const pictures = new Pictures(study.images, { tell, reach });
-    const session = new Session({ course, keeper, pictures, measured, root });
+    const pictures = new Pictures(study.images, { tell: this.tell, reach });
+    const { speaker } = this;
+    const session = (this.session = new Session({ course, keeper, pictures, speaker, measured, refreshHz, root }));
     return { queue, session };
   }
 
@@ -234,7 +246,6 @@ class Page {
     }
   }
 
-  /** Interrupt the session where the full screen was left or the window became too small. */
   watch(session) {
     let filling = this.fullscreen.active;
     const goOn = async () => {
@@ -256,7 +267,6 @@ class Page {
     setInterval(() => this.storage.markOpen(), 5000);
   }
 
-  /** Send what is left, and only then show the completion code. */
   async end(entered, queue, reason) {
     await this.fullscreen.leave();
     await sendRest(this.root, this.texts, queue);
@@ -265,7 +275,6 @@ class Page {
     await this.close({ ...entered, outcome: { ...codes, reason } });
   }
 
-  /** Show how the session ended, and keep only that. */
   async close({ session, token, withdraw, outcome, language }) {
     await this.fullscreen.leave();
     const over = { withdraw, ...outcome };
@@ -274,7 +283,6 @@ class Page {
     if (this.transport.reopens) await forgetFiles(); // may take long; nobody waits for it
   }
 
-  /** Say what went wrong, once, over everything else. */
   fail(error) {
     console.error(error);
     if (this.failed) return;

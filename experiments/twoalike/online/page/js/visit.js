@@ -5,7 +5,6 @@ import { isOfTrial } from "./keeper.js";
 
 const RTL = new Set(["ar", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"]);
 
-/** Who opens the page, from its address. */
 export function visitor(query, id = "") {
   const given = new URLSearchParams(query);
   const [link, language] = [given.get("link"), given.get("lang")];
@@ -22,7 +21,6 @@ export function languageOf(languages, wanted) {
   return found.find((one) => languages.includes(one)) ?? languages[0];
 }
 
-/** Direction in which a language is written. */
 export function directionOf(language) {
   return RTL.has(language.split("-")[0].toLowerCase()) ? "rtl" : "ltr";
 }

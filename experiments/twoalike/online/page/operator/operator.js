@@ -27,7 +27,6 @@ let token = "";
 let accepting = true;
 let timer = 0;
 
-/** Ask the server, as the operator. */
 async function ask(path, options = {}) {
     const headers = { ...options.headers, authorization: `Bearer ${token}` };
     const answer = await fetch(`../api/operator/${path}`, { ...options, headers, cache: "no-store" });
@@ -80,7 +79,6 @@ function row(session, now) {
     return line;
 }
 
-/** Button that ends the session of someone who has left. */
 function freeButton({ name, participant, trials }) {
     const attributes = { type: "button", "aria-label": `Free the place of ${participant}` };
     const button = make("button", attributes, "Free place");
@@ -92,7 +90,6 @@ function freeButton({ name, participant, trials }) {
     return button;
 }
 
-/** Change something, and show the state after it. */
 async function change(path, content) {
     const headers = { "content-type": "application/json" };
     await ask(path, { method: "POST", headers, body: JSON.stringify(content) });
