@@ -1,5 +1,6 @@
 """What a study compiles to: the steps of the window, pictures, and no right answers."""
 
+import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -31,7 +32,7 @@ from twoalike.online._records import (
 )
 from twoalike.online._site import pictures
 from twoalike.record import RunName, read_journal, read_run
-from twoalike.registry import find_task
+from twoalike.registry import find_task, task_names
 from twoalike.sitting import sit
 from twoalike.stimuli import StimulusSet, read_picture, write_words
 from twoalike.study import TwoalikeError
@@ -416,12 +417,17 @@ def test_arrangements_that_answers_decide_are_blocks(
     assert all({"trial_type", "groups", "seed"}.isdisjoint(one.model_dump()) for one in trials)
 
 
+SHORT = {"odd_one_of_many": "trials", "most_alike_pair": "trials", "pair_rating": "pairs"}
+
+
 @pytest.mark.parametrize("language", languages())
 def test_tasks_fit_a_phone(language: str, make_study: MakeStudy) -> None:
     protocol = f'language = "{language}"\n'
-    tasks = 'trials = 4\n[sitting]\ntasks = ["odd-one-out", "multi-arrangement", "free-sorting"]\n'
-    root = make_study("study", tasks, protocol, protocol)
-    (root / "protocols" / "free_sorting.toml").write_text(protocol)
+    names = [name for name in task_names() if find_task(name).page is not None]
+    lists = "".join(f"[{table}]\n{n} = 4\n" for table, n in SHORT.items())
+    root = make_study("study", "trials = 4\n" + lists + f"[sitting]\ntasks = {json.dumps(names)}\n")
+    for name in names:
+        (root / "protocols" / f"{find_task(name).module}.toml").write_text(protocol)
     width, height = build(root).session.least_window_px
     assert width <= 360
     assert height <= 640
