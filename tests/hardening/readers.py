@@ -477,19 +477,6 @@ def sign_teachers(root: Path) -> None:
             return  # the description itself is damaged
 
 
-def make_transform(root: Path) -> None:
-    np.savez(root / "t.npz", weights=VALUES[:4, :2], mean=0.0, std=np.ones(4), bias=np.zeros(2))
-
-
-def read_transform(root: Path) -> None:
-    from twoalike.features import FeatureTable
-    from twoalike.teacher import read_transform as of_teacher
-
-    found = of_teacher(root / "t.npz")
-    if found.mean.shape == (4,):
-        found.embed(FeatureTable(IDS, VALUES, {}))
-
-
 def make_alignet(root: Path) -> None:
     names = np.array([f"n{k}/n{k}_1.JPEG" for k in range(6)])[TRIPLETS]
     similarities = np.random.default_rng(4).normal(size=(4, 3)).astype(np.float32)
@@ -708,7 +695,6 @@ READERS: dict[str, Reader] = {
         read_teachers,
         sign_teachers,
     ),
-    "transform": Reader(make_transform, {"t.npz": "npz"}, read_transform),
     "alignet": Reader(make_alignet, {"a.npz": "npz"}, read_alignet),
     "labels": Reader(
         make_label_folder,

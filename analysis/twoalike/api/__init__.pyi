@@ -64,7 +64,6 @@ from twoalike.stimuli import StimulusSet as StimulusSet
 from twoalike.study import Study as Study
 from twoalike.study import TwoalikeError as TwoalikeError
 from twoalike.tasks import validate_study
-from twoalike.teacher import import_transform as import_transform
 from twoalike.teacher import load_teacher as load_teacher
 from twoalike.teacher import predict as predict
 from twoalike.teacher import teach as teach
