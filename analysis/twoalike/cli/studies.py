@@ -282,13 +282,7 @@ def report(study: Path, other: Path | None = None, /, **given: Any) -> None:
 
 
 def demo(folder: Path = Path("demo"), /, *, seed: int = 20261125) -> None:
-    """Run the whole chain on drawn creatures.
-
-    Parameters
-    ----------
-    folder
-        Study to make.
-    """
+    """Run the whole chain on drawn creatures."""
     from twoalike.demo import DemoConfig, run_demo
 
     run_demo(folder, DemoConfig(seed=seed))
