@@ -4,9 +4,7 @@ import inspect
 import shlex
 from math import log
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from twoalike import embedding, recovery
 from twoalike.cli._derived import takes
@@ -224,12 +222,9 @@ def power(
     groups: bool = False,
     out: Path | None = None,
     figure: Path | None = None,
-    slurm: Annotated[list[str] | None, Parameter(negative=())] = None,
     **options: Any,
 ) -> None:
     """Estimate how many participants and trials a study needs, before anyone is invited."""
-    from twoalike.jobs import slurm_settings
-
     if task != "odd-one-out":
         raise TwoalikeError(
             f"--task {task}: power is for odd-one-out so far. How long arrangements take is shown "
@@ -239,7 +234,6 @@ def power(
         raise TwoalikeError(f"{figure}: expected a figure ending in .svg or .png.")
     opened = Study.load(options.pop("study"))
     given = _given(options, groups=groups)
-    given["slurm"] = slurm_settings(slurm) if slurm else None
     if groups and figure is not None:
         raise TwoalikeError("--figure draws learning curves, and there are none with --groups.")
     out = out or opened.derived / ("group_power.json" if groups else "power.json")
