@@ -1,6 +1,7 @@
 """Every reader of files that may come from elsewhere, with sound files for it to read."""
 
 import json
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -244,6 +245,38 @@ def read_tables(root: Path) -> None:
     questions_of(read_judgments(root / "choices.parquet"))
     read_judgments(root / "arrangements.parquet", "arrangements")
     read_judgments(root / "d.parquet", "dissimilarities")
+
+
+SESSIONS = {"jspsych.json": "json", "jatos.txt": "jsonl", "psychopy.csv": "table"}
+
+
+def make_sessions(root: Path) -> None:
+    """Sessions of other programs, with a half of a sign in each, and a mapping."""
+    shown = [{"items": row, "response": 1, "rt": 900, "who": "p\ud800"} for _, row in NAMED]
+    text = json.dumps([one | {"id": json.dumps({"a": "\udc00"})} for one in shown])
+    (root / "jspsych.json").write_text(text)
+    (root / "jatos.txt").write_text(f"[data_start---{text}---data_end]\n")
+    cells = {name: [json.dumps(one[name]) for one in shown] for name in ("items", "response", "rt")}
+    rows = pd.DataFrame(cells | {"who": "p", "id": json.dumps({"a": "\udc00"})})
+    rows.to_csv(root / "psychopy.csv", index=False)
+    (root / "mapping.toml").write_text(
+        'kind = "odd-one-out"\nitems = ["items"]\nanswer = ["response"]\nanswer_is = "from-0"\n'
+        'participant = "who"\ntime = "rt"\ntime_unit = "ms"\nkeep = ["id.a"]\n'
+    )
+
+
+def sessions_reader(name: str) -> Callable[[Path], None]:
+    def read(root: Path) -> None:
+        from twoalike.judgments import guess_mapping, import_sessions
+
+        files, out = [root / name], root / "out" / "choices.parquet"
+        out.parent.mkdir(exist_ok=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import_sessions(files, root / "mapping.toml", out=out, overwrite=True)
+            (root / "out" / "guess.toml").write_text(guess_mapping(files).toml(), "utf-8")
+
+    return read
 
 
 def make_texts(root: Path) -> None:
@@ -662,6 +695,12 @@ READERS: dict[str, Reader] = {
     "tables of labs": Reader(
         make_responses, dict.fromkeys(("labs.csv", "pairs.txt"), "table"), read_tables_of_labs
     ),
+    **{
+        f"sessions {name}": Reader(
+            make_sessions, {name: kind, "mapping.toml": "toml"}, sessions_reader(name)
+        )
+        for name, kind in SESSIONS.items()
+    },
     "meadows": Reader(make_trees, {"tree.json": "json"}, read_trees),
     **{
         f"rdm {name}": Reader(make_rdms, {name: kind}, rdm_reader(name))

@@ -42,20 +42,16 @@ class Page {
     this.speaker = heard ? new Speaker(study.sounds, this) : null;
   }
 
-  /** Take the study in a language. */
+  /** Take the study in a language, and write in its colours. */
   async speak(language) {
     const other = this.home.languages.indexOf(language) > 0;
     const read = () => readJson(document.baseURI, `${language}/session.json`);
     this.study = this.transport.study = other ? await persist(read, { tell: this.reach }) : this.home;
-    this.texts = this.study.texts;
-    this.dress();
-  }
-
-  dress() {
-    const { language, protocols, texts } = this.study;
+    const { language: lang, protocols, texts } = this.study;
+    this.texts = texts;
     const { style } = document.documentElement;
-    document.documentElement.lang = language;
-    document.documentElement.dir = directionOf(language);
+    document.documentElement.lang = lang;
+    document.documentElement.dir = directionOf(lang);
     document.title = texts.title;
     const { screen } = Object.values(protocols)[0];
     for (const name of ["background", "foreground", "accent"]) {

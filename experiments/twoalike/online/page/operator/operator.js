@@ -68,10 +68,7 @@ function row(session, now) {
         [ago(now - (ended && session.ended_at !== null ? session.ended_at : session.last))],
         [session.parts > 1 ? `${Math.min(session.part, session.parts)} of ${session.parts}` : ""],
         [session.listed === null ? `${trials}` : `${trials} of ${session.listed}`],
-        [
-            checks ? [`${right} of ${checks}`, rule].filter(Boolean).join(", ") : "",
-            rule || (checks && right < FEW_RIGHT * checks) ? "doubtful" : "",
-        ],
+        [checks ? `${right} of ${checks} ${rule}` : "", rule || (checks && right < FEW_RIGHT * checks) ? "doubtful" : ""],
         [trials ? `${fast}` : "", fast > MANY_FAST * trials ? "doubtful" : ""],
     ];
     const line = make("tr", {}, ...cells.map(([text, kind]) => make("td", { class: kind || "" }, text)));
