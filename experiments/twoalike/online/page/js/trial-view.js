@@ -82,7 +82,10 @@ export class TrialView extends View {
     setText(this.root, protocol.screen, window);
     const { hidden } = stage;
     stage.hidden = false; // so that it has a height
-    row.style.height = stage.style.minHeight = "0";
+    row.style.height = stage.style.minHeight = this.prompt.style.minHeight = "0";
+    // The longest line keeps its room, so that images stay where they are; it is written over when drawn.
+    this.prompt.textContent = this.speaker ? protocol.texts.listen : protocol.texts.prompt;
+    this.prompt.style.minHeight = `${this.prompt.offsetHeight}px`;
     const space = [width - 2 * MARGIN_PX, height - stage.offsetHeight - 2 * MARGIN_PX];
     stage.style.minHeight = "";
     const labels = this.labelled && !matchMedia(NO_KEYS).matches;
