@@ -69,9 +69,12 @@ class Settings(BaseModel):
 
 
 class Strict(Settings):
-    """Settings that also convert nothing: "yes" is not true."""
+    """Settings that also convert nothing: "yes" is not true.
 
-    model_config = ConfigDict(strict=True)
+    Templates show the docstring below a key, or that of the model of a table.
+    """
+
+    model_config = ConfigDict(strict=True, use_attribute_docstrings=True)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -252,8 +255,10 @@ def _render(model: BaseModel, name: str) -> str:
     lines, tables = [], []
     written = model.model_dump(mode="json")
     for key, field in type(model).model_fields.items():
-        about = [_comment(field.description)] if field.description else []
-        if isinstance(table := getattr(model, key), BaseModel):
+        table = getattr(model, key)
+        said = table.__doc__ if isinstance(table, BaseModel) else None
+        about = [_comment(text)] if (text := field.description or said) else []
+        if isinstance(table, BaseModel):
             head = "\n".join([*about, f"[{name}{key}]\n"])
             tables.append(head + _render(table, f"{name}{key}."))
         else:

@@ -9,7 +9,16 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from twoalike.study import Language, Strict, formed
 
@@ -97,43 +106,31 @@ class TriggerCodes(Strict):
 
 
 class Triggers(Strict):
-    """Trigger output for recordings beside the session; off by default."""
+    """Marks for EEG and other recordings; off by default."""
 
-    kind: Literal["none", "parallel", "serial", "lsl"] = Field(
-        default="none",
-        description="none; a parallel port; one byte on a serial port; a stream of the lab "
-        "streaming layer",
-    )
-    port: str = Field(
-        default="",
-        description="serial: its name, such as /dev/ttyUSB0 or COM3; parallel: /dev/parport0 or "
-        "an address such as 0x0378; lsl: name of the stream, twoalike if empty",
-    )
-    baud: int = Field(default=115200, gt=0, description="speed of the serial port, bits a second")
-    pulse_ms: float = Field(
-        default=5.0,
-        ge=0,
-        le=100,
-        description="the code is held this long, then 0 as long; take at least two samples of "
-        "the recording; 0: the code is held until the next one (not for lsl)",
-    )
-    photodiode: Literal["none", "top-left", "top-right", "bottom-left", "bottom-right"] = Field(
-        default="none",
-        description="corner of the window with a square that is white while images are shown and "
-        "black otherwise, for a photodiode",
-    )
-    photodiode_size: float = Field(
-        default=0.06, gt=0, le=0.3, description="its side as a share of the window's smaller side"
-    )
+    kind: Literal["none", "parallel", "serial", "lsl"] = "none"
+    """none; a parallel port; one byte on a serial port; a stream of the lab streaming layer"""
+    port: str = ""
+    """serial: its name, such as /dev/ttyUSB0 or COM3; parallel: /dev/parport0 or an address such as
+    0x0378; lsl: name of the stream, twoalike if empty"""
+    baud: PositiveInt = 115200
+    """speed of the serial port, bits a second"""
+    pulse_ms: float = Field(default=5.0, ge=0, le=100)
+    """the code is held this long, then 0 as long; take at least two samples of the recording; 0:
+    the code is held until the next one (not for lsl)"""
+    photodiode: Literal["none", "top-left", "top-right", "bottom-left", "bottom-right"] = "none"
+    """corner of the window with a square that is white while images are shown and black otherwise,
+    for a photodiode"""
+    photodiode_size: float = Field(default=0.06, gt=0, le=0.3)
+    """its side as a share of the window's smaller side"""
     calibrate: Annotated[
         str,
         formed(r"([A-Za-z_][\w.]*:[A-Za-z_]\w*)?", "module:function, such as tracker:calibrate"),
-    ] = Field(
-        default="",
-        description="function of yours that gets PsychoPy's window before the first page, such as "
-        "to calibrate an eye tracker; its module is in the study's folder or installed",
-    )
-    codes: TriggerCodes = Field(default=TriggerCodes(), description="what is sent when")
+    ] = ""
+    """function of yours that gets PsychoPy's window before the first page, such as to calibrate an
+    eye tracker; its module is in the study's folder or installed"""
+    codes: TriggerCodes = TriggerCodes()
+    """what is sent when"""
 
     @model_validator(mode="after")
     def _port_is_named(self) -> Self:
@@ -242,97 +239,65 @@ type ColumnName = Annotated[
 
 
 class Screen(Strict):
-    """What the screen looks like at all times."""
+    """The screen."""
 
-    background: Colour = Field(
-        default="#e6e6e6", description="colour behind the images; light grey spares the eyes"
-    )
-    foreground: Colour = Field(default="#262626", description="colour of texts and fixation")
-    accent: Colour = Field(
-        default="#0072b2", description="colour of progress and timer; kept by the colour-blind"
-    )
-    text_fraction: float = Field(
-        default=0.026,
-        ge=0.02,
-        le=0.1,
-        description="height of text as a share of the window's smaller side; under .02 is hard to "
-        "read",
-    )
-    touch: bool = Field(
-        default=False,
-        description="whether the screen is touched; the window reports a touch as a mouse press, "
-        "so only you can tell",
-    )
+    background: Colour = "#e6e6e6"
+    """colour behind the images; light grey spares the eyes"""
+    foreground: Colour = "#262626"
+    """colour of texts and fixation"""
+    accent: Colour = "#0072b2"
+    """colour of progress and timer; kept by the colour-blind"""
+    text_fraction: float = Field(default=0.026, ge=0.02, le=0.1)
+    """height of text as a share of the window's smaller side; under .02 is hard to read"""
+    touch: bool = False
+    """whether the screen is touched; the window reports a touch as a mouse press, so only you can
+    tell"""
 
 
 class Pages(Strict):
     """The pages of text."""
 
-    page_s: float = Field(
-        default=1.0,
-        ge=0,
-        description="shortest time for a page, so that a stray press skips none, in seconds",
-    )
-    instruction_s: float = Field(
-        default=1.0, ge=0, description="shortest time for a page of instruction, in seconds"
-    )
-    images: tuple[tuple[str, ...], ...] = Field(
-        default=(),
-        description="ids of up to four objects shown below each page of instruction, such as "
-        '[[], ["dog", "cat", "car"]]',
-    )
+    page_s: NonNegativeFloat = 1.0
+    """shortest time for a page, so that a stray press skips none, in seconds"""
+    instruction_s: NonNegativeFloat = 1.0
+    """shortest time for a page of instruction, in seconds"""
+    images: tuple[tuple[str, ...], ...] = ()
+    """ids of up to four objects shown below each page of instruction, such as [[], ["dog", "cat",
+    "car"]]"""
 
 
 class Breaks(Strict):
     """Rests between trials."""
 
-    break_every: int = Field(
-        default=0,
-        ge=0,
-        description="trials between two breaks, practice not counted; 0: a break between the "
-        "blocks of the design; a last block of fewer than half as many follows without one",
-    )
-    break_limit_s: float = Field(
-        default=120.0, ge=0, description="longest break in seconds; 0: no limit"
-    )
-    keys: KeyNames = Field(
-        default=("space",),
-        min_length=1,
-        description="the only keys that end a break; name them in texts.go_on",
-    )
-    ready_s: float = Field(
-        default=3.0,
-        ge=0,
-        le=60,
-        description="countdown in seconds before each trial that follows a page: after the "
-        "instruction, the practice, a break, and Esc; 0: none",
-    )
+    break_every: NonNegativeInt = 0
+    """trials between two breaks, practice not counted; 0: a break between the blocks of the design;
+    a last block of fewer than half as many follows without one"""
+    break_limit_s: NonNegativeFloat = 120.0
+    """longest break in seconds; 0: no limit"""
+    keys: KeyNames = Field(default=("space",), min_length=1)
+    """the only keys that end a break; name them in texts.go_on"""
+    ready_s: float = Field(default=3.0, ge=0, le=60)
+    """countdown in seconds before each trial that follows a page: after the instruction, the
+    practice, a break, and Esc; 0: none"""
 
 
 class TrialTiming(Strict):
     """How long the parts of a trial last that is answered by a press."""
 
-    fixation_s: float = Field(default=0.5, ge=0, description="cross before each trial, in seconds")
-    minimum_rt_s: float = Field(
-        default=0.2,
-        ge=0,
-        description="presses before this are ignored and counted: nobody sees the images faster",
-    )
-    response_limit_s: float = Field(
-        default=0.0, ge=0, description="longest time for an answer; 0: no limit"
-    )
-    show_timer: bool = Field(
-        default=True, description="whether the time left is shown, where there is a limit"
-    )
-    feedback_s: float = Field(
-        default=0.4, ge=0, description="after an answer only what was chosen stays, this long"
-    )
-    flag_fast_s: float = Field(
-        default=0.5, ge=0, description="answers faster than this are flagged, never deleted"
-    )
-    flag_slow_s: float = Field(
-        default=10.0, gt=0, description="answers slower than this are flagged, never deleted"
-    )
+    fixation_s: NonNegativeFloat = 0.5
+    """cross before each trial, in seconds"""
+    minimum_rt_s: NonNegativeFloat = 0.2
+    """presses before this are ignored and counted: nobody sees the images faster"""
+    response_limit_s: NonNegativeFloat = 0.0
+    """longest time for an answer; 0: no limit"""
+    show_timer: bool = True
+    """whether the time left is shown, where there is a limit"""
+    feedback_s: NonNegativeFloat = 0.4
+    """after an answer only what was chosen stays, this long"""
+    flag_fast_s: NonNegativeFloat = 0.5
+    """answers faster than this are flagged, never deleted"""
+    flag_slow_s: PositiveFloat = 10.0
+    """answers slower than this are flagged, never deleted"""
 
     @model_validator(mode="after")
     def _limit_leaves_time(self) -> Self:
@@ -342,36 +307,29 @@ class TrialTiming(Strict):
 
 
 class Sounds(Strict):
-    """Playing of sounds, in studies that have any (docs/how-to/words-sounds.md)."""
+    """Playing of sounds, in studies that have any."""
 
-    hover: bool = Field(
-        default=True,
-        description="whether pointing at a sound plays it; a click or a touch does as well, while "
-        "sounds are left to hear",
-    )
-    keys: KeyNames = Field(
-        default=("a", "s", "d", "f", "g", "h"),
-        description="keys that play sounds side by side, from left to right; in an arena the keys "
-        "that take an object play it",
-    )
-    heard: bool = Field(
-        default=True,
-        description="whether each sound of a trial must be heard to its end before an answer "
-        "counts",
-    )
-    volume: float = Field(default=1.0, gt=0, le=1, description="share of the full volume")
+    hover: bool = True
+    """whether pointing at a sound plays it; a click or a touch does as well, while sounds are left
+    to hear"""
+    keys: KeyNames = ("a", "s", "d", "f", "g", "h")
+    """keys that play sounds side by side, from left to right; in an arena the keys that take an
+    object play it"""
+    heard: bool = True
+    """whether each sound of a trial must be heard to its end before an answer counts"""
+    volume: float = Field(default=1.0, gt=0, le=1)
+    """share of the full volume"""
 
 
 class Consent(Strict):
-    """The consent page, before everything else in a participant's first session."""
+    """The consent page of a participant's first session."""
 
-    ask: bool = Field(
-        default=False, description="whether to ask; write your own text into texts.consent first"
-    )
-    version: str = Field(
-        default="1", min_length=1, description="version of the text; stored, with the text's hash"
-    )
-    minimum_s: float = Field(default=5.0, ge=0, description="shortest time for reading, seconds")
+    ask: bool = False
+    """whether to ask; write your own text into texts.consent first"""
+    version: str = Field(default="1", min_length=1)
+    """version of the text; stored, with the text's hash"""
+    minimum_s: NonNegativeFloat = 5.0
+    """shortest time for reading, seconds"""
 
 
 CHECKED = "_correct"
@@ -410,43 +368,34 @@ class Row(Strict):
 class Question(Strict):
     """A question outside the trials."""
 
-    id: ColumnName = Field(description="column the answer is stored in")
-    text: str = Field(min_length=1, description="what is asked")
+    id: ColumnName
+    """column the answer is stored in"""
+    text: str = Field(min_length=1)
+    """what is asked"""
     asked: str = _ASKED
     kind: Literal[
         "choice", "choices", "likert", "matrix", "slider", "age", "number", "text", "long_text"
-    ] = Field(
-        description="choice: one of options; choices: any of them; likert: a point of a scale, "
-        "stored as its number from 1; matrix: several statements with one such scale; slider: a "
-        "whole number between two ends; age: whole years, above 89 stored as 89; text: a line; "
-        "long_text: several lines, kept as they are written"
-    )
-    options: tuple[str, ...] = Field(
-        default=(),
-        max_length=9,
-        description="of a choice, or of choices; points of a scale, from the first on, those "
-        "without words empty; words at the two ends of a slider",
-    )
-    labels: tuple[str, ...] = Field(
-        default=(), description="the options as they are read; made from options by language"
-    )
-    rows: tuple[Row, ...] = Field(
-        default=(),
-        max_length=20,
-        description='statements of a matrix, such as [{ id = "calm", text = "I feel calm." }]',
-    )
-    required: bool = Field(default=True, description="whether an answer must be given")
-    least: int | None = Field(
-        default=None, description="smallest number, or fewest characters of a text"
-    )
-    most: int | None = Field(
-        default=None, description="largest number, or most characters of a text"
-    )
-    when: dict[ColumnName, Value | list[Value]] = Field(
-        default={},
-        description="earlier questions of the same list, and the answers, or one of them, with "
-        'which this one is asked, such as { smokes = "yes" }',
-    )
+    ]
+    """choice: one of options; choices: any of them; likert: a point of a scale, stored as its
+    number from 1; matrix: several statements with one such scale; slider: a whole number between
+    two ends; age: whole years, above 89 stored as 89; text: a line; long_text: several lines, kept
+    as they are written"""
+    options: tuple[str, ...] = Field(default=(), max_length=9)
+    """of a choice, or of choices; points of a scale, from the first on, those without words empty;
+    words at the two ends of a slider"""
+    labels: tuple[str, ...] = ()
+    """the options as they are read; made from options by language"""
+    rows: tuple[Row, ...] = Field(default=(), max_length=20)
+    """statements of a matrix, such as [{ id = "calm", text = "I feel calm." }]"""
+    required: bool = True
+    """whether an answer must be given"""
+    least: int | None = None
+    """smallest number, or fewest characters of a text"""
+    most: int | None = None
+    """largest number, or most characters of a text"""
+    when: dict[ColumnName, Value | list[Value]] = {}
+    """earlier questions of the same list, and the answers, or one of them, with which this one is
+    asked, such as { smokes = "yes" }"""
     expected: Value | None = _EXPECTED
 
     @property
@@ -541,41 +490,33 @@ class Questions(Strict):
 
 
 class Form(Questions):
-    """Questions before the instruction, in a participant's first session."""
+    """Questions before a participant's first session."""
 
-    questions: tuple[Question, ...] = Field(
-        default=(),
-        description="each a table [[form.questions]] with id, text, kind and what belongs to "
-        "it (docs/how-to/questionnaires.md); never ask for names or birth dates",
-    )
+    questions: tuple[Question, ...] = ()
+    """each a table [[form.questions]] with id, text, kind and what belongs to it
+    (docs/how-to/questionnaires.md); never ask for names or birth dates"""
 
 
 class Debrief(Questions):
-    """Questions in free text after the last trial."""
+    """Questions after the last trial."""
 
-    questions: tuple[Question, ...] = Field(
-        default=(), description="as form.questions, such as the strategy the participant used"
-    )
+    questions: tuple[Question, ...] = ()
+    """as form.questions, such as the strategy the participant used"""
 
 
 class BlockQuestion(Question):
     """A question after blocks of trials."""
 
-    after: tuple[Annotated[int, Field(ge=1)], ...] = Field(
-        default=(),
-        description="numbers of the blocks that it comes after, from 1, practice not counted; "
-        "empty: after each",
-    )
+    after: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    """numbers of the blocks that it comes after, from 1, practice not counted; empty: after each"""
 
 
 class Blocks(Questions):
     """Questions between blocks of trials: blocks end with a break, and with the last trial."""
 
-    questions: tuple[BlockQuestion, ...] = Field(
-        default=(),
-        description="each a table [[blocks.questions]] as form.questions, and after: numbers of "
-        "the blocks that it comes after; answers are stored as ID_blockNUMBER",
-    )
+    questions: tuple[BlockQuestion, ...] = ()
+    """each a table [[blocks.questions]] as form.questions, and after: numbers of the blocks that it
+    comes after; answers are stored as ID_blockNUMBER"""
 
     def after(self, block: int) -> tuple[Question, ...]:
         """Questions after a block, with the ids that their answers are stored by."""
@@ -664,30 +605,21 @@ class Protocol(Strict):
     plays_sounds: ClassVar[bool] = False
     """Whether trials of the task can have sounds."""
 
-    schema_version: Literal[1] = Field(default=1, description="version of this file's format")
+    schema_version: Literal[1] = 1
+    """version of this file's format"""
     task: str
-    language: Language = Field(
-        default="en",
-        description="language of the texts, such as en or de (shipped); another one needs all "
-        "keys of [texts]",
-    )
-    screen: Screen = Field(default=Screen(), description="The screen.")
-    pages: Pages = Field(default=Pages(), description="The pages of text.")
-    breaks: Breaks = Field(default=Breaks(), description="Rests between trials.")
-    sounds: Sounds = Field(
-        default=Sounds(), description="Playing of sounds, in studies that have any."
-    )
-    consent: Consent = Field(
-        default=Consent(), description="The consent page of a participant's first session."
-    )
-    form: Form = Field(
-        default=Form(), description="Questions before a participant's first session."
-    )
-    blocks: Blocks = Field(default=Blocks(), description="Questions between blocks of trials.")
-    debrief: Debrief = Field(default=Debrief(), description="Questions after the last trial.")
-    triggers: Triggers = Field(
-        default=Triggers(), description="Marks for EEG and other recordings; off by default."
-    )
+    language: Language = "en"
+    """language of the texts, such as en or de (shipped); another one needs all keys of [texts]"""
+    screen: Screen = Screen()
+    pages: Pages = Pages()
+    breaks: Breaks = Breaks()
+    sounds: Sounds = Sounds()
+    consent: Consent = Consent()
+    form: Form = Form()
+    blocks: Blocks = Blocks()
+    """Questions between blocks of trials."""
+    debrief: Debrief = Debrief()
+    triggers: Triggers = Triggers()
 
     @property
     def marks_line(self) -> str:

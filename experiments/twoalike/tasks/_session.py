@@ -273,7 +273,7 @@ type Keep = Callable[[Item], None]
 
 
 class Screen(Protocol):
-    """What a session is shown on and answered through."""
+    """The screen."""
 
     @property
     def size(self) -> tuple[int, int]:

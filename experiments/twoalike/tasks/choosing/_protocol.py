@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, NonNegativeFloat, model_validator
 
 from twoalike.study import Strict, changed
 from twoalike.tables import MOST_SHOWN, POSITIONS
@@ -23,14 +23,13 @@ _NUMBERS = tuple(str(number) for number in range(1, MOST_SHOWN + 1))
 
 
 class Timing(PresentationTiming):
-    """How long things last: in seconds, those that are counted in frames in milliseconds."""
+    """How long things last: in seconds, or in milliseconds where the key says so."""
 
     most_images: ClassVar[int] = len(POSITIONS)
     """Images of a trial, at most."""
 
-    timer_from: float = Field(
-        default=0.0, ge=0, lt=1, description="share of the limit that passes before it is shown"
-    )
+    timer_from: float = Field(default=0.0, ge=0, lt=1)
+    """share of the limit that passes before it is shown"""
 
     @model_validator(mode="after")
     def _presentation_leaves_time(self) -> Self:
@@ -43,7 +42,7 @@ class Timing(PresentationTiming):
 
 
 class ManyTiming(Timing):
-    """How long things last: in seconds, those that are counted in frames in milliseconds."""
+    """How long things last: in seconds, or in milliseconds where the key says so."""
 
     most_images: ClassVar[int] = MOST_SHOWN
     flag_slow_s: float = changed(Timing, "flag_slow_s", 20.0)
@@ -77,43 +76,41 @@ class PlaceKeys(Strict):
 
 
 class Answers(PlaceKeys):
-    """Keys of the three images."""
+    """How a choice is given."""
 
-    left: KeyNames = Field(
-        default=("left", "1", "num_1"),
-        description="keys for the left image; num_ is the number pad",
-    )
-    middle: KeyNames = Field(
-        default=("down", "2", "num_2"), description="keys for the middle image"
-    )
-    right: KeyNames = Field(default=("right", "3", "num_3"), description="keys for the right image")
-    mouse: bool = Field(default=True, description="whether a click on an image is an answer")
+    left: KeyNames = ("left", "1", "num_1")
+    """keys for the left image; num_ is the number pad"""
+    middle: KeyNames = ("down", "2", "num_2")
+    """keys for the middle image"""
+    right: KeyNames = ("right", "3", "num_3")
+    """keys for the right image"""
+    mouse: bool = True
+    """whether a click on an image is an answer"""
 
 
 class AnchoredAnswers(PlaceKeys):
-    """Keys of the two candidates."""
+    """How a choice is given."""
 
-    left: KeyNames = Field(
-        default=("left", "1", "num_1"),
-        description="keys for the left candidate; num_ is the number pad",
-    )
-    right: KeyNames = Field(
-        default=("right", "2", "num_2"), description="keys for the right candidate"
-    )
-    mouse: bool = Field(default=True, description="whether a click on a candidate is an answer")
+    left: KeyNames = ("left", "1", "num_1")
+    """keys for the left candidate; num_ is the number pad"""
+    right: KeyNames = ("right", "2", "num_2")
+    """keys for the right candidate"""
+    mouse: bool = True
+    """whether a click on a candidate is an answer"""
 
 
 class ManyAnswers(PlaceKeys):
-    """Keys of the images."""
+    """How a choice is given."""
 
     image_keys: tuple[KeyNames, ...] = Field(
         default=tuple((place, f"num_{place}") for place in _NUMBERS),
         min_length=MOST_SHOWN,
         max_length=MOST_SHOWN,
-        description="keys of images 1 to 6, in reading order; num_ is the number pad; a key beyond "
-        "the images of a trial means nothing in it",
     )
-    mouse: bool = Field(default=True, description="whether a click on an image is an answer")
+    """keys of images 1 to 6, in reading order; num_ is the number pad; a key beyond the images of a
+    trial means nothing in it"""
+    mouse: bool = True
+    """whether a click on an image is an answer"""
 
     def keys(self, place: str) -> tuple[str, ...]:
         """Keys for the image at a place."""
@@ -127,12 +124,11 @@ class ManyAnswers(PlaceKeys):
 class Practice(Strict):
     """The practice trials."""
 
-    feedback: bool = Field(
-        default=True,
-        description="whether practice trials that have a right answer report whether it was given, "
-        "and show which it is",
-    )
-    feedback_s: float = Field(default=2.5, ge=0, description="how long that stays, in seconds")
+    feedback: bool = True
+    """whether practice trials that have a right answer report whether it was given, and show which
+    it is"""
+    feedback_s: NonNegativeFloat = 2.5
+    """how long that stays, in seconds"""
 
 
 class ChoiceTexts(PageTexts):
@@ -156,15 +152,11 @@ class Choosing(Protocol):
     if TYPE_CHECKING:
         texts: ChoiceTexts
 
-    timing: Timing = Field(
-        default=Timing(),
-        description="How long things last: in seconds, or in milliseconds where the key says so.",
-    )
-    answers: PlaceKeys = Field(description="How a choice is given.")
-    practice: Practice = Field(default=Practice(), description="The practice trials.")
-    scanner: Scanner = Field(
-        default=Scanner(), description="Start by a trigger, such as that of a scanner."
-    )
+    timing: Timing = Timing()
+    answers: PlaceKeys
+    """How a choice is given."""
+    practice: Practice = Practice()
+    scanner: Scanner = Scanner()
 
     @model_validator(mode="after")
     def _each_place_has_a_label(self) -> Self:
@@ -194,18 +186,16 @@ class OddOneOut(Choosing, ImagesProtocol):  # the bases in this order put images
     """Protocol of one odd-one-out session."""
 
     task: Literal["odd-one-out"] = task_field("odd-one-out")
-    answers: Answers = Field(default=Answers(), description="How a choice is given.")
+    answers: Answers = Answers()
     texts: ChoiceTexts = texts_field(ChoiceTexts, "odd-one-out")
 
 
 class AnchoredImages(Images):
-    """Size and layout of the reference and the two candidates."""
+    """The three images; give their size in exactly one way."""
 
-    layout: Literal["row", "triangle"] = Field(
-        default="triangle",
-        description="triangle: the reference above the candidates; row: between them; the shipped "
-        "texts then speak of the image in the middle, your own must do so too",
-    )
+    layout: Literal["row", "triangle"] = "triangle"
+    """triangle: the reference above the candidates; row: between them; the shipped texts then speak
+    of the image in the middle, your own must do so too"""
 
 
 class AnchoredChoice(Choosing, ImagesProtocol):
@@ -214,13 +204,8 @@ class AnchoredChoice(Choosing, ImagesProtocol):
     middle_above: ClassVar[bool] = True
 
     task: Literal["anchored-choice"] = task_field("anchored-choice")
-    images: AnchoredImages = Field(
-        default=AnchoredImages(),
-        description="The three images; give their size in exactly one way.",
-    )
-    answers: AnchoredAnswers = Field(
-        default=AnchoredAnswers(), description="How a choice is given."
-    )
+    images: AnchoredImages = AnchoredImages()
+    answers: AnchoredAnswers = AnchoredAnswers()
     texts: ChoiceTexts = texts_field(ChoiceTexts, "anchored-choice")
 
     @classmethod
@@ -236,11 +221,8 @@ class AnchoredChoice(Choosing, ImagesProtocol):
 class ManyProtocol(Choosing, GridProtocol):
     """Protocol of one session of choices among three to six images."""
 
-    timing: ManyTiming = Field(
-        default=ManyTiming(),
-        description="How long things last: in seconds, or in milliseconds where the key says so.",
-    )
-    answers: ManyAnswers = Field(default=ManyAnswers(), description="How a choice is given.")
+    timing: ManyTiming = ManyTiming()
+    answers: ManyAnswers = ManyAnswers()
 
 
 class OddOneOfMany(ManyProtocol):

@@ -20,37 +20,27 @@ from twoalike.tasks.screens import Box, Frame, Room, frame, is_upright, widest
 
 
 class PileSettings(PlacedImages):
-    """The images, where they lie ready, and the places of the piles beside them."""
+    """The images, and the places of the piles."""
 
-    tray_fraction: float = Field(
-        default=0.36,
-        ge=0.15,
-        le=0.7,
-        description="width of the part where images lie ready, as a share of the window's; in a "
-        "window higher than wide it is above the piles, and this its height as a share of theirs",
-    )
-    item_fraction: float = Field(
-        default=0.14,
-        ge=0.02,
-        le=0.4,
-        description="largest side of an image's square as a share of the window's height; images "
-        "are smaller the more a trial, or a pile, has",
-    )
+    tray_fraction: float = Field(default=0.36, ge=0.15, le=0.7)
+    """width of the part where images lie ready, as a share of the window's; in a window higher than
+    wide it is above the piles, and this its height as a share of theirs"""
+    item_fraction: float = Field(default=0.14, ge=0.02, le=0.4)
+    """largest side of an image's square as a share of the window's height; images are smaller the
+    more a trial, or a pile, has"""
 
 
 class SortingRules(PlacingRules):
     """What ends a trial, and what is allowed in it."""
 
-    min_piles: int = Field(default=2, ge=1, description="fewest piles at Done")
-    max_piles: int = Field(
-        default=12, ge=2, le=40, description="most piles: places for them on the screen"
-    )
-    name_piles: bool = Field(
-        default=False, description="whether a name of each pile is asked for after Done"
-    )
-    names_required: bool = Field(
-        default=True, description="whether each pile must be named, where names are asked for"
-    )
+    min_piles: int = Field(default=2, ge=1)
+    """fewest piles at Done"""
+    max_piles: int = Field(default=12, ge=2, le=40)
+    """most piles: places for them on the screen"""
+    name_piles: bool = False
+    """whether a name of each pile is asked for after Done"""
+    names_required: bool = True
+    """whether each pile must be named, where names are asked for"""
 
     @model_validator(mode="after")
     def _fewest_below_most(self) -> Self:
@@ -80,19 +70,12 @@ class FreeSorting(PlacingProtocol):
     """Protocol of one free-sorting session."""
 
     task: Literal["free-sorting"] = task_field("free-sorting")
-    breaks: Breaks = Field(
-        default=Breaks(break_every=3), description="Rests between trials; 0: none."
-    )
-    piles: PileSettings = Field(
-        default=PileSettings(), description="The images, and the places of the piles."
-    )
-    answers: PlacingAnswers = Field(
-        default=PlacingAnswers(),
-        description="Keys besides the pointer; the arrow keys move an image from pile to pile.",
-    )
-    rules: SortingRules = Field(
-        default=SortingRules(), description="What ends a trial, and what is allowed in it."
-    )
+    breaks: Breaks = Breaks(break_every=3)
+    """Rests between trials; 0: none."""
+    piles: PileSettings = PileSettings()
+    answers: PlacingAnswers = PlacingAnswers()
+    """Keys besides the pointer; the arrow keys move an image from pile to pile."""
+    rules: SortingRules = SortingRules()
     texts: SortingTexts = texts_field(SortingTexts, "free-sorting")
 
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, model_validator
 
 from twoalike.study import Strict
 from twoalike.tasks._protocol import (
@@ -22,68 +22,47 @@ from twoalike.tasks._protocol import (
 class PlacedImages(Strict):
     """Images that are taken and put somewhere: their sizes and colours."""
 
-    minimum_px: int = Field(
-        default=32, ge=8, description="side of an image's square below which nothing is shown"
-    )
-    held_scale: float = Field(
-        default=1.15, ge=1, le=2, description="size of an image while it is held, times its size"
-    )
-    magnify_fraction: float = Field(
-        default=0.5,
-        ge=0.1,
-        le=1,
-        description="side of an image looked at large as a share of the window's smaller side",
-    )
-    fill: ThemeColour = Field(
-        default="theme",
-        description="colour of the place where images are put; theme: lighter than a light "
-        "background, darker than a dark one",
-    )
-    line: Colour = Field(default="#8c8c8c", description="colour of the line around it")
-    rim: Colour = Field(
-        default="#8c8c8c",
-        description="rim of images that are placed: those with a background like that of their "
-        "place would run into each other",
-    )
-    held_rim: Colour = Field(default="#0072b2", description="rim of the image that is held")
-    outside_rim: Colour = Field(
-        default="#d55e00", description="rim of images still to be placed; safe for the colour-blind"
-    )
+    minimum_px: int = Field(default=32, ge=8)
+    """side of an image's square below which nothing is shown"""
+    held_scale: float = Field(default=1.15, ge=1, le=2)
+    """size of an image while it is held, times its size"""
+    magnify_fraction: float = Field(default=0.5, ge=0.1, le=1)
+    """side of an image looked at large as a share of the window's smaller side"""
+    fill: ThemeColour = "theme"
+    """colour of the place where images are put; theme: lighter than a light background, darker than
+    a dark one"""
+    line: Colour = "#8c8c8c"
+    """colour of the line around it"""
+    rim: Colour = "#8c8c8c"
+    """rim of images that are placed: those with a background like that of their place would run
+    into each other"""
+    held_rim: Colour = "#0072b2"
+    """rim of the image that is held"""
+    outside_rim: Colour = "#d55e00"
+    """rim of images still to be placed; safe for the colour-blind"""
 
 
 class ArenaSettings(PlacedImages):
     """The circle, and the images in and around it."""
 
-    arena_fraction: float = Field(
-        default=0.68,
-        ge=0.3,
-        le=0.95,
-        description="diameter of the circle as a share of the window's smaller side",
-    )
-    item_fraction: float = Field(
-        default=0.2,
-        ge=0.02,
-        le=0.2,
-        description="largest side of an image's square as a share of the circle's diameter; images "
-        "are smaller the more a trial has, so that they fit around the circle and in it",
-    )
+    arena_fraction: float = Field(default=0.68, ge=0.3, le=0.95)
+    """diameter of the circle as a share of the window's smaller side"""
+    item_fraction: float = Field(default=0.2, ge=0.02, le=0.2)
+    """largest side of an image's square as a share of the circle's diameter; images are smaller the
+    more a trial has, so that they fit around the circle and in it"""
 
 
 class PlacingTiming(Strict):
-    """How long things last; all in seconds."""
+    """How long things last, in seconds."""
 
-    trial_limit_s: float = Field(
-        default=0.0, ge=0, description="longest time for a trial; 0: no limit"
-    )
-    show_timer: bool = Field(default=True, description="whether a bar shows the time left")
-    minimum_s: float = Field(
-        default=1.0, ge=0, description="Done counts from this time on: nobody is faster"
-    )
-    confirm_s: float = Field(
-        default=3.0,
-        gt=0,
-        description="time for the second press where one must confirm; remarks stay as long",
-    )
+    trial_limit_s: NonNegativeFloat = 0.0
+    """longest time for a trial; 0: no limit"""
+    show_timer: bool = True
+    """whether a bar shows the time left"""
+    minimum_s: NonNegativeFloat = 1.0
+    """Done counts from this time on: nobody is faster"""
+    confirm_s: PositiveFloat = 3.0
+    """time for the second press where one must confirm; remarks stay as long"""
 
     @model_validator(mode="after")
     def _limit_leaves_time(self) -> Self:
@@ -95,31 +74,21 @@ class PlacingTiming(Strict):
 class PlacingAnswers(Strict):
     """Keys besides the pointer; the left button or a finger moves images, or the arrow keys."""
 
-    done_keys: KeyNames = Field(
-        default=("return", "num_enter"), description="keys for Done, as the button"
-    )
-    start_over_keys: KeyNames = Field(
-        default=("backspace",), description="keys for Start over, as the button"
-    )
-    magnify_keys: KeyNames = Field(
-        default=("space",),
-        description="keys that show large, and small, the image at the pointer or the one that "
-        "keys have taken",
-    )
-    magnify_button: bool = Field(
-        default=True, description="whether the right button shows an image large while it is down"
-    )
-    next_keys: KeyNames = Field(
-        default=("tab", "pagedown"),
-        description="keys that take the next image, of those still to be placed if there are any; "
-        "the arrow keys then move it",
-    )
-    previous_keys: KeyNames = Field(
-        default=("pageup",), description="the same, the other way round"
-    )
-    confirm_done: bool = Field(
-        default=False, description="whether Done has to be pressed a second time"
-    )
+    done_keys: KeyNames = ("return", "num_enter")
+    """keys for Done, as the button"""
+    start_over_keys: KeyNames = ("backspace",)
+    """keys for Start over, as the button"""
+    magnify_keys: KeyNames = ("space",)
+    """keys that show large, and small, the image at the pointer or the one that keys have taken"""
+    magnify_button: bool = True
+    """whether the right button shows an image large while it is down"""
+    next_keys: KeyNames = ("tab", "pagedown")
+    """keys that take the next image, of those still to be placed if there are any; the arrow keys
+    then move it"""
+    previous_keys: KeyNames = ("pageup",)
+    """the same, the other way round"""
+    confirm_done: bool = False
+    """whether Done has to be pressed a second time"""
 
     @model_validator(mode="after")
     def _each_key_once(self) -> Self:
@@ -130,31 +99,25 @@ class PlacingAnswers(Strict):
 
 
 class ArrangementAnswers(PlacingAnswers):
-    """Keys besides the pointer; the left button or a finger moves images, or the arrow keys."""
+    """Keys besides the pointer."""
 
-    step_fraction: float = Field(
-        default=0.02,
-        gt=0,
-        le=0.2,
-        description="step of an arrow key as a share of the circle's diameter; held, it repeats, "
-        "and with Shift it is a fifth",
-    )
+    step_fraction: float = Field(default=0.02, gt=0, le=0.2)
+    """step of an arrow key as a share of the circle's diameter; held, it repeats, and with Shift it
+    is a fifth"""
 
 
 class PlacingRules(Strict):
     """What ends a trial, and what is allowed in it."""
 
-    start_over: bool = Field(
-        default=True, description="whether all images can be sent back to where they were at first"
-    )
+    start_over: bool = True
+    """whether all images can be sent back to where they were at first"""
 
 
 class ArrangementRules(PlacingRules):
     """What ends a trial, and what is allowed in it."""
 
-    unplaced_allowed: int = Field(
-        default=0, ge=0, description="images that may stay outside the circle at Done"
-    )
+    unplaced_allowed: NonNegativeInt = 0
+    """images that may stay outside the circle at Done"""
 
 
 class PlacingTexts(PageTexts):
@@ -200,25 +163,16 @@ class PlacingProtocol(Protocol):
         rules: PlacingRules
         answers: PlacingAnswers
 
-    timing: PlacingTiming = Field(
-        default=PlacingTiming(), description="How long things last, in seconds."
-    )
+    timing: PlacingTiming = PlacingTiming()
 
 
 class MultiArrangement(PlacingProtocol):
     """Protocol of one multi-arrangement session."""
 
     task: Literal["multi-arrangement"] = task_field("multi-arrangement")
-    breaks: Breaks = Field(
-        default=Breaks(break_every=10), description="Rests between trials; 0: none."
-    )
-    arena: ArenaSettings = Field(
-        default=ArenaSettings(), description="The circle, and the images in and around it."
-    )
-    answers: ArrangementAnswers = Field(
-        default=ArrangementAnswers(), description="Keys besides the pointer."
-    )
-    rules: ArrangementRules = Field(
-        default=ArrangementRules(), description="What ends a trial, and what is allowed in it."
-    )
+    breaks: Breaks = Breaks(break_every=10)
+    """Rests between trials; 0: none."""
+    arena: ArenaSettings = ArenaSettings()
+    answers: ArrangementAnswers = ArrangementAnswers()
+    rules: ArrangementRules = ArrangementRules()
     texts: PlacingTexts = texts_field(PlacingTexts, "multi-arrangement")

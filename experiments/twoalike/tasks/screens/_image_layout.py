@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, NonNegativeInt, model_validator
 
 from twoalike.study import Strict, TwoalikeError
 from twoalike.tables import MOST_SHOWN, POSITIONS
@@ -18,23 +18,16 @@ from twoalike.tasks.screens._text_layout import View, frame, is_upright
 class ImageSize(Strict):
     """Size of the images; give exactly one of the three ways."""
 
-    image_fraction: float = Field(
-        default=0.26,
-        ge=0,
-        le=0.33,
-        description="side of an image's square as a share of the window's width, less where "
-        "the images do not fit; in a window higher than wide, such as a phone's, as large as they "
-        "fit; 0: not used",
-    )
-    image_px: int = Field(default=0, ge=0, description="the same in pixels; 0: not used")
-    image_deg: float = Field(
-        default=0.0,
-        ge=0,
-        le=60,
-        description="the same in degrees of visual angle, needs a measured screen (twoalike "
-        "screen); 0: not used",
-    )
-    gap_px: int = Field(default=40, ge=0, description="between two images, in pixels")
+    image_fraction: float = Field(default=0.26, ge=0, le=0.33)
+    """side of an image's square as a share of the window's width, less where the images do not fit;
+    in a window higher than wide, such as a phone's, as large as they fit; 0: not used"""
+    image_px: NonNegativeInt = 0
+    """the same in pixels; 0: not used"""
+    image_deg: float = Field(default=0.0, ge=0, le=60)
+    """the same in degrees of visual angle, needs a measured screen (twoalike screen); 0: not
+    used"""
+    gap_px: NonNegativeInt = 40
+    """between two images, in pixels"""
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:
@@ -56,23 +49,19 @@ class ImageSize(Strict):
 
 
 class Images(ImageSize):
-    """Size and layout of the three images."""
+    """The three images; give their size in exactly one way."""
 
-    layout: Literal["row", "triangle"] = Field(
-        default="row",
-        description="row: side by side, or one above the other in a window higher than wide; "
-        "triangle: the middle one below the others",
-    )
+    layout: Literal["row", "triangle"] = "row"
+    """row: side by side, or one above the other in a window higher than wide; triangle: the middle
+    one below the others"""
 
 
 class GridImages(ImageSize):
-    """Size and layout of three to six images."""
+    """The images; give their size in exactly one way."""
 
-    layout: Literal["grid", "ring"] = Field(
-        default="grid",
-        description="grid: three images in a row, four to six in two rows; ring: all as far from "
-        "the centre, the first one at the top and the others clockwise, smaller images",
-    )
+    layout: Literal["grid", "ring"] = "grid"
+    """grid: three images in a row, four to six in two rows; ring: all as far from the centre, the
+    first one at the top and the others clockwise, smaller images"""
 
 
 class ImagesProtocol(Protocol):
@@ -81,17 +70,13 @@ class ImagesProtocol(Protocol):
     middle_above: ClassVar[bool] = False
     """Whether the middle image of a triangle is above the others instead of below."""
 
-    images: Images = Field(
-        default=Images(), description="The three images; give their size in exactly one way."
-    )
+    images: Images = Images()
 
 
 class GridProtocol(Protocol):
     """Protocol of a task that shows three to six images as a :class:`~twoalike.tasks.ImageRow`."""
 
-    images: GridImages = Field(
-        default=GridImages(), description="The images; give their size in exactly one way."
-    )
+    images: GridImages = GridImages()
 
 
 @dataclass(frozen=True, kw_only=True)

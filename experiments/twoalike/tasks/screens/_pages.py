@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from pydantic import Field
+from pydantic import PositiveInt
 
 from twoalike.record import OLDEST_AGE
 from twoalike.study import Strict
@@ -459,23 +459,18 @@ class WaitActivity(_BesideTrials):
 
 
 class Scanner(Strict):
-    """Start by the trigger of a scanner or another machine."""
+    """Start by a trigger, such as that of a scanner."""
 
-    start: Literal["none", "session", "block"] = Field(
-        default="none",
-        description="what waits for a trigger: nothing; the session's first trial after practice "
-        "(again when it is resumed); that, and the first trial after each break",
-    )
-    key: KeyName = Field(
-        default="5",
-        description="key that the trigger presses; it starts the trials by hand as well",
-    )
-    port: str = Field(
-        default="",
-        description="serial port on which any byte but 0 is a trigger, such as /dev/ttyUSB0 or "
-        "COM3; empty: the key alone",
-    )
-    baud: int = Field(default=115200, gt=0, description="speed of that port, bits a second")
+    start: Literal["none", "session", "block"] = "none"
+    """what waits for a trigger: nothing; the session's first trial after practice (again when it is
+    resumed); that, and the first trial after each break"""
+    key: KeyName = "5"
+    """key that the trigger presses; it starts the trials by hand as well"""
+    port: str = ""
+    """serial port on which any byte but 0 is a trigger, such as /dev/ttyUSB0 or COM3; empty: the
+    key alone"""
+    baud: PositiveInt = 115200
+    """speed of that port, bits a second"""
 
 
 class ScannerActivity(_BesideTrials):
