@@ -14,9 +14,7 @@ from twoalike.stimuli import StimulusSet, phase_scrambled, read_picture, scaled
 from twoalike.tasks import (
     Box,
     Frame,
-    Pile,
     Protocol,
-    PushButton,
     Source,
     Timer,
     between,
@@ -206,9 +204,7 @@ class Canvas:
         rect.lineWidth = thick if line else 0
         rect.draw()
 
-    def fill(
-        self, box: Box | Pile | PushButton, fill: str, line: str | None = None, thick: float = 1
-    ) -> None:
+    def fill(self, box: Box, fill: str, line: str | None = None, thick: float = 1) -> None:
         """Draw a box of a layout, its rim ``thick`` times as thick as others."""
         wide = round(thick * self.thick)
         self.box(box.x, box.y, box.width, box.height, fill=fill, line=line, thick=wide)

@@ -39,16 +39,6 @@ class TriggerPort(Protocol):
         """Let go of the port; gives a reason as :meth:`send` does. A second time does nothing."""
 
 
-class NoTriggers:
-    """Sends nothing."""
-
-    def send(self, code: int, event: str, time: float) -> str | None:
-        return None
-
-    def close(self) -> str | None:
-        return None
-
-
 class PulsePort:
     """Lines that show a code for a moment and then return to 0.
 
@@ -167,15 +157,11 @@ def open_triggers(
     Close it yourself after the last mark to hear whether that mark came to its end. ``now`` is the
     run's clock, for exact stamps in a stream; None stamps marks when they are sent.
     """
-    match triggers.kind:
-        case "none":
-            port: TriggerPort = NoTriggers()
-        case "serial":
-            port = _serial(triggers)
-        case "parallel":
-            port = _parallel(triggers)
-        case "lsl":
-            port = _stream(triggers, now)
+    port: TriggerPort
+    if triggers.kind == "lsl":
+        port = _stream(triggers, now)
+    else:
+        port = _serial(triggers) if triggers.kind == "serial" else _parallel(triggers)
     try:
         yield port
     finally:

@@ -17,7 +17,6 @@ from twoalike.tasks import (
     FreeSorting,
     ImageRow,
     ImagesProtocol,
-    Layout,
     MultiArrangement,
     Page,
     PairRating,
@@ -37,6 +36,7 @@ from twoalike.tasks import (
     readable_on,
 )
 from twoalike.tasks._protocol import Triggers
+from twoalike.tasks._session import shows_images
 from twoalike.tasks.free_sorting import NAME_LINES
 from twoalike.tasks.lettering import label_size, tail
 from twoalike.tasks.multi_arrangement import PlacedImages, PlacingProtocol, arena_lines
@@ -238,7 +238,7 @@ class PilesPainter(_PlacedPainter):
             shown = tail(pile.name, text, room)
             canvas.label(shown, pile.x, pile.y + pile.height / 2 - 0.8 * text, width=room)
 
-    def _draw_entry(self, prompt: str, entry: str, tray: Pile) -> None:
+    def _draw_entry(self, prompt: str, entry: str, tray: Box) -> None:
         """Ask for a name where images lay, which are all in piles by then."""
         canvas, text = self._canvas, self._canvas.frame.text
         room = tray.width - text
@@ -255,15 +255,6 @@ def photodiode_patch(triggers: Triggers, size: tuple[int, int]) -> Box | None:
     side, corner = round(triggers.photodiode_size * min(size)), triggers.photodiode
     x, y = ((length - side) / 2 for length in size)
     return Box(x if "right" in corner else -x, y if "top" in corner else -y, side, side)
-
-
-def _shows_images(scene: Scene) -> bool:
-    match scene:
-        case ImageRow():
-            return scene.source == "objects" and any(scene.images)
-        case Rating():
-            return bool(scene.prompt)
-    return isinstance(scene, Arena | Piles)
 
 
 _ARROWS = ("\N{LEFTWARDS ARROW}", "\N{RIGHTWARDS ARROW}")
@@ -327,7 +318,7 @@ class Painter:
         """Draw ``scene`` as it looks at time ``now``."""
         self._drawn[type(scene)](scene, now)
         if self._patch is not None:
-            self._canvas.fill(self._patch, "#ffffff" if _shows_images(scene) else "#000000")
+            self._canvas.fill(self._patch, "#ffffff" if shows_images(scene) else "#000000")
 
     def _draw_cross(self, cross: Fixation, now: float) -> None:
         """Draw a cross, once what follows it is ready, in the size that so many objects have."""
@@ -344,23 +335,24 @@ class Painter:
     def _draw_row(self, row: ImageRow, now: float) -> None:
         canvas, labels = self._canvas, row.labels or ("",) * len(row.images)
         layout = self._lay_out(len(row.images))
-        for place, name, label in zip(layout.places, row.images, labels, strict=True):
+        places = zip(layout.centres, layout.labels, layout.label_widths, strict=True)
+        for (centre, below, width), name, label in zip(places, row.images, labels, strict=True):
             if name is not None:
                 if name in row.marked:
-                    self._draw_frame(name, layout, place)
-                point = (0, 0) if row.centred else layout.centre(place)
+                    self._draw_frame(name, layout.image, centre)
+                point = (0, 0) if row.centred else centre
                 canvas.image(name, layout.image, *point, source=row.source)
-            canvas.label(label, *layout.label(place), width=layout.label_width(place))
+            canvas.label(label, *below, width=width)
         canvas.label(row.verdict or row.prompt, 0, layout.prompt_y, scale=1.3)
         canvas.timer(row.until, now, layout.timer_y)
 
-    def _draw_frame(self, name: str, layout: Layout, place: str) -> None:
+    def _draw_frame(self, name: str, side: int, centre: tuple[int, int]) -> None:
         """Draw a frame as two boxes behind an image: thick lines would leave the corners open."""
         canvas, thick = self._canvas, max(4, self._canvas.frame.text // 4)
-        wide, high = canvas.load(name, layout.image).full_size
+        wide, high = canvas.load(name, side).full_size
         for margin, fill in ((2 * thick, canvas.screen.accent), (thick, canvas.screen.background)):
             width, height = wide + 2 * margin, high + 2 * margin
-            canvas.box(*layout.centre(place), width, height, fill=fill)
+            canvas.box(*centre, width, height, fill=fill)
 
     def _draw_countdown(self, countdown: Countdown, now: float) -> None:
         canvas, text = self._canvas, self._canvas.frame.text

@@ -6,7 +6,6 @@ from twoalike.tasks.multi_arrangement._arranging import ArrangementResult as Arr
 from twoalike.tasks.multi_arrangement._arranging import ArrangementTrial as ArrangementTrial
 from twoalike.tasks.multi_arrangement._arranging import Seating as Seating
 from twoalike.tasks.multi_arrangement._arranging import draw_seats as draw_seats
-from twoalike.tasks.multi_arrangement._arranging import groups_apart as groups_apart
 from twoalike.tasks.multi_arrangement._layout import ArenaLayout as ArenaLayout
 from twoalike.tasks.multi_arrangement._layout import Seat as Seat
 from twoalike.tasks.multi_arrangement._layout import arena_lines as arena_lines
@@ -17,7 +16,6 @@ from twoalike.tasks.multi_arrangement._protocol import MultiArrangement as Multi
 from twoalike.tasks.multi_arrangement._protocol import PlacedImages as PlacedImages
 from twoalike.tasks.multi_arrangement._protocol import PlacingProtocol as PlacingProtocol
 from twoalike.tasks.multi_arrangement._session import PreparedArrangements as PreparedArrangements
-from twoalike.tasks.multi_arrangement._session import SubmittedTrial as SubmittedTrial
 from twoalike.tasks.multi_arrangement._session import pages_between as pages_between
 from twoalike.tasks.multi_arrangement._session import prepare_arrangements as prepare_arrangements
 from twoalike.tasks.multi_arrangement._session import submitted as submitted

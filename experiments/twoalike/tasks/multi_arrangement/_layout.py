@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.study import TwoalikeError
+from twoalike.tasks._activity import Box
 from twoalike.tasks.lettering import label_size
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement, PlacingProtocol
-from twoalike.tasks.screens import Box, Frame, frame, is_upright, widest
+from twoalike.tasks.screens import Frame, frame, is_upright, widest
 
 _WIDE = (1.2, 2.5, 3.2, 2.0, 0.8, 3.0)
 _UPRIGHT = (1.85, 3.6, 4.3, 4.3, 3.3, 5.3)

@@ -48,7 +48,7 @@ from twoalike.tasks.multi_arrangement._arranging import (
     ArrangementResult,
     ArrangementTrial,
     draw_seats,
-    together_by_kind,
+    groups_apart,
 )
 from twoalike.tasks.multi_arrangement._layout import ArenaLayout, lay_out_arena
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
@@ -367,12 +367,12 @@ class PreparedArrangements(Prepared):
         catch = [row for row in rows if row["trial_type"] == "catch"]
         trials = groupby(catch, key=lambda row: row["trial_index"])
         return [
-            together_by_kind(
+            groups_apart(
                 [(float(row["x"]), float(row["y"])) for row in trial],
-                [row["inside"] == "true" for row in trial],
                 [self.arranging.kinds[row["stimulus"]] for row in trial],
-                timed_out=trial[0]["end_reason"] == "timeout",
             )
+            if trial[0]["end_reason"] != "timeout" or all(row["inside"] == "true" for row in trial)
+            else None
             for trial in (list(group) for _, group in trials)
         ]
 

@@ -21,7 +21,6 @@ from twoalike.tasks.screens._pages import Scanner as Scanner
 from twoalike.tasks.screens._pages import ScannerActivity as ScannerActivity
 from twoalike.tasks.screens._pages import WaitActivity as WaitActivity
 from twoalike.tasks.screens._pages import getting_ready as getting_ready
-from twoalike.tasks.screens._text_layout import Box as Box
 from twoalike.tasks.screens._text_layout import Frame as Frame
 from twoalike.tasks.screens._text_layout import Room as Room
 from twoalike.tasks.screens._text_layout import TextLayout as TextLayout
