@@ -143,7 +143,7 @@ def main() -> None:
         "Made by `python -P benchmarks/online_fetch.py "
         f"--sessions {options.sessions} --trials {options.trials}`: simulated sessions of the "
         "odd-one-out task, fetched from a file, and fetched again, which compares all of them. "
-        "Processor time is that of all processes, start included.",
+        "Processor time is that of all processes, start included; the first fetch has one a core.",
         f"{os.cpu_count()} cores, load average when the table was written: "
         f"{os.getloadavg()[0]:.1f}. Python {platform.python_version()}.",
         "",

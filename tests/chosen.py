@@ -1,6 +1,6 @@
 """Choices as a fit has them, and their likelihood, for several tests."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,8 +42,21 @@ def chosen_table(
 ) -> pd.DataFrame:
     """Table of choices among items shown, (n, k), and of their answers."""
     columns: dict[str, Any] = {f"item_{k + 1}": shown[:, k] for k in range(shown.shape[1])}
-    columns |= {"chosen": question.answers[answer, 0] + 1, "kind": [question.kind] * len(shown)}
+    named = question.answers[answer] + 1
+    columns |= {"chosen": named[:, 0], "kind": [question.kind] * len(shown)}
+    columns |= {"second": named[:, 1]} if named.shape[1] == 2 else {}
     return choices_table(columns | more, ids)
+
+
+def sets_of(m: int, k: int, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw n sets of k of m objects, (n, k)."""
+    return np.stack([rng.choice(m, k, replace=False) for _ in range(n)])
+
+
+def together(tables: Iterable[pd.DataFrame], ids: Sequence[str]) -> pd.DataFrame:
+    """One table of the choices of several, numbered anew."""
+    whole = pd.concat([table.astype(object) for table in tables], ignore_index=True)
+    return choices_table({name: whole[name] for name in whole if name != "trial"}, ids)
 
 
 def data_of(

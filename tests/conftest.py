@@ -134,6 +134,18 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
     return status_and_text
 
 
+def refused(
+    run: Callable[..., tuple[int, str]], out: Path, complaint: str, *arguments: object
+) -> None:
+    """Status 1, one line that tells what is wrong, no output file."""
+    status, said = run(*arguments, "--out", out)
+    assert status == 1, said
+    assert complaint in said
+    assert said.strip().count("\n") == 0
+    assert not out.is_file()
+    assert not [path for path in out.parent.glob(".*part*")]
+
+
 def write_study(root: Path, design: str = "", protocol: str = "", arrangement: str = "") -> Path:
     """Write a study of eight plain images of two kinds, ready to run.
 

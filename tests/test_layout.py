@@ -243,7 +243,6 @@ WITH_OPTIONS = {
     "demo": "runs the commands themselves",
     "distill/_run.py": "options of another program",
     "report": "shows the commands that make what a study still lacks",
-    "jobs/_tasks.py": "options of other programs",
     "record/_check.py": "options of another program",
     "study/_errors.py": "shows parameters as options, and names one of another program",
 }

@@ -11,7 +11,6 @@ from pydantic.fields import FieldInfo
 from _reference.markdown import cell, code, table
 from twoalike.distill import DistillConfig
 from twoalike.embedding import FitConfig, Observers, Prior
-from twoalike.jobs import SlurmConfig
 from twoalike.study import StudyConfig
 from twoalike.tasks import (
     AnchoredChoice,
@@ -86,11 +85,6 @@ FILES: Mapping[str, tuple[type[BaseModel], str]] = {
         DistillConfig,
         "File given to `twoalike distill --config`; examples stand in `modeling/recipes/`. Kept in "
         "the student's folder.",
-    ),
-    "Jobs of a cluster": (
-        SlurmConfig,
-        "File given to `--slurm`, or keys as `--slurm key=value`; argument of "
-        "`twoalike.jobs.run_tasks`.",
     ),
 }
 """Heading -> the model, and what the settings are for."""

@@ -73,7 +73,7 @@ _FILES = (
     (
         "`student/`",
         "`model.safetensors` (with the layer of the vector, or `vector.safetensors` beside it), "
-        "`classifier.safetensors` if classes were kept, `config.json`, `README.md` (model card), "
+        "`config.json`, `README.md` (model card), "
         "`training.jsonl`",
         "`distill` → plain timm, `features`, `evaluate`",
     ),

@@ -87,6 +87,11 @@ def test_files_and_frames_of_pandas_and_polars_are_the_same(
 DRAWINGS = {
     "map": "posterior study",
     "similarity": "posterior study",
+    "clusters": "posterior study",
+    "observed": "choices",
+    "observed_map": "choices",
+    "shepard": "posterior choices",
+    "agreement": "choices",
     "dimensions": "posterior choices",
     "predictions": "posterior choices",
     "response_times": "choices",

@@ -41,17 +41,6 @@ def test_settings_survive_the_trip_through_timm_keys() -> None:
     assert Preprocessing.from_timm(settings.as_timm()).crop_mode == "squash"
 
 
-def test_transparent_parts_are_white(tmp_path: Path) -> None:
-    pixels = np.zeros((10, 10, 4), dtype=np.uint8)
-    pixels[:5] = (255, 0, 0, 255)
-    Image.fromarray(pixels).save(tmp_path / "a.png")
-    Image.fromarray(pixels).convert("P").save(tmp_path / "p.png", transparency=0)
-    seen = np.asarray(read_picture(tmp_path / "a.png"))
-    assert (seen[:5] == (255, 0, 0)).all()
-    assert (seen[5:] == 255).all()
-    assert read_picture(tmp_path / "p.png").mode == "RGB"
-
-
 def test_damaged_and_deep_images_are_refused_by_name(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((64, 64, 3), dtype=np.uint8)).save(tmp_path / "whole.png")
     content = (tmp_path / "whole.png").read_bytes()

@@ -27,24 +27,17 @@ def test_a_command_takes_parameters_and_descriptions_of_its_function() -> None:
         """
         given.update(options, out=out, again=again)
 
-    command = derived(body, read("teacher:import_transform"), without={"features", "choices"})
+    command = derived(body, read("distill:import_alignet"), without={"shard"})
     signature = inspect.signature(command)
-    assert list(signature.parameters) == [
-        "file",
-        "out",
-        "backbone",
-        "objects",
-        "overwrite",
-        "again",
-    ]
-    assert signature.parameters["file"].kind is inspect.Parameter.POSITIONAL_ONLY
+    assert list(signature.parameters) == ["path", "out", "temperature", "overwrite", "again"]
+    assert signature.parameters["path"].kind is inspect.Parameter.POSITIONAL_ONLY
     assert signature.parameters["out"].annotation is Path  # the command's own, which is required
     command(Path("s"), out=Path("o"), overwrite=True)
-    usual = {"backbone": None, "objects": None, "again": False}
-    assert given == {"file": Path("s"), "out": Path("o"), "overwrite": True, **usual}
+    usual = {"temperature": 1.0, "again": False}
+    assert given == {"path": Path("s"), "out": Path("o"), "overwrite": True, **usual}
     said = inspect.getdoc(command) or ""
     assert said.startswith("Do so.\n")
-    assert "overwrite\n    Replace --out if it holds a teacher." in said
+    assert "temperature\n    Divisor of the similarities, above 0; 1 in AligNet." in said
     assert "again\n    Once more." in said
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
-from tests.conftest import cases
+from tests.conftest import cases, refused
 from tests.posteriors import posterior_of
 
 from twoalike.embedding import Posterior, choice_intervals, similarity_table
@@ -46,16 +46,6 @@ def source(posterior: Posterior, tmp_path: Path) -> Path:
     path = tmp_path / "p.nc"
     posterior.save(path)
     return path
-
-
-def refused(run: Run, out: Path, complaint: str, *arguments: object) -> None:
-    """Status 1, one line that tells what is wrong, no output file."""
-    status, said = run(*arguments, "--out", out)
-    assert status == 1, said
-    assert complaint in said
-    assert said.strip().count("\n") == 0
-    assert not out.is_file()
-    assert not [path for path in out.parent.glob(".*part*")]
 
 
 @pytest.fixture

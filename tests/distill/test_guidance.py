@@ -79,6 +79,7 @@ def test_labels_that_cannot_be_learnt_from(squares: Squares, labels: Path, tmp_p
         (own | {"validation": labels}, "none is left for training"),
         (own | {"teacher": squares.teacher}, "found both"),
         ({"teacher": None}, "found neither"),
+        (own | {"train": "probe"}, "has no teacher. Give `teacher=...`"),
         ({"validation": labels}, "`validation=...`"),
     ]
     for options, message in wrong:
@@ -175,9 +176,3 @@ def test_a_posterior_teaches_about_the_images_people_judged(
     Image.new("RGB", (32, 32)).save(squares.images / "stranger.png")
     with pytest.raises(TwoalikeError, match="stranger"):
         run(squares, tmp_path / "other", **given)
-
-
-def test_the_closed_form_needs_a_teacher(squares: Squares, labels: Path, tmp_path: Path) -> None:
-    own = {"teacher": None, "features": None, "labels": labels}
-    with pytest.raises(TwoalikeError, match=r"`labels=...` has no teacher\. Give `teacher=...`"):
-        run(squares, tmp_path / "student", **own, train="probe")

@@ -114,14 +114,6 @@ def test_a_student_loads_with_transformers_and_its_layer(
     assert str(tmp_path) not in (tmp_path / "s" / "README.md").read_text()
 
 
-def _refused(folder: Path) -> str:
-    """Say in one line why a student is refused."""
-    with pytest.raises(TwoalikeError) as caught:
-        load_backbone(folder)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
 def test_a_description_from_elsewhere_fetches_nothing(tmp_path: Path, squares: Squares) -> None:
     network = _network("dinov2")
     network.save_pretrained(tmp_path / "r")

@@ -4,8 +4,6 @@ from itertools import combinations
 
 import numpy as np
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.special import softmax
 
 from twoalike.distill import BatchStream, batch_triplets, scale_triplets
@@ -79,22 +77,6 @@ def test_all_triplets_of_a_batch_or_different_ones(rng: np.random.Generator) -> 
     assert abs(seen / 2000 - 0.5).max() < 0.05  # 4.5 standard deviations
     first, again = (batch_triplets(300, 500, np.random.default_rng(7)) for _ in range(2))
     np.testing.assert_array_equal(first, again)
-
-
-@given(
-    n=st.integers(12, 40),
-    batch=st.integers(3, 6),
-    world=st.integers(1, 2),
-    seed=st.integers(0, 2**31),
-)
-def test_processes_share_an_epoch_without_overlap(
-    n: int, batch: int, world: int, seed: int
-) -> None:
-    streams = [BatchStream(n, batch, seed, world, rank) for rank in range(world)]
-    per_epoch = n // (batch * world)
-    seen = np.concatenate([s.indices(number) for s in streams for number in range(per_epoch)])
-    assert len(set(seen)) == len(seen) == per_epoch * batch * world
-    assert set(seen) <= set(range(n))
 
 
 def test_triplets_at_all_scales() -> None:

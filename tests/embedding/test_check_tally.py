@@ -68,16 +68,3 @@ def test_repeats_are_paired_in_any_order_of_items() -> None:
     rows = [([4, 2, 9], 0, 0), ([4, 9, 2], 1, 0), ([2, 4, 9], 0, 0)]  # the reference comes first
     first, second, same = pairs_of(judged(rows, anchored=True), by_one=True)
     assert (first.tolist(), second.tolist(), same) == ([0], [1], [True])
-
-
-def test_no_judgment_is_in_two_pairs(rng: np.random.Generator) -> None:
-    rows = [(rng.permutation(4)[:3].tolist(), 0, int(rng.integers(3))) for _ in range(200)]
-    choices = judged(rows)
-    (group,) = choices.groups
-    for by_one in (True, False):
-        first, second, _ = pairs_of(choices, by_one=by_one)
-        assert ((group.judge[first] == group.judge[second]) == by_one).all()
-        assert (np.sort(group.shown[first]) == np.sort(group.shown[second])).all()
-        assert len({*first, *second}) == 2 * len(first)
-    assert len(pairs_of(choices, by_one=True)[0]) >= (200 - 12) // 2
-    assert judged_twice(judged(rows[:1]), by_one=True) == []

@@ -8,12 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
+from tests.conftest import refused
 
 from twoalike.embedding import Posterior
-from twoalike.features import FeatureTable, write_features
 from twoalike.judgments import write_judgments
 from twoalike.study import TwoalikeError
 
@@ -25,16 +23,6 @@ def choices(world: Any, tmp_path: Path) -> Path:
     path = tmp_path / "choices.parquet"
     write_judgments(path, world.judge(300, 2), {})
     return path
-
-
-def refused(run: Run, out: Path, complaint: str, *arguments: object) -> None:
-    """Status 1, one line that tells what is wrong, no output file."""
-    status, said = run(*arguments, "--out", out)
-    assert status == 1, said
-    assert complaint in said
-    assert said.strip().count("\n") == 0
-    assert not out.exists()
-    assert not [path for path in out.parent.glob(".*part*")]
 
 
 def test_a_fit_that_cannot_be_saved_is_not_lost(
@@ -57,43 +45,6 @@ def test_a_fit_that_cannot_be_saved_is_not_lost(
     monkeypatch.setattr("twoalike.embedding._vi._Progress.go_on", None)
     assert run(*words, "--out", out)[0] == 0
     assert out.exists() and not part.exists()
-
-
-def test_fit_refuses(run: Run, choices: Path, world: Any, tmp_path: Path) -> None:
-    out = tmp_path / "p.nc"
-    refused(run, out, "found no such file", "fit", "--choices", tmp_path / "absent.parquet")
-    refused(run, out, "either a study's folder", "fit")
-    refused(run, out, "expected a study", "fit", tmp_path)
-    refused(run, tmp_path / "p.csv", "written as .nc", "fit", "--choices", choices)
-    refused(run, out, "--dimensions", "fit", "--choices", choices, "--dimensions", "many")
-    damaged = tmp_path / "damaged.parquet"
-    damaged.write_bytes(choices.read_bytes()[:-300])
-    refused(run, out, "damaged", "fit", "--choices", damaged)
-    table = pd.read_parquet(choices)
-    table.drop(columns="chosen").to_parquet(damaged)
-    refused(run, out, "column 'chosen' is missing", "fit", "--choices", damaged)
-    table.iloc[:0].to_parquet(damaged)
-    refused(run, out, "empty table", "fit", "--choices", damaged)
-    few = tmp_path / "few.npz"
-    write_features(few, FeatureTable(tuple(world.ids[:5]), np.ones((5, 2), dtype="float32")))
-    refused(run, out, "no features for 25 of 30", "fit", "--choices", choices, "--features", few)
-
-
-def test_predict_refuses(run: Run, posterior: Posterior, tmp_path: Path) -> None:
-    source, triplets, out = tmp_path / "p.nc", tmp_path / "t.txt", tmp_path / "out.tsv"
-    posterior.save(source)
-    words = ("predict", source, "--triplets", triplets)
-    refused(run, out, "found no such file", *words)
-    triplets.write_text("o1 o2 o9\n")
-    refused(run, out, "row 1, column 3: 'o9' is not one of the 7 objects", *words)
-    triplets.write_text("0 1 7\n")
-    refused(run, out, "row 1, column 3: '7' is not one of the 7 objects", *words)
-    triplets.write_text("0 1\n")
-    refused(run, out, "expected column 3", *words)
-    triplets.write_text("0 1 2\n")
-    source.write_bytes(source.read_bytes()[:-2000])
-    refused(run, out, "damaged or of another kind", *words)
-    refused(run, out, "found no such file", "predict", tmp_path / "no.nc", "--triplets", triplets)
 
 
 READS_THEN_REFUSES = """

@@ -126,12 +126,6 @@ def test_practice_and_catch_trials_do_not_count(world: Any) -> None:
         fit_embedding(marked, config=config)
 
 
-def test_features_that_miss_an_object_are_refused(world: Any) -> None:
-    table = FeatureTable(tuple(world.ids[:20]), np.ones((20, 3), dtype="float32"))
-    with pytest.raises(TwoalikeError, match="no features for 10 of 30 objects"):
-        fit_embedding(world.judge(300, 2), features=table, config=FitConfig(**QUICK))
-
-
 def test_a_diverged_optimiser_is_refused(world: Any) -> None:
     config = FitConfig(**SHORT | {"rate": 1e30})
     with pytest.raises(TwoalikeError, match="diverged"):

@@ -72,18 +72,6 @@ def test_a_frame_gives_the_fit_of_its_file(files: Path) -> None:
     assert sorted(found.ids) == sorted(Posterior.load(files / "p.nc").ids)
 
 
-def test_what_is_no_table_of_choices_is_refused(files: Path) -> None:
-    table = read_judgments(files / "choices.parquet")
-    for frame, words in (
-        (table.drop(columns="item_2"), "no column 'item_2'"),
-        (table.iloc[:0], "no row"),
-        (table.assign(chosen=4), "chosen"),
-        (table.assign(item_2=table["item_1"]), "three different items"),
-    ):
-        with pytest.raises(TwoalikeError, match=words):
-            fit(frame, **QUICK)
-
-
 def test_settings_are_refused_by_name(files: Path) -> None:
     choices = files / "choices.parquet"
     for settings, words in (

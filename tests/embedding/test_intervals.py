@@ -85,17 +85,6 @@ def test_somebody_unknown_is_a_new_person(posterior: Posterior) -> None:
     assert np.abs(mixed[:, ::2] - new[:, ::2]).max() > 0.01
 
 
-def test_anchored_answers_are_a_softmax_of_two(posterior: Posterior) -> None:
-    triplets = np.array([[0, 1, 2], [4, 2, 6]])
-    draws = posterior.choice_draws(triplets, lapse=False, kind="anchored")
-    for draw, x in zip(draws, posterior.embedding, strict=True):
-        for row, (i, j, k) in zip(draw, triplets, strict=True):
-            odds = np.exp([x[i] @ x[j], x[i] @ x[k]])
-            assert_allclose(row, [0.0, *(odds / odds.sum())], rtol=1e-4)
-    mean = posterior.choice_probabilities(triplets, kind="anchored")
-    assert_allclose(mean, draws.mean(axis=0), atol=1e-6)
-
-
 @pytest.mark.parametrize("scale", ["raw", "centred"])
 @pytest.mark.parametrize("values", [2**26, 200, 1])
 def test_similarity_is_the_draws_dot_product_or_forgets_what_all_pairs_share(

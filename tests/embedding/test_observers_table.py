@@ -18,15 +18,6 @@ def set_observers(posterior: Posterior, lapse: list[float], temperature: list[fl
     return posterior
 
 
-def test_who_guessed_stands_first_then_who_agrees_least(posterior: Posterior) -> None:
-    observers = set_observers(posterior, [0.01, 0.7, 0.3, 0.3], [1.0, 1.0, 0.5, 5.0])
-    table = participants_table(observers)
-    assert table["participant"].tolist() == ["b", "d", "c", "a"]
-    assert table["guessed"].tolist() == [1.0, 0.0, 0.0, 0.0]
-    assert table["judgments"].isna().all()
-    assert participants_table(observers, bound=0.2)["guessed"].tolist() == [1.0, 1.0, 1.0, 0.0]
-
-
 def test_guessing_by_lapse_or_by_temperature_agrees_by_chance(posterior: Posterior) -> None:
     """Which kinds are listed follows from those that were fitted."""
     observers = set_observers(posterior, [1.0, 0.0, 0.0, 0.5], [1.0, 1e6, 1e-4, 1e-4])

@@ -1,6 +1,5 @@
 """The posterior's file, and the choice probabilities it gives."""
 
-from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +10,6 @@ from numpy.testing import assert_allclose
 from twoalike.choice import log_choice
 from twoalike.embedding import Posterior, Verdict
 from twoalike.study import TwoalikeError
-
-
-def all_triplets(m: int) -> np.ndarray:
-    return np.array(list(permutations(range(m), 3)))
 
 
 def test_file_returns_what_was_saved(posterior: Posterior, tmp_path: Path) -> None:
@@ -29,19 +24,6 @@ def test_file_returns_what_was_saved(posterior: Posterior, tmp_path: Path) -> No
     assert again.verdict == Verdict(True, True)
     posterior.save(tmp_path / "q.nc")
     assert path.read_bytes() == (tmp_path / "q.nc").read_bytes()
-
-
-@pytest.mark.parametrize("kept", [0.0, 0.02, 0.5, 0.9, 0.999])
-def test_a_truncated_file_is_one_clear_line(
-    posterior: Posterior, tmp_path: Path, kept: float
-) -> None:
-    path = tmp_path / "p.nc"
-    posterior.save(path)
-    content = path.read_bytes()
-    path.write_bytes(content[: int(kept * len(content))])
-    with pytest.raises(TwoalikeError, match=r"p\.nc") as raised:
-        Posterior.load(path)
-    assert "\n" not in str(raised.value)
 
 
 def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
@@ -137,17 +119,6 @@ def test_plugin_uses_mean_similarities(posterior: Posterior) -> None:
     assert not np.allclose(plugin, posterior.choice_probabilities(triplets), atol=1e-3)
 
 
-@pytest.mark.parametrize("mode", ["predictive", "plugin"])
-@pytest.mark.parametrize("lapse", [True, False])
-def test_order_of_items_permutes_the_answer(posterior: Posterior, mode: str, lapse: bool) -> None:
-    triplets = all_triplets(7)
-    order = [2, 0, 1]
-    p = posterior.choice_probabilities(triplets, mode, lapse=lapse)  # type: ignore[arg-type]
-    q = posterior.choice_probabilities(triplets[:, order], mode, lapse=lapse)  # type: ignore[arg-type]
-    assert_allclose(q, p[:, order], atol=1e-6)
-    assert_allclose(p.sum(axis=1), 1.0)
-
-
 def test_participants_have_their_own_lapse_and_temperature(posterior: Posterior) -> None:
     triplets, who = np.array([[0, 1, 2], [0, 1, 2]]), np.array([3, 1])
     got = posterior.choice_probabilities(triplets, lapse=True, participants=who)
@@ -159,15 +130,3 @@ def test_participants_have_their_own_lapse_and_temperature(posterior: Posterior)
             s = (x[0] @ x[1], x[0] @ x[2], x[1] @ x[2])
             expected += np.exp(log_choice(s, t[person], g[person])) / len(posterior.embedding)
         assert_allclose(got[row], expected, rtol=1e-4)
-
-
-@pytest.mark.parametrize("lapse", [False, True])
-def test_choice_draws_average_to_the_predictive_probabilities(
-    posterior: Posterior, lapse: bool
-) -> None:
-    triplets = all_triplets(len(posterior.ids))
-    draws = posterior.choice_draws(triplets, lapse=lapse)
-    assert draws.shape == (len(posterior.embedding), len(triplets), 3)
-    expected = posterior.choice_probabilities(triplets, lapse=lapse)
-    assert_allclose(draws.mean(axis=0), expected, atol=1e-6)
-    assert draws.std(axis=0).max() > 0.01

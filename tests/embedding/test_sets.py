@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from tests.chosen import answered, chosen_table, sets_of, together
 
-from twoalike.choice import Question, log_choice, log_set_choice
+from twoalike.choice import Question, log_choice
 from twoalike.embedding import (
     FitConfig,
     Posterior,
@@ -21,7 +22,7 @@ from twoalike.embedding import (
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._priors import KERNELS
 from twoalike.embedding._vi import jax_density
-from twoalike.judgments import choices_table, split_sets
+from twoalike.judgments import split_sets
 from twoalike.study import TwoalikeError
 
 M, PEOPLE = 12, 4
@@ -37,34 +38,22 @@ TRIPLET = Question("odd_one_out", 3)
 IDS = [f"o{number:02d}" for number in range(M)]
 
 
-def truth() -> np.ndarray:
+def space() -> np.ndarray:
     rng = np.random.default_rng(3)
-    x: np.ndarray = rng.gamma(1.0, 1.2, (M, 2)) * (rng.random((M, 2)) < 0.6)
-    return np.asarray(x @ x.T)
+    return np.asarray(rng.gamma(1.0, 1.2, (M, 2)) * (rng.random((M, 2)) < 0.6))
 
 
-def judged(question: Question, n: int, rng: np.random.Generator) -> dict[str, Any]:
-    """Columns of n choices of simulated people."""
-    k = question.items
-    items = np.stack([rng.choice(M, k, replace=False) for _ in range(n)])
-    who = rng.integers(0, PEOPLE, n)
-    i, j = question.pairs.T
-    similarity = truth()[items[:, i], items[:, j]]
-    logs = log_set_choice(similarity, question, TEMPERATURE[who], LAPSE[who])
-    named = question.answers[np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)]
-    columns: dict[str, Any] = {
-        f"item_{place + 1}": items[:, place] if place < k else np.full(n, -1) for place in range(9)
-    }
-    second = named[:, 1] + 1.0 if named.shape[1] == 2 else np.full(n, np.nan)
-    columns |= {"kind": np.full(n, question.kind), "chosen": named[:, 0] + 1, "second": second}
-    return columns | {"participant": np.array(["ann", "bob", "eve", "idle"])[who]}
+def judged(question: Question, n: int, rng: np.random.Generator, ids: Any = IDS) -> pd.DataFrame:
+    """Choices of simulated people."""
+    items, who = sets_of(M, question.items, n, rng), rng.integers(0, PEOPLE, n)
+    answer = answered(space(), items, rng, TEMPERATURE[who], LAPSE[who], question=question)
+    people = np.array(["ann", "bob", "eve", "idle"])[who]
+    return chosen_table(items, answer, ids, question, participant=people)
 
 
 def table_of(*questions: Question, n: int = 60, seed: int = 0) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
-    parts = [judged(question, n, rng) for question in questions]
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return choices_table(columns, IDS)
+    return together([judged(question, n, rng) for question in questions], IDS)
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +70,8 @@ def fitted(mixed: pd.DataFrame) -> Posterior:
 
 
 def correlation(posterior: Posterior) -> float:
-    upper = np.triu_indices(M, 1)
-    return float(np.corrcoef(posterior.similarity()[upper], truth()[upper])[0, 1])
+    upper, x = np.triu_indices(M, 1), space()
+    return float(np.corrcoef(posterior.similarity()[upper], (x @ x.T)[upper])[0, 1])
 
 
 @pytest.mark.parametrize("weights", [pytest.param(False, marks=pytest.mark.slow), True])
@@ -121,7 +110,7 @@ def test_checks_know_the_answers_of_each_question(fitted: Posterior, mixed: pd.D
     asked = {one.label for one in (TRIPLET, *LARGER)}
     assert {one.name for one in found.predictive.checks} >= asked | {"consistency"}
     assert found.guessing is not None and found.loo.log_loss < found.guessing["log_loss"]
-    strangers = choices_table(judged(LARGER[0], 5, np.random.default_rng(0)), list("abcdefghijkl"))
+    strangers = judged(LARGER[0], 5, np.random.default_rng(0), list("abcdefghijkl"))
     with pytest.raises(TwoalikeError, match="none of the 5 judgments is by a participant"):
         check(fitted, strangers)
 

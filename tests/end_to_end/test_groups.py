@@ -13,7 +13,7 @@ from tests.conftest import call
 
 from twoalike.embedding import Posterior
 from twoalike.record import RunName
-from twoalike.report import triplet_section
+from twoalike.report import session_section
 from twoalike.report._inputs import read_inputs
 from twoalike.sitting import simulate, sit
 from twoalike.study import Study
@@ -52,7 +52,7 @@ def test_balanced_groups_are_kept_and_reported(study: Path) -> None:
     for session in (1, 2):
         assert manifest(study, "901", session)["group"] == groups["sub-901"]
     assert call("validate", study) == 0
-    report = str(triplet_section(read_inputs(Study.load(study))))
+    report = str(session_section(read_inputs(Study.load(study)), "oddoneout"))
     assert "Simulated observers in each group: experts 2, novices 2." in report
 
 
@@ -75,7 +75,7 @@ def test_the_operator_assigns_and_a_contradiction_is_refused(
     assert "did" not in refused(study, *first, "--group", "expert", *RUN)
     assert call(*first, "--group", "novices", *RUN) == 0
     again = refused(study, *first, "--session", 2, "--group", "experts", *RUN)
-    assert "participant 901 is in the group novices" in again
+    assert "participant 901 has the group novices" in again
     assert call(*first, "--session", 2, *RUN) == 0
     change(study / "data" / "raw" / "participants.tsv", "novices", "experts")
     assert "sub-901 is experts, the manifest of" in refused(study, *first, "--session", 3, *RUN)

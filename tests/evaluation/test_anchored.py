@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from tests.chosen import answered, chosen_table, together
 from tests.posteriors import posterior_of
 
 from twoalike.ceilings import (
@@ -18,7 +19,7 @@ from twoalike.ceilings import (
     fit_distribution,
     votes_of,
 )
-from twoalike.choice import ANCHORED, log_choice, pair_similarities
+from twoalike.choice import ANCHORED, TRIPLET
 from twoalike.evaluation import (
     Candidate,
     Judgments,
@@ -37,28 +38,15 @@ def people_choose(x: np.ndarray, n: int, kind: str, rng: np.random.Generator) ->
     """Choices of four people at temperature 1; every triplet is shown four times or so."""
     pool = np.stack([rng.permutation(len(x))[:3] for _ in range(n // 4)])
     shown = pool[rng.integers(len(pool), size=n)]
-    pairs = pair_similarities(x @ x.T, shown)
-    if kind == "anchored":
-        logs, first = np.stack(log_choice(pairs[:2], question=ANCHORED), axis=1), 2
-    else:
-        logs, first = np.stack(log_choice(pairs), axis=1), 1
-    chosen = first + np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
-    columns: dict[str, Any] = {f"item_{k + 1}": shown[:, k] for k in range(3)}
-    columns |= {"chosen": chosen, "kind": [kind] * n}
-    columns["participant"] = [f"p{who}" for who in rng.integers(4, size=n)]
-    return choices_table(columns, IDS)
+    question = ANCHORED if kind == "anchored" else TRIPLET
+    answer = answered(x, shown, rng, question=question)
+    people = [f"p{who}" for who in rng.integers(4, size=n)]
+    return chosen_table(shown, answer, IDS, question, participant=people)
 
 
 @pytest.fixture
 def truth(rng: np.random.Generator) -> np.ndarray:
     return 1.5 * rng.normal(size=(M, 4))
-
-
-def both(one: pd.DataFrame, two: pd.DataFrame) -> pd.DataFrame:
-    """Rows of two tables of the same objects."""
-    columns = [name for name in one if name not in ("session", "level", "response_time")]
-    parts = [table[columns].astype({f"item_{k}": str for k in (1, 2, 3)}) for table in (one, two)]
-    return choices_table(pd.concat(parts, ignore_index=True).astype({"participant": str}), IDS)
 
 
 def test_known_answers() -> None:
@@ -112,11 +100,11 @@ def test_kinds_are_reported_apart(
     noisy = truth + rng.normal(size=truth.shape)
     networks = {"base": (IDS, noisy), "aligned": (IDS, truth)}
     labels = {"half": {name: "ab"[number % 2] for number, name in enumerate(IDS)}}
-    mixed = both(odd, near)
+    mixed = together([odd, near], IDS)
     assert [of.name for of in questions_of(mixed)] == ["odd_one_out", "anchored"]
     known: Any = {"labels": labels, "resamples": 100}
     found = evaluate(networks, choices=mixed, out=tmp_path / "results.json", **known)
-    alone = evaluate(networks, choices=both(odd, odd[:0]), **known)
+    alone = evaluate(networks, choices=odd, **known)
     own = [row for row in found.rows if row.measure.startswith("odd_one_out.")]
     assert own == [row for row in alone.rows if row.measure.startswith("odd_one_out.")]
     assert alone.questions == ("odd_one_out",)

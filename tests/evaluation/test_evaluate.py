@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from tests.chosen import answered, chosen_table
 from tests.conftest import call
 
 from twoalike.backbones import CONFIG
-from twoalike.choice import log_choice
 from twoalike.cli.app import main
-from twoalike.evaluation import Candidate, Interval, set_similarities
+from twoalike.evaluation import Candidate, Interval
 from twoalike.features import FeatureTable, read_features, write_features
 from twoalike.judgments import choices_table, write_judgments
 from twoalike.results import Results, evaluate
@@ -30,18 +30,12 @@ def world(tmp_path: Path, rng: np.random.Generator) -> Path:
     """Judgments by four people who see ``truth.npz``; networks see it through noise."""
     truth = rng.normal(size=(M, 4))
     triplets = np.stack([rng.permutation(M)[:3] for _ in range(800)])
-    logs = np.stack(log_choice(tuple(set_similarities(truth, triplets, "dot").T)), axis=1)
-    chosen = np.argmax(logs + rng.gumbel(size=logs.shape), axis=1) + 1
-    table = choices_table(
-        {
-            **{f"item_{k + 1}": triplets[:, k] for k in range(3)},
-            "chosen": chosen,
-            "participant": [f"p{index % 4}" for index in range(800)],
-            "level": ["coarse", "fine"] * 400,
-            "trial_type": ["main"] * 780 + ["catch"] * 20,
-        },
-        IDS,
-    )
+    about = {
+        "participant": [f"p{index % 4}" for index in range(800)],
+        "level": ["coarse", "fine"] * 400,
+        "trial_type": ["main"] * 780 + ["catch"] * 20,
+    }
+    table = chosen_table(triplets, answered(truth, triplets, rng), IDS, **about)
     write_judgments(tmp_path / "choices.parquet", table, provenance("choices"))
     for name, noise in (("truth", 0.0), ("good", 0.5), ("poor", 3.0)):
         values = truth + noise * rng.normal(size=truth.shape)

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from tests.chosen import answered, chosen_table, sets_of, together
 from tests.posteriors import posterior_of
 
-from twoalike.choice import Question, log_set_choice
+from twoalike.choice import Question
 from twoalike.cli.app import main
 from twoalike.embedding import Posterior
 from twoalike.features import FeatureTable
@@ -23,52 +24,39 @@ IDS = [f"o{number}" for number in range(M)]
 FOUR, PAIR = Question("odd_one_out", 4), Question("most_alike", 5)
 
 
-def similarities() -> tuple[np.ndarray, np.ndarray]:
-    x = np.random.default_rng(5).gamma(1.0, 1.0, (M, 3))
-    return x, x @ x.T
+def space() -> np.ndarray:
+    return np.random.default_rng(5).gamma(1.0, 1.0, (M, 3))
 
 
 def judged(
     question: Question, n: int, rng: np.random.Generator, *, sets: int | None = None
-) -> dict[str, Any]:
-    """Columns of n choices by five people who never guess; ``sets``: different ones."""
-    items = np.stack([rng.choice(M, question.items, replace=False) for _ in range(sets or n)])
+) -> pd.DataFrame:
+    """Choices by five people who never guess; ``sets``: different ones."""
+    items = sets_of(M, question.items, sets or n, rng)
     items = items[rng.integers(0, len(items), n)] if sets else items
-    i, j = question.pairs.T
-    logs = log_set_choice(similarities()[1][items[:, i], items[:, j]], question, 0.5)
-    named = question.answers[np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)]
-    second = named[:, 1] + 1.0 if named.shape[1] == 2 else np.full(n, np.nan)
-    columns: dict[str, Any] = {
-        f"item_{place + 1}": items[:, place] if place < question.items else np.full(n, -1)
-        for place in range(5)
-    }
-    columns |= {"kind": np.full(n, question.kind), "chosen": named[:, 0] + 1, "second": second}
-    return columns | {"participant": np.array(list("abcde"))[rng.integers(0, 5, n)]}
-
-
-def table_of(*parts: dict[str, Any]) -> pd.DataFrame:
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return choices_table(columns, IDS)
+    answer = answered(space(), items, rng, 0.5, question=question)
+    people = np.array(list("abcde"))[rng.integers(0, 5, n)]
+    return chosen_table(items, answer, IDS, question, participant=people)
 
 
 @pytest.fixture(scope="module")
 def mixed() -> pd.DataFrame:
     rng = np.random.default_rng(2)
     triplets = judged(Question("odd_one_out", 3), 60, rng)
-    return table_of(triplets, judged(FOUR, 200, rng, sets=20), judged(PAIR, 200, rng))
+    return together([triplets, judged(FOUR, 200, rng, sets=20), judged(PAIR, 200, rng)], IDS)
 
 
 @pytest.fixture
 def fit(rng: np.random.Generator) -> Posterior:
     """One chain of six draws near the truth, of the five people."""
-    x = similarities()[0]
+    x = space()
     draws = np.abs(x + 0.05 * rng.normal(size=(1, 6, *x.shape)))
     noise = {"embedding": draws, "temperature": np.full((1, 6, 5), 0.5)}
     return posterior_of(noise, {"object": IDS, "participant": list("abcde")}, convergence={})
 
 
 def networks(rng: np.random.Generator) -> dict[str, Any]:
-    x = similarities()[0]
+    x = space()
     return {"noise": (IDS, rng.normal(size=x.shape)), "truth": (IDS, x)}
 
 
@@ -104,7 +92,7 @@ def test_each_question_is_scored_against_its_own_chance(
 
 
 def test_agreement_needs_enough_answers(rng: np.random.Generator) -> None:
-    table = table_of(judged(FOUR, 20, rng))
+    table = judged(FOUR, 20, rng)
     x = FeatureTable(tuple(IDS), rng.normal(size=(M, 2)).astype("f4"))
     found = evaluate({"one": x}, choices=table)
     start = "odd_one_out_4.ceilings"

@@ -16,7 +16,7 @@ from tests.exchange.conftest import DAYS, NAMED, OLD_CODES
 from twoalike.exchange import Shared, check_private
 from twoalike.exchange._dataset import read_texts
 from twoalike.exchange._share import ShareOptions, file_kind, share_files
-from twoalike.judgments import read_raw, read_raw_arrangements
+from twoalike.judgments import read_raw
 from twoalike.record import check_bids, check_dataset
 from twoalike.study import TwoalikeError
 
@@ -65,8 +65,9 @@ def test_no_code_name_date_or_seed_is_left_in_any_byte(copy: Path) -> None:
 
 def test_the_copy_is_valid_and_says_what_was_answered(unchanged_study: Path, copy: Path) -> None:
     assert [str(problem) for problem in check_bids(copy)] == []
-    for read in (read_raw, read_raw_arrangements):
-        before, after = read(unchanged_study / "data" / "raw"), read(copy)
+    for task in ("oddoneout", "multiarrangement"):
+        before = read_raw(unchanged_study / "data" / "raw", task=task)
+        after = read_raw(copy, task=task)
         assert after["participant"].nunique() == 3
         assert not set(after["participant"]) & set(OLD_CODES)
         rest = [str(column) for column in before.columns if column != "participant"]
@@ -297,8 +298,8 @@ def test_sessions_as_they_are_run_can_be_shared(
         content = path.read_bytes() if path.is_file() else b""
         assert b"p901" not in content + path.name.encode()
         assert f"{started}-".encode() not in content
-    for read in (read_raw, read_raw_arrangements):
-        assert len(read(out)) == len(read(root / "data" / "raw")) > 10
+    for task in ("oddoneout", "multiarrangement"):
+        assert len(read_raw(out, task=task)) == len(read_raw(root / "data" / "raw", task=task)) > 10
     capsys.readouterr()
     rows = next((root / "data" / "raw").rglob("*oddoneout*_beh.tsv"))
     lines = rows.read_text().splitlines(keepends=True)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from numpy.testing import assert_array_equal
+from tests.hardening.mutations import Trap
 
 from twoalike.features import read_features
 from twoalike.study import TwoalikeError
@@ -174,22 +175,6 @@ def test_bad_hdf5_is_one_line(tmp_path: Path, content: dict[str, Any], complaint
         for name, data in content.items():
             file[name] = data
     assert complaint in refusal(tmp_path / "f.h5")
-
-
-@pytest.mark.parametrize("ending", ["parquet", "h5", "hdf5", "npz", "npy"])
-def test_files_that_are_something_else_are_one_line(tmp_path: Path, ending: str) -> None:
-    (tmp_path / f"f.{ending}").write_bytes(b"a,b\n1,2\n" * 40)
-    assert "cannot be read as" in refusal(tmp_path / f"f.{ending}")
-
-
-class Trap:
-    """Unpickling this writes a file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Path.touch, (self.path,))
 
 
 def test_pickles_are_refused_and_never_opened(tmp_path: Path) -> None:

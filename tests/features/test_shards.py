@@ -77,14 +77,3 @@ def test_another_run_is_not_mixed_in(
         assert message in said
         assert said.count("\n") == 1
     assert not (tmp_path / "new").exists()
-
-
-def test_unreadable_images_are_named_in_their_shard(images: Path, tmp_path: Path) -> None:
-    (images / "i05.png").write_bytes(b"no image")
-    out = tmp_path / "features"
-    assert run(images, out, "--shard", 4) == 1
-    assert not feature_shard(out, 1).exists()
-    assert run(images, out, "--shard", 4, "--skip-unreadable") == 0
-    table = read_features(out)
-    assert len(table.ids) == N - 1
-    assert table.meta["unreadable"] == ["i05"]

@@ -1,11 +1,14 @@
 """Figures: what they show is in them, and the map puts objects where they belong."""
 
+from itertools import combinations
 from xml.etree import ElementTree
 
 import matplotlib as mpl
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.cluster.hierarchy import average, to_tree
+from sklearn.isotonic import IsotonicRegression
 
 from twoalike.calibration import reliability, times_by_entropy
 from twoalike.embedding._dimensions import curve_table
@@ -13,21 +16,27 @@ from twoalike.evaluation import Interval, Span
 from twoalike.figures import (
     NARROW,
     WIDE,
+    ClusterTree,
     DimensionWeights,
     Line,
     Panel,
+    cluster_tree,
     dimension_chart,
     embedding_map,
     map_layout,
     model_colours,
+    observed_layout,
     observer_parameters,
     panels_chart,
     reliability_curve,
     response_times,
+    shepard,
     similarity_heatmap,
+    stress,
     times_by_entropy_chart,
     to_png,
     to_svg,
+    tree_chart,
     visible_images,
     weights_chart,
 )
@@ -126,17 +135,15 @@ def test_no_image_hides_another(rng: np.random.Generator) -> None:
     shown = visible_images(positions, size)
     assert shown[0]
     apart = np.abs(positions[shown][:, None] - positions[shown]) / size
-    common = np.prod(np.maximum(1 - apart, 0), axis=-1) - np.eye(shown.sum())
-    assert common.max() <= 0.3 + 1e-9
+    assert ((apart < 1).all(axis=-1) == np.eye(shown.sum())).all()
     assert_array_equal(visible_images(positions * 100, size), True)
 
 
 def test_a_map_can_show_every_image(rng: np.random.Generator) -> None:
     layout = map_layout(rng.normal(scale=0.01, size=(20, 6, 3)) + np.eye(6, 3))
     images = [np.full((4, 4, 3), 100, dtype=np.uint8)] * 6
-    for spread, expected in ((False, 4), (True, 6)):
-        figure = embedding_map(layout, images=images.__getitem__, spread=spread)
-        assert len(figure.axes[0].images) == expected
+    figure = embedding_map(layout, images=images.__getitem__)
+    assert len(figure.axes[0].images) == 6
     assert to_png(figure).startswith(b"\x89PNG")
     assert to_png(figure) == to_png(figure)
 
@@ -148,3 +155,64 @@ def test_a_map_of_many_has_names_with_room_and_few_ellipses(rng: np.random.Gener
     assert 10 < len(axes.texts) < m / 2
     assert all(text.get_text().startswith("thing ") for text in axes.texts)
     assert 10 < len(axes.patches) / 2 < m  # a rim and a filling each
+
+
+def overlapping(tree: ClusterTree, names: list[str], width: float) -> list[tuple[str, str]]:
+    """Names of a tree that lie on each other, and numbers that do."""
+    figure = tree_chart(tree, names, width=width)
+    figure.draw_without_rendering()
+    axes, found = figure.axes[0], []
+    for texts in (axes.get_yticklabels(), axes.texts):
+        boxes = [text.get_window_extent() for text in texts]
+        assert all(box.x0 >= 0 and box.x1 <= figure.bbox.x1 + 1 for box in boxes)
+        for one, other in combinations(range(len(boxes)), 2):
+            inside = boxes[one].padded(-1.5).overlaps(boxes[other].padded(-1.5))
+            found += [(texts[one].get_text(), texts[other].get_text())] if inside else []
+    return found
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+@pytest.mark.parametrize("m", [20, 60, 300])
+def test_a_tree_is_readable_and_says_how_sure_it_is(
+    m: int, width: float, rng: np.random.Generator
+) -> None:
+    x = 8 * np.eye(5)[np.arange(m) % 5] + rng.normal(size=(m, 5))  # five groups far apart
+    moved = [x + 0.3 * rng.normal(size=x.shape) for _ in range(40)]
+    draws = [np.linalg.norm(one[:, None] - one, axis=-1) for one in moved]
+    tree = cluster_tree(draws)
+    mean = np.mean(draws, axis=0)[np.triu_indices(m, 1)]
+    assert_allclose(tree.links[:, 2], average(mean)[:, 2] - mean.min())
+    clusters = {
+        frozenset(of.tolist()): share for of, share in zip(tree.members, tree.support, strict=True)
+    }
+    for group in range(5):
+        own = frozenset(range(group, m, 5))
+        assert clusters[own] >= 0.95
+        _, nodes = to_tree(average(draws[0][np.triu_indices(m, 1)]), rd=True)
+        assert any(frozenset(node.pre_order()) == own for node in nodes)
+    names = [f"a_name_that_is_as_long_as_this_{k}" for k in range(m)]
+    assert overlapping(tree, names, width) == []
+    if m == 300:
+        labels = [text.get_text() for text in tree_chart(tree, names).axes[0].get_yticklabels()]
+        assert len(labels) == 40 and sum("+" in text for text in labels) > 20
+
+
+def test_stress_and_scaling_are_those_of_others(rng: np.random.Generator) -> None:
+    x = rng.normal(size=(15, 2))
+    distances = np.linalg.norm(x[:, None] - x, axis=-1)
+    pairs = np.triu_indices(15, 1)
+    curved = distances**3  # the order is kept
+    layout, loss = observed_layout(curved, x)
+    assert loss < 0.01
+    assert_allclose(layout.positions, x - x.mean(axis=0), atol=0.15)
+    gaps = np.triu(rng.random((15, 15)) < 0.2, 1)
+    assert gaps.sum() > 5
+    partly, loss = observed_layout(np.where(gaps | gaps.T, np.nan, curved), x)
+    assert loss < 0.01
+    assert_allclose(partly.positions, x - x.mean(axis=0), atol=0.2)
+    noisy = curved[pairs] * rng.lognormal(sigma=0.5, size=105)
+    found = shepard(noisy, distances[pairs])
+    by_hand = IsotonicRegression().fit(noisy, distances[pairs]).predict(noisy)
+    assert_allclose(found["fitted"].sort_index(), by_hand)
+    raw = np.sqrt(((distances[pairs] - by_hand) ** 2).sum() / (distances[pairs] ** 2).sum())
+    assert stress(found) == pytest.approx(raw)

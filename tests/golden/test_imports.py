@@ -38,24 +38,6 @@ def test_a_table_of_judgments(name: str, capsys: pytest.CaptureFixture[str]) -> 
     check(f"imports/{name}", {"said": said.out.splitlines(), "made": provenance, **table})
 
 
-def test_a_transform(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    weights = np.arange(12.0).reshape(4, 3) / 10
-    np.savez("t.npz", weights=weights, mean=np.float32(0.5), std=np.array([2.0]))
-    features = np.arange(20.0).reshape(5, 4) % 7
-    np.savez("f.npz", features=features.astype(np.float32), ids=np.array(OBJECTS))
-    assert call("import", "transform", "t.npz", "--backbone", "net", "--out", "teacher") == 0
-    Path("t.txt").write_text("ant bee cat\ndog bee ant\n")
-    words = ("--features", "f.npz", "--triplets", "t.txt", "--out", "p.tsv")
-    assert call("predict", "teacher", *words) == 0
-    found = {
-        "said": masked(capsys.readouterr().out, tmp_path).splitlines(),
-        "files": files(Path("teacher")),
-        "teacher": shape(json.loads(Path("teacher/teacher.json").read_text())),
-        "probabilities": np.loadtxt("p.tsv", skiprows=1).tolist(),
-    }
-    check("imports/transform", found, absolute=1e-4)
-
-
 def test_labels_of_alignet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shown = np.array([[0, 1, 2], [3, 2, 1], [4, 0, 3], [1, 4, 2]])
     similarities = np.array([[0.9, 0.1, 0.2], [0.1, 0.8, 0.3], [0.2, 0.3, 0.7], [0.5, 0.5, 0.1]])

@@ -1,6 +1,7 @@
 """Every reader of files that may come from elsewhere, with sound files for it to read."""
 
 import json
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,8 +66,11 @@ def make_study(root: Path) -> None:
         rows.append(f"{name}\tin/{name}.png\t{sha256_file(path)}\t{'ab'[number % 2]}")
     (root / "stimuli" / "stimuli.tsv").write_text("\n".join([*rows, ""]))
     (root / "protocols").mkdir()
-    for name, protocol in (("odd_one_out", OddOneOut()), ("multi_arrangement", MultiArrangement())):
-        text = protocol_template(protocol)
+    asked = {"questions": [{"id": "said", "text": "What?", "kind": "text"}]}
+    asking = {"form": asked, "debrief": asked, "texts": {"consent": "May we ask?"}}
+    asking["consent"] = {"ask": True, "version": "1"}
+    for name, model in (("odd_one_out", OddOneOut), ("multi_arrangement", MultiArrangement)):
+        text = protocol_template(model.model_validate(asking))
         (root / "protocols" / f"{name}.toml").write_text(text, encoding="utf-8")
     (root / "study.toml").write_text(
         'schema_version = 1\ntitle = "T"\nauthors = ["A. B"]\nseed = 7\nstimuli = "stimuli"\n'
@@ -78,19 +82,14 @@ def make_study(root: Path) -> None:
 
 def make_session(root: Path) -> None:
     """A study with a run of each task, as the program leaves them."""
+
     from twoalike.observers import SimulatedObserver
-    from twoalike.record import AskedQuestion, RunName, store_answers
 
     make_study(root)
     SimulatedObserver(IDS, VALUES.astype(np.float64)).save(root / "observer.npz")
     for task in ("odd-one-out", "multi-arrangement"):
         who = ("--participant", "901", "--simulate", root / "observer.npz", "--no-window")
         assert call("run", root, "--task", task, *who) == 0
-    study, said = Study.load(root), AskedQuestion("said", "What?", "choice", ("yes", "no"))
-    for measure in ("consent", "form", "debrief"):
-        for task in ("oddoneout", "multiarrangement"):
-            name, answers = RunName("901", 1, task), {said: "yes"}
-            store_answers(root / RAW, study, name, simulated=True, measure=measure, answers=answers)
 
 
 RAW = "data/raw"
@@ -156,10 +155,10 @@ def read_lists(root: Path) -> None:
 
 
 def read_raw_data(root: Path) -> None:
-    from twoalike.judgments import read_raw, read_raw_arrangements
+    from twoalike.judgments import read_raw
 
     read_raw(root / RAW, IDS)
-    read_raw_arrangements(root / RAW, IDS)
+    read_raw(root / RAW, IDS, task="multiarrangement")
 
 
 def read_sessions(root: Path) -> None:
@@ -246,6 +245,38 @@ def read_tables(root: Path) -> None:
     questions_of(read_judgments(root / "choices.parquet"))
     read_judgments(root / "arrangements.parquet", "arrangements")
     read_judgments(root / "d.parquet", "dissimilarities")
+
+
+SESSIONS = {"jspsych.json": "json", "jatos.txt": "jsonl", "psychopy.csv": "table"}
+
+
+def make_sessions(root: Path) -> None:
+    """Sessions of other programs, with a half of a sign in each, and a mapping."""
+    shown = [{"items": row, "response": 1, "rt": 900, "who": "p\ud800"} for _, row in NAMED]
+    text = json.dumps([one | {"id": json.dumps({"a": "\udc00"})} for one in shown])
+    (root / "jspsych.json").write_text(text)
+    (root / "jatos.txt").write_text(f"[data_start---{text}---data_end]\n")
+    cells = {name: [json.dumps(one[name]) for one in shown] for name in ("items", "response", "rt")}
+    rows = pd.DataFrame(cells | {"who": "p", "id": json.dumps({"a": "\udc00"})})
+    rows.to_csv(root / "psychopy.csv", index=False)
+    (root / "mapping.toml").write_text(
+        'kind = "odd-one-out"\nitems = ["items"]\nanswer = ["response"]\nanswer_is = "from-0"\n'
+        'participant = "who"\ntime = "rt"\ntime_unit = "ms"\nkeep = ["id.a"]\n'
+    )
+
+
+def sessions_reader(name: str) -> Callable[[Path], None]:
+    def read(root: Path) -> None:
+        from twoalike.judgments import guess_mapping, import_sessions
+
+        files, out = [root / name], root / "out" / "choices.parquet"
+        out.parent.mkdir(exist_ok=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import_sessions(files, root / "mapping.toml", out=out, overwrite=True)
+            (root / "out" / "guess.toml").write_text(guess_mapping(files).toml(), "utf-8")
+
+    return read
 
 
 def make_texts(root: Path) -> None:
@@ -479,19 +510,6 @@ def sign_teachers(root: Path) -> None:
             return  # the description itself is damaged
 
 
-def make_transform(root: Path) -> None:
-    np.savez(root / "t.npz", weights=VALUES[:4, :2], mean=0.0, std=np.ones(4), bias=np.zeros(2))
-
-
-def read_transform(root: Path) -> None:
-    from twoalike.features import FeatureTable
-    from twoalike.teacher import read_transform as of_teacher
-
-    found = of_teacher(root / "t.npz")
-    if found.mean.shape == (4,):
-        found.embed(FeatureTable(IDS, VALUES, {}))
-
-
 def make_alignet(root: Path) -> None:
     names = np.array([f"n{k}/n{k}_1.JPEG" for k in range(6)])[TRIPLETS]
     similarities = np.random.default_rng(4).normal(size=(4, 3)).astype(np.float32)
@@ -636,7 +654,7 @@ def report_results(root: Path) -> None:
     from twoalike.report._report import build_page
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("twoalike.report._blocks.to_data_uri", lambda figure: "data:,")
+        patch.setattr("twoalike.report._blocks.to_svg", lambda figure: b"")
         render(build_page(read_inputs(Study.load(root)), 0))
 
 
@@ -677,6 +695,12 @@ READERS: dict[str, Reader] = {
     "tables of labs": Reader(
         make_responses, dict.fromkeys(("labs.csv", "pairs.txt"), "table"), read_tables_of_labs
     ),
+    **{
+        f"sessions {name}": Reader(
+            make_sessions, {name: kind, "mapping.toml": "toml"}, sessions_reader(name)
+        )
+        for name, kind in SESSIONS.items()
+    },
     "meadows": Reader(make_trees, {"tree.json": "json"}, read_trees),
     **{
         f"rdm {name}": Reader(make_rdms, {name: kind}, rdm_reader(name))
@@ -710,7 +734,6 @@ READERS: dict[str, Reader] = {
         read_teachers,
         sign_teachers,
     ),
-    "transform": Reader(make_transform, {"t.npz": "npz"}, read_transform),
     "alignet": Reader(make_alignet, {"a.npz": "npz"}, read_alignet),
     "labels": Reader(
         make_label_folder,

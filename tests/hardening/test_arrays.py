@@ -16,7 +16,6 @@ from twoalike.features import read_features
 from twoalike.judgments import read_rdms
 from twoalike.observers import SimulatedObserver
 from twoalike.study import TwoalikeError, load_arrays
-from twoalike.teacher import read_transform
 
 type Read = Callable[[Path], object]
 
@@ -24,7 +23,6 @@ READERS: dict[str, Read] = {
     "features": read_features,
     "rdms": lambda path: read_rdms(path, IDS),
     "observer": SimulatedObserver.load,
-    "transform": read_transform,
     "alignet": lambda path: import_alignet(path, path.parent / "labels"),
 }
 

@@ -33,11 +33,10 @@ ARGUMENTS = {
 ALLOWED = {
     "analysis/twoalike/cli/_derived.py": {"calls compile", "calls eval"},
     "modeling/twoalike/collections/_packed.py": {"imports tarfile", "calls tarfile.open"},
-    "modeling/twoalike/jobs/_tasks.py": {"calls pickle.loads"},
     "experiments/twoalike/study/_reading.py": {"calls loadmat"},
 }
 """Annotations of our own functions, from which commands are made; headers of archives, of which
-nothing is unpacked; what a job of this user left, by submitit; MATLAB files, which hold no code."""
+nothing is unpacked; MATLAB files, which hold no code."""
 
 
 def faults(code: str) -> Iterator[str]:

@@ -59,7 +59,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for make in (
         *(readers.make_texts, readers.make_tables, readers.make_trees, readers.make_rdms),
         readers.make_responses,
-        *(readers.make_alignet, readers.make_transform, readers.make_features),
+        *(readers.make_alignet, readers.make_features),
         *(readers.make_posterior, readers.make_teachers, readers.make_student),
     ):
         make(root)

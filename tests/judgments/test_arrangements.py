@@ -1,5 +1,6 @@
 """The table of arrangements: checks, file, raw rows, torn lines."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from twoalike.judgments import arrangements_table, read_raw, read_raw_arrangements, trials_of
+from twoalike.judgments import arrangements_table, read_raw, trials_of
 from twoalike.study import TwoalikeError
 
 OBJECTS = ["zebra", "ant", "maple", "oak", "never_placed"]
@@ -71,9 +72,12 @@ def raw_run(
     return file
 
 
+placed = partial(read_raw, task="multiarrangement")
+
+
 def test_raw_rows_become_arrangements(tmp_path: Path) -> None:
     raw_run(tmp_path, TRIALS)
-    table = read_raw_arrangements(tmp_path, OBJECTS)
+    table = placed(tmp_path, OBJECTS)
     assert table["item"].tolist() == ["ant", "oak", "oak", "ant"]
     assert table[["x", "y"]].to_numpy().tolist() == [
         [0.1, 0.2],
@@ -91,7 +95,7 @@ def test_people_and_further_runs_of_a_session_stay_apart(tmp_path: Path) -> None
     for participant in ("001", "002"):
         for run in (1, 2):
             raw_run(tmp_path, TRIALS, participant, run)
-    trials, _ = trials_of(read_raw_arrangements(tmp_path))
+    trials, _ = trials_of(placed(tmp_path))
     assert [(t.participant, t.session, t.trial) for t in trials] == [
         (participant, "01", trial) for participant in ("001", "002") for trial in (1, 2, 3, 4)
     ]
@@ -102,7 +106,7 @@ def test_a_torn_end_costs_the_trial_it_tore_and_no_other(tmp_path: Path, cut: in
     file = raw_run(tmp_path, TRIALS[:5])
     content = file.read_bytes()
     file.write_bytes(content[:-cut])
-    table = read_raw_arrangements(tmp_path)
+    table = placed(tmp_path)
     assert table["trial"].tolist() == [1, 1]
     assert table.attrs["n_torn"] == 1
 
@@ -126,19 +130,19 @@ def test_a_bad_raw_cell_is_named(
     rows[row] = rows[row].replace(old, new, 1)
     raw_run(tmp_path, rows)
     with pytest.raises(TwoalikeError, match=complaint) as raised:
-        read_raw_arrangements(tmp_path)
+        placed(tmp_path)
     assert "\n" not in str(raised.value)
 
 
 def test_raw_without_sessions_trials_or_with_unknown_stimuli_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TwoalikeError, match="found none"):
-        read_raw_arrangements(tmp_path)
+        placed(tmp_path)
     raw_run(tmp_path, [])
     with pytest.raises(TwoalikeError, match="no trial has two images inside"):
-        read_raw_arrangements(tmp_path)
+        placed(tmp_path)
     raw_run(tmp_path, TRIALS)
     with pytest.raises(TwoalikeError, match="stimulus 'ant' was shown but is not one of the 2"):
-        read_raw_arrangements(tmp_path, ["oak", "maple"])
+        placed(tmp_path, ["oak", "maple"])
 
 
 def odd_one_out(folder: Path, rows: int) -> Path:

@@ -213,25 +213,6 @@ def test_bad_matrices_are_named(
         import_dissimilarities([tmp_path / "r.npy"], objects)
 
 
-def test_the_command_writes_the_table_and_keeps_what_is_there(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    source, out = tmp_path / "r.csv", tmp_path / "d.parquet"
-    source.write_text(RATED, encoding="utf-8")
-    command = ["import", "rdm", source, "--out"]
-    assert call(*command, out) == 0
-    assert "3 pairs of 3 objects by 2 participants" in capsys.readouterr().out
-    table = read_judgments(out, "dissimilarities")
-    assert table.attrs["provenance"]["inputs"]["file_1"]["file"] == "r.csv"
-    before = out.read_bytes()
-    assert call(*command, out) == 1
-    assert "--overwrite" in capsys.readouterr().err
-    assert call(*command, tmp_path / "d.csv") == 1
-    assert out.read_bytes() == before and not (tmp_path / "d.csv").exists()
-    assert call(*command, out, "--overwrite", "--kind", "rdm") == 0
-    assert set(read_judgments(out, "dissimilarities")["kind"]) == {"rdm"}
-
-
 def test_real_exports_are_read(shared_data: Path, tmp_path: Path) -> None:
     meadows = shared_data / "meadows" / "Meadows_myExp_v_v1_cuddly-bunny_3_1D.mat"
     out = tmp_path / "d.parquet"

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from tests.conftest import call
 
-from twoalike.judgments import import_choices, is_scored, read_judgments
+from twoalike.judgments import import_choices, is_scored
 from twoalike.study import TwoalikeError
 
 OBJECTS = ["ant", "bee", "cat", "dog", "axe"]
@@ -162,28 +162,6 @@ def test_what_does_not_fit_is_named(
     with pytest.raises(TwoalikeError, match=complaint) as raised:
         import_choices(table, OBJECTS, **COLUMNS | options)
     assert "\n" not in str(raised.value)
-
-
-def test_the_command_takes_names(
-    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("ids.txt").write_text("\n".join(OBJECTS))
-    Path("pairs.txt").write_text("bee ant\n")
-    words = (
-        "import choices table.csv --objects ids.txt --item-columns left,middle,right "
-        "--chosen-columns odd --participant-column 1 --response-time-column rt "
-        "--response-time-unit ms --catch-column check --catch-objects pairs.txt "
-        "--out choices.parquet"
-    )
-    assert call(*words.split()) == 0
-    shown = capsys.readouterr().out
-    assert "columns worker, left, middle, right, odd, rt, check" in shown
-    assert "choices.parquet: 1 judgment by 2 participants" in shown
-    assert "3 attention checks, 2 of them with a known right answer" in shown
-    found = read_judgments("choices.parquet")
-    assert found.attrs["provenance"]["config"]["response_time_unit"] == "ms"
-    assert set(found.attrs["provenance"]["inputs"]) == {"judgments", "objects", "catch_objects"}
 
 
 def test_labels_that_may_identify_people_are_pointed_out(

@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.io import savemat
-from tests.conftest import call
 
 from twoalike.design import ArrangedTrial, pair_evidence, rescaled_average
-from twoalike.judgments import import_meadows, read_judgments, trials_of
+from twoalike.judgments import import_meadows, trials_of
 from twoalike.study import TwoalikeError
 
 NAMES = ["beach.png", "rain.png", "river.jpg", "oak"]
@@ -150,20 +149,6 @@ def test_an_export_of_dissimilarities_is_told_from_a_tree(tmp_path: Path) -> Non
     savemat(path, {"rdmutv": np.ones((1, 3)), "stimuli": ["a", "b", "c"]})
     with pytest.raises(TwoalikeError, match=r"expected a Meadows tree \(JSON\).*\(RDM\).*Download"):
         import_meadows([path])
-
-
-def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    one = write(tmp_path, late(), "Meadows_my_exp_v_v1_calm-fox_1_tree")
-    two = write(tmp_path, early(), "Meadows_my_exp_v_v2_odd-owl_1_tree")
-    words = ("import", "meadows", one, two, "--out", tmp_path / "a.parquet")
-    assert call(*words) == 0
-    assert "12 items placed in 4 trials by 2 participants" in capsys.readouterr().out
-    table = read_judgments(tmp_path / "a.parquet", "arrangements")
-    assert placed(table) == EXPECTED * 2
-    assert str(tmp_path) not in json.dumps(table.attrs["provenance"])
-    assert call(*words) == 1
-    said = capsys.readouterr().err
-    assert "there is such a file already" in said and "--overwrite" in said
 
 
 def test_a_real_session_gives_the_platforms_own_figures(shared_data: Path) -> None:

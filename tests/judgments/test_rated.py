@@ -10,8 +10,7 @@ from twoalike.judgments import (
     rating_sources,
     ratings_table,
     read_judgments,
-    read_raw_ratings,
-    read_raw_sortings,
+    read_raw,
     sortings_of,
     sortings_table,
 )
@@ -103,7 +102,7 @@ def test_raw_ratings(tmp_path: Path) -> None:
         "4 main 2.0 oak ant 5 7",
     ]
     write_raw(tmp_path, "pairrating", columns, rows)
-    table = read_raw_ratings(tmp_path, OBJECTS)
+    table = read_raw(tmp_path, OBJECTS, task="pairrating")
     assert table["trial"].tolist() == [1, 2, 4]
     assert table["rating"].tolist() == [0.1, 0.25, 5.0]
     assert table["scale_points"].fillna(0).tolist() == [0, 0, 7]
@@ -122,7 +121,7 @@ def test_raw_sortings(tmp_path: Path) -> None:
         "3 main 7.5 3 cat 2 n/a",  # torn: two rows are missing
     ]
     write_raw(tmp_path, "freesorting", columns, rows)
-    table = read_raw_sortings(tmp_path, OBJECTS)
+    table = read_raw(tmp_path, OBJECTS, task="freesorting")
     assert table["item"].tolist() == ["ant", "bee", "oak", "cat"]
     assert table["pile"].tolist() == [1, 1, 1, 2]
     assert table["pile_name"].isna().tolist() == [False, False, True, True]

@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.conftest import call
 
 from twoalike.design import excluded
-from twoalike.judgments import import_choices, object_index, read_judgments, read_raw, read_sets
+from twoalike.judgments import import_choices, object_index, read_raw, read_sets
 from twoalike.study import ExclusionConfig, TwoalikeError
 
 OBJECTS = ["ant", "bee", "cat", "dog"]
@@ -159,27 +158,6 @@ def test_raw_without_sessions_or_with_unknown_stimuli_is_refused(tmp_path: Path)
     raw_session(tmp_path)
     with pytest.raises(TwoalikeError, match="stimulus 'dog' was shown but is not one of the 3"):
         read_raw(tmp_path, OBJECTS[:3])
-
-
-def test_command_line_imports_and_refuses(
-    text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    ids, out = tmp_path / "ids.txt", tmp_path / "new" / "choices.parquet"
-    ids.write_text("\n".join(OBJECTS))
-    base = ("import", "choices", text, "--objects", ids, "--out")
-    assert call(*base, out, "--participant-column", 9) == 1
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1 and "expected column 9, found 4 columns" in said
-    assert not out.exists()
-    assert call(*base, out, "--participant-column", 4) == 0
-    assert "3 judgments by 2 participants" in capsys.readouterr().out
-    assert len(read_judgments(out)) == 3
-    before = out.read_bytes()
-    assert call(*base, out) == 1
-    assert "replace it with --overwrite" in capsys.readouterr().err and out.read_bytes() == before
-    assert call(*base, out, "--overwrite") == 0
-    assert call(*base, out.with_suffix(".csv")) == 1
-    assert "ends in .parquet" in capsys.readouterr().err
 
 
 def test_real_judgments(shared_data: Path, tmp_path: Path) -> None:

@@ -15,11 +15,13 @@ from urllib.request import Request, urlopen
 import numpy as np
 from tests.online.engines import Size
 from tests.online.player import Means, Plan, plan_part
+from tests.stimuli.media import write_sounds
 
 from twoalike.observers import SimulatedObserver, hierarchical_embedding
 from twoalike.online import Person
 from twoalike.registry import find_task, task_names
 from twoalike.stimuli import StimulusSet, draw_creatures
+from twoalike.stimuli._set import image_table
 from twoalike.study import Study
 from twoalike.tasks import Sitting, prepare_session
 
@@ -114,8 +116,10 @@ def make_study(
     arrangements: int = 2,
     repeats: int = 0,
     tasks: Sequence[str] = TASKS,
+    timing: str = "",
+    sounds: bool = False,
 ) -> Study:
-    """Make a study of eight creatures, whose pages and pauses are short.
+    """Make a study of eight creatures, or ``sounds``, whose pages and pauses are short.
 
     Parameters
     ----------
@@ -123,6 +127,8 @@ def make_study(
         Main trials of a session.
     repeats
         Triplets that are shown twice; there is one attention check in each task.
+    timing
+        Lines on the timing of choices.
     """
     protocols = root / "protocols"
     protocols.mkdir(parents=True)
@@ -137,11 +143,19 @@ def make_study(
     rating = re.sub(r"\[practice\]\n.*\n", "", ODD)
     (protocols / "pair_rating.toml").write_text(CONSENT + rating, encoding="utf-8")
     for name in ("odd_one_out", "anchored_choice", "odd_one_of_many", "most_alike_pair"):
-        (protocols / f"{name}.toml").write_text(CONSENT + ODD, encoding="utf-8")
+        (protocols / f"{name}.toml").write_text(
+            CONSENT + ODD.replace("[timing]\n", f"[timing]\n{timing}"), encoding="utf-8"
+        )
     (protocols / "multi_arrangement.toml").write_text(CONSENT + ARRANGE, encoding="utf-8")
     sort = CONSENT + ARRANGE + "[rules]\nname_piles = true\n"
     (protocols / "free_sorting.toml").write_text(sort, encoding="utf-8")
-    draw_creatures(root / "stimuli", seed=1, kingdoms=2, families=1, species=2, individuals=2)
+    if sounds:
+        for number in range(8):
+            folder = root / "stimuli" / "ab"[number % 2] / "xy"[number // 2 % 2]
+            write_sounds(folder, 1, 0.1 + 0.05 * number, number)
+        StimulusSet.write(root / "stimuli", image_table(root / "stimuli", "sound"))
+    else:
+        draw_creatures(root / "stimuli", seed=1, kingdoms=2, families=1, species=2, individuals=2)
     return Study.load(root)
 
 

@@ -33,6 +33,7 @@ PREFERENCES = {
     "dom.disable_beforeunload": True,
     "browser.shell.checkDefaultBrowser": False,
     "datareporting.policy.dataSubmissionEnabled": False,
+    "media.cubeb.force_mock_context": True,  # a sound device, which machines of tests lack
     "toolkit.legacyUserProfileCustomizations.stylesheets": True,
 }
 FINGERS = {

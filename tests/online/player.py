@@ -17,6 +17,7 @@ from twoalike.online import Person
 from twoalike.record import Progress
 from twoalike.tables import POSITIONS
 from twoalike.tasks import (
+    Listening,
     NoWindow,
     Prepared,
     Result,
@@ -25,6 +26,7 @@ from twoalike.tasks import (
     View,
     VirtualClock,
     run_session,
+    with_sounds,
 )
 from twoalike.tasks._simulated import _SAID as SAID
 from twoalike.tasks.choosing import TripletActivity
@@ -114,15 +116,18 @@ def plan_part(prepared: Prepared, size: Size, means: Means = "hands") -> Plan:
     means
         What trials are done with.
     """
-    clock = VirtualClock()
+    hz = 60.0 if prepared.is_timed else None
+    clock = VirtualClock(refresh_hz=hz)
     screen = Notebook(clock, size)
     person = SimulatedParticipant(prepared.hands(screen, clock), screen, clock)
     plan = Plan()
 
     def act(session: Session) -> None:
-        before = len(screen.deeds)
+        before, activity = len(screen.deeds), session.activity
+        listens = isinstance(activity, Listening) and activity.to_hear
         person.act(session)
-        made, activity = screen.deeds[before:], session.activity
+        made = [] if listens else screen.deeds[before:]  # the player listens by its own
+        activity = activity.trial if isinstance(activity, Listening) else activity
         if made and isinstance(activity, TripletActivity | PlacingActivity):
             made = [one for deed in made for one in _by_pointer(deed, activity, means)]
             index = activity.trial.trial_index
@@ -132,7 +137,9 @@ def plan_part(prepared: Prepared, size: Size, means: Means = "hands") -> Plan:
         if isinstance(item, Result):
             plan.results[item.trial_index] = item
 
-    run_session(Session(prepared.script(View(size), Progress()), ""), screen, keep, act)
+    script = prepared.script(View(size, refresh_hz=hz), Progress())
+    script = with_sounds(script, prepared.protocol, prepared.sound_lengths())
+    run_session(Session(script, ""), screen, keep, act)
     return plan
 
 
@@ -288,11 +295,24 @@ class Player:
         """Make the presses of a trial."""
         self.begin(part, index)
         sleep(self.least_s)
+        self._listen()
         result = self.plans[part].results[index]
         if isinstance(result, RatingResult):
             self._rate(result)
         else:
             self.make(self.plans[part].deeds[index])
+
+    def _listen(self) -> None:
+        """Hear each sound of a trial: by a key where there are keys, or by the pointer."""
+        number = 0
+        while (playing := self.engine.ask(look("listening"))) is not None:
+            if not playing:
+                if self.means == "hands" and self.engine.ask(look("middle"), ".image", 0):
+                    self.engine.key("asdfgh"[number])
+                else:
+                    self.engine.click(".image, .item", number)
+                number += 1
+            sleep(0.1)  # until that is seen
 
     def _rate(self, result: RatingResult) -> None:
         """Choose a point: the page places them by its own rules."""
@@ -308,7 +328,7 @@ class Player:
         for deed in deeds:
             if self.anywhere:
                 self._check_time()
-            if len(deeds) > 4 and deed is deeds[-1 if deeds[-1].kind == "key" else -2]:
+            if len(deeds) > 4 and deed is deeds[-2 if deeds[-1].kind == "release" else -1]:
                 self.look({"kind": "placed"})
             if deed.kind == "key":
                 self.engine.key(deed.key)
@@ -320,5 +340,8 @@ class Player:
             elif deed.kind == "pick":
                 at = int(deed.key) - 1 if deed.key.isdigit() else POSITIONS.index(deed.key)
                 self.engine.click(".image", at)
+                sleep(0.1)
+                if self.engine.ask(look("listening"), True):  # a finger's first touch plays
+                    self.engine.click(".image", at)
             else:
                 self.engine.point(deed.kind, width / 2 + deed.x, height / 2 - deed.y)

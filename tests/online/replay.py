@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +11,22 @@ from tests.online.simulated import as_sent
 
 from twoalike.tasks import (
     Activity,
+    Arena,
     Event,
     Fixation,
     ImageRow,
     KeyPress,
+    Listening,
     Nudge,
     Page,
+    Piles,
+    PointerMove,
     PointerPress,
+    Rating,
     Scene,
     Shown,
 )
-from twoalike.tasks.choosing import TripletActivity
+from twoalike.tasks.choosing import TrialResult, TripletActivity
 
 SCRIPT = Path(__file__).parent / "js" / "cases.mjs"
 
@@ -72,9 +77,10 @@ def sent(event: Event | Restart, *, touch: bool = False) -> dict[str, Any]:
             return {"kind": "shown", "time": time, "dropped": dropped, "planned": time - 0.01}
         case KeyPress(time=time, key=key):
             return {"kind": "key", "time": time, "key": key}
-        case PointerPress(time=time, x=x, y=y, button=button):
-            point = {"x": x, "y": y, "button": button, "pointer": "touch" if touch else "mouse"}
-            return {"kind": "press", "time": time, **point}
+        case PointerPress(time=time, x=x, y=y) | PointerMove(time=time, x=x, y=y):
+            point = {"x": x, "y": y, "button": getattr(event, "button", "left")}
+            kind = "press" if isinstance(event, PointerPress) else "move"
+            return {"kind": kind, "time": time, **point, "pointer": "touch" if touch else "mouse"}
         case Nudge(time=time, dx=dx, dy=dy, fine=fine):
             return {"kind": "nudge", "time": time, "dx": dx, "dy": dy, "fine": fine}
         case Restart(time=time):
@@ -85,15 +91,24 @@ def sent(event: Event | Restart, *, touch: bool = False) -> dict[str, Any]:
 
 def scene_json(scene: Scene) -> dict[str, Any]:
     match scene:
-        case Fixation():
+        case Fixation(prompt=None):
             return {"kind": "fixation"}
+        case Fixation(prompt=prompt):  # pictures are made ready
+            assert prompt is not None
+            nothing = {"labels": [], "prompt": "", "until": None, "cross": True}
+            return scene_json(replace(prompt, prompt="", labels=(), until=None)) | nothing
         case Page(text=text, footer=footer):
             return {"kind": "page", "text": text, "footer": footer}
         case ImageRow(until=until):
             timer = until and {"end": until.end, "length": until.length, "since": until.since}
-            parts = {"images": list(scene.images), "labels": list(scene.labels), "until": timer}
+            masked = scene.source != "objects"
+            images = [name and f";{name}" if masked else name for name in scene.images]
+            parts = {"images": images, "labels": list(scene.labels), "until": timer}
+            parts |= {"cross": False, "masked": masked, "centred": scene.centred}
             texts = {"prompt": scene.prompt, "verdict": scene.verdict}
             return {"kind": "row", **parts, **texts, "marked": list(scene.marked)}
+        case Rating() | Arena() | Piles():
+            return {}
     raise AssertionError(scene)
 
 
@@ -105,9 +120,13 @@ def played(activity: Activity, events: Sequence[Event | Restart]) -> list[dict[s
             items = activity.restart(event.time)
         else:
             items = activity.handle(event)
-        after = {"deadline": activity.deadline, "finished": activity.finished}
+        heard = isinstance(activity, Listening)
+        after = {"deadline": None if heard else activity.deadline, "finished": activity.finished}
         found.append({"items": [as_sent(item, late=0.01) for item in items], **after})
-        if isinstance(activity, TripletActivity):
+        for item, as_json in zip(items, found[-1]["items"], strict=True):
+            if isinstance(item, TrialResult) and item.timed:
+                as_json["timed"] = dict(item.timed)
+        if isinstance(activity, TripletActivity | Listening):
             found[-1]["scene"] = scene_json(activity.scene)
         if activity.finished:
             break

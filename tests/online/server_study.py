@@ -105,6 +105,8 @@ def choice(index: int, position: str | None = "left", flag: str | None = None) -
         "flag": flag,
         "planned_onset": 2.0 * index,
         "taken_back": 0,
+        "starts": [],
+        "away": False,
     }
 
 

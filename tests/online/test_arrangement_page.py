@@ -13,7 +13,9 @@ from tests.online.simulated import as_sent
 from twoalike.design import ListedSorting
 from twoalike.online._compile import arrangement
 from twoalike.online._records import Arrangement
+from twoalike.tasks import Listening
 from twoalike.tasks._activity import (
+    Activity,
     Arena,
     Focus,
     KeyPress,
@@ -61,6 +63,9 @@ class Hand:
         pointer: str,
     ) -> None:
         self.activity, self.rng, self.pointer = activity, rng, pointer
+        self.lengths = {f"o{item}": 0.5 * item + 0.2 for item in range(4) if rng.random() < 0.4}
+        heard = Listening(activity, activity.protocol, self.lengths)
+        self.played = heard if self.lengths else activity
         self.time = 0.3
         self.events: list[dict[str, Any]] = []
         self.answers: list[Any] = []
@@ -71,11 +76,11 @@ class Hand:
         if kind == "press" and activity.held and isinstance(activity, SortingActivity):
             self.give("release", x=0.0, y=0.0, button="left")  # it might leave a button free
         if kind == "restart":
-            items = activity.restart(self.time)
+            items = self.played.restart(self.time)
         else:
             button = self.button(fields) if kind == "press" else ""
             names = getattr(activity, "naming", None) is not None
-            items = activity.handle(EVENTS[kind](time=self.time, **fields))
+            items = self.played.handle(EVENTS[kind](time=self.time, **fields))
             if button:  # which is an element of its own in the page
                 kind, fields = button, {"method": self.pointer}
             elif names and (kind == "typed" or fields.get("key") == "backspace"):
@@ -83,10 +88,11 @@ class Hand:
         if kind in ("press", "move", "release"):
             fields["pointer"] = self.pointer
         self.events.append({"kind": kind, "time": self.time, **fields})
-        state: dict[str, Any] = {"deadline": activity.deadline, "finished": activity.finished}
+        deadline = None if self.lengths else activity.deadline
+        state: dict[str, Any] = {"deadline": deadline, "finished": activity.finished}
         state["stack"] = list(activity.stack)
         self.answers.append(
-            state | {"items": [as_sent(item, late=0) for item in items], "scene": look(activity)}
+            state | {"items": [as_sent(item, late=0) for item in items], "scene": look(self.played)}
         )
 
     def button(self, press: dict[str, Any]) -> str:
@@ -176,7 +182,7 @@ EVENTS |= {"move": PointerMove, "release": PointerRelease, "focus": Focus, "tick
 EVENTS |= {"typed": Typed}
 
 
-def look(activity: ArrangementActivity | SortingActivity) -> dict[str, Any]:
+def look(activity: Activity) -> dict[str, Any]:
     """The scene as the page describes it."""
     scene = activity.scene
     if isinstance(scene, Page):
@@ -242,6 +248,7 @@ def acted(rng: np.random.Generator, *, sorts: bool) -> tuple[dict[str, Any], Han
         hand.act()
     case = {"made": "arrangement", "trial": given.model_dump(mode="json")}
     case |= {"protocol": activity.protocol.model_dump(mode="json"), "size": size}
+    case |= {"lengths": hand.lengths or None}
     return case | {"steps": hand.events}, hand
 
 
@@ -260,5 +267,6 @@ def test_the_same_events_give_the_same_items(rng: np.random.Generator, *, sorts:
             kinds.update(one.get("event", "") for one in page["items"])
             kinds.update(one["ending"]["reason"] for one in page["items"] if "ending" in one)
     own = ("name", "sorting") if sorts else ("seat", "arrangement")
+    own = (*own, "sound_played")
     for kind in ("drag", "inspect", "reset", "done", "trial_paused", "timeout", *own):
         assert kinds[kind] > 3, kinds

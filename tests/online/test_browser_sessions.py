@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -67,12 +67,14 @@ def served(study: Study) -> Iterator[Served]:
         yield server
 
 
-def sit_in_browser(served: Served, engine: Engine, means: Means, backup: Path | None = None) -> str:
+def sit_in_browser(
+    served: Served, engine: Engine, means: Means, backup: Path | None = None, **more: Any
+) -> str:
     """Go through a whole session and fetch it; return the participant's code.
 
     Its second trial meets a server that is killed and restored from ``backup``.
     """
-    player = Player(engine, means, least_s=0.22)
+    player = Player(engine, means, least_s=0.22, **more)
     address = f"{served.address}?PROLIFIC_PID={engine.name}{means}&SESSION_ID=1"
     code = player.enter(address)
     player.person = person_of(served.study, code)

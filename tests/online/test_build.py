@@ -1,5 +1,6 @@
 """What a study compiles to: the steps of the window, pictures, and no right answers."""
 
+import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops
 from tests.conftest import call, write_study
+from tests.stored import list_images
 
 from twoalike.online import (
     OnlineSession,
@@ -30,7 +32,7 @@ from twoalike.online._records import (
 )
 from twoalike.online._site import pictures
 from twoalike.record import RunName, read_journal, read_run
-from twoalike.registry import find_task
+from twoalike.registry import find_task, task_names
 from twoalike.sitting import sit
 from twoalike.stimuli import StimulusSet, read_picture, write_words
 from twoalike.study import TwoalikeError
@@ -217,7 +219,7 @@ def test_what_browsers_would_show_otherwise_is_converted_without_loss(
     tmp_path: Path, rng: np.random.Generator
 ) -> None:
     _images(tmp_path / "stimuli", rng)
-    stimuli = StimulusSet.from_images(tmp_path / "stimuli")
+    stimuli = list_images(tmp_path / "stimuli")
     made = {one.name: one for one in pictures(stimuli, stimuli.ids, OddOneOut())}
     kept = {name for name in made if made[name].content == stimuli.path(name).read_bytes()}
     names = {stimuli.path(name).name for name in kept}
@@ -356,7 +358,7 @@ def test_an_adaptive_design_waits_for_its_blocks(make_study: MakeStudy) -> None:
     assert not (root / "design").exists()  # no list is written before it is chosen
 
 
-TIMED = "[timing]\npresentation_ms = 100\n"
+SHORT = "[timing]\npresentation_ms = 10\n"
 
 
 @pytest.mark.parametrize(
@@ -364,7 +366,7 @@ TIMED = "[timing]\npresentation_ms = 100\n"
     [
         ("", "[triggers]\nkind = 'lsl'\n", "triggers for recordings"),
         ("", "[scanner]\nstart = 'session'\n", "a scanner's trigger"),
-        ("", TIMED, "timed presentation"),
+        ("", SHORT, "at least one frame of 60 Hz, 16.7 ms, found 10 ms"),
         (
             "trials = 6\nsampler = 'adaptive'\n",
             CONSENT + ASKED,
@@ -415,12 +417,17 @@ def test_arrangements_that_answers_decide_are_blocks(
     assert all({"trial_type", "groups", "seed"}.isdisjoint(one.model_dump()) for one in trials)
 
 
+SHORT = {"odd_one_of_many": "trials", "most_alike_pair": "trials", "pair_rating": "pairs"}
+
+
 @pytest.mark.parametrize("language", languages())
 def test_tasks_fit_a_phone(language: str, make_study: MakeStudy) -> None:
     protocol = f'language = "{language}"\n'
-    tasks = 'trials = 4\n[sitting]\ntasks = ["odd-one-out", "multi-arrangement", "free-sorting"]\n'
-    root = make_study("study", tasks, protocol, protocol)
-    (root / "protocols" / "free_sorting.toml").write_text(protocol)
+    names = [name for name in task_names() if find_task(name).page is not None]
+    lists = "".join(f"[{table}]\n{n} = 4\n" for table, n in SHORT.items())
+    root = make_study("study", "trials = 4\n" + lists + f"[sitting]\ntasks = {json.dumps(names)}\n")
+    for name in names:
+        (root / "protocols" / f"{find_task(name).module}.toml").write_text(protocol)
     width, height = build(root).session.least_window_px
     assert width <= 360
     assert height <= 640

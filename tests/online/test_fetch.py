@@ -15,6 +15,7 @@ from tests.online.test_fetch_sources import answering
 
 from twoalike.online import OnlineStudy, build_online, display_errors, fetch, read_built
 from twoalike.online import _erase as moving
+from twoalike.online import _fetch as fetching
 from twoalike.record import RunName, check_bids, read_answers, read_run
 from twoalike.tasks import validate_study
 
@@ -333,6 +334,19 @@ def test_a_fetch_that_breaks_off_leaves_nothing_half(
     assert (fetched.n_unchanged, fetched.problems) == (0 if at == "write_json" else 2, [])
     assert tables(web.study.raw) == tables(twins.lab / "data" / "raw")
     assert not moving.staging(web.study).exists()
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_processes_share_the_work_and_one_that_is_killed_costs_nothing(
+    killed: bool, web: OnlineStudy, twins: Twins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "_EACH", 1)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    if killed:
+        monkeypatch.setattr(fetching, "_CHILD", "import os; os.abort()")
+    fetched = fetch(web.study, whole(web, twins))
+    assert [one.participant for one in fetched.written] == list(CODES)
+    assert tables(web.study.raw) == tables(twins.lab / "data" / "raw")
 
 
 def test_what_was_run_in_the_lab_is_not_replaced(web: OnlineStudy, twins: Twins) -> None:

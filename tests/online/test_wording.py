@@ -34,7 +34,7 @@ def words(protocol: Protocol) -> str:
     return "\n".join(one for text in said for one in ([text] if isinstance(text, str) else text))
 
 
-@pytest.mark.parametrize("kind", ["image", "word"])
+@pytest.mark.parametrize("kind", ["image", "word", "sound"])
 @pytest.mark.parametrize("language", languages())
 @pytest.mark.parametrize("task", WITH_A_PAGE)
 def test_shipped_texts_hold_in_a_browser(task: str, language: str, kind: str) -> None:
@@ -49,7 +49,7 @@ def test_shipped_texts_hold_in_a_browser(task: str, language: str, kind: str) ->
 def test_every_sentence_is_a_shipped_one(language: str) -> None:
     sentences = tomllib.loads((_TEXTS / f"sentences.{language}.toml").read_text("utf-8"))
     assert sentences.pop("read_by_speaker") in (True, False)
-    kinds = ("image", "word")
+    kinds = ("image", "word", "sound")
     there = [words(shipped(task, language, kind)) for task in WITH_A_PAGE for kind in kinds]
     assert [one for one in sentences if not any(one in text for text in there)] == []
 
@@ -74,21 +74,21 @@ def test_what_a_lab_wrote_stays() -> None:
 
 
 KEYS = re.compile(
-    r"\b(?:keys?|keyboard|space bar|Tab|Return|Shift|mouse|click|[0-9])\b|[←↑→↓]|"
+    r"\b(?:[SD]|keys?|keyboard|space bar|Tab|Return|Shift|mouse|click|[0-9])\b|[←↑→↓]|"
     r"Tasten?\b|Tastatur|taste\b|Maus|klicken|"
     r"touches\b|clavier|souris|cliqu|teclas?\b|teclado|ratón|clic\b|toetsen|muis\b|klik|"
     r"\btasti\b|tastiera|mouse|キー|マウス|クリック|[按回]?[车格]键|鼠标|点击|مفتاح|المفاتيح|بالفأرة|انقر"
 )
 
 
-@pytest.mark.parametrize("kind", ["image", "word"])
+@pytest.mark.parametrize("kind", ["image", "word", "sound"])
 @pytest.mark.parametrize("language", languages())
 @pytest.mark.parametrize("task", WITH_A_PAGE)
 def test_keys_are_not_mentioned_where_there_are_none(task: str, language: str, kind: str) -> None:
     texts = for_browser(shipped(task, language, kind)).texts
     shown = [*texts.instruction, texts.pause, texts.practice_end, texts.resume, texts.go_on]
     shown += [texts.choose, texts.choose_several, texts.enter, texts.write, texts.time_out]
-    shown += [texts.model_dump()["prompt"], texts.ready, texts.end, texts.finish]
+    shown += [texts.model_dump()["prompt"], texts.ready, texts.end, texts.finish, texts.listen]
     assert KEYS.search("\n".join(shown))
     for keyed, keyless in without_keys(language).items():
         shown = [text.replace(keyed, keyless) for text in shown]

@@ -88,7 +88,7 @@ def test_the_levels_template_is_the_published_study(images: Path, tmp_path: Path
 
 
 def test_unknown_templates_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(TwoalikeError, match="expected default, or one of .*found 'face'"):
+    with pytest.raises(TwoalikeError, match="expected one of default, .*found 'face'"):
         create_study(tmp_path / "study", protocol="face")
     assert not (tmp_path / "study").exists()
 

@@ -11,7 +11,6 @@ from twoalike.record import (
     check_bids,
     check_dataset,
     read_answers,
-    store_answers,
 )
 from twoalike.study import TwoalikeError
 
@@ -30,7 +29,8 @@ def store(
     task: str = "oddoneout",
 ) -> None:
     name = RunName(participant, session, task)
-    store_answers(booth.root, booth.study, name, simulated=False, measure=measure, answers=answers)
+    with booth.open(name=name) as record:
+        record.answers(measure, answers)
 
 
 def stored(booth: Any, measure: str) -> list[list[str]]:
@@ -44,8 +44,8 @@ def test_a_data_set_with_answers_and_a_run_is_valid(booth: Any) -> None:
     with booth.open() as record:
         for trial in booth.trials:
             record.append(booth.trial(trial))
+        record.answers("debrief", {STRATEGY: "By colour,\nand then\tby size"})
         record.end("completed")
-    store(booth, "debrief", {STRATEGY: "By colour,\nand then\tby size"})
     store(booth, "consent", {AGREED: False}, "002")
     assert check_bids(booth.root) == []
     assert [row[-1] for row in stored(booth, "consent")] == ["true", "false"]

@@ -84,7 +84,7 @@ def test_the_operator_names_the_group_once(make_study: Callable[..., Path]) -> N
         join(study, "001", group="d")
     assert join(study, "001", group="b") == "b"
     assert join(study, "001") == join(study, "001", group="b") == "b"
-    with pytest.raises(TwoalikeError, match="is in the group b .* and stays in it") as caught:
+    with pytest.raises(TwoalikeError, match="has the group b .* and keeps it") as caught:
         join(study, "001", group="a")
     assert "\n" not in str(caught.value)
 

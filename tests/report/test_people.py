@@ -1,6 +1,7 @@
 """How people differ in the report: dimensions by group, pairs, and the tests of groups."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from twoalike.embedding import Posterior, compare_groups
 from twoalike.report import write_report
 from twoalike.report._embedding import dimensions_section, people_section, similarity_section
 from twoalike.report._inputs import _comparable, read_inputs
-from twoalike.report._report import methods_section
+from twoalike.report._methods import methods_section
 from twoalike.study import Study, TwoalikeError
 
 PEOPLE = tuple(f"{k:02d}" for k in range(1, 9))
@@ -27,7 +28,8 @@ KIND = (0, 1)  # dimensions of the shapes' kinds, disc and square; the others ar
 @pytest.fixture
 def weighted(study: Study, monkeypatch: pytest.MonkeyPatch) -> Study:
     """A study in whose posterior experts weigh the kinds of shapes twice as much as novices do."""
-    monkeypatch.setattr("twoalike.report._blocks.to_data_uri", lambda figure: "data:,")
+    monkeypatch.setattr("twoalike.report._blocks.to_svg", lambda figure: b"")
+    monkeypatch.setattr("twoalike.report._blocks.to_pdf", lambda figure: b"")
     posterior = Posterior.load(study.posterior)
     embedding, rng = posterior.tree["posterior"]["embedding"].values, np.random.default_rng(5)
     log = 0.15 * rng.normal(size=(len(PEOPLE), embedding.shape[-1]))
@@ -64,7 +66,7 @@ def reported(study: Study, tmp_path: Path) -> tuple[str, Path]:
 def test_groups_are_shown_with_their_pairs_and_tests(weighted: Study, tmp_path: Path) -> None:
     compared(weighted)
     html, files = reported(weighted, tmp_path)
-    assert "Groups experts and novices weigh the dimensions differently" in html
+    assert "The groups experts and novices weighed the dimensions differently" in html
     assert "Group novices, compared with group experts, gives dimension" in html
     assert "by 99 permutations of the groups over people" in html
     assert "with the people of the group resampled" in html
@@ -92,7 +94,7 @@ def test_a_number_per_person_is_said_and_shown(weighted: Study, tmp_path: Path) 
     html, files = reported(weighted, tmp_path)
     assert "The higher years, the more weight has dimension" in html
     assert "1 participant without a number was left out" in html
-    assert "on years (p 0." in html  # among the findings
+    assert re.search(r"on\s+years \(permutation test, <a href=\"#people\">p =", html)  # a finding
     assert pd.read_csv(files / "people.csv")["group"].str.startswith("years ").all()
     assert list(pd.read_csv(files / "people-3.csv")) == ["name", "correlation", "low", "high", "p"]
 
@@ -121,7 +123,7 @@ def test_a_comparison_in_another_posterior_is_not_shown(weighted: Study, tmp_pat
     assert "groups.json compares groups in another posterior" in page
     assert "No groups of these people were compared" in page and "experts" not in page
     assert "temperatures and lapse rates are not known" in page and "softmax" not in page
-    assert "weights of the dimensions for each of 8 participants, was fitted to ratings" in page
+    assert "Weights of the dimensions were estimated for each of 8 participants." in page
 
 
 def test_groups_of_the_fit_are_shown_without_a_test(weighted: Study) -> None:
@@ -143,9 +145,9 @@ def test_groups_of_the_fit_are_shown_without_a_test(weighted: Study) -> None:
     assert "no test can be made of it" in found.blocks[-1].text
     inputs = read_inputs(weighted)
     said += repr((similarity_section(inputs), dimensions_section(inputs, None)))
-    said += methods_section(inputs).blocks[0].text
+    said += methods_section(inputs, (), {}).blocks[0].text
     assert "minus the distance" in said and "dot product" not in said
-    assert "and weights of the dimensions, for each of 8" in said and "things: memory" in said
+    assert "and weights of the dimensions, of each of" in said and "things: memory" in said
 
 
 def test_a_damaged_comparison_is_one_line(weighted: Study) -> None:

@@ -1,19 +1,24 @@
 """The report: complete, self-contained, escaped, honest about what is missing or wrong."""
 
 import base64
+import hashlib
 import json
 import re
 import shutil
-import subprocess
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from tests.conftest import call
+from tests.online.engines import ENGINES, Name, Size, opened
+from tests.report.conftest import STUDY
 
 from twoalike.cli.app import main
 from twoalike.embedding import Posterior
@@ -22,11 +27,15 @@ from twoalike.results import Results
 from twoalike.study import Study, TwoalikeError
 
 SECTIONS = (
+    "sample",
     "sessions",
     "response-times",
+    "reliability",
     "map",
+    "clusters",
     "dimensions",
     "similarity",
+    "observed",
     "predictions",
     "participants",
     "alignment",
@@ -45,7 +54,7 @@ MEASURED = ("ceilings", "uncertainty", "structure", "transfer")
 class Page(HTMLParser):
     """Elements of a page, and its visible text."""
 
-    void = ("meta", "img", "source", "link", "br")
+    void = ("meta", "img", "source", "link", "br", "input")
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -65,7 +74,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if "style" not in self.open:
+        if not {"style", "script"} & {*self.open}:
             self.text += data
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
@@ -75,7 +84,8 @@ class Page(HTMLParser):
 @pytest.fixture
 def report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Page]:
     """The page of a study with its figures left out, for tests of what it says."""
-    monkeypatch.setattr("twoalike.report._blocks.to_data_uri", lambda figure: "data:,")
+    monkeypatch.setattr("twoalike.report._blocks.to_svg", lambda figure: b"")
+    monkeypatch.setattr("twoalike.report._blocks.to_pdf", lambda figure: b"")
 
     def made(study: Study, **options: Any) -> Page:
         write_report(study, tmp_path / "r.html", **options)
@@ -106,9 +116,9 @@ def test_a_full_study(finished: Study, whole_page: Page) -> None:
         "All participants are simulated",
         "scored on the judgments of this study",
         "of the gap between base and the ceiling",
-        "the No-U-Turn sampler (2 chains of 40 draws",
+        "the No-U-Turn sampler (Hoffman & Gelman, 2014) in 2 chains of 40 draws",
         "mostly kind",
-        "Each judgment is left out of what predicts it",
+        "each left out of what predicts it",
         "of three objects of one category (size): nothing was asked",
     ):
         assert said in page.text, said
@@ -123,36 +133,113 @@ def test_a_full_study(finished: Study, whole_page: Page) -> None:
     assert all(len(str(image["alt"])) > 40 for image in figures)
 
 
+def test_the_words_for_a_paper_are_of_this_study(finished: Study, whole: Path) -> None:
+    """Numbers as counted anew in the raw tables; no sentence on what was not done."""
+    html = whole.read_text("utf-8")
+    section = html[html.index('id="methods"') :]
+    links = dict(re.findall(r'<a href="#([^"]+)">([^<]+)</a>', section))
+    said = re.sub("<[^>]+>", "", section)
+    rows = [pd.read_csv(path, sep="\t") for path in sorted(finished.raw.rglob("*_beh.tsv"))]
+    kinds = pd.DataFrame([of["trial_type"].value_counts() for of in rows]).median()
+    for words in (
+        "The stimuli were 12 images, with categories of 2 levels (kind: 2, size: 3).",
+        f"A total of {len(rows)} simulated participants took part in {len(rows)} sessions",
+        f"had in the median {kinds['main'] + kinds['repeat']:g} trials, drawn at random, ",
+        f"{kinds['repeat']:g} of them shown a second time, and {kinds['catch']:g} attention checks",
+        f"after {kinds['practice']:g} practice trials",
+        "No session was left out.",
+        "in 2 chains of 40 draws (seed 1)",
+        "R-hat (Vehtari et al., 2021) was at most 1.01 for 95% of the choice probabilities, with 0",
+    ):
+        assert words in said, words
+    assert links.keys() <= {f"{one}" for one in SECTIONS}
+    results = Results.load(finished.derived / "results.json")
+    (named,) = re.findall(r"Network (\w+) agreed with people in ([\d.]+)%", said)
+    best = results.at("odd_one_out.accuracy", named[0])
+    assert best is not None and named[1] == f"{100 * best.value:.1f}"
+    for absent in ("rating", "Kriegeskorte", "Peirce", "Blei", "terms"):
+        assert absent not in said[: said.index("What the numbers")], absent
+    for cited in re.findall(r"\(([A-Z][\w ]+(?: et al\.| & \w+)?, \d{4})\)", said):
+        names, year = cited.rsplit(", ", 1)
+        assert re.search(rf"{names.split()[0]}, .*\({year}\)", said), cited
+        assert re.search(rf"@\w+{{\w+{year},", said), cited
+
+
+def test_two_studies_on_one_page(
+    finished: Study, study: Study, report: Callable[..., Page], tmp_path: Path
+) -> None:
+    posterior = Posterior.load(study.posterior)
+    drawn = posterior.tree["posterior"]["embedding"]
+    drawn.values = drawn.values[:, :, np.random.default_rng(2).permutation(12)]
+    posterior.save(study.posterior)
+    page = report(finished, other=study, files=tmp_path / "files")
+    pairs = pd.read_csv(tmp_path / "files" / "beside-agreement.csv")
+    assert len(pairs) == 66
+    r = np.corrcoef(pairs["first"], pairs["second"])[0, 1]
+    assert f"r = {r:.2f}".replace("0.", ".").replace("-", "\N{MINUS SIGN}") in page.text
+    assert "differ by more than their own uncertainty" in page.text
+    again = report(finished, other=finished)
+    assert "r = 1.00" in again.text and "differ by no more than their own uncertainty" in again.text
+    assert [of["id"] for of in again.all("section")][1:] == [
+        "beside-studies",
+        "beside-agreement",
+        "beside-people",
+    ]
+    study.posterior.unlink()
+    with pytest.raises(TwoalikeError, match="a study with a fitted embedding"):
+        report(finished, other=study)
+
+
+def test_without_images(finished: Study, report: Callable[..., Page]) -> None:
+    page = report(finished, images=False)
+    assert not [image for image in page.all("img") if "jpeg" in str(image["src"])]
+    assert "mostly kind" in page.text
+
+
 def test_one_file_that_asks_nothing_of_the_network(whole: Path, whole_page: Page) -> None:
     page, html = whole_page, whole.read_text(encoding="utf-8")
     for _, attrs in page.elements:
         for name in ("src", "srcset", "href", "data", "poster"):
-            assert re.match(r"data:(image/|text/csv)|#|$", attrs.get(name) or ""), attrs
+            shown = attrs.get(name) or ""
+            assert re.match(r"data:(image/|text/csv|application/pdf)|#|$", shown), attrs
     style = html[html.index("<style>") : html.index("</style>")]
     assert "url(" not in style
     assert "@import" not in style
-    assert {tag for tag, _ in page.elements}.isdisjoint({"script", "link", "iframe", "object"})
+    assert {tag for tag, _ in page.elements}.isdisjoint({"link", "iframe", "object"})
+    (script,) = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    (policy,) = (str(of["content"]) for of in page.all("meta") if "http-equiv" in of)
+    assert policy.startswith("default-src 'none'; img-src data: blob:;")
+    assert policy.endswith(f"script-src 'sha256-{digest}'")
     assert '<th scope="col"></th>' not in html  # a header that a screen reader would announce
     for image in page.all("img"):
         uri = str(image["src"])
-        content = base64.b64decode(uri.split(",", 1)[1])
-        assert content[:3] == b"\xff\xd8\xff" or content.lstrip().startswith(b"<?xml")
-    assert len(html) < 6e6
+        kind, _, content = uri.partition(",")
+        if kind == "data:image/jpeg;base64":
+            assert base64.b64decode(content).startswith(b"\xff\xd8\xff")
+        else:
+            assert unquote(content).startswith("<?xml"), kind
+    assert len(html) < 4e6
 
 
-def test_every_figure_as_svg_and_every_number_as_csv(
+def test_every_figure_for_print_and_every_number_as_csv(
     finished: Study, whole: Path, whole_page: Page
 ) -> None:
-    folder = whole.with_name("files")
+    folder, starts = whole.with_name("files"), {"svg": b"<?xml", "pdf": b"%PDF", "png": b"\x89PNG"}
     for name in ("map", "similarity", "alignment", "predictions", "response-times"):
-        assert (folder / f"{name}.svg").read_bytes().lstrip().startswith(b"<?xml")
+        for ending, start in starts.items():
+            assert (folder / f"{name}.{ending}").read_bytes().startswith(start)
+        assert b"/Type3" not in (folder / f"{name}.pdf").read_bytes()  # fonts that none can edit
+        with Image.open(folder / f"{name}.png") as drawn:
+            assert drawn.width <= 6.8 * 300 + 1
     pictures = [image for image in whole_page.all("img") if "svg" in str(image["src"])[:20]]
     assert len(list(folder.glob("*.svg"))) == len(pictures)
-    links = [attrs for attrs in whole_page.all("a") if attrs.get("class") == "numbers"]
-    assert {attrs["download"] for attrs in links} == {p.name for p in folder.glob("*.csv")}
-    for attrs in links:
+    downloads = [attrs for attrs in whole_page.all("a") if "download" in attrs]
+    for attrs in downloads:
         linked = base64.b64decode(str(attrs["href"]).split(",", 1)[1])
         assert linked == (folder / str(attrs["download"])).read_bytes()
+    links = [attrs for attrs in downloads if attrs.get("class") == "numbers"]
+    assert {attrs["download"] for attrs in links} == {p.name for p in folder.glob("*.csv")}
     table = pd.read_csv(folder / "alignment.csv").set_index(["measure", "name"])
     results = Results.load(finished.derived / "results.json")
     for name in results.names:
@@ -163,38 +250,28 @@ def test_every_figure_as_svg_and_every_number_as_csv(
     assert len(pairs) == 12 * 11 / 2
 
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
-PROBE = Path(__file__).with_name("probe.html").read_text(encoding="utf-8")
-"""Only in the test's copy: the report itself has no script."""
+PROBE = Path(__file__).with_name("probe.js").read_text(encoding="utf-8")
 
 
-def opened(page: Path, width: int) -> tuple[dict, str]:
-    """What the browser found, and what it logged."""
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-extensions"]
-    command += [f"--user-data-dir={page.parent / f'profile{width}'}", f"--window-size={width},900"]
-    command += ["--enable-logging=stderr", "--virtual-time-budget=20000", "--dump-dom"]
-    done = subprocess.run(
-        [*command, page.as_uri()], capture_output=True, text=True, check=True, timeout=120
-    )
-    answer = re.search(r'<script type="application/json" id="found">(.*?)</script>', done.stdout)
-    assert answer is not None, done.stderr[-2000:]
-    return json.loads(answer[1]), done.stderr
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
-@pytest.mark.parametrize("width", [1280, 500])
-def test_every_figure_is_drawn_in_a_browser(whole: Path, tmp_path: Path, width: int) -> None:
-    """Chromium has no window narrower than 500 pixels; there the phone's figures are shown."""
-    html, page = whole.read_text(encoding="utf-8"), tmp_path / "probed.html"
-    page.write_text(html.replace("</head>", f"{PROBE}</head>"), encoding="utf-8")
-    found, log = opened(page, width)
-    assert found["width"] == width
-    assert len(found["images"]) == html.count("<img ")
-    empty = [alt for alt, natural, shown in found["images"] if not (natural > 0 and shown > 0)]
-    assert not empty
-    assert found["over"] == []
-    assert found["page"] <= width
-    assert "CONSOLE" not in log
+@pytest.mark.parametrize("size", [(1280, 900), (390, 844)])
+@pytest.mark.parametrize("name", ENGINES)
+def test_the_page_in_a_browser(name: Name, size: Size, whole: Path, tmp_path: Path) -> None:
+    """All is drawn within the width, and in no figure do texts or images cover each other."""
+    with opened(name, tmp_path / "profile", size) as browser:
+        browser.go(whole.as_uri())
+        browser.wait("() => document.readyState == 'complete' || null")
+        laid_out = browser.ask(f"() => {PROBE}.laidOut()")
+        assert laid_out["width"] == size[0]
+        assert laid_out["page"] <= size[0]
+        assert laid_out["over"] == []
+        assert len(laid_out["images"]) == whole.read_text("utf-8").count("<img ")
+        assert all(natural > 0 and shown > 0 for _, natural, shown in laid_out["images"])
+        assert browser.ask(f"() => {PROBE}.covered()") == []
+        for words, sections in (("keeps to one side", ["sessions"]), ("", [*SECTIONS])):
+            assert browser.ask(f"(one) => {PROBE}.found(one)", words) == sections
+        svg, png = (browser.ask(f"(one) => {PROBE}.saved(one)", kind) for kind in ("svg", "png"))
+        assert svg == ["response-times.svg", "data:image/svg+xml,<?xml"]
+        assert png == ["response-times.png", "data:image/png;base64,iV"]
 
 
 EVIL = (
@@ -247,8 +324,8 @@ def test_text_from_data_is_escaped(
     write_report(Study.load(study.root), out, files=tmp_path / "files", allow_problems=True)
     page = Page(out.read_text(encoding="utf-8"))
     # As many elements of each kind as there would be without those texts, and no other kinds.
-    assert {tag for tag, _ in page.elements}.isdisjoint({"script", "b", "svg"})
-    assert len(page.all("style")) == 1
+    assert {tag for tag, _ in page.elements}.isdisjoint({"b", "svg"})
+    assert len(page.all("style")) == len(page.all("script")) == 1
     for tag, attrs in page.elements:
         assert not [name for name in attrs if name.startswith("on")], attrs
         assert tag != "img" or str(attrs["src"]).startswith("data:image/"), attrs
@@ -269,8 +346,8 @@ def test_text_from_data_is_escaped(
 @pytest.mark.parametrize(
     ("removed", "missing"),
     [
-        (("choices.parquet", "posterior.nc", "results.json"), 6),
-        (("posterior.nc",), 5),
+        (("choices.parquet", "posterior.nc", "results.json"), 7),
+        (("posterior.nc",), 6),
     ],
 )
 def test_what_is_missing_is_named_with_its_command(
@@ -327,7 +404,7 @@ def test_each_task_has_its_section(
         assert call(*words, "--no-window") == 0
     page = report(Study.load(folder), files=tmp_path / "files")
     ids = [attrs["id"] for attrs in page.all("section")]
-    assert ids[1:4] == ["sessions", "arrangements", "response-times"]
+    assert ids[1:6] == ["sample", "sessions", "arrangements", "response-times", "reliability"]
     assert "Study with multi-arrangement, odd-one-out · 2 sessions" in page.text
     assert page.text.count("completed") == 2
     rows = pd.read_csv(next(folder.rglob("*multiarrangement*_beh.tsv")), sep="\t")
@@ -352,11 +429,17 @@ def test_careless_sessions_are_pointed_out(report: Callable[..., Page], study: S
             row["correct"] = "false"
         changed.append("\t".join(row[name] for name in names))
     path.write_text("\n".join([header, *changed]) + "\n")
-    text = report(study, allow_problems=True).text.replace("\N{NO-BREAK SPACE}", " ")
+    text = report(study, allow_problems=True).text
+    assert "1 session of 3 is left out by the declared rule" in text
+    assert "The declared rule leaves out 1 of 3 sessions: Participant 02, session 1" in text
+    assert "chose the left image" not in text  # whoever is left out is named once
+    kept = STUDY + "[exclusion]\ncatch_accuracy = 0\nmissed = 40\n"
+    (study.root / "study.toml").write_text(kept)
+    again = report(Study.load(study.root), allow_problems=True)
+    text = again.text.replace("\N{NO-BREAK SPACE}", " ")
     assert "Participant 02, session 1: chose the left image in 100 % of the trials" in text
     assert "Participant 02, session 1: ended after 30 of 50 trials" in text
     assert "Participant 02, session 1: passed 0 of" in text
-    assert "The declared rule leaves out 1 of 3 sessions: Participant 02, session 1" in text
 
 
 def test_same_study_same_bytes(
@@ -408,3 +491,40 @@ def test_the_largest_of_many_categories_are_told_apart() -> None:
     assert few_categories(pd.DataFrame({"each": each})) is None
     few = few_categories(pd.DataFrame({"sort": each, "kind": ["a", "b"] * 6}))
     assert few == ("kind", ["a", "b"] * 6)
+
+
+def test_a_plan_and_what_a_study_departed_from(
+    study: Study, report: Callable[..., Page], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("plan", str(study.root), "--participants", "3", "--people", "weights")
+    hypotheses = tmp_path / "hypotheses.md"
+    hypotheses.write_text("Discs are <b>alike</b>.")
+    assert call(*words, "--hypotheses", str(hypotheses)) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    content = (study.root / "plan.json").read_bytes()
+    assert hashlib.sha256(content).hexdigest() in said.replace(" ", "")
+    page = Page((study.root / "plan.html").read_text("utf-8"))
+    for planned in (
+        "3 participants are to be analysed",
+        "Discs are <b>alike</b>.",
+        "people weights",
+    ):
+        assert planned in page.text
+    assert "3 sessions had been recorded when this plan was written" in page.text
+    assert call(*words) == 1  # a hash may have been registered
+    assert (study.root / "plan.json").read_bytes() == content
+    done = report(study)
+    assert "departs from it in 2 points" in done.text  # how people differ, and sessions before it
+    toml = study.root / "study.toml"
+    toml.write_text(
+        toml.read_text().replace("catch = 4", "catch = 5") + "[exclusion]\nmissed = 2\n"
+    )
+    table = tmp_path / "files" / "plan-kept.csv"
+    report(Study.load(study.root), files=table.parent)
+    kept = pd.read_csv(table, keep_default_na=False).set_index("what")
+    assert kept.loc["design.catch"].tolist() == ["4", "5"]
+    assert kept.loc["exclusion.missed"].tolist() == ["10", "2"]
+    assert kept.loc["fit: people", "planned"] == "weights"
+    (study.root / "plan.json").write_text('{"kind": "plan", "schema_version": 1}')
+    with pytest.raises(TwoalikeError, match="is missing"):
+        report(study)

@@ -9,15 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from tests.chosen import answered, chosen_table
 from tests.posteriors import posterior_of
 
 import twoalike.api as ta
-from twoalike.choice import log_choice
 from twoalike.embedding import Posterior
-from twoalike.evaluation import set_similarities
 from twoalike.features import FeatureTable, write_features
 from twoalike.figures import leaderboard_chart, to_svg
-from twoalike.judgments import choices_table, write_judgments
+from twoalike.judgments import write_judgments
 from twoalike.results import LEADERBOARD, Leaderboard, leaderboard
 from twoalike.study import TwoalikeError, provenance
 from twoalike.tables import read_tsv
@@ -42,13 +41,11 @@ def choices(truth: np.ndarray) -> pd.DataFrame:
     rng = np.random.default_rng(6)
     different = np.stack([rng.permutation(M)[:3] for _ in range(300)])
     triplets = np.repeat(different, 5, axis=0)
-    logs = np.stack(log_choice(tuple(set_similarities(truth, triplets, "dot").T), 1.0), axis=1)
-    chosen = np.argmax(logs + rng.gumbel(size=logs.shape), axis=1) + 1
+    answer = answered(truth, triplets, rng)
     people = (np.arange(1500) % 5) + 5 * (np.arange(1500) // 5 % 3)
-    columns = {f"item_{k + 1}": triplets[:, k] for k in range(3)}
-    columns |= {"chosen": chosen, "participant": [f"p{k:02d}" for k in people]}
-    columns["level"] = np.repeat(np.array(LEVELS)[np.arange(300) % 3], 5).tolist()
-    return choices_table(columns, IDS)
+    about = {"participant": [f"p{k:02d}" for k in people]}
+    about["level"] = np.repeat(np.array(LEVELS)[np.arange(300) % 3], 5).tolist()
+    return chosen_table(triplets, answer, IDS, **about)
 
 
 @pytest.fixture(scope="module")

@@ -5,17 +5,18 @@ import re
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from tests.chosen import answered, chosen_table
 from tests.conftest import cases
 
 from twoalike.evaluation import Candidate
 from twoalike.features import FeatureTable, write_features
 from twoalike.judgments import (
     arrangements_table,
-    choices_table,
     read_judgments,
     write_judgments,
 )
@@ -70,15 +71,11 @@ def choices(
     every = np.array(list(combinations(range(24), 3)))
     triplets = every[rng.choice(len(every), 60, replace=False)]
     shown = np.repeat(triplets, 5, axis=0)
-    i, j, k = shown.T
-    similar = np.stack([(space[a] * space[b]).sum(axis=1) for a, b in ((j, k), (i, k), (i, j))], 1)
-    chosen = (similar + rng.gumbel(size=similar.shape)).argmax(axis=1)
-    names = np.array(IDS)
-    columns = {f"item_{k + 1}": names[shown[:, k]] for k in range(3)}
-    columns |= {"chosen": chosen + 1, "participant": np.tile([f"p{k}" for k in range(5)], 60)}
-    columns["response_time"] = rng.lognormal(size=300)
+    answer = answered(space, shown, rng)
+    about: dict[str, Any] = {"participant": np.tile([f"p{k}" for k in range(5)], 60)}
+    about["response_time"] = rng.lognormal(size=300)
     path = tmp_path_factory.mktemp("judged") / "choices.parquet"
-    write_judgments(path, choices_table(columns, list(IDS)), {"kind": "choices"})
+    write_judgments(path, chosen_table(shown, answer, IDS, **about), {"kind": "choices"})
     return path
 
 

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from tests.chosen import answered, chosen_table, sets_of, together
 from tests.rated import posterior_around, sort, standard
 
 import twoalike.api as ta
-from twoalike.choice import Question, log_set_choice
+from twoalike.choice import Question
 from twoalike.judgments import choices_table, ratings_table, write_judgments
 
 Run = Callable[..., tuple[int, str]]
@@ -28,20 +29,12 @@ def x() -> np.ndarray:
 
 def judge(x: np.ndarray, n: int, seed: int, kind: str = "odd_one_out", k: int = 3) -> pd.DataFrame:
     """Answers of people p0 to p3 and of somebody else, who never guess."""
-    rng = np.random.default_rng(seed)
-    question = Question(kind, k)  # type: ignore[arg-type]
-    items = np.stack([rng.choice(len(x), k, replace=False) for _ in range(n)])
-    i, j = question.pairs.T
-    pairs = (x @ x.T)[items[:, i], items[:, j]]
-    logs = log_set_choice(pairs, question)
-    answer = question.answers[np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)] + 1
-    columns: dict[str, Any] = {f"item_{place + 1}": items[:, place] for place in range(k)}
-    columns |= {"chosen": answer[:, 0], "kind": [kind] * n}
-    if answer.shape[1] == 2:
-        columns["second"] = answer[:, 1]
-    columns["participant"] = rng.choice([*PEOPLE, "someone else"], n)
-    columns["level"] = np.where(np.arange(n) % 2, "coarse", "fine")
-    return choices_table(columns, IDS)
+    rng, question = np.random.default_rng(seed), Question(kind, k)  # type: ignore[arg-type]
+    items = sets_of(len(x), k, n, rng)
+    answer = answered(x, items, rng, question=question)
+    who, level = rng.choice([*PEOPLE, "someone else"], n), np.array(["fine", "coarse"])
+    about = {"participant": who, "level": level[np.arange(n) % 2]}
+    return chosen_table(items, answer, IDS, question, **about)
 
 
 @pytest.fixture(scope="module")
@@ -136,8 +129,8 @@ def test_judgments_of_the_fit_are_recognised_in_any_file(
         r"^ *IN-SAMPLE \(posterior\): \d+ choices", run("score", source, "--choices", other)[1]
     )
     mixed = tmp_path / "mixed.parquet"
-    both = pd.concat([ta.read_judgments(choices).astype(object), judge(x, 50, 5).astype(object)])
-    write_judgments(mixed, choices_table({name: both[name] for name in both}, IDS), {})
+    both = together([ta.read_judgments(choices), judge(x, 50, 5)], IDS)
+    write_judgments(mixed, both, {})
     out = tmp_path / "scores.json"
     status, said = run("score", source, "--choices", mixed, "--out", out)
     found = json.loads(out.read_text())["seen"]["choices"]

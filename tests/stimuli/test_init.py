@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from tests.conftest import call
 from tests.stimuli.odd_images import write_odd_images
+from tests.stored import list_images
 
 from twoalike.cli.app import app
 from twoalike.planning import study_template
@@ -188,7 +189,7 @@ def test_the_background_is_declared_once(
     for shade in ("bird/tit.tif", "bird/jay.tif"):
         Image.new("L", (4, 4), 40).save(images / shade)
     (images / "bird" / "tit.tif").rename(images / "bird" / "eel.tif")
-    StimulusSet.from_images(images)
+    list_images(images)
     root = tmp_path / "grey"
     init(root, "--images", images, "--background", "#E6E6E6")
     stimuli = StimulusSet.load(root / "stimuli")

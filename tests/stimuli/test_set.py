@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.stored import list_images
 
 from twoalike.stimuli import MANIFEST, StimulusSet, find_images, portability_faults
 from twoalike.study import TwoalikeError
@@ -33,7 +34,7 @@ def edit(folder: Path, old: str, new: str) -> None:
 
 
 def test_manifest_of_a_folder_lists_ids_and_categories(folder: Path) -> None:
-    stimuli = StimulusSet.from_images(folder)
+    stimuli = list_images(folder)
     assert stimuli.ids == ("owl", "tit", "cod", "eel")
     assert stimuli.levels == ("level_1",)
     assert stimuli.table["level_1"].tolist() == ["bird", "bird", "fish", "fish"]
@@ -42,7 +43,7 @@ def test_manifest_of_a_folder_lists_ids_and_categories(folder: Path) -> None:
 
 
 def test_order_and_further_columns_are_the_manifests(folder: Path) -> None:
-    table = StimulusSet.from_images(folder).table[::-1].assign(size=["s", "m", "n/a", "l"])
+    table = list_images(folder).table[::-1].assign(size=["s", "m", "n/a", "l"])
     (folder / MANIFEST).unlink()
     stimuli = StimulusSet.write(folder, table)
     assert stimuli.ids == ("eel", "cod", "tit", "owl")
@@ -52,7 +53,7 @@ def test_order_and_further_columns_are_the_manifests(folder: Path) -> None:
 def test_names_that_clash_get_their_folders(folder: Path) -> None:
     picture(folder / "bird" / "cod.png", 200)
     picture(folder / "bird" / "big one.png", 210)
-    assert StimulusSet.from_images(folder).ids == (
+    assert list_images(folder).ids == (
         "big_one", "bird-cod", "owl", "tit", "fish-cod", "eel",
     )  # fmt: skip
 
@@ -60,18 +61,10 @@ def test_names_that_clash_get_their_folders(folder: Path) -> None:
 def test_folders_of_one_name_are_different_categories(folder: Path) -> None:
     picture(folder / "fish" / "small" / "a.png", 200)
     picture(folder / "bird" / "small" / "b.png", 210)
-    table = StimulusSet.from_images(folder).table.set_index("id")
+    table = list_images(folder).table.set_index("id")
     assert table.loc["a", "level_2"] == "fish/small"
     assert table.loc["b", "level_2"] == "bird/small"
     assert table.loc["owl", "level_2"] == "n/a"
-
-
-def test_a_manifest_is_not_built_over_another(folder: Path) -> None:
-    StimulusSet.from_images(folder)
-    before = (folder / MANIFEST).read_bytes()
-    with pytest.raises(TwoalikeError, match="there is a manifest already"):
-        StimulusSet.from_images(folder)
-    assert (folder / MANIFEST).read_bytes() == before
 
 
 def test_images_are_found_with_and_without_a_manifest(folder: Path) -> None:
@@ -80,7 +73,7 @@ def test_images_are_found_with_and_without_a_manifest(folder: Path) -> None:
     ids, files = find_images(folder)
     assert ids == ("bird/owl", "bird/tit", "fish/cod", "fish/eel")
     assert files[0] == folder / "bird" / "owl.png"
-    table = StimulusSet.from_images(folder).table
+    table = list_images(folder).table
     (folder / MANIFEST).unlink()
     StimulusSet.write(folder, table[::-1])
     assert find_images(folder)[0] == ("eel", "cod", "tit", "owl")
@@ -107,13 +100,13 @@ def test_unreadable_image_leaves_no_manifest(folder: Path, keep: int) -> None:
     path = folder / "fish" / "cod.png"
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(TwoalikeError, match=r"fish.cod\.png: cannot be read"):
-        StimulusSet.from_images(folder)
+        list_images(folder)
     assert not (folder / MANIFEST).exists()
 
 
 @pytest.mark.parametrize("name", ["a b", "a,b", "#a", "n/a", "a;b"])
 def test_ids_that_other_files_could_not_hold(folder: Path, name: str) -> None:
-    StimulusSet.from_images(folder)
+    list_images(folder)
     edit(folder, "\ntit\t", f"\n{name}\t")
     with pytest.raises(TwoalikeError, match=re.escape(repr(name))):
         StimulusSet.load(folder)
@@ -156,7 +149,7 @@ def test_names_that_other_systems_cannot_hold(folder: Path, names: list[str], sa
     for shade, name in enumerate(names):
         picture(folder / name, shade)
     with pytest.raises(TwoalikeError, match=re.escape(said)) as caught:
-        StimulusSet.from_images(folder)
+        list_images(folder)
     assert "Rename" in str(caught.value)
     if "\u0301" not in "".join(names):  # features need no other system
         assert len(find_images(folder)[0]) == 4 + len(names)
@@ -165,13 +158,13 @@ def test_names_that_other_systems_cannot_hold(folder: Path, names: list[str], sa
 def test_ids_are_the_same_from_a_mac(folder: Path) -> None:
     """Which writes letters decomposed."""
     picture(folder / "bird" / "ti\u0302t.png", 3)
-    assert "t\u00eet" in StimulusSet.from_images(folder).ids
+    assert "t\u00eet" in list_images(folder).ids
     (folder / MANIFEST).unlink()
     assert "bird/t\u00eet" in find_images(folder)[0]
 
 
 def test_a_set_of_before_with_names_that_collide_stays_usable(folder: Path) -> None:
-    StimulusSet.from_images(folder)
+    list_images(folder)
     (folder / "bird" / "owl.png").rename(folder / "bird" / "con.png")
     edit(folder, "bird/owl.png", "bird/con.png")
     assert portability_faults(StimulusSet.load(folder).table["file"]) == [

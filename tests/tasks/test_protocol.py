@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from twoalike.display._window import key_name
-from twoalike.study import ScreenProfile, TwoalikeError, load_toml
+from twoalike.study import ScreenProfile, Study, TwoalikeError, load_toml
 from twoalike.tasks import (
     KEYS,
     SYNONYMS,
@@ -19,6 +19,7 @@ from twoalike.tasks import (
     Protocol,
     View,
     lay_out,
+    load_protocol,
     protocol_template,
 )
 
@@ -127,8 +128,6 @@ def test_every_knob_says_what_it_means(name: str) -> None:
         ("[timing]\npage_s = 1", r"unknown key 'timing\.page_s'"),
         ('[answers]\nlabels = ["1", "2", "3"]', r"unknown key 'answers\.labels'"),
         ('language = "German"', "language"),
-        (_ENGLISH.replace('language = "en"', 'language = "pt"'), "'en', such as .*Translate them"),
-        (_ENGLISH.replace('language = "en"', 'language = "de"'), r"for 'en'.*Leave \[texts\] out"),
         ('[screen]\nforeground = "red"', "expected a colour such as #e6e6e6, found 'red'"),
         ('[screen]\ntouch = "yes"', "'screen.touch': expected true or false, found \"yes\""),
         ('[timing]\nfixation_s = "1"', "'timing.fixation_s': expected a number, found \"1\""),
@@ -162,6 +161,36 @@ def test_a_wrong_protocol_is_refused_with_the_reason(toml: str, why: str, tmp_pa
     with pytest.raises(TwoalikeError, match=why) as caught:
         load_toml(path, OddOneOut)
     assert str(path) in str(caught.value)
+
+
+def test_texts_that_are_shipped_follow_the_language_and_others_need_translations(
+    tmp_path: Path,
+) -> None:
+    settings, path = tmp_path / "study.toml", tmp_path / "protocols" / "odd_one_out.toml"
+    path.parent.mkdir()
+    settings.write_text("title = 'a'\nseed = 1\n", encoding="utf-8")
+    for language in ("de", "pt"):
+        path.write_text(_ENGLISH.replace('language = "en"', f'language = "{language}"'), "utf-8")
+        if language == "de":
+            found = load_protocol(Study.load(tmp_path), OddOneOut)
+            assert found == OddOneOut.model_validate({"language": "de"})
+        else:
+            with pytest.raises(TwoalikeError, match="no texts are shipped .* 'pt'"):
+                load_protocol(Study.load(tmp_path), OddOneOut)
+    settings.write_text("title = 'a'\nseed = 1\nlanguages = ['en', 'de']\n", encoding="utf-8")
+    own = '[texts]\nprompt = "Odd?"\n[[form.questions]]\nid = "a"\nkind = "choice"\n'
+    own += 'text = {en = "Do you?", de = "Ja?"}\noptions = ["yes", "no"]'
+    path.write_text(own, encoding="utf-8")
+    german = Study.load(tmp_path).in_language("de")
+    lacking = f"{path}: .*'de'.* none for texts.prompt, form.questions.0.options"
+    with pytest.raises(TwoalikeError, match=lacking):
+        load_protocol(german, OddOneOut)
+    given = own.replace('["yes", "no"]', '{en = ["yes", "no"], de = ["ja", "nein"]}')
+    path.write_text(given.replace('"Odd?"', '{en = "Odd?", de = "Was?"}'), encoding="utf-8")
+    found = load_protocol(german, OddOneOut)
+    (asked,) = found.form.questions
+    assert (found.texts.prompt, asked.text, asked.labels) == ("Was?", "Ja?", ("ja", "nein"))
+    assert (asked.asked, asked.options) == ("Do you?", ("yes", "no"))
 
 
 def test_names_of_keys_are_those_of_the_window() -> None:

@@ -12,7 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.tasks.scripts import triplet_script
 
-from twoalike.record import OLDEST_AGE, AskedQuestion, Progress, RunRecord, store_answers
+from twoalike.record import (
+    OLDEST_AGE,
+    Apparatus,
+    AskedQuestion,
+    Progress,
+    RunRecord,
+    open_run,
+)
 from twoalike.registry import BUILT_IN
 from twoalike.study import Study
 from twoalike.tasks import (
@@ -340,8 +347,9 @@ class Desk:
         prepared = self.prepared(session, task)
         asked = prepared.asked(measure)
         answers = {asked[name]: value for name, value in values.items()}
-        study, name = prepared.sitting.study, prepared.plan.name
-        store_answers(study.raw, study, name, simulated=False, measure=measure, answers=answers)
+        study, plan = prepared.sitting.study, prepared.plan
+        with open_run(study.raw, study, plan, Apparatus(), "", prepared.inputs, print) as record:
+            record.answers(measure, answers)
 
     def open_questions(self, session: int = 1, task: str = "odd-one-out") -> list[str]:
         opening = self.prepared(session, task).opening(Progress())

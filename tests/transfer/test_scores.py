@@ -28,14 +28,6 @@ def test_other_classes_are_in_the_interval_as_often_as_said(rng: np.random.Gener
     assert covered["confusions"] / n < 0.97
 
 
-def test_a_difference_of_superclasses_is_no_uncertainty() -> None:
-    values = np.array([[0.9, 0.9, 0.1, 0.1]])
-    found = class_interval(values)
-    assert found.low < 0.0
-    assert found.high > 1.0
-    assert class_interval(values, ("a", "a", "b", "b")).low == pytest.approx(0.5)
-
-
 def test_classes_that_were_not_in_an_episode_do_not_count() -> None:
     values = np.array([[1.0, np.nan, 0.0], [np.nan, 0.5, 0.0], [1.0, 0.5, np.nan]])
     # Every class has the same score whenever it is there, so episodes add nothing.

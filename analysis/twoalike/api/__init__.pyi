@@ -52,7 +52,7 @@ from twoalike.planning import create_study as create_study
 from twoalike.planning import describe_study, write_lists
 from twoalike.recovery import group_power as group_power
 from twoalike.recovery import power as power
-from twoalike.report import write_report
+from twoalike.report import write_plan, write_report
 from twoalike.results import Results
 from twoalike.results import evaluate as evaluate
 from twoalike.results import leaderboard as leaderboard
@@ -64,7 +64,6 @@ from twoalike.stimuli import StimulusSet as StimulusSet
 from twoalike.study import Study as Study
 from twoalike.study import TwoalikeError as TwoalikeError
 from twoalike.tasks import validate_study
-from twoalike.teacher import import_transform as import_transform
 from twoalike.teacher import load_teacher as load_teacher
 from twoalike.teacher import predict as predict
 from twoalike.teacher import teach as teach
@@ -77,6 +76,7 @@ load_student = Student.load
 load_results = Results.load
 merge = merge_studies
 report = write_report
+plan = write_plan
 run = sit
 screen = measure_screen
 validate = validate_study

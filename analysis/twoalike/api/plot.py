@@ -25,11 +25,14 @@ from twoalike.embedding import (
     view_groups,
 )
 from twoalike.figures import Panel, styled
-from twoalike.judgments import JudgmentTable, read_judgments
+from twoalike.judgments import JudgmentKind, JudgmentTable, read_judgments
 from twoalike.recovery import Measure, PowerResult
 from twoalike.results import Leaderboard, Results
+from twoalike.rsa import direction_draws
+from twoalike.rsa import observed as seen_by
+from twoalike.rsa import reliability as measure_reliability
 from twoalike.stimuli import StimulusSet
-from twoalike.study import Floats, Study, TwoalikeError, read_json, require_file
+from twoalike.study import Floats, Study, TwoalikeError, one_of, read_json, require_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,12 +102,8 @@ def map(  # noqa: A001 - as ta.plot.map
     ids = posterior.ids
     known = _stimuli(stimuli, ids)
     labels = report.category_labels(known, ids)
-    if level is not None and level not in labels:
-        raise TwoalikeError(
-            where=f"`level={level!r}`",
-            expected=f"one of {', '.join(list(labels.columns))}",
-            found="no such level",
-        )
+    if level is not None:
+        one_of("level", level, [str(name) for name in labels])
     coloured = report.few_categories(labels[[level]] if level else labels)
     layout = figures.map_layout(posterior.thinned().embedding)
     ax = _axes(ax, 4.6)
@@ -141,6 +140,93 @@ def similarity(
     )
     ax = _axes(ax, 4.2)
     figures.draw_similarity(ax, matrix, levels=levels, label=label, width=_inches(ax))
+    return ax
+
+
+@styled
+def clusters(
+    posterior: PosteriorSource, stimuli: SomeStimuli | None = None, *, ax: "Axes | None" = None
+) -> "Axes":
+    """Tree of the objects, and in how many of 100 draws each cluster is there."""
+    posterior = as_posterior(posterior)
+    known, tree = _stimuli(stimuli, posterior.ids), figures.cluster_tree(direction_draws(posterior))
+    ax = _axes(ax, 0.6 + 0.17 * min(len(posterior.ids), figures.MOST_LEAVES))
+    pictures = report.thumbnails(known, posterior.ids) if known is not None else None
+    figures.draw_tree(ax, tree, posterior.ids, images=pictures, width=_inches(ax))
+    return ax
+
+
+@styled
+def observed(
+    judgments: JudgmentTable,
+    kind: JudgmentKind = "choices",
+    participant: str | None = None,
+    *,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Dissimilarity of every pair of objects to people, or to one: similar objects side by side."""
+    seen = seen_by(read_judgments(judgments, kind), kind)
+    order = report.leaf_order(seen.matrix(seen.mean))
+    frame = seen.frame()
+    if participant is not None and participant not in frame.index:
+        expected = f"one of {', '.join(seen.people)}"
+        raise TwoalikeError(where="`participant=...`", expected=expected, found=participant)
+    values = seen.mean if participant is None else frame.loc[participant].to_numpy()
+    ax = _axes(ax, 4.2)
+    names, matrix = [seen.ids[row] for row in order], seen.matrix(values)[np.ix_(order, order)]
+    look: dict[str, Any] = {"label": "dissimilarity", "names": names, "width": _inches(ax)}
+    figures.draw_similarity(ax, matrix, **look)
+    return ax
+
+
+@styled
+def observed_map(
+    judgments: JudgmentTable,
+    kind: JudgmentKind = "choices",
+    stimuli: SomeStimuli | None = None,
+    *,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Map of the objects by the order of the observed dissimilarities alone."""
+    seen = seen_by(read_judgments(judgments, kind), kind)
+    known = _stimuli(stimuli, seen.ids)
+    pictures = report.thumbnails(known, seen.ids) if known is not None else None
+    layout, _ = figures.observed_layout(seen.matrix(seen.mean))
+    ax = _axes(ax, 4.6)
+    figures.draw_map(ax, layout, images=pictures, names=seen.ids, width=_inches(ax))
+    return ax
+
+
+@styled
+def shepard(
+    posterior: PosteriorSource,
+    judgments: JudgmentTable,
+    kind: JudgmentKind = "choices",
+    *,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Dissimilarities by the embedding against those observed, and the line that never falls."""
+    seen = seen_by(read_judgments(judgments, kind), kind)
+    ax = _axes(ax, 3.4, 4.6)
+    figures.draw_shepard(ax, report.compare_observed(as_posterior(posterior), seen))
+    return ax
+
+
+@styled
+def agreement(
+    judgments: JudgmentTable,
+    kind: JudgmentKind = "choices",
+    unit: str | None = None,
+    *,
+    seed: int = 0,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """How far people agree with others and with themselves, in the first or another unit."""
+    found = measure_reliability(read_judgments(judgments, kind), kind, seed)
+    panels = report.reliability_panels(found)
+    panel = panels[unit or next(iter(panels))]
+    ax = _axes(ax, panel.height + 0.3)
+    figures.draw_panel(ax, panel)
     return ax
 
 
@@ -356,12 +442,7 @@ def groups(results: SomeResults, group: str, *, ax: "Axes | None" = None) -> "Ax
     def panel(found: Results, question: str) -> Panel:
         levels = found.levels(f"{question}.accuracy")
         known = dict.fromkeys(level.partition(": ")[0] for level in levels)
-        if group not in known:
-            expected = f"one of {', '.join(known)}"
-            raise TwoalikeError(
-                where=f"`group={group!r}`", expected=expected, found="no such group"
-            )
-        return figures.group_panel(found, question, group)
+        return figures.group_panel(found, question, one_of("group", group, known))
 
     return _draw(results, "groups", panel, ax)
 

@@ -20,6 +20,7 @@ from twoalike.ceilings._ceilings import repeated_answers as repeated_answers
 from twoalike.ceilings._votes import TripletIntervals as TripletIntervals
 from twoalike.ceilings._votes import Votes as Votes
 from twoalike.ceilings._votes import all_counts as all_counts
+from twoalike.ceilings._votes import by_type as by_type
 from twoalike.ceilings._votes import candidate_majority_scores as candidate_majority_scores
 from twoalike.ceilings._votes import count_types as count_types
 from twoalike.ceilings._votes import drawn_entropy as drawn_entropy

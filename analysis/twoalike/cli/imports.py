@@ -189,49 +189,6 @@ def sessions(
 jspsych = jatos = psychopy = sessions
 
 
-@takes("teacher:import_transform")
-def transform(*, out: Path, **given: Any) -> None:
-    """Import a transform fitted by gLocal (transform.npz) as a teacher.
-
-    The teacher's folder is like those of twoalike teach, for predict and distill. Its temperature
-    is 1 unless --choices are given.
-
-    Parameters
-    ----------
-    file
-        Arrays weights (features x dimensions), mean, std and optionally bias.
-    out
-        Teacher's folder to make.
-    backbone
-        Name of the network whose features it maps, as in twoalike features; without it, distill
-        needs --features.
-    choices
-        Judgments (choices.parquet) by which the temperature is fitted; needs --features.
-
-    Examples
-    --------
-        twoalike import transform transform.npz --out teacher
-        twoalike import transform transform.npz --choices choices.parquet --features clip.npz --out teacher
-    """  # noqa: E501
-    from twoalike.teacher import import_transform
-
-    teacher = import_transform(out=out, **given)
-    made = teacher.description
-    say(
-        f"{out}  {made['from']['features']} features of "
-        f"{given['backbone'] or 'unnamed network'} to "
-        f"{made['to']['dimensions']} dimensions, temperature {teacher.temperature:.3g}"
-    )
-    for part in ("choices", "anchored_choices"):
-        if (scores := (made["validation"] or {}).get(part)) is None:
-            continue
-        before, after = scores["before"], scores["teacher"]
-        say(
-            f"{scores['n']} {part.replace('_', ' ')}: accuracy {after['accuracy']:.3f}, log-loss "
-            f"{after['log_loss']:.3f} (at temperature 1: {before['log_loss']:.3f})"
-        )
-
-
 @takes("distill:import_alignet", without={"shard"})
 def alignet(*, out: Path, **given: Any) -> None:
     """Import AligNet's triplets (.npz) as labels.

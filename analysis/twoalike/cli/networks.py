@@ -177,7 +177,7 @@ def distill(
 def _show_student(student: "Student") -> None:
     scores, sides = student.scores, student["both_sides"]
     title = f"Agreement with the teacher on {student['held_out']['images']} held-out images"
-    known = ("likeness", "ability", "accuracy", "kl", "same_class")
+    known = ("likeness", "ability", "accuracy", "kl")
     columns = [name for name in known if name in scores]
     rows = [
         (str(name), *("" if math.isnan(x) else f"{x:.3f}" for x in score))

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from twoalike import embedding
-from twoalike.cli._check_page import check_page
 from twoalike.cli._derived import Flag, takes
 from twoalike.cli._show import (
+    check_page,
     plain,
     say,
     show_doubts,
@@ -316,7 +316,9 @@ def _show_careless(table: "pd.DataFrame") -> None:
 def _notes(table: "pd.DataFrame") -> list[str]:
     missing = [what for name, what in _evidence(table).items() if table[name].isna().all()]
     notes = [f"no evidence from {', '.join(missing)}"] if missing else []
-    return notes + [f"not used: {reason}" for reason in table.attrs["not_used"]]
+    notes += [f"not used: {reason}" for reason in table.attrs["not_used"]]
+    said = "left out by the rule of study.toml: participant {}, session {} ({})"
+    return notes + [said.format(*session) for session in table.attrs["left_out"]]
 
 
 def _evidence(table: "pd.DataFrame") -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Commands of a study: make it, run it, check it, share it, report on it, and the demo."""
+"""Commands of a study: make, run, check, share and export it, report on it, and the demo."""
 
 import shlex
 import sys
@@ -251,43 +251,83 @@ def share(
     show_notes(f"warning: {what}" for what in shared.warnings)
 
 
+@takes(
+    "report:write_plan",
+    settings="embedding:FitConfig",
+    some="engine similarity prior people terms dimensions",
+    without={"fit"},
+)
+def plan(study: Path, /, **given: Any) -> None:
+    """Write down what a study plans to do, before it is done."""
+    from twoalike.report import write_plan
+
+    names = ("participants", "power", "hypotheses", "overwrite")
+    made = write_plan(study, **{name: given.pop(name) for name in names}, fit=given)
+    if made.sessions_before:
+        found = counted(made.sessions_before, "session")
+        show_notes([f"{found} had been recorded before: this is no preregistration of them"])
+    say(f"Wrote {made.page} and {made.path}, SHA-256 {made.sha256}")
+
+
 @takes("report:write_report")
-def report(**given: Any) -> None:
-    """Write a study's report as one HTML file that can be read offline."""
+def report(study: Path, other: Path | None = None, /, **given: Any) -> None:
+    """Write a study's report, or two studies side by side, as one HTML file."""
     from twoalike.report import write_report
 
-    made = write_report(**given)
+    made = write_report(study, other=other, **given)
     show_notes(made.notes)
     say(f"Wrote {made.path} ({made.path.stat().st_size / 1e6:.1f} MB)")
     if files := given["files"]:
-        say(f"Wrote {files} (figures as .svg, numbers as .csv)")
+        say(f"Wrote {files} (figures as .svg, .pdf and .png, numbers as .csv)")
 
 
-@takes("demo:YourselfConfig", without={"online"})
-def demo(
-    folder: Path | None = None,
-    /,
-    *,
-    yourself: Flag = False,
-    online: Flag = False,
-    trials: int | None = None,
-    seed: int = 20261125,
-    **given: Any,
-) -> None:
-    """Run the whole chain on drawn creatures, or map your own judgments."""
-    from twoalike.demo import DemoConfig, YourselfConfig, run_demo, run_yourself
+def demo(folder: Path = Path("demo"), /, *, seed: int = 20261125) -> None:
+    """Run the whole chain on drawn creatures."""
+    from twoalike.demo import DemoConfig, run_demo
 
-    if yourself and online:
-        raise TwoalikeError("--yourself is in a window, --online in a browser: give one of them.")
-    if yourself or online:
-        n = 30 if trials is None else trials
-        config = YourselfConfig(seed=seed, trials=n, online=online, **given)
-        run_yourself(folder or Path("you-online" if online else "you"), config)
-        return
-    usual = vars(YourselfConfig(seed=seed)) | {"trials": None}
-    given["trials"] = trials
-    alone = next((name for name, value in given.items() if value != usual[name]), None)
-    if alone:
-        option = f"`{alone}={given[alone] if isinstance(given[alone], bool) else '...'}`"
-        raise TwoalikeError(f"{option} is for --yourself: add that, or leave it out.")
-    run_demo(folder or Path("demo"), DemoConfig(seed=seed))
+    run_demo(folder, DemoConfig(seed=seed))
+
+
+@takes("exchange:export_psychds")
+def psychds(**given: Any) -> None:
+    """Export a study's raw data as a Psych-DS data set: CSV files and their description."""
+    from twoalike import exchange
+
+    n_tables, notes = exchange.export_psychds(**given)
+    show_notes([*notes, f"{given['out']}: {n_tables} tables in Psych-DS"])
+
+
+@takes("exchange:export_dissimilarities")
+def meadows(**given: Any) -> None:
+    """Export dissimilarities from arrangements in Meadows' format, which rsatoolbox reads."""
+    from twoalike import exchange
+
+    found = exchange.export_dissimilarities(**given)
+    table = found.table
+    objects, people = counted(len(table.objects), "object"), len(table.participants)
+    lines = [*found.notes]
+    lines.append(
+        f"{given['out']}: dissimilarities of {objects} by {counted(people, 'participant')}"
+    )
+    if given["session"] is None and len(found.sessions) > 1:
+        names = ", ".join(name or "none" for name in found.sessions)
+        lines.append(f"sessions {names} together; one alone with --session")
+    if table.n_missing:
+        lines.append(f"{counted(table.n_missing, 'pair')} never placed together (NaN)")
+    for code, converged in zip(table.participants, table.converged, strict=True):
+        if not converged:
+            lines.append(f"participant {code}: the rescaling did not converge")
+    show_notes(lines)
+
+
+@takes("distill:export_onnx")
+def onnx(network: str, /, *, out: Path, **given: Any) -> None:
+    """Export a student, or any network, as ONNX."""
+    from twoalike.distill import export_onnx
+
+    made = export_onnx(network, out, **given)
+    differences = ", ".join(f"{value:.0e} on {kind}" for kind, value in made["check"].items())
+    size = made["preprocessing"]["input_size"][-1]
+    width = made["output"]["shape"][1]
+    outputs = f"vectors of {width} numbers" if "parts" in made else counted(width, "feature")
+    say(f"{out}: {outputs} of images of {size} pixels; differs from torch by {differences}")

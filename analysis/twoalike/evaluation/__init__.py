@@ -44,9 +44,11 @@ from twoalike.evaluation._pairs import RATINGS as RATINGS
 from twoalike.evaluation._pairs import SORTINGS as SORTINGS
 from twoalike.evaluation._pairs import PairKind as PairKind
 from twoalike.evaluation._pairs import PairScores as PairScores
+from twoalike.evaluation._pairs import PairShares as PairShares
 from twoalike.evaluation._pairs import area_under_curve as area_under_curve
 from twoalike.evaluation._pairs import score_pairs as score_pairs
 from twoalike.evaluation._structure import People as People
+from twoalike.evaluation._structure import ceiling_by_person as ceiling_by_person
 from twoalike.evaluation._structure import centred_ranks as centred_ranks
 from twoalike.evaluation._structure import compare_people as compare_people
 from twoalike.evaluation._structure import compare_structure as compare_structure

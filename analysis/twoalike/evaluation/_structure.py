@@ -197,13 +197,21 @@ def noise_ceiling(vectors: Floats) -> NoiseCeiling:
     """
     if len(vectors) < 2:
         raise ValueError("a noise ceiling needs at least two participants")
+    return NoiseCeiling(*ceiling_by_person(vectors).mean(axis=0).tolist())
+
+
+def ceiling_by_person(vectors: Floats) -> Floats:
+    """Correlation of each person with the others, and with all, (participants, 2).
+
+    Their means over people are the :func:`noise_ceiling`.
+    """
     ranked = _common_ranks(vectors)
     count = (~np.isnan(ranked)).sum(axis=0)
     total = np.nan_to_num(ranked).sum(axis=0)
     others = np.where(count > 1, np.maximum(count - 1, 1), np.nan)
     lower = [spearman_known(own, (total - own) / others) for own in ranked]
     upper = [spearman_known(own, total / np.maximum(count, 1)) for own in ranked]
-    return NoiseCeiling(lower=float(np.mean(lower)), upper=float(np.mean(upper)))
+    return np.stack([lower, upper], axis=1)
 
 
 def _common_ranks(vectors: Floats) -> Floats:

@@ -2,7 +2,9 @@
 
 from twoalike.figures._curves import POWER_TITLES as POWER_TITLES
 from twoalike.figures._curves import DimensionWeights as DimensionWeights
+from twoalike.figures._curves import agreement_chart as agreement_chart
 from twoalike.figures._curves import dimension_chart as dimension_chart
+from twoalike.figures._curves import draw_agreement as draw_agreement
 from twoalike.figures._curves import draw_dimensions as draw_dimensions
 from twoalike.figures._curves import draw_lapse as draw_lapse
 from twoalike.figures._curves import draw_power as draw_power
@@ -13,6 +15,7 @@ from twoalike.figures._curves import draw_times_by_entropy as draw_times_by_entr
 from twoalike.figures._curves import draw_weights as draw_weights
 from twoalike.figures._curves import observer_parameters as observer_parameters
 from twoalike.figures._curves import participants_height as participants_height
+from twoalike.figures._curves import people_beside as people_beside
 from twoalike.figures._curves import power_curves as power_curves
 from twoalike.figures._curves import power_description as power_description
 from twoalike.figures._curves import reliability_curve as reliability_curve
@@ -21,13 +24,25 @@ from twoalike.figures._curves import times_by_entropy_chart as times_by_entropy_
 from twoalike.figures._curves import weights_chart as weights_chart
 from twoalike.figures._curves import weights_height as weights_height
 from twoalike.figures._map import MOST_ELLIPSES as MOST_ELLIPSES
+from twoalike.figures._map import MOST_LEAVES as MOST_LEAVES
+from twoalike.figures._map import MOST_SPREAD as MOST_SPREAD
+from twoalike.figures._map import ClusterTree as ClusterTree
 from twoalike.figures._map import MapLayout as MapLayout
 from twoalike.figures._map import Thumbnails as Thumbnails
+from twoalike.figures._map import cluster_tree as cluster_tree
 from twoalike.figures._map import draw_map as draw_map
+from twoalike.figures._map import draw_shepard as draw_shepard
 from twoalike.figures._map import draw_similarity as draw_similarity
+from twoalike.figures._map import draw_tree as draw_tree
 from twoalike.figures._map import embedding_map as embedding_map
 from twoalike.figures._map import map_layout as map_layout
+from twoalike.figures._map import observed_layout as observed_layout
+from twoalike.figures._map import panel_grid as panel_grid
+from twoalike.figures._map import shepard as shepard
+from twoalike.figures._map import shepard_chart as shepard_chart
 from twoalike.figures._map import similarity_heatmap as similarity_heatmap
+from twoalike.figures._map import stress as stress
+from twoalike.figures._map import tree_chart as tree_chart
 from twoalike.figures._map import visible_images as visible_images
 from twoalike.figures._results import Line as Line
 from twoalike.figures._results import Panel as Panel
@@ -50,6 +65,6 @@ from twoalike.figures._style import MARKERS as MARKERS
 from twoalike.figures._style import NARROW as NARROW
 from twoalike.figures._style import WIDE as WIDE
 from twoalike.figures._style import styled as styled
-from twoalike.figures._style import to_data_uri as to_data_uri
+from twoalike.figures._style import to_pdf as to_pdf
 from twoalike.figures._style import to_png as to_png
 from twoalike.figures._style import to_svg as to_svg

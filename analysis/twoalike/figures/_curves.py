@@ -446,3 +446,39 @@ weights_chart = chart_of(
     sized=True,
 )
 """Weights of every dimension; parameters as of :func:`draw_weights`."""
+
+
+def draw_agreement(axes: "Axes", first: Floats, second: Floats, names: tuple[str, str]) -> None:
+    """Draw the standardised similarities of pairs in two studies, shape (n,) each, into axes."""
+    low, high = float(min(first.min(), second.min())), float(max(first.max(), second.max()))
+    axes.plot([low, high], [low, high], color=MUTED, lw=0.9, ls=DASHES, zorder=1)
+    if len(first) > _MOST_DOTS:
+        axes.hexbin(first, second, gridsize=50, bins="log", mincnt=1, cmap="cividis", lw=0)
+    else:
+        axes.plot(first, second, "o", color=BLUE, ms=3.5, mew=0, alpha=0.4)
+    axes.set(xlabel=f"similarity in {names[0]} (SD)", ylabel=f"similarity in {names[1]} (SD)")
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.grid()
+
+
+_MOST_DOTS = 2000
+agreement_chart = chart_of(draw_agreement, lambda width, *_: 0.9 * width, most=4.6)
+"""Similarities in two studies; parameters as of :func:`draw_agreement`."""
+
+
+def draw_people(axes: "Axes", values: Mapping[str, Floats], label: str) -> None:
+    """Draw a number of every person, one row a study, with median and middle half, into axes."""
+    rng = np.random.default_rng(0)
+    for row, (of, colour) in enumerate(zip(values.values(), (BLUE, VERMILION), strict=False)):
+        height = row + rng.uniform(-0.22, 0.22, len(of))
+        axes.plot(of, height, "o", color=colour, ms=3.5, mew=0, alpha=0.5)
+        low, middle, high = np.quantile(of, [0.25, 0.5, 0.75])
+        axes.plot([low, high], [row, row], color=INK, lw=3, alpha=0.7, solid_capstyle="butt")
+        axes.plot(middle, row, "D", color=INK, ms=6, mec="white")
+    axes.set_yticks(range(len(values)), list(values))
+    axes.set(xlabel=label, ylim=(len(values) - 0.5, -0.5))
+    light_grid(axes, "x")
+
+
+people_beside = chart_of(draw_people, lambda width, *_: 1.5, most=6.0)
+"""People of two studies; parameters as of :func:`draw_people`."""

@@ -1,6 +1,7 @@
-"""The embedding as a map, and as the matrix of its similarities."""
+"""Similarities as maps, matrices and trees: of the embedding, and as people gave them."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from textwrap import shorten
@@ -10,12 +11,27 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.figures._style import INK, WIDE, category_colours, chart_of
-from twoalike.study import Booleans, Floats
+from twoalike.evaluation import upper
+from twoalike.figures._style import (
+    BLUE,
+    FAINT,
+    INK,
+    VERMILION,
+    WIDE,
+    category_colours,
+    chart_of,
+    light_grid,
+    new_figure,
+    styled,
+)
+from twoalike.study import Booleans, Floats, Integers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
+MOST_SPREAD = 80
+"""Objects up to which a map moves all images apart."""
 MOST_ELLIPSES = 300
 """Objects up to which each has an ellipse; those of more would hide all."""
 type Thumbnails = Callable[[int], npt.NDArray[np.uint8]]
@@ -129,8 +145,8 @@ def _ellipse(covariance: Floats) -> tuple[float, float, float]:
     return float(width), float(height), float(np.degrees(np.arctan2(*vectors[::-1, 1])))
 
 
-def visible_images(positions: Floats, size: float | Floats, overlap: float = 0.3) -> Booleans:
-    """Choose images so that none hides more than a share, ``overlap``, of another.
+def visible_images(positions: Floats, size: float | Floats) -> Booleans:
+    """Choose images so that none covers a part of another.
 
     Centres have shape (m, 2); ``size`` is an image's width in their unit, or width and height.
 
@@ -142,8 +158,7 @@ def visible_images(positions: Floats, size: float | Floats, overlap: float = 0.3
     shown = np.zeros(len(positions), dtype=bool)
     for number, place in enumerate(positions):
         apart = np.abs(positions[shown] - place) / size
-        common = np.prod(np.maximum(1 - apart, 0), axis=1)
-        shown[number] = not (common > overlap).any()
+        shown[number] = not (apart < 1).all(axis=1).any()
     return shown
 
 
@@ -220,7 +235,7 @@ def draw_names(
     """
     inch = extent / width
     room = np.array([_NAME_INCHES * inch, 1.6 * _NAME_POINTS / 72 * inch])
-    for row in np.flatnonzero(visible_images(positions, room, 0.0)).tolist():
+    for row in np.flatnonzero(visible_images(positions, room)).tolist():
         axes.annotate(
             shorten(names[row].replace("_", " "), 16, placeholder="…"),
             positions[row],
@@ -249,12 +264,11 @@ def draw_ellipses(
             axes.add_patch(Ellipse(place, width, height, angle=angle, **look))
 
 
-def _set_limits(axes: "Axes", layout: MapLayout, size: float) -> None:
+def _set_limits(axes: "Axes", places: Floats, layout: MapLayout, size: float) -> None:
     """Leave room for images and ellipses at the border."""
     reach = np.sqrt(np.diagonal(layout.covariances, axis1=1, axis2=2)) * 1.25
-    reach = np.maximum(reach, 0.75 * size)
-    low = (layout.positions - reach).min(axis=0)
-    high = (layout.positions + reach).max(axis=0)
+    reach = np.tile(np.maximum(reach, 0.75 * size), (2, 1))
+    low, high = (places - reach).min(axis=0), (places + reach).max(axis=0)
     axes.set_xlim(low[0], high[0])
     axes.set_ylim(low[1], high[1])
     axes.set_aspect("equal")
@@ -269,15 +283,14 @@ def draw_map(
     images: Thumbnails | None = None,
     names: Sequence[str] | None = None,
     width: float = WIDE,
-    spread: bool = False,
 ) -> None:
     """Draw the map of m objects into axes, ``width`` inches wide.
 
     An ellipse holds half of the posterior; of more than :data:`MOST_ELLIPSES` objects only those
-    have one whose images would not hide another. ``images`` are thumbnails:
-    those that would hide another are drawn as marks, or with ``spread`` moved apart, with a line to
-    the place. ``names`` are written where there is room and there are no images; ``categories``
-    give colour and marker.
+    have one whose images would not cover another. ``images`` are thumbnails: those of at most
+    :data:`MOST_SPREAD` objects are moved apart, with lines to their places; of more objects those
+    that would cover another are drawn as marks. ``names`` are written where there is room and there
+    are no images; ``categories`` give colour and marker.
     """
     positions = layout.positions
     groups = list(categories or ["object"] * len(positions))
@@ -285,6 +298,7 @@ def draw_map(
     colours = [looks[name][0] for name in groups]
     extent = float(np.ptp(positions, axis=0).max()) or 1.0
     size = extent / min(8 + 0.65 * np.sqrt(len(positions)), _MOST_ACROSS)
+    spread = images is not None and len(positions) <= MOST_SPREAD
     places = moved_apart(positions, 1.05 * size) if spread else positions
     apart = visible_images(places, size)
     many = len(positions) > MOST_ELLIPSES
@@ -303,7 +317,7 @@ def draw_map(
         axes.scatter(x, y, zorder=2 if many else 4, s=6 if many else 15, lw=0.5, **look)
         if categories:
             axes.scatter([], [], label=name, s=30, lw=0, **look)
-    _set_limits(axes, layout, size)
+    _set_limits(axes, np.concatenate([positions, places]), layout, size)
 
 
 def _map_height(width: float, layout: MapLayout, **options: Any) -> float:
@@ -314,6 +328,16 @@ def _map_height(width: float, layout: MapLayout, **options: Any) -> float:
 
 embedding_map = chart_of(draw_map, _map_height, legend=1.4, sized=True)
 """Map of m objects; parameters as of :func:`draw_map`."""
+
+_NAME_LINE = 0.105  # inches that a row of a matrix needs for its name
+_LETTERS = 4.2
+"""Letters of a name beside a matrix or a tree for each inch of width; the middle is cut out."""
+
+
+def _short(name: str, width: float) -> str:
+    name, most = " ".join(name.replace("_", " ").split()), int(_LETTERS * width)
+    return name if len(name) <= most else f"{name[: most - 6].rstrip()}…{name[-5:].lstrip()}"
+
 
 _MOST_ROWS = 600
 _ROOMY = 4.5  # inches
@@ -376,12 +400,15 @@ def draw_similarity(
     levels: Sequence[Sequence[str]] = (),
     label: str = "similarity",
     width: float = _ROOMY,
+    names: Sequence[str] = (),
+    bar: bool = True,
 ) -> None:
     """Draw similarities into axes ``width`` inches wide, grouped by category.
 
-    The matrix is symmetric, shape (m, m); its diagonal is left blank, and of more than 600 objects
-    neighbours are averaged: a screen shows no more. Categories of each object are given for each
-    level, coarse to fine; the first two are marked.
+    The matrix is symmetric, shape (m, m); its diagonal and what is NaN are left blank, and of more
+    than 600 objects neighbours are averaged: a screen shows no more. Categories of each object are
+    given for each level, coarse to fine; the first two are marked. Without categories, ``names``
+    are written where there is room.
     """
     n = len(matrix)
     codes = [pd.factorize(np.asarray(level, dtype=object))[0] for level in levels]
@@ -393,17 +420,243 @@ def draw_similarity(
         _averaged(values, _MOST_ROWS),
         extent=(0, n, n, 0),
         interpolation="none",
-        vmin=float(np.percentile(between, 1)),
-        vmax=float(np.percentile(between, 99)),
+        vmin=float(np.nanpercentile(between, 1)),
+        vmax=float(np.nanpercentile(between, 99)),
     )
-    axes.axis("off")
+    axes.set(xticks=[], yticks=[], facecolor=FAINT if np.isnan(between).any() else "none")
+    axes.spines[:].set_visible(False)
+    if names and (width - 1.1) / n >= _NAME_LINE:
+        said, middle = [_short(name, width) for name in names], np.arange(n) + 0.5
+        axes.set_yticks(middle, said, fontsize=_NAME_POINTS)
+        axes.set_xticks(middle, said, fontsize=_NAME_POINTS, rotation=90)
+        axes.tick_params(length=0, pad=1)
     if levels:
         _mark_categories(axes, [[level[row] for row in order] for level in levels], n, width)
-    bar = axes.figure.colorbar(image, ax=axes, shrink=0.6, pad=0.03, label=label, extend="both")
-    bar.outline.set_visible(False)
+    if bar:
+        look: dict[str, Any] = {"shrink": 0.6, "pad": 0.03, "label": label, "extend": "both"}
+        axes.figure.colorbar(image, ax=axes, **look).outline.set_visible(False)
 
 
 similarity_heatmap = chart_of(
     draw_similarity, lambda width, matrix, **_: 0.88 * width, most=5.6, sized=True
 )
 """Similarity of every pair of m objects, grouped by category."""
+
+
+@styled
+def panel_grid(
+    draws: "Mapping[str, Callable[..., None]]", *, width: float = WIDE, across: int = 2, tall: float
+) -> "Figure":
+    """Draw titled panels into rows of so many, each ``tall`` times as high as wide.
+
+    What draws takes axes and their ``width`` in inches.
+    """
+    across = min(across, len(draws))
+    rows, each = -(-len(draws) // across), width / across
+    figure = new_figure(width, rows * tall * each)
+    for place, (title, draw) in enumerate(draws.items(), start=1):
+        axes = figure.add_subplot(rows, across, place)
+        draw(axes, width=each)
+        axes.set_title(title, fontsize=None if each > 2 else _NAME_POINTS)
+        axes.set_anchor("C" if axes.axison else "N")
+    return figure
+
+
+def shepard(observed: Floats, model: Floats) -> pd.DataFrame:
+    """Set dissimilarities of a model against those observed, of n pairs, in the observed order.
+
+    ``fitted`` is the closest to the model's that never falls. With pairs of equal observed
+    dissimilarity in the model's order, its distance is the numerator of Kruskal's stress (1964,
+    doi:10.1007/BF02289565).
+
+    Examples
+    --------
+    >>> found = shepard(np.array([1.0, 2.0, 3.0]), np.array([0.0, 3.0, 1.0]))
+    >>> found["fitted"].tolist(), round(stress(found), 3)
+    ([0.0, 2.0, 2.0], 0.447)
+    """
+    from scipy.optimize import isotonic_regression
+
+    order = np.lexsort([model, observed])
+    fitted = isotonic_regression(model[order]).x
+    columns = {"observed": observed[order], "model": model[order], "fitted": fitted}
+    return pd.DataFrame(columns, index=order)
+
+
+def stress(found: pd.DataFrame) -> float:
+    """Kruskal's stress-1: 0 where the model's dissimilarities have the observed order."""
+    size = float((found["model"] ** 2).sum())
+    return float(np.sqrt(((found["model"] - found["fitted"]) ** 2).sum() / (size or 1.0)))
+
+
+def draw_shepard(axes: "Axes", found: pd.DataFrame) -> None:
+    """Draw a dot a pair, and the line that never falls, of :func:`shepard`, into axes."""
+    many = len(found) > 2000
+    look: dict[str, Any] = {"s": 3 if many else 9, "alpha": 0.25, "lw": 0, "rasterized": many}
+    axes.scatter(found["observed"], found["model"], color=BLUE, **look)
+    axes.plot(found["observed"], found["fitted"], color=VERMILION, lw=1.6)
+    axes.set(xlabel="observed dissimilarity", ylabel="dissimilarity by the model")
+    light_grid(axes, "y")
+
+
+shepard_chart = chart_of(draw_shepard, lambda width, found: 3.3, most=4.6)
+"""Shepard diagram: dissimilarities by a model against those observed."""
+
+
+def observed_layout(
+    matrix: Floats, target: Floats | None = None, *, metric: bool = False
+) -> tuple[MapLayout, float]:
+    """Scale dissimilarities (m, m), NaN where unknown, into a plane by their order alone.
+
+    By majorisation (Kruskal 1964; de Leeuw 1977) from the classical solution, turned onto
+    ``target`` (m, 2). Groups that are all farther apart than wide collapse to points, which have no
+    stress: then, or if ``metric``, the dissimilarities themselves are scaled. Returns the layout
+    and its stress-1. sklearn's (1.9) pulls objects together where pairs are unknown.
+    """
+    from sklearn.manifold import ClassicalMDS
+
+    at, wanted = np.triu_indices(len(matrix), 1), np.zeros_like(matrix)
+    known = ~np.isnan(matrix[at])
+    pairs = matrix[at][known]
+    filled = np.where(np.isnan(matrix), pairs.mean(), matrix)
+    places, last = ClassicalMDS(2, metric="precomputed").fit_transform(filled), np.inf
+    for _ in range(_ROUNDS):
+        distances = _distances(places)[at]
+        found = shepard(pairs, distances[known])
+        if last - stress(found) < _SETTLED and not metric:
+            break
+        last, fitted = stress(found), found["fitted"].sort_index().to_numpy()
+        fitted = pairs if metric else fitted
+        distances[known] = fitted * np.sqrt((distances[known] ** 2).sum() / (fitted**2).sum())
+        wanted[at] = distances
+        places = _flatten(wanted + wanted.T, places, 1)
+    apart = _distances(places)
+    nearest = np.median(np.where(apart > 0, apart, np.inf).min(axis=0))
+    if nearest < _COLLAPSED * apart.max() / np.sqrt(len(matrix)) and not metric:
+        return observed_layout(matrix, target, metric=True)
+    if target is not None:
+        places = _turned(places, target - target.mean(axis=0))
+    fit = float(found["observed"].corr(found["model"]))
+    return MapLayout(places, np.zeros((len(matrix), 2, 2)), fit), stress(found)
+
+
+_ROUNDS, _SETTLED, _COLLAPSED = 200, 1e-6, 0.05
+
+
+@dataclass(frozen=True)
+class ClusterTree:
+    """Average linkage of mean dissimilarities of m objects, similar objects side by side."""
+
+    links: Floats
+    """As scipy's, shape (m - 1, 4)."""
+    support: Floats
+    """Share of the draws whose tree has the very cluster of each link, shape (m - 1,)."""
+    members: list[Integers]
+    """Objects of the cluster of each link; of the last all, from top to bottom."""
+    central: list[int]
+    """The object of each cluster that is closest to the others on average."""
+
+
+def cluster_tree(draws: Iterable[Floats]) -> ClusterTree:
+    """Cluster objects by the mean of draws of their dissimilarities, (m, m) each.
+
+    As the bootstrap does for phylogenies (Felsenstein 1985, doi:10.2307/2408678), each cluster of
+    the mean's tree is looked for in the trees of the draws.
+
+    Examples
+    --------
+    >>> near = np.array([[0.0, 1, 4], [1, 0, 4], [4, 4, 0]])
+    >>> far = np.array([[0.0, 4, 1], [4, 0, 4], [1, 4, 0]])
+    >>> cluster_tree([near, near, near, far]).support.tolist()
+    [0.75, 1.0]
+    """
+
+    def linked(matrix: Floats, *, ordered: bool = False) -> tuple[Floats, list[list[int]]]:
+        from scipy.cluster.hierarchy import linkage
+
+        pairs, of = upper(matrix), [[leaf] for leaf in range(len(matrix))]
+        links = linkage(pairs - pairs.min(), "average", optimal_ordering=ordered)
+        for left, right in links[:, :2].astype(int).tolist():
+            of.append(of[left] + of[right])
+        return links, of[len(matrix) :]
+
+    found, total, n = Counter[frozenset[int]](), np.zeros(()), 0
+    for draw in draws:
+        found.update(map(frozenset, linked(draw)[1]))
+        total, n = total + draw, n + 1
+    links, named = linked(total / n, ordered=True)
+    members = [np.array(of) for of in named]
+    central = [int(of[total[np.ix_(of, of)].sum(axis=0).argmin()]) for of in members]
+    support = np.array([found[frozenset(of)] / n for of in named])
+    return ClusterTree(links, support, members, central)
+
+
+MOST_LEAVES, _TOP_CLUSTERS = 80, 40
+"""Objects up to which each is a leaf of a tree, and the clusters that are leaves of larger ones."""
+_LEAF = 0.17  # inches
+_LEAST_SUPPORT = 0.5
+
+
+def draw_tree(
+    axes: "Axes",
+    tree: ClusterTree,
+    names: Sequence[str],
+    *,
+    images: Thumbnails | None = None,
+    width: float = WIDE,
+) -> None:
+    """Draw a tree into axes ``width`` inches wide, its leaves on the left, with their images.
+
+    Beside a cluster stands its support in percent, from 50 on. Of many objects the leaves are the
+    topmost clusters, named by their central object and the number of the others.
+    """
+    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+    from scipy.cluster.hierarchy import dendrogram
+
+    m, nodes = len(names), list[int]()
+
+    def note(node: int) -> str:  # in the order of the links drawn
+        nodes.append(node)
+        return ""
+
+    drawn = dendrogram(
+        tree.links,
+        no_plot=True,
+        truncate_mode="lastp",
+        p=m if m <= MOST_LEAVES else _TOP_CLUSTERS,
+        link_color_func=note,
+    )
+    x, y = np.array(drawn["dcoord"]), np.array(drawn["icoord"]) / 10 - 0.5
+    axes.plot(x.T, y.T, color=INK, lw=0.9)
+    leaves = [
+        (of, 0) if of < m else (tree.central[of - m], len(tree.members[of - m]) - 1)
+        for of in drawn["leaves"]
+    ]
+    said = [_short(names[of], width) + (f" +{more}" if more else "") for of, more in leaves]
+    axes.set_yticks(range(len(leaves)), said, fontsize=7.5)
+    axes.tick_params(axis="y", length=0, pad=3 if images is None else 16)
+    axes.spines["left"].set_visible(False)
+    axes.set(ylim=(len(leaves) - 0.4, -0.6), xlim=(0, None), xlabel="distance by the model")
+    support = tree.support[np.array(nodes) - m]
+    rows = [row for row in np.argsort(-x[:, 1]) if support[row] >= _LEAST_SUPPORT]
+    spots = np.stack([x[rows, 1], y[rows, 1:3].mean(axis=1)], axis=1)
+    room = np.array([0.24 * axes.get_xlim()[1] / max(width - 1.8, 1.0), 0.1 / _LEAF])
+    for place in np.flatnonzero(visible_images(spots, room)):
+        sure = support[rows[place]]
+        look: dict[str, Any] = {"xytext": (1.5, 1), "textcoords": "offset points", "fontsize": 6}
+        look["fontweight"] = "bold" if sure >= 0.95 else "normal"
+        axes.annotate(f"{100 * sure:.0f}", spots[place], color=BLUE, **look)
+    pictures = [] if images is None else [images(of) for of, _ in leaves]
+    for row, pixels in enumerate(pictures):
+        picture = OffsetImage(pixels, zoom=11 / len(pixels))
+        look = {"xybox": (-8, 0), "boxcoords": "offset points", "frameon": False, "pad": 0}
+        look |= {"xycoords": ("axes fraction", "data"), "annotation_clip": False}
+        axes.add_artist(AnnotationBbox(picture, (0, row), **look))
+
+
+def _tree_height(width: float, tree: ClusterTree, names: Sequence[str], **_: Any) -> float:
+    return 0.6 + _LEAF * (len(names) if len(names) <= MOST_LEAVES else _TOP_CLUSTERS)
+
+
+tree_chart = chart_of(draw_tree, _tree_height, sized=True)
+"""Tree of m objects with the support of its clusters."""

@@ -6,6 +6,7 @@ figure is freed with its last reference.
 
 import base64
 import io
+import re
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Literal
@@ -93,7 +94,28 @@ def chart_of(
 def to_svg(figure: "Figure", description: str | None = None) -> bytes:
     """Figure as SVG with its description for who cannot see it; same figure, same bytes."""
     metadata = {"Date": None, "Creator": None, "Description": description}
-    return _saved(figure, format="svg", metadata=metadata)
+    drawn = _saved(figure, format="svg", metadata=metadata)
+    # A hundredth of a point is finer than any print; matplotlib writes a millionth.
+    drawn = re.sub(rb' d="[^"]*"', lambda path: re.sub(rb"(\.\d\d)\d+", rb"\1", path[0]), drawn)
+    return re.sub(rb'(?<=data:image/png;base64,)[^"]*', lambda png: _with_palette(png[0]), drawn)
+
+
+def _with_palette(content: bytes) -> bytes:
+    """Store an opaque picture (PNG in base64) by a table of its colours, if 256 are enough."""
+    from PIL import Image
+
+    picture = Image.open(io.BytesIO(base64.b64decode(content))).convert("RGBA")
+    if picture.getchannel("A").getextrema() != (255, 255) or picture.getcolors(256) is None:
+        return content
+    stored, buffer = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE), io.BytesIO()
+    stored.save(buffer, "png", optimize=True)
+    return base64.b64encode(buffer.getvalue())
+
+
+def to_pdf(figure: "Figure") -> bytes:
+    """Figure as PDF, with its fonts embedded; the same figure gives the same bytes."""
+    nameless = dict.fromkeys(("CreationDate", "Creator", "Producer"))
+    return _saved(figure, format="pdf", metadata=nameless)
 
 
 def to_png(figure: "Figure", dpi: int = 200, description: str | None = None) -> bytes:
@@ -107,11 +129,6 @@ def _saved(figure: "Figure", **how: Any) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, **how)
     return buffer.getvalue()
-
-
-def to_data_uri(figure: "Figure") -> str:
-    """Figure as an SVG data URI, for one-file pages."""
-    return "data:image/svg+xml;base64," + base64.b64encode(to_svg(figure)).decode("ascii")
 
 
 def category_colours(labels: Sequence[str]) -> dict[str, tuple[str, str]]:

@@ -12,7 +12,6 @@ import pandas as pd
 
 from twoalike.design import study_with
 from twoalike.embedding import FitConfig, compare_groups
-from twoalike.jobs import SlurmConfig
 from twoalike.recovery._planned import RANGES, VI_STEPS, Answer, Planned, Ranges, check_ranges
 from twoalike.recovery._search import Difference, Share
 from twoalike.recovery._simulate import (
@@ -26,7 +25,7 @@ from twoalike.recovery._simulate import (
     most_like,
     unit_of,
 )
-from twoalike.study import Study, TwoalikeError, counted
+from twoalike.study import Study, counted, one_of
 
 FIT = FitConfig(quick=True, engine="vi", people="weights", steps=VI_STEPS, chains=2)
 FEWEST = 6
@@ -61,7 +60,6 @@ def group_power(
     most_participants: int = 200,
     steps: int | None = None,
     seed: int | None = None,
-    slurm: SlurmConfig | None = None,
 ) -> "GroupPowerResult":
     """Find how many participants a comparison of two groups needs, before anyone is invited.
 
@@ -100,8 +98,6 @@ def group_power(
         Optimiser steps of each fit, 1,500 if None.
     seed
         Seed instead of one that follows from the study's.
-    slurm
-        As for :func:`power`.
     """
     check_ranges({"steps": steps}, {"steps": (lambda n: n >= 100, "a number from 100")})
     opened = study if isinstance(study, Study) else Study.load(study)
@@ -117,7 +113,7 @@ def group_power(
         assurance=assurance,
         most_participants=most_participants,
         fit=FIT.model_copy(update={"steps": steps or VI_STEPS}),
-    ).run(slurm)
+    ).run()
 
 
 @dataclass(eq=False, kw_only=True)
@@ -142,8 +138,7 @@ class GroupPowerAnalysis(Planned):
     fit: FitConfig = FIT
 
     def __post_init__(self) -> None:
-        if self.test not in TESTS:
-            raise TwoalikeError(where=f"`test={self.test}`", expected=f"one of {', '.join(TESTS)}")
+        one_of("test", self.test, TESTS)
         check_ranges(vars(self.effect), _OF_EFFECT)
         super().__post_init__()
         first = draw_world(self.source, self.seed, 0).observer.embedding
@@ -178,7 +173,7 @@ class GroupPowerAnalysis(Planned):
             "effect": sign * found["dimensions"][like]["effect"],
         }
 
-    def run(self, slurm: SlurmConfig | None = None) -> "GroupPowerResult":
+    def run(self) -> "GroupPowerResult":
         """Find the size of study with which most studies find a difference."""
         bounds = {
             "start": two_sample_size(self.effect.effect, self.assurance),
@@ -187,7 +182,7 @@ class GroupPowerAnalysis(Planned):
             "studies": self.studies,
             "probes": PROBES,
         }
-        return GroupPowerResult(self, self._found(Difference(self.test), slurm, **bounds))
+        return GroupPowerResult(self, self._found(Difference(self.test), **bounds))
 
 
 def two_sample_size(effect: float, power: float) -> int:

@@ -4,8 +4,8 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from functools import cached_property, partial
+from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from twoalike.embedding import FitConfig, Posterior, fit_embedding
-from twoalike.jobs import SlurmConfig, Task, run_tasks
 from twoalike.recovery._search import FoundSize, SearchPlan, Wanted, find_size
 from twoalike.recovery._simulate import (
     World,
@@ -31,6 +30,7 @@ from twoalike.study import (
     Floats,
     Study,
     TwoalikeError,
+    progress,
     provenance,
     read_json,
     write_json,
@@ -92,12 +92,6 @@ class Planned(ABC):
             self.planned, self.stimuli, self.observer, self.accuracy
         )
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle what it was made from: a job makes the rest, which may be large, anew."""
-        return partial(
-            type(self), **{one.name: getattr(self, one.name) for one in fields(self)}
-        ), ()
-
     @property
     def trials(self) -> int:
         return self.planned.config.design.trials
@@ -132,29 +126,24 @@ class Planned(ABC):
         }
         return provenance(self.kind, seed=self.seed, inputs=inputs, config=config | more)
 
-    def simulate(
-        self, participants: int, number: int, slurm: SlurmConfig | None = None
-    ) -> pd.DataFrame:
-        """Simulate the first studies of a size, or read them from ``derived/power/``: a row each.
-
-        With ``slurm`` each is a job of a cluster; None: they are simulated in this process.
-        """
+    def simulate(self, participants: int, number: int) -> pd.DataFrame:
+        """Simulate the first studies of a size, or read them in ``derived/power/``: a row each."""
         digest = hashlib.sha256(json.dumps(self.about, sort_keys=True).encode()).hexdigest()[:12]
         folder = self.study.derived / "power" / digest
-        tasks = [
-            Task(
-                folder / f"{self.file_name.format(participants, one)}.json",
-                partial(self.simulate_one, participants, one),
-            )
-            for one in range(number)
-        ]
+        paths = [folder / f"{self.file_name.format(participants, k)}.json" for k in range(number)]
         title = f"studies of {participants:,} × {self.trials} trials"
-        run_tasks(tasks, slurm=slurm, folder=folder / "slurm", title=title)
-        return pd.DataFrame([read_json(one.output, self.study_kind)["outcome"] for one in tasks])
-
-    def simulate_one(self, participants: int, number: int, path: Path) -> None:
-        outcome = self._simulated(participants, number)
-        write_json(path, self.about | {"kind": self.study_kind, "outcome": outcome})
+        try:
+            with progress() as bar:
+                shown = bar.add_task(title, total=number, status="")
+                for one, path in enumerate(paths):
+                    if not path.exists():
+                        outcome = self._simulated(participants, one)
+                        write_json(path, self.about | {"kind": self.study_kind, "outcome": outcome})
+                    bar.update(shown, advance=1)
+        except KeyboardInterrupt as interrupt:
+            kept = "what is done is kept, the same command goes on"
+            raise KeyboardInterrupt(kept) from interrupt
+        return pd.DataFrame([read_json(path, self.study_kind)["outcome"] for path in paths])
 
     @abstractmethod
     def _simulated(self, participants: int, number: int) -> dict[str, Any]:
@@ -185,12 +174,12 @@ class Planned(ABC):
             where = f"simulated study of {participants} participants, number {seeds[2]}"
             raise TwoalikeError(f"{where}: {error}") from error
 
-    def _found(self, wanted: Wanted, slurm: SlurmConfig | None, **bounds: int) -> FoundSize:
+    def _found(self, wanted: Wanted, **bounds: int) -> FoundSize:
         """Find the size; ``bounds`` are those of the search that the design does not give."""
         least = fewest_people(self.planned, self.stimuli)
         bounds = {"fewest": least, "unit": unit_of(self.planned), **bounds}
         plan = SearchPlan(most=self.most_participants, assurance=self.assurance, **bounds)
-        return find_size(partial(self.simulate, slurm=slurm), wanted, plan)
+        return find_size(self.simulate, wanted, plan)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,6 @@ import pandas as pd
 
 from twoalike.design import shown_objects, study_with
 from twoalike.embedding import FitConfig
-from twoalike.jobs import SlurmConfig
 from twoalike.recovery._planned import VI_STEPS, Answer, Planned
 from twoalike.recovery._search import STEP, LearningCurve, Target, make_target
 from twoalike.recovery._simulate import (
@@ -52,7 +51,6 @@ def power(
     engine: Literal["auto", "nuts", "vi"] = "vi",
     steps: int | None = None,
     seed: int | None = None,
-    slurm: SlurmConfig | None = None,
 ) -> "PowerResult":
     """Find how many participants a study needs, before anyone is invited.
 
@@ -101,10 +99,6 @@ def power(
         Steps of each ``vi`` fit, 1,500 if left out; with fewer it is faster, but needs more people.
     seed
         Use this seed instead of one derived from the study's.
-    slurm
-        What each simulated study asks of a SLURM cluster, on which all studies of a step of the
-        search then run at the same time; None: one after the other, in this process. The answer
-        is the same.
 
     Raises
     ------
@@ -137,7 +131,7 @@ def power(
         log_loss=target_log_loss,
         width=target_width,
     )
-    return analysis.run(target, slurm)
+    return analysis.run(target)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -177,12 +171,12 @@ class PowerAnalysis(Planned):
             "converged": bool(posterior.verdict.predictions),
         }
 
-    def run(self, target: Target, slurm: SlurmConfig | None = None) -> "PowerResult":
+    def run(self, target: Target) -> "PowerResult":
         """Find the size of study with which most studies reach the target."""
         m = len(shown_objects(self.stimuli, self.planned.config.design))
         start = max(round(PER_OBJECT * m / self.trials), 1)
         bounds = {"start": start, "studies": self.worlds, "probes": PROBES}
-        return PowerResult(self, self._found(target, slurm, **bounds), target)
+        return PowerResult(self, self._found(target, **bounds), target)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,27 +5,39 @@ in ``templates/words.toml``, by section; code gives the values in them.
 """
 
 import base64
+import hashlib
 import io
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
 from twoalike.evaluation import Interval
-from twoalike.figures import NARROW, WIDE, Panel, Thumbnails, panels_chart, to_data_uri
+from twoalike.figures import (
+    NARROW,
+    WIDE,
+    Panel,
+    Thumbnails,
+    panels_chart,
+    to_pdf,
+    to_png,
+    to_svg,
+)
 from twoalike.stimuli import StimulusSet
 from twoalike.study import TwoalikeError, atomic_directory, counted, inert_cell
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
+    from markupsafe import Markup
     from matplotlib.figure import Figure
 
     from twoalike.results import TableView
@@ -58,38 +70,65 @@ class Block:
 
     @property
     def csv_uri(self) -> str | None:
-        if self.numbers is None:
+        """The numbers as a data URI; None for a table that is too long for a page to carry."""
+        if self.numbers is None or len(self.numbers) > MOST_ROWS:
             return None
-        text = base64.b64encode(as_csv(self.numbers).encode()).decode("ascii")
-        return f"data:text/csv;charset=utf-8;base64,{text}"
+        return _data_uri("text/csv;charset=utf-8", as_csv(self.numbers).encode())
+
+
+MOST_ROWS = 3000
+"""Of a table of numbers in the page; longer ones are among the report's files only."""
+
+
+def _data_uri(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _svg_uri(svg: bytes) -> str:
+    """Make a data URI for an attribute in double quotes, without the third that base64 adds."""
+    text = " ".join(svg.decode().split())
+    for mark, code in {"%": "%25", "#": "%23", "&": "%26", '"': "%22"}.items():
+        text = text.replace(mark, code)
+    return f"data:image/svg+xml,{text}"
 
 
 @dataclass(frozen=True)
 class Picture(Block):
-    """A figure with its alternative text and caption, as data URIs for a page and for a phone."""
+    """A figure with its alternative text and caption; ``make`` draws it so many inches wide."""
 
+    make: "Callable[[float], Figure]"
     alt: str
     caption: str
-    wide: str
-    narrow: str
     numbers: pd.DataFrame | None = None
 
-    @classmethod
-    def draw(
-        cls,
-        make: "Callable[[float], Figure]",
-        *,
-        alt: str,
-        caption: str,
-        numbers: pd.DataFrame | None = None,
-    ) -> "Picture":
-        """Draw a figure at both widths."""
-        return cls(alt, caption, to_data_uri(make(WIDE)), to_data_uri(make(NARROW)), numbers)
+    @cached_property
+    def svg(self) -> bytes:
+        return to_svg(self.make(WIDE))
+
+    @cached_property
+    def pdf(self) -> bytes:
+        return to_pdf(self.make(WIDE))
+
+    @property
+    def png(self) -> bytes:
+        return to_png(self.make(WIDE), dpi=300)
+
+    @property
+    def wide(self) -> str:
+        return _svg_uri(self.svg)
+
+    @property
+    def narrow(self) -> str:
+        return _svg_uri(to_svg(self.make(NARROW)))
+
+    @property
+    def pdf_uri(self) -> str:
+        return _data_uri("application/pdf", self.pdf)
 
     @classmethod
     def of(cls, panels: Sequence[Panel], caption: str, alt: str = "") -> "Picture":
         """Draw panels of estimates, whose numbers are those drawn."""
-        return cls.draw(
+        return cls(
             lambda width: panels_chart(panels, width=width),
             alt=" ".join([alt, *(panel.words() for panel in panels)]).strip(),
             caption=caption,
@@ -169,10 +208,11 @@ class Gallery(Block):
 
 @dataclass(frozen=True)
 class Text(Block):
-    """A paragraph; a quiet one is set small."""
+    """A paragraph, or one a line; a quiet one is set small, one with a title below its heading."""
 
     text: str
     quiet: bool = False
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -223,6 +263,8 @@ class Page(NamedTuple):
     findings: Sequence[str]
     cautions: Sequence[Caution]
     sections: Sequence[Section]
+    private: bool = True
+    """Whether it shows participants' codes and the study's images."""
 
 
 def number(value: float, digits: int = 3, sign: str = "") -> str:
@@ -257,6 +299,74 @@ def span(measure: Interval, show: Callable[..., str] = number, *digits: int) -> 
     return f"{value} [{low}, {high}]"
 
 
+def typeset(cell: str) -> str:
+    """Give the numbers of a cell their minus sign.
+
+    Examples
+    --------
+    >>> typeset("-0.1 to 0.2")
+    '−0.1 to 0.2'
+    """
+    return re.sub(r"(?<![\w-])-(?=\d)", "\N{MINUS SIGN}", cell)
+
+
+def bare(value: float, digits: int = 2) -> str:
+    """Return a number that cannot exceed 1 as the APA sets it, without a zero before the point.
+
+    Examples
+    --------
+    >>> bare(-0.0512), bare(0.93)
+    ('−.05', '.93')
+    """
+    return number(value, digits).replace("0.", ".", 1)
+
+
+def p_value(p: float) -> str:
+    """Return a p-value as the APA sets it, with its sign.
+
+    Examples
+    --------
+    >>> p_value(0.0312), p_value(0.0002)
+    ('p = .031', 'p < .001')
+    """
+    return "p < .001" if p < 0.001 else f"p = {bare(p, 3)}"
+
+
+def confidence(measure: Interval, show: Callable[..., str] = number, *digits: int) -> str:
+    """Return the interval of an estimate in words.
+
+    Examples
+    --------
+    >>> confidence(Interval(0.5, 0.45, 0.55), bare)
+    '95 % CI [.45, .55]'
+    """
+    low, high = show(measure.low, *digits), show(measure.high, *digits)
+    return f"95\N{NO-BREAK SPACE}% CI [{low}, {high}]"
+
+
+def at(text: object, anchor: str) -> str:
+    """Mark what a sentence says as taken from a section of the page."""
+    return f"\x02{anchor}\x03{text}\x03" if anchor else str(text)
+
+
+_MARKED = re.compile("\x02([^\x02\x03]*)\x03([^\x02\x03]*)\x03")
+
+
+def linked(text: str, anchors: Collection[str]) -> "Markup":
+    """Escaped text, in which what is marked leads to its section, if that is in the page."""
+    from markupsafe import Markup, escape
+
+    parts = _MARKED.split(text)
+    made = [escape(parts[0])]
+    for anchor, marked, after in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+        link = Markup('<a href="#{}">{}</a>').format(anchor, marked)
+        made += [link if anchor in anchors else escape(marked), escape(after)]
+    return Markup("").join(made)
+
+
+_OF_NUMBERS = (number, signed, percent, span, counted, typeset, bare, p_value, confidence, at)
+
+
 def _environment(*, html: bool) -> "Environment":
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -267,8 +377,8 @@ def _environment(*, html: bool) -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    of_numbers = {of.__name__: of for of in (number, signed, percent, span, counted, typeset)}
-    environment.filters |= {**of_numbers, "thousands": "{:,}".format}
+    of_numbers = {of.__name__: of for of in _OF_NUMBERS}
+    environment.filters |= {**of_numbers, "thousands": "{:,}".format, "linked": linked}
     environment.globals |= of_numbers
     return environment
 
@@ -302,7 +412,7 @@ def picture(
 ) -> Picture:
     """Draw a figure with its words, the caption and the alternative text below a key."""
     alt, caption = (say(f"{key}.{part}", **values) for part in ("alt", "caption"))
-    return Picture.draw(make, alt=alt, caption=caption, numbers=numbers)
+    return Picture(make, alt, caption, numbers)
 
 
 def no_sessions() -> Missing:
@@ -329,33 +439,44 @@ def image_uri(*pictures: Image.Image, size: int = 112) -> str:
         strip.paste(thumbnail(one, size), (place * size, 0))
     buffer = io.BytesIO()
     strip.save(buffer, format="JPEG", quality=82)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return _data_uri("image/jpeg", buffer.getvalue())
 
 
 def thumbnails(stimuli: StimulusSet, ids: Sequence[str], size: int = 48) -> Thumbnails:
-    """Give the thumbnail of each named object by its row, shape (size, size, 3), when asked for."""
-    return lambda row: np.asarray(thumbnail(stimuli.picture(ids[row]), size), np.uint8)
+    """Give the thumbnail of each named object by its row, shape (size, size, 3), when asked for.
+
+    It has few colours, which files of figures store in a third of the space.
+    """
+
+    def drawn(row: int) -> npt.NDArray[np.uint8]:
+        small = thumbnail(stimuli.picture(ids[row]), size)
+        return np.asarray(small.quantize(128).convert("RGB"), np.uint8)
+
+    return drawn
 
 
 def render(page: Page) -> str:
-    """HTML of a page; all text that comes from data is escaped."""
+    """HTML of a page; all text that comes from data is escaped, and no script but ours may run."""
     from markupsafe import Markup
 
-    style = files("twoalike.report").joinpath("templates/report.css").read_text(encoding="utf-8")
-    names = {id(block): name for name, block in named_blocks(page)}
-    template = _environment(html=True).get_template("report.html.j2")
-    return template.render(page=page, style=Markup(style), names=names, id=id)
-
-
-def typeset(cell: str) -> str:
-    """Give the numbers of a cell their minus sign.
-
-    Examples
-    --------
-    >>> typeset("-0.1 to 0.2")
-    '−0.1 to 0.2'
-    """
-    return re.sub(r"(?<![\w-])-(?=\d)", "\N{MINUS SIGN}", cell)
+    folder = files("twoalike.report") / "templates"
+    style, script = (
+        Markup((folder / name).read_text(encoding="utf-8")) for name in ("report.css", "report.js")
+    )
+    digest = base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode("ascii")
+    return (
+        _environment(html=True)
+        .get_template("report.html.j2")
+        .render(
+            page=page,
+            style=style,
+            script=script,
+            digest=digest,
+            names={id(block): name for name, block in named_blocks(page)},
+            anchors={part.anchor for part in page.sections},
+            id=id,
+        )
+    )
 
 
 def named_blocks(page: Page) -> Iterator[tuple[str, Block]]:
@@ -366,19 +487,24 @@ def named_blocks(page: Page) -> Iterator[tuple[str, Block]]:
             yield part.anchor + (f"-{place}" if place > 1 else ""), block
 
 
+_FIGURE = ("svg", "pdf", "png")
+"""A figure's files, 173 mm wide, with fonts embedded or drawn."""
+
+
 def write_files(page: Page, folder: Path) -> None:
-    """Write every figure as SVG and every number as CSV into a new folder."""
-    strange = [p.name for p in folder.glob("*") if p.suffix not in {".svg", ".csv"}]
+    """Write every figure as SVG, PDF and PNG, and every number as CSV, into a new folder."""
+    known = {".csv", *(f".{ending}" for ending in _FIGURE)}
+    strange = [p.name for p in folder.glob("*") if p.suffix not in known]
     if strange or folder.is_file():
         found = f"{strange[0]} in it" if strange else "a file of that name"
         raise TwoalikeError(
-            f"{folder}: expected a new folder, or one of a report's .svg and .csv files, found "
-            f"{found}. Choose another."
+            f"{folder}: expected a new folder, or one of a report's {', '.join(sorted(known))} "
+            f"files, found {found}. Choose another."
         )
     with atomic_directory(folder) as temporary:
         for name, block in named_blocks(page):
             if isinstance(block, Picture):
-                drawn = base64.b64decode(block.wide.partition(",")[2])
-                (temporary / f"{name}.svg").write_bytes(drawn)
+                for ending in _FIGURE:
+                    (temporary / f"{name}.{ending}").write_bytes(getattr(block, ending))
             if block.numbers is not None:
                 (temporary / f"{name}.csv").write_text(as_csv(block.numbers), encoding="utf-8")

@@ -19,11 +19,11 @@ import pandas as pd
 from twoalike.embedding import DimensionCurve, GroupViews, PairsApart, Posterior, view_groups
 from twoalike.figures import (
     MOST_ELLIPSES,
+    MOST_SPREAD,
     WIDE,
     DimensionWeights,
     dimension_chart,
     embedding_map,
-    map_layout,
     similarity_heatmap,
     weights_chart,
 )
@@ -152,11 +152,10 @@ def top_images(
 
 
 def map_section(inputs: Inputs) -> Section:
-    if (posterior := inputs.posterior) is None:
+    if (posterior := inputs.posterior) is None or (layout := inputs.layout) is None:
         return section("map", no_posterior())
     ids, stimuli = posterior.ids, inputs.pictured
-    level, categories = few_categories(category_labels(stimuli, ids)) or ("", None)
-    layout = map_layout(posterior.thinned().embedding)
+    level, categories = few_categories(category_labels(inputs.known, ids)) or ("", None)
 
     def draw(width: float) -> "Figure":
         images = thumbnails(stimuli, ids, 48 if width == WIDE else 32) if stimuli else None
@@ -166,6 +165,7 @@ def map_section(inputs: Inputs) -> Section:
     numbers = pd.DataFrame({"id": list(ids), "x": x, "y": y})
     numbers = numbers.assign(variance_x=spread[0], covariance=spread[1], variance_y=spread[3])
     said = {"level": level, "n": len(ids), "fit": layout.fit, "images": stimuli is not None}
+    said["spread"] = len(ids) <= MOST_SPREAD
     shown = picture("map", draw, numbers, many=len(ids) > MOST_ELLIPSES, **said)
     return section("map", shown)
 
@@ -179,17 +179,16 @@ def _common_label(labels: pd.DataFrame, rows: list[int]) -> str:
     return ""
 
 
-def _dimension_row(
-    place: int, of: Dimension, ids: tuple[str, ...], stimuli: StimulusSet | None, *, distance: bool
-) -> Row:
+def _dimension_row(place: int, of: Dimension, ids: tuple[str, ...], inputs: Inputs) -> Row:
     pairs = list(zip(of.top.tolist(), of.sureness.tolist(), strict=True))
     pairs = [pair for pair in pairs if pair[1] >= _LEAST_SURE] or pairs[:1]
+    shown = inputs.pictured
     tiles = [
-        Tile(ids[row], image_uri(stimuli.picture(ids[row])) if stimuli else None, percent(sure))
+        Tile(ids[row], image_uri(shown.picture(ids[row])) if shown else None, percent(sure))
         for row, sure in pairs
     ]
-    common = _common_label(category_labels(stimuli, ids), [row for row, _ in pairs])
-    note = say("dimensions.row", of=of, common=common, distance=distance)
+    common = _common_label(category_labels(inputs.known, ids), [row for row, _ in pairs])
+    note = say("dimensions.row", of=of, common=common, distance=inputs.distance)
     return Row(f"Dimension {place}", note, tiles)
 
 
@@ -198,7 +197,7 @@ def dimensions_section(inputs: Inputs, curve: DimensionCurve | None) -> Section:
         return section("dimensions", no_posterior(), distance=False)
     described = describe_dimensions(posterior.thinned().embedding)
     rows = [
-        _dimension_row(place, of, posterior.ids, inputs.pictured, distance=inputs.distance)
+        _dimension_row(place, of, posterior.ids, inputs)
         for place, of in enumerate(shown_dimensions(described), start=1)
     ]
     caption = say("dimensions.caption", shown=len(rows), of=len(described))
@@ -222,7 +221,7 @@ def similarity_section(inputs: Inputs) -> Section:
     if (posterior := inputs.posterior) is None:
         return section("similarity", no_posterior())
     ids = posterior.ids
-    labels = category_labels(inputs.pictured, ids)
+    labels = category_labels(inputs.known, ids)
     levels, matrix = category_levels(labels), posterior.thinned().similarity()
     shown = picture(
         "similarity",

@@ -196,7 +196,7 @@ def _accuracy(fit: FitCheck, judgments: str) -> Grid:
     return Grid(say("predictions.table", how=how), frame.rename_axis("measure"))
 
 
-def _times_by_participant(inputs: Inputs) -> dict[str, Floats]:
+def times_by_participant(inputs: Inputs) -> dict[str, Floats]:
     """All response times of each participant who answered, of sessions or else of the choices."""
     parts: dict[str, list[Floats]] = {}
     for of in inputs.sessions:
@@ -211,7 +211,7 @@ def _times_by_participant(inputs: Inputs) -> dict[str, Floats]:
 
 
 def times_section(inputs: Inputs, fits: Sequence[FitCheck]) -> Section:
-    anchor, times = "response-times", _times_by_participant(inputs)
+    anchor, times = "response-times", times_by_participant(inputs)
     if not times and inputs.choices is None and not inputs.runs:
         return section(anchor, no_sessions())
     if not times:

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
@@ -11,10 +12,19 @@ import numpy as np
 import pandas as pd
 
 from twoalike.embedding import FEWEST, Posterior, compare_groups, read_groups
+from twoalike.figures import ClusterTree, MapLayout, cluster_tree, map_layout
 from twoalike.judgments import JudgmentKind, is_scored, read_judgments, split_sets
-from twoalike.record import RunName, attention_items, find_runs, read_manifest, read_run
+from twoalike.record import (
+    RunName,
+    attention_items,
+    find_runs,
+    read_manifest,
+    read_run,
+    wrong_items,
+)
 from twoalike.registry import find_task
 from twoalike.results import Results
+from twoalike.rsa import Reliability, direction_draws, reliability
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import (
     MISSING,
@@ -22,6 +32,7 @@ from twoalike.study import (
     ExclusionConfig,
     Floats,
     Study,
+    TwoalikeError,
     check_content,
     read_json,
     read_text,
@@ -52,6 +63,7 @@ class Run(NamedTuple):
     rows: pd.DataFrame
     manifest: dict[str, Any]
     items: Sequence[bool] = ()  # attention items among the questions: whether answered rightly
+    wrong: int = 0  # of all runs of the session, those that were not
 
     @property
     def end(self) -> str:
@@ -60,7 +72,7 @@ class Run(NamedTuple):
 
     def excluded(self, rule: ExclusionConfig) -> str | None:
         unusable = find_task(self.name.task).unusable
-        return (unusable(self.rows, rule=rule) or None) if unusable else None
+        return (unusable and unusable(self.rows, rule=rule)) or rule.of_items(self.wrong) or None
 
 
 @dataclass(frozen=True)
@@ -85,13 +97,14 @@ class Session:
 
 
 def read_runs(raw: Path) -> list[Run]:
-    runs = map(read_run, find_runs(raw))
+    runs, wrong = map(read_run, find_runs(raw)), wrong_items(raw)
     return [
         Run(
             one.name,
             one.rows,
             read_manifest(one.name.manifest(raw)),
             attention_items(raw, one.name),
+            wrong[one.name.participant, f"{one.name.session:02d}"],
         )
         for one in runs
     ]
@@ -113,7 +126,7 @@ def read_sessions(
 
 
 def summarise(run: Run, excluded: str | None = None) -> Session:
-    (name, rows, manifest, _), columns = run, list(CHOSEN[run.name.task])
+    (name, rows, manifest, *_), columns = run, list(CHOSEN[run.name.task])
     real = rows[rows["trial_type"] != "practice"]
     judged = real[real["trial_type"].isin(JUDGED)]
     catches = real[real["trial_type"] == "catch"]
@@ -233,6 +246,8 @@ class Inputs:
     """Main and repeat judgments of triplets in ``choices.parquet``."""
     larger_sets: int
     """Main and repeat judgments of more than three items."""
+    tables: Mapping[JudgmentKind, pd.DataFrame]
+    """Judgments of each kind, of ``derived/`` or else of the raw data."""
     posterior: Posterior | None
     results: Results | None
     comparison: Comparison | None
@@ -241,6 +256,8 @@ class Inputs:
     """Whether there is one, but in another posterior."""
     card: str | None
     """The student's model card."""
+    images: bool
+    """Whether the report may show the study's images."""
     hashes: Mapping[str, str]
     """SHA-256 of the files read, by role, to tell results that are older than their inputs."""
 
@@ -264,15 +281,41 @@ class Inputs:
         return self.posterior is not None and self.posterior.attrs.get("similarity") == "distance"
 
     @cached_property
+    def layout(self) -> MapLayout | None:
+        """Map of the embedding."""
+        draws = None if self.posterior is None else self.posterior.thinned().embedding
+        return None if draws is None else map_layout(draws)
+
+    @cached_property
+    def tree(self) -> ClusterTree | None:
+        """Clusters of the embedding's objects."""
+        draws = None if self.posterior is None else direction_draws(self.posterior)
+        return None if draws is None else cluster_tree(draws)
+
+    @cached_property
+    def reliable(self) -> dict[JudgmentKind, Reliability]:
+        """How far people agree, of each kind of judgments that has any."""
+        found = dict[JudgmentKind, Reliability]()
+        for kind, table in self.tables.items():
+            with suppress(TwoalikeError):  # too few
+                found[kind] = reliability(table, kind)
+        return found
+
+    @cached_property
     def sessions(self) -> list[Session]:
         """Runs of choices."""
         return read_sessions(self.runs, self.study.config.exclusion, self.left_out)
 
     @property
-    def pictured(self) -> StimulusSet | None:
+    def known(self) -> StimulusSet | None:
         """The stimulus set, if it holds all objects of the embedding."""
         ids = set() if self.posterior is None else set(self.posterior.ids)
         return self.stimuli if self.stimuli is not None and ids <= set(self.stimuli.ids) else None
+
+    @property
+    def pictured(self) -> StimulusSet | None:
+        """The same, if its images may be shown."""
+        return self.known if self.images else None
 
     @property
     def scoring_command(self) -> str:
@@ -299,6 +342,17 @@ def _read_choices(path: Path) -> tuple[pd.DataFrame | None, int]:
     return kept if len(kept) else None, int(is_scored(larger).sum())
 
 
+def _read_tables(study: Study, runs: Sequence[Run]) -> dict[JudgmentKind, pd.DataFrame]:
+    files = {kind: study.derived / f"{kind}.parquet" for kind in get_args(JudgmentKind.__value__)}
+    found = {kind: read_judgments(path, kind) for kind, path in files.items() if path.is_file()}
+    for task in map(find_task, dict.fromkeys(run.name.task for run in runs)):
+        if task.judgments not in found:  # before a fit
+            rule = task.unusable and partial(task.unusable, rule=study.config.exclusion)
+            table = task.read_raw(study.raw, None, *([rule] if rule else []))
+            found |= {task.judgments: table} if len(table) else {}
+    return found
+
+
 _MOST_OBJECTS = 500
 """Objects up to which a report compares the study's groups by itself: it takes seconds."""
 
@@ -318,7 +372,7 @@ def _comparable(study: Study, posterior: Posterior) -> dict[str, str]:
     return {} if few or len(posterior.ids) > _MOST_OBJECTS else of
 
 
-def read_inputs(study: Study) -> Inputs:
+def read_inputs(study: Study, *, images: bool = True) -> Inputs:
     """Read what a study has; what it does not have yet is no error."""
     results, groups = study.derived / "results.json", study.derived / "groups.json"
     files = {"choices": study.choices, "posterior": study.posterior, "results": results}
@@ -334,18 +388,20 @@ def read_inputs(study: Study) -> Inputs:
     elif posterior is not None and (own := _comparable(study, posterior)):
         content = compare_groups(posterior, own)
         comparison = check_content(content, Comparison, study.raw, remedy)
-    card = study.derived / "student" / "README.md"
+    card, runs = study.derived / "student" / "README.md", read_runs(study.raw)
     choices, larger_sets = _read_choices(study.choices)
     return Inputs(
         study=study,
         stimuli=StimulusSet.load(study.stimuli, verify=False) if has_stimuli else None,
-        runs=read_runs(study.raw),
+        runs=runs,
         choices=choices,
         larger_sets=larger_sets,
+        tables=_read_tables(study, runs),
         posterior=posterior,
         results=Results.load(results) if results.exists() else None,
         comparison=None if stale else comparison,
         stale_comparison=stale,
         card=read_text(card) if card.is_file() else None,
+        images=images,
         hashes=hashes,
     )

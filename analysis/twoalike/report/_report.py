@@ -3,7 +3,7 @@
 The first screen says what was collected, what it says, and what to distrust.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.metadata import version
@@ -19,18 +19,15 @@ from twoalike.evaluation import triplet_kinds
 from twoalike.judgments import ITEMS, object_index
 from twoalike.record import check_raw
 from twoalike.registry import find_task, task_names
+from twoalike.report._beside import side_by_side
 from twoalike.report._blocks import (
-    Block,
     Caution,
     Fact,
-    Grid,
     Page,
     Section,
-    Text,
     percent,
     render,
     say,
-    section,
     write_files,
 )
 from twoalike.report._embedding import (
@@ -50,11 +47,18 @@ from twoalike.report._fit import (
     times_section,
 )
 from twoalike.report._inputs import Inputs, read_inputs
+from twoalike.report._methods import methods_section
+from twoalike.report._observed import (
+    clusters_section,
+    observed_section,
+    reliability_section,
+    sample_section,
+)
+from twoalike.report._plan import plan_section
 from twoalike.report._results import alignment_section, measured_sections
 from twoalike.report._sessions import people_cautions
 from twoalike.results import WHOLE, Results, ability_rows, lost_abilities
 from twoalike.study import MISSING, Study, TwoalikeError, atomic_path, check_output, counted
-from twoalike.tables import ANCHORED_CHOICE, MOST_ALIKE_PAIR, ODD_ONE_OF_MANY, ODD_ONE_OUT
 
 
 @dataclass(frozen=True)
@@ -72,8 +76,10 @@ def write_report(
     study: Study | str | Path,
     out: str | Path | None = None,
     *,
+    other: Study | str | Path | None = None,
     seed: int = 0,
     files: str | Path | None = None,
+    images: bool = True,
     allow_problems: bool = False,
 ) -> Report:
     """Write a study's report as one HTML file, all or nothing.
@@ -83,22 +89,29 @@ def write_report(
     study
         The study or its folder; whatever its stages have made so far is shown.
     out
-        Report to write (.html); report.html in the study if left out.
+        Report to write (.html); report.html in the (first) study if left out, or with two studies
+        beside.html.
+    other
+        A second study, such as a replication: the page then holds it beside the first.
     seed
         Seed of the intervals.
     files
-        Folder for every figure as .svg and every number as .csv.
+        Folder for every figure as .svg, .pdf and .png (173 mm wide) and every number as .csv.
+    images
+        Whether to show the study's images.
     allow_problems
         Report on the data as they are, even if twoalike validate finds problems in them.
 
     """
-    study = study if isinstance(study, Study) else Study.load(study)
-    path = study.root / "report.html" if out is None else Path(out)
+    studies = [of if isinstance(of, Study) else Study.load(of) for of in (study, other) if of]
+    name = "report.html" if other is None else "beside.html"
+    path = studies[0].root / name if out is None else Path(out)
     if path.suffix.lower() not in {".html", ".htm"}:
         raise TwoalikeError(f"{path}: a report is written as .html; choose that ending.")
     check_output(path)
-    notes = check_raw(study, allow_problems=allow_problems)
-    page = build_page(read_inputs(study), seed)
+    notes = [note for of in studies for note in check_raw(of, allow_problems=allow_problems)]
+    inputs = [read_inputs(of, images=images) for of in studies]
+    page = side_by_side(inputs[0], inputs[1], seed) if other else build_page(inputs[0], seed)
     html = render(page)
     if files is not None:
         write_files(page, Path(files))
@@ -110,25 +123,32 @@ def write_report(
 def build_page(inputs: Inputs, seed: int) -> Page:
     """Make every section; what an input is missing for says so in its place."""
     fits = check_fits(inputs, seed)
-    of_tasks = (task.section for task in map(find_task, task_names()))
+    tasks = [task for task in map(find_task, task_names()) if task.section]
+    of_tasks = {task.label: shown for task in tasks if (shown := task.section(inputs))}
+    found = list(findings(inputs, fits))
     sections: list[Section | None] = [
-        *(of_task(inputs) for of_task in of_tasks if of_task),
+        sample_section(inputs),
+        *of_tasks.values(),
         times_section(inputs, fits),
+        reliability_section(inputs),
         map_section(inputs),
+        clusters_section(inputs),
         dimensions_section(inputs, check_dimensions(inputs, seed)),
         similarity_section(inputs),
+        observed_section(inputs),
         predictions_section(inputs, fits),
         observers_section(inputs),
         people_section(inputs, seed),
         alignment_section(inputs),
         *measured_sections(inputs),
-        methods_section(inputs),
+        plan_section(inputs),
+        methods_section(inputs, found, {label: of.anchor for label, of in of_tasks.items()}),
     ]
     return Page(
         title=inputs.study.config.title,
         subtitle=_subtitle(inputs),
         facts=list(facts(inputs, fits)),
-        findings=list(findings(inputs, fits)),
+        findings=found,
         cautions=cautions(inputs, fits),
         sections=list(filter(None, sections)),
     )
@@ -143,87 +163,6 @@ def _subtitle(inputs: Inputs) -> str:
     if inputs.runs:
         parts.append(counted(len(inputs.runs), "session"))
     return " · ".join([*parts, f"twoalike {version('twoalike')}"])
-
-
-_NOUNS = {
-    ODD_ONE_OUT: ("odd-one-out trial", ""),
-    ANCHORED_CHOICE: ("trial", " of anchored choice"),
-    ODD_ONE_OF_MANY: ("odd-one-of-many trial", ""),
-    MOST_ALIKE_PAIR: ("most-alike-pair trial", ""),
-}
-"""A trial of each task of choices, by the task's label: what is counted, and the rest."""
-
-
-def _collection(inputs: Inputs) -> str:
-    """Say how many people did what, and by which software, as the manifests name it."""
-    trials, others = dict.fromkeys(_NOUNS, 0), []
-    for of in inputs.sessions:
-        trials[of.task] += of.trials
-    for task in map(find_task, task_names()):
-        people = [run.name.participant for run in inputs.runs if run.name.task == task.label]
-        if people and task.judgments != "choices":
-            sessions = counted(len(people), "session")
-            who = counted(len(set(people)), "participant")
-            others.append(f"{who} did {sessions} of the {task.name} task")
-    segments = [segment for run in inputs.runs for segment in run.manifest["segments"]]
-    made = [segment["apparatus"] for segment in segments]
-    return say(
-        "methods.collection",
-        people=len({session.participant for session in inputs.sessions}),
-        sessions=len(inputs.sessions),
-        trials=[counted(n, _NOUNS[task][0]) + _NOUNS[task][1] for task, n in trials.items() if n],
-        others=others,
-        software=sorted({f"{of['software']} {of['software_version']}".strip() for of in made}),
-    )
-
-
-def _model(inputs: Inputs) -> str:
-    if (posterior := inputs.posterior) is None:
-        return ""
-    engine = str(posterior.attrs.get("engine", "an engine not named in the file"))
-    names = {"nuts": "the No-U-Turn sampler", "vi": "variational inference"}
-    return say(
-        "methods.model",
-        people=len(posterior.participants),
-        shape=posterior.tree["posterior"].dataset["embedding"].shape,
-        engine=names.get(engine, engine),
-        prior=posterior.attrs.get("prior"),
-        reason=convergence(posterior)[0],
-        anchored=inputs.choices is not None and (inputs.choices["kind"] == "anchored").any(),
-        distance=inputs.distance,
-        weights=posterior.weights is not None,
-        terms=list(posterior.attrs.get("terms", {})),
-        fitted_to=inputs.fitted_to,
-    )
-
-
-def _source(name: str, made: Mapping[str, Any], made_by: str) -> dict[str, str]:
-    seed = made.get("seed")
-    files = ", ".join(f"{of['file']} {of['sha256'][:10]}" for of in made.get("inputs", {}).values())
-    return {
-        "file": name,
-        "made by": made_by,
-        "version": str(made.get("twoalike_version", "not said")),
-        "seed": "not said" if seed is None else str(seed),
-        "inputs (SHA-256 begins)": files or "not said",
-    }
-
-
-def methods_section(inputs: Inputs) -> Section:
-    rows, paragraph = [], [_collection(inputs), _model(inputs)]
-    # Not the study's seed: a report is published, and with the seed codes can be found.
-    if (posterior := inputs.posterior) is not None:
-        rows.append(_source("posterior.nc", posterior.attrs.get("provenance", {}), "twoalike fit"))
-    if (results := inputs.results) is not None:
-        kinds = sorted({network.similarity for network in results.networks})
-        paragraph.append(say("methods.scoring", results=results, kinds=kinds))
-        rows.append(_source("results.json", results.provenance(), "twoalike evaluate"))
-    paragraph.append(f"Analysed with twoalike {version('twoalike')}.")
-    blocks: list[Block] = [Text(" ".join(filter(None, paragraph)))]
-    if rows:
-        frame = pd.DataFrame(rows).set_index("file")
-        blocks.append(Grid("What the numbers of this report come from.", frame))
-    return section("methods", *blocks)
 
 
 _FEW_PEOPLE = 5

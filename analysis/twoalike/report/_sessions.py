@@ -1,7 +1,6 @@
 """Sections on sessions: every one in a line, by task, and what to distrust in them."""
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -34,11 +33,12 @@ from twoalike.tables import (
 
 
 def people_cautions(sessions: Sequence[Session]) -> Iterator[str]:
-    for of in sessions:
+    if out := [of for of in sessions if of.excluded]:
+        yield say("people-cautions.excluded", n=len(out), of=len(sessions))
+    for of in (of for of in sessions if not of.excluded):
         trials = max(of.trials, 1)
         which = f"image {of.place}" if of.place.isdigit() else f"the {of.place} image"
         found = {
-            "excluded": bool(of.excluded),
             "checks": bool(of.catches) and of.caught < 0.9 * of.catches,
             "one_sided": of.one_sided,
             "timed_out": of.timed_out > 0.05 * trials,
@@ -51,13 +51,12 @@ def people_cautions(sessions: Sequence[Session]) -> Iterator[str]:
                 yield say(f"people-cautions.{name}", who=who, of=of, which=which)
 
 
-def _section(
-    task: str, anchor: str, cells: Callable[[Run], dict[str, str]], inputs: Inputs
-) -> Section | None:
-    """Section of a task, with the cells of a run between session and end; None if it was not run.
+def session_section(inputs: Inputs, task: str) -> Section | None:
+    """Section of a task (its label), a line for each run; None if it was not run.
 
     Tasks of choices share their words, but for what comes again and the agreement by chance.
     """
+    anchor, cells = _SECTIONS[task]
     runs = [run for run in inputs.runs if run.name.task == task]
     if not runs and (inputs.runs or task != ODD_ONE_OUT):
         return None
@@ -82,7 +81,8 @@ def _section(
                 "rule": "out" if why else "kept",
             }
         )
-    declared = find_task(task).unusable is not None
+    of_items = inputs.study.config.exclusion.wrong_items is not None
+    declared = of_items or find_task(task).unusable is not None
     caption = say(f"{of}.caption")
     rule = say("rule.declared" if declared else "rule.of_fit")
     blocks: list[Block] = [Grid(f"{caption} {rule}", pd.DataFrame(lines).set_index("participant"))]
@@ -166,13 +166,16 @@ def _sorting_cells(run: Run) -> dict[str, str]:
     }
 
 
-triplet_section = partial(_section, ODD_ONE_OUT, "sessions", _choice_cells)
-anchored_section = partial(_section, ANCHORED_CHOICE, "anchored-sessions", _choice_cells)
-odd_of_many_section = partial(_section, ODD_ONE_OF_MANY, "odd-of-many-sessions", _choice_cells)
-alike_pair_section = partial(_section, MOST_ALIKE_PAIR, "alike-pair-sessions", _choice_cells)
-arrangement_section = partial(_section, MULTI_ARRANGEMENT, "arrangements", _arrangement_cells)
-rating_section = partial(_section, PAIR_RATING, "rating-sessions", _rating_cells)
-sorting_section = partial(_section, FREE_SORTING, "sorting-sessions", _sorting_cells)
+_SECTIONS: Mapping[str, tuple[str, Callable[[Run], dict[str, str]]]] = {
+    ODD_ONE_OUT: ("sessions", _choice_cells),
+    ANCHORED_CHOICE: ("anchored-sessions", _choice_cells),
+    ODD_ONE_OF_MANY: ("odd-of-many-sessions", _choice_cells),
+    MOST_ALIKE_PAIR: ("alike-pair-sessions", _choice_cells),
+    MULTI_ARRANGEMENT: ("arrangements", _arrangement_cells),
+    PAIR_RATING: ("rating-sessions", _rating_cells),
+    FREE_SORTING: ("sorting-sessions", _sorting_cells),
+}
+"""Anchor of each task's section, and its cells of a run between session and end."""
 
 
 def repeat_differences(rows: pd.DataFrame) -> list[float]:

@@ -45,13 +45,7 @@ from twoalike.results._inputs import (
 )
 from twoalike.results._judged import Given, asked_of, counts_of_people
 from twoalike.rsa import dissimilarity_draws, posterior_covariance
-from twoalike.study import (
-    Booleans,
-    Floats,
-    TwoalikeError,
-    check_output,
-    counted,
-)
+from twoalike.study import Booleans, Floats, TwoalikeError, check_output, counted, one_of
 from twoalike.tables import LabelSource, read_labels
 from twoalike.transfer import few_shot_ability
 
@@ -151,12 +145,8 @@ def leaderboard(
     files: dict[str, Path] = {}
     where = None if objects is None else Path(objects)
     candidates = _ranked(features, where, similarity, files)
-    if against is not None and against not in {one.name for one in candidates}:
-        raise TwoalikeError(
-            where="`against=...`",
-            expected=f"one of {', '.join(one.name for one in candidates)}",
-            found=repr(against),
-        )
+    if against is not None:
+        one_of("against", against, [one.name for one in candidates])
     if labels is not None and choices is None:
         raise TwoalikeError(
             where="`labels=...`", expected="choices to sort by them", found="no `choices=...`"

@@ -141,6 +141,20 @@ def dissimilarity_draws(
         yield -np.asarray(posterior.pair_similarity(draw, draw), dtype=np.float64)
 
 
+def direction_draws(posterior: "Posterior", most: int = 100) -> Iterator[Floats]:
+    """Distances of all objects under some draws, by which they are clustered, (m, m) each.
+
+    Of dot products one minus the cosine: likeness is a matter of direction there, and an object
+    that is little like all would be in no cluster.
+    """
+    x = posterior.thinned(most).embedding.astype(np.float64)
+    if posterior.attrs.get("similarity", "dot") != "dot":
+        yield from (-np.asarray(posterior.pair_similarity(draw, draw)) for draw in x)
+        return
+    x = x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
+    yield from (1 - draw @ draw.T for draw in x)
+
+
 def posterior_agreement(models: Sequence[Floats], draws: Iterable[Floats]) -> list[Figures]:
     """Spearman's correlation of each model (m, m) with the draws, and its gain over the first.
 

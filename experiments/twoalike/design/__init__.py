@@ -1,7 +1,6 @@
 """Which triplets or sets a session shows, in which order, and the list of them."""
 
 from twoalike.design._adaptive import AnswerDraws as AnswerDraws
-from twoalike.design._adaptive import Candidates as Candidates
 from twoalike.design._adaptive import adaptive_blocks as adaptive_blocks
 from twoalike.design._adaptive import adaptive_trial_list as adaptive_trial_list
 from twoalike.design._adaptive import adaptive_trials as adaptive_trials

@@ -136,7 +136,6 @@ def _sums(groups: Integers, values: Floats, n: int) -> Floats:
 
 
 def _ratio(top: Floats, bottom: Floats | Integers) -> Floats:
-    """Quotient that is 0 where the divisor is."""
     return np.asarray(np.divide(top, bottom, out=np.zeros_like(top), where=bottom != 0))
 
 

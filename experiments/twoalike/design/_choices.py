@@ -207,7 +207,6 @@ def _rows(
     places: Integers,
     right: np.ndarray | None = None,
 ) -> pd.DataFrame:
-    """Rows of chosen trials, as far as they do not depend on the order."""
     names, columns = ids[objects_of(trials)], design.form.names
     at = np.array(list(design.form["position_1"].levels or range(1, 1 + names.shape[1])), object)
     rows: dict[str, Any] = {

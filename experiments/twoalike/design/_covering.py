@@ -222,7 +222,6 @@ def _complete(m: int, repeats: int, triplets: Triplets) -> Triplets:
 
 
 def _show(wanting: np.ndarray, row: tuple[int, ...]) -> None:
-    """Count that a triplet shows its pairs once more, in place."""
     for first, second in permutations(row, 2):
         wanting[first, second] -= 1
 

@@ -22,6 +22,7 @@ from twoalike.study import (
     TwoalikeError,
     check_seed,
     describe_changes,
+    one_of,
     read_json,
     read_seed,
     sha256_file,
@@ -65,10 +66,7 @@ def study_with(
     if sampler is not None:
         settings = getattr(study.config, table)
         known = get_args(type(settings).model_fields["sampler"].annotation)
-        if sampler not in known:
-            named, expected = f"`sampler={sampler}`", f"one of {', '.join(known)}"
-            raise TwoalikeError(where=named, expected=expected, found=repr(sampler))
-        updates[table] = settings.model_copy(update={"sampler": sampler})
+        updates[table] = settings.model_copy(update={"sampler": one_of("sampler", sampler, known)})
     return replace(study, config=study.config.model_copy(update=updates))
 
 

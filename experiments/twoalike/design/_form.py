@@ -166,11 +166,12 @@ def _dealt(m: int, n: int, rng: np.random.Generator, size: int) -> Sets:
 
 
 def _key(hand: Integers) -> tuple[int, ...]:
-    return tuple(sorted(int(item) for item in hand))
+    return tuple(sorted(hand.tolist()))
 
 
 def _count(seen: dict[tuple[int, ...], int], hand: Integers, change: int) -> None:
-    seen[_key(hand)] = seen.get(_key(hand), 0) + change
+    key = _key(hand)
+    seen[key] = seen.get(key, 0) + change
 
 
 def _right(seen: dict[tuple[int, ...], int], hand: Integers) -> bool:

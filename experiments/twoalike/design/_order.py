@@ -182,17 +182,18 @@ def _chain(tails: Integers, heads: Integers, excess: Integers, start: int) -> li
     arcs = np.argsort(tails, kind="stable").tolist()
     ends = np.cumsum(np.bincount(tails, minlength=len(excess))).tolist()
     came_by: dict[int, int] = {}
+    left, to, came_from = excess.tolist(), heads.tolist(), tails.tolist()
     queue = deque([start])
     while queue:
         here = queue.popleft()
-        if excess[here] < 0:
+        if left[here] < 0:
             chain = []
             while here != start:
                 chain.append(came_by[here])
-                here = int(tails[came_by[here]])
+                here = came_from[came_by[here]]
             return chain
         for trial in arcs[ends[here - 1] if here else 0 : ends[here]]:
-            there = int(heads[trial])
+            there = to[trial]
             if there != start and there not in came_by:
                 came_by[there] = trial
                 queue.append(there)

@@ -5,7 +5,6 @@ from twoalike.display._calibrate import verdict as verdict
 from twoalike.display._devices import DeviceSpeaker as DeviceSpeaker
 from twoalike.display._devices import SilentSpeaker as SilentSpeaker
 from twoalike.display._devices import Speaker as Speaker
-from twoalike.display._devices import TriggerPort as TriggerPort
 from twoalike.display._devices import open_scanner as open_scanner
 from twoalike.display._devices import open_triggers as open_triggers
 from twoalike.display._open import SharedWindow as SharedWindow

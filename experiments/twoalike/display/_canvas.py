@@ -1,16 +1,14 @@
 """What scenes are drawn with: texts, images, masks, bars and boxes in a PsychoPy window."""
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
-from twoalike.stimuli import StimulusSet, phase_scrambled, read_picture, scaled
+from twoalike.stimuli import StimulusSet, read_picture, scaled, scrambled_mask
 from twoalike.tasks import (
     Box,
     Frame,
@@ -30,13 +28,7 @@ class Masks:
     given: Mapping[str, Path] = field(default_factory=dict)
     """Pictures by name."""
     seed: int = 0
-    """Of the study: an object's scrambled image is the same for everybody."""
-
-    def scrambled(self, name: str, image: Image.Image) -> Image.Image:
-        """Scramble the phases of an object's image."""
-        digest = hashlib.sha256(name.encode()).digest()
-        rng = np.random.default_rng([self.seed, int.from_bytes(digest[:8])])
-        return Image.fromarray(phase_scrambled(np.asarray(image.convert("RGB")), rng))
+    """Of the study."""
 
 
 MOST_IMAGES = 400
@@ -157,7 +149,7 @@ class Canvas:
             case "objects":
                 return self._picture(name, side)
             case "scrambled":
-                return self._masks.scrambled(name, self._picture(name, side))
+                return scrambled_mask(name, self._picture(name, side), self._masks.seed)
             case "masks":
                 return scaled(read_picture(self._masks.given[name]), side)
 

@@ -105,7 +105,6 @@ class RatingPainter:
 def _draw_track(
     canvas: Canvas, track: Box, size: tuple[float, float], value: float | None, *, moved: bool
 ) -> None:
-    """Draw the line of a slider, and its handle at ``value``, from 0 to 1."""
     canvas.fill(track, canvas.rim)
     for side in (-1, 1):
         x = track.x + side * track.width / 2
@@ -130,7 +129,6 @@ class _PlacedPainter:
         self._fill = box_fill(canvas.screen) if settings.fill == "theme" else settings.fill
 
     def _draw_over(self, scene: Arena | Piles, now: float, prompt: str) -> None:
-        """Draw all but the places where images are put."""
         canvas = self._canvas
         lines, bar = arena_lines(canvas.frame), _BAR * canvas.frame.size[0]
         for button in scene.buttons:
@@ -239,7 +237,6 @@ class PilesPainter(_PlacedPainter):
             canvas.label(shown, pile.x, pile.y + pile.height / 2 - 0.8 * text, width=room)
 
     def _draw_entry(self, prompt: str, entry: str, tray: Box) -> None:
-        """Ask for a name where images lay, which are all in piles by then."""
         canvas, text = self._canvas, self._canvas.frame.text
         room = tray.width - text
         canvas.label(prompt, tray.x, tray.y + NAME_LINES * text, width=room)
@@ -441,7 +438,6 @@ class Painter:
             canvas.label(line, x, words.y, width=place.width / 2)
 
     def _draw_writing(self, ask: Ask, box: Box, pad: Pad) -> None:
-        """Draw the lines of a long answer that are shown, the caret, and how far down they are."""
         canvas, text = self._canvas, ask.entry or ""
         self._draw_box(box, canvas.screen.accent)
         step, rtl = LINE * pad.height, right_to_left(text)

@@ -296,7 +296,6 @@ class Pacer:
 
 
 def _measure_refresh(window: Any, pace_hz: float) -> float | None:
-    """Refresh rate in Hz; None where it cannot be measured."""
     if is_software(renderer()):
         return pace_hz or None  # it waits for no screen: a rate would be the speed of the processor
     rate = window.getActualFrameRate(nIdentical=10, nMaxFrames=120, nWarmUpFrames=10, threshold=1)

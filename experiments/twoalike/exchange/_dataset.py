@@ -286,7 +286,6 @@ class PublishedColumn:
 
 
 def _capped(cell: str, place: str) -> str:
-    """Age as it is published: higher ages are given as the highest one."""
     try:
         value = float(cell.replace(",", "."))
     except ValueError:

@@ -111,7 +111,7 @@ def export_dissimilarities(
 def _arrangements(
     source: Study | str | Path | None, arrangements: str | Path | None, allow_problems: bool
 ) -> "tuple[pd.DataFrame, dict[str, Path], list[str]]":
-    from twoalike.judgments import read_judgments, read_raw_arrangements
+    from twoalike.judgments import read_judgments, read_raw
 
     if arrangements is not None and source is None:
         path = Path(arrangements)
@@ -124,7 +124,7 @@ def _arrangements(
     root = raw_data(source)
     notes = check_folder(root, allow_problems=allow_problems)
     files = sorted(root.glob("sub-*/**/beh/*_task-multiarrangement_*_beh.tsv"))
-    return read_raw_arrangements(root), {path.name: path for path in files}, notes
+    return read_raw(root, task="multiarrangement"), {path.name: path for path in files}, notes
 
 
 def arranged_dissimilarities(

@@ -246,7 +246,6 @@ class Known:
 
 
 def _strings(value: Any, key: str) -> Iterator[tuple[str, str]]:
-    """Keys, texts and whole numbers of JSON, each with its place."""
     if isinstance(value, dict):
         for name, inner in value.items():
             yield key or name, name

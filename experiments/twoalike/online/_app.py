@@ -47,6 +47,7 @@ from twoalike.online._records import (
     Record,
     Refusal,
     Sent,
+    Sha256,
     is_known,
 )
 from twoalike.online._session_blocks import SessionBlocks, parts_of
@@ -83,6 +84,7 @@ class _Entry(Sent):
     )
     link: Annotated[str, Field(max_length=100)] | None = None
     token: Annotated[str, Field(max_length=200)] | None = None
+    page: Sha256 | None = None
 
 
 class _Finish(Sent):
@@ -130,7 +132,6 @@ def _refused(request: Request, refusal: Refusal, status: int | None = None) -> R
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    """Answer for a path or method that is not there."""
     assert isinstance(error, HTTPException)
     known = "unknown" if error.status_code == 404 else "malformed"
     return _refused(request, Refusal(known, error.detail), error.status_code)
@@ -159,7 +160,6 @@ async def _body(request: Request, most: int) -> bytes:
 
 
 def _checked(validate: Callable[[bytes], Any], body: bytes) -> Any:
-    """Content of a body; the log has only the kind of what is wrong with it."""
     try:
         return validate(body)
     except ValidationError as error:
@@ -179,7 +179,7 @@ class _Server:
             path for path in built.folder.rglob("*") if path.is_file() and not path.is_symlink()
         )
         names = (path.relative_to(built.folder).as_posix() for path in files)
-        self._files = {name for name in names if not name.startswith(("people/", "."))}
+        self._files = {name for name in names if not name.startswith(".") and "people/" not in name}
         self._static = StaticFiles(directory=built.folder)
 
     def route(
@@ -270,7 +270,9 @@ class _Server:
         token = self.key.session_of(entry.token) if entry.token else None
         self._expire()
         row: Mapping[str, Any] = await self._written(
-            lambda one: places.enter(one, self.built, self.key, external, entry.link, token)
+            lambda one: places.enter(
+                one, self.built, self.key, external, entry.link, token, entry.page
+            )
         )
         own = {
             "session": row["name"],
@@ -280,17 +282,17 @@ class _Server:
         if row["ended"] is not None:
             ended = places.outcome(row["ended"], self.config)
             return {**own, "outcome": {"reason": row["ended"], **ended}}
+        page = self.built.pages[row["protocol"]]
         parts = await self._parts(row["name"])  # also prepares the checks of their records
         own |= {"acknowledged": row["n"], "resume": places.resume_point(row, parts)}
+        own |= {"language": page.session.language}
         own |= {"away_minutes": int(time.time() - row["last"]) // 60}
         # As it is in the file: reading and writing it again would take long.
-        person = (self.built.folder / "people" / f"{row['participant']}.json").read_bytes()
+        person = (page.folder / "people" / f"{row['participant']}.json").read_bytes()
         content = json.dumps(own).encode()[:-1] + b',"person":' + person + b"}"
         return Response(content, media_type="application/json")
 
     async def _parts(self, session: str) -> Any:
-        """Return what the participant of a session was given."""
-
         def read(connection: Connection) -> Any:
             participant = places.find_session(connection, session)["participant"]
             blocks = stored(connection, session, "block") if self.built.chooses else ()
@@ -309,7 +311,7 @@ class _Server:
             raise Refusal("malformed", "two records with the same number")
         if any(record.session != session for record in batch):
             raise Refusal("forbidden", "a record of another session")
-        if any(record.protocol != self.built.session.hash for record in batch):
+        if any(record.protocol not in self.built.pages for record in batch):
             raise Refusal("changed", "a record of another build of the study")
         n = await self._append(session, sorted(batch, key=lambda record: record.n))
         return {"acknowledged": [record.n for record in batch if record.n <= n], "stored": n}
@@ -400,7 +402,7 @@ class _Server:
         if name not in self._files:
             raise HTTPException(404)
         response = await self._static.get_response(name, request.scope)
-        lasting = name.startswith("images/")  # named by their content
+        lasting = name.startswith(("images/", "sounds/"))  # named by their content
         response.headers["cache-control"] = (
             "public, max-age=31536000, immutable" if lasting else "no-cache"
         )

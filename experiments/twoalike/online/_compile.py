@@ -31,16 +31,19 @@ from twoalike.tasks import (
     QuestionActivity,
     QuestionAnswers,
     Sitting,
+    Step,
     Trial,
     View,
     frame,
+    frame_counts,
     prepare_parts,
     protocol_place,
     tasks_to_do,
+    timing_of,
     with_block_questions,
 )
 from twoalike.tasks import PageTexts as TaskTexts
-from twoalike.tasks.choosing import Choosing, TripletActivity, answer_keys
+from twoalike.tasks.choosing import Choosing, TripletActivity, answer_keys, presented
 from twoalike.tasks.free_sorting import SortingActivity
 from twoalike.tasks.multi_arrangement import (
     ArrangementActivity,
@@ -53,8 +56,11 @@ from twoalike.tasks.multi_arrangement import (
 from twoalike.tasks.pair_rating import RatingActivity
 from twoalike.tasks.screens import after_trials, before_trials, text_page, usual_screen
 
+_USUAL_HZ = 60.0
+"""Refresh rate of most people's screens; a page measures its own, and refuses a slower one."""
 _ROOMY_PX = (4096, 4096)
-ROOMY = View(_ROOMY_PX, ScreenProfile(width_m=0.5, distance_m=0.5, size_px=_ROOMY_PX))
+_MEASURED = ScreenProfile(width_m=0.5, distance_m=0.5, size_px=_ROOMY_PX)
+ROOMY = View(_ROOMY_PX, _MEASURED, refresh_hz=_USUAL_HZ)
 """A window in which everything fits: steps do not depend on it."""
 
 
@@ -134,7 +140,7 @@ def _part(prepared: Prepared, study: Study) -> sent.Part:
 
 
 def _check_page(prepared: Prepared, *, chosen: bool) -> None:
-    task, protocol, stimuli = find_task(prepared.plan.name.task), prepared.protocol, prepared.plan
+    task, protocol = find_task(prepared.plan.name.task), prepared.protocol
     if task.page is None:
         raise TwoalikeError(
             where="task",
@@ -143,10 +149,12 @@ def _check_page(prepared: Prepared, *, chosen: bool) -> None:
             found=task.name,
             remedy="Run this task in a window.",
         )
-    kinds = {prepared.stimuli.kind(name) for name in stimuli.stimuli}
+    timing = timing_of(protocol)
+    prepared.sound_lengths(), prepared.frame_counts(_USUAL_HZ)  # say what cannot be shown
     unable = {
-        "sounds (stimuli.tsv)": "sound" in kinds,
-        "timed presentation (timing.presentation_ms)": prepared.is_timed,
+        "masks of mask_folder for trials that are chosen during the session (timing.mask)": chosen
+        and timing is not None
+        and timing.mask == "images",
         "a scanner's trigger (scanner.start)": prepared.scanner is not None,
         "triggers for recordings (triggers.kind)": protocol.triggers.kind != "none",
         "a patch for a photodiode (triggers.photodiode)": protocol.triggers.photodiode != "none",
@@ -215,7 +223,6 @@ def _steps(script: Iterator[Activity | Item], prepared: Prepared) -> Iterator[se
 
 
 def _nothing_arranged(trial: ArrangementTrial) -> ArrangementResult:
-    """Make the result with which the script goes on to the next trial of a list."""
     n = len(trial.items)
     return ArrangementResult(
         trial=trial,
@@ -239,6 +246,7 @@ def _question(activity: QuestionActivity, **more: Any) -> sent.QuestionStep:
         text=question.text,
         question=question.kind,
         options=question.options,
+        labels=question.labels or None,
         rows=tuple((part.id, row.text) for part, row in rows),
         limits=question.limits,
         when={
@@ -255,6 +263,10 @@ def listed_trial(trial: Trial, protocol: Protocol) -> sent.ListedTrial:
     """Return what the page needs of a trial; checks and repeats look like main trials."""
     is_practice = trial.trial_type == "practice"
     told = is_practice and isinstance(protocol, Choosing) and protocol.practice.feedback
+    timing, steps, masked = timing_of(protocol), tuple[Step, ...](), tuple[str, ...]()
+    if timing is not None and isinstance(protocol, Choosing):
+        steps = presented(trial, protocol, frame_counts(timing, _USUAL_HZ)).steps
+        masked = trial.masks or trial.stimuli if timing.mask != "none" else ()
     return sent.ListedTrial(
         trial_index=trial.trial_index,
         block_index=trial.block_index,
@@ -264,6 +276,10 @@ def listed_trial(trial: Trial, protocol: Protocol) -> sent.ListedTrial:
         expected=trial.expected if told else None,
         expected_with=trial.expected_with if told else None,
         anchored=trial.anchored,
+        masks=tuple(f"{timing.mask_folder};{name}" for name in masked) if timing else (),
+        steps=tuple(
+            sent.TimedStep(kind=one.kind, items=one.items, ms=one.asked_ms) for one in steps
+        ),
         n_chosen={"alike_pair": 2, "rating": 0}.get(trial.kind, 1),
     )
 
@@ -348,7 +364,7 @@ _FEWEST_PX = 48
 """Smallest side of an image: what a finger can pick up. On phones of the usual width, images of an
 arrangement are hardly larger."""
 _OF_SOUNDS = "texts.listen"
-"""The only text of a trial that no page shows, as it plays no sounds."""
+"""The only text of a trial that a page without sounds does not show; one with sounds breaks it."""
 
 
 def least_window(sessions: Sequence[Prepared]) -> tuple[int, int]:

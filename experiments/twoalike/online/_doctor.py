@@ -132,7 +132,6 @@ def _certificate(address: str, context: ssl.SSLContext) -> _Verdict:
 
 
 def _proxy(seen: dict[str, Any], scheme: str) -> str:
-    """Judge what the server saw of a request that came by a ``scheme``."""
     if not seen["forwarded_for"]:
         return "proxy.address"
     if seen["address"] not in [one.strip() for one in seen["forwarded_for"].split(",")]:

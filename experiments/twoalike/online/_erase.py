@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -238,17 +238,18 @@ def move_in(
     study: Study,
     studies: Mapping[str, Study],
     moves: Sequence[tuple[Path, str]],
-    people: Sequence[str],
+    people: Mapping[str, str],
     replaced: Sequence[str],
 ) -> None:
     """Move staged files to their paths in the data set, and list people as participants.
 
-    Files of the data set that are ``replaced`` are deleted before.
+    ``people`` has the language of each code; empty where none was chosen. Files of the data set
+    that are ``replaced`` are deleted before.
     """
     folder = staging(study)
     _sync(folder)
     listed = [[path.relative_to(folder).as_posix(), name] for path, name in moves]
-    content = {"moves": listed, "people": list(people), "replaced": list(replaced)}
+    content = {"moves": listed, "people": dict(people), "replaced": list(replaced)}
     write_json(folder / _LIST, content)
     finish_moves(study, studies)
 
@@ -260,7 +261,8 @@ def finish_moves(study: Study, studies: Mapping[str, Study]) -> None:
         return
     content: dict[str, Any] = json.loads((folder / _LIST).read_text(encoding="utf-8"))
     with readable_by(study.config.data.access):
-        if own := {code: studies[code] for code in content["people"]}:
+        spoken = content["people"].items()
+        if own := {code: replace(studies[code], language=one) for code, one in spoken}:
             register_participants(raw, study, own, simulated=False)
         moves = [(folder / staged, raw / name) for staged, name in content["moves"]]
         if all(staged.exists() for staged, _ in moves):  # else some are in place already
@@ -313,7 +315,6 @@ def _listed(path: Path) -> set[str]:
 
 
 def _unlist(path: Path, code: str) -> None:
-    """Take a participant out of a table, such as the list of participants; none stays empty."""
     table = read_tsv(path, "a table of participants", ["participant_id"], empty=True)
     others = table[table["participant_id"] != f"sub-{code}"]
     if len(others):

@@ -4,8 +4,14 @@ A marker beside the raw data names the session that they were written from, with
 records. A session that has one is compared and left as it is.
 """
 
-from collections.abc import Sequence
-from contextlib import suppress
+import gc
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +50,9 @@ from twoalike.tasks import PreparedTriplets, prepared_trials
 
 _TABLES = ("_beh.tsv", "_events.tsv", "_answers.tsv")
 """Files of a session that nothing changes after it was written."""
+_EACH = 50
+"""Sessions that are worth another process: it takes as long to start."""
+_CHILD = "from twoalike.online._fetch import stage_for_parent; stage_for_parent()"
 
 
 @dataclass(kw_only=True)
@@ -193,7 +202,7 @@ class _Job:
 
     def _head(self, archived: ArchivedSession) -> SessionLine:
         head, session = archived.head(), self.built.session
-        if head.protocol != session.hash:
+        if head.protocol not in self.built.pages:
             raise archived.fault(
                 "was run with another page than the one in the study's folder online"
             )
@@ -296,47 +305,99 @@ class _Job:
         folder = fresh_staging(study)
         moves: list[tuple[Path, str]] = []
         replaced: list[str] = []
+        people: dict[str, str] = {}
         with progress() as bar:
             work = bar.add_task("sessions", total=len(self.todo), status="")
-            for number, (archived, mark) in enumerate(self.todo):
-                root = folder / f"{number:06d}"
-                try:
-                    made = self._stage(archived, root)
-                except TwoalikeError as error:
-                    self.found.problems.append(str(error).replace(f"{root}/", ""))
+            given = [
+                (archived, folder / f"{os.getpid()}-{number:06d}")
+                for number, (archived, _) in enumerate(self.todo)
+            ]
+            staged = _staged(self.built, given)
+            for made, (archived, root), (_, mark) in zip(staged, given, self.todo, strict=True):
+                if isinstance(made, str):
+                    self.found.problems.append(made)
                 else:
                     self.found.written.append(made)
+                    page = self.built.pages[archived.head().protocol]
+                    people[made.participant] = page.study.language
                     moves += [(root / name, name) for name in made.files]
                     replaced += [] if mark is None else self._files(mark)
                 bar.update(work, advance=1)
-        people = [one.participant for one in self.found.written]
         if moves:
             move_in(study, self.built.studies, moves, people, replaced)
 
-    def _stage(self, archived: ArchivedSession, root: Path) -> Written:
-        """Make the raw data of one session, if the study still shows what its page has.
 
-        Blocks that a server chose take the place of the placeholders of an adaptive session.
-        """
-        built, read = self.built, archived.read()
-        code = str(read.head.participant)
-        study, prepared, person = built.studies[code], built.prepared(code), built.person(code)
-        now = as_json(compile_person(study, prepared))
-        if now != (built.folder / "people" / f"{code}.json").read_bytes():
-            raise archived.fault("the study shows something else now than the page that was built")
-        parts = list(person.parts)
-        for number, (one, part) in enumerate(zip(prepared, parts, strict=True)):
-            if not any(isinstance(step, BlockStep) for step in part.steps):
-                continue
-            own = [block for block in read.blocks if block.part == number]
-            parts[number] = part.model_copy(update={"steps": spliced(part.steps, own)})
-            if isinstance(one, PreparedTriplets):
-                sitting, table = replace(one.sitting, study=study), block_table(own)
-                made = prepared_trials(PreparedTriplets, sitting, one.protocol, one.stimuli, table)
-                plan = replace(made.plan, n_trials=study.config.design.n_listed)
-                prepared[number] = replace(made, settled=one.settled, plan=plan)
-        with readable_by(built.study.config.data.access):
-            return replay_session(read, prepared, parts, root, built.session.version)
+def _staged(
+    built: OnlineStudy, given: Sequence[tuple[ArchivedSession, Path]]
+) -> Iterator[Written | str]:
+    """Yield what became of sessions, in order, each with the new folder for its raw data.
+
+    Many are dealt to processes; Python's own pools would run a caller's script again in each.
+    """
+    n = min(os.cpu_count() or 1, len(given) // _EACH)
+    if n < 2:
+        yield from (_stage(built, *one) for one in given)
+        return
+    command: Any = [sys.executable, "-P", "-c", _CHILD]
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with ExitStack() as stack:
+        # In sessions of their own: a Ctrl-C ends this process, and its end ends them.
+        started = (subprocess.Popen(command, **pipes, start_new_session=True) for _ in range(n))
+        children: list[Any] = [stack.enter_context(child) for child in started]
+        for number, child in enumerate(children):
+            with suppress(BrokenPipeError), child.stdin:
+                pickle.dump((built, given[number::n]), child.stdin)
+        for number, one in enumerate(given):
+            try:
+                yield pickle.load(children[number % n].stdout)
+            except (EOFError, pickle.UnpicklingError):  # it was ended: do without it
+                shutil.rmtree(one[1], ignore_errors=True)
+                yield _stage(built, *one)
+
+
+def stage_for_parent() -> None:
+    """Make raw data of the sessions that come by the standard input."""
+    made = sys.stdout.buffer
+    with redirect_stdout(sys.stderr), stimuli_held(), suppress(BrokenPipeError):
+        built, given = pickle.load(sys.stdin.buffer)
+        gc.freeze()  # they stay: looking for cycles among them takes long
+        for one in given:
+            pickle.dump(_stage(built, *one), made)
+            made.flush()
+
+
+def _stage(built: OnlineStudy, archived: ArchivedSession, root: Path) -> Written | str:
+    try:
+        return _made(built, archived, root)
+    except TwoalikeError as error:
+        return str(error).replace(f"{root}/", "")
+
+
+def _made(built: OnlineStudy, archived: ArchivedSession, root: Path) -> Written:
+    """Make the raw data of one session, if the study still shows what its page has.
+
+    Blocks that a server chose take the place of the placeholders of an adaptive session.
+    """
+    read = archived.read()
+    built = built.pages[read.head.protocol]
+    code = str(read.head.participant)
+    study, prepared, person = built.studies[code], built.prepared(code), built.person(code)
+    now = as_json(compile_person(study, prepared))
+    if now != (built.folder / "people" / f"{code}.json").read_bytes():
+        raise archived.fault("the study shows something else now than the page that was built")
+    parts = list(person.parts)
+    for number, (one, part) in enumerate(zip(prepared, parts, strict=True)):
+        if not any(isinstance(step, BlockStep) for step in part.steps):
+            continue
+        own = [block for block in read.blocks if block.part == number]
+        parts[number] = part.model_copy(update={"steps": spliced(part.steps, own)})
+        if isinstance(one, PreparedTriplets):
+            sitting, table = replace(one.sitting, study=study), block_table(own)
+            made = prepared_trials(PreparedTriplets, sitting, one.protocol, one.stimuli, table)
+            plan = replace(made.plan, n_trials=study.config.design.n_listed)
+            prepared[number] = replace(made, settled=one.settled, plan=plan)
+    with readable_by(built.study.config.data.access):
+        return replay_session(read, prepared, parts, root, built.session.version)
 
 
 def _check_records(read: ReadSession, mark: _Mark) -> None:

@@ -40,7 +40,6 @@ def study_uuid(session: OnlineSession) -> str:
 
 
 def _built_alone(study: Study | str | Path) -> OnlineStudy:
-    """Open a built study that needs no server of ours."""
     built = check_built(study)
     parts = built.person(built.session.participants[0]).parts
     blocks = [step for part in parts for step in part.steps if isinstance(step, BlockStep)]

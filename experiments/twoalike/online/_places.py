@@ -48,11 +48,12 @@ def enter(
     external: Mapping[str, str],
     link: str | None = None,
     token: Token | None = None,
+    page: str | None = None,
 ) -> sa.RowMapping:
     """Return the session of whoever enters: their own, which may be over, or a new one.
 
     A link counts first, then an id (in ``external``, the parts of the address), then the token:
-    several people may use one browser.
+    several people may use one browser. ``page`` is the hash of the page in the language they chose.
     """
     config, visit = built.study.config.online, built.session.session
     identity = external.get(config.id_parameter, "")
@@ -61,7 +62,7 @@ def enter(
     if (earlier := _earlier(connection, person, link, token, visit)) is not None:
         if earlier["ended"] == "expired":
             raise over("expired")
-        if earlier["ended"] is None and earlier["protocol"] != built.session.hash:
+        if earlier["ended"] is None and earlier["protocol"] not in built.pages:
             raise Refusal("changed", "the study was built anew since the session began")
         return earlier
     if config.entry in ("link", "id") and {"link": link, "id": person}[config.entry] is None:
@@ -72,7 +73,8 @@ def enter(
     )
     now = time.time()
     row = {"name": name, "visit": visit, "participant": participant, "held": participant}
-    row |= {"protocol": built.session.hash, "entered": now, "last": now, "person": person}
+    chosen = page if page in built.pages else built.session.hash
+    row |= {"protocol": chosen, "entered": now, "last": now, "person": person}
     row |= {"ids": key.close(external) if external else None}
     row |= {"withdrawal": hashed(key.withdrawal(name))}
     connection.execute(sa.insert(SESSIONS).values(row))
@@ -310,6 +312,7 @@ def operator_state(connection: sa.Connection, built: OnlineStudy) -> dict[str, A
     for row in connection.execute(query).mappings():
         shown = {name: row[name] for name in (*_SHOWN, *_COUNTS)}
         listed, parts = _listed_trials(built, row["participant"])
+        shown["rule"] = built.study.config.exclusion.of_items(row["wrong"])
         place = {"part": row["part"] + 1, "parts": parts, "listed": listed}
         sessions.append({**shown, "returned": row["held"] is None, **place})
     return {

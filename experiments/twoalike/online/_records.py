@@ -109,6 +109,10 @@ class ChoiceResult(_Listed):
     """None if the time limit passed."""
     taken_back: Number = 0
     """Times that an image of a pair was chosen and taken back."""
+    starts: Annotated[tuple[Seconds, ...], Field(max_length=100)] = ()
+    """First frame of the cross and of each timed image, mask and interval, and of what followed."""
+    away: bool = False
+    """Whether the page had lost the keyboard meanwhile, or was hidden."""
 
 
 class RatingResult(_Listed):
@@ -265,6 +269,15 @@ class ImageFile(Sent):
     sha256: Sha256
 
 
+class SoundFile(Sent):
+    """A sound beside session.json: path, duration, label for those who hear it, SHA-256."""
+
+    file: Annotated[str, Field(pattern=r"^sounds/[A-Za-z0-9_.-]+$")]
+    seconds: float
+    text: str
+    sha256: Sha256
+
+
 class PageStep(Sent):
     """A page of text (:class:`twoalike.tasks.Page`); times in s."""
 
@@ -292,6 +305,8 @@ class QuestionStep(Sent):
     question: str
     """Kind of the question, as protocols have it."""
     options: tuple[str, ...] = ()
+    labels: tuple[str, ...] | None = None
+    """The options as they are read, where they are stored in another language."""
     rows: tuple[tuple[str, str], ...] = ()
     """Id, as the answer is stored by it, and text of each statement of a matrix."""
     limits: tuple[int, int] = (0, 0)
@@ -310,6 +325,14 @@ class QuestionStep(Sent):
         return tuple(name for name, _ in self.rows) or (self.id,)
 
 
+class TimedStep(Sent):
+    """What is shown for whole frames (:class:`twoalike.tasks.Step`)."""
+
+    kind: Literal["fixation", "image", "interval", "mask"]
+    items: tuple[int, ...]
+    ms: float
+
+
 class ListedTrial(Sent):
     """A choice or a rating; the fields of :class:`twoalike.tasks.Trial` that the page needs."""
 
@@ -324,6 +347,10 @@ class ListedTrial(Sent):
     expected_with: int | None = None
     """Number of the other image of a pair that is right."""
     anchored: bool = False
+    masks: tuple[ObjectId, ...] = ()
+    """Pictures that mask ``stimuli``, by their names in :attr:`OnlineSession.images`."""
+    steps: tuple[TimedStep, ...] = ()
+    """What is shown for a time."""
     n_chosen: int = 1
     """How many of ``stimuli`` are chosen: 2 for a pair, 0 for a rating."""
 
@@ -405,21 +432,28 @@ class OnlineSession(Sent):
     version: str
     """Version of twoalike."""
     hash: Sha256
-    """SHA-256 of all that is shown: of this file's other fields and of each participant's file."""
+    """SHA-256 of all that is shown: of this file's other fields and of each participant's file, in
+    all languages."""
     study: str
     session: int
     language: str
+    languages: tuple[str, ...] = ()
+    """Languages to choose from; of each but the first the page has a folder."""
     participants: tuple[Name, ...]
     """Codes that have a file in ``people``."""
     protocols: dict[str, dict[str, Any]]
     """Resolved protocols as JSON, by key."""
     images: dict[ObjectId, ImageFile]
+    """Pictures of objects, and of masks, whose names begin with their folder and a semicolon."""
+    sounds: dict[ObjectId, SoundFile] = Field(default_factory=dict)
     texts: dict[str, str]
     """Texts of the page that no window needs, in the language of the study."""
     without_keys: dict[str, str] = Field(default_factory=dict)
     """Sentences of protocols and steps, and what they are on a device without keys."""
     least_window_px: tuple[int, int]
     """Smallest window in which everything fits."""
+    least_hz: float = 0.0
+    """Least refresh rate that can show all timed images; 0 where nothing is timed."""
     card: bool
     """Whether the participant measures the screen with a bank card: sizes are in degrees."""
     return_hours: float
@@ -514,7 +548,7 @@ NEW: Mapping[str, Any] = {
     "answered": 0,  # whether the step has its answer
     "part_end": "",
     "done": 0,  # whether the last part was completed
-    **dict.fromkeys(("trials", "fast", "checks", "right"), 0),  # counts for the operator
+    **dict.fromkeys(("trials", "fast", "checks", "right", "wrong"), 0),  # counts for the operator
 }
 """State of a session without a record; the store has a column for each."""
 
@@ -564,6 +598,7 @@ def following(
         "trials": state["trials"] + n_trials,
         "fast": state["fast"] + (getattr(result, "flag", None) == "fast"),
         "checks": state["checks"] + (choice is not None and bool(step.right)) + len(items),
+        "wrong": state["wrong"] + items.count(False),
         "right": state["right"] + (bool(step.right) and set(places) == step.right) + sum(items),
     }
 
@@ -593,7 +628,6 @@ def _checked_items(items: tuple[Item, ...], step: StepShape) -> tuple[TrialOver 
 
 
 def _end_of(item: Item) -> float:
-    """When an item had arisen, s; 0 if it has no time."""
     match item:
         case Note() | Segment() | Ending():
             return item.time

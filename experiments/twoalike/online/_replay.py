@@ -25,12 +25,12 @@ from twoalike.record import (
     RunName,
     check_by_rules,
     open_run,
-    register_participants,
 )
 from twoalike.registry import find_task
 from twoalike.study import TwoalikeError, provenance, sha256_file, sync_together, write_json
 from twoalike.tables import Table
 from twoalike.tasks import (
+    SOUND_PLAYED,
     EventRow,
     Item,
     Keeper,
@@ -41,8 +41,9 @@ from twoalike.tasks import (
     PreparedTriplets,
     Question,
     QuestionAnswers,
+    Trial,
 )
-from twoalike.tasks.choosing import Answer, TrialResult
+from twoalike.tasks.choosing import Answer, TrialResult, presented
 from twoalike.tasks.free_sorting import SortingResult
 from twoalike.tasks.multi_arrangement import (
     ArrangementResult,
@@ -79,6 +80,7 @@ class _PartRun:
         before: float,
     ) -> None:
         self.prepared, self.part, self.chosen, self.head = prepared, part, chosen, head
+        self._settings = prepared.protocol.model_dump()
         self.root, self.page_version = root, page_version
         self.before = before  # time of the parts that are over, s
         self.keeper: Keeper | None = None
@@ -90,6 +92,8 @@ class _PartRun:
         self._resumed = False
         self._consent_first = any(getattr(one, "measure", "") == "consent" for one in part.steps)
         self._end = 0.0  # of the last arrangement, s
+        self._hz: float | None = None  # of the screen
+        self._heard = set[str]()  # sounds of the trial, to their end
         self._trials: dict[int, Any] = {}
         if isinstance(prepared, PreparedTriplets | PreparedRatings | PreparedSortings):
             self._trials = {trial.trial_index: trial for trial in prepared.trials}
@@ -99,13 +103,16 @@ class _PartRun:
 
     def write(self, records: Sequence[sent.Record]) -> None:
         """Write all records of the part."""
-        with self._stack:
-            for record in records:
-                try:
+        where = ""
+        try:
+            with self._stack:
+                for record in records:
+                    where = f"record {record.n}: "
                     self._take(record)
-                except ValueError as error:
-                    raise _fault(self.head, f"record {record.n}: {error}") from error
-            self._close(self.ended or self.head.ended or LEFT)
+                where = ""  # a table is written that does not allow one of its rows
+                self._close(self.ended or self.head.ended or LEFT)
+        except ValueError as error:
+            raise _fault(self.head, f"{where}{error}") from error
 
     def _take(self, record: sent.Record) -> None:
         for item in record.items:
@@ -125,10 +132,11 @@ class _PartRun:
         self._resumed = self._resumed or self.keeper is not None
         self._close(LEFT)
         self._consent_first = self._consent_first and not begun
-        prepared = self.prepared
+        prepared, self._hz = self.prepared, segment.device.refresh_hz
+        frames = {name: one.as_dict() for name, one in prepared.frame_counts(self._hz).items()}
         run = open_run(
             *(self.root, prepared.sitting.study, prepared.plan),
-            apparatus_of(segment.device, self.page_version),
+            replace(apparatus_of(segment.device, self.page_version), frames=frames),
             *(prepared.instructions, prepared.inputs, _displaced),
             now=lambda: None if self._resumed else self._now(),
         )
@@ -141,7 +149,6 @@ class _PartRun:
         )
 
     def _now(self) -> str | None:
-        """Date and time of the moment under way; None if the entry's is not known."""
         if self.head.entered is None:
             return None
         entered = datetime.fromisoformat(self.head.entered)
@@ -197,7 +204,16 @@ class _PartRun:
         self._pass_time(item.time)
         if item.event == TRIAL_SHOWN and item.detail != {"trial_index": self.n_done + 1}:
             raise ValueError(f"trial {item.detail.get('trial_index')} shown, not {self.n_done + 1}")
+        if item.event == SOUND_PLAYED and item.detail.get("to_end") is True:
+            self._heard.add(str(item.detail.get("stimulus")))
         return Note(item.event, item.time, dict(item.detail))
+
+    def _check_heard(self, objects: Sequence[str], *, over: bool) -> None:
+        kind, protocol = self.prepared.stimuli.kind, self.prepared.protocol
+        sounds, heard = {one for one in objects if kind(one) == "sound"}, self._heard
+        if sounds - heard and protocol.sounds.heard and not over:
+            raise ValueError(f"answered before {min(sounds - heard)!r} was heard")
+        self._heard = set()
 
     def _drawn(self, item: sent.TrialOver) -> Note:
         error = item.onset - item.planned_onset
@@ -205,7 +221,6 @@ class _PartRun:
         return Note(DRAWN, self.time, {"trial_index": self.n_done, "error_s": round(error, 6)})
 
     def _event(self, item: sent.EventRow, step: sent.Step) -> EventRow:
-        """Row of the table of events; numbers of JSON become those of its columns."""
         if self._events is None:
             raise ValueError("this task has no table of events")
         numbers = {one.name for one in self._events.columns if one.kind == "number"}
@@ -257,10 +272,24 @@ class _PartRun:
             if first > taken:
                 raise ValueError(f"the first of a pair chosen after the second ({first} s)")
         about = self._about(item, first, taken, None if answer is None else answer.method)
-        return TrialResult(**about, answer=answer, n_taken_back=item.taken_back)
+        timed = self._timed(item, about["trial"])
+        return TrialResult(**about, answer=answer, n_taken_back=item.taken_back, timed=timed)
+
+    def _timed(self, item: sent.ChoiceResult, trial: Trial) -> dict[str, object]:
+        """Cells of timed presentation, from the times of its frames; none where it is not timed."""
+        prepared, counts = self.prepared, self.prepared.frame_counts(self._hz)
+        assert isinstance(prepared, PreparedTriplets)
+        if not counts:
+            return {}
+        masked = replace(trial, masks=prepared.given.of(trial.stimuli, trial.trial_index))
+        shown = presented(masked, prepared.protocol, counts)
+        shown.put(item.starts)
+        if shown.onset != item.onset:
+            raise ValueError(f"an onset of {item.onset} s, and a first image at {shown.onset} s")
+        return shown.columns() | {"timing_flag": shown.flag or ("away" if item.away else None)}
 
     def _rated(self, item: sent.RatingResult) -> RatingResult:
-        value, scale = item.value, self.prepared.protocol.model_dump()["scale"]
+        value, scale = item.value, self._settings["scale"]
         likert, taken = scale["kind"] == "likert", item.response_time
         if len({value is None, taken is None, item.method == "none"}) > 1:
             raise ValueError("an answer without a time or a method, or the reverse")
@@ -291,8 +320,7 @@ class _PartRun:
         ``first``: when the first press that counts came; ``taken``: the last, s.
         """
         self.n_done = item.trial_index
-        protocol = self.prepared.protocol.model_dump()
-        timing, flag = protocol["timing"], None
+        timing, flag = self._settings["timing"], None
         if first is None or taken is None:
             if not timing["response_limit_s"]:
                 raise ValueError("no answer, and there is no time limit")
@@ -301,10 +329,12 @@ class _PartRun:
                 raise ValueError(f"answered before answers count ({first} s)")
             flag = "slow" if taken > timing["flag_slow_s"] else None
             flag = "fast" if taken < timing["flag_fast_s"] else flag
-        if method in ("mouse", "touch") and not protocol["answers"]["mouse"]:
+        if method in ("mouse", "touch") and not self._settings["answers"]["mouse"]:
             raise ValueError(f"answered by {method}, which the protocol does not allow")
+        trial = self._trials[item.trial_index]
+        self._check_heard(trial.stimuli, over=taken is None)
         return {
-            "trial": self._trials[item.trial_index],
+            "trial": trial,
             "onset": item.onset,
             "early": item.early,
             "dropped": item.dropped,
@@ -319,7 +349,7 @@ class _PartRun:
             planned = self._arranging.following()
             assert isinstance(planned, ListedArrangement | PlannedArrangement)
             trial = self._arranging.trial(planned)
-        allowed = self.prepared.protocol.model_dump()["rules"]["unplaced_allowed"]
+        allowed = self._settings["rules"]["unplaced_allowed"]
         self._check_placed(item, trial, item.inside.count(False), allowed)
         self._end = item.ending.time
         result = arranged(trial, item)
@@ -335,7 +365,7 @@ class _PartRun:
         more: Mapping[str, bool] | None = None,
     ) -> None:
         """Check what both kinds of placed images have; ``more``: faults of the task's own."""
-        ending, protocol = item.ending, self.prepared.protocol.model_dump()
+        ending = item.ending
         faults = {
             f"shows {', '.join(item.items)}, not {', '.join(trial.items)}": (
                 item.items != trial.items
@@ -346,15 +376,16 @@ class _PartRun:
             f"ended by {ending.reason} and {ending.method}": (ending.reason == "timeout")
             != (ending.method == "none"),
             "ran out of time, and there is no time limit": ending.reason == "timeout"
-            and not protocol["timing"]["trial_limit_s"],
+            and not self._settings["timing"]["trial_limit_s"],
             **(more or {}),
         }
         for fault in (fault for fault, there in faults.items() if there):
             raise ValueError(f"trial {item.trial_index} {fault}")
+        self._check_heard(item.items, over=ending.reason == "timeout")
 
     def _sorted(self, item: sent.SortingResult) -> SortingResult:
         self.n_done = item.trial_index
-        trial, rules = self._trials[item.trial_index], self.prepared.protocol.model_dump()["rules"]
+        trial, rules = self._trials[item.trial_index], self._settings["rules"]
         cells, used = [cell for cell in item.cells if cell is not None], item.used
         done, named = item.ending.reason == "done", [name.strip() for name in item.names]
         more = {
@@ -443,9 +474,6 @@ def replay_session(
         raise _fault(head, "is completed, but its last records are missing")
     runs: list[_PartRun] = []
     with sync_together():
-        register_participants(
-            root, sitting.study, {sitting.participant: sitting.study}, simulated=False
-        )
         for number, (one, part) in enumerate(zip(prepared, parts, strict=True)):
             blocks = [block for block in read.blocks if block.part == number]
             before = sum(run.time for run in runs)

@@ -98,7 +98,7 @@ class SessionBlocks:
 
     def __init__(self, built: OnlineStudy, store: Store) -> None:
         self._built, self._store = built, store
-        self._prepared = lru_cache(maxsize=500)(built.prepared)
+        self._prepared = lru_cache(maxsize=500)(lambda page, code: built.pages[page].prepared(code))
         self._latest: Snapshot | None = None
         if is_adaptive(built.study):
             check_adaptive(built.study)
@@ -106,7 +106,7 @@ class SessionBlocks:
 
     def give(self, session: str, asked: Asked) -> Block:
         """Return a block of a session: the stored one, or else the next, once it is stored."""
-        participant, before, results, step = self._reached(session, asked.part)
+        participant, before, results, step, page = self._reached(session, asked.part)
         for known in (block for block in before if block.block == asked.block):
             return known
         if step is None or step.block != asked.block:
@@ -115,12 +115,12 @@ class SessionBlocks:
         if step.task == "multi-arrangement":
             if len(results) < len(before):
                 raise Refusal("malformed", "a block before the answers to the one before")
-            prepared = self._prepared(participant)[asked.part]
+            prepared = self._prepared(page.session.hash, participant)[asked.part]
             made = next_arrangement_block(prepared, before, results, key)
         else:
-            study, number = self._built.study, self._built.session.session
-            name = self._built.person(participant).parts[asked.part].protocol
-            protocol = OddOneOut.model_validate(self._built.session.protocols[name])
+            study, number = page.study, page.session.session
+            name = page.person(participant).parts[asked.part].protocol
+            protocol = OddOneOut.model_validate(page.session.protocols[name])
             self._latest = snapshot = latest_snapshot(snapshot_folder(study), self._latest)
             who, earlier = (participant, number), self._earlier(participant, number)
             made = choose_block(
@@ -131,7 +131,7 @@ class SessionBlocks:
 
     def again(self, session: str, part: int) -> bool:
         """Choose a lost block of arrangements again; whether there was one to be chosen."""
-        _, before, results, step = self._reached(session, part)
+        _, before, results, step, _ = self._reached(session, part)
         if step is None or step.task != "multi-arrangement" or len(results) < len(before):
             return False
         self.give(session, Asked(part=part, block=step.block))
@@ -139,18 +139,19 @@ class SessionBlocks:
 
     def _reached(
         self, session: str, part: int
-    ) -> tuple[str, list[Block], list[ArrangementResult], BlockStep | None]:
-        """Participant, blocks and arrangements of a part so far, and the next block of its page."""
+    ) -> tuple[str, list[Block], list[ArrangementResult], BlockStep | None, OnlineStudy]:
+        """Participant, blocks and arrangements of a part so far, the next block, and the page."""
         with self._store.reading() as connection:
-            participant = str(find_session(connection, session)["participant"])
+            row = find_session(connection, session)
+            participant, page = str(row["participant"]), self._built.pages[row["protocol"]]
             before = _of_part(connection, session, part)
             bodies = stored(connection, session, "record", part)
         items = (item for body in bodies for item in Record.model_validate_json(body).items)
-        parts = self._built.person(participant).parts
+        parts = page.person(participant).parts
         steps = spliced(parts[part].steps, before) if part < len(parts) else ()
         step = next((one for one in steps if isinstance(one, BlockStep)), None)
         results = [item for item in items if isinstance(item, ArrangementResult)]
-        return participant, before, results, step
+        return participant, before, results, step, page
 
     def _earlier(self, participant: str, number: int) -> list[pd.DataFrame]:
         study, found = self._built.study, []

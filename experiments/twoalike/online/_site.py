@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import sqlite3
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from PIL import Image
 from pydantic import ValidationError, create_model
 
 from twoalike.design import shown_objects
@@ -29,29 +31,37 @@ from twoalike.online._compile import (
     without_keys,
 )
 from twoalike.record import balanced_cohort, participant_label
-from twoalike.stimuli import StimulusSet, shown_as_it_is, stimuli_held
+from twoalike.stimuli import (
+    StimulusSet,
+    read_picture,
+    scaled,
+    scrambled_mask,
+    shown_as_it_is,
+    stimuli_held,
+)
 from twoalike.study import (
     Study,
     TwoalikeError,
     atomic_directory,
     check_replaceable,
     counted,
+    in_language,
     load_toml,
     progress,
     sha256_file,
 )
-from twoalike.tasks import READ, ImagesProtocol, Prepared, Protocol, check_parts
+from twoalike.tasks import READ, ImagesProtocol, Prepared, Protocol, check_parts, timing_of
 
 
-class Picture(NamedTuple):
-    """The picture of an object as it lies beside session.json."""
+class Kept(NamedTuple):
+    """The picture or the sound of an object as it lies beside session.json."""
 
     name: str
     content: bytes
-    about: sent.ImageFile
+    about: Any
 
 
-def pictures(stimuli: StimulusSet, names: Iterable[str], protocol: Protocol) -> Iterator[Picture]:
+def pictures(stimuli: StimulusSet, names: Iterable[str], protocol: Protocol) -> Iterator[Kept]:
     """Yield the picture of each object, in the set's order; words in the protocol's colours.
 
     A file that a browser shows as :func:`twoalike.stimuli.read_picture` reads it is copied byte for
@@ -60,21 +70,50 @@ def pictures(stimuli: StimulusSet, names: Iterable[str], protocol: Protocol) -> 
     wanted, screen = set(names), protocol.screen
     for name in (one for one in stimuli.ids if one in wanted):
         image = stimuli.picture(name, ink=screen.foreground, paper=screen.background)
-        kept = stimuli.kind(name) == "image" and shown_as_it_is(stimuli.path(name))
-        if kept:
-            content, ending = stimuli.path(name).read_bytes(), kept
-        else:
+        kept = shown_as_it_is(stimuli.path(name)) if stimuli.kind(name) == "image" else ""
+        yield _kept(name, image, kept, stimuli.path(name).read_bytes() if kept else b"")
+
+
+def _kept(name: str, image: Image.Image, ending: str = "", content: bytes = b"") -> Kept:
+    if not ending:
+        buffer = io.BytesIO()
+        image.save(buffer, format="PNG")
+        ending, content = "png", buffer.getvalue()
+    digest = sha256(content).hexdigest()
+    size = {"width": image.width, "height": image.height}
+    file = f"images/{digest[:16]}.{ending}"
+    return Kept(name, content, sent.ImageFile(file=file, sha256=digest, **size))
+
+
+def masks(prepared: Prepared, names: Iterable[str]) -> Iterator[Kept]:
+    """Yield what masks objects in a session, by the names that its trials have."""
+    timing, given, stimuli = timing_of(prepared.protocol), prepared.given, prepared.stimuli
+    screen = prepared.protocol.screen
+    for name, path in given.paths.items():
+        yield _kept(f"{getattr(timing, 'mask_folder', '')};{name}", read_picture(path))
+    for name in sorted(names) if timing is not None and timing.mask == "scrambled" else ():
+        image = stimuli.picture(name, ink=screen.foreground, paper=screen.background)
+        small = scaled(image, min(_MASK_PX, max(image.size)))
+        yield _kept(f";{name}", scrambled_mask(name, small, given.seed))
+
+
+def recordings(stimuli: StimulusSet, names: set[str]) -> Iterator[Kept]:
+    """Yield the sound of each object that is one as FLAC, which all browsers decode."""
+    import soundfile
+
+    for name, seconds in stimuli.sound_lengths().items():
+        if name in names:
             buffer = io.BytesIO()
-            image.save(buffer, format="PNG")
-            content, ending = buffer.getvalue(), "png"
-        digest = sha256(content).hexdigest()
-        about = sent.ImageFile(
-            file=f"images/{digest[:16]}.{ending}",
-            width=image.width,
-            height=image.height,
-            sha256=digest,
-        )
-        yield Picture(name, content, about)
+            samples, rate = soundfile.read(str(stimuli.path(name)), always_2d=True)
+            soundfile.write(buffer, samples, rate, format="FLAC", subtype="PCM_16")
+            content, text = buffer.getvalue(), stimuli.text(name)
+            digest = sha256(content).hexdigest()
+            known = {"file": f"sounds/{digest[:16]}.flac", "sha256": digest}
+            yield Kept(name, content, sent.SoundFile(seconds=seconds, text=text, **known))
+
+
+_MASK_PX = 512
+"""Largest side of a scrambled picture."""
 
 
 FOLDER = "online"
@@ -88,6 +127,7 @@ _STYLES = ("base.css", "pages.css", "trial.css", "placing.css")
 _TEXTS = files("twoalike.online") / "texts"
 _ASKED = {"form", "blocks", "debrief"}
 """Questions of a protocol, which steps have without the answers to attention items."""
+_KEY = re.compile(r"\w+")
 _OWN_TEXTS = "protocols/page.toml"
 """File of a study with texts of the page that differ from ours, or are in another language."""
 
@@ -110,8 +150,15 @@ class OnlineStudy:
 
     @property
     def folder(self) -> Path:
-        """Where the page is."""
-        return self.study.root / FOLDER
+        """Where the page is, in its language."""
+        return _folder(self.study)
+
+    @cached_property
+    def pages(self) -> Mapping[str, "OnlineStudy"]:
+        """The page in each of its languages, by the hash of its session."""
+        names = self.session.languages
+        spoken = [read_built(self.study.in_language(name)) for name in names] or [self]
+        return {one.session.hash: one for one in spoken}
 
     def person(self, participant: str) -> sent.Person:
         """Read what a participant does."""
@@ -209,7 +256,12 @@ def check_built(study: Study | str | Path) -> OnlineStudy:
 def read_built(study: Study | str | Path) -> OnlineStudy:
     """Read the page of a study, as it was built."""
     opened = study if isinstance(study, Study) else Study.load(study)
-    return OnlineStudy(opened, _read(opened.root / FOLDER / SESSION, sent.OnlineSession))
+    return OnlineStudy(opened, _read(_folder(opened) / SESSION, sent.OnlineSession))
+
+
+def _folder(study: Study) -> Path:
+    other = study.language if study.language not in study.config.languages[:1] else ""
+    return study.root / FOLDER / other
 
 
 def _read[Model: (sent.OnlineSession, sent.Person)](path: Path, model: type[Model]) -> Model:
@@ -246,23 +298,21 @@ def _codes(participants: int | Sequence[str]) -> tuple[str, ...]:
     return tuple(codes)
 
 
+type _Kept = Callable[[], Iterator[Kept]]
+
+
 class _Site(NamedTuple):
-    """Content of the folder; pictures are made when they are written."""
+    """Files of the folder by their path; pictures and sounds are made when they are written."""
 
     session: sent.OnlineSession
-    people: Mapping[str, bytes]
-    pictures: Callable[[], Iterator[Picture]]
-
-    def small_files(self) -> dict[str, bytes]:
-        """Content of all files but the pictures, by their path in the folder."""
-        found = {f"people/{code}.json": content for code, content in self.people.items()}
-        found[SESSION] = self.session.model_dump_json(indent=1).encode() + b"\n"
-        return found | _page_files()
+    content: dict[str, bytes]
+    kept: _Kept
 
     def is_in(self, folder: Path) -> bool:
         """Whether a folder holds just this."""
-        small = {name: sha256(one).hexdigest() for name, one in self.small_files().items()}
+        small = {name: sha256(one).hexdigest() for name, one in self.content.items()}
         expected = small | {one.file: one.sha256 for one in self.session.images.values()}
+        expected |= {one.file: one.sha256 for one in self.session.sounds.values()}
         there = {path.relative_to(folder).as_posix(): path for path in _files_in(folder)}
         return there.keys() == expected.keys() and all(
             sha256_file(there[name]) == digest for name, digest in expected.items()
@@ -270,8 +320,8 @@ class _Site(NamedTuple):
 
     def write(self, folder: Path) -> None:
         """Write all files into an empty folder."""
-        shown = ((one.about.file, one.content) for one in self.pictures())
-        for name, content in chain(self.small_files().items(), shown):
+        shown = ((one.about.file, one.content) for one in self.kept())
+        for name, content in chain(self.content.items(), shown):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
 
@@ -295,6 +345,27 @@ def _page_files() -> dict[str, bytes]:
 def _compile(study: Study, codes: Sequence[str], task: str | None, session: int) -> _Site:
     for fault in check_parts(study):
         raise TwoalikeError(fault)
+    spoken = [study.in_language(one) for one in study.config.languages] or [study]
+    made = [_in_one_language(one, codes, task, session) for one in spoken]
+    lines: list[bytes] = []
+    for one, people, _ in made:
+        content = one.model_dump(mode="json", exclude={"hash", "version"})
+        lines.append(json.dumps(content, sort_keys=True, ensure_ascii=False).encode())
+        lines += [sha256(people[code]).hexdigest().encode() for code in codes]
+    whole, files, sessions = b"\n".join(lines), dict[str, bytes](), list[sent.OnlineSession]()
+    for own, (one, people, _) in zip(spoken, made, strict=True):
+        place = "" if not sessions else f"{own.language}/"
+        digest = sha256(whole + place.encode()).hexdigest()
+        sessions.append(one.model_copy(update={"hash": digest}))
+        files[place + SESSION] = sessions[-1].model_dump_json(indent=1).encode() + b"\n"
+        files |= {f"{place}people/{code}.json": content for code, content in people.items()}
+    return _Site(sessions[0], files | _page_files(), made[0][2])
+
+
+def _in_one_language(
+    study: Study, codes: Sequence[str], task: str | None, session: int
+) -> tuple[sent.OnlineSession, dict[str, bytes], _Kept]:
+    """Compile the page in one language, without its hash: session, people, pictures and sounds."""
     people: dict[str, bytes] = {}
     examples: dict[str, Prepared] = {}
     shown: set[str] = set()
@@ -315,35 +386,43 @@ def _compile(study: Study, codes: Sequence[str], task: str | None, session: int)
     protocols = {key: one.protocol for key, one in examples.items()}
     first = next(iter(protocols.values()))
     _check_together(study, protocols, stimuli, shown)
-    shots = partial(pictures, stimuli, shown, first)
+    kept = partial(_files, stimuli, shown, first, examples.values())
+    about = {kind: dict[str, Any]() for kind in (sent.ImageFile, sent.SoundFile)}
+    for name, _, file in kept():
+        about[type(file)][name] = file
     made = sent.OnlineSession(
         version=version("twoalike"),
         hash="0" * 64,
         study=study.config.title,
         session=session,
         language=first.language,
+        languages=study.config.languages,
         participants=tuple(codes),
         protocols={
             key: one.model_dump(mode="json", exclude=_ASKED) for key, one in protocols.items()
         },
-        images={one.name: one.about for one in shots()},
+        images=about[sent.ImageFile],
+        sounds=about[sent.SoundFile],
         texts=_page_texts(study, first.language),
         without_keys=without_keys(first.language),
         least_window_px=least_window([*examples.values()]),
+        least_hz=max(
+            timing.least_hz if timing else 0.0 for timing in map(timing_of, protocols.values())
+        ),
         card=any(
             isinstance(one, ImagesProtocol) and one.images.image_deg for one in protocols.values()
         ),
-        return_hours=study.config.online.return_hours,
-        reload=study.config.online.reload,
-        longest_absence=study.config.online.longest_absence,
-        completion_url=study.config.online.completion_url,
-        id_parameter=study.config.online.id_parameter,
+        **study.config.online.model_dump(include={*sent.OnlineSession.model_fields}),
     )
-    content = made.model_dump(mode="json", exclude={"hash", "version"})
-    lines = [json.dumps(content, sort_keys=True, ensure_ascii=False).encode()]
-    lines += [sha256(people[code]).hexdigest().encode() for code in codes]
-    digest = sha256(b"\n".join(lines)).hexdigest()
-    return _Site(made.model_copy(update={"hash": digest}), people, shots)
+    return made, people, kept
+
+
+def _files(
+    stimuli: StimulusSet, shown: set[str], protocol: Protocol, sessions: Iterable[Prepared]
+) -> Iterator[Kept]:
+    yield from pictures(stimuli, shown, protocol)
+    yield from chain.from_iterable(masks(one, shown) for one in sessions)
+    yield from recordings(stimuli, shown)
 
 
 def _check_together(
@@ -376,6 +455,11 @@ def _page_texts(study: Study, language: str) -> dict[str, str]:
     model = create_model("PageTexts", __base__=sent.Sent, **keys)
     shipped, own = english.with_name(f"page.{language}.toml"), study.root / _OWN_TEXTS
     found = [path for path in (shipped, own) if path.is_file()]
+
+    def worded(content: dict[str, Any], where: Path) -> dict[str, Any]:
+        names = study.config.languages if where == own else ()
+        return in_language(content, names, language, names[0], _KEY, where) if names else content
+
     if not found:
         raise TwoalikeError(
             where=own,
@@ -383,7 +467,7 @@ def _page_texts(study: Study, language: str) -> dict[str, str]:
             found="no such file",
             remedy=f"Translate {english}.",
         )
-    texts: dict[str, str] = load_toml(found[0], model, found[1:]).model_dump(exclude={READ})
+    texts: dict[str, str] = load_toml(found[0], model, found[1:], worded).model_dump(exclude={READ})
     return texts | {"title": texts["title"] or study.config.title}
 
 

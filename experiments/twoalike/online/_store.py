@@ -190,7 +190,6 @@ class Store:
                 return
 
     def _commit(self, group: Sequence[_Task]) -> None:
-        """Write a group in one transaction, and answer once it is on the disk."""
         answers: list[Any] = []
         try:
             with self._writing() as connection:

@@ -8,12 +8,9 @@ from twoalike.planning._adaptive import read_choice_draws as read_choice_draws
 from twoalike.planning._adaptive import read_rating_draws as read_rating_draws
 from twoalike.planning._describe import DescriptionPage as DescriptionPage
 from twoalike.planning._describe import describe_study as describe_study
+from twoalike.planning._describe import used_tasks as used_tasks
 from twoalike.planning._lists import write_lists as write_lists
-from twoalike.planning._refit import prepare_alike_pairs as prepare_alike_pairs
-from twoalike.planning._refit import prepare_anchored as prepare_anchored
-from twoalike.planning._refit import prepare_odd_of_many as prepare_odd_of_many
-from twoalike.planning._refit import prepare_ratings as prepare_ratings
-from twoalike.planning._refit import prepare_triplets as prepare_triplets
+from twoalike.planning._refit import prepare_trials as prepare_trials
 from twoalike.planning._refit import refit as refit
 from twoalike.planning._study import CreatedStudy as CreatedStudy
 from twoalike.planning._study import StudyTemplate as StudyTemplate

@@ -195,7 +195,6 @@ def read_rating_draws(path: str | Path, ids: Sequence[str], points: int | None) 
 
 
 def _read(path: str | Path, ids: Sequence[str]) -> "tuple[Posterior, Integers, Integers]":
-    """Read a posterior; its places of the objects, and of the draws to use."""
     from twoalike.embedding import Posterior
 
     posterior = Posterior.load(Path(path))

@@ -24,7 +24,7 @@ from twoalike.planning._summary import first_session
 from twoalike.record import Progress, find_runs
 from twoalike.registry import Task, find_task, task_names
 from twoalike.stimuli import StimulusSet
-from twoalike.study import OnlineConfig, Study, TwoalikeError, atomic_path
+from twoalike.study import OnlineConfig, Study, TwoalikeError, atomic_path, one_of
 from twoalike.tasks import (
     Duration,
     Protocol,
@@ -173,7 +173,7 @@ def describe_study(
     opened = opened.for_group(group) if group else opened
     stimuli = StimulusSet.load(opened.stimuli, verify=False)
     where = _place(opened, place)
-    sessions = [_session(opened, stimuli, name) for name in tasks or _used_tasks(opened)]
+    sessions = [_session(opened, stimuli, name) for name in tasks or used_tasks(opened)]
     words = _words(language, sessions)
     title = words["heading"].format(title=opened.config.title)
     consents: dict[tuple[str, float] | None, list[str]] = {}
@@ -221,15 +221,14 @@ def _template(name: str) -> Any:
 
 
 def _quoted(pages: Iterable[str]) -> str:
-    """Quote pages that participants read; an empty line begins a paragraph."""
     parts = (part for page in pages for part in re.split(r"\n\s*\n", page.strip()))
     return "\n>\n".join("> " + " ".join(part.split()) for part in parts if part.strip())
 
 
 def _place(study: Study, place: Place | None) -> Place:
     places: tuple[Place, ...] = get_args(Place.__value__)
-    if place is not None and place not in places:
-        raise TwoalikeError(where=f"`place={place}`", expected=f"one of {', '.join(places)}")
+    if place is not None:
+        one_of("place", place, places)
     root = study.root.resolve()
     if place is not None or root.with_name(f"{root.name}-online").is_dir():
         return place or "server"
@@ -242,7 +241,7 @@ def _place(study: Study, place: Place | None) -> Place:
     return "lab"
 
 
-def _used_tasks(study: Study) -> Sequence[str]:
+def used_tasks(study: Study) -> Sequence[str]:
     """Tasks that participants do: most studies also have protocols of others."""
     if study.config.sitting.tasks:
         return study.config.sitting.tasks
@@ -265,12 +264,7 @@ def _words(language: str | None, sessions: Sequence[_Session]) -> dict[str, Any]
     if language is None:
         spoken = sessions[0].protocol.language
         language = spoken if (_TEXTS / f"describe.{spoken}.toml").is_file() else "en"
-    if not (_TEXTS / f"describe.{language}.toml").is_file():
-        raise TwoalikeError(
-            where=f"`language={language}`",
-            expected="one of de, en",
-            remedy="Texts of participants are quoted in their own language.",
-        )
+    one_of("language", language, ("de", "en"), "Texts of participants are quoted as they are.")
     source = (_TEXTS / f"describe.{language}.toml").read_text(encoding="utf-8")
     return {"language": language, **tomllib.loads(source)}
 

@@ -285,7 +285,6 @@ def _written(item: TrialList, new: bool) -> TrialList:
 
 
 def _read_there(item: TrialList, design: ListDesign) -> pd.DataFrame | None:
-    """Return the list on disk; None where none is or it cannot be read."""
     if not item.path.is_file():
         return None
     columns = [name for name in item.table.columns if name.startswith("stimulus")]

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,60 +22,33 @@ from twoalike.planning._lists import adaptive_lists, write_all, write_lists
 from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, TwoalikeError
-from twoalike.tables import (
-    ANCHORED_CHOICE,
-    MOST_ALIKE_PAIR,
-    ODD_ONE_OF_MANY,
-    ODD_ONE_OUT,
-    PAIR_RATING,
-)
-from twoalike.tasks import (
-    Item,
-    MoreShown,
-    PreparedTrials,
-    PreparedTriplets,
-    Sitting,
-    as_text,
-    prepare_listed,
-)
-from twoalike.tasks.pair_rating import PreparedRatings
+from twoalike.tasks import Item, MoreShown, PreparedTrials, Sitting, as_text, prepare_listed
 
 _FIT: Any = {"quick": True, "engine": "nuts", "draws": 100, "chains": 2}
 """The engine whose posterior is trusted at this size: choosing where to look needs its spread."""
 _CHILD = "import json, sys; from twoalike.planning import refit; refit(**json.loads(sys.argv[1]))"
 
 
-def _prepared[P: PreparedTrials[Any]](sitting: Sitting, *, name: str, made: type[P]) -> P:
+def prepare_trials(sitting: Sitting, *, task: str) -> PreparedTrials[Any]:
     """Prepare a session of a task; an adaptive one gets its later blocks while it runs.
 
     The first block of an adaptive session is random; it is written to the study's ``design``
     folder like any list. A pilot run shows the first block only, and writes no list.
     """
-    study, who, number, task = sitting.study, sitting.participant, sitting.session, find_task(name)
-    if not task.lists.is_adaptive(study):
-        return prepare_listed(made, sitting, name)
-    adaptive = AdaptiveDesign(study, StimulusSet.load(study.stimuli), task)
+    study, who, number, of = sitting.study, sitting.participant, sitting.session, find_task(task)
+    made: type[PreparedTrials[Any]] = of.session
+    if not of.lists.is_adaptive(study):
+        return prepare_listed(made, sitting, task)
+    adaptive = AdaptiveDesign(study, StimulusSet.load(study.stimuli), of)
     first = adaptive_blocks(adaptive.settings)[0]
     adaptive.check(first)
-    if not study.trial_list(task.label, who, number).exists():
+    if not study.trial_list(of.label, who, number).exists():
         lists = adaptive_lists(adaptive, [who], number, first)
         if sitting.pilot:
-            return prepare_listed(made, sitting, name, table=lists[0].table)
-        write_all(lists, task.lists)
+            return prepare_listed(made, sitting, task, table=lists[0].table)
+        write_all(lists, of.lists)
     more = None if sitting.pilot else NextBlocks(sitting, adaptive, made.read)
-    return prepare_listed(made, sitting, name, more=more)
-
-
-prepare_triplets = partial(_prepared, name=ODD_ONE_OUT, made=PreparedTriplets)
-"""Prepare an odd-one-out session; an adaptive one gets its later blocks while it runs."""
-prepare_anchored = partial(_prepared, name=ANCHORED_CHOICE, made=PreparedTriplets)
-"""Prepare an anchored-choice session, as :func:`prepare_triplets`."""
-prepare_odd_of_many = partial(_prepared, name=ODD_ONE_OF_MANY, made=PreparedTriplets)
-"""Prepare an odd-one-of-many session, as :func:`prepare_triplets`."""
-prepare_alike_pairs = partial(_prepared, name=MOST_ALIKE_PAIR, made=PreparedTriplets)
-"""Prepare a most-alike-pair session, as :func:`prepare_triplets`."""
-prepare_ratings = partial(_prepared, name=PAIR_RATING, made=PreparedRatings)
-"""Prepare a pair-rating session, as :func:`prepare_triplets`."""
+    return prepare_listed(made, sitting, task, more=more)
 
 
 def refit(

@@ -41,6 +41,7 @@ from twoalike.study import (
     check_seed,
     counted,
     draw_seed,
+    one_of,
     provenance,
     render_toml,
     write_json,
@@ -162,6 +163,8 @@ def create_study(
         participants' codes behind published trial lists (twoalike share says how). Set it only for
         studies that must be reproducible, such as tests.
     """
+    from twoalike.tasks import languages
+
     folder = Path(folder)
     sources = {"images": images, "words": words, "sounds": sounds}
     own = [(kind, Path(path)) for kind, path in sources.items() if path is not None]
@@ -174,14 +177,10 @@ def create_study(
     template = None
     if protocol != "default":
         known = {template.name: template for template in study_templates()}
-        if (template := known.get(protocol)) is None:
-            names = f"{counted(len(known), 'template')} {', '.join(known)}"
-            raise TwoalikeError(
-                where="`protocol=...`",
-                expected=f"default, or one of the {names}",
-                found=repr(protocol),
-            )
-    _check_language(language)
+        template = known[one_of("protocol", protocol, ("default", *known))]
+    one_of(
+        "language", language, languages(), "For another one, translate the protocols of a study."
+    )
     paper = _check_background(background, source[0])
     _check_folder(folder)
     seed = draw_seed() if seed is None else seed
@@ -244,18 +243,6 @@ def _check_folder(folder: Path) -> None:
             expected="a new or empty folder",
             found="files in it" if folder.is_dir() else "a file",
             remedy="Nothing was changed; choose another name.",
-        )
-
-
-def _check_language(language: str) -> None:
-    from twoalike.tasks import languages
-
-    if language not in languages():
-        raise TwoalikeError(
-            where=f"`language={language}`",
-            expected=f"one of {', '.join(languages())}",
-            remedy="For another one, make the study in one of these and translate the texts in "
-            "its protocols.",
         )
 
 

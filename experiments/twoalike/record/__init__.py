@@ -35,8 +35,10 @@ from twoalike.record._people import answered_questions as answered_questions
 from twoalike.record._people import asked_questions as asked_questions
 from twoalike.record._people import attention_items as attention_items
 from twoalike.record._people import missing_files as missing_files
+from twoalike.record._people import people_listed as people_listed
 from twoalike.record._people import read_answers as read_answers
 from twoalike.record._people import unreadable_texts as unreadable_texts
+from twoalike.record._people import wrong_items as wrong_items
 from twoalike.record._rows import RawProblem as RawProblem
 from twoalike.record._rows import read_events as read_events
 from twoalike.record._rows import read_run as read_run
@@ -45,7 +47,6 @@ from twoalike.record._run import RunRecord as RunRecord
 from twoalike.record._run import check_run as check_run
 from twoalike.record._run import hold_participant as hold_participant
 from twoalike.record._run import open_run as open_run
-from twoalike.record._run import store_answers as store_answers
 from twoalike.record._run import write_left_out as write_left_out
 from twoalike.record._tables import ALIKE_PAIRS as ALIKE_PAIRS
 from twoalike.record._tables import ANCHORED as ANCHORED

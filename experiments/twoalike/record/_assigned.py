@@ -25,10 +25,17 @@ from typing import Any
 import numpy as np
 
 from twoalike.design import participant_number
-from twoalike.record._dataset import BETWEEN, assigned_cells, lock_folder, register_participant
+from twoalike.record._dataset import BETWEEN, assigned_cells, lock_folder, register_participants
 from twoalike.record._people import declined, people_listed
 from twoalike.record._rows import RawProblem
-from twoalike.record._tables import ASSIGNED, CONDITION_ORDER, GROUP, OBJECT_SET, TASK_ORDER
+from twoalike.record._tables import (
+    ASSIGNED,
+    CONDITION_ORDER,
+    GROUP,
+    LANGUAGE,
+    OBJECT_SET,
+    TASK_ORDER,
+)
 from twoalike.study import MISSING, Study, TwoalikeError, hold_lock, read_json, readable_by
 from twoalike.tables import read_tsv
 
@@ -89,7 +96,6 @@ def balanced_group(
 
 
 def _listed(root: Path) -> dict[str, _Row]:
-    """Read what everybody in the list has been assigned, and ``simulated``, by code."""
     path = root / "participants.tsv"
     if not path.exists():
         return {}
@@ -229,6 +235,7 @@ def in_group(
     *,
     simulated: bool,
     group: str | None = None,
+    language: str | None = None,
     is_first: bool = True,
     several_tasks: bool = False,
 ) -> Iterator[Study]:
@@ -241,6 +248,8 @@ def in_group(
     ----------
     group
         Group named by the operator; None if none was named.
+    language
+        Language that the participant chose; None if none was named.
     is_first
         Whether all of the participant's sessions are here, so that a balanced group may be drawn.
     several_tasks
@@ -250,7 +259,10 @@ def in_group(
     grouped, several = bool(config.groups.names), several_tasks and bool(config.sitting.tasks)
     if not grouped and group is not None:
         study.for_group(group)  # refuses it
-    if not (grouped or several or len(config.conditions) > 1 or config.objects_per_person):
+    if not config.languages and language is not None:
+        study.in_language(language)
+    assigns = grouped or several or config.objects_per_person or config.languages
+    if not (assigns or len(config.conditions) > 1):
         yield study
         return
     lock = lock_folder(study) / f"{root.name}_groups.lock"
@@ -264,10 +276,16 @@ def in_group(
             taken = taken_sets(study, root, participant, simulated=simulated)
             own = replace(own, object_set=number or first_free(taken))
         row = _listed(root).get(participant, _NOTHING)
+        if config.languages:
+            asked = language or (
+                config.languages[0] if simulated and not row[LANGUAGE.name] else None
+            )
+            kept = row[LANGUAGE.name]
+            own = own.in_language(_named("language", config.languages, participant, kept, asked))
         others = _others(root, participant, simulated)
         own = _with_orders(own, root, participant, row, others, several)
         yield own
-        register_participant(root, own, participant, simulated)
+        register_participants(root, own, {participant: own}, simulated=simulated)
 
 
 def balanced_cohort(
@@ -307,31 +325,35 @@ def balanced_cohort(
 def _group(
     study: Study, root: Path, participant: str, simulated: bool, group: str | None, is_first: bool
 ) -> str:
-    settings = study.config.groups
-    if kept := group_of(root, participant):
-        if group not in (None, kept):
-            raise TwoalikeError(
-                f"`group={group}`: participant {participant} is in the group {kept} "
-                f"({root / 'participants.tsv'}), and stays in it. Leave `group=...` out."
-            )
-        return kept
+    settings, kept = study.config.groups, group_of(root, participant)
     drawn = settings.assignment == "balanced" and is_first
-    if group is None and not drawn:
-        why = "study.toml leaves groups to you"
+    if kept or not drawn:
+        why = " (study.toml leaves groups to you)"
         if settings.assignment == "balanced":
-            why = "one is drawn at the first session of all only"
-        raise TwoalikeError(
-            where="`group=...`",
-            expected=f"the group of participant {participant} ({why}): one of "
-            f"{', '.join(settings.names)}",
-            found="none",
-        )
-    if group is not None and drawn:
+            why = " (one is drawn at the first session of all only)"
+        return _named("group", settings.names, participant, kept, group, why)
+    if group is not None:
         raise TwoalikeError(
             f"`group={group}`: the groups of this study are balanced (study.toml, groups.assignment"
             "). Leave `group=...` out, or set assignment to operator."
         )
-    if group is not None:
-        return group
     counts = group_sizes(root, settings.names, simulated=simulated)
     return balanced_group(settings.names, counts, study.config.seed, participant)
+
+
+def _named(
+    what: str, names: Sequence[str], participant: str, kept: str, given: str | None, why: str = ""
+) -> str:
+    """Return what the operator names for a new participant, who keeps it."""
+    if kept and given not in (None, kept):
+        raise TwoalikeError(
+            f"`{what}={given}`: participant {participant} has the {what} {kept} "
+            f"(participants.tsv), and keeps it. Leave `{what}=...` out."
+        )
+    if not (kept or given):
+        raise TwoalikeError(
+            where=f"`{what}=...`",
+            expected=f"the {what} of participant {participant}{why}: one of {', '.join(names)}",
+            found="none",
+        )
+    return kept or str(given)

@@ -367,7 +367,6 @@ def _remarks(
 
 
 def _is_foreign(root: Path) -> bool:
-    """Whether no session of the data set was recorded by twoalike."""
     description = root / "dataset_description.json"
     if any(root.glob("sourcedata/sub-*/ses-*/*_manifest.json")):
         return False

@@ -228,7 +228,7 @@ def assigned_cells(study: Study) -> dict[str, str]:
     """Cells of the list of participants that a study assigns, by column."""
     orders = (BETWEEN.join(order) for order in (study.task_order, study.condition_order))
     number = str(study.object_set) if study.object_set else ""
-    cells = zip(ASSIGNED, (study.group, *orders, number), strict=True)
+    cells = zip(ASSIGNED, (study.group, *orders, number, study.language), strict=True)
     return {column.name: cell for column, cell in cells if cell}
 
 
@@ -321,15 +321,13 @@ def check_participant(root: Path, participant: str, simulated: bool) -> None:
         _with_participants(table, {participant: {}}, simulated)
 
 
-def register_participant(root: Path, study: Study, participant: str, simulated: bool) -> None:
-    """Give a participant a folder and a row in ``participants.tsv``, in the order that is valid."""
-    register_participants(root, study, {participant: study}, simulated=simulated)
-
-
 def register_participants(
     root: Path, study: Study, people: Mapping[str, Study], *, simulated: bool
 ) -> None:
-    """Register several participants at once: ``people`` is the study as each of them does it."""
+    """Give participants folders and rows in ``participants.tsv``, in the order that is valid.
+
+    ``people`` is the study as each of them does it.
+    """
     path, folders = root / "participants.tsv", [root / f"sub-{code}" for code in people]
     busy = f"{path}: another process has been writing it for ten seconds. Try again."
     lock = lock_folder(study) / f"{root.name}.lock"

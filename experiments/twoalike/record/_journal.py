@@ -50,11 +50,6 @@ class Lines:
     broken: int = 0
     """Number of the first line that is not as it was written; 0 if all are."""
 
-    @property
-    def chain(self) -> str:
-        """Chain of the last line; empty without one."""
-        return str(self.entries[-1]["chain"]) if self.entries else ""
-
 
 def read_journal(path: Path) -> Lines:
     """Read a journal and follow its chain; a missing file has no lines."""
@@ -84,7 +79,6 @@ def read_notes(path: Path) -> list[dict[str, Any]]:
 
 
 def _entry(line: bytes, before: str) -> dict[str, Any] | None:
-    """Content of a line that follows a chain; None if it does not."""
     try:
         text = line.decode()
         if _chained(text[:-_TAIL], before) != text:
@@ -122,7 +116,7 @@ class Journal:
         if lines.broken:
             raise TwoalikeError(f"{path}: {not_as_written(lines.broken)}.")
         self.entries = list(lines.entries)
-        self.chain = lines.chain
+        self.chain = str(self.entries[-1]["chain"]) if self.entries else ""
         self._content = bytearray(lines.content)
         self._handle = -1
         if lines.torn:
@@ -138,12 +132,14 @@ class Journal:
         # Lone surrogates as JSON has them.
         body = body.encode("utf-8", "backslashreplace").decode()
         line = _chained(body, self.chain)
-        if syncing_together():
+        chain = line[-_TAIL + len(_CHAIN) : -2]
+        if syncing_together():  # what is staged came as JSON
             self._content += line.encode() + b"\n"
+            self.entries.append({**entry, "chain": chain})
         else:
             self._write(line.encode() + b"\n", sync=sync)
-        self.entries.append(json.loads(line))
-        self.chain = self.entries[-1]["chain"]
+            self.entries.append(json.loads(line))
+        self.chain = chain
 
     def _write(self, line: bytes, *, sync: bool) -> None:
         self._open()

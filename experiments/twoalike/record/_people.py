@@ -14,6 +14,7 @@ only what it writes afterwards tells that a file was deleted.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,6 +149,14 @@ def attention_items(root: Path, name: RunName) -> list[bool]:
         return []
     table = read_tsv(path, "answers of a participant", ANSWERS.names)
     return [answer == "true" for answer in table.loc[table["kind"] == "check", "answer"]]
+
+
+def wrong_items(root: Path, participant: str = "*") -> Counter[tuple[str, str]]:
+    """Count attention items with another answer than expected, by participant and session."""
+    found = Counter[tuple[str, str]]()
+    for name in map(RunName.parse, _paths(root, participant)):
+        found[name.participant, f"{name.session:02d}"] += attention_items(root, name).count(False)
+    return found
 
 
 def given_answer(kind: str, cell: str) -> object:

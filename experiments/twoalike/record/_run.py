@@ -13,16 +13,10 @@ from twoalike.record._dataset import (
     check_participant,
     find_runs,
     lock_folder,
-    register_participant,
+    register_participants,
 )
 from twoalike.record._journal import RESERVED, Journal, Lines, not_as_written, read_journal
-from twoalike.record._manifest import (
-    Apparatus,
-    RunPlan,
-    check_same,
-    planned,
-    utc_now,
-)
+from twoalike.record._manifest import Apparatus, RunPlan, check_same, planned, utc_now
 from twoalike.record._people import AskedQuestion, answer_rows, missing_files
 from twoalike.record._views import (
     Progress,
@@ -35,14 +29,7 @@ from twoalike.record._views import (
     views_of,
 )
 from twoalike.registry import find_task
-from twoalike.study import (
-    Study,
-    TwoalikeError,
-    counted,
-    hold_lock,
-    readable_by,
-    syncing_together,
-)
+from twoalike.study import Study, TwoalikeError, counted, hold_lock, readable_by, syncing_together
 from twoalike.tables import BY_CONDITION, SEEN_BEFORE
 
 
@@ -167,16 +154,17 @@ class RunRecord:
             start.pop("plan")
         self._journal.append("start", self._time, sync=True, **start)
         self._table = trial_table(self._task.trials, (before or start)["plan"])
-        shown = shown_trials(self._journal.entries)
-        if self._plan.trials is not None and len(self._plan.trials) > len(shown):
-            # A block that was chosen when the session broke off, just before it was recorded.
-            self.extend(self._plan.trials.iloc[len(shown) :])
+        if before is not None and self._plan.trials is not None:
+            n_shown = len(shown_trials(self._journal.entries))
+            if len(self._plan.trials) > n_shown:
+                # A block that was chosen when the session broke off, just before it was recorded.
+                self.extend(self._plan.trials.iloc[n_shown:])
         self.write_views()
 
     def _register(self) -> None:
-        if not syncing_together():  # who stages a session has done it
-            who = self.name.participant
-            register_participant(self.root, self._study, who, self._plan.simulated)
+        if not syncing_together():  # who stages a session does it
+            who = {self.name.participant: self._study}
+            register_participants(self.root, self._study, who, simulated=self._plan.simulated)
 
     @property
     def path(self) -> Path:
@@ -186,9 +174,10 @@ class RunRecord:
     def append(self, rows: Sequence[Mapping[str, object]]) -> None:
         """Keep one trial, all its rows in one write, and wait until it is on the disk."""
         self.start()
-        ours = {SEEN_BEFORE.name: False, BY_CONDITION.name: self._plan.condition}
-        for row in rows:
-            format_known(self._table, {**row, **ours})  # a row that cannot be read is a defect
+        if not syncing_together():  # else its table is written before the run is of use
+            ours = {SEEN_BEFORE.name: False, BY_CONDITION.name: self._plan.condition}
+            for row in rows:
+                format_known(self._table, {**row, **ours})  # one that cannot be read is a defect
         at = self._end_of(rows[0], "response_time")
         self._journal.append("trial", at, sync=True, rows=[dict(row) for row in rows])
         self.n_done += 1
@@ -308,23 +297,3 @@ def open_run(
             raise
         finally:
             record.close()
-
-
-def store_answers(
-    root: Path,
-    study: Study,
-    name: RunName,
-    *,
-    simulated: bool,
-    measure: str,
-    answers: Mapping[AskedQuestion, object],
-) -> None:
-    """Keep answers of a participant outside a session, as :meth:`RunRecord.answers`."""
-    with readable_by(study.config.data.access):
-        register_participant(root, study, name.participant, simulated)
-        journal = Journal(name.journal(root), lambda line: None)
-        rows = answer_rows(measure, answers)
-        journal.append("answers", progress_of(journal.entries).time_s, sync=True, answers=rows)
-        for view in views_of(root, name, Lines(tuple(journal.entries), b"")):
-            view.write()
-        journal.close()

@@ -39,7 +39,6 @@ README: str = _DECLARED["readme"]
 
 
 def _column(section: str, name: str, listed: Table = TRIAL_LIST, **words: Any) -> Column:
-    """Column that a section declares; ``words`` fill its texts."""
     about = _DECLARED[section][name.removesuffix(f"_{words.get('k')}")]
     return Column.of(name, about, {one.name: one.levels for one in listed.columns}, **words)
 
@@ -119,7 +118,7 @@ PARTICIPANTS = _table("participants", name="participants", keys=("participant_id
 """``participants.tsv``; its owner may add columns."""
 ASSIGNED = _table("assigned").columns
 """Columns of ``participants.tsv`` that a study with such settings fills."""
-GROUP, TASK_ORDER, CONDITION_ORDER, OBJECT_SET = ASSIGNED
+GROUP, TASK_ORDER, CONDITION_ORDER, OBJECT_SET, LANGUAGE = ASSIGNED
 
 
 def parse_options(cell: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -158,9 +158,7 @@ def views_of(root: Path, name: RunName, lines: Lines) -> list[View]:
     plan = start["plan"]
     manifest, task = plan["manifest"], task_of(name.rows(root), name)
     if plan["trials"] is not None:
-        listed = shown_trials(entries)
-        rows = [list(listed.columns), *listed.to_numpy().tolist()]
-        text = "".join("\t".join(row) + "\n" for row in rows)
+        text = "".join("\t".join(row) + "\n" for row in _shown(entries))
         made.append(View(name.trials(root), text.encode()))
     tables = {name.rows(root): trial_table(task.trials, plan)}
     made.append(_table_view(name.rows(root), trial_table(task.trials, plan), _trial_rows(entries)))
@@ -196,16 +194,19 @@ def views_of(root: Path, name: RunName, lines: Lines) -> list[View]:
 
 
 def _start(entries: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """First start of a run, which has its plan; None before it."""
     return next((one for one in entries if one["what"] == "start"), None)
 
 
 def shown_trials(entries: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Trial list of a run as shown so far, as text; empty where it has none."""
-    start = _start(entries)
-    header, *rows = (start and start["plan"]["trials"]) or [[]]
-    rows += [row for one in entries if one["what"] == "more" for row in one["trials"]]
+    header, *rows = _shown(entries)
     return pd.DataFrame(rows, columns=header, dtype=str)
+
+
+def _shown(entries: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    start = _start(entries)
+    more = (one["trials"] for one in entries if one["what"] == "more")
+    return [*((start and start["plan"]["trials"]) or [[]]), *chain.from_iterable(more)]
 
 
 def trial_table(table: Table, plan: Mapping[str, Any]) -> Table:

@@ -4,10 +4,11 @@ import difflib
 import re
 import tomllib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.resources import files
+from inspect import isfunction, signature
 from typing import TYPE_CHECKING, Any, Literal
 
 from twoalike.study import TwoalikeError
@@ -20,8 +21,9 @@ _PLACE = re.compile(r"[\w.]+:\w+")
 class Task:
     """A task, built in or of another package.
 
-    All parts but the first four may be given as ``"module:name"``, imported when first used; those
-    that a task does without are None.
+    All parts but the first four may be given as ``"module:name"``, imported when first used; a
+    function of several tasks, with a parameter ``task``, gets the label. Those that a task does
+    without are None.
     """
 
     name: str
@@ -70,6 +72,8 @@ class Task:
             if isinstance(value, str) and _PLACE.fullmatch(value):
                 module, _, part = value.partition(":")
                 value = getattr(import_module(module), part)
+                if isfunction(value) and "task" in signature(value).parameters:
+                    value = partial(value, task=self.label)
                 setattr(self, name, value)
             return value
 

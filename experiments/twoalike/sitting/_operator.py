@@ -73,10 +73,11 @@ class OperatorState:
     """Of the recent trials."""
     catch_right: int = 0
     catch_seen: int = 0
+    wrong_items: int = 0
     missed: int = 0
     fast: int = 0
-    """``catch_right``, ``catch_seen``, ``missed``, ``fast``: Counts; practice trials count in none
-    of them."""
+    """``catch_right``, ``catch_seen``, ``wrong_items``, ``missed``, ``fast``: Counts; practice
+    trials count in none of them."""
     last_response_s: float | None = None
     trigger_failures: int = 0
     trigger_reason: str = ""
@@ -115,7 +116,8 @@ class OperatorState:
         if isinstance(item, QuestionAnswers):
             items = [right for name, right in item.values.items() if name.endswith(CHECKED)]
             seen, right = self.catch_seen + len(items), self.catch_right + items.count(True)
-            return replace(state, catch_seen=seen, catch_right=right)
+            wrong = self.wrong_items + items.count(False)
+            return replace(state, catch_seen=seen, catch_right=right, wrong_items=wrong)
         return state._result(item) if isinstance(item, Result) else state
 
     def _note(self, note: Note) -> "OperatorState":
@@ -185,7 +187,6 @@ class OperatorState:
 
     @property
     def _trials_left(self) -> tuple[Duration, float]:
-        """Time for the trials that are left, and their share of this sitting's."""
         if self.n_trials is not None:
             left = max(0, self.n_trials - self.done)
             return self._pace.times(left), left / max(1, self.n_trials - self.begun_with)
@@ -217,6 +218,8 @@ class OperatorState:
                 f"exclusion rule: {self.catch_right} of {self.catch_seen} attention checks right, "
                 f"fewer than {rule.catch_accuracy:.0%}"
             )
+        if why := rule.of_items(self.wrong_items):
+            found.append(f"exclusion rule: {why}")
         # An arrangement whose time was up is an answer all the same.
         if self.evidence_goal is None and self.missed > rule.missed:
             found.append(

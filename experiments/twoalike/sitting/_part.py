@@ -17,6 +17,7 @@ from twoalike.record import (
     attention_items,
     open_run,
     whole_rows,
+    wrong_items,
 )
 from twoalike.registry import find_task
 from twoalike.sitting._operator import OperatorState, OperatorView
@@ -280,7 +281,7 @@ class Part:
     def _operator_state(self) -> OperatorState:
         prepared, progress = self.prepared, self.progress
         sitting, plan = prepared.sitting, prepared.plan
-        now = time.monotonic()
+        now, who = time.monotonic(), sitting.participant
         state = OperatorState(
             participant=sitting.participant,
             session=sitting.session,
@@ -293,6 +294,7 @@ class Part:
             evidence_goal=prepared.evidence_goal,
             started=now,
             now=now,
+            wrong_items=wrong_items(sitting.root, who)[who, f"{sitting.session:02d}"],
         )
         if not progress.n_done:
             return state

@@ -41,6 +41,7 @@ def sit(
     task: str | None = None,
     session: int = 1,
     group: str | None = None,
+    language: str | None = None,
     resume: bool = False,
     pilot: bool = False,
     simulate: bool | str | Path | SimulatedObserver = False,
@@ -76,6 +77,9 @@ def sit(
     group
         Group of a new participant, in a study whose operator assigns groups ([groups] of
         study.toml). Later sessions keep it.
+    language
+        Language that a new participant chooses, in a study of several (languages of study.toml);
+        later sessions keep it, and simulated participants have the first if left out.
     resume
         Continue a session that was stopped or crashed; start it if it has not begun.
     pilot
@@ -149,6 +153,7 @@ def sit(
             *(opened, sitting.root, participant),
             simulated=not person,
             group=group,
+            language=language,
             is_first=not elsewhere and (pilot or session == 1),
             several_tasks=task is None,
         ) as own:

@@ -134,7 +134,6 @@ def write_words(file: str | Path, target: str | Path) -> StimulusSet:
 def _copy(
     source: Path, target: Path, file: str, background: str, taken: set[str]
 ) -> Converted | None:
-    """Copy an image; return how it was converted, or None."""
     copy = target / file
     copy.parent.mkdir(parents=True, exist_ok=True)
     with opened(source / file, str(source / file)) as image:
@@ -157,7 +156,6 @@ def _copy(
 
 
 def _by_kind(pairs: Sequence[tuple[str, str]]) -> str:
-    """Count files by kind, commonest first, each with an example."""
     numbers = Counter(kind for kind, _ in pairs)
     examples = dict(reversed(pairs))
     return "; ".join(

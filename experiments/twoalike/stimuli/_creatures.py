@@ -36,7 +36,6 @@ def _hsl(hue: float, saturation: float, lightness: float) -> str:
 
 
 def _palette(rng: np.random.Generator) -> dict[str, str]:
-    """Colours with a random hue for the body, the appendages and the background."""
     body, scene = rng.uniform(size=2)
     limb = body + float(rng.choice([-0.12, -0.06, 0.06, 0.12, 0.5]))
     tone = rng.uniform(0.6, 0.74)
@@ -107,7 +106,6 @@ class Traits:
 
 
 def _scene(rng: np.random.Generator) -> tuple[str, Any]:
-    """Kind of a random background, and where its parts are."""
     scene = SCENES[rng.integers(len(SCENES))]
     if scene == "bubbles":
         return scene, np.stack([rng.uniform(*of, 14) for of in ((0, 200), (0, 200), (4, 15))], 1)
@@ -242,7 +240,6 @@ def render(svg: str, size: int, background: str | None = None) -> bytes:
 
 
 def _invented_names(n: int, rng: np.random.Generator) -> list[str]:
-    """Draw ``n`` distinct invented words that are easy to say, the short ones first."""
     short = ["".join(parts) for parts in product(FIRST, LAST)]
     long = ["".join(parts) for parts in product(FIRST, MIDDLE, LAST)]
     return [str(name) for name in (*rng.permutation(short), *rng.permutation(long))][:n]

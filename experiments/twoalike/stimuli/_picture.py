@@ -6,6 +6,7 @@ that changes an image, ``init`` writes the result as a plain file, so that every
 the same picture.
 """
 
+import hashlib
 import io
 import re
 import struct
@@ -280,6 +281,13 @@ def _probe(mode: str) -> Image.Image:
 
 _ROUNDS = 8
 """Corrections of mean and contrast after values outside the range were cut off."""
+
+
+def scrambled_mask(name: str, image: Image.Image, seed: int) -> Image.Image:
+    """Scramble the phases of an object's image, for everybody in a study of a seed alike."""
+    digest = hashlib.sha256(name.encode()).digest()
+    rng = np.random.default_rng([seed, int.from_bytes(digest[:8])])
+    return Image.fromarray(phase_scrambled(np.asarray(image.convert("RGB")), rng))
 
 
 def phase_scrambled(pixels: Integers, rng: np.random.Generator) -> Integers:

@@ -37,14 +37,7 @@ from twoalike.stimuli._manifest import (
 from twoalike.stimuli._picture import is_still, opened, plain_picture, read_picture
 from twoalike.stimuli._sound import draw_speaker, sound_length
 from twoalike.stimuli.lettering import Words
-from twoalike.study import (
-    MISSING,
-    TwoalikeError,
-    counted,
-    folder_labels,
-    read_text,
-    sha256_file,
-)
+from twoalike.study import MISSING, TwoalikeError, counted, folder_labels, read_text, sha256_file
 from twoalike.tables import read_tsv, write_tsv
 
 
@@ -180,21 +173,6 @@ class StimulusSet:
         if held is not None:
             held[folder, verify] = loaded
         return loaded
-
-    @classmethod
-    def from_images(cls, folder: str | Path) -> Self:
-        """Build and write the manifest of a folder of images.
-
-        Sub-folders become the category levels ``level_1``, ``level_2``, ...; a category is
-        named by its path, so that two folders of one name stay apart. The id of an image is
-        its name without the ending, with its folders in front where that name is not unique.
-        """
-        folder = Path(folder)
-        path = folder / MANIFEST
-        if path.exists():
-            raise TwoalikeError(f"{path}: there is a manifest already. Remove it to build it anew.")
-        write_tsv(path, image_table(folder))
-        return cls.load(folder, verify=False)
 
     @classmethod
     def write(cls, folder: str | Path, table: pd.DataFrame) -> Self:

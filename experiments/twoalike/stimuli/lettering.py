@@ -122,7 +122,6 @@ def characters(font: Path) -> frozenset[int]:
 
 @cache
 def _system_fonts() -> tuple[Path, ...]:
-    """Font files of this computer, likely ones first."""
     from matplotlib import font_manager
 
     def rank(path: Path) -> tuple[int, str]:
@@ -135,7 +134,6 @@ def _system_fonts() -> tuple[Path, ...]:
 
 @cache
 def _other_font(lacking: frozenset[int]) -> Path | None:
-    """Find a font that has characters which the standard font lacks."""
     return next((font for font in _system_fonts() if lacking <= characters(font)), None)
 
 
@@ -226,7 +224,6 @@ def broken(paragraph: str, letters: "Letters | ShapedLetters", width: float) -> 
 
 
 def _split(piece: str, letters: "Letters | ShapedLetters", width: float) -> list[str]:
-    """Parts of a piece that each fit the width."""
     if letters.width(piece.rstrip()) <= width:
         return [piece]
     parts = [""]

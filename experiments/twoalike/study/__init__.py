@@ -5,6 +5,7 @@ Nothing here knows about tasks, models or networks.
 
 from twoalike.study._config import Condition as Condition
 from twoalike.study._config import ExclusionConfig as ExclusionConfig
+from twoalike.study._config import Language as Language
 from twoalike.study._config import OnlineConfig as OnlineConfig
 from twoalike.study._config import Study as Study
 from twoalike.study._config import StudyConfig as StudyConfig
@@ -14,6 +15,7 @@ from twoalike.study._errors import counted as counted
 from twoalike.study._errors import folder_labels as folder_labels
 from twoalike.study._errors import how_to_install as how_to_install
 from twoalike.study._errors import inert_cell as inert_cell
+from twoalike.study._errors import one_of as one_of
 from twoalike.study._errors import shortened as shortened
 from twoalike.study._errors import visible as visible
 from twoalike.study._lists import PLAN_STEP as PLAN_STEP
@@ -87,6 +89,7 @@ from twoalike.study._settings import check_settings as check_settings
 from twoalike.study._settings import describe_changes as describe_changes
 from twoalike.study._settings import flattened as flattened
 from twoalike.study._settings import formed as formed
+from twoalike.study._settings import in_language as in_language
 from twoalike.study._settings import load_toml as load_toml
 from twoalike.study._settings import plain_words as plain_words
 from twoalike.study._settings import render_toml as render_toml

@@ -3,14 +3,13 @@
 import html
 import re
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from twoalike.study._errors import TwoalikeError
+from twoalike.study._errors import TwoalikeError, counted, one_of
 from twoalike.study._lists import (
     AnchoredConfig,
     ArrangementConfig,
@@ -32,6 +31,7 @@ _ORDERS = (
 )
 type Name = Annotated[str, formed("[A-Za-z0-9][A-Za-z0-9_-]*", "letters, digits, - and _")]
 type Code = Annotated[str, formed("[A-Za-z0-9_-]{0,64}", "at most 64 letters, digits, - and _")]
+type Language = Annotated[str, formed("[a-z]{2,3}", "the code of a language, such as en")]
 type Address = Annotated[str, formed(r"(https?://[A-Za-z0-9]\S*)?", "https://HOST/...")]
 
 
@@ -180,6 +180,12 @@ class ExclusionConfig(Strict):
     missed: int = Field(
         default=10, ge=0, description="most trials without a response, over the whole session"
     )
+    wrong_items: int | None = Field(
+        default=None,
+        ge=0,
+        description="most attention items among the questions of a session (expected) with another "
+        "answer; left out: any number",
+    )
     careless: float | None = Field(
         default=None,
         ge=0.5,
@@ -187,6 +193,12 @@ class ExclusionConfig(Strict):
         description="p_careless (twoalike participants) from which on fit leaves a participant "
         "out, all sessions; such as 0.99; left out: it leaves out nobody",
     )
+
+    def of_items(self, n_wrong: int) -> str:
+        """Why so many wrong attention items leave a session out; empty if they do not."""
+        if self.wrong_items is None or n_wrong <= self.wrong_items:
+            return ""
+        return f"{counted(n_wrong, 'attention item')} wrong, {self.wrong_items} allowed"
 
 
 class ShareConfig(Strict):
@@ -219,6 +231,12 @@ class StudyConfig(Strict):
     title: str = Field(min_length=1, description="shown in the report and the data set")
     authors: list[str] = Field(default_factory=list, description="for dataset_description.json")
     license: str = Field(default="CC0", description="licence of the collected data")
+    languages: Annotated[tuple[Language, ...], _several("languages")] = Field(
+        default=(),
+        description="two or more languages that people may choose from, such as ['en', 'de']; "
+        "texts of yours are then given by language, {en = '...', de = '...'}, and answers are "
+        "stored as the first has them; empty: protocols say in which language they are",
+    )
     seed: Seed = Field(
         description="everything random in the study derives from it; keep it private: it reveals "
         "for which code a published trial list was made"
@@ -275,14 +293,6 @@ _PRODUCTS = (
 """Outputs of the stages, by the stem of their usual name in ``derived/``."""
 
 
-def _known(what: str, name: str, names: Sequence[str], remedy: str) -> str:
-    if name not in names:
-        expected = f"one of {', '.join(names)}" if names else f"no {what}"
-        where = f"`{what}={name}`"
-        raise TwoalikeError(where=where, expected=expected, found=repr(name), remedy=remedy)
-    return name
-
-
 @dataclass(frozen=True, repr=False)
 class Study:
     """A study folder with its settings; every path of the layout is defined here, once.
@@ -296,6 +306,8 @@ class Study:
     """Group of people whose protocols hold; empty: the study's own protocols hold."""
     condition: str = ""
     """Condition that the session is in; empty: in none."""
+    language: str = ""
+    """Language of what the participant reads; empty: the first of the study's."""
     object_set: int = 0
     """Number of the participant's set of objects, from 1; with 0 all objects are shown."""
     task_order: tuple[str, ...] = ()
@@ -382,13 +394,19 @@ class Study:
     def for_group(self, group: str) -> "Study":
         """Return the study as a group of people does it."""
         remedy = "Groups are named in the table [groups] of study.toml."
-        return replace(self, group=_known("group", group, self.config.groups.names, remedy))
+        return replace(self, group=one_of("group", group, self.config.groups.names, remedy))
+
+    def in_language(self, language: str) -> "Study":
+        """Return the study in one of its languages."""
+        remedy = "Languages are named in study.toml."
+        names = self.config.languages
+        return replace(self, language=one_of("language", language, names, remedy))
 
     def in_condition(self, name: str) -> "Study":
         """Return the study in a condition, with the settings of the study."""
         names = [condition.name for condition in self.config.conditions]
         remedy = "Conditions are the tables [[conditions]] of study.toml."
-        return replace(self, condition=_known("condition", name, names, remedy))
+        return replace(self, condition=one_of("condition", name, names, remedy))
 
     @property
     def raw(self) -> Path:

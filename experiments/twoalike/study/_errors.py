@@ -5,7 +5,7 @@ anything else that escapes is a defect of ours and keeps its traceback.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import overload
 
 
@@ -60,6 +60,15 @@ class TwoalikeError(Exception):
 
 _PRINTED = "\n\t\N{NO-BREAK SPACE}\N{THIN SPACE}\N{NARROW NO-BREAK SPACE}"
 """Characters that Python calls unprintable and terminals print."""
+
+
+def one_of(what: str, name: str, names: Iterable[str], remedy: str = "") -> str:
+    """Return the value of an argument, if it is one of those that there are."""
+    if name not in (known := list(names)):
+        expected = f"one of {', '.join(known)}" if known else f"no {what}"
+        where = f"`{what}={name}`"
+        raise TwoalikeError(where=where, expected=expected, found=repr(name), remedy=remedy)
+    return name
 
 
 def counted(n: int, noun: str) -> str:

@@ -96,7 +96,6 @@ def provenance(
 
 
 def _digest(path: Path) -> str:
-    """SHA-256 of a file, or of the names and hashes of a folder's files."""
     if not path.is_dir():
         return sha256_file(path)
     files = sorted(part for part in path.iterdir() if part.is_file() and part.name[0] != ".")

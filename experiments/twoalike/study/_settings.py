@@ -6,7 +6,7 @@ import os
 import re
 import textwrap
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from typing import Annotated, Any, TypeAliasType, get_origin
@@ -146,18 +146,70 @@ def _as_tuple(value: Any) -> Any:
 
 
 def load_toml[Model: BaseModel](
-    path: str | Path, model: type[Model], over: Iterable[Path] = ()
+    path: str | Path,
+    model: type[Model],
+    over: Iterable[Path] = (),
+    worded: Callable[..., dict[str, Any]] = lambda content, _: content,
 ) -> Model:
     """Read settings from TOML.
 
-    Keys of the files ``over`` replace those before; tables are joined, lists replaced.
+    Keys of the files ``over`` replace those before; tables are joined, lists replaced. ``worded``
+    gives the content of each file in one language.
     """
-    content = _parse_toml(Path(path))
+    content = worded(_parse_toml(Path(path)), Path(path))
     settings = check_settings(content, model, path)
     for file in over:
-        content = _with_keys(content, _parse_toml(file))
+        content = _with_keys(content, worded(_parse_toml(file), file))
         settings = check_settings(content, model, file)
     return settings
+
+
+def in_language(
+    content: Mapping[str, Any],
+    languages: Sequence[str],
+    language: str,
+    own: str,
+    texts: re.Pattern[str],
+    where: Path,
+) -> dict[str, Any]:
+    """Content of a file in one of several languages.
+
+    A table with values by language becomes that of ``language``. A plain value whose key matches
+    ``texts`` is in the language ``own``. Of questions, ``asked`` and ``options`` are in the first
+    language, as they are stored, and ``text`` and ``labels`` are read.
+    """
+    lacking: list[str] = []
+
+    def below(value: Any, place: str) -> Any:
+        if isinstance(value, list):
+            return [below(one, f"{place}.{number}") for number, one in enumerate(value)]
+        if not isinstance(value, Mapping):
+            return value
+        found: dict[str, Any] = {}
+        for key, one in value.items():
+            at = f"{place}.{key}".removeprefix(".")
+            by_language = isinstance(one, Mapping) and key != "when" and {*languages} & one.keys()
+            if not by_language and not (isinstance(one, str | list) and texts.fullmatch(at)):
+                found[key] = below(one, at)
+                continue
+            given = one if by_language else {own: one}
+            if language not in given and any(map(str.isalpha, str(one))):
+                lacking.append(at)
+            first = given.get(languages[0], one)
+            found[key] = read = given.get(language, first)
+            if read != first and "." in at and key in ("text", "options"):
+                found |= {"asked": first} if key == "text" else {"options": first, "labels": read}
+        return found
+
+    found: dict[str, Any] = below(content, "")
+    if lacking:
+        raise TwoalikeError(
+            where=where,
+            expected=f"texts in {language!r}, one of the languages of study.toml",
+            found=f"none for {', '.join(lacking)}",
+            remedy=f"Give each as a table: {{ {', '.join(f'{one} = ...' for one in languages)} }}.",
+        )
+    return found
 
 
 def _with_keys(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

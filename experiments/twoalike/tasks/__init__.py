@@ -49,6 +49,7 @@ from twoalike.tasks._listed import page_before as page_before
 from twoalike.tasks._listed import prepare_listed as prepare_listed
 from twoalike.tasks._listed import prepared_trials as prepared_trials
 from twoalike.tasks._listed import with_block_questions as with_block_questions
+from twoalike.tasks._listening import SOUND_PLAYED as SOUND_PLAYED
 from twoalike.tasks._listening import Listening as Listening
 from twoalike.tasks._listening import with_sounds as with_sounds
 from twoalike.tasks._prepare import Prepared as Prepared
@@ -58,8 +59,10 @@ from twoalike.tasks._prepare import check_lists as check_lists
 from twoalike.tasks._prepare import check_readable as check_readable
 from twoalike.tasks._prepare import check_sitting as check_sitting
 from twoalike.tasks._prepare import prepare_session as prepare_session
+from twoalike.tasks._presentation import Step as Step
 from twoalike.tasks._presentation import frame_counts as frame_counts
 from twoalike.tasks._presentation import frames_line as frames_line
+from twoalike.tasks._presentation import timing_of as timing_of
 from twoalike.tasks._protocol import CHECKED as CHECKED
 from twoalike.tasks._protocol import KEYS as KEYS
 from twoalike.tasks._protocol import READ as READ

@@ -168,11 +168,15 @@ class Listening:
             case PointerMove(time=time, x=x, y=y):
                 self._point(time, _at(tiles, x, y))
             case PointerPress(time=time, x=x, y=y, button="left"):
-                name = _at(tiles, x, y)
-                if name is not None and self.to_hear and not self._runs(name):
-                    by = "touch" if self._protocol.screen.touch else "mouse"
+                name, by = _at(tiles, x, y), "touch" if self._protocol.screen.touch else "mouse"
+                # A finger cannot point: its touch plays, and the next one there answers.
+                row = isinstance(self.trial.scene, ImageRow)
+                again = by == "touch" and not (row and name == self._pointed)
+                if name is not None and (self.to_hear or again) and not self._runs(name):
                     self._play(name, time, by)
                     self._pointed = name
+                    pair = getattr(getattr(self.trial, "trial", None), "kind", "") == "alike_pair"
+                    return again and row and not pair  # of a pair, the first may be taken back
         return False
 
     def _point(self, time: float, name: str | None) -> None:
@@ -184,7 +188,6 @@ class Listening:
         self._pointed = name
 
     def _too_early(self, event: Event) -> bool:
-        """Whether an event would answer before all sounds were heard."""
         if not self.to_hear:
             return False
         scene = self.trial.scene

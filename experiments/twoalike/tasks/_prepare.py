@@ -434,11 +434,11 @@ _CONSENT = (
 
 def as_asked(question: Question) -> AskedQuestion:
     """Question of a protocol as the record keeps it."""
-    options = question.options
+    options, text = question.options, question.asked or question.text
     if question.kind == "slider":
         ends = zip(question.limits, options or ("", ""), strict=True)
         options = tuple(f"{number} {words}".strip() for number, words in ends)
-    return AskedQuestion(question.id, question.text, question.kind, options)
+    return AskedQuestion(question.id, text, question.kind, options)
 
 
 def as_text(table: pd.DataFrame) -> pd.DataFrame:

@@ -76,6 +76,12 @@ class PresentationTiming(TrialTiming):
         return self.presentation_ms > 0
 
     @property
+    def least_hz(self) -> float:
+        """Lowest refresh rate that can show all durations; 0 without a fixed time."""
+        asked = self.durations_ms.values()
+        return 1000 * (1 - _TOLERANCE) / min(asked) if asked else 0.0
+
+    @property
     def in_turn(self) -> bool:
         """Whether images are shown one after the other."""
         return self.presentation == "sequential"
@@ -201,6 +207,7 @@ class Step:
     items: tuple[int, ...]
     """Which items of the trial, or their masks, in the order of the design, from 0."""
     frames: int
+    asked_ms: float
 
 
 def presentation_steps(
@@ -208,24 +215,23 @@ def presentation_steps(
 ) -> tuple[Step, ...]:
     """Plan the steps of a trial, from the cross to the last image or mask, items in ``order``."""
     turns = [(item,) for item in order] if timing.in_turn else [tuple(order)]
-    steps = [Step("fixation", (), counts["fixation_s"].frames)]
+    planned: list[tuple[Kind, tuple[int, ...], str]] = [("fixation", (), "fixation_s")]
     for turn in turns:
-        if turn is not turns[0] and "interstimulus_ms" in counts:
-            steps.append(Step("interval", (), counts["interstimulus_ms"].frames))
-        steps.append(Step("image", turn, counts["presentation_ms"].frames))
-        if "mask_ms" in counts:
-            steps.append(Step("mask", turn, counts["mask_ms"].frames))
-    return tuple(steps)
+        planned += [("interval", (), "interstimulus_ms")] if turn is not turns[0] else []
+        planned += [("image", turn, "presentation_ms"), ("mask", turn, "mask_ms")]
+    known = ((kind, items, counts[name]) for kind, items, name in planned if name in counts)
+    return tuple(Step(kind, items, one.frames, one.asked_ms) for kind, items, one in known)
 
 
 class Presentation:
     """Steps under way: takes each frame shown, and says what the next one shows.
 
-    ``late``: frames that came late since the first image.
+    ``late``: frames that came late since the first image; ``masks``: of the items, in their order.
     """
 
-    def __init__(self, steps: Sequence[Step], frame_s: float) -> None:
-        self._steps, self._frame_s = tuple(steps), frame_s
+    def __init__(self, steps: Sequence[Step], frame_s: float, masks: Sequence[str] = ()) -> None:
+        self.masks = masks
+        self.steps, self._frame_s = tuple(steps), frame_s
         self._starts: list[float] = []
         self._at = 0
         self.late = 0
@@ -238,29 +244,29 @@ class Presentation:
     @property
     def step(self) -> Step | None:
         """What the next frame shows; None once all steps were shown."""
-        return self._steps[self._at] if self._at < len(self._steps) else None
+        return self.steps[self._at] if self._at < len(self.steps) else None
 
     @property
     def over(self) -> bool:
         """Whether the frame after the last step was shown, so that all durations are known."""
-        return len(self._starts) > len(self._steps)
+        return len(self._starts) > len(self.steps)
 
     @property
     def onset(self) -> float | None:
         """First frame of the first image, s; None before it."""
-        begun = zip(self._starts, self._steps, strict=False)
+        begun = zip(self._starts, self.steps, strict=False)
         return next((start for start, step in begun if step.kind == "image"), None)
 
     @property
     def images_gone(self) -> bool:
         """Whether the last image is no longer shown."""
-        last = max(k for k, step in enumerate(self._steps) if step.kind == "image")
+        last = max(k for k, step in enumerate(self.steps) if step.kind == "image")
         return len(self._starts) > last + 1
 
     @property
     def items(self) -> tuple[int, ...]:
         """All items, in order of appearance."""
-        return tuple(k for step in self._steps if step.kind == "image" for k in step.items)
+        return tuple(k for step in self.steps if step.kind == "image" for k in step.items)
 
     def take(self, event: Shown) -> None:
         """Count a frame: it showed :attr:`step`, or what follows the last one."""
@@ -275,14 +281,20 @@ class Presentation:
         if self.step is not None and shown >= self.step.frames:
             self._at += 1
 
+    def put(self, starts: Sequence[float]) -> None:
+        """Take the first frames of all steps, and of what followed, from another player."""
+        if len(starts) != len(self.steps) + 1 or sorted(set(starts)) != list(starts):
+            raise ValueError(f"{len(starts)} times in order, of {len(self.steps)} steps")
+        self._starts, self._at = list(starts), len(self.steps)
+
     @property
     def _spans(self) -> list[tuple[Step, float, float]]:
         """Steps whose duration is known: first frame, and that of what followed, s of the run."""
-        return list(zip(self._steps, self._starts, self._starts[1:], strict=False))
+        return list(zip(self.steps, self._starts, self._starts[1:], strict=False))
 
     def planned(self, kind: Kind) -> float | None:
         """Planned duration of the steps of a kind, s; None where there are none."""
-        frames = next((step.frames for step in self._steps if step.kind == kind), None)
+        frames = next((step.frames for step in self.steps if step.kind == kind), None)
         return None if frames is None else frames * self._frame_s
 
     @property
@@ -296,9 +308,9 @@ class Presentation:
         }
         return "several" if len(off) > 1 else next(iter(off), None)
 
-    def columns(self, masks: Sequence[str] = ()) -> dict[str, object]:
-        """Cells of the raw row (:func:`twoalike.record.timed_columns`); masks as the items."""
-        n = len(self.items)
+    def columns(self) -> dict[str, object]:
+        """Cells of the raw row (:func:`twoalike.record.timed_columns`)."""
+        n, masks = len(self.items), self.masks
         row: dict[str, object] = {"presentation_planned": self.planned("image")}
         kinds = {"image": ("image_onset", "image_duration")}
         if masks:

@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from twoalike.study import Strict, formed
+from twoalike.study import Language, Strict, formed
 
 _NAMES = tomllib.loads((files("twoalike.tasks") / "keys.toml").read_text(encoding="utf-8"))
 SYNONYMS: Mapping[str, str] = _NAMES["synonyms"]
@@ -154,12 +154,14 @@ class Triggers(Strict):
 _FOLDER = files("twoalike.tasks") / "texts"
 
 
+@cache
 def languages() -> tuple[str, ...]:
     """Languages whose texts are shipped, by their two-letter code."""
     names = (entry.name for entry in _FOLDER.iterdir())
     return tuple(sorted(name.split(".")[1] for name in names if name.startswith("common.")))
 
 
+@cache
 def shipped_texts(task: str, language: str) -> dict[str, Any]:
     """Texts of a task in a language; none where the language is not shipped.
 
@@ -224,7 +226,6 @@ type KeyNames = Annotated[tuple[str, ...], AfterValidator(check_keys)]
 type ColumnName = Annotated[
     str, formed("[a-z][a-z0-9_]*", "small letters, digits and _ such as age_group")
 ]
-type Language = Annotated[str, formed("[a-z]{2,3}", "the code of a language, such as en")]
 
 
 class Screen(Strict):
@@ -340,12 +341,17 @@ _EXPECTED: Any = Field(
     "answer counts like a failed attention check; of a scale its number",
 )
 
+_ASKED: Any = Field(
+    default="", description="the text as it is stored; made from a text by language"
+)
+
 
 class Row(Strict):
     """A statement of a matrix."""
 
     id: ColumnName = Field(description="the answer is stored as ID_ROW")
     text: str = Field(min_length=1, description="the statement")
+    asked: str = _ASKED
     expected: Value | None = _EXPECTED
 
 
@@ -356,6 +362,7 @@ class Question(Strict):
     """column the answer is stored in"""
     text: str = Field(min_length=1)
     """what is asked"""
+    asked: str = _ASKED
     kind: Literal[
         "choice", "choices", "likert", "matrix", "slider", "age", "number", "text", "long_text"
     ]
@@ -366,6 +373,8 @@ class Question(Strict):
     options: tuple[str, ...] = Field(default=(), max_length=9)
     """of a choice, or of choices; points of a scale, from the first on, those without words empty;
     words at the two ends of a slider"""
+    labels: tuple[str, ...] = ()
+    """the options as they are read; made from options by language"""
     rows: tuple[Row, ...] = Field(default=(), max_length=20)
     """statements of a matrix, such as [{ id = "calm", text = "I feel calm." }]"""
     required: bool = True
@@ -394,8 +403,10 @@ class Question(Strict):
             Question(
                 id=f"{self.id}_{row.id}",
                 text=f"{self.text}\n\n{row.text}",
+                asked=f"{self.asked or self.text}\n\n{row.asked or row.text}",
                 kind="likert",
                 options=self.options,
+                labels=self.labels,
                 required=self.required,
                 when=self.when,
                 expected=row.expected,
@@ -415,6 +426,8 @@ class Question(Strict):
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
         kind, n, (low, high) = self.kind, len(self.options), self.limits
+        if len(self.labels) not in (0, n):
+            raise ValueError(f"{n} options in one language, {len(self.labels)} in another")
         if kind == "slider" and n not in (0, 2):
             raise ValueError("the options of a slider are the words at its two ends")
         if kind != "slider" and (kind not in _LIMITS) != (n >= 2):
@@ -629,22 +642,4 @@ class Protocol(Strict):
                 f"{', '.join(languages())}). Write all keys of [texts] in it: {missing[0]!r}{more} "
                 "still missing"
             )
-        _refuse_other_language(cls.model_fields["task"].default, str(language), given)
         return {**values, "texts": texts}
-
-
-def _refuse_other_language(task: str, language: str, given: Mapping[str, Any]) -> None:
-    """Refuse texts that are those shipped for another language: the participant would see them."""
-    for other in languages():
-        theirs = shipped_texts(task, other)
-        same = [
-            key
-            for key, text in given.items()
-            if (list(text) if isinstance(text, tuple) else text) == theirs.get(key)
-        ]
-        if other != language and len(same) > len(given) / 2:
-            what = "Leave [texts] out" if language in languages() else "Translate them"
-            raise ValueError(
-                f"language is {language!r}, but the texts are those for {other!r}, such as "
-                f"texts.{same[0]}. {what}, or set the language right"
-            )

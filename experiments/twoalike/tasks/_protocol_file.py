@@ -1,18 +1,16 @@
 """Protocols of a study: their files, the commented template, and whether people can read them."""
 
 import difflib
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 from twoalike.registry import Task, find_task, task_names
-from twoalike.study import (
-    Study,
-    StudyConfig,
-    TwoalikeError,
-    load_toml,
-    render_toml,
-)
-from twoalike.tasks._protocol import Protocol, Screen, preset_texts
+from twoalike.study import Study, StudyConfig, TwoalikeError, in_language, load_toml, render_toml
+from twoalike.tasks._protocol import Protocol, Screen, languages, preset_texts
 from twoalike.tasks.screens import View, frame, page_faults
 
 
@@ -29,16 +27,22 @@ def load_protocol[P: Protocol](study: Study, model: type[P]) -> P:
     A task whose protocol has no key in study.toml needs no file: its defaults hold without one.
     """
     task = _task(model)
-    path, over = study.protocol_of(task.label), [*study.protocols_over(task.label).values()]
+    path, files = study.protocol_of(task.label), [*study.protocols_over(task.label).values()]
     if path.exists():
-        return _instructed(study, load_toml(path, model, over))
-    if not task.protocol_key:
-        own = load_toml(over[0], model, over[1:]) if over else model.model_validate({})
-        return _instructed(study, own)
+        files.insert(0, path)
+    elif task.protocol_key:
+        raise _no_protocol(path, task)
+    if not files:
+        return _at_start(study, model)
+    worded = partial(_worded, study, model)
+    return _instructed(study, load_toml(files[0], model, files[1:], worded))
+
+
+def _no_protocol(path: Path, task: Task) -> TwoalikeError:
     there = sorted(file.name for file in path.parent.glob("*.toml"))
     close = difflib.get_close_matches(path.name, there, n=1)
     hint = f"Did you mean {close[0]}? " if close else ""
-    raise TwoalikeError(
+    return TwoalikeError(
         where=path,
         expected=f"the protocol of the {task.name} task",
         found="no such file",
@@ -51,8 +55,43 @@ def protocol_or_default[P: Protocol](study: Study, model: type[P]) -> P:
     task = _task(model)
     own, folder = study.protocols_over(task.label), study.protocol_of(task.label).parent
     if not own and _at_default(study, task) and not folder.is_dir():
-        return _instructed(study, model.model_validate({}))
+        return _at_start(study, model)
     return load_protocol(study, model)
+
+
+def _at_start[P: Protocol](study: Study, model: type[P]) -> P:
+    content = _worded(study, model, {}, study.root)
+    return _instructed(study, model.model_validate(content))
+
+
+_TEXTS = re.compile(r"texts\.\w+|\w+\.questions\.\w+\.(text|options|rows\.\w+\.text)")
+
+
+def _worded(
+    study: Study, model: type[Protocol], content: dict[str, Any], where: Path
+) -> dict[str, Any]:
+    """Content of a protocol in the study's language, with shipped texts in that language too."""
+    own = str(content.get("language", (*study.config.languages, "en")[0]))
+    names, texts = study.config.languages or (own,), content.get("texts")
+    language = study.language or names[0]
+    if isinstance(texts, dict):
+        ours = _shipped(model, content, language)
+        for theirs in (_shipped(model, content, other) for other in languages()):
+            for before, after in zip(theirs, ours, strict=True):
+                same = {key for key in before if texts.get(key) == before[key]}
+                kept = {key: text for key, text in texts.items() if key not in same}
+                texts = kept | {key: {language: after[key]} for key in same & after.keys()}
+        content = content | {"texts": texts}
+    return in_language(content | {"language": language}, names, language, own, _TEXTS, where)
+
+
+def _shipped(
+    model: type[Protocol], content: Mapping[str, Any], language: str
+) -> list[dict[str, Any]]:
+    """Shipped texts of a task in a language: its own, then for words and for sounds."""
+    by_kind = preset_texts("stimuli", language) if language in languages() else {}
+    kinds = (by_kind.get(kind, {}).get(_task(model).module, {}) for kind in ("word", "sound"))
+    return [model.shipped(content, language), *kinds]
 
 
 def check_protocol(study: Study, model: type[Protocol]) -> str:
@@ -92,8 +131,10 @@ def _instructed[P: Protocol](study: Study, protocol: P) -> P:
 
 
 def each_variant(study: Study) -> list[Study]:
-    """Return the study itself, then as it is done in each group and condition of its own words."""
+    """Return the study itself, then as it is done in each language, group, condition of its own."""
     groups = [study, *map(study.for_group, study.config.groups.protocols)]
+    others = study.config.languages[1:]
+    groups += [own.in_language(name) for name in others for own in groups]
     names = ["", *(one.name for one in study.config.conditions if one.protocols or one.instruction)]
     return [replace(own, condition=name) for name in names for own in groups]
 
@@ -141,7 +182,6 @@ def _task(model: type[Protocol]) -> Task:
 
 
 def _has_condition(study: Study, task: Task) -> bool:
-    """Whether the condition that the study is in, if any, is one of the task's."""
     return not study.condition or study.condition in study.conditions_of(task.name)
 
 
@@ -185,7 +225,6 @@ TEXT_CONTRAST, SHAPE_CONTRAST = 4.5, 3.0
 
 
 def _luminance(colour: str) -> float:
-    """Relative luminance of an sRGB colour, from 0 (black) to 1 (white)."""
     channels = [part / 255 for part in bytes.fromhex(colour[1:])]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

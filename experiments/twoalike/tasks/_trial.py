@@ -106,7 +106,6 @@ class TrialActivity(ABC):
 
     @property
     def _message(self) -> Page:
-        """Page after the time limit."""
         return Page(self.protocol.texts.time_out, self.protocol.texts.go_on)
 
     @property

@@ -230,7 +230,7 @@ def _check_screens(study: Study) -> tuple[list[str], list[str]]:
     over: its lists are made later, or it is refused.
     """
     profile, problems, remarks = load_profile(), dict[str, str](), dict[str, str]()
-    for own in (study, *map(study.for_group, study.config.groups.protocols)):
+    for own in (one for one in each_variant(study) if not one.condition):
         first = Sitting(study=replace(own, object_set=1), participant="001", session=1, pilot=True)
         for task in study_tasks(own):
             try:

@@ -124,7 +124,6 @@ def _set_paragraph(words: str, height: int, width: float, *, heading: bool) -> l
 
 
 def _stretched(line: Line, width: float) -> Line:
-    """Line of East Asian signs that ends at the edge of the column."""
     gaps = sum(is_wide(sign) for sign in line.text[:-1])
     missing = width - line.width
     if line.heading or gaps < len(line.text) / 2 or missing > gaps * _MOST_STRETCH * line.height:

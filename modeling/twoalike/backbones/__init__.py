@@ -7,7 +7,7 @@ no torch.
 import lazy_loader
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
-VECTOR, CLASSIFIER = "vector.safetensors", "classifier.safetensors"
+VECTOR = "vector.safetensors"
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
-__all__ += ["CLASSIFIER", "CONFIG", "VECTOR", "WEIGHTS"]
+__all__ += ["CONFIG", "VECTOR", "WEIGHTS"]

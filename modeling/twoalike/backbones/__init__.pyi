@@ -23,5 +23,4 @@ CONFIG: str
 WEIGHTS: str
 """Files of a student's folder, under the names that timm reads."""
 VECTOR: str
-CLASSIFIER: str
 """Layers beside them: of the vector, where timm does not build the network, and of its classes."""

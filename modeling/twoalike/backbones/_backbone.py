@@ -19,7 +19,7 @@ from torch import nn
 
 from twoalike.backbones._preprocessing import Preprocessing
 from twoalike.backbones._weights import create_network, read_weights, weights_sha256
-from twoalike.features import FEATURES, AlignedVector, Parts
+from twoalike.features import AlignedVector, Parts
 from twoalike.study import TwoalikeError
 
 Pool = Literal["mean", "first"]
@@ -102,9 +102,6 @@ class Backbone:
         network.
     judged
         Record of the judgments that a student learnt from, by way of its teacher.
-    classifier
-        Layer from what the module gives, (n, p), to class scores (n, c): the network's own, where
-        it was asked for or kept.
     """
 
     name: str
@@ -117,7 +114,6 @@ class Backbone:
     similarity: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     judged: str | None = None
-    classifier: nn.Linear | None = None
 
     @classmethod
     def of(
@@ -256,8 +252,7 @@ def choose_tokens(backbone: Backbone, pool: TokenPool | None, block: int | None)
         return backbone
     network: Any = backbone.network
     n = _n_blocks(backbone)
-    layers = (backbone.classifier, network.get_classifier())
-    if backbone.parts or any(isinstance(layer, nn.Linear) for layer in layers):
+    if backbone.parts or isinstance(network.get_classifier(), nn.Linear):
         raise TwoalikeError(
             "the layer of its vector, or its classifier, takes the features that it has",
             where=backbone.name,
@@ -360,50 +355,29 @@ def with_vector(backbone: Backbone, vector: AlignedVector) -> Backbone:
     """Put the layer of a vector on a network, which then gives the vector of q numbers.
 
     timm's own classifier is that layer where timm has one linear layer there, so that plain timm
-    gives the vector. Of any other network the layer is in a file of its own. A classifier of the
-    network's features becomes one of the vector.
+    gives the vector. Of any other network the layer is in a file of its own.
     """
     tensors = {"weight": vector.weight, "bias": vector.bias}
     layer = linear_layer({name: torch.from_numpy(values) for name, values in tensors.items()})
     module = _as_classifier(backbone, layer) or Layered(backbone.module, layer)
-    classes = backbone.classifier
-    if classes is not None:
-        # The features are the vector's first part, by an affine map that has an inverse.
-        part = slice(*vector.parts[FEATURES])
-        back = torch.zeros(classes.in_features, layer.out_features, dtype=torch.float64)
-        back[:, part] = torch.linalg.inv(layer.weight[part].double())
-        classes = _moved(classes, back, -back @ layer.bias.double())
     return replace(
         backbone,
         module=module.eval(),
         parts=vector.parts,
         similarity="raw-cosine",
-        classifier=classes,
     )
 
 
 def without_vector(backbone: Backbone) -> Backbone:
-    """Take the layer of the vector off a student: the network alone, and its classifier."""
+    """Take the layer of the vector off a student: the network alone."""
     if not backbone.parts:
         return backbone
     if isinstance(backbone.module, Layered):
-        module, layer = backbone.module.module, backbone.module.layer
+        module = backbone.module.module
     else:
         module = copy.deepcopy(backbone.module)
-        layer = module.get_classifier()  # type: ignore[operator]
         module.reset_classifier(0)  # type: ignore[operator]
-    classes = backbone.classifier
-    if classes is not None:
-        classes = _moved(classes, layer.weight.double(), layer.bias.double())
-    return replace(backbone, module=module, parts={}, similarity=None, classifier=classes)
-
-
-def _moved(classes: nn.Linear, weight: torch.Tensor, bias: torch.Tensor) -> nn.Linear:
-    """Turn a classifier of x into one of z, where x = z @ weight.T + bias."""
-    own = classes.weight.double()
-    first = 0 if classes.bias is None else classes.bias.double()
-    state = {"weight": own @ weight, "bias": first + own @ bias}
-    return linear_layer({name: values.float() for name, values in state.items()})
+    return replace(backbone, module=module, parts={}, similarity=None)
 
 
 def _as_classifier(backbone: Backbone, layer: nn.Linear) -> nn.Module | None:

@@ -1,28 +1,23 @@
 """Networks by name, and students by folder.
 
-Networks are loaded without their own classifier, the layer that turns features into classes,
-unless it is asked for.
+Networks are loaded without their own classifier, the layer that turns features into classes.
 """
 
 import difflib
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from twoalike.backbones import CLASSIFIER, CONFIG, VECTOR, WEIGHTS
+from twoalike.backbones import CONFIG, VECTOR, WEIGHTS
 from twoalike.backbones._backbone import (
     Backbone,
     Layered,
     TokenPool,
     choose_tokens,
-    classifier_name,
-    gives_layer,
-    linear_layer,
     read_layer,
 )
 from twoalike.backbones._preprocessing import Preprocessing
@@ -37,7 +32,6 @@ from twoalike.backbones._weights import (
     lite0_weights,
     options_of,
     read_weights,
-    weights_sha256,
 )
 from twoalike.features import read_parts
 from twoalike.study import TwoalikeError, read_json, shortened
@@ -56,7 +50,6 @@ def load_backbone(
     untrained: bool = False,
     size: int | None = None,
     seed: int = 0,
-    classifier: bool = False,
     pool: TokenPool | None = None,
     block: int | None = None,
 ) -> Backbone:
@@ -77,9 +70,6 @@ def load_backbone(
         Width and height of the input in pixels, if not the network's own.
     seed
         Seed of random weights.
-    classifier
-        Bring timm's own classifier along, where its weights have one that is one linear layer on
-        the features. A student that kept it always does.
     pool
         Of one of timm's vision transformers: features are the class token (``cls``) or the mean of
         the patch tokens (``mean``). None: as timm pools.
@@ -112,25 +102,19 @@ def load_backbone(
 
         backbone = load_by_library(text, weights, untrained, size, seed)
     elif text == LITE0 and weights is None and not untrained:
-        backbone = _load_lite0(classifier)
+        backbone = _load_lite0()
     else:
         backbone = _load_timm(text, weights, untrained, seed)
-        # Random weights have no classes that anybody would miss.
-        if classifier and not untrained:
-            backbone = replace(backbone, classifier=_own_classifier(backbone, weights))
     backbone.module.eval()
     return choose_tokens(backbone.resized(size), pool, block)
 
 
-def _load_lite0(classifier: bool) -> Backbone:
+def _load_lite0() -> Backbone:
     module = create_network(LITE0_ARCHITECTURE, num_classes=1000)
     module.load_state_dict(lite0_weights(module.state_dict()))
-    layer = linear_layer(module.get_classifier().state_dict()) if classifier else None
     module.reset_classifier(0)
     # Trained with ImageNet's mean and deviation, unlike timm's own weights for the architecture.
-    return Backbone(
-        LITE0, module, Preprocessing(), LITE0_ARCHITECTURE, "Apache-2.0", classifier=layer
-    )
+    return Backbone(LITE0, module, Preprocessing(), LITE0_ARCHITECTURE, "Apache-2.0")
 
 
 def _load_timm(name: str, weights: Path | None, untrained: bool, seed: int) -> Backbone:
@@ -155,25 +139,6 @@ def _load_timm(name: str, weights: Path | None, untrained: bool, seed: int) -> B
         None if untrained else config.get("license"),
         None if untrained or weights is not None else config.get("hf_hub_id"),
     )
-
-
-def _own_classifier(backbone: Backbone, weights: Path | None) -> nn.Linear | None:
-    """Layer from features to classes in the same weights; None if it is not one linear layer."""
-    name = LITE0_ARCHITECTURE if backbone.name == LITE0 else backbone.name
-    with torch.random.fork_rng(devices=[]):
-        if weights is None:
-            whole: Any = _create_pretrained(backbone.name, name, num_classes=None)
-        else:
-            state = read_weights(weights)
-            last = state.get(f"{classifier_name(backbone.module)}.weight")
-            if last is None:
-                return None
-            whole = create_network(name, num_classes=len(last))
-            fill(whole, state, str(weights), name)
-    layer = whole.get_classifier()
-    if not isinstance(layer, nn.Linear) or not gives_layer(whole, layer, backbone):
-        return None
-    return linear_layer(layer.state_dict())
 
 
 def _hub_settings(weights: Path) -> dict[str, Any]:
@@ -240,13 +205,6 @@ def _load_student(folder: Path) -> Backbone:
             where=folder / CONFIG,
             remedy=_COPY_AGAIN,
         ) from error
-    kept, classifier = config.get("classifier"), None
-    if kept is not None:
-        described = kept if isinstance(kept, dict) else {}
-        path = folder / CLASSIFIER
-        classifier = read_layer(path, described.get("classes"), config["num_classes"])
-        if weights_sha256(classifier) != described.get("sha256"):
-            raise _other_weights(folder, CLASSIFIER)
     backbone = Backbone(
         folder.name,
         module,
@@ -258,7 +216,6 @@ def _load_student(folder: Path) -> Backbone:
         config.get("similarity"),
         config.get("model_args", {}),
         (config.get("teacher") or {}).get("judged"),
-        classifier,
     )
     if backbone.weights_sha256 != config.get("weights_sha256"):
         within = not isinstance(module, Layered)

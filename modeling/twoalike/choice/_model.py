@@ -40,7 +40,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.study import Booleans, Floats, Integers, TwoalikeError
+from twoalike.study import Booleans, Floats, Integers, TwoalikeError, one_of
 
 PAIRS = ((0, 1), (0, 2), (1, 2))
 """Pair order used everywhere; the odd item of pair k is ODD[k]."""
@@ -140,10 +140,7 @@ class Question:
     items: int
 
     def __post_init__(self) -> None:
-        if self.kind not in SET_KINDS:
-            raise TwoalikeError(
-                where="kind", expected=f"one of {', '.join(SET_KINDS)}", found=repr(self.kind)
-            )
+        one_of("kind", self.kind, SET_KINDS)
         fewest = 4 if self.kind == "least_like" else 3  # of two, the other is the most like
         if self.items < fewest:
             raise TwoalikeError(

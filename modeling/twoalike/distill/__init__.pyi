@@ -7,7 +7,6 @@ from ._labels import import_alignet as import_alignet
 from ._labels import read_labels as read_labels
 from ._losses import TRIPLET_LOSSES as TRIPLET_LOSSES
 from ._losses import choice_logs as choice_logs
-from ._losses import class_divergence as class_divergence
 from ._losses import image_similarity as image_similarity
 from ._losses import neighbour_divergence as neighbour_divergence
 from ._losses import triplet_loss as triplet_loss

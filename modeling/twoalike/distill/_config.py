@@ -49,7 +49,6 @@ class DistillConfig(Strict):
     mix: float | None = Field(default=None, gt=0, le=1)
     balance: float | None = Field(default=None, ge=0)
     preserve: float = Field(default=0.3, ge=0)
-    keep_classifier: float = Field(default=0.0, ge=0)
     clip: float = Field(default=1.0, ge=0)
     precision: Literal["32", "bf16"] = "32"
     channels_last: bool = True
@@ -70,10 +69,9 @@ class DistillConfig(Strict):
             raise ValueError(
                 f"head_width is that of head = 'linear' or 'dense', and head is {self.head!r}"
             )
-        if self.train == "probe" and (self.head != "none" or self.keep_classifier):
+        if self.train == "probe" and self.head != "none":
             raise ValueError(
-                "train = 'probe' is the closed form, which trains nothing: leave head and "
-                "keep_classifier out"
+                "train = 'probe' is the closed form, which trains nothing: leave head out"
             )
         return self
 

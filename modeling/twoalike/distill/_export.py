@@ -19,7 +19,6 @@ import torch
 from torch import nn
 
 from twoalike.backbones import (
-    CLASSIFIER,
     CONFIG,
     VECTOR,
     WEIGHTS,
@@ -31,7 +30,6 @@ from twoalike.backbones import (
     load_backbone,
     read_weights,
     rebuild,
-    weights_sha256,
     with_vector,
 )
 from twoalike.collections import Collection, as_collection
@@ -140,8 +138,6 @@ def write_student(
     modules = {WEIGHTS: exported.network}
     if isinstance(exported.module, Layered):
         modules[VECTOR] = exported.module.layer
-    if exported.classifier is not None:
-        modules[CLASSIFIER] = exported.classifier
     with ExitStack() as stack:
         paths = {name: stack.enter_context(atomic_path(folder / name)) for name in modules}
         for name, module in modules.items():
@@ -150,9 +146,6 @@ def write_student(
         with torch.no_grad():
             again = _read_back(config, exported, paths)(inputs)
             found = difference(again.numpy(), student.vector(features.numpy()))
-            if exported.classifier is not None and backbone.classifier is not None:
-                scores, expected = exported.classifier(again), backbone.classifier(features)
-                found = max(found, difference(scores.numpy(), expected.numpy()))
         if found > TOLERANCE:
             raise TwoalikeError(
                 f"read back, the output differs from the trained network's by {found:.1g}",
@@ -186,14 +179,14 @@ def _config(
     settings, width = backbone.preprocessing.as_timm(), len(student.vector.bias)
     settings |= {"license": backbone.licence} if backbone.licence else {}
     antialias = settings.pop("antialias", True)  # timm refuses settings that it does not know
-    within, classes = not isinstance(exported.module, Layered), exported.classifier
+    within = not isinstance(exported.module, Layered)
     if within:
         # timm omits the layer of that name if another number of outputs is asked for.
         settings |= {"num_classes": width, "classifier": classifier_name(exported.network)}
     if backbone.is_fixed and backbone.architecture is not None:
         # timm builds the network for another size otherwise, and interpolates its positions.
         settings["fixed_input_size"] = True
-    config = {
+    return {
         **(backbone.module.description if isinstance(backbone.module, Wrapped) else {}),
         **origin,
         "architecture": backbone.architecture,
@@ -214,10 +207,6 @@ def _config(
         "temperature": student.temperature,
         "vector": {"file": None if within else VECTOR, **student.vector.description},
     }
-    if classes is not None:
-        hashed = weights_sha256(classes)
-        config["classifier"] = {"classes": classes.out_features, "sha256": hashed}
-    return config
 
 
 def scored_names(config: Mapping[str, Any]) -> dict[str, str]:

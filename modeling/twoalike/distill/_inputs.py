@@ -201,18 +201,8 @@ def starting_network(
             untrained=untrained,
             size=config.size,
             seed=config.seed,
-            classifier=config.keep_classifier > 0,
         )
     sized = without_vector(student).resized(config.size)
-    if not config.keep_classifier:
-        sized = replace(sized, classifier=None)
-    elif sized.classifier is None or sized.classifier.in_features != sized.n_features:
-        raise TwoalikeError(
-            where=sized.name,
-            expected="the network's own classifier, one linear layer on its features",
-            found="none",
-            remedy="Take a network and weights that have one, or leave keep_classifier out.",
-        )
     if config.preprocessing == "alignet":
         sized = replace(sized, preprocessing=alignet_preprocessing(sized.preprocessing.size))
     return choose_tokens(sized, pool, block)

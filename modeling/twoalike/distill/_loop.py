@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ from twoalike.distill._checkpoint import (
     save_checkpoint,
 )
 from twoalike.distill._config import DistillConfig
-from twoalike.distill._evidence import ClosedForm, features_of
+from twoalike.distill._evidence import ClosedForm
 from twoalike.distill._lesson import Lesson
 from twoalike.distill._losses import UNCALIBRATED
 from twoalike.distill._update import Record, StudentNetwork, Taken, Update, mixed
@@ -216,9 +215,6 @@ class Trainer:
         if held_out is None:
             self.progress = Progress(step, step)
             return
-        if self.config.keep_classifier:
-            same = self._likeliest(held_out["mix"]) == self._likeliest_at_first
-            held_out["same_class"] = float(same.float().mean())
         self._note({"step": step, "held_out": held_out})
         self._said["held out"] = f"held out {held_out['accuracy']:.3f}"
         merit = _merit(held_out)
@@ -240,18 +236,6 @@ class Trainer:
         except FloatingPointError as error:
             raise self._diverged(self.progress.step, str(error)) from error
         return min(found, key=_merit, default=None)
-
-    def _likeliest(self, mix: float) -> torch.Tensor:
-        """Likeliest class of each held-out image, that share of the way to these weights."""
-        assert self.lesson.scored is not None
-        with self._mixed(mix), torch.no_grad():
-            features = features_of(self.student, self.lesson.scored, self.config.batch)
-            scores = self.student.class_scores(torch.from_numpy(features).to(self.fabric.device))
-        return scores.argmax(dim=1)
-
-    @cached_property
-    def _likeliest_at_first(self) -> torch.Tensor:
-        return self._likeliest(0.0)
 
     def _mixed(self, mix: float) -> Any:
         return mixed(self.update.optimizer, mix) if mix < 1 else nullcontext()

@@ -22,10 +22,6 @@ from torch.nn import functional
 from twoalike.choice import log_choice, pair_similarities
 from twoalike.distill._config import Objective, Similarity
 
-CLASS_TEMPERATURE = 2.0
-"""Of class probabilities to be kept: the choice of Li and Hoiem, who, unlike Hinton et al., do not
-multiply the term by the square of the temperature."""
-
 NEIGHBOUR_TEMPERATURE = 0.1
 """Of cosines, as in gLocal."""
 
@@ -114,21 +110,6 @@ def neighbour_divergence(features: torch.Tensor, before: torch.Tensor) -> torch.
         mean = before.float().mean(dim=0)
         ours, theirs = (_neighbours(x.float() - mean) for x in (features, before))
         return functional.kl_div(ours, theirs, reduction="batchmean", log_target=True)
-
-
-def class_divergence(scores: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
-    """KL divergence of a network's class probabilities from the previous ones, in nats.
-
-    Both are taken at temperature 2: learning without forgetting (Li & Hoiem 2017,
-    doi:10.1109/TPAMI.2017.2773081), which differs by the entropy of the previous probabilities.
-
-    Parameters
-    ----------
-    scores, before
-        Logits of the same images, shape (B, c), float32.
-    """
-    ours, theirs = (functional.log_softmax(x / CLASS_TEMPERATURE, dim=1) for x in (scores, before))
-    return functional.kl_div(ours, theirs, reduction="batchmean", log_target=True)
 
 
 def _neighbours(x: torch.Tensor) -> torch.Tensor:

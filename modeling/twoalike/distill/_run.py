@@ -11,7 +11,7 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 
-from twoalike.backbones import Backbone, TokenPool, weights_sha256, without_unreadable
+from twoalike.backbones import Backbone, TokenPool, without_unreadable
 from twoalike.collections import Collection, as_collection
 from twoalike.distill._checkpoint import checkpoints_of, nothing_left
 from twoalike.distill._config import DistillConfig, load_recipe
@@ -195,7 +195,6 @@ def _fingerprint(
     given: Given, initial: str, origin: dict[str, Any], processes: int
 ) -> dict[str, Any]:
     """Say what a checkpoint must be of to be continued."""
-    classifier = given.backbone.classifier
     return {
         "config": given.config.model_dump(mode="json"),
         "teacher": origin["sha256"],
@@ -203,7 +202,6 @@ def _fingerprint(
         "images": given.images.digest,
         "processes": processes,
         **given.backbone.tokens,
-        **({} if classifier is None else {"classifier": weights_sha256(classifier)}),
     }
 
 
@@ -279,7 +277,6 @@ def _network(
         make_head(config.head, given.backbone.n_features, config.head_width, config.seed),
         similarity=config.similarity,
         temperature=config.temperature or 1.0,
-        classifier=given.backbone.classifier,
     ).to(device)
     # Before anything is computed: another memory layout changes the last bits.
     if config.channels_last:
@@ -314,9 +311,6 @@ def _final_vector(
             tested = settings.fit(sides.learnt(found))
             score = sides.score(found, tested)
             held_out["student"] = score.as_dict()
-            for name, at in (("start", 0), ("student", step)):
-                if "same_class" in scores.get(at, {}):
-                    held_out[name] |= {"same_class": scores[at]["same_class"]}
             if config.temperature is None:
                 student.settle(score.temperature)
             rows += sides.rows("student", found, tested)

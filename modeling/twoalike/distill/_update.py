@@ -11,13 +11,11 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.wrappers import _FabricOptimizer
 from torch import nn
-from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from twoalike.distill._config import DistillConfig, Similarity
 from twoalike.distill._losses import (
     choice_logs,
-    class_divergence,
     image_similarity,
     neighbour_divergence,
     triplet_loss,
@@ -67,8 +65,6 @@ class StudentNetwork(nn.Module):
     these to the features whose similarities are trained.
     """
 
-    class_weight: torch.Tensor
-
     def __init__(
         self,
         backbone: nn.Module,
@@ -76,16 +72,12 @@ class StudentNetwork(nn.Module):
         *,
         similarity: Similarity = "dot",
         temperature: float = 1.0,
-        classifier: nn.Linear | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.similarity: Similarity = similarity
         self.head = head
         self.vector: AlignedVector | None = None  # what the written student gives, once trained
-        # Of the features before the head; frozen, so that checkpoints need not hold it.
-        for name, values in (classifier.state_dict() if classifier else {}).items():
-            self.register_buffer(f"class_{name}", values.clone(), persistent=False)
         self.log_temperature = nn.Parameter(torch.tensor([float(temperature)]).log())
 
     @property
@@ -101,12 +93,6 @@ class StudentNetwork(nn.Module):
         unmapped = self.backbone(images)
         features = unmapped if self.head is None else self.head(unmapped)
         return Output(features, self.log_temperature.exp(), unmapped)
-
-    def class_scores(self, features: torch.Tensor) -> torch.Tensor:
-        """Scores (n, c), float32, of features before the head, by the network's own classifier."""
-        with torch.autocast(features.device.type, enabled=False):
-            bias = getattr(self, "class_bias", None)
-            return functional.linear(features.float(), self.class_weight, bias)
 
     def train(self, mode: bool = True) -> "StudentNetwork":
         """Train with frozen batch normalisation: small batches would distort its statistics."""
@@ -228,7 +214,7 @@ class Update:
         config: DistillConfig,
     ) -> None:
         self.fabric, self.student, self.source, self.config = fabric, student, source, config
-        if config.preserve or config.keep_classifier:  # neighbourhoods and classes at first
+        if config.preserve:  # neighbourhoods at first
             self.base = copy.deepcopy(student.backbone).eval().requires_grad_(False)
         student.log_temperature.requires_grad_(config.temperature_rate > 0)
         if config.compile:
@@ -295,14 +281,10 @@ class Update:
         triplets, labels = source.labels(number, indices, device)
         logs = choice_logs(similarity, triplets, output.temperature)
         loss = triplet_loss(config.objective, logs, labels)
-        if config.preserve or config.keep_classifier:
+        if config.preserve:
             with torch.no_grad():
                 before = self.base(inputs)
-        if config.preserve:
             loss = loss + config.preserve * neighbour_divergence(output.unmapped, before)
-        if config.keep_classifier:
-            classes = (self.student.class_scores(x) for x in (output.unmapped, before))
-            loss = loss + config.keep_classifier * class_divergence(*classes)
         return loss, output.temperature
 
 

@@ -21,6 +21,7 @@ from twoalike.embedding._choices import predicted_answers as predicted_answers
 from twoalike.embedding._compare import compare as compare
 from twoalike.embedding._compare import compare_predictions as compare_predictions
 from twoalike.embedding._compare import compare_similarity as compare_similarity
+from twoalike.embedding._compare import shared_objects as shared_objects
 from twoalike.embedding._config import FitConfig as FitConfig
 from twoalike.embedding._config import remove_checkpoint as remove_checkpoint
 from twoalike.embedding._dimensions import AGAIN as AGAIN
@@ -39,9 +40,9 @@ from twoalike.embedding._groups import PairsApart as PairsApart
 from twoalike.embedding._groups import compare_groups as compare_groups
 from twoalike.embedding._groups import view_groups as view_groups
 from twoalike.embedding._judged import seen_judgments as seen_judgments
+from twoalike.embedding._judged import some_draws as some_draws
 from twoalike.embedding._loo import LEAST_DRAWS as LEAST_DRAWS
 from twoalike.embedding._loo import LeaveOneOut as LeaveOneOut
-from twoalike.embedding._model import KINDS as KINDS
 from twoalike.embedding._model import Observers as Observers
 from twoalike.embedding._model import PooledObservers as PooledObservers
 from twoalike.embedding._participants import careless_table as careless_table
@@ -66,7 +67,6 @@ from twoalike.embedding._priors import SpikeAndSlab as SpikeAndSlab
 from twoalike.embedding._priors import Student as Student
 from twoalike.embedding._ratings import RATING_LEVELS as RATING_LEVELS
 from twoalike.embedding._similarity import SimilarityTable as SimilarityTable
-from twoalike.embedding._similarity import central_interval as central_interval
 from twoalike.embedding._similarity import check_ending as check_ending
 from twoalike.embedding._similarity import choice_intervals as choice_intervals
 from twoalike.embedding._similarity import embedding_table as embedding_table
@@ -75,6 +75,7 @@ from twoalike.embedding._similarity import pair_odds as pair_odds
 from twoalike.embedding._similarity import save_embedding as save_embedding
 from twoalike.embedding._similarity import save_similarity as save_similarity
 from twoalike.embedding._similarity import save_table as save_table
+from twoalike.embedding._similarity import select_objects as select_objects
 from twoalike.embedding._similarity import set_probabilities as set_probabilities
 from twoalike.embedding._similarity import similarity_table as similarity_table
 from twoalike.embedding._terms import Term as Term

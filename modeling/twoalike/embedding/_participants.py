@@ -103,7 +103,8 @@ def careless_table(
     embedding) and ``evidence_checks``; ``seconds``, the median response time, and of choices
     ``same_place``, the share of the most frequent place of the chosen item. ``attrs["not_used"]``
     names kinds that would have accused most participants: that is a property of the table, and was
-    not used.
+    not used. ``attrs["left_out"]`` has participant, session and reason of the sessions that the
+    study's rule keeps out of the tables.
     """
     if not 0 < share < 1:
         raise TwoalikeError(
@@ -147,7 +148,9 @@ def careless_table(
     found["p_careless"] = 1 / (1 + (1 - share) / share * np.exp(-evidence))
     for name, values in _described(tables).items():
         found[name] = values.reindex(people).to_numpy()
-    found.attrs["not_used"] = not_used
+    made = [(table.attrs.get("provenance") or {}).get("config") for table in tables.values()]
+    out = [tuple(one) for config in made for one in (config or {}).get("excluded", ())]
+    found.attrs |= {"not_used": not_used, "left_out": list(dict.fromkeys(out))}
     return found
 
 

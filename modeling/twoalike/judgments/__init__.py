@@ -5,7 +5,6 @@ pair.
 """
 
 from twoalike.judgments._collect import collect_judgments as collect_judgments
-from twoalike.judgments._guess_mapping import guess_mapping as guess_mapping
 from twoalike.judgments._import_choices import import_choices as import_choices
 from twoalike.judgments._import_choices import read_sets as read_sets
 from twoalike.judgments._import_meadows import import_meadows as import_meadows
@@ -15,21 +14,15 @@ from twoalike.judgments._import_rdm import RdmTable as RdmTable
 from twoalike.judgments._import_rdm import import_dissimilarities as import_dissimilarities
 from twoalike.judgments._import_rdm import read_rdms as read_rdms
 from twoalike.judgments._import_sessions import SessionMapping as SessionMapping
+from twoalike.judgments._import_sessions import guess_mapping as guess_mapping
 from twoalike.judgments._import_sessions import import_sessions as import_sessions
 from twoalike.judgments._raw import read_raw as read_raw
-from twoalike.judgments._raw import read_raw_alike_pairs as read_raw_alike_pairs
-from twoalike.judgments._raw import read_raw_anchored as read_raw_anchored
-from twoalike.judgments._raw import read_raw_arrangements as read_raw_arrangements
-from twoalike.judgments._raw import read_raw_odd_of_many as read_raw_odd_of_many
-from twoalike.judgments._raw import read_raw_ratings as read_raw_ratings
-from twoalike.judgments._raw import read_raw_sortings as read_raw_sortings
 from twoalike.judgments._sheet import ImportNote as ImportNote
 from twoalike.judgments._tables import ARRANGEMENTS as ARRANGEMENTS
 from twoalike.judgments._tables import CHOICES as CHOICES
 from twoalike.judgments._tables import DISSIMILARITIES as DISSIMILARITIES
 from twoalike.judgments._tables import ITEMS as ITEMS
 from twoalike.judgments._tables import MORE_ITEMS as MORE_ITEMS
-from twoalike.judgments._tables import PAIR_KINDS as PAIR_KINDS
 from twoalike.judgments._tables import RATINGS as RATINGS
 from twoalike.judgments._tables import SORTINGS as SORTINGS
 from twoalike.judgments._tables import JudgmentKind as JudgmentKind

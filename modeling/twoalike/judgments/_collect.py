@@ -51,7 +51,7 @@ def collect_judgments(
     -------
     File of each kind of judgments that the study has.
     """
-    from twoalike.record import check_raw
+    from twoalike.record import check_raw, wrong_items
     from twoalike.registry import find_task
     from twoalike.stimuli import StimulusSet
 
@@ -67,6 +67,9 @@ def collect_judgments(
             found="none",
             remedy="Run one with: twoalike run",
         )
+    rule, wrong = study.config.exclusion, wrong_items(study.raw)
+    failed = {whose: why for whose, n in wrong.items() if (why := rule.of_items(n))}
+    reasons: dict[Any, str] = {**(left_out or {}), **failed}
     ids = StimulusSet.load(study.stimuli, verify=False).ids
     if condition is not None:
         tasks = _tasks_in(study, tasks, condition)
@@ -76,7 +79,7 @@ def collect_judgments(
     written: dict[JudgmentKind, Path] = {}
     for kind, path in files.items():
         tables = [
-            _without(_of_task(task, study, ids, condition), kind, left_out or {})
+            _without(_of_task(task, study, ids, condition), kind, reasons)
             for task in tasks
             if task.judgments == kind
         ]
@@ -127,20 +130,26 @@ def _of_task(task: Any, study: Study, ids: Any, condition: str | None) -> pd.Dat
     return table
 
 
-def _without(table: pd.DataFrame, kind: JudgmentKind, left_out: Mapping[str, str]) -> pd.DataFrame:
-    """Leave the sessions of some participants out, and note them as excluded.
+def _without(table: pd.DataFrame, kind: JudgmentKind, left_out: Mapping[Any, str]) -> pd.DataFrame:
+    """Leave participants, and sessions as (participant, session), out, and note them as excluded.
 
     Objects and people who are in no row any more are not listed, as if the sessions were not there.
     """
-    whose = table["participant"].astype(str).isin(left_out)
+    people = table["participant"].astype(str)
+    named = pd.MultiIndex.from_arrays([people, table["session"].astype(object)])
+    whose = people.isin(left_out) | named.isin([one for one in left_out if isinstance(one, tuple)])
     if not whose.any():
         return table
-    sessions = table.loc[whose, ["participant", "session"]].drop_duplicates()
     excluded = [
-        (str(who), None if pd.isna(session) else str(session), left_out[str(who)])
-        for who, session in sessions.itertuples(index=False)
+        (who, None if pd.isna(one) else str(one), left_out.get(who) or left_out[who, one])
+        for who, one in named[whose].unique()
     ]
     kept = table[~whose].reset_index(drop=True)
+    if not len(kept):
+        raise TwoalikeError(
+            f"the exclusion rule of study.toml leaves out all {kind} ({excluded[0][2]})",
+            remedy="Look at the data, or at [exclusion].",
+        )
     items = [item for item in TABLES[kind].items if item in table]
     for name in ("participant", "session", *items):
         kept[name] = kept[name].cat.remove_unused_categories()

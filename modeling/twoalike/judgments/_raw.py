@@ -507,15 +507,3 @@ _TASKS: Mapping[str, _Task] = {
         ("n_outside", "n_alone"),
     ),
 }
-read_raw_anchored = partial(read_raw, task=ANCHORED_CHOICE)
-"""Read all anchored choices, as :func:`read_raw`; the reference is the first item."""
-read_raw_odd_of_many = partial(read_raw, task=ODD_ONE_OF_MANY)
-"""Read all choices of the odd one of many, as :func:`read_raw`."""
-read_raw_alike_pairs = partial(read_raw, task=MOST_ALIKE_PAIR)
-"""Read all choices of the most alike pair, as :func:`read_raw`."""
-read_raw_ratings = partial(read_raw, task=PAIR_RATING)
-"""Read all ratings of pairs, as :func:`read_raw`."""
-read_raw_sortings = partial(read_raw, task=FREE_SORTING)
-"""Read all sortings, as :func:`read_raw`."""
-read_raw_arrangements = partial(read_raw, task=MULTI_ARRANGEMENT)
-"""Read all arrangements, as :func:`read_raw`."""

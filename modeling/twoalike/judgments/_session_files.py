@@ -22,6 +22,10 @@ _ARCHIVES, _TABLES = (".zip", ".jzip", ".jrzip"), (".csv", ".tsv")
 _READ = (*_TABLES, *_ARCHIVES, ".json", ".jsonl", ".ndjson", ".txt")
 _KEY = re.compile(r"(?<![^\W_])(study_result_|comp-result_|[A-Za-z]+-)([A-Za-z0-9]+)")
 """Keys in the names of files and folders: those of JATOS, and of BIDS and Psych-DS."""
+_HALF = re.compile(
+    r"(\\+)u[dD][89abAB]\w\w\1u[dD][c-fC-F]\w\w|(\\+)(u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+"""Halves of a sign as JSON writes them, of a text that was cut: they stay as these six marks."""
 _JSPSYCH = {"trial_type", "trial_index"}
 """Columns of every table of jsPsych."""
 
@@ -64,6 +68,7 @@ def results_in(name: str, content: bytes) -> list[Result]:
     except UnicodeDecodeError as error:
         problem = f"not UTF-8 text (byte {error.start})"
         raise TwoalikeError(problem, where=name, remedy="Save as UTF-8.") from error
+    text = _HALF.sub(lambda half: half[0] if half[1] else half[2] * 2 + half[3], text)
     path = PurePosixPath(name)
     keys = _KEY.findall("/".join(path.with_suffix("").parts[-3:]))
     about = {f"file.{key[:-1]}": value for key, value in keys}

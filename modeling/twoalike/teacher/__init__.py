@@ -2,9 +2,8 @@
 
 :func:`teach` makes one from a posterior. For judged objects, the posterior itself is the teacher
 (:func:`make_posterior_teacher`). All other images are placed in the human space by an affine map of
-a network's features, which is fitted to the posterior (:func:`fit_teacher`) or read from a
-transform fitted by gLocal (:func:`import_transform`). Both kinds are saved as a folder
-(:func:`save_teacher`, :func:`load_teacher`).
+a network's features, which is fitted to the posterior (:func:`fit_teacher`). Both kinds are
+saved as a folder (:func:`save_teacher`, :func:`load_teacher`).
 """
 
 from twoalike.teacher._balance import FEW_GROUPS as FEW_GROUPS
@@ -38,5 +37,3 @@ from twoalike.teacher._teacher import likeness_of as likeness_of
 from twoalike.teacher._teacher import load_teacher as load_teacher
 from twoalike.teacher._teacher import make_posterior_teacher as make_posterior_teacher
 from twoalike.teacher._teacher import save_teacher as save_teacher
-from twoalike.teacher._transform import import_transform as import_transform
-from twoalike.teacher._transform import read_transform as read_transform

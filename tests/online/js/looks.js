@@ -16,9 +16,10 @@
     if (has(".twoalike-trial")) {
       const message = document.querySelector(".twoalike-trial .message button");
       if (seen(message)) return {step, kind: "page", open: true};
-      const image = document.querySelector(".twoalike-trial .image img");
+      const image = document.querySelector(".twoalike-trial .image");
+      const asks = document.querySelector(".twoalike-trial .prompt").textContent.trim() !== "";
       const disabled = has(".image[aria-disabled=true], .stage[data-open=false]");
-      return {step, kind: "choice", open: seen(image) && !disabled};
+      return {step, kind: "choice", open: asks && seen(image) && !disabled};
     }
     if (has(".twoalike-page .options, .twoalike-page form")) {
       return {step, kind: "question", open: open(document.querySelector(".twoalike-page button"))};
@@ -35,6 +36,15 @@
     element.scrollIntoView({block: "nearest"});
     const {x, y, width, height} = element.getBoundingClientRect();
     return [x + width / 2, y + height / 2];
+  },
+
+  /** Whether a sound is heard, in a choice of one `again`; null where none is left to hear. */
+  listening(again) {
+    const playing = document.querySelector(".twoalike-trial img.marked, .item[data-rim=playing]");
+    const prompt = document.querySelector(".prompt")?.textContent ?? "";
+    const waits = /^First hear/.test(prompt);
+    if (again) return playing !== null && prompt.trim() !== "" && !document.querySelector("[aria-pressed]");
+    return waits ? playing !== null : null;
   },
 
   /** Selects what the field has that is written in, so that typing replaces it. */

@@ -9,7 +9,7 @@ import {
   ServerTransport,
   Unreachable,
 } from "../../../experiments/twoalike/online/page/js/transports.js";
-import { directionOf, isOver, visitor, whereToGoOn } from "../../../experiments/twoalike/online/page/js/visit.js";
+import { directionOf, isOver, languageOf, visitor, whereToGoOn } from "../../../experiments/twoalike/online/page/js/visit.js";
 
 test("a browser is reduced to kind and version", () => {
   const agents = {
@@ -38,11 +38,19 @@ test("a visitor is known by the link or by the ids of the recruiter", () => {
   assert.deepEqual(visitor("?STUDY_ID=2&PROLIFIC_PID=1"), {
     external: { PROLIFIC_PID: "1", STUDY_ID: "2" },
     link: null,
+    language: null,
     name: "PROLIFIC_PID=1&STUDY_ID=2",
   });
-  assert.deepEqual(visitor("?link=abc"), { external: {}, link: "abc", name: "link=abc" });
+  const linked = { external: {}, link: "abc", language: "de", name: "link=abc" };
+  assert.deepEqual(visitor("?link=abc&lang=de"), linked);
   const names = ["a", "b"].map((visit) => visitor(`?PID=1&SESSION_ID=${visit}`, "PID").name);
   assert.deepEqual(names, ["PID=1", "PID=1"]);
+});
+
+test("a page begins in the first language that somebody prefers and the study has", () => {
+  assert.equal(languageOf(["en", "de"], ["fr-CA", "de-AT", "en"]), "de");
+  assert.equal(languageOf(["en", "de"], ["", "fr"]), "en");
+  assert.equal(languageOf([], ["fr"]), undefined);
 });
 
 test("a session goes on here, unless the server has more or lacks what is not here", () => {

@@ -19,7 +19,6 @@ self.addEventListener("fetch", (event) => {
   if (method === "GET" && belongs(url)) event.respondWith(answer(event.request));
 });
 
-/** Whether an address is that of a file of the page. */
 function belongs(address) {
   const { scope } = self.registration;
   const others = OTHERS.some((name) => address.startsWith(scope + name));

@@ -5,6 +5,7 @@ from twoalike.tasks.choosing._choosing import PreparedTriplets as PreparedTriple
 from twoalike.tasks.choosing._choosing import TrialResult as TrialResult
 from twoalike.tasks.choosing._choosing import TripletActivity as TripletActivity
 from twoalike.tasks.choosing._choosing import TripletHands as TripletHands
+from twoalike.tasks.choosing._choosing import presented as presented
 from twoalike.tasks.choosing._protocol import AnchoredChoice as AnchoredChoice
 from twoalike.tasks.choosing._protocol import Choosing as Choosing
 from twoalike.tasks.choosing._protocol import MostAlikePair as MostAlikePair

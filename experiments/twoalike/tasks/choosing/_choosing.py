@@ -27,7 +27,14 @@ from twoalike.tasks._activity import (
 )
 from twoalike.tasks._duration import Duration, answer_duration
 from twoalike.tasks._listed import PreparedTrials
-from twoalike.tasks._presentation import Kind, Presentation, Step, frame_counts, presentation_steps
+from twoalike.tasks._presentation import (
+    FrameCount,
+    Kind,
+    Presentation,
+    Step,
+    frame_counts,
+    presentation_steps,
+)
 from twoalike.tasks._protocol import Moment
 from twoalike.tasks._simulated import SeededHands, read_on
 from twoalike.tasks._trial import ListedResult, Phase, Trial, TrialActivity
@@ -105,6 +112,15 @@ def is_right(trial: Trial, answer: Answer | None) -> bool | None:
     return set(_chosen(trial, answer)) == right
 
 
+def presented(trial: Trial, protocol: Choosing, counts: Mapping[str, FrameCount]) -> Presentation:
+    """Presentation of a trial whose durations are ``counts`` of frames."""
+    order = sorted(trial.order, key=lambda item: trial.anchored and item > 0)
+    steps = presentation_steps(protocol.timing, order, counts)
+    masks = trial.masks or ("scrambled",) * len(order)
+    masks = () if protocol.timing.mask == "none" else masks
+    return Presentation(steps, 1 / counts["presentation_ms"].refresh_hz, masks)
+
+
 _MARKS: dict[Kind, Moment] = {
     "fixation": "fixation_onset",
     "image": "image_onset",
@@ -140,7 +156,6 @@ class TripletActivity(TrialActivity):
         self._trigger = trigger
         # Durations below one frame are refused before a session, but for a pilot run.
         self._counts = frame_counts(protocol.timing, refresh_hz, preview=True)
-        self._frame_s = 1 / refresh_hz if refresh_hz else 0.0
         self._begun = self.taken_back = 0
         super().__init__(trial, protocol, layout)
 
@@ -150,9 +165,7 @@ class TripletActivity(TrialActivity):
         self._begun += 1
         self._shown: Presentation | None = None
         if self._counts:
-            order = sorted(self.trial.order, key=lambda item: self.trial.anchored and item > 0)
-            steps = presentation_steps(self.protocol.timing, order, self._counts)
-            self._shown = Presentation(steps, self._frame_s)
+            self._shown = presented(self.trial, self.protocol, self._counts)
             self._enter(Phase.SHOWING)
 
     @property
@@ -169,7 +182,6 @@ class TripletActivity(TrialActivity):
 
     @property
     def _may_answer(self) -> bool:
-        """Whether answers count already, as far as timed images are concerned."""
         after = self.protocol.timing.answers_from == "offset"
         return self._shown is None or not after or self._shown.images_gone
 
@@ -221,7 +233,6 @@ class TripletActivity(TrialActivity):
         return self.protocol.labels_at(self.layout.places)
 
     def _without_images(self, *, picked: bool) -> ImageRow:
-        """Labels of what was chosen, or those of the others, with the question."""
         row = zip(self.trial.row, self._labels, strict=True)
         labels = tuple(label if (name in self.picked) == picked else "" for name, label in row)
         texts, nothing = self.protocol.texts, (None,) * len(labels)
@@ -267,7 +278,6 @@ class TripletActivity(TrialActivity):
 
     @property
     def _verdict(self) -> bool | None:
-        """Whether the answer was right, in practice trials with feedback; else None."""
         shown = self.trial.trial_type == "practice" and self.protocol.practice.feedback
         return is_right(self.trial, self.answer) if shown else None
 
@@ -290,7 +300,6 @@ class TripletActivity(TrialActivity):
             self._choose(event.time, place, event.key if isinstance(event, KeyPress) else None)
 
     def _place(self, event: Event) -> str | None:
-        """Place of the image that an event names; None for one that cannot be chosen."""
         place = None
         match event:
             case KeyPress(key=key):
@@ -338,8 +347,7 @@ class TripletActivity(TrialActivity):
         assert self.onset is not None
         timed: dict[str, object] = {}
         if self._shown is not None:
-            masks = self.trial.masks or ("scrambled",) * len(self.trial.stimuli)
-            timed |= self._shown.columns(() if self.protocol.timing.mask == "none" else masks)
+            timed |= self._shown.columns()
         if self._trigger is not None:
             timed["trigger_time"] = self._trigger
             timed["onset_from_trigger"] = self.onset - self._trigger

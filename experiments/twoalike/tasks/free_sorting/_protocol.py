@@ -146,7 +146,6 @@ def _side(room: Box, n: int, columns: int) -> float:
 
 
 def _grid(room: Box, n: int, columns: int, across: float, down: float) -> tuple[Point, ...]:
-    """Centres of ``n`` things in rows, the whole in the middle of its room."""
     rows = -(-n // columns)
     return tuple(
         (
@@ -158,7 +157,6 @@ def _grid(room: Box, n: int, columns: int, across: float, down: float) -> tuple[
 
 
 def _packed(box: Box, text: int, n: int, most: float) -> tuple[float, tuple[Point, ...]]:
-    """Side and centres of ``n`` images in a box, at most so large."""
     room = Box(box.x, box.y, box.width - 2 * _GAP * text, box.height - 2 * _GAP * text)
     columns = max(range(1, n + 1), key=lambda k: _side(room, n, k), default=1)
     side = min(float(most), _side(room, n, columns))
@@ -166,8 +164,6 @@ def _packed(box: Box, text: int, n: int, most: float) -> tuple[float, tuple[Poin
 
 
 def _cells(area: Box, n: int, gap: float) -> tuple[tuple[Box, ...], int]:
-    """Boxes of ``n`` places that fill an area, as square as they can be, and how many in a row."""
-
     def shape(columns: int) -> tuple[float, float]:
         rows = -(-n // columns)
         wide = (area.width - (columns - 1) * gap) / columns

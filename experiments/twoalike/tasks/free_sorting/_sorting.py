@@ -166,7 +166,6 @@ class SortingActivity(PlacingActivity):
         self._settle()
 
     def _settle(self) -> None:
-        """Put every image where it belongs, in its size."""
         for item, cell in enumerate(self.cells):
             if cell is None:
                 self.places[item], self.sizes[item] = self._ready[item], float(self.layout.item)
@@ -180,7 +179,6 @@ class SortingActivity(PlacingActivity):
         self._target = self.cells[hold.item]
 
     def _destination(self) -> int | None:
-        """Place of the pile to which the held image would go; None for none."""
         if self.held is None:
             return None
         if self.held.by_key:
@@ -233,7 +231,6 @@ class SortingActivity(PlacingActivity):
 
     @property
     def _name(self) -> str:
-        """Name typed so far, without further spaces."""
         return " ".join(self.entry.split())
 
     def _take_name(self, event: Event) -> None:
@@ -250,7 +247,6 @@ class SortingActivity(PlacingActivity):
                 self._give_name(time, self._pointing)
 
     def _give_name(self, time: float, method: str) -> None:
-        """Name the pile; after the last one the trial is over."""
         cell, ending = self.naming, self._ending
         assert cell is not None and ending is not None
         if not self._name and self.protocol.rules.names_required:

@@ -99,7 +99,6 @@ class PlacingHands[O](SeededHands[O], ABC):
 
 
 def _grip(activity: PlacingActivity, item: int) -> Point | None:
-    """Find a point at which the item can be taken; None if others cover it."""
     layout, centre = activity.layout, activity.places[item]
     for across in _GRIPS:
         for up in _GRIPS:
@@ -118,7 +117,6 @@ def press_done(keys: Sequence[str], button: Box, screen: PlayableScreen, *, by_k
 
 
 def _earliest_done(activity: PlacingActivity, pause_s: float) -> float:
-    """Time at which Done is pressed, for the first or the second time, s of the run."""
     assert activity.onset is not None
     if activity.asked is not None and activity.asked[0] is Asked.DONE:
         return activity.asked[1] + _CONFIRM_S

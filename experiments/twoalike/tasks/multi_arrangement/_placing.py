@@ -236,7 +236,6 @@ class PlacingActivity(TrialActivity):
         return None
 
     def _shown(self, held_scale: float) -> dict[str, Any]:
-        """Give what all scenes of images that are placed show, but the counter."""
         look = self.look
         return {
             "images": tuple(self._placed(item, held_scale) for item in self.stack),
@@ -297,7 +296,6 @@ class PlacingActivity(TrialActivity):
         self._end(ending)
 
     def _stop_moving(self, ending: Ending) -> None:
-        """Let go of everything; from now on nothing moves."""
         self._let_go(ending.time)
         self._row("done", ending.time, pointer=None if ending.method == "none" else ending.method)
         self.asked = None
@@ -422,7 +420,6 @@ class PlacingActivity(TrialActivity):
         self.held, self._taken, self.asked = hold, hold.item, None
 
     def _follow(self, x: float, y: float) -> None:
-        """Move the held image with the pointer; its centre stays in the window."""
         if self.held is not None and not self.held.by_key:
             grip = self.held.grip
             self.places[self.held.item] = self.layout.clamp(x + grip[0], y + grip[1])
@@ -462,6 +459,5 @@ class PlacingActivity(TrialActivity):
         self.handling[look.item] = replace(before, n_inspections=before.n_inspections + 1)
 
     def _let_go(self, time: float) -> None:
-        """Drop what is held and look away, as when the window is left."""
         self._look_away(time)
         self._drop(time)

@@ -321,7 +321,6 @@ def _listed_duration(trials: Sequence[ListedArrangement]) -> Duration:
 def _open_duration(
     config: ArrangementConfig, m: int, most: int
 ) -> tuple[Duration, tuple[float, float]]:
-    """Time for main trials that end by evidence or by number; fewest and most trials."""
     pairs = m * (m - 1) / 2 * config.stop_evidence / 0.5
     few, many = (max(most, share * pairs) for share in _PLACED_PER_PAIR)
     trials = [few / most, max(1.0, many / _SMALL_SET)]
@@ -471,7 +470,6 @@ def prepare_arrangements(sitting: Sitting) -> PreparedArrangements:
 
 
 def _check_main_trials(arranging: Arranging, sitting: Sitting) -> None:
-    """Check that there is a main trial to show, not practice and attention checks alone."""
     end = arranging.end()
     if end is None:
         return

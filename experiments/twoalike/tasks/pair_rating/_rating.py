@@ -110,7 +110,6 @@ class RatingActivity(TrialActivity):
             self.early += 1
 
     def _means_something(self, event: KeyPress | PointerPress) -> bool:
-        """Whether a press would have answered, had it come later."""
         scale, answers, layout = self.protocol.scale, self.protocol.answers, self.layout
         if isinstance(event, KeyPress):
             likert = scale.kind == "likert" and answers.point(event.key, scale.points) is not None
@@ -185,7 +184,6 @@ class RatingActivity(TrialActivity):
             self.n_adjustments += 1
 
     def _choose(self, time: float, point: int, method: str) -> None:
-        """Choose a point of a Likert scale, which is the answer unless it is to be confirmed."""
         self._set(point, method)
         self.method = method
         if not self.protocol.scale.confirm:

@@ -195,7 +195,6 @@ def _shape(protocol: ImagesProtocol | GridProtocol, size: tuple[int, int]) -> st
 
 
 def _centres(shape: str, n: int, across: float, down: float) -> list[tuple[float, float]]:
-    """Centres of images that are ``across`` beside each other and ``down`` above each other."""
     if shape in ("tip", "triangle"):
         # Equilateral, with the gap between the two images beside each other and the third.
         x, y = across / math.sqrt(3), (down if shape == "tip" else -down) / 2
@@ -219,7 +218,6 @@ def _centres(shape: str, n: int, across: float, down: float) -> list[tuple[float
 
 
 def _whole(shape: str, points: Sequence[tuple[float, float]]) -> tuple[tuple[int, int], ...]:
-    """Centres in whole pixels, the whole in the middle of the window."""
     if shape in ("grid", "ring"):
         heights = [y for _, y in points]
         middle = (max(heights) + min(heights)) / 2

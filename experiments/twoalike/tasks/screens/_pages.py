@@ -360,7 +360,6 @@ class QuestionActivity(_BesideTrials):
         self._writing = written
 
     def _slide(self, event: Event, track: Box) -> None:
-        """Move the handle of a slider with the pointer, or by one with a key."""
         (low, high), side = self.question.limits, -1 if self._rtl else 1
         match event:
             case PointerPress(x=x, y=y, button="left"):

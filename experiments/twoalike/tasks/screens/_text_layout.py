@@ -314,23 +314,22 @@ def asked_scene(question: Question, texts: PageTexts) -> Ask:
     """Scene of a question before anything is answered."""
     footer = {"choice": texts.choose, "choices": texts.choose_several, "long_text": texts.write}
     footer |= {"likert": texts.choose, "slider": texts.slide}
-    slides = question.kind == "slider"
+    slides, words = question.kind == "slider", question.labels or question.options
     return Ask(
         question.text,
-        () if slides else question.options,
+        () if slides else words,
         None if slides or question.options else "",
         footer.get(question.kind, texts.enter),
         turn=texts.go_on,
         marked=() if question.kind == "choices" else None,
         confirm=texts.finish if question.kind in ("choices", "long_text", "slider") else "",
         caret=0 if question.kind == "long_text" else None,
-        ends=question.options or ("", "") if slides else None,
+        ends=words or ("", "") if slides else None,
         limits=question.limits if slides else (0, 0),
     )
 
 
 def _shown(protocol: Protocol) -> Iterator[tuple[str, Page | Ask]]:
-    """Pages and questions that may take several pages."""
     texts, pictures = protocol.texts, protocol.pages.images
     for number, text in enumerate(texts.instruction):
         images = pictures[number] if number < len(pictures) else ()

@@ -72,7 +72,6 @@ class Writing:
         return replace(self, top=min(max(self.top + lines, 0), most))
 
     def _shown(self, pad: Pad) -> "Writing":
-        """Scroll as little as needed to show the line of the caret."""
         line, _ = caret_place(self.text, self.caret, pad)
         top = min(max(self.top, line - pad.lines + 1), line)
         return replace(self, top=top).scroll(0, pad)

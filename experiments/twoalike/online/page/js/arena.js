@@ -18,7 +18,6 @@ const ANGLES = Float64Array.from({ length: N_ANGLES }, (_, at) => (at + 0.5) * S
 const COSINES = ANGLES.map(Math.cos);
 const SINES = ANGLES.map(Math.sin);
 
-/** Window and circle, and where images lie in them at first. */
 export class ArenaLayout extends PlacingLayout {
   constructor(protocol, size, n) {
     super(protocol, size, protocol.arena);
@@ -28,25 +27,21 @@ export class ArenaLayout extends PlacingLayout {
     this.item = this.#itemSize(protocol.arena, n);
   }
 
-  /** Pixels to arena units (diameter 1), rounded as they are recorded. */
   toArena(x, y) {
     const scale = 2 * this.radius;
     const along = (x - this.centre[0]) / scale;
     return [round(along, DECIMALS), round((y - this.centre[1]) / scale, DECIMALS)];
   }
 
-  /** Arena units to pixels. */
   toPixels(x, y) {
     const scale = 2 * this.radius;
     return [this.centre[0] + scale * x, this.centre[1] + scale * y];
   }
 
-  /** Whether a point in pixels is in the circle, by its recorded coordinates. */
   inside(x, y) {
     return Math.hypot(...this.toArena(x, y)) <= 0.5;
   }
 
-  /** Radius of each ring, its length up to each angle, and how many seats it has. */
   rings(item) {
     const width = this.size[0];
     const low = this.bottom + item / 2;
@@ -79,7 +74,6 @@ export class ArenaLayout extends PlacingLayout {
     return length;
   }
 
-  /** Seats for n images, evenly along each ring, counter-clockwise from the right. */
   seats(n, rotation) {
     const seats = [];
     for (const { radius, length, most } of this.rings(this.item)) {
@@ -99,7 +93,6 @@ export class ArenaLayout extends PlacingLayout {
     return seats.sort((a, b) => a.angle - b.angle);
   }
 
-  /** Largest even side at which n images have a seat, and room in the circle to be apart. */
   #itemSize({ item_fraction, minimum_px }, n) {
     const share = Math.max(USUAL, Math.sqrt((COVER * Math.PI) / 4 / n));
     const wanted = Math.min(item_fraction, share) * 2 * this.radius;
@@ -119,7 +112,6 @@ export class ArenaLayout extends PlacingLayout {
   }
 }
 
-/** Angle at which a ring has a length; between two angles, in proportion. */
 function angleAt(length, wanted) {
   const high = length.findIndex((one) => one > wanted);
   if (high <= 0) return ANGLES.at(high);

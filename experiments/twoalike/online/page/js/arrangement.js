@@ -19,7 +19,6 @@ export class Arrangement extends PlacingMachine {
     this.places = this.seats.map(({ x, y }) => [x, y]);
   }
 
-  /** Whether an image's centre is in the circle. */
   inside(item) {
     return this.layout.inside(...this.places[item]);
   }
@@ -28,7 +27,6 @@ export class Arrangement extends PlacingMachine {
     return this.open && this.nOutside <= this.protocol.rules.unplaced_allowed;
   }
 
-  /** Whether there is something to undo: an image away from its seat. */
   get mayStartOver() {
     const away = (place, item) => this.#apart(place, [this.seats[item].x, this.seats[item].y]);
     return this.open && this.places.some(away);
@@ -68,7 +66,6 @@ export class Arrangement extends PlacingMachine {
     this.places[item] = this.layout.clamp(x + step * dx, y + step * dy);
   }
 
-  /** Puts down an image that was held; returns whether it is somewhere else now. */
   place({ item, since, start, by }, time) {
     if (!this.#apart(this.places[item], start)) return false;
     const [x_start, y_start] = this.layout.toArena(...start);

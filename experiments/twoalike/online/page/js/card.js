@@ -9,7 +9,6 @@ const RANGE_PX = [150, 900];
 /** Nobody measures the distance online: at 57 cm, one centimetre is one degree. */
 const DISTANCE_CM = 57;
 
-/** Show the frame until it is confirmed. */
 export function measureScreen(root, texts) {
   const frame = make("div", { class: "card-frame" });
   const slider = make("input", {

@@ -8,15 +8,18 @@ export class ChoiceView extends TrialView {
 
   constructor(root, parts) {
     super(root, parts, "row");
-    const { machine, protocol } = this;
+    const { machine, protocol, speaker } = this;
     this.places = machine.places.map((place, at) => {
       const answers = place in machine.keys && protocol.answers.mouse;
-      const name = machine.labels[at] || place;
-      const box = answers
-        ? this.press(make("button", { type: "button", "aria-label": name }), { kind: "pick", place })
+      const name = machine.row[at];
+      const sound = speaker?.files[name];
+      const words = [machine.labels[at] || place, sound?.text].filter(Boolean).join(": ");
+      const box = answers || sound
+        ? this.press(make("button", { type: "button", "aria-label": words }), { kind: answers ? "pick" : "hear", place, name })
         : make("div");
+      if (sound) this.point(box, name);
       box.classList.add("image");
-      box.append(this.shown[at]);
+      box.append(this.shown[at], ...this.masks.slice(at, at + 1));
       const label = make("p", { class: "label keys-only", dir: "auto" });
       this.row.append(make("div", { class: "place" }, box, label));
       return { box, image: this.shown[at], label };
@@ -24,14 +27,21 @@ export class ChoiceView extends TrialView {
   }
 
   drawTrial(scene) {
+    const { presentation, decided } = this.machine;
+    this.row.classList.toggle("centred", scene.centred);
     this.places.forEach(({ box, image, label }, at) => {
       const name = scene.images[at];
       const marked = name !== null && scene.marked.includes(name);
-      box.classList.toggle("empty", name === null);
+      const words = scene.labels[at] ?? "";
+      const blank = name === null && words !== ""; // where an image was that is answered by its place
+      box.classList.toggle("blank", blank);
+      box.classList.toggle("empty", name === null && !blank && (decided || !presentation));
+      image.classList.toggle("unseen", name === null || scene.masked);
+      this.masks[at]?.classList.toggle("unseen", name === null || !scene.masked);
       image.classList.toggle("marked", marked);
-      label.textContent = scene.labels[at] ?? "";
+      label.textContent = blank ? "" : words;
       if (!(box instanceof HTMLButtonElement)) return;
-      box.setAttribute("aria-disabled", String(this.machine.decided));
+      box.setAttribute("aria-disabled", String(decided));
       if (this.machine.trial.n_chosen === 2) box.setAttribute("aria-pressed", String(marked));
     });
   }

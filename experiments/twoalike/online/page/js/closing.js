@@ -4,7 +4,6 @@ import { make, paragraphs } from "./look.js";
 import { filled, panel } from "./panels.js";
 import { Refused, Unreachable } from "./transports.js";
 
-/** Show how many records are still to be sent, until all are stored. */
 export async function sendRest(root, texts, queue) {
   const words = make("p", { "aria-live": "polite" });
   panel(root, words);
@@ -20,7 +19,6 @@ export async function sendRest(root, texts, queue) {
   }
 }
 
-/** Show how a session ended, with its codes. */
 export function showEnd(root, texts, { code, url, withdraw, reason, download }) {
   const parts = paragraphs(texts[reason] ?? texts.closing);
   const shown = make("output", { class: "code", id: "code", dir: "ltr" }, code ?? "");
@@ -42,7 +40,6 @@ export function showEnd(root, texts, { code, url, withdraw, reason, download }) 
   document.body.dataset.step = "end";
 }
 
-/** Link to where people came from, which takes the code along. */
 function linkBack(texts, url) {
   const words = filled(texts.go_back, { host: new URL(url).host });
   return make("p", {}, make("a", { href: url, rel: "noreferrer", class: "push first" }, words));
@@ -58,7 +55,6 @@ function copyButton(texts, code) {
   return button;
 }
 
-/** Show the form that takes a withdrawal code. */
 export function showWithdrawal(root, texts, transport) {
   const field = make("input", {
     class: "entry",
@@ -83,7 +79,6 @@ export function showWithdrawal(root, texts, transport) {
   document.body.dataset.step = "withdraw";
 }
 
-/** Withdraw; returns what to tell. */
 async function withdraw(transport, texts, code) {
   try {
     await transport.withdraw(code);

@@ -8,13 +8,10 @@
 
 const ANSWERED = { question: ["answers"], trial: ["choice", "rating"], arrangement: ["arrangement", "sorting"] };
 
-/** Whether a step is a page of the instruction. */
 const isInstruction = ({ kind, name }) => kind === "page" && name === "instruction";
 
-/** Whether something is judged in a step that is known. */
 export const isTrial = ({ kind }) => kind === "trial" || kind === "arrangement";
 
-/** Note that a part is over, and the item that ends its last record. */
 function ending(time, reason) {
   return [
     { kind: "note", event: "session_end", time, detail: { reason } },
@@ -76,7 +73,6 @@ export class Course {
     return false;
   }
 
-  /** Replace blocks up to a step by the trials that the server chooses for them. */
   async fetchBlocks(part, until) {
     for (let at = 0; at <= until && at < this.steps.length; ) {
       if (this.steps[at].kind !== "block") at += 1;
@@ -102,7 +98,6 @@ export class Course {
     return yield* this.finishStep(at);
   }
 
-  /** Make the record of a step; returns whether it ends the session. */
   async *finishStep(at) {
     const { keeper } = this;
     const step = this.steps[at.step];

@@ -20,7 +20,6 @@ const SYSTEMS = [
   ["linux", /Linux|X11/],
 ];
 
-/** Kind and version of browser and system, from what the browser says of itself. */
 export function readUserAgent(userAgent, touchPoints = 0) {
   const found = BROWSERS.find(([, pattern]) => pattern.test(userAgent));
   const version = found ? found[1].exec(userAgent)[1] : "";
@@ -34,7 +33,6 @@ export function readUserAgent(userAgent, touchPoints = 0) {
   };
 }
 
-/** Whether the device has neither keys nor a mouse: a phone or a tablet. */
 export function isKeyless() {
   return matchMedia("(hover: none) and (pointer: coarse)").matches;
 }
@@ -50,7 +48,6 @@ export function reworded(value, sentences) {
   return Object.fromEntries(Object.entries(value).map(changed));
 }
 
-/** Describe the device as it is now. */
 export function describeDevice({ refreshHz, measured }) {
   const touch = navigator.maxTouchPoints ?? 0;
   return {
@@ -65,19 +62,15 @@ export function describeDevice({ refreshHz, measured }) {
   };
 }
 
-/** What the browser lacks for a session; null if nothing. */
-export function lacking() {
+export function lacking({ sounds = {} } = {}) {
   const needed = {
+    "Web Audio": "AudioContext" in window || !Object.keys(sounds).length,
     IndexedDB: "indexedDB" in window,
-    "Pointer Events": "PointerEvent" in window,
-    "HTMLImageElement.decode": "decode" in HTMLImageElement.prototype,
-    structuredClone: "structuredClone" in window,
-    "AbortSignal.timeout": "timeout" in AbortSignal,
+    "AbortSignal.timeout": "timeout" in AbortSignal, // browsers that have it have the rest
   };
   return Object.keys(needed).find((name) => !needed[name]) ?? null;
 }
 
-/** Whether a window is large enough. */
 export function fit([width, height], [leastWidth, leastHeight], [screenWidth, screenHeight]) {
   if (width >= leastWidth && height >= leastHeight) return "fits";
   const inScreen = screenWidth >= leastWidth && screenHeight >= leastHeight;

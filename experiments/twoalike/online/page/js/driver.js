@@ -15,27 +15,24 @@
  *   draw(scene)               called in the animation frame that shows the scene
  *   resize(width, height)     size of `root` in px; before the first scene and after each change
  *   frame(time)               each animation frame, for a timer that runs (optional)
- *   connect(send)             gets a function for events of the view's own controls, such as a
- *                             button that is clicked: `send({kind, ...}, domEvent)`; pointer events
- *                             in an element with the attribute `data-own`, and keys that operate
- *                             what has the focus, are left to the view (optional)
- *   keys                      Set of names of keys whose default action in the browser is
- *                             suppressed (optional; arrows and space otherwise)
+ *   connect(send)             gets a function for events of its own controls: `send({kind, ...},
+ *                             domEvent)`; pointer events in an element with `data-own`, and keys that
+ *                             operate what has the focus, are left to it (optional)
+ *   keys                      Set of keys that do nothing else (optional; arrows and space otherwise)
  *
  * Events are plain objects with a time in s of the run:
  *
- *   {kind: "shown", time, dropped, planned}
+ *   {kind: "shown", time, dropped, planned, here}
  *   {kind: "key", time, key}              not when the key repeats
  *   {kind: "nudge", time, dx, dy, fine}   an arrow key, also when it repeats; y up
  *   {kind: "press" | "move" | "release", time, x, y, button: "left" | "right",
- *    pointer: "mouse" | "touch"}          px from the centre of `root`, y up; a pen touches; a
- *                                         release tells whether the browser took the touch away
- *                                         (`cancelled`): views set `touch-action` in their CSS
+ *    pointer: "mouse" | "touch"}          px from the centre of `root`, y up; a pen touches; a release
+ *                                         is `cancelled` where the browser took the touch away
  *   {kind: "focus", time, here}           the driver itself adds the note of it
  *   {kind: "tick", time}                  before each frame
  *
- * Times of events are those of the browser (`event.timeStamp`), an onset is the time of the
- * animation frame that drew the scene, and `planned` the frame in which it was due.
+ * Times of events are those of the browser (`event.timeStamp`; WebKit's may lie in the future), an onset
+ * is the time of the animation frame that drew the scene, and `planned` the frame in which it was due.
  */
 
 import { Clock } from "./clock.js";
@@ -49,26 +46,22 @@ const MEASURED_FRAMES = 60;
 const STEADY = 0.1; // share of frames that may differ before a rate counts as unknown
 const RATES_HZ = [20, 400];
 
-/** Refresh rate of the screen, Hz; null until it is measured or where it cannot be. */
 let refreshHz = null;
-/** Machines under way; the last one has the screen. */
 const running = [];
 /** What everything waits for while nothing may go on. */
 let gate = null;
-/** Whether the page has the keyboard. */
 let focused = true;
 
 /** Measure the refresh rate; frames that come late are taken into account from then on. */
-export async function measureRefresh() {
+export async function measureRefresh(attempts = 3) {
   const stamps = [];
   while (stamps.length <= MEASURED_FRAMES) {
     stamps.push(await new Promise((resolve) => requestAnimationFrame(resolve)));
   }
   refreshHz = rateOf(stamps);
-  return refreshHz;
+  return refreshHz ?? (attempts > 1 ? measureRefresh(attempts - 1) : null); // a new page is busy
 }
 
-/** Refresh rate from the times of successive frames. */
 export function rateOf(stamps) {
   const gaps = stamps.slice(1).map((stamp, at) => stamp - stamps[at]);
   const middle = [...gaps].sort((a, b) => a - b)[Math.floor(gaps.length / 2)];
@@ -83,7 +76,6 @@ export function plannedFrame(due, shown, hz) {
   return hz ? shown - Math.max(0, Math.floor((shown - due + SOON_S) * hz)) / hz : shown;
 }
 
-/** Note for the log. */
 export function note(event, time, detail = {}) {
   return { kind: "note", event, time, detail };
 }
@@ -119,16 +111,15 @@ export async function interrupt(work) {
   }
 }
 
-/** One machine on the screen. */
 class Run {
   constructor(machine, view, root, clock, heard) {
     Object.assign(this, { machine, view, root, clock, heard });
     this.items = [];
     this.drawn = null;
     this.lastFrame = null;
-    this.earliest = 0; // what comes now cannot concern what was seen before
+    this.earliest = clock.now(); // what comes now cannot concern what was seen before
     this.pressed = new Set(); // keys that went down since
-    this.due = clock.now();
+    this.due = this.earliest;
     this.suspended = false;
     this.listeners = new AbortController();
     this.promise = new Promise((resolve, reject) => Object.assign(this, { resolve, reject }));
@@ -152,7 +143,7 @@ class Run {
 
   frame(stamp) {
     if (this.suspended || this.over) return;
-    const time = this.clock.at(stamp);
+    const time = Math.max(this.clock.at(stamp), this.earliest); // events may come after a frame has begun
     const { deadline } = this.machine;
     const reached = deadline != null && deadline - time < SOON_S;
     if (reached) this.due = deadline;
@@ -160,11 +151,11 @@ class Run {
     if (this.over) return;
     this.draw(time);
     this.view.frame?.(time);
-    const dropped = late(time, this.lastFrame);
-    this.lastFrame = time;
+    const dropped = late(this.clock.at(stamp), this.lastFrame);
+    this.lastFrame = this.clock.at(stamp);
     const planned = plannedFrame(this.due ?? time, time, refreshHz);
     this.due = null;
-    this.send({ kind: "shown", time, dropped, planned });
+    this.send({ kind: "shown", time, dropped, planned, here: focused });
     if (this.over) return;
     if (this.changed) this.due = time + 2 * SOON_S; // by this frame, hence due in the next
     this.request();
@@ -179,7 +170,6 @@ class Run {
     this.earliest = Math.max(this.earliest, time);
   }
 
-  /** Whether something else has to be seen than what was drawn last. */
   get changed() {
     return JSON.stringify(this.machine.scene) !== this.drawn;
   }
@@ -235,8 +225,8 @@ class Run {
     if (focused === here || running.at(-1) !== this) return;
     focused = here;
     const time = this.timeOf(event);
+    this.take({ kind: "focus", time, here }); // what had ended before comes first
     this.keep([note("focus", time, { here })]);
-    this.take({ kind: "focus", time, here });
   }
 
   visibility(event) {
@@ -251,10 +241,9 @@ class Run {
   }
 
   timeOf(event) {
-    return event ? this.clock.at(event.timeStamp) : this.clock.now();
+    return Math.min(event ? this.clock.at(event.timeStamp) : Infinity, this.clock.now());
   }
 
-  /** Take an event, unless the machine is interrupted. */
   take(event) {
     if (this.suspended || this.over || running.at(-1) !== this) return;
     this.earliest = Math.max(this.earliest, event.time);
@@ -281,7 +270,7 @@ class Run {
   goOn() {
     this.suspended = false;
     this.drawn = this.lastFrame = null;
-    this.due = this.clock.now();
+    this.earliest = this.due = this.clock.now();
     this.keep(this.machine.restart?.(this.due));
     if (this.machine.finished) this.finish();
     else this.request();
@@ -320,7 +309,6 @@ function moveOr({ button, buttons }) {
   return buttons & HELD[button] ? "press" : "release";
 }
 
-/** Frames that came late between two frames, s; null where the rate is not known. */
 function late(time, before) {
   if (!refreshHz) return null;
   return before === null ? 0 : Math.max(0, Math.round((time - before) * refreshHz) - 1);

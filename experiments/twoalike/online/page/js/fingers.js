@@ -6,16 +6,13 @@
 const LONG_S = 0.5; // after which a press of a finger is a long one
 const STILL_PX = 8; // a resting finger moves no further
 
-/** Wraps a machine and translates the events of the browser into those of the machine. */
 export class Fingers {
-  /** The finger that may yet stay: since when, and where. */
   #resting = null;
   /** Where the pointer was last: a touch that the browser takes away ends nowhere. */
   #last = { x: 0, y: 0 };
 
   constructor(machine, magnifies) {
     Object.assign(this, { machine, magnifies });
-    /** Size of the trial on the screen, times its size as laid out. */
     this.scale = 1;
   }
 
@@ -34,7 +31,6 @@ export class Fingers {
     return deadline === null ? long : Math.min(deadline, long);
   }
 
-  /** Take an event of the browser. */
   handle(event) {
     const waited = this.#resting !== null && event.time >= this.#resting.time + LONG_S;
     const items = waited ? this.#look(event.time) : [];
@@ -47,7 +43,6 @@ export class Fingers {
     return this.machine.restart(time);
   }
 
-  /** Put the image down where it was, and show it large. */
   #look(time) {
     const { x, y } = this.#resting;
     this.#resting = null;
@@ -58,7 +53,6 @@ export class Fingers {
     ];
   }
 
-  /** The event for the machine; null while a finger rests. */
   #translated(event) {
     if (event.kind === "focus") this.#resting = null;
     if (event.x === undefined) return event;

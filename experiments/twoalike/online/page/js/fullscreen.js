@@ -24,7 +24,6 @@ export class Fullscreen {
     return this.active;
   }
 
-  /** Leave it without an interruption. */
   async leave() {
     this.left = () => {};
     if (this.active) await document.exitFullscreen();

@@ -10,11 +10,9 @@ import { divide } from "./records.js";
 const RESULTS = new Set(["choice", "rating", "arrangement", "sorting"]);
 const RESTARTED = "block_restarted";
 
-/** Whether an item tells that a trial was shown. */
 export const isOfTrial = ({ kind, event }) =>
   RESULTS.has(kind) || kind === "event" || event === "trial_shown";
 
-/** Latest time among items, s; 0 without any. */
 export function latest(items) {
   return items.reduce((time, item) => Math.max(time, endOf(item)), 0);
 }
@@ -36,7 +34,6 @@ export class Keeper {
     this.writing = Promise.resolve();
   }
 
-  /** A part begins, or goes on in a page that was opened again. */
   open() {
     this.take([{ kind: "segment", time: this.time, device: this.device() }]);
     if (this.restarted) this.take([{ kind: "note", event: RESTARTED, time: this.time, detail: {} }]);
@@ -44,12 +41,10 @@ export class Keeper {
     return this.time;
   }
 
-  /** Latest time of the run that is known, s. */
   get time() {
     return Math.max(this.progress.time, latest(this.items));
   }
 
-  /** Take items as they arise; the same item is taken once. */
   take(items) {
     const fresh = items.filter((item) => !this.known.has(item));
     if (!fresh.length) return;
@@ -58,7 +53,6 @@ export class Keeper {
     this.writing = this.writing.then(() => this.storage.append(fresh));
   }
 
-  /** Result or answers of the step under way, if it has them already. */
   get decided() {
     return this.items.find((item) => RESULTS.has(item.kind) || item.kind === "answers") ?? null;
   }

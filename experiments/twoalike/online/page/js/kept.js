@@ -11,7 +11,6 @@ export async function keepFiles() {
   active.postMessage([document.baseURI.split("?")[0], ...loaded]);
 }
 
-/** Forget them: the session is over. */
 export async function forgetFiles() {
   if (!navigator.serviceWorker) return;
   const registration = await navigator.serviceWorker.getRegistration(document.baseURI);

@@ -1,6 +1,5 @@
 /** Names of keys as protocols write them, from the keyboard events of a browser. */
 
-/** Keys that turn a page in every task. */
 export const GO_ON = ["space", "return", "num_enter"];
 const NAMES = { " ": "space", Enter: "return" };
 /** Keys that protocols write as browsers name them, but small. */
@@ -26,7 +25,6 @@ export function keyName({ key, code = "" }) {
   return named ? named[1].toLowerCase() : null;
 }
 
-/** Direction of an arrow key, y up; null for other keys. */
 export function direction(name) {
   return DIRECTIONS[name] ?? null;
 }

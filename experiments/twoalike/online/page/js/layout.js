@@ -3,7 +3,6 @@
  * trial are as large as in a window of the same size, or larger where a page has more room.
  */
 
-/** Places of three images. */
 export const POSITIONS = ["left", "middle", "right"];
 
 const SMALLEST_TEXT = 16;
@@ -23,12 +22,10 @@ export function round(value, decimals = 0) {
   return Number(value.toFixed(decimals)) + 0;
 }
 
-/** Height of a line of text in CSS pixels. */
 export function textHeight(screen, size) {
   return Math.max(SMALLEST_TEXT, round(screen.text_fraction * Math.min(...size)));
 }
 
-/** Images do not fit the window. */
 export function noRoom(what, [width, height]) {
   return new RangeError(`${what} do not fit a window of ${width} x ${height} px`);
 }
@@ -37,7 +34,6 @@ export function noRoom(what, [width, height]) {
 const WIDE = [1.2, 2.5, 3.2, 2.0, 0.8, 3.0];
 const UPRIGHT = [1.85, 3.6, 4.3, 4.3, 3.3, 5.3];
 
-/** Window in which images are placed, between top and bottom; heights from its centre, y up. */
 export class PlacingLayout {
   constructor({ screen }, size, { held_scale, magnify_fraction }) {
     Object.assign(this, { size, heldScale: held_scale, text: textHeight(screen, size) });
@@ -48,14 +44,12 @@ export class PlacingLayout {
     this.magnified = round((magnify_fraction * Math.min(...size)) / 2) * 2;
   }
 
-  /** Nearest point in the window. */
   clamp(x, y) {
     const within = (value, most) => Math.min(Math.max(value, -most), most);
     return [within(x, this.size[0] / 2), within(y, this.size[1] / 2)];
   }
 }
 
-/** CSS pixels across an object in the middle of the screen. */
 function degreesToPixels(degrees, measured) {
   const radians = (degrees * Math.PI) / 180;
   return 2 * measured.distance_cm * Math.tan(radians / 2) * measured.px_per_cm;
@@ -78,7 +72,6 @@ function imageSide(images, [width, height], largest, measured) {
   return Math.floor(side / 2) * 2;
 }
 
-/** Points in rows of so many, the last row in the middle. */
 function inRows(n, columns) {
   return Array.from({ length: n }, (_, at) => {
     const row = Math.floor(at / columns);
@@ -87,7 +80,6 @@ function inRows(n, columns) {
   });
 }
 
-/** Points on the smallest circle on which no two are closer than in rows. */
 function onRing(n) {
   const angles = Array.from({ length: n }, (_, at) => Math.PI / 2 - (2 * Math.PI * at) / n);
   const ring = angles.map((angle) => [Math.cos(angle), -Math.sin(angle)]);
@@ -105,7 +97,6 @@ function ways({ layout }, n, [width, height], task) {
   return [task === "anchored-choice" ? TRIANGLE.map(([x, y]) => [x, 1 - y]) : TRIANGLE];
 }
 
-/** Extent of points in one direction. */
 function extent(points, axis) {
   const along = points.map((point) => point[axis]);
   return [Math.min(...along), Math.max(...along) - Math.min(...along)];

@@ -9,7 +9,6 @@ function channels(colour) {
   return [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16) / 255);
 }
 
-/** Relative luminance of an sRGB colour, 0 to 1. */
 export function luminance(colour) {
   const [red, green, blue] = channels(colour).map((c) =>
     c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4,
@@ -17,14 +16,12 @@ export function luminance(colour) {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }
 
-/** Colour `share` of the way from the first to the second. */
 export function between(first, second, share) {
   const other = channels(second);
   const mixed = channels(first).map((c, at) => (1 - share) * c + share * other[at]);
   return `#${mixed.map((c) => round(255 * c).toString(16).padStart(2, "0")).join("")}`;
 }
 
-/** Sets the colours of an element and all in it. */
 function setColours(element, { background, foreground, accent }) {
   const light = luminance(background) > luminance(foreground);
   const colours = {
@@ -39,14 +36,12 @@ function setColours(element, { background, foreground, accent }) {
   for (const [name, value] of Object.entries(colours)) element.style.setProperty(name, value);
 }
 
-/** Sets the height of text and the thickness of rims in a window. */
 export function setText(element, screen, size) {
   const text = textHeight(screen, size);
   element.style.setProperty("--text", `${text}px`);
   element.style.setProperty("--thick", `${Math.max(2, Math.round(text / 14))}px`);
 }
 
-/** Makes an element. */
 export function make(name, attributes = {}, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
@@ -54,7 +49,6 @@ export function make(name, attributes = {}, ...children) {
   return element;
 }
 
-/** Makes the root of what is shown; it fills the window. */
 export function makeRoot(parent, protocol) {
   const root = make("div", { class: "twoalike", lang: protocol.language });
   setColours(root, protocol.screen);
@@ -76,7 +70,6 @@ export function paragraphs(text) {
   });
 }
 
-/** Fills the page after a time limit, whose button turns it as the space bar does. */
 export function setMessage(element, { text, footer }, send) {
   if (element.firstChild) return;
   const attributes = { type: "button", class: "push", "data-own": "", "aria-label": footer };
@@ -89,7 +82,6 @@ export function setMessage(element, { text, footer }, send) {
   );
 }
 
-/** Bar that is full to a share. */
 export function makeBar(role, attributes = {}) {
   const full = make("div", { class: "full" });
   const element = make("div", { class: "bar", role, ...attributes }, full);
@@ -112,7 +104,6 @@ export function picture(images, id) {
   return image;
 }
 
-/** Even width and height of a picture that is fitted into a square. */
 export function fitted(image, side) {
   const scale = side / Math.max(image.naturalWidth, image.naturalHeight);
   const even = (length) => Math.max(2, Math.round((length * scale) / 2) * 2);

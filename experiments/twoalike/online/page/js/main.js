@@ -15,34 +15,43 @@ import { Fullscreen } from "./fullscreen.js";
 import { Keeper } from "./keeper.js";
 import { forgetFiles, keepFiles } from "./kept.js";
 import { make, paragraphs } from "./look.js";
-import { aboutStudy, confirmOver, filled, panel, showOver, Status, waitOver } from "./panels.js";
+import { aboutStudy, confirmOver, filled, languageButtons, panel, showOver, Status, waitOver } from "./panels.js";
 import { Pictures } from "./pictures.js";
 import { Pause, persist, Queue } from "./records.js";
 import { Session } from "./session.js";
+import { Speaker } from "./speaker.js";
 import { BrowserStorage } from "./storage.js";
 import { takeSession } from "./tabs.js";
 import { openTransport, readJson, Refused, Unreachable } from "./transports.js";
-import { directionOf, isOver, visitor, whereToGoOn } from "./visit.js";
+import { directionOf, isOver, languageOf, visitor, whereToGoOn } from "./visit.js";
 
 const RESIZED_MS = 400; // leaving the full screen changes the size first
 
 class Page {
   constructor(study, transport) {
-    Object.assign(this, { study, transport, texts: study.texts });
+    Object.assign(this, { home: study, study, transport, texts: study.texts });
     this.root = document.getElementById("page");
     this.status = new Status(document.getElementById("status"));
     this.visitor = transport.visitor ?? visitor(location.search, study.id_parameter);
     this.fullscreen = new Fullscreen();
     this.failed = false;
     this.reach = (reached) => this.status.say("line", reached ? null : this.texts.offline);
+    const heard = Object.keys(study.sounds).length > 0;
+    this.tell = (done, total) =>
+      this.status.say("loading", done < total ? filled(this.texts.loading, { done, total }) : null);
+    this.speaker = heard ? new Speaker(study.sounds, this) : null;
   }
 
-  /** Write in the study's language and colours. */
-  dress() {
-    const { language, protocols, texts } = this.study;
+  /** Take the study in a language, and write in its colours. */
+  async speak(language) {
+    const other = this.home.languages.indexOf(language) > 0;
+    const read = () => readJson(document.baseURI, `${language}/session.json`);
+    this.study = this.transport.study = other ? await persist(read, { tell: this.reach }) : this.home;
+    const { language: lang, protocols, texts } = this.study;
+    this.texts = texts;
     const { style } = document.documentElement;
-    document.documentElement.lang = language;
-    document.documentElement.dir = directionOf(language);
+    document.documentElement.lang = lang;
+    document.documentElement.dir = directionOf(lang);
     document.title = texts.title;
     const { screen } = Object.values(protocols)[0];
     for (const name of ["background", "foreground", "accent"]) {
@@ -51,38 +60,42 @@ class Page {
   }
 
   async open() {
-    this.dress();
+    await this.speak(languageOf(this.home.languages, [this.visitor.language ?? "", ...navigator.languages]));
     if (location.pathname.endsWith("/withdraw")) {
       showWithdrawal(this.root, this.texts, this.transport);
       return;
     }
-    const what = lacking();
+    const what = lacking(this.study);
     const why = what ? filled(this.texts.unsupported, { what }) : this.room === "never" && this.roomText;
     if (why) {
       await this.screenOut(why);
       return;
     }
-    const name = `twoalike ${this.study.hash.slice(0, 16)} ${this.visitor.name}`;
+    const name = `twoalike ${this.home.hash.slice(0, 16)} ${this.visitor.name}`;
     if (!(await takeSession(name))) {
       panel(this.root, ...paragraphs(this.texts.other_tab));
       return;
     }
     this.storage = await BrowserStorage.open(name);
     this.saved = await this.storage.load();
+    if (this.saved.entry) await this.speak(this.saved.entry.language);
     const over = this.saved.entry?.outcome;
     if (over) showEnd(this.root, this.texts, over);
     else await this.take();
   }
 
-  get room() {
-    const size = [window.innerWidth, window.innerHeight];
-    return fit(size, this.study.least_window_px, [screen.width, screen.height]);
+  get least() {
+    return this.session?.least ?? this.study.least_window_px;
   }
 
-  /** What to do about the window's size; null if it is large enough. */
+  get room() {
+    const size = [window.innerWidth, window.innerHeight];
+    return fit(size, this.least, [screen.width, screen.height]);
+  }
+
   get roomText() {
     if (this.room === "fits") return null;
-    const [width, height] = this.study.least_window_px;
+    const [width, height] = this.least;
     const text = this.room === "turn" ? this.texts.turn : this.texts.too_small;
     return filled(text, { width, height });
   }
@@ -104,17 +117,23 @@ class Page {
     showEnd(this.root, texts, { ...codes, withdraw, reason });
   }
 
-  /** Take part, from the first button to the end. */
   async take() {
-    await this.askToStart();
+    const what = await this.askToStart();
     this.root.replaceChildren();
+    const refreshHz = await measureRefresh();
+    const slow = this.study.least_hz > (refreshHz ?? 0);
+    if (what || slow) {
+      await this.fullscreen.leave();
+      await this.screenOut(what ? filled(this.texts.unsupported, { what }) : this.texts.screened_out);
+      return;
+    }
     const entered = await this.enter();
+    await this.speak(entered.language);
     if (entered.outcome) {
       await this.close(entered);
       return;
     }
     if (this.transport.reopens) await keepFiles();
-    const refreshHz = await measureRefresh();
     if (this.roomText) await waitOver(() => this.roomText);
     const over = isOver(this.study, this.saved, entered);
     const measured = this.study.card && !over ? await measureScreen(this.root, this.texts) : null;
@@ -126,25 +145,30 @@ class Page {
     await this.end(entered, queue, reason);
   }
 
-  /** Wait for the first button; pressing it enters the full screen. */
+  /** Wait for the first button; pressing it enters the full screen. Returns what cannot be heard. */
   async askToStart() {
     document.body.dataset.step = "enter";
     const { title, start } = this.texts;
     const button = make("button", { type: "button", class: "push", id: "start" }, start);
     const heading = make("p", { class: "title", "aria-hidden": "true" }, title);
-    panel(this.root, heading, ...aboutStudy(this.texts), button);
-    button.focus();
-    await new Promise((resolve) => button.addEventListener("click", resolve, { once: true }));
+    const language = await new Promise((choose) => {
+      const others = this.saved.entry ? [] : [languageButtons(this.study, choose)];
+      panel(this.root, ...others, heading, ...aboutStudy(this.texts), button);
+      button.addEventListener("click", () => choose(null), { once: true });
+      button.focus();
+    });
+    if (language) return this.speak(language).then(() => this.askToStart());
+    const sounds = this.speaker?.unlock();
     await this.fullscreen.enter();
     delete document.body.dataset.step;
+    return (await sounds) ?? null;
   }
 
   ask(token = null) {
     const { external, link } = this.visitor;
-    return this.transport.enter({ external, link, token });
+    return this.transport.enter({ external, link, token, page: this.study.hash });
   }
 
-  /** Enter the session; without a line, go on with what is kept here. */
   async enter() {
     const { entry } = this.saved;
     if (!entry) return this.remember(await persist(() => this.ask(), { tell: this.reach }));
@@ -200,10 +224,9 @@ class Page {
       },
       makeClock: (start) => new Clock(start),
     });
-    const tell = (done, total) =>
-      this.status.say("loading", done < total ? filled(texts.loading, { done, total }) : null);
-    const pictures = new Pictures(study.images, { tell, reach });
-    const session = new Session({ course, keeper, pictures, measured, root });
+    const pictures = new Pictures(study.images, { tell: this.tell, reach });
+    const { speaker } = this;
+    const session = (this.session = new Session({ course, keeper, pictures, speaker, measured, refreshHz, root }));
     return { queue, session };
   }
 
@@ -219,7 +242,6 @@ class Page {
     }
   }
 
-  /** Interrupt the session where the full screen was left or the window became too small. */
   watch(session) {
     let filling = this.fullscreen.active;
     const goOn = async () => {
@@ -241,7 +263,6 @@ class Page {
     setInterval(() => this.storage.markOpen(), 5000);
   }
 
-  /** Send what is left, and only then show the completion code. */
   async end(entered, queue, reason) {
     await this.fullscreen.leave();
     await sendRest(this.root, this.texts, queue);
@@ -250,16 +271,14 @@ class Page {
     await this.close({ ...entered, outcome: { ...codes, reason } });
   }
 
-  /** Show how the session ended, and keep only that. */
-  async close({ session, token, withdraw, outcome }) {
+  async close({ session, token, withdraw, outcome, language }) {
     await this.fullscreen.leave();
     const over = { withdraw, ...outcome };
-    await this.storage.enter({ session, token, outcome: over }, true);
+    await this.storage.enter({ session, token, language, outcome: over }, true);
     showEnd(this.root, this.texts, over);
     if (this.transport.reopens) await forgetFiles(); // may take long; nobody waits for it
   }
 
-  /** Say what went wrong, once, over everything else. */
   fail(error) {
     console.error(error);
     if (this.failed) return;

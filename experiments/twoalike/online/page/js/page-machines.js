@@ -17,7 +17,6 @@ class BesideTrials {
   finished = false;
   since = null;
   read = false;
-  /** Times after which it can be left, and after which it ends by itself, s. */
   minimum = 0;
   limit = null;
 
@@ -25,7 +24,6 @@ class BesideTrials {
     return this.since !== null && this.limit ? this.since + this.limit : null;
   }
 
-  /** Whether it can be left, or answers count, at a time. */
   mayLeave(time) {
     return this.read && this.since !== null && time - this.since >= this.minimum;
   }
@@ -37,13 +35,11 @@ class BesideTrials {
     return this.take(event);
   }
 
-  /** What was shown or typed is still there after an interruption. */
   restart() {
     return [];
   }
 }
 
-/** A page of text; it can be left once its end has been in view, for its shortest time. */
 export class PageMachine extends BesideTrials {
   constructor(step) {
     super();
@@ -79,12 +75,10 @@ function plainDigits(text) {
   });
 }
 
-/** Text without characters that cannot be seen; lines stay apart. */
 function visible(text) {
   return text.replace(/[\t\p{Zs}]/gu, " ").replace(/[^\P{C}\n]|[\p{Zl}\p{Zp}]/gu, "");
 }
 
-/** Written answer as it is stored; null for no answer. */
 export function readAnswer({ question: kind, limits: [low, high] }, entry) {
   const text = visible(entry).split(/\s+/).filter(Boolean).join(" ");
   if (!text) return null;
@@ -99,12 +93,10 @@ export function readAnswer({ question: kind, limits: [low, high] }, entry) {
   return kind === "age" ? Math.min(value, OLDEST_AGE) : value;
 }
 
-/** A question; for a choice, `chosen` is there once it is finished. */
 export class QuestionMachine extends BesideTrials {
   entry = "";
   remark = "";
   marked = new Set();
-  /** What was set so far on a slider or in a matrix, by id. */
   values = {};
   chosen = null;
 
@@ -150,7 +142,6 @@ export class QuestionMachine extends BesideTrials {
     return [];
   }
 
-  /** Option that an event names, from 0. */
   #option(event) {
     let option = null;
     if (event.kind === "pick" || event.kind === "toggle") option = event.option;
@@ -197,7 +188,6 @@ export class QuestionMachine extends BesideTrials {
   }
 }
 
-/** Counts seconds down from its first frame, as a page that only its limit ends. */
 export class Countdown extends PageMachine {
   constructor(text, seconds) {
     super({ name: "ready", keys: [], limit_s: seconds });

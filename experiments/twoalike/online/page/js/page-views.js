@@ -5,20 +5,14 @@
 
 import { fitted, make, makeBar, paragraphs, picture, setText } from "./look.js";
 
-/** Pixels by which the end of a text may be out of view. */
 const SLACK = 2;
-/** Share of the visible text that a press of the button scrolls. */
 const PAGE = 0.9;
-/** Largest height of example images as a share of the window's. */
 const MOST_HEIGHT = 0.28;
 let count = 0;
 
-/** A column of text that scrolls, above lines that stay. */
 class TextView {
-  /** Browsers scroll by the usual keys. */
   keys = new Set();
   send = () => {};
-  /** Whether the end of the text has been in view. */
   wasRead = false;
 
   constructor(root, { protocol, step, machine }) {
@@ -39,7 +33,6 @@ class TextView {
     this.send = send;
   }
 
-  /** Sets the text larger if it fits then; makes a longer one scroll. */
   resize(width, height) {
     setText(this.root, this.protocol.screen, [width, height]);
     this.fit(width, height);
@@ -48,14 +41,12 @@ class TextView {
     this.scroller.tabIndex = this.scrolls ? 0 : -1;
   }
 
-  /** Fits pictures into a window. */
   fit(width, height) {}
 
   get scrolls() {
     return this.scroller.scrollHeight > this.scroller.clientHeight + SLACK;
   }
 
-  /** Gives the machine what the person has seen of the text. */
   watch() {
     const { scrollTop, clientHeight, scrollHeight } = this.scroller;
     if (!this.wasRead && scrollTop + clientHeight >= scrollHeight - SLACK) {
@@ -65,7 +56,6 @@ class TextView {
   }
 }
 
-/** A page of text, with example images, progress, and the button that turns it. */
 export class PageView extends TextView {
   constructor(root, parts) {
     super(root, parts);
@@ -86,7 +76,6 @@ export class PageView extends TextView {
     this.scroller.focus({ preventScroll: true });
   }
 
-  /** Goes on, in a long text to its next lines. */
   #press(event) {
     if (this.wasRead) this.send({ kind: "go_on" }, event);
     else this.scroller.scrollBy({ top: PAGE * this.scroller.clientHeight });
@@ -106,7 +95,6 @@ export class PageView extends TextView {
   }
 }
 
-/** Bar and caption of a page. */
 function progress({ progress: [done, total], caption }) {
   const values = { "aria-valuemin": 0, "aria-valuemax": total, "aria-valuenow": done };
   const bar = makeBar("progressbar", { ...values, "aria-label": caption || `${done} / ${total}` });
@@ -114,7 +102,6 @@ function progress({ progress: [done, total], caption }) {
   return caption ? [bar.element, make("p", { class: "caption" }, caption)] : [bar.element];
 }
 
-/** A question with its answers below the text. */
 export class QuestionView extends TextView {
   boxes = [];
 
@@ -130,13 +117,11 @@ export class QuestionView extends TextView {
     this.foot.append(make("p", { class: "footer keys-only" }, footers[question] ?? enter));
   }
 
-  /** Sends an event when something happens to a control. */
   on(field, type, event) {
     field.addEventListener(type, (cause) => this.send(event(), cause));
     return field;
   }
 
-  /** Fields, and the button that ends the answer. */
   form(...fields) {
     const { finish, go_on } = this.protocol.texts;
     const done = make("button", { type: "submit", class: "push", "data-own": "" }, finish);
@@ -146,10 +131,9 @@ export class QuestionView extends TextView {
     return [this.on(form, "submit", () => ({ kind: "confirm" }))];
   }
 
-  /** Options to press or to tick; the points of a scale are side by side where there is room. */
   options(answer, about = this.id) {
-    const { options, question } = this.step;
-    const made = options.map((words, at) => {
+    const { options, labels, question } = this.step;
+    const made = (labels ?? options).map((words, at) => {
       const seen = { class: "number keys-only", "aria-hidden": "true" };
       const number = make("span", seen, String(at + 1));
       return answer(at, [number, make("span", { dir: "auto" }, words)]);
@@ -184,7 +168,7 @@ export class QuestionView extends TextView {
   }
 
   slider() {
-    const { id, limits, options } = this.step;
+    const { id, limits, options, labels } = this.step;
     const [min, max] = limits;
     const shown = make("output", {}, "–");
     const own = { "data-own": "", "aria-labelledby": this.id, "aria-describedby": `${this.id}-ends` };
@@ -196,11 +180,10 @@ export class QuestionView extends TextView {
       return { kind: "rate", name: id, value: Number(field.value) };
     };
     this.field = this.on(this.on(field, "input", set), "click", set); // also at its start
-    const words = options.map((one) => make("span", { dir: "auto" }, one));
+    const words = (labels ?? options).map((one) => make("span", { dir: "auto" }, one));
     return this.form(shown, field, make("div", { class: "ends", id: `${this.id}-ends` }, ...words));
   }
 
-  /** Statements, each with a scale of its own. */
   matrix() {
     const rows = this.step.rows.flatMap(([name, text]) => {
       const about = make("p", { id: `${this.id}-${name}`, dir: "auto" }, text);
@@ -250,7 +233,6 @@ export class QuestionView extends TextView {
   }
 }
 
-/** A word above the seconds left. */
 export class CountdownView {
   constructor(root, screen = { text_fraction: 0.026 }) {
     this.root = root;

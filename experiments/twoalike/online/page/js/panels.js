@@ -2,7 +2,6 @@
 
 import { make, paragraphs } from "./look.js";
 
-/** Put values into a text: `{name}`. */
 export function filled(text, values) {
   return text.replace(/\{(\w+)\}/g, (whole, name) =>
     Object.hasOwn(values, name) ? String(values[name]) : whole,
@@ -20,14 +19,21 @@ export function panel(root, ...children) {
 
 const ABOUT = ["lab", "duration", "payment", "devices", "contact", "withdrawal"];
 
-/** What the study says of itself on its start page, and where it is in other languages. */
+/** Buttons of the languages of a study. */
+export function languageButtons({ language, languages }, choose) {
+  const buttons = languages.map((lang) => {
+    const name = new Intl.DisplayNames([lang], { type: "language" }).of(lang);
+    const chosen = String(lang === language);
+    const made = make("button", { type: "button", class: "push", lang, "aria-pressed": chosen }, name);
+    made.addEventListener("click", () => choose(lang));
+    return made;
+  });
+  return make("nav", {}, ...buttons);
+}
+
 export function aboutStudy(texts) {
   const line = (name) => make("p", {}, make("b", {}, texts[`${name}_label`]), "\n", texts[name]);
-  const links = texts.languages.split("\n").filter(Boolean).map((one) => {
-    const [, name, address] = /^(.*\S)\s+(\S+)$/.exec(one) ?? [null, one, one];
-    return make("a", { href: address + location.search }, name);
-  });
-  return [make("nav", {}, ...links), ...ABOUT.filter((name) => texts[name]).map(line)];
+  return ABOUT.filter((name) => texts[name]).map(line);
 }
 
 /**
@@ -48,7 +54,6 @@ export function showOver(...children) {
   };
 }
 
-/** Ask for a press of a button, over everything else. */
 export async function confirmOver(text, label, pressed = async () => {}) {
   const button = make("button", { type: "button", class: "push" }, label);
   const close = showOver(...paragraphs(text), button);
@@ -58,7 +63,6 @@ export async function confirmOver(text, label, pressed = async () => {}) {
   close();
 }
 
-/** Show a text over everything else until something holds. */
 export async function waitOver(text) {
   const words = make("p", { "aria-live": "polite" });
   const close = showOver(words);
@@ -69,14 +73,12 @@ export async function waitOver(text) {
   close();
 }
 
-/** The line at the lower edge that says quietly how things are. */
 export class Status {
   constructor(line) {
     this.line = line;
     this.words = new Map();
   }
 
-  /** Say something, or no longer. */
   say(about, text) {
     this.words.delete(about);
     if (text !== null) this.words.set(about, text);

@@ -3,19 +3,13 @@
 import { persist } from "./records.js";
 import { Unreachable } from "./transports.js";
 
-const AT_ONCE = 4;
-
 export class Pictures {
   constructor(files, { load = loadImage, tell = () => {}, reach = () => {} } = {}) {
     Object.assign(this, { files, load, tell, reach });
-    /** Decoded images by object id. */
     this.images = new Map();
     this.loading = new Map();
-    this.later = [];
-    this.busy = 0;
   }
 
-  /** Have images decoded. */
   async need(ids) {
     const wanted = [...new Set(ids)].filter((id) => id in this.files);
     let done = wanted.filter((id) => this.images.has(id)).length;
@@ -31,35 +25,19 @@ export class Pictures {
     await Promise.all(wanted.map(one));
   }
 
-  /** Load images that will be needed soon, a few at once. */
-  ahead(ids) {
-    const fresh = ids.filter((id) => id in this.files && !this.loading.has(id));
-    this.later = [...new Set(fresh)];
-    while (this.busy < AT_ONCE && this.later.length) this.loadNext();
+  /** Load images that will be needed soon, one after the other; those on their way are waited for. */
+  async ahead(ids) {
+    for (const id of ids.filter((one) => one in this.files)) await this.fetch(id);
   }
 
-  async loadNext() {
-    this.busy += 1;
-    await this.fetch(this.later.shift());
-    this.busy -= 1;
-    if (this.later.length) this.loadNext();
-  }
-
-  /** Load one image, as often as it takes. */
   fetch(id) {
-    if (!this.loading.has(id)) {
-      const attempt = () => this.load(this.files[id].file);
-      const loaded = persist(attempt, { tell: this.reach });
-      this.loading.set(
-        id,
-        loaded.then((image) => this.images.set(id, image)),
-      );
-    }
+    const attempt = () => this.load(this.files[id].file);
+    const loaded = () => persist(attempt, { tell: this.reach }).then((image) => this.images.set(id, image));
+    if (!this.loading.has(id)) this.loading.set(id, loaded());
     return this.loading.get(id);
   }
 }
 
-/** Load and decode an image. */
 async function loadImage(file) {
   const image = new Image();
   image.src = new URL(file, document.baseURI).href;

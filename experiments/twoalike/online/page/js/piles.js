@@ -11,19 +11,16 @@ const GAP = 0.5; // between two places, and between images and their edge, in li
 const APART = 0.1; // between two images, as a share of their side
 const NAME = 1.5; // height of a pile's name, in lines of text
 
-/** First number from 1 to n of which a measure is highest. */
 function best(n, measure) {
   const measured = Array.from({ length: n }, (_, at) => measure(at + 1));
   return 1 + measured.indexOf(Math.max(...measured));
 }
 
-/** Side of n squares in so many columns of a room. */
 function sideOf({ width, height }, n, columns) {
   const [across, down] = [columns, Math.ceil(n / columns)].map((k) => k + (k - 1) * APART);
   return Math.max(0, Math.min(width / across, height / down));
 }
 
-/** Centres of n things in rows, the whole in the middle of its room. */
 function grid({ x, y }, n, columns, across, down) {
   const rows = Math.ceil(n / columns);
   return Array.from({ length: n }, (_, at) => [
@@ -32,7 +29,6 @@ function grid({ x, y }, n, columns, across, down) {
   ]);
 }
 
-/** Window with a tray of images and places of piles. */
 export class PilesLayout extends PlacingLayout {
   constructor(protocol, size, n) {
     super(protocol, size, protocol.piles);
@@ -54,7 +50,6 @@ export class PilesLayout extends PlacingLayout {
     if (this.item < piles.minimum_px) throw noRoom(`${n} images`, size);
   }
 
-  /** Fills an area with n places, as square as they can be. */
   #divide(area, n, gap) {
     const shape = (columns) => {
       const counts = [columns, Math.ceil(n / columns)];
@@ -66,7 +61,6 @@ export class PilesLayout extends PlacingLayout {
     this.cells = centres.map(([x, y]) => ({ x, y, width, height }));
   }
 
-  /** Side and centres of n images in a box, at most so large. */
   #packed({ x, y, width, height }, n, most) {
     const edge = 2 * GAP * this.text;
     const room = { x, y, width: width - edge, height: height - edge };
@@ -75,7 +69,6 @@ export class PilesLayout extends PlacingLayout {
     return { side, places: grid(room, n, columns, side * (1 + APART), side * (1 + APART)) };
   }
 
-  /** Place of a pile, from 0, at a point; null beside them. */
   cellAt(x, y) {
     const holds = (box) =>
       Math.abs(x - box.x) <= box.width / 2 && Math.abs(y - box.y) <= box.height / 2;
@@ -83,19 +76,16 @@ export class PilesLayout extends PlacingLayout {
     return found < 0 ? null : found;
   }
 
-  /** Centres of n images that are not sorted, in the order of reading. */
   trayPlaces(n) {
     return this.#packed(this.tray, n, this.item).places;
   }
 
-  /** Side and centres of the n images of a pile, as large as they can be there. */
   pilePlaces(cell, n) {
     const { x, y, width, height } = this.cells[cell];
     const free = { x, y: y - this.name / 2, width, height: height - this.name };
     return this.#packed(free, n, this.item);
   }
 
-  /** Place beside one in a direction, or beside the tray; null for the tray. */
   neighbour(cell, x, y, dx, dy) {
     const { cells, columns, upright } = this;
     if (cell === null) {

@@ -6,7 +6,6 @@ import { View } from "./trial-view.js";
 const DIRECTIONS = ["left", "right", "up", "down"];
 
 export class PlacingView extends View {
-  /** `hands` take the events; `settings` have the colours of the places, which lie below all else. */
   constructor(root, parts, shows, settings, ...places) {
     super(root, parts, shows);
     const { protocol, machine, stage } = this;
@@ -31,7 +30,8 @@ export class PlacingView extends View {
     moveTo(this.prompt, 0, heights.prompt);
     moveTo(this.timer.element, 0, heights.timer);
     moveTo(this.counter, 0, heights.counter);
-    this.rims = { inside: settings.rim, held: settings.held_rim, outside: settings.outside_rim };
+    const { rim, held_rim, outside_rim } = settings;
+    this.rims = { inside: rim, held: held_rim, outside: outside_rim, playing: "var(--accent)" };
     root.style.setProperty("--line", settings.line);
     if (settings.fill !== "theme") root.style.setProperty("--fill", settings.fill);
     root.classList.add("twoalike-placing");
@@ -45,6 +45,7 @@ export class PlacingView extends View {
   resize(width, height) {
     const [wide, high] = this.layout.size;
     const scale = Math.min(width / wide, height / high);
+    this.send?.({ kind: "focus", here: false }); // what is held stays where it is seen
     this.hands.scale = Math.abs(scale - 1) < 0.005 ? 1 : scale;
     this.stage.style.transform = `translate(-50%, -50%) scale(${this.hands.scale})`;
   }
@@ -86,10 +87,23 @@ export class PlacingView extends View {
     context.imageSmoothingQuality = "high";
     context.drawImage(image, 0, 0, canvas.width, canvas.height);
     const element = make("div", { class: "item" }, canvas);
+    const sound = this.speaker?.files[id];
+    if (sound) {
+      const name = sound.text || String(this.#bare.indexOf(id) + 1);
+      Object.entries({ role: "img", "aria-label": name }).forEach((one) => element.setAttribute(...one));
+      if (!sound.text) element.append(make("b", { "aria-hidden": "true" }, name));
+    }
     this.stage.append(element);
     const item = { element, image, canvas, words: "" };
     this.items.set(id, item);
     return item;
+  }
+
+  /** Sounds that look alike, in an order that tells nothing: they are numbered. */
+  get #bare() {
+    const { files } = this.speaker;
+    const bare = this.machine.trial.items.filter((id) => files[id]?.text === "");
+    return bare.sort((one, other) => (files[one].file < files[other].file ? -1 : 1));
   }
 
   #drawMagnified(id) {
@@ -102,7 +116,6 @@ export class PlacingView extends View {
   }
 }
 
-/** Puts an element's middle at a point from the middle of the window, y up. */
 export function moveTo(element, x, y) {
   element.style.transform = `translate(-50%, -50%) translate(${x}px, ${-y}px)`;
 }

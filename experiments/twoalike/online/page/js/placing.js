@@ -12,9 +12,7 @@ import { TrialMachine } from "./trial.js";
 
 /** One trial; `kept` in it is the last move of each image before a reload, by object. */
 export class PlacingMachine extends TrialMachine {
-  /** Item that is held: since when, from where, where it was taken, and by what. */
   held = null;
-  /** Item that is shown large: since when, and by what. */
   look = null;
   #taken = null;
   #pointer = null;
@@ -25,7 +23,6 @@ export class PlacingMachine extends TrialMachine {
     super(trial, protocol);
     const items = [...trial.items.keys()];
     const handled = { n_moves: 0, first_move: null, last_move: null, n_inspections: 0 };
-    /** Centres and sides of the images, and the items from the lowest to the topmost. */
     Object.assign(this, { layout, places: [], stack: [...items], order: items });
     this.sizes = items.map(() => layout.item);
     this.handling = items.map(() => ({ ...handled }));
@@ -36,7 +33,6 @@ export class PlacingMachine extends TrialMachine {
     return this.open && this.limitS ? this.onset + this.limitS + this.#paused : null;
   }
 
-  /** When the answer came; null while the page after the time limit is shown. */
   get taken() {
     return this.phase === "message" ? null : (this.ending?.time ?? null);
   }
@@ -45,7 +41,6 @@ export class PlacingMachine extends TrialMachine {
     return this.stack.filter((item) => !this.inside(item)).length;
   }
 
-  /** Item whose image is seen at a point; null beside them. */
   topmost(x, y) {
     const covers = (item) => {
       const [centreX, centreY] = this.places[item];
@@ -54,7 +49,6 @@ export class PlacingMachine extends TrialMachine {
     return this.stack.findLast(covers) ?? null;
   }
 
-  /** What the scenes of all such trials have. */
   get shown() {
     const { texts } = this.protocol;
     return {
@@ -204,7 +198,6 @@ export class PlacingMachine extends TrialMachine {
     this.asked = null;
   }
 
-  /** From now on nothing moves. */
   stopMoving(ending) {
     this.#letGo(ending.time);
     this.row("done", ending.time, { pointer: ending.method === "none" ? null : ending.method });
@@ -237,7 +230,6 @@ export class PlacingMachine extends TrialMachine {
     this.hold({ item, since: time, by: "keyboard", start: this.places[item] });
   }
 
-  /** Holds an item, and raises it above the others. */
   hold(held) {
     this.stack = [...this.stack.filter((other) => other !== held.item), held.item];
     this.held = held;
@@ -245,7 +237,6 @@ export class PlacingMachine extends TrialMachine {
     this.asked = null;
   }
 
-  /** Moves the held image with the pointer; its centre stays in the window. */
   #follow(x, y) {
     if (!this.held || this.held.by === "keyboard") return;
     const { item, grip } = this.held;
@@ -280,13 +271,11 @@ export class PlacingMachine extends TrialMachine {
     this.handling[look.item].n_inspections += 1;
   }
 
-  /** Drops what is held and looks away, as when the window is left. */
   #letGo(time) {
     this.#lookAway(time);
     this.#drop(time);
   }
 
-  /** Adds a row to the table of events; `where` are columns of `nowhere`, those of the task. */
   row(what, onset, { item = null, until = onset, where = {}, pointer = null } = {}) {
     const values = {
       onset,
@@ -302,7 +291,6 @@ export class PlacingMachine extends TrialMachine {
   }
 }
 
-/** Line that says how many images are left. */
 export function countText(texts, n) {
   if (n === 0) return texts.left_none;
   return n === 1 ? texts.left_one : filled(texts.left, { n });

@@ -9,7 +9,15 @@ export class RatingView extends TrialView {
   constructor(root, parts) {
     super(root, parts, "rating");
     const { scale, texts, answers } = this.protocol;
-    this.row.append(...this.shown.map((image) => make("div", { class: "place image" }, image)));
+    const places = this.shown.map((image, at) => {
+      const name = this.machine.row[at];
+      const sound = this.speaker?.files[name];
+      if (!sound) return make("div", { class: "place image" }, image);
+      const words = [at + 1, sound.text].filter(Boolean).join(": ");
+      const button = make("button", { type: "button", class: "place image", "aria-label": words }, image);
+      return this.point(this.press(button, { kind: "hear", name }), name);
+    });
+    this.row.append(...places);
     const each = texts.labels.length > 0;
     const words = (each ? texts.labels : [texts.low, texts.high]).map((text) =>
       make("span", { dir: "auto" }, text),
@@ -63,7 +71,8 @@ export class RatingView extends TrialView {
     return make("div", { class: "line" }, this.slider, this.number);
   }
 
-  drawTrial({ value, button }) {
+  drawTrial({ value, button, marked = [] }) {
+    this.shown.forEach((image, at) => image.classList.toggle("marked", marked.includes(this.machine.row[at])));
     this.points?.forEach((one, at) => one.setAttribute("aria-pressed", String(value === at + 1)));
     if (this.slider) {
       this.slider.value = value;

@@ -59,13 +59,11 @@ export class RatingMachine extends TrialMachine {
     else if (this.#means(event)) this.early += 1;
   }
 
-  /** Whether an event would have answered, had it come later. */
   #means({ kind, key }) {
     if (kind !== "key") return kind === "choose" || kind === "grip";
     return this.#point(key) !== null || this.protocol.answers.done_keys.includes(key);
   }
 
-  /** Point of a Likert scale that a key picks. */
   #point(key) {
     const keys = this.protocol.answers.keys.slice(0, this.protocol.scale.points);
     const digit = /^num_(\d)$/.exec(key)?.[1] ?? key;
@@ -87,7 +85,6 @@ export class RatingMachine extends TrialMachine {
     else if (kind === "slide") this.#slide(event);
   }
 
-  /** A press and its drag are one adjustment. */
   #slide({ value, method }) {
     const before = this.adjusted;
     this.#set(value, method);
@@ -114,7 +111,6 @@ export class RatingMachine extends TrialMachine {
     this.adjusted += 1;
   }
 
-  /** Choose a point, which is the answer unless it is to be confirmed. */
   #choose(time, point, method) {
     this.#set(point, method);
     this.method = method;

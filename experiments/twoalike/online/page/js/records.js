@@ -15,7 +15,6 @@ const SPREAD = 0.3; // so that the pages of a study do not all come back at the 
 const RECORD_ITEMS = 4_000; // a little less than a record may have
 const RECORD_BYTES = 200_000;
 
-/** Wait for some seconds, or until `wake` is called. */
 export class Pause {
   wake = () => {};
 
@@ -27,7 +26,6 @@ export class Pause {
   }
 }
 
-/** Try until the other side answers, with growing pauses. */
 export async function persist(attempt, { pause = new Pause(), tell = () => {} } = {}) {
   for (let failed = 0; ; failed += 1) {
     try {
@@ -43,7 +41,6 @@ export async function persist(attempt, { pause = new Pause(), tell = () => {} } 
   }
 }
 
-/** Divide the items of a long step among records. */
 export function divide(items) {
   const parts = [[]];
   let bytes = 0;
@@ -60,7 +57,6 @@ export function divide(items) {
   return parts;
 }
 
-/** Records that wait to be acknowledged. */
 export class Queue {
   sending = null;
   error = null;
@@ -70,13 +66,11 @@ export class Queue {
     this.waiting = [...records].sort((a, b) => a.n - b.n);
   }
 
-  /** Take records that are in the storage, and send them. */
   add(records) {
     this.waiting.push(...records);
     this.start();
   }
 
-  /** Send what waits, unless that is under way. */
   start() {
     if (this.sending || this.error) return;
     this.sending = this.sendAll()
@@ -87,7 +81,6 @@ export class Queue {
       .finally(() => (this.sending = null));
   }
 
-  /** Wait until all is acknowledged; throws what the other side has refused. */
   async drained() {
     while (this.waiting.length) {
       this.start();
@@ -114,14 +107,12 @@ export class Queue {
     return stored;
   }
 
-  /** Let records wait again that the other side has lost. */
   async takeBack(stored) {
     const lost = (await this.storage.after(stored)).filter(({ n }) => n < this.waiting[0].n);
     if (lost[0]?.n !== stored + 1) throw new Refused("lost"); // another browser had them
     this.waiting.unshift(...lost);
   }
 
-  /** The first records, as many as one request takes. */
   batch() {
     let bytes = 0;
     const fits = (record, at) => {

@@ -6,12 +6,12 @@ import { Countdown } from "./page-machines.js";
 import { CountdownView } from "./page-views.js";
 import { SHOWN } from "./shown.js";
 
+const LEAST_SCALE = 0.75; // a phone that is turned would make them too small for fingers
 const AHEAD = 12; // steps whose images are loaded before their turn
 const TRIALS = new Set(["trial", "arrangement"]);
 
-/** Objects whose images a step shows. */
-function objectsOf({ images, trial, stimuli, items }) {
-  return trial ? objectsOf(trial) : [...(images ?? stimuli ?? items ?? [])];
+function objectsOf({ images, trial, stimuli, items, masks = [] }) {
+  return trial ? objectsOf(trial) : [...(images ?? stimuli ?? items ?? []), ...masks];
 }
 
 export class Session {
@@ -22,40 +22,38 @@ export class Session {
     this.heard = (items) => this.keeper.take(items);
   }
 
-  /** Show everything that is left. */
   async run() {
     for (let given; ; given = { items: await this.show() }) {
       const { value, done } = await this.shows.next(given);
       this.current = done ? null : value;
       if (done) return value;
       const { step, trial, at } = value;
-      await this.pictures.need(objectsOf(step ?? trial ?? {}));
-      this.pictures.ahead(this.ahead(at.step));
+      const [now, soon] = [objectsOf(step ?? trial ?? {}), this.ahead(at.step)];
+      await Promise.all([this.pictures.need(now), this.speaker?.need(now)]);
+      for (const files of [this.pictures, this.speaker]) files?.ahead(soon);
     }
   }
 
-  /** Objects that steps to come will or may show. */
   ahead(at) {
     const coming = this.course.steps.slice(at, at + AHEAD);
     const open = coming.some(({ task }) => task === "multi-arrangement");
     return [...coming.flatMap(objectsOf), ...(open ? Object.keys(this.pictures.files) : [])];
   }
 
-  /** Show what is current, to its end; gives its items. */
   async show() {
     const { kind, protocol, clock } = this.current;
     const root = makeRoot(this.root, protocol);
-    const { measured } = this;
-    const parts = { ...this.current, images: this.pictures.images, measured };
+    const { measured, refreshHz, speaker } = this;
+    const parts = { ...this.current, images: this.pictures.images, measured, refreshHz, speaker };
     const { machine, view } = SHOWN[kind](root, parts);
     this.mark(this.current);
+    this.layout = view.layout;
     const items = await run(machine, view, { root, clock, heard: this.heard });
-    this.mark(null);
+    this.mark((this.layout = null));
     this.root.replaceChildren();
     return items;
   }
 
-  /** Say in the page which step is shown, for its style and for tests. */
   mark(show) {
     const { dataset } = document.body;
     delete dataset.trial;
@@ -64,7 +62,11 @@ export class Session {
     if (show?.kind === "arrangement") dataset.trial = show.trial.trial_index;
   }
 
-  /** Whether images are shown that have to be large enough. */
+  /** Smallest window for what is shown, if not that of all: images that were placed are scaled with it. */
+  get least() {
+    return this.layout?.size?.map((side) => Math.floor(LEAST_SCALE * side)) ?? null;
+  }
+
   get inTrial() {
     return TRIALS.has(this.current?.kind);
   }

@@ -6,6 +6,7 @@ import { ArrangementView } from "./arrangement-view.js";
 import { ChoiceMachine } from "./choice.js";
 import { ChoiceView } from "./choice-view.js";
 import { Fingers } from "./fingers.js";
+import { listening } from "./listening.js";
 import { Countdown, PageMachine, QuestionMachine } from "./page-machines.js";
 import { CountdownView, PageView, QuestionView } from "./page-views.js";
 import { PilesLayout } from "./piles.js";
@@ -14,12 +15,15 @@ import { RatingView } from "./rating-view.js";
 import { Sorting } from "./sorting.js";
 import { SortingView } from "./sorting-view.js";
 
-/** Machine, and view that draws it. */
-function made(root, { step, protocol, images, measured }, machine, View, more = {}) {
-  return { machine, view: new View(root, { step, protocol, images, measured, machine, ...more }) };
+function made(root, { step, protocol, images, measured, speaker }, machine, View, more = {}) {
+  return { machine, view: new View(root, { step, protocol, images, measured, speaker, machine, ...more }) };
 }
 
-/** Makers of machine and view, by the kind of a show. */
+function trialOf(Machine, { trial, protocol, refreshHz, speaker }, more = refreshHz) {
+  if (!speaker) return new Machine(trial, protocol, more);
+  return Object.assign(new (listening(Machine))(trial, protocol, more), { speaker });
+}
+
 export const SHOWN = {
   page: (root, parts) => made(root, parts, new PageMachine(parts.step), PageView),
 
@@ -31,7 +35,7 @@ export const SHOWN = {
 
   trial(root, parts) {
     const rates = parts.protocol.task === "pair-rating";
-    const machine = new (rates ? RatingMachine : ChoiceMachine)(parts.trial, parts.protocol);
+    const machine = trialOf(rates ? RatingMachine : ChoiceMachine, parts);
     return made(root, parts, machine, rates ? RatingView : ChoiceView);
   },
 
@@ -41,7 +45,7 @@ export const SHOWN = {
     const size = [Math.floor(width), Math.floor(height)];
     const sorts = protocol.task === "free-sorting";
     const layout = new (sorts ? PilesLayout : ArenaLayout)(protocol, size, trial.items.length);
-    const machine = new (sorts ? Sorting : Arrangement)(trial, protocol, layout);
+    const machine = trialOf(sorts ? Sorting : Arrangement, parts, layout);
     const hands = new Fingers(machine, protocol.answers.magnify_button);
     const { view } = made(root, parts, machine, sorts ? SortingView : ArrangementView, { hands });
     return { machine: hands, view };

@@ -5,7 +5,6 @@ import { moveTo, PlacingView } from "./placing-view.js";
 
 const ABOVE = 2.5; // from the field for a name up to the question, in lines of text
 
-/** Element that is as large as a box, and where it is. */
 function boxed(kind, { x, y, width, height }, ...children) {
   const element = make("div", { class: `place ${kind}`, dir: "auto" }, ...children);
   moveTo(element, x, y);

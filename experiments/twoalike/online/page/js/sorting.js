@@ -24,12 +24,10 @@ export class Sorting extends PlacingMachine {
 
   reset() {
     this.cells = this.trial.items.map(() => null);
-    /** Images in each place that was used, in the order in which places were first used. */
     this.members = new Map();
     this.#settle();
   }
 
-  /** Puts every image where it belongs, in its size. */
   #settle() {
     this.places = [...this.ready];
     this.sizes.fill(this.layout.item);
@@ -46,7 +44,6 @@ export class Sorting extends PlacingMachine {
     return this.cells[item] !== null;
   }
 
-  /** Places that hold a pile, in the order in which they were first used. */
   get used() {
     return [...this.members.keys()].filter((cell) => this.members.get(cell).length);
   }
@@ -63,7 +60,6 @@ export class Sorting extends PlacingMachine {
     return this.open && this.used.length > 0;
   }
 
-  /** Place of the pile whose name is asked for; null where none is. */
   get naming() {
     if (this.phase !== "naming") return null;
     return this.used.find((cell) => !this.#names.has(cell)) ?? null;
@@ -101,7 +97,6 @@ export class Sorting extends PlacingMachine {
     this.#target = this.cells[held.item];
   }
 
-  /** Place of the pile to which a held image would go; null for none. */
   #destination({ by, item }) {
     const aims = by === null || by === "keyboard";
     return aims ? this.#target : this.layout.cellAt(...this.places[item]);
@@ -119,7 +114,6 @@ export class Sorting extends PlacingMachine {
     this.places[item] = box ? [box.x, box.y] : this.ready[item];
   }
 
-  /** Puts down an image that was held; returns whether it is somewhere else now. */
   place(held, time) {
     const { item, since, by } = held;
     const before = this.cells[item];
@@ -156,7 +150,6 @@ export class Sorting extends PlacingMachine {
     }
   }
 
-  /** Names the pile; after the last one the trial is over. */
   #giveName(time, method) {
     this.#unnamed = this.#name === "" && this.protocol.rules.names_required;
     if (this.#unnamed) return;
@@ -174,5 +167,4 @@ export class Sorting extends PlacingMachine {
   }
 }
 
-/** Places are counted from 1 where they are recorded. */
 const numbered = (cell) => (cell === null ? null : cell + 1);

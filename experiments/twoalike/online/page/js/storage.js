@@ -1,33 +1,19 @@
 /**
- * What is kept in this browser until the session is over.
+ * What is kept in this browser until the session is over: the entry, records, the draft (items of the
+ * step under way, or lines of transport-file.js), and blocks that the server has chosen.
  *
  * Records stay after they were acknowledged: a server that was restored from a backup may ask for
- * them again.
- *
- * A storage has
- *
- *   load() -> {entry, progress, acknowledged, seen, records, draft}
- *   enter(entry, fresh)       what the server said on entering; `fresh` forgets all else: another
- *                             session, or none any more
- *   append(items)             draft: items of the step under way, or lines (transport-file.js)
- *   commit({records, progress})   all or nothing: records to be sent, and how far the session is;
- *                             the draft is empty then
- *   block(part, block), keepBlock(part, block, steps)   steps that the server has chosen
- *   acknowledge(n)            records up to a number are stored elsewhere
- *   after(n) -> records       those with higher numbers
- *   rewind({progress, draft})   the session goes on from what is stored elsewhere
+ * them again. `commit` writes all or nothing.
  */
 
 const STORES = ["state", "records", "draft", "blocks"];
 const MOST_KEPT = 10_000; // acknowledged records
 
-/** Storage in IndexedDB. */
 export class BrowserStorage {
   constructor(database) {
     this.database = database;
   }
 
-  /** Open a database, or make it. */
   static async open(name) {
     const request = indexedDB.open(name, 1);
     request.onupgradeneeded = () => {
@@ -48,6 +34,7 @@ export class BrowserStorage {
     return { entry, progress, acknowledged, seen, records, draft };
   }
 
+  /** Keeps what the server said; `fresh` forgets all else: another session, or none any more. */
   enter(entry, fresh = false) {
     const work = (stores) => {
       if (fresh) Object.values(stores).forEach((store) => store.clear());
@@ -104,7 +91,6 @@ export class BrowserStorage {
     return this.write(STORES, work, "strict");
   }
 
-  /** Write in one transaction; `strict` waits for the disk. */
   write(names, work, durability = "relaxed") {
     const transaction = this.database.transaction(names, "readwrite", { durability });
     work(Object.fromEntries(names.map((name) => [name, transaction.objectStore(name)])));
@@ -115,7 +101,6 @@ export class BrowserStorage {
   }
 }
 
-/** Result of a request to the database. */
 function answer(request) {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);

@@ -2,7 +2,6 @@
 
 const ANSWER_MS = 400;
 
-/** Take a session for this tab, for as long as it is open. */
 export function takeSession(name) {
   return navigator.locks ? lock(name) : ask(name);
 }

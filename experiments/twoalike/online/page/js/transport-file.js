@@ -10,13 +10,11 @@ import { readJson, Refused } from "./transports.js";
 
 const HEAD = '{"kind":"session"';
 
-/** A name that no other session has. */
 export function newName(kind) {
   const bytes = crypto.getRandomValues(new Uint8Array(9));
   return `${kind}-${Array.from(bytes, (one) => one.toString(16).padStart(2, "0")).join("")}`;
 }
 
-/** Code of a participant: that of the address, or one drawn from what it says. */
 export async function codeOf(codes, external, idParameter = "") {
   const { participant, ...given } = external;
   const person = given[idParameter] ? { [idParameter]: given[idParameter] } : given;
@@ -30,7 +28,6 @@ export async function codeOf(codes, external, idParameter = "") {
   return codes[Number(new DataView(digest).getBigUint64(0) % BigInt(codes.length))];
 }
 
-/** Completion code and address of the end, as the study's files say. */
 export function outcomeOf(reason, settings, url) {
   const completed = reason === "completed";
   const code = settings[completed ? "completion_code" : `${reason}_code`] || null;
@@ -40,23 +37,22 @@ export function outcomeOf(reason, settings, url) {
 
 /** What transports without a server of ours share: the page itself names sessions, `append` keeps lines. */
 export class HostTransport {
-  /** Session and code, once they are known. */
   known = null;
 
-  /** Enter, or go on: a token is the session's name and the participant's code. */
   async enter({ external, token }) {
     if (token) {
       const [session, code] = token.split(" ");
       this.known = { session, code };
     } else this.known ??= await this.newSession(external);
     const { session, code } = this.known;
-    const person = await readJson(this.base, `people/${code}.json`, this.request);
+    const { language, languages = [] } = this.study;
+    const folder = languages.indexOf(language) > 0 ? `${language}/people` : "people";
+    const person = await readJson(this.base, `${folder}/${code}.json`, this.request);
     if (!token) await this.append([this.line({ entered: new Date().toISOString() })]);
-    const first = { acknowledged: null, resume: null, withdraw: null };
+    const first = { language, acknowledged: null, resume: null, withdraw: null };
     return { session, token: `${session} ${code}`, person, ...first };
   }
 
-  /** Line of an archive that describes the session. */
   line({ entered = null, ended = null }) {
     const { session, code: participant } = this.known;
     const protocol = this.study.hash;
@@ -95,7 +91,6 @@ export class FileTransport extends HostTransport {
     return { session: newName("web"), code };
   }
 
-  /** Lines of the session, which are kept until the browser is cleared. */
   get lines() {
     return (this.kept ??= this.keep(`twoalike kept ${this.known.session}`));
   }

@@ -14,7 +14,6 @@ const TAKEN = "twoalike";
 
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** What JATOS answers; jatos.js itself tries several times. */
 async function reached(ask) {
   try {
     return await ask();
@@ -24,7 +23,6 @@ async function reached(ask) {
 }
 
 export class JatosTransport extends HostTransport {
-  /** `jatos`: the object of jatos.js. */
   constructor({ jatos, study, base, request, pause = wait }) {
     super();
     Object.assign(this, { jatos, study, base, request, pause });
@@ -39,8 +37,8 @@ export class JatosTransport extends HostTransport {
 
   /** Who takes part: JATOS has their address, and each run of the study has a number. */
   get visitor() {
-    const external = { ...this.jatos.urlQueryParameters };
-    return { external, link: null, name: `jatos=${this.jatos.studyResultId}` };
+    const { lang, ...external } = this.jatos.urlQueryParameters;
+    return { external, link: null, language: lang, name: `jatos=${this.jatos.studyResultId}` };
   }
 
   async newSession() {
@@ -48,7 +46,6 @@ export class JatosTransport extends HostTransport {
     return { session, code: await this.takeCode(session) };
   }
 
-  /** Take the first code that nobody has. */
   async takeCode(session) {
     const { batchSession } = this.jatos;
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {

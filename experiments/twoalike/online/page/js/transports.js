@@ -1,21 +1,10 @@
 /**
- * Where records are sent: the interface of transports, and the one to our server. A transport has
- *
- *   enter({external, link, token}) -> {session, token, person, acknowledged, resume, withdraw}
- *                                           `acknowledged`: number of the last record stored there,
- *                                           null where the page alone knows; of a session that is
- *                                           over {session, token, withdraw, outcome}
- *   send(token, records) -> number          up to which the session's records are stored for good
- *   finish(token, reason) -> {code, url, download}   `download`, where the participant
- *                                           has to send a file: {name, text}
- *   block(token, part, block) -> {steps}    of an adaptive design
- *   withdraw(code)
- *   visitor                                 who opens the page, where its address does not say so
- *   reopens                                 whether the page is to be kept in the browser, so that
- *                                           it opens while the other side is away
- *
- * and each throws `Refused` if the other side refuses, and `Unreachable` if it does not answer: then
- * the same may be tried again.
+ * Where records are sent. A transport can `enter` (of a session that is over the outcome; the number
+ * of the last record stored there is null where the page alone knows), `send` records (up to which
+ * they are stored for good), ask for a `block`, `finish` (with a `download` where the participant has
+ * to send a file) and `withdraw`. It has the `study` in the language that is chosen, and may say who
+ * the `visitor` is, and that the page `reopens` while the other side is away. Each throws `Refused` if the other side refuses, and `Unreachable` if it
+ * does not answer: then the same may be tried again.
  */
 
 const PATIENCE_MS = 20_000;
@@ -41,14 +30,12 @@ async function ask(base, path, request, options) {
   }
 }
 
-/** Read a JSON file of the page. */
 export async function readJson(base, path, request = (...args) => fetch(...args)) {
   const { status, answer } = await ask(base, path, request);
   if (status !== 200) throw new Unreachable(`${path}: status ${status}`);
   return answer;
 }
 
-/** The server of `twoalike online serve`. */
 export class ServerTransport {
   reopens = true;
 
@@ -101,7 +88,6 @@ const MAKERS = {
   file: async (base) => (await import("./transport-file.js")).FileTransport.open(base),
 };
 
-/** Make the transport that the page names in `<meta name="transport" content="...">`. */
 export async function openTransport(name, base) {
   if (!Object.hasOwn(MAKERS, name)) throw new Error(`no such transport: ${name}`);
   return MAKERS[name](base);

@@ -8,7 +8,6 @@ const MARGIN_PX = 8; // around all
 const NO_KEYS = "(hover: none) and (pointer: coarse)"; // as for .keys-only
 let count = 0;
 
-/** Draws the scenes of a machine that are of the kind `shows`. */
 export class View {
   constructor(root, parts, shows) {
     Object.assign(this, { root, shows, ...parts });
@@ -36,13 +35,20 @@ export class View {
     return button;
   }
 
+  point(element, name) {
+    const at = (there) => (event) => this.send({ kind: "point", name: there, method: methodOf(event) }, event);
+    element.addEventListener("pointermove", at(name));
+    element.addEventListener("pointerleave", at(null));
+    return element;
+  }
+
   connect(send) {
     this.send = send;
   }
 
   draw(scene) {
     this.scene = scene;
-    this.cross.hidden = scene.kind !== "fixation";
+    this.cross.hidden = !(scene.cross || scene.kind === "fixation");
     this.stage.hidden = scene.kind !== this.shows;
     this.message.hidden = scene.kind !== "page";
     if (scene.kind === "page") setMessage(this.message, scene, this.send);
@@ -60,36 +66,47 @@ export class View {
   }
 }
 
-/** A view of images that stay in their row, or other places. */
 export class TrialView extends View {
   constructor(root, parts, shows) {
     super(root, parts, shows);
     this.shown = this.machine.row.map((id) => picture(this.images, id));
+    this.masks = (this.machine.masks ?? []).map((id) => picture(this.images, id));
     this.row = make("div", { class: "row", role: "group", "aria-labelledby": this.id });
     this.stage.append(this.row);
     root.classList.add("twoalike-trial");
   }
 
-  /** Makes the images as large as the window allows, and puts each in its place. */
   resize(width, height) {
     const { stage, row, protocol, shown, measured } = this;
     const window = [Math.floor(width), Math.floor(height)];
     setText(this.root, protocol.screen, window);
     const { hidden } = stage;
     stage.hidden = false; // so that it has a height
-    row.style.height = stage.style.minHeight = "0";
+    row.style.height = stage.style.minHeight = this.prompt.style.minHeight = "0";
+    // The longest line keeps its room, so that images stay where they are; it is written over when drawn.
+    this.prompt.textContent = this.speaker ? protocol.texts.listen : protocol.texts.prompt;
+    this.prompt.style.minHeight = `${this.prompt.offsetHeight}px`;
     const space = [width - 2 * MARGIN_PX, height - stage.offsetHeight - 2 * MARGIN_PX];
     stage.style.minHeight = "";
     const labels = this.labelled && !matchMedia(NO_KEYS).matches;
     const label = labels ? Math.round(LABEL * textHeight(protocol.screen, window)) : 0;
     const found = placeImages(protocol, shown.length, window, space, label, measured);
     [row.style.width, row.style.height] = found.size.map((length) => `${length}px`);
+    const { corners, side, size } = found;
     [...row.children].forEach((place, at) => {
-      const [left, top] = found.corners[at].map((length) => `${length}px`);
-      Object.assign(place.style, { left, top, width: `${found.side}px` });
-      place.style.setProperty("--side", `${found.side}px`);
-      [shown[at].width, shown[at].height] = fitted(shown[at], found.side);
+      const [left, top] = corners[at].map((length) => `${length}px`);
+      Object.assign(place.style, { left, top, width: `${side}px` });
+      place.style.setProperty("--side", `${side}px`);
+      const away = corners[at].map((from, axis) => `${(size[axis] - side) / 2 - from}px`);
+      place.style.setProperty("--to-middle", away.join(" "));
+      for (const image of [shown[at], this.masks[at] ?? shown[at]]) {
+        [image.width, image.height] = fitted(image, side);
+      }
     });
+    /** Places as they are read, by which keys play sounds. */
+    this.machine.reading = [...corners.keys()].sort(
+      (one, other) => corners[one][1] - corners[other][1] || corners[one][0] - corners[other][0],
+    );
     stage.hidden = hidden;
   }
 }

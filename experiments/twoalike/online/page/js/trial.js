@@ -9,11 +9,9 @@ import { GO_ON } from "./keys.js";
 
 const FOLLOWING = { fixation: "answer", answer: "message", feedback: "done" };
 
-/** One trial; its result is given as soon as it is decided. */
 export class TrialMachine {
   early = 0;
   interrupted = false;
-  /** What arose besides the result and was not given yet. */
   rows = [];
 
   constructor(trial, protocol) {
@@ -22,7 +20,6 @@ export class TrialMachine {
 
   begin() {
     this.onset = this.planned = null;
-    /** What waits for a second press or is remarked on, and since when. */
     this.asked = null;
     this.dropped = 0;
     this.enter(this.protocol.timing.fixation_s > 0 ? "fixation" : "answer");
@@ -33,17 +30,14 @@ export class TrialMachine {
     this.since = null;
   }
 
-  /** Whether there is an answer, or the time for it is over. */
   get decided() {
     return ["feedback", "message", "done"].includes(this.phase);
   }
 
-  /** Whether it waits for an answer. */
   get open() {
     return this.phase === "answer" && this.onset !== null;
   }
 
-  /** Whether the trial is over, feedback included. */
   get finished() {
     return this.phase === "done";
   }
@@ -68,18 +62,15 @@ export class TrialMachine {
     return this.asked ? this.asked.time + this.protocol.timing.confirm_s : null;
   }
 
-  /** Time of the next change that comes by itself, s; null if there is none. */
   get deadline() {
     const times = [this.phaseEnd, this.#askedUntil].filter((time) => time !== null);
     return times.length ? Math.min(...times) : null;
   }
 
-  /** Longest time for the answer, s; 0 for no limit. */
   get limitS() {
     return this.protocol.timing.response_limit_s ?? this.protocol.timing.trial_limit_s;
   }
 
-  /** Cross, what is judged, or the page after the time limit. */
   get scene() {
     const { texts } = this.protocol;
     if (this.phase === "fixation") return { kind: "fixation" };
@@ -95,7 +86,6 @@ export class TrialMachine {
     return { end, length, since: end - (1 - (timing.timer_from ?? -Infinity)) * length };
   }
 
-  /** Takes one event; a press that means nothing now changes nothing. */
   handle(event) {
     const { onset, decided } = this;
     if (event.kind === "shown") {
@@ -115,7 +105,6 @@ export class TrialMachine {
     return items;
   }
 
-  /** Begins an open trial anew; ends a decided one. */
   restart(time) {
     if (this.decided) {
       this.phase = "done";
@@ -126,7 +115,6 @@ export class TrialMachine {
     return [];
   }
 
-  /** What results of all tasks have. */
   get about() {
     const { trial, onset, early, dropped, planned } = this;
     const { trial_index } = trial;
@@ -168,18 +156,15 @@ export class TrialMachine {
     return this.since !== null && time - this.since >= this.protocol.pages.page_s;
   }
 
-  /** Whether an event turns the page after the time limit. */
   turns({ kind, key, button, method }) {
     if (kind === "key") return GO_ON.includes(key);
     return method !== undefined || (kind === "press" && button === "left");
   }
 
-  /** Whether an answer would come before answers count. */
   isEarly(time) {
     return this.onset === null || time - this.onset < this.protocol.timing.minimum_rt_s;
   }
 
-  /** The answer is final. */
   decide() {
     this.enter(this.feedbackS > 0 ? "feedback" : "done");
   }

@@ -5,18 +5,22 @@ import { isOfTrial } from "./keeper.js";
 
 const RTL = new Set(["ar", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"]);
 
-/** Who opens the page, from its address. */
 export function visitor(query, id = "") {
   const given = new URLSearchParams(query);
-  const link = given.get("link");
-  given.delete("link");
+  const [link, language] = [given.get("link"), given.get("lang")];
+  ["link", "lang"].forEach((name) => given.delete(name));
   given.sort();
   const external = Object.fromEntries(given);
   const person = external[id] ? `${id}=${external[id]}` : given.toString();
-  return { external, link, name: link ? `link=${link}` : person };
+  return { external, link, language, name: link ? `link=${link}` : person };
 }
 
-/** Direction in which a language is written. */
+/** The first of some languages that a study has; its own first one if it has none of them. */
+export function languageOf(languages, wanted) {
+  const found = wanted.map((one) => one.toLowerCase().split("-")[0]);
+  return found.find((one) => languages.includes(one)) ?? languages[0];
+}
+
 export function directionOf(language) {
   return RTL.has(language.split("-")[0].toLowerCase()) ? "rtl" : "ltr";
 }

@@ -27,7 +27,6 @@ let token = "";
 let accepting = true;
 let timer = 0;
 
-/** Ask the server, as the operator. */
 async function ask(path, options = {}) {
     const headers = { ...options.headers, authorization: `Bearer ${token}` };
     const answer = await fetch(`../api/operator/${path}`, { ...options, headers, cache: "no-store" });
@@ -60,7 +59,7 @@ function stateOf(session, now) {
 
 function row(session, now) {
     const state = stateOf(session, now);
-    const { trials, fast, checks, right } = session;
+    const { trials, fast, checks, right, rule } = session;
     const ended = session.ended !== null;
     const cells = [
         [session.participant],
@@ -69,7 +68,7 @@ function row(session, now) {
         [ago(now - (ended && session.ended_at !== null ? session.ended_at : session.last))],
         [session.parts > 1 ? `${Math.min(session.part, session.parts)} of ${session.parts}` : ""],
         [session.listed === null ? `${trials}` : `${trials} of ${session.listed}`],
-        [checks ? `${right} of ${checks}` : "", checks && right < FEW_RIGHT * checks ? "doubtful" : ""],
+        [checks ? `${right} of ${checks} ${rule}` : "", rule || (checks && right < FEW_RIGHT * checks) ? "doubtful" : ""],
         [trials ? `${fast}` : "", fast > MANY_FAST * trials ? "doubtful" : ""],
     ];
     const line = make("tr", {}, ...cells.map(([text, kind]) => make("td", { class: kind || "" }, text)));
@@ -77,7 +76,6 @@ function row(session, now) {
     return line;
 }
 
-/** Button that ends the session of someone who has left. */
 function freeButton({ name, participant, trials }) {
     const attributes = { type: "button", "aria-label": `Free the place of ${participant}` };
     const button = make("button", attributes, "Free place");
@@ -89,7 +87,6 @@ function freeButton({ name, participant, trials }) {
     return button;
 }
 
-/** Change something, and show the state after it. */
 async function change(path, content) {
     const headers = { "content-type": "application/json" };
     await ask(path, { method: "POST", headers, body: JSON.stringify(content) });
