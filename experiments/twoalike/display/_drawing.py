@@ -33,7 +33,6 @@ from twoalike.tasks import (
     lay_out,
     lay_out_page,
     lay_out_question,
-    readable_on,
 )
 from twoalike.tasks._protocol import Triggers
 from twoalike.tasks._session import shows_images
@@ -79,9 +78,7 @@ class RatingPainter:
         if rating.button and layout.done is not None:
             set_yet = layout.points == () or rating.value is not None
             fill = canvas.screen.accent if set_yet else canvas.faint
-            canvas.fill(layout.done, fill)
-            ink = readable_on(fill)
-            canvas.label(rating.button, layout.done.x, layout.done.y, colour=ink)
+            canvas.button(layout.done, rating.button, fill)
 
     def _draw_points(self, rating: Rating) -> None:
         canvas = self._canvas
@@ -89,10 +86,8 @@ class RatingPainter:
             chosen = rating.value == number
             fill = canvas.screen.accent if chosen else box_fill(canvas.screen)
             line = canvas.screen.accent if chosen else canvas.rim
-            canvas.fill(box, fill, line)
-            if self._protocol.scale.numbers:
-                ink = readable_on(fill, canvas.screen.foreground)
-                canvas.label(str(number), box.x, box.y, colour=ink)
+            text = str(number) if self._protocol.scale.numbers else ""
+            canvas.button(box, text, fill, line, canvas.screen.foreground)
 
     def _draw_slider(self, rating: Rating) -> None:
         canvas, layout = self._canvas, self._layout
@@ -168,9 +163,7 @@ class _PlacedPainter:
             fill, ink = screen.accent, "#ffffff"
         elif button.enabled:  # outlined, so that only the button of every trial stands out
             fill, line = box_fill(screen), canvas.rim
-        canvas.fill(button, fill, line)
-        ink = readable_on(fill, ink)
-        canvas.label(button.text, button.x, button.y, colour=ink, width=button.width)
+        canvas.button(button, button.text, fill, line, ink)
 
     def _draw_magnified(self, name: str, side: int) -> None:
         canvas = self._canvas
@@ -383,8 +376,8 @@ class Painter:
             self._button(_ARROWS[layout.rtl], layout.back)
 
     def _button(self, text: str, box: Box) -> None:
-        self._draw_box(box, self._canvas.rim)
-        self._canvas.label(text, box.x, box.y, width=box.width - self._canvas.frame.text)
+        canvas, screen = self._canvas, self._canvas.screen
+        canvas.button(box, text, box_fill(screen), canvas.rim, screen.foreground)
 
     def _draw_box(self, box: Box, line: str) -> None:
         self._canvas.fill(box, box_fill(self._canvas.screen), line)

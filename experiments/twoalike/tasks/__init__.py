@@ -64,7 +64,6 @@ from twoalike.tasks._presentation import frame_counts as frame_counts
 from twoalike.tasks._presentation import frames_line as frames_line
 from twoalike.tasks._presentation import timing_of as timing_of
 from twoalike.tasks._protocol import CHECKED as CHECKED
-from twoalike.tasks._protocol import KEYS as KEYS
 from twoalike.tasks._protocol import READ as READ
 from twoalike.tasks._protocol import SYNONYMS as SYNONYMS
 from twoalike.tasks._protocol import PageTexts as PageTexts
@@ -73,11 +72,9 @@ from twoalike.tasks._protocol import Question as Question
 from twoalike.tasks._protocol import consent_remarks as consent_remarks
 from twoalike.tasks._protocol import languages as languages
 from twoalike.tasks._protocol import translation_note as translation_note
-from twoalike.tasks._protocol_file import SCREENS as SCREENS
 from twoalike.tasks._protocol_file import SMALLEST_SCREEN as SMALLEST_SCREEN
 from twoalike.tasks._protocol_file import between as between
 from twoalike.tasks._protocol_file import box_fill as box_fill
-from twoalike.tasks._protocol_file import check_contrast as check_contrast
 from twoalike.tasks._protocol_file import check_parts as check_parts
 from twoalike.tasks._protocol_file import check_texts as check_texts
 from twoalike.tasks._protocol_file import for_stimuli as for_stimuli
@@ -90,7 +87,6 @@ from twoalike.tasks._protocol_file import study_tasks as study_tasks
 from twoalike.tasks._session import Keeper as Keeper
 from twoalike.tasks._session import Marks as Marks
 from twoalike.tasks._session import Session as Session
-from twoalike.tasks._session import catch_signals as catch_signals
 from twoalike.tasks._session import run_session as run_session
 from twoalike.tasks._several import prepare_parts as prepare_parts
 from twoalike.tasks._several import tasks_to_do as tasks_to_do

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -51,6 +51,7 @@ def draw_seats(n: int, rng: np.random.Generator) -> Seating:
 class ArrangementTrial:
     """A trial to show."""
 
+    block_index: ClassVar[int] = 1
     trial_index: int
     trial_type: str
     items: tuple[str, ...]
