@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from twoalike.display import require_screen, virtual_display
-from twoalike.display._open import psychopy_environment
+from twoalike.display import virtual_display
+from twoalike.display._open import psychopy_environment, require_screen
 from twoalike.display._window import key_name
 from twoalike.study import TwoalikeError
 

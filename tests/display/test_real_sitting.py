@@ -12,7 +12,7 @@ from tests.display.conftest import SIZE, Session
 
 from twoalike.record import check_bids, read_answers, read_run
 from twoalike.tasks import OddOneOut, TextLayout, frame, lay_out_question
-from twoalike.tasks.screens import asked_scene
+from twoalike.tasks.screens._text_layout import asked_scene
 
 pytestmark = [pytest.mark.display, pytest.mark.filterwarnings("ignore")]
 

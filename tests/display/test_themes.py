@@ -24,8 +24,8 @@ DARK = MultiArrangement.model_validate(
 LONG = consent_text("en")
 NONE = StimulusSet(Path(), pd.DataFrame(columns=["id", "file", "sha256"]))
 BUTTONS = (
-    PushButton("done", "Done", 300, -300, 160, 60, enabled=False),
-    PushButton("start_over", "Start over", -300, -300, 160, 60, enabled=False),
+    PushButton(300, -300, 160, 60, "done", "Done", enabled=False),
+    PushButton(-300, -300, 160, 60, "start_over", "Start over", enabled=False),
 )
 
 

@@ -8,7 +8,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from twoalike.study import TwoalikeError
-from twoalike.tasks.multi_arrangement import ArenaLayout, MultiArrangement, Seat, lay_out_arena
+from twoalike.tasks.multi_arrangement import ArenaLayout, MultiArrangement, lay_out_arena
+from twoalike.tasks.multi_arrangement._layout import Seat
 
 WINDOWS = [(1280, 1024), (1088, 870), (1024, 768), (1920, 1080), (3840, 2160), (1366, 768)]
 UPRIGHT = [(360, 740), (768, 1024), (1080, 1920)]

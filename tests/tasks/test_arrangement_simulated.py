@@ -18,13 +18,12 @@ from twoalike.tasks._activity import (
 )
 from twoalike.tasks.multi_arrangement import (
     ArrangementActivity,
-    ArrangementHands,
     ArrangementResult,
     ArrangementTrial,
     MultiArrangement,
-    draw_seats,
     lay_out_arena,
 )
+from twoalike.tasks.multi_arrangement._arranging import ArrangementHands, draw_seats
 
 
 class Pixels(NoWindow):

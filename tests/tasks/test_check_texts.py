@@ -12,11 +12,10 @@ from twoalike.tasks import (
     View,
     between,
     box_fill,
-    check_contrast,
     check_texts,
     readable_on,
 )
-from twoalike.tasks._protocol_file import contrast
+from twoalike.tasks._protocol_file import check_contrast, contrast
 
 LONG = "a word about what to do now and later " * 12
 MANY = "an answer that is told at length " * 9

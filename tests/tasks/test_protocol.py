@@ -12,7 +12,6 @@ from pydantic import BaseModel, ValidationError
 from twoalike.display._window import key_name
 from twoalike.study import ScreenProfile, Study, TwoalikeError, load_toml
 from twoalike.tasks import (
-    KEYS,
     SYNONYMS,
     MultiArrangement,
     OddOneOut,
@@ -22,6 +21,7 @@ from twoalike.tasks import (
     load_protocol,
     protocol_template,
 )
+from twoalike.tasks._protocol import KEYS
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTOCOLS: dict[str, type[Protocol]] = {

@@ -9,7 +9,6 @@ from twoalike.record import Progress
 from twoalike.registry import task_names
 from twoalike.study import Study
 from twoalike.tasks import (
-    SCREENS,
     SMALLEST_SCREEN,
     Prepared,
     Shown,
@@ -19,6 +18,7 @@ from twoalike.tasks import (
     prepare_session,
     with_block_questions,
 )
+from twoalike.tasks._protocol_file import SCREENS
 
 SIZES = (SMALLEST_SCREEN, *SCREENS[::3], (3840, 2160))
 LANGUAGES = ("en", "de")

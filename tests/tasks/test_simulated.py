@@ -23,10 +23,10 @@ from twoalike.tasks import (
     Sitting,
     Trial,
     VirtualClock,
-    catch_signals,
     prepare_session,
 )
 from twoalike.tasks._listed import PILOT_TRIALS
+from twoalike.tasks._session import catch_signals
 from twoalike.tasks.choosing import PreparedTriplets, TrialResult
 
 IDS = tuple("abcdef")

@@ -19,7 +19,8 @@ from twoalike.tasks import (
     Typed,
 )
 from twoalike.tasks._protocol import Blocks, Question
-from twoalike.tasks.screens import Pad, Writing, caret_place, line_starts, shown_lines
+from twoalike.tasks.screens import Pad, caret_place, line_starts, shown_lines
+from twoalike.tasks.screens._writing import Writing
 
 PAD = Pad(20, 150, 3)
 FRAME = Frame((1024, 768), 20)

@@ -8,7 +8,6 @@ from twoalike.display._devices import Speaker as Speaker
 from twoalike.display._devices import open_scanner as open_scanner
 from twoalike.display._devices import open_triggers as open_triggers
 from twoalike.display._open import SharedWindow as SharedWindow
-from twoalike.display._open import require_screen as require_screen
 from twoalike.display._open import virtual_display as virtual_display
 from twoalike.display._window import WindowScreen as WindowScreen
 from twoalike.display._window import open_window as open_window

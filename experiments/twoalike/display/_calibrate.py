@@ -207,18 +207,10 @@ def _match_card(opened: _Window, start_px: int) -> CardMatch:
     match = match.take(Scroll(0.0, 0))  # into the range that fits
     x, y = -match.largest_px // 2, -int(0.45 * height)
     text = opened.text(_CARD_TEXT, 0.026 * height)
-    card, drawn = None, 0
+    card = visual.Rect(opened.window, units="pix", lineWidth=0, fillColor=_CARD)
     while not match.over:
-        if card is None or drawn != match.width_px:
-            drawn = match.width_px
-            right, top = x + drawn, y + drawn / CARD_M[0] * CARD_M[1]
-            card = visual.ShapeStim(
-                opened.window,
-                vertices=[(x, y), (right, y), (right, top), (x, top)],
-                units="pix",
-                lineWidth=0,
-                fillColor=_CARD,
-            )
+        wide, high = match.width_px, match.width_px / CARD_M[0] * CARD_M[1]
+        card.size, card.pos = (wide, high), (x + wide / 2, y + high / 2)
         card.draw()
         text.draw()
         opened.window.flip()

@@ -12,12 +12,11 @@ from twoalike.stimuli import StimulusSet, read_picture, scaled, scrambled_mask
 from twoalike.tasks import (
     Box,
     Frame,
-    Pile,
     Protocol,
-    PushButton,
     Source,
     Timer,
     between,
+    readable_on,
 )
 from twoalike.tasks.lettering import Line, draw_label, draw_text
 from twoalike.tasks.screens import widest
@@ -198,12 +197,17 @@ class Canvas:
         rect.lineWidth = thick if line else 0
         rect.draw()
 
-    def fill(
-        self, box: Box | Pile | PushButton, fill: str, line: str | None = None, thick: float = 1
-    ) -> None:
+    def fill(self, box: Box, fill: str, line: str | None = None, thick: float = 1) -> None:
         """Draw a box of a layout, its rim ``thick`` times as thick as others."""
         wide = round(thick * self.thick)
         self.box(box.x, box.y, box.width, box.height, fill=fill, line=line, thick=wide)
+
+    def button(
+        self, box: Box, text: str, fill: str, line: str | None = None, ink: str = "#ffffff"
+    ) -> None:
+        """Draw a box with a label, in ``ink`` where that is readable on it."""
+        self.fill(box, fill, line)
+        self.label(text, box.x, box.y, colour=readable_on(fill, ink), width=box.width)
 
     def timer(self, timer: Timer | None, now: float, y: float, width: float | None = None) -> None:
         """Draw the time left as a bar, once it is due to be shown."""

@@ -1,7 +1,7 @@
 """Devices beside the window: trigger output, a scanner's triggers, and the sound device.
 
 They open before the participant starts, and errors are raised then. Afterwards a mark that cannot
-be sent never ends a session: :meth:`TriggerPort.send` gives the reason, and the caller logs it and
+be sent never ends a session: :meth:`PulsePort.send` gives the reason, and the caller logs it and
 shows it to the operator. The answers are the study; the marks can be mended from the times in the
 raw data.
 """
@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from twoalike.display._open import psychopy_environment
 from twoalike.study import TwoalikeError, how_to_install, shortened
@@ -24,29 +24,6 @@ from twoalike.tasks.screens import Scanner
 
 _WRITE_LIMIT_S = 0.05
 """A serial port that takes no byte for this long counts as failed; the window has to go on."""
-
-
-class TriggerPort(Protocol):
-    """Where marks are sent."""
-
-    def send(self, code: int, event: str, time: float) -> str | None:
-        """Send the mark of an event (``code`` 1 to 255; 0 sends nothing) at ``time``, s of the run.
-
-        Returns None, or why this mark, or the end of the one before, was not sent.
-        """
-
-    def close(self) -> str | None:
-        """Let go of the port; gives a reason as :meth:`send` does. A second time does nothing."""
-
-
-class NoTriggers:
-    """Sends nothing."""
-
-    def send(self, code: int, event: str, time: float) -> str | None:
-        return None
-
-    def close(self) -> str | None:
-        return None
 
 
 class PulsePort:
@@ -72,6 +49,10 @@ class PulsePort:
             self._thread.start()
 
     def send(self, code: int, event: str, time: float) -> str | None:
+        """Send the mark of an event (``code`` 1 to 255; 0 sends nothing) at ``time``, s of the run.
+
+        Returns None, or why this mark, or the end of the one before, was not sent.
+        """
         if code == 0:
             return None
         with self._changed:
@@ -86,6 +67,7 @@ class PulsePort:
             return failure
 
     def close(self) -> str | None:
+        """Let go of the port; gives a reason as :meth:`send` does. A second time does nothing."""
         with self._changed:
             if not self._open:
                 return None
@@ -161,21 +143,17 @@ def _reason(error: OSError) -> str:
 @contextmanager
 def open_triggers(
     triggers: Triggers, *, now: Callable[[], float] | None = None
-) -> Iterator[TriggerPort]:
+) -> Iterator[PulsePort | StreamPort]:
     """Open the trigger output that a protocol asks for, and close it with the block.
 
     Close it yourself after the last mark to hear whether that mark came to its end. ``now`` is the
     run's clock, for exact stamps in a stream; None stamps marks when they are sent.
     """
-    match triggers.kind:
-        case "none":
-            port: TriggerPort = NoTriggers()
-        case "serial":
-            port = _serial(triggers)
-        case "parallel":
-            port = _parallel(triggers)
-        case "lsl":
-            port = _stream(triggers, now)
+    port: PulsePort | StreamPort
+    if triggers.kind == "lsl":
+        port = _stream(triggers, now)
+    else:
+        port = _serial(triggers) if triggers.kind == "serial" else _parallel(triggers)
     try:
         yield port
     finally:

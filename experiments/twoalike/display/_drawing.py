@@ -17,7 +17,6 @@ from twoalike.tasks import (
     FreeSorting,
     ImageRow,
     ImagesProtocol,
-    Layout,
     MultiArrangement,
     Page,
     PairRating,
@@ -34,9 +33,9 @@ from twoalike.tasks import (
     lay_out,
     lay_out_page,
     lay_out_question,
-    readable_on,
 )
 from twoalike.tasks._protocol import Triggers
+from twoalike.tasks._session import shows_images
 from twoalike.tasks.free_sorting import NAME_LINES
 from twoalike.tasks.lettering import label_size, tail
 from twoalike.tasks.multi_arrangement import PlacedImages, PlacingProtocol, arena_lines
@@ -79,9 +78,7 @@ class RatingPainter:
         if rating.button and layout.done is not None:
             set_yet = layout.points == () or rating.value is not None
             fill = canvas.screen.accent if set_yet else canvas.faint
-            canvas.fill(layout.done, fill)
-            ink = readable_on(fill)
-            canvas.label(rating.button, layout.done.x, layout.done.y, colour=ink)
+            canvas.button(layout.done, rating.button, fill)
 
     def _draw_points(self, rating: Rating) -> None:
         canvas = self._canvas
@@ -89,10 +86,8 @@ class RatingPainter:
             chosen = rating.value == number
             fill = canvas.screen.accent if chosen else box_fill(canvas.screen)
             line = canvas.screen.accent if chosen else canvas.rim
-            canvas.fill(box, fill, line)
-            if self._protocol.scale.numbers:
-                ink = readable_on(fill, canvas.screen.foreground)
-                canvas.label(str(number), box.x, box.y, colour=ink)
+            text = str(number) if self._protocol.scale.numbers else ""
+            canvas.button(box, text, fill, line, canvas.screen.foreground)
 
     def _draw_slider(self, rating: Rating) -> None:
         canvas, layout = self._canvas, self._layout
@@ -168,9 +163,7 @@ class _PlacedPainter:
             fill, ink = screen.accent, "#ffffff"
         elif button.enabled:  # outlined, so that only the button of every trial stands out
             fill, line = box_fill(screen), canvas.rim
-        canvas.fill(button, fill, line)
-        ink = readable_on(fill, ink)
-        canvas.label(button.text, button.x, button.y, colour=ink, width=button.width)
+        canvas.button(button, button.text, fill, line, ink)
 
     def _draw_magnified(self, name: str, side: int) -> None:
         canvas = self._canvas
@@ -236,7 +229,7 @@ class PilesPainter(_PlacedPainter):
             shown = tail(pile.name, text, room)
             canvas.label(shown, pile.x, pile.y + pile.height / 2 - 0.8 * text, width=room)
 
-    def _draw_entry(self, prompt: str, entry: str, tray: Pile) -> None:
+    def _draw_entry(self, prompt: str, entry: str, tray: Box) -> None:
         canvas, text = self._canvas, self._canvas.frame.text
         room = tray.width - text
         canvas.label(prompt, tray.x, tray.y + NAME_LINES * text, width=room)
@@ -252,15 +245,6 @@ def photodiode_patch(triggers: Triggers, size: tuple[int, int]) -> Box | None:
     side, corner = round(triggers.photodiode_size * min(size)), triggers.photodiode
     x, y = ((length - side) / 2 for length in size)
     return Box(x if "right" in corner else -x, y if "top" in corner else -y, side, side)
-
-
-def _shows_images(scene: Scene) -> bool:
-    match scene:
-        case ImageRow():
-            return scene.source == "objects" and any(scene.images)
-        case Rating():
-            return bool(scene.prompt)
-    return isinstance(scene, Arena | Piles)
 
 
 _ARROWS = ("\N{LEFTWARDS ARROW}", "\N{RIGHTWARDS ARROW}")
@@ -324,7 +308,7 @@ class Painter:
         """Draw ``scene`` as it looks at time ``now``."""
         self._drawn[type(scene)](scene, now)
         if self._patch is not None:
-            self._canvas.fill(self._patch, "#ffffff" if _shows_images(scene) else "#000000")
+            self._canvas.fill(self._patch, "#ffffff" if shows_images(scene) else "#000000")
 
     def _draw_cross(self, cross: Fixation, now: float) -> None:
         """Draw a cross, once what follows it is ready, in the size that so many objects have."""
@@ -341,23 +325,24 @@ class Painter:
     def _draw_row(self, row: ImageRow, now: float) -> None:
         canvas, labels = self._canvas, row.labels or ("",) * len(row.images)
         layout = self._lay_out(len(row.images))
-        for place, name, label in zip(layout.places, row.images, labels, strict=True):
+        places = zip(layout.centres, layout.labels, layout.label_widths, strict=True)
+        for (centre, below, width), name, label in zip(places, row.images, labels, strict=True):
             if name is not None:
                 if name in row.marked:
-                    self._draw_frame(name, layout, place)
-                point = (0, 0) if row.centred else layout.centre(place)
+                    self._draw_frame(name, layout.image, centre)
+                point = (0, 0) if row.centred else centre
                 canvas.image(name, layout.image, *point, source=row.source)
-            canvas.label(label, *layout.label(place), width=layout.label_width(place))
+            canvas.label(label, *below, width=width)
         canvas.label(row.verdict or row.prompt, 0, layout.prompt_y, scale=1.3)
         canvas.timer(row.until, now, layout.timer_y)
 
-    def _draw_frame(self, name: str, layout: Layout, place: str) -> None:
+    def _draw_frame(self, name: str, side: int, centre: tuple[int, int]) -> None:
         """Draw a frame as two boxes behind an image: thick lines would leave the corners open."""
         canvas, thick = self._canvas, max(4, self._canvas.frame.text // 4)
-        wide, high = canvas.load(name, layout.image).full_size
+        wide, high = canvas.load(name, side).full_size
         for margin, fill in ((2 * thick, canvas.screen.accent), (thick, canvas.screen.background)):
             width, height = wide + 2 * margin, high + 2 * margin
-            canvas.box(*layout.centre(place), width, height, fill=fill)
+            canvas.box(*centre, width, height, fill=fill)
 
     def _draw_countdown(self, countdown: Countdown, now: float) -> None:
         canvas, text = self._canvas, self._canvas.frame.text
@@ -391,8 +376,8 @@ class Painter:
             self._button(_ARROWS[layout.rtl], layout.back)
 
     def _button(self, text: str, box: Box) -> None:
-        self._draw_box(box, self._canvas.rim)
-        self._canvas.label(text, box.x, box.y, width=box.width - self._canvas.frame.text)
+        canvas, screen = self._canvas, self._canvas.screen
+        canvas.button(box, text, box_fill(screen), canvas.rim, screen.foreground)
 
     def _draw_box(self, box: Box, line: str) -> None:
         self._canvas.fill(box, box_fill(self._canvas.screen), line)

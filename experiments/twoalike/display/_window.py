@@ -5,7 +5,7 @@ import math
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -26,6 +26,7 @@ from twoalike.display._open import (
     require_screen,
 )
 from twoalike.record import Apparatus, Progress
+from twoalike.stimuli.lettering import fonts_for
 from twoalike.study import ScreenProfile, TwoalikeError
 from twoalike.tasks import (
     SYNONYMS,
@@ -48,7 +49,7 @@ from twoalike.tasks import (
     VirtualClock,
     frame,
 )
-from twoalike.tasks.lettering import check_characters
+from twoalike.tasks.lettering import strings_in
 
 
 def key_name(symbol_string: str) -> str:
@@ -334,17 +335,6 @@ def _apparatus(
     )
 
 
-def _texts(content: object) -> Iterator[str]:
-    if isinstance(content, str):
-        yield content
-    elif isinstance(content, Mapping):
-        for part in content.values():
-            yield from _texts(part)
-    elif isinstance(content, list | tuple):
-        for part in content:
-            yield from _texts(part)
-
-
 @contextmanager
 def open_window(
     prepared: Prepared,
@@ -371,7 +361,8 @@ def open_window(
         view = View((width, height), profile, full_width, preview=prepared.sitting.pilot)
         side = prepared.image_size(view)
         settings = protocol.model_dump(include={"texts", "form", "debrief"})
-        check_characters(_texts(settings))
+        for text in strings_in(settings):
+            fonts_for(text)
         window.mouseVisible = not protocol.screen.touch
         prepared.stimuli.check_letters()
         masks = Masks(prepared.given.paths, prepared.given.seed)

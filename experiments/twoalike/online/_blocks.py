@@ -214,7 +214,7 @@ def next_arrangement_block(
     pages: list[sent.Step] = []
     if done:
         roomy = frame(protocol.screen, ROOMY.size)
-        shown = pages_between(protocol, roomy, arranging, done[-1].trial_type, trial)
+        shown = pages_between(protocol, roomy, arranging, trial)
         pages = [page_step(page) for page in shown if isinstance(page, PageActivity)]
     following = sent.BlockStep(block=key["block"] + 1, task="multi-arrangement")
     steps = (*pages, sent.ArrangementStep(trial=arrangement(trial)), following)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from math import inf, sqrt
 from statistics import mean, median, stdev
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -93,7 +93,7 @@ class OperatorState:
         """Count the trials of an earlier sitting, and its attention checks (None: no answer)."""
         trials = {row["trial_index"]: row for row in rows}
         rated = [row for row in trials.values() if row["trial_type"] != "practice"]
-        known = [row for row in rated if row.get("min_evidence_before", MISSING) != MISSING]
+        known = [found for row in rated if (found := _evidence(row))]
         times = [row.get("response_time", MISSING) for row in rated if row["trial_type"] == "main"]
         over = ("true", "timeout")  # of a task whose rows say that they are, or why they ended
         return replace(
@@ -101,7 +101,7 @@ class OperatorState:
             done=len(trials),
             begun_with=len(trials),
             spent_s=sum(float(time) for time in times if time != MISSING),
-            evidence=_evidence(known[-1]) if known else None,
+            evidence=known[-1] if known else None,
             catch_seen=len(checks),
             catch_right=sum(right is True for right in checks),
             missed=sum(row.get("timed_out", row.get("end_reason")) in over for row in rated),
@@ -152,7 +152,7 @@ class OperatorState:
             since=self.now,
             done=max(self.done, result.trial_index),
             block=getattr(trial, "block_index", None),
-            evidence=_trial_evidence(trial) or self.evidence,
+            evidence=_evidence(getattr(trial, "__dict__", {})) or self.evidence,
             progress=getattr(trial, "progress", None),
             durations=(*self.durations, *spent)[-_RECENT:],
             spent_s=self.spent_s + (sum(spent) if result.trial_type == "main" else 0.0),
@@ -232,13 +232,9 @@ class OperatorState:
         return (*found, *self.remarks)
 
 
-def _evidence(row: Mapping[str, str]) -> tuple[float, float]:
-    return float(row["min_evidence_before"]), float(row["mean_evidence_before"])
-
-
-def _trial_evidence(trial: object) -> tuple[float, float] | None:
-    least = getattr(trial, "min_evidence_before", None)
-    mean = getattr(trial, "mean_evidence_before", None)
+def _evidence(row: Mapping[str, Any]) -> tuple[float, float] | None:
+    cells = row.get("min_evidence_before"), row.get("mean_evidence_before")
+    least, mean = (None if cell is None or cell == MISSING else float(cell) for cell in cells)
     return None if least is None or mean is None else (least, mean)
 
 

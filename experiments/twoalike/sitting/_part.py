@@ -92,12 +92,6 @@ def outcome_of(prepared: Prepared, n_done: int, reason: str) -> Outcome:
     return Outcome(plan.name.rows(prepared.sitting.root), n_done, plan.n_trials, reason)
 
 
-def virtual_clock(prepared: Prepared, progress: Progress, speed: float | None) -> VirtualClock:
-    """Clock of a simulated participant; it counts frames only where presentation is timed."""
-    refresh_hz = (load_profile().refresh_hz or SIMULATED_HZ) if prepared.is_timed else None
-    return VirtualClock(progress.time_s, speed, refresh_hz)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """Everything is checked: how the session starts, and on what it is shown."""
@@ -110,10 +104,14 @@ class Part:
 
     @cached_property
     def clock(self) -> VirtualClock | None:
-        """Clock of a simulated participant; None for a person."""
+        """Clock of a simulated participant, which counts frames only where presentation is timed.
+
+        None for a person.
+        """
         if not self.how.simulated:
             return None
-        return virtual_clock(self.prepared, self.progress, self.how.speed)
+        refresh_hz = (load_profile().refresh_hz or SIMULATED_HZ) if self.prepared.is_timed else None
+        return VirtualClock(self.progress.time_s, self.how.speed, refresh_hz)
 
     def run(self, shared: "SharedWindow | None", ahead: "Sequence[Part]") -> tuple[Outcome, bool]:
         """Open screen and triggers, and let the session take its course.

@@ -7,7 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    field_validator,
+    model_validator,
+)
 
 from twoalike.study._errors import TwoalikeError, counted, one_of
 from twoalike.study._lists import (
@@ -51,60 +58,45 @@ def _several(what: str) -> AfterValidator:
 class SittingConfig(Strict):
     """Tasks of one sitting, run one after the other, and the order of what comes in parts."""
 
-    tasks: Annotated[tuple[str, ...], _several("tasks")] = Field(
-        default=(),
-        description="two or more, such as ['odd-one-out', 'multi-arrangement'], for twoalike run "
-        "without a task; empty: it runs odd-one-out",
-    )
+    tasks: Annotated[tuple[str, ...], _several("tasks")] = ()
+    """two or more, such as ['odd-one-out', 'multi-arrangement'], for twoalike run without a task;
+    empty: it runs odd-one-out"""
     order: Order = Field(default="balanced", description=f"order of the tasks. {_ORDERS}")
-    condition_order: Order = Field(
-        default="balanced", description="order of the conditions of a task; the same choices"
-    )
+    condition_order: Order = "balanced"
+    """order of the conditions of a task; the same choices"""
 
 
 class Condition(Strict):
     """A condition that every participant does: a part of the session with its own instruction."""
 
-    name: Name = Field(description="letters, digits, - and _, such as shape")
+    name: Name
+    """letters, digits, - and _, such as shape"""
     instruction: dict[
         str, Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
-    ] = Field(
-        default_factory=dict,
-        description="pages shown before the part, behind the instruction of the task, by language: "
-        "{en = ['Judge by shape.'], de = ['Urteilen Sie nach der Form.']}",
-    )
-    protocols: dict[str, str] = Field(
-        default_factory=dict,
-        description="files with the keys of a protocol that differ, by task: "
-        "{odd-one-out = 'protocols/shape.toml'}",
-    )
-    objects: dict[str, list[str]] = Field(
-        default_factory=dict,
-        description="the only objects shown, by manifest column: {domain = ['animal']}; empty: all",
-    )
-    tasks: tuple[str, ...] = Field(
-        default=(), description="the only tasks that have this condition; empty: all"
-    )
+    ] = Field(default_factory=dict)
+    """pages shown before the part, behind the instruction of the task, by language: {en = ['Judge
+    by shape.'], de = ['Urteilen Sie nach der Form.']}"""
+    protocols: dict[str, str] = Field(default_factory=dict)
+    """files with the keys of a protocol that differ, by task: {odd-one-out =
+    'protocols/shape.toml'}"""
+    objects: dict[str, list[str]] = Field(default_factory=dict)
+    """the only objects shown, by manifest column: {domain = ['animal']}; empty: all"""
+    tasks: tuple[str, ...] = ()
+    """the only tasks that have this condition; empty: all"""
 
 
 class GroupsConfig(Strict):
     """Groups of people; each participant is in one, from the first session on."""
 
-    names: Annotated[tuple[Name, ...], _several("groups")] = Field(
-        default=(),
-        description="two or more, such as ['experts', 'novices'], in letters, digits, - and _; "
-        "empty: the study has no groups",
-    )
-    assignment: Literal["balanced", "operator"] = Field(
-        default="balanced",
-        description="who puts a new participant into a group. balanced: twoalike, into one of the "
-        "smallest groups, drawn from seed and code; operator: you, when the first session starts",
-    )
-    protocols: dict[str, dict[str, str]] = Field(
-        default_factory=dict,
-        description="files with the keys of a protocol that differ in a group, by group and task: "
-        "{experts = {odd-one-out = 'protocols/experts.toml'}}",
-    )
+    names: Annotated[tuple[Name, ...], _several("groups")] = ()
+    """two or more, such as ['experts', 'novices'], in letters, digits, - and _; empty: the study
+    has no groups"""
+    assignment: Literal["balanced", "operator"] = "balanced"
+    """who puts a new participant into a group. balanced: twoalike, into one of the smallest groups,
+    drawn from seed and code; operator: you, when the first session starts"""
+    protocols: dict[str, dict[str, str]] = Field(default_factory=dict)
+    """files with the keys of a protocol that differ in a group, by group and task: {experts =
+    {odd-one-out = 'protocols/experts.toml'}}"""
 
     @model_validator(mode="after")
     def _protocols_of_groups(self) -> Self:
@@ -117,82 +109,52 @@ class GroupsConfig(Strict):
 class OnlineConfig(Strict):
     """Who may take part in a browser, how long they may pause, and what they get at the end."""
 
-    entry: Literal["open", "id", "link"] = Field(
-        default="open",
-        description="who may take part. open: everyone who knows the address; id: people whose "
-        "address carries id_parameter; link: people with a one-time link (twoalike online links)",
+    entry: Literal["open", "id", "link"] = "open"
+    """who may take part. open: everyone who knows the address; id: people whose address carries
+    id_parameter; link: people with a one-time link (twoalike online links)"""
+    id_parameter: Annotated[str, formed("[A-Za-z0-9_-]{1,64}", "letters, digits, - and _")] = (
+        "PROLIFIC_PID"
     )
-    id_parameter: Annotated[str, formed("[A-Za-z0-9_-]{1,64}", "letters, digits, - and _")] = Field(
-        default="PROLIFIC_PID",
-        description="part of the address that identifies a person, such as PROLIFIC_PID or "
-        "workerId: who comes back with the same one goes on with the same session",
-    )
-    most: int = Field(
-        default=0,
-        ge=0,
-        description="most people who take part or have completed; 0: as many as have a code",
-    )
-    return_hours: float = Field(
-        default=24.0,
-        gt=0,
-        le=10_000,
-        description="hours after the last answer within which a session may be continued; then it "
-        "has expired, and its code goes to someone else if no trial was stored",
-    )
-    reload: Literal["resume", "restart-block", "end"] = Field(
-        default="resume",
-        description="what follows where the page is opened again after its first trial. resume: it "
-        "goes on at the step where it was left; restart-block: at the first trial since a page or "
-        "question, and answers to this block are stored only at its end; end: the session is over",
-    )
-    longest_absence: float = Field(
-        default=0.0,
-        ge=0,
-        description="minutes for which the page may be closed after its first trial; beyond them "
-        "the session is over; 0: as long as return_hours allows",
-    )
-    completion_code: Code = Field(
-        default="", description="shown at the end of a completed session, for the payment"
-    )
-    screened_out_code: Code = Field(
-        default="", description="shown to people who were screened out, if they are paid"
-    )
-    interrupted_code: Code = Field(
-        default="", description="shown where a session is over because the page was left"
-    )
-    declined_code: Code = Field(
-        default="", description="shown to people who did not consent, for the recruiter's records"
-    )
-    completion_url: Address = Field(
-        default="",
-        description="where the page leads after a completed session, and after another that has "
-        "a code; {code} is the code: "
-        "'https://app.prolific.com/submissions/complete?cc={code}'; empty: nowhere",
-    )
+    """part of the address that identifies a person, such as PROLIFIC_PID or workerId: who comes
+    back with the same one goes on with the same session"""
+    most: NonNegativeInt = 0
+    """most people who take part or have completed; 0: as many as have a code"""
+    return_hours: float = Field(default=24.0, gt=0, le=10_000)
+    """hours after the last answer within which a session may be continued; then it has expired, and
+    its code goes to someone else if no trial was stored"""
+    reload: Literal["resume", "restart-block", "end"] = "resume"
+    """what follows where the page is opened again after its first trial. resume: it goes on at the
+    step where it was left; restart-block: at the first trial since a page or question, and answers
+    to this block are stored only at its end; end: the session is over"""
+    longest_absence: NonNegativeFloat = 0.0
+    """minutes for which the page may be closed after its first trial; beyond them the session is
+    over; 0: as long as return_hours allows"""
+    completion_code: Code = ""
+    """shown at the end of a completed session, for the payment"""
+    screened_out_code: Code = ""
+    """shown to people who were screened out, if they are paid"""
+    interrupted_code: Code = ""
+    """shown where a session is over because the page was left"""
+    declined_code: Code = ""
+    """shown to people who did not consent, for the recruiter's records"""
+    completion_url: Address = ""
+    """where the page leads after a completed session, and after another that has a code; {code} is
+    the code: 'https://app.prolific.com/submissions/complete?cc={code}'; empty: nowhere"""
 
 
 class ExclusionConfig(Strict):
     """When a session counts as unusable; declared beforehand, and raw data are never touched."""
 
-    catch_accuracy: float = Field(
-        default=0.9, ge=0, le=1, description="lowest share of attention checks answered right"
-    )
-    missed: int = Field(
-        default=10, ge=0, description="most trials without a response, over the whole session"
-    )
-    wrong_items: int | None = Field(
-        default=None,
-        ge=0,
-        description="most attention items among the questions of a session (expected) with another "
-        "answer; left out: any number",
-    )
-    careless: float | None = Field(
-        default=None,
-        ge=0.5,
-        le=1,
-        description="p_careless (twoalike participants) from which on fit leaves a participant "
-        "out, all sessions; such as 0.99; left out: it leaves out nobody",
-    )
+    catch_accuracy: float = Field(default=0.9, ge=0, le=1)
+    """lowest share of attention checks answered right"""
+    missed: NonNegativeInt = 10
+    """most trials without a response, over the whole session"""
+    wrong_items: int | None = Field(default=None, ge=0)
+    """most attention items among the questions of a session (expected) with another answer; left
+    out: any number"""
+    careless: float | None = Field(default=None, ge=0.5, le=1)
+    """p_careless (twoalike participants) from which on fit leaves a participant out, all sessions;
+    such as 0.99; left out: it leaves out nobody"""
 
     def of_items(self, n_wrong: int) -> str:
         """Why so many wrong attention items leave a session out; empty if they do not."""
@@ -206,57 +168,46 @@ class ShareConfig(Strict):
 
     columns: tuple[
         Annotated[str, formed(r"[^.]+\..+", '"table.column", such as "form.hand"')], ...
-    ] = Field(
-        default=(),
-        description='columns to publish, as "table.column", such as "participants.age", '
-        '"form.hand" or "debrief.strategy"; answers of participants are published only if they are '
-        "named here",
-    )
+    ] = ()
+    """columns to publish, as "table.column", such as "participants.age", "form.hand" or
+    "debrief.strategy"; answers of participants are published only if they are named here"""
 
 
 class DataConfig(Strict):
     """Who may read participants' data."""
 
-    access: Access = Field(
-        default="owner",
-        description="who may read data/raw and data/pilot on this computer: owner, group (the "
-        "lab's group of users may also write), everyone (as the system has it); new files only",
-    )
+    access: Access = "owner"
+    """who may read data/raw and data/pilot on this computer: owner, group (the lab's group of users
+    may also write), everyone (as the system has it); new files only"""
 
 
 class StudyConfig(Strict):
     """The content of ``study.toml``."""
 
-    schema_version: Literal[1] = Field(default=1, description="version of this file's format")
-    title: str = Field(min_length=1, description="shown in the report and the data set")
-    authors: list[str] = Field(default_factory=list, description="for dataset_description.json")
-    license: str = Field(default="CC0", description="licence of the collected data")
-    languages: Annotated[tuple[Language, ...], _several("languages")] = Field(
-        default=(),
-        description="two or more languages that people may choose from, such as ['en', 'de']; "
-        "texts of yours are then given by language, {en = '...', de = '...'}, and answers are "
-        "stored as the first has them; empty: protocols say in which language they are",
-    )
-    seed: Seed = Field(
-        description="everything random in the study derives from it; keep it private: it reveals "
-        "for which code a published trial list was made"
-    )
-    stimuli: str = Field(default="stimuli", description="folder of the stimulus set, in the study")
-    objects_per_person: int = Field(
-        default=0,
-        ge=0,
-        description="objects that each participant sees, a set of their own in all tasks and "
-        "sessions, so that over people each object, and as far as possible each pair, is seen "
-        "equally often; 0: all",
-    )
-    protocol: str = Field(
-        default="protocols/odd_one_out.toml",
-        description="protocol of the odd-one-out task, in the study",
-    )
-    arrangement_protocol: str = Field(
-        default="protocols/multi_arrangement.toml",
-        description="protocol of the multi-arrangement task, in the study",
-    )
+    schema_version: Literal[1] = 1
+    """version of this file's format"""
+    title: str = Field(min_length=1)
+    """shown in the report and the data set"""
+    authors: list[str] = Field(default_factory=list)
+    """for dataset_description.json"""
+    license: str = "CC0"
+    """licence of the collected data"""
+    languages: Annotated[tuple[Language, ...], _several("languages")] = ()
+    """two or more languages that people may choose from, such as ['en', 'de']; texts of yours are
+    then given by language, {en = '...', de = '...'}, and answers are stored as the first has them;
+    empty: protocols say in which language they are"""
+    seed: Seed
+    """everything random in the study derives from it; keep it private: it reveals for which code a
+    published trial list was made"""
+    stimuli: str = "stimuli"
+    """folder of the stimulus set, in the study"""
+    objects_per_person: NonNegativeInt = 0
+    """objects that each participant sees, a set of their own in all tasks and sessions, so that
+    over people each object, and as far as possible each pair, is seen equally often; 0: all"""
+    protocol: str = "protocols/odd_one_out.toml"
+    """protocol of the odd-one-out task, in the study"""
+    arrangement_protocol: str = "protocols/multi_arrangement.toml"
+    """protocol of the multi-arrangement task, in the study"""
     design: DesignConfig = DesignConfig()
     exclusion: ExclusionConfig = ExclusionConfig()
     anchored: AnchoredConfig = AnchoredConfig()
@@ -267,11 +218,9 @@ class StudyConfig(Strict):
     free_sorting: FreeSortingConfig = FreeSortingConfig()
     groups: GroupsConfig = GroupsConfig()
     sitting: SittingConfig = SittingConfig()
-    conditions: tuple[Condition, ...] = Field(
-        default=(),
-        description="conditions within a session, each a table [[conditions]] with name, "
-        "instruction, protocols, objects and tasks",
-    )
+    conditions: tuple[Condition, ...] = ()
+    """conditions within a session, each a table [[conditions]] with name, instruction, protocols,
+    objects and tasks"""
     online: OnlineConfig = OnlineConfig()
     data: DataConfig = DataConfig()
     share: ShareConfig = ShareConfig()

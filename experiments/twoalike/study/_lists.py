@@ -5,7 +5,15 @@ import re
 from functools import partial
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from twoalike.study._settings import Strict, changed
 
@@ -38,15 +46,12 @@ class Listed(Strict):
 class LevelShares(Strict):
     """Shares of the three levels of similarity among the main trials; they sum to 1."""
 
-    within: float = Field(
-        default=0.4, ge=0, le=1, description="three objects of one class (condition: fine)"
-    )
-    between: float = Field(
-        default=0.4, ge=0, le=1, description="objects of three classes (condition: coarse)"
-    )
-    boundary: float = Field(
-        default=0.2, ge=0, le=1, description="two of one class, one of another (boundary)"
-    )
+    within: float = Field(default=0.4, ge=0, le=1)
+    """three objects of one class (condition: fine)"""
+    between: float = Field(default=0.4, ge=0, le=1)
+    """objects of three classes (condition: coarse)"""
+    boundary: float = Field(default=0.2, ge=0, le=1)
+    """two of one class, one of another (boundary)"""
 
     @model_validator(mode="after")
     def _sum_to_one(self) -> Self:
@@ -59,41 +64,28 @@ class LevelShares(Strict):
 class ChoiceListConfig(Listed):
     """What one session of a task of choices shows."""
 
-    sampler: Sampler = Field(
-        default="random",
-        description="how trials are chosen. random; coverage: every pair of objects together, in "
-        "about as few trials as possible; adaptive: where the posterior expects to learn most; "
-        "list: your own lists in design/",
-    )
-    trials: int = Field(default=120, ge=1, description="main trials a session")
-    practice: int = Field(default=4, ge=0, description="practice trials before the main ones")
-    practice_checks: int = Field(
-        default=0,
-        ge=0,
-        description="practice trials before those with a right answer, chosen like attention "
-        "checks; feedback says whether the answer was right (practice.feedback of the protocol)",
-    )
-    catch: int = Field(default=0, ge=0, description="attention checks spread over the session")
-    repeats: int = Field(
-        default=0, ge=0, description="main trials shown a second time, every image at another place"
-    )
-    trials_per_block: int = Field(
-        default=60,
-        ge=1,
-        description="trials of a block, about five minutes; a break comes between two blocks",
-    )
-    pair_repeats: int = Field(
-        default=1,
-        ge=1,
-        description="coverage: every pair of objects at least so often, over all sessions that are "
-        "designed together; trials left over are random",
-    )
-    random_share: float = Field(
-        default=0.2,
-        ge=0,
-        le=1,
-        description="adaptive: share of trials kept random, an honest test set for any model",
-    )
+    sampler: Sampler = "random"
+    """how trials are chosen. random; coverage: every pair of objects together, in about as few
+    trials as possible; adaptive: where the posterior expects to learn most; list: your own lists in
+    design/"""
+    trials: int = Field(default=120, ge=1)
+    """main trials a session"""
+    practice: NonNegativeInt = 4
+    """practice trials before the main ones"""
+    practice_checks: NonNegativeInt = 0
+    """practice trials before those with a right answer, chosen like attention checks; feedback says
+    whether the answer was right (practice.feedback of the protocol)"""
+    catch: NonNegativeInt = 0
+    """attention checks spread over the session"""
+    repeats: NonNegativeInt = 0
+    """main trials shown a second time, every image at another place"""
+    trials_per_block: int = Field(default=60, ge=1)
+    """trials of a block, about five minutes; a break comes between two blocks"""
+    pair_repeats: int = Field(default=1, ge=1)
+    """coverage: every pair of objects at least so often, over all sessions that are designed
+    together; trials left over are random"""
+    random_share: float = Field(default=0.2, ge=0, le=1)
+    """adaptive: share of trials kept random, an honest test set for any model"""
     exclude: dict[str, list[str]] = EXCLUDE
 
 
@@ -103,46 +95,31 @@ _shared = partial(changed, ChoiceListConfig)
 class DesignConfig(ChoiceListConfig):
     """Which triplets one session of the odd-one-out task shows."""
 
-    sampler: Literal["random", "coverage", "levels", "adaptive", "list"] = Field(  # type: ignore[assignment]
-        default="random",
-        description="how triplets are chosen. random; coverage: every pair of objects, in as few "
-        "triplets as possible; levels: within a class, between classes, at a class boundary; "
-        "adaptive: where the posterior expects to learn most; list: your own lists in design/",
-    )
+    sampler: Literal["random", "coverage", "levels", "adaptive", "list"] = "random"  # type: ignore[assignment]
+    """how triplets are chosen. random; coverage: every pair of objects, in as few triplets as
+    possible; levels: within a class, between classes, at a class boundary; adaptive: where the
+    posterior expects to learn most; list: your own lists in design/"""
     trials: int = _shared("trials", 300)
-    catch_sides: list[Annotated[int, Field(ge=0)]] = Field(
-        default_factory=list,
-        description="attention checks with the odd one left, middle, right, summing to catch; "
-        "empty: equally many, over all sessions of a participant",
-    )
+    catch_sides: list[Annotated[int, Field(ge=0)]] = Field(default_factory=list)
+    """attention checks with the odd one left, middle, right, summing to catch; empty: equally many,
+    over all sessions of a participant"""
     repeats: int = _shared("repeats", 0, "main trials shown a second time, for reliability")
-    plan: list[str] = Field(
-        default_factory=list,
-        description="order of the session after practice, such as ['main 50', 'catch 2', "
-        "'break', 'main 50']; empty: blocks of trials_per_block, checks and repeats spread out",
-    )
-    level: str = Field(
-        default="",
-        description="levels: column of the manifest that names the class; empty: the finest one "
-        "in which a class has three images",
-    )
-    features: str = Field(
-        default="",
-        description="levels: file of features in the study (.npz with ids and features) whose "
-        "clusters are the classes; empty: classes are those of the manifest",
-    )
-    clusters: int = Field(
-        default=20, ge=2, description="levels: number of clusters made of the features (k-means)"
-    )
-    lists_per_triplet: int = Field(
-        default=0,
-        ge=0,
-        description="levels: participants who judge each triplet, so that agreement can be "
-        "measured; all of them are designed together. 0: each session draws its own triplets",
-    )
-    shares: LevelShares = Field(
-        default=LevelShares(), description="levels: shares of the three levels"
-    )
+    plan: list[str] = Field(default_factory=list)
+    """order of the session after practice, such as ['main 50', 'catch 2', 'break', 'main 50'];
+    empty: blocks of trials_per_block, checks and repeats spread out"""
+    level: str = ""
+    """levels: column of the manifest that names the class; empty: the finest one in which a class
+    has three images"""
+    features: str = ""
+    """levels: file of features in the study (.npz with ids and features) whose clusters are the
+    classes; empty: classes are those of the manifest"""
+    clusters: int = Field(default=20, ge=2)
+    """levels: number of clusters made of the features (k-means)"""
+    lists_per_triplet: NonNegativeInt = 0
+    """levels: participants who judge each triplet, so that agreement can be measured; all of them
+    are designed together. 0: each session draws its own triplets"""
+    shares: LevelShares = LevelShares()
+    """levels: shares of the three levels"""
 
     @field_validator("catch_sides")
     @classmethod
@@ -190,7 +167,8 @@ class AnchoredConfig(ChoiceListConfig):
 
 
 class _Items(Strict):
-    n_items: int = Field(default=4, ge=3, le=6, description="images of a trial")
+    n_items: int = Field(default=4, ge=3, le=6)
+    """images of a trial"""
 
 
 class OddOneOfManyConfig(ChoiceListConfig, _Items):  # the bases in this order put n_items first
@@ -222,75 +200,42 @@ class ArrangementConfig(Strict):
     gains max(d, weight_floor)² (doi:10.3389/fpsyg.2012.00245).
     """
 
-    scheduler: Literal["lift_weakest", "full", "covering", "list"] = Field(
-        default="lift_weakest",
-        description="lift_weakest: sets that raise the weakest evidence, chosen during the "
-        "session; full: all images each trial; covering: fixed sets that show each pair "
-        "together; list: from a file in design/",
-    )
-    first_pair: Literal["zero_reach", "weakest"] = Field(
-        default="zero_reach",
-        description="pair a set grows from; zero_reach: the shown pair whose images lack most "
-        "pairs, else any (larger sets, two thirds of the trials); weakest: the pair with least "
-        "evidence, as published in 2012",
-    )
-    evidence_exponent: float = Field(
-        default=10.0,
-        gt=0,
-        description="utility of evidence W is 1 - exp(-exponent W); published value",
-    )
-    weight_floor: float = Field(
-        default=0.2,
-        gt=0,
-        le=1,
-        description="distance, in arena diameters, below which a pair gains no less evidence; "
-        "published value: 25 such pairs weigh as one across the arena",
-    )
-    stop_evidence: float = Field(
-        default=0.5,
-        gt=0,
-        description="evidence at which a pair is known well enough, squared arena diameters; "
-        "published value: utility .993",
-    )
-    cost_exponent: float = Field(
-        default=1.5,
-        ge=0,
-        le=3,
-        description="a trial of n images costs n to this power; published value; 1.2 makes larger "
-        "sets and fewer trials",
-    )
-    max_items: int = Field(
-        default=20,
-        ge=0,
-        description="most images a lift_weakest trial; 0: no limit; 20 leave room between images "
-        "of a tenth of the arena on their ring of seats, and are placed in one to three minutes",
-    )
-    session_minutes: float = Field(
-        default=60.0,
-        ge=0,
-        description="no new trial after so many minutes within submitted trials, pauses not "
-        "counted; 0: no limit; people tire, and evidence carries over to the next session",
-    )
-    max_trials: int = Field(
-        default=0, ge=0, description="most main trials a session; 0: no limit but evidence and time"
-    )
-    full_trials: int = Field(default=1, ge=1, description="full: trials, each with all images")
-    covering_size: int = Field(
-        default=12,
-        ge=4,
-        description="covering: images a trial; fewer than 4 cannot link the scales of trials",
-    )
-    practice_items: int = Field(
-        default=5,
-        ge=0,
-        description="images of the one practice trial, or all where there are fewer; 0: none",
-    )
-    catch: int = Field(
-        default=0,
-        ge=0,
-        description="attention checks after the main trials: up to three images of one finest "
-        "category and up to three of another coarsest category",
-    )
+    scheduler: Literal["lift_weakest", "full", "covering", "list"] = "lift_weakest"
+    """lift_weakest: sets that raise the weakest evidence, chosen during the session; full: all
+    images each trial; covering: fixed sets that show each pair together; list: from a file in
+    design/"""
+    first_pair: Literal["zero_reach", "weakest"] = "zero_reach"
+    """pair a set grows from; zero_reach: the shown pair whose images lack most pairs, else any
+    (larger sets, two thirds of the trials); weakest: the pair with least evidence, as published in
+    2012"""
+    evidence_exponent: PositiveFloat = 10.0
+    """utility of evidence W is 1 - exp(-exponent W); published value"""
+    weight_floor: float = Field(default=0.2, gt=0, le=1)
+    """distance, in arena diameters, below which a pair gains no less evidence; published value: 25
+    such pairs weigh as one across the arena"""
+    stop_evidence: PositiveFloat = 0.5
+    """evidence at which a pair is known well enough, squared arena diameters; published value:
+    utility .993"""
+    cost_exponent: float = Field(default=1.5, ge=0, le=3)
+    """a trial of n images costs n to this power; published value; 1.2 makes larger sets and fewer
+    trials"""
+    max_items: NonNegativeInt = 20
+    """most images a lift_weakest trial; 0: no limit; 20 leave room between images of a tenth of the
+    arena on their ring of seats, and are placed in one to three minutes"""
+    session_minutes: NonNegativeFloat = 60.0
+    """no new trial after so many minutes within submitted trials, pauses not counted; 0: no limit;
+    people tire, and evidence carries over to the next session"""
+    max_trials: NonNegativeInt = 0
+    """most main trials a session; 0: no limit but evidence and time"""
+    full_trials: int = Field(default=1, ge=1)
+    """full: trials, each with all images"""
+    covering_size: int = Field(default=12, ge=4)
+    """covering: images a trial; fewer than 4 cannot link the scales of trials"""
+    practice_items: NonNegativeInt = 5
+    """images of the one practice trial, or all where there are fewer; 0: none"""
+    catch: NonNegativeInt = 0
+    """attention checks after the main trials: up to three images of one finest category and up to
+    three of another coarsest category"""
     exclude: dict[str, list[str]] = EXCLUDE
 
     @model_validator(mode="after")
@@ -311,9 +256,8 @@ class PairRatingConfig(Listed):
         "over the sessions that are designed together; adaptive: where the posterior expects to "
         "learn most; list: your own lists in design/",
     )
-    pairs: int = Field(
-        default=150, ge=1, description="main pairs a session; all of them where there are fewer"
-    )
+    pairs: int = Field(default=150, ge=1)
+    """main pairs a session; all of them where there are fewer"""
     practice: int = _shared(
         "practice",
         6,
@@ -342,26 +286,17 @@ class PairRatingConfig(Listed):
 class FreeSortingConfig(Strict):
     """Which images one session of the free-sorting task shows."""
 
-    sampler: Literal["random", "coverage", "list"] = Field(
-        default="random",
-        description="how the images of a trial are chosen. random; coverage: sets in which every "
-        "pair is together, shared out over the sessions that are designed together; list: your "
-        "own lists in design/",
-    )
-    items: int = Field(
-        default=24,
-        ge=4,
-        description="images a trial; all of them, in a single main trial, where there are no more",
-    )
-    trials: int = Field(default=6, ge=1, description="main trials a session")
-    practice_items: int = Field(
-        default=6, ge=0, description="images of the practice trial; 0: no practice"
-    )
-    repeats: int = Field(
-        default=0,
-        ge=0,
-        description="main trials shown a second time at the end of the session, for reliability",
-    )
+    sampler: Literal["random", "coverage", "list"] = "random"
+    """how the images of a trial are chosen. random; coverage: sets in which every pair is together,
+    shared out over the sessions that are designed together; list: your own lists in design/"""
+    items: int = Field(default=24, ge=4)
+    """images a trial; all of them, in a single main trial, where there are no more"""
+    trials: int = Field(default=6, ge=1)
+    """main trials a session"""
+    practice_items: NonNegativeInt = 6
+    """images of the practice trial; 0: no practice"""
+    repeats: NonNegativeInt = 0
+    """main trials shown a second time at the end of the session, for reliability"""
     exclude: dict[str, list[str]] = EXCLUDE
 
     @field_validator("sampler", mode="before")

@@ -53,7 +53,7 @@ _TYPES = {
 class Settings(BaseModel):
     """Settings that are frozen and refuse unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -74,7 +74,7 @@ class Strict(Settings):
     Templates show the docstring below a key, or that of the model of a table.
     """
 
-    model_config = ConfigDict(strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(strict=True)
 
     @field_validator("*", mode="before")
     @classmethod

@@ -3,6 +3,7 @@
 from twoalike.tasks._activity import Activity as Activity
 from twoalike.tasks._activity import Arena as Arena
 from twoalike.tasks._activity import Ask as Ask
+from twoalike.tasks._activity import Box as Box
 from twoalike.tasks._activity import Button as Button
 from twoalike.tasks._activity import Countdown as Countdown
 from twoalike.tasks._activity import Event as Event
@@ -58,13 +59,11 @@ from twoalike.tasks._prepare import check_lists as check_lists
 from twoalike.tasks._prepare import check_readable as check_readable
 from twoalike.tasks._prepare import check_sitting as check_sitting
 from twoalike.tasks._prepare import prepare_session as prepare_session
-from twoalike.tasks._presentation import PresentationTiming as PresentationTiming
 from twoalike.tasks._presentation import Step as Step
 from twoalike.tasks._presentation import frame_counts as frame_counts
 from twoalike.tasks._presentation import frames_line as frames_line
 from twoalike.tasks._presentation import timing_of as timing_of
 from twoalike.tasks._protocol import CHECKED as CHECKED
-from twoalike.tasks._protocol import KEYS as KEYS
 from twoalike.tasks._protocol import READ as READ
 from twoalike.tasks._protocol import SYNONYMS as SYNONYMS
 from twoalike.tasks._protocol import PageTexts as PageTexts
@@ -73,11 +72,9 @@ from twoalike.tasks._protocol import Question as Question
 from twoalike.tasks._protocol import consent_remarks as consent_remarks
 from twoalike.tasks._protocol import languages as languages
 from twoalike.tasks._protocol import translation_note as translation_note
-from twoalike.tasks._protocol_file import SCREENS as SCREENS
 from twoalike.tasks._protocol_file import SMALLEST_SCREEN as SMALLEST_SCREEN
 from twoalike.tasks._protocol_file import between as between
 from twoalike.tasks._protocol_file import box_fill as box_fill
-from twoalike.tasks._protocol_file import check_contrast as check_contrast
 from twoalike.tasks._protocol_file import check_parts as check_parts
 from twoalike.tasks._protocol_file import check_texts as check_texts
 from twoalike.tasks._protocol_file import for_stimuli as for_stimuli
@@ -85,13 +82,11 @@ from twoalike.tasks._protocol_file import load_protocol as load_protocol
 from twoalike.tasks._protocol_file import protocol_or_default as protocol_or_default
 from twoalike.tasks._protocol_file import protocol_place as protocol_place
 from twoalike.tasks._protocol_file import protocol_template as protocol_template
-from twoalike.tasks._protocol_file import protocols as protocols
 from twoalike.tasks._protocol_file import readable_on as readable_on
 from twoalike.tasks._protocol_file import study_tasks as study_tasks
 from twoalike.tasks._session import Keeper as Keeper
 from twoalike.tasks._session import Marks as Marks
 from twoalike.tasks._session import Session as Session
-from twoalike.tasks._session import catch_signals as catch_signals
 from twoalike.tasks._session import run_session as run_session
 from twoalike.tasks._several import prepare_parts as prepare_parts
 from twoalike.tasks._several import tasks_to_do as tasks_to_do
@@ -103,7 +98,6 @@ from twoalike.tasks._trial import Phase as Phase
 from twoalike.tasks._trial import Trial as Trial
 from twoalike.tasks._trial import TrialActivity as TrialActivity
 from twoalike.tasks._trial import trials_from_table as trials_from_table
-from twoalike.tasks._validate import StudyCheck as StudyCheck
 from twoalike.tasks._validate import validate_study as validate_study
 from twoalike.tasks.choosing import AnchoredChoice as AnchoredChoice
 from twoalike.tasks.choosing import MostAlikePair as MostAlikePair
@@ -118,7 +112,6 @@ from twoalike.tasks.multi_arrangement import PreparedArrangements as PreparedArr
 from twoalike.tasks.multi_arrangement import prepare_arrangements as prepare_arrangements
 from twoalike.tasks.pair_rating import PairRating as PairRating
 from twoalike.tasks.pair_rating import PreparedRatings as PreparedRatings
-from twoalike.tasks.screens import Box as Box
 from twoalike.tasks.screens import Frame as Frame
 from twoalike.tasks.screens import ImagesProtocol as ImagesProtocol
 from twoalike.tasks.screens import Layout as Layout

@@ -16,28 +16,31 @@ type Button = Literal["left", "right"]
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A frame with the present scene became visible."""
+class Event:
+    """Something that happens while a session is under way, or time that has passed."""
 
     time: float
-    """When, by the screen's own count."""
+
+
+@dataclass(frozen=True)
+class Shown(Event):
+    """A frame with the present scene became visible: when, by the screen's own count."""
+
     dropped: int | None = 0
     """Frames that came late since the one before; None where the refresh rate is not known."""
 
 
 @dataclass(frozen=True)
-class KeyPress:
+class KeyPress(Event):
     """A key went down; ``key`` is its name in small letters (``left``, ``1``, ``num_1``)."""
 
-    time: float
     key: str
 
 
 @dataclass(frozen=True)
-class Nudge:
+class Nudge(Event):
     """An arrow key is down: once as it goes down, then as often as the system repeats it."""
 
-    time: float
     dx: int
     dy: int
     """``dx``, ``dy``: Its direction, -1, 0 or 1; y up."""
@@ -45,98 +48,86 @@ class Nudge:
 
 
 @dataclass(frozen=True)
-class Typed:
+class Typed(Event):
     """Text was entered, as the keyboard's layout and input method make it."""
 
-    time: float
     text: str
 
 
 @dataclass(frozen=True)
-class PointerPress:
-    """A button of the mouse went down, or a finger touched the screen."""
+class PointerEvent(Event):
+    """What the mouse does, or a finger on the screen, at a point."""
 
-    time: float
     x: float
     y: float
-    button: Button = "left"
 
 
 @dataclass(frozen=True)
-class PointerMove:
+class PointerMove(PointerEvent):
     """The pointer moved, whether a button is down or not."""
 
-    time: float
-    x: float
-    y: float
-
 
 @dataclass(frozen=True)
-class PointerRelease:
-    """A button of the mouse went up, or the finger left the screen."""
+class PointerPress(PointerEvent):
+    """A button of the mouse went down, or a finger touched the screen."""
 
-    time: float
-    x: float
-    y: float
     button: Button = "left"
 
 
 @dataclass(frozen=True)
-class Scroll:
+class PointerRelease(PointerEvent):
+    """A button of the mouse went up, or the finger left the screen."""
+
+    button: Button = "left"
+
+
+@dataclass(frozen=True)
+class Scroll(Event):
     """The wheel turned, or two fingers moved; positive ``notches`` are up, away from the person."""
 
-    time: float
     notches: float
 
 
 @dataclass(frozen=True)
-class Focus:
+class Focus(Event):
     """The window got the keyboard, or lost it to another window."""
 
-    time: float
     here: bool
 
 
 @dataclass(frozen=True)
-class Stop:
+class Stop(Event):
     """The session has to end now, in order; ``reason`` goes into the manifest."""
 
-    time: float
     reason: str
 
 
 @dataclass(frozen=True)
-class Pulse:
+class Pulse(Event):
     """A trigger came from another machine, such as a scanner."""
-
-    time: float
 
 
 @dataclass(frozen=True)
-class Tick:
+class Tick(Event):
     """Time has passed."""
-
-    time: float
-
-
-type Event = (
-    Shown
-    | KeyPress
-    | Nudge
-    | Typed
-    | PointerPress
-    | PointerMove
-    | PointerRelease
-    | Scroll
-    | Focus
-    | Stop
-    | Pulse
-    | Tick
-)
 
 
 type Source = Literal["objects", "scrambled", "masks"]
 """Where a picture comes from: an object's image, that image with scrambled phases, or a mask."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle: centre and size in pixels from the centre of the window, y up."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    def holds(self, x: float, y: float) -> bool:
+        """Whether a point lies in it."""
+        return abs(x - self.x) <= self.width / 2 and abs(y - self.y) <= self.height / 2
 
 
 @dataclass(frozen=True)
@@ -253,15 +244,11 @@ class Placed:
 
 
 @dataclass(frozen=True)
-class PushButton:
-    """A button to press with the pointer: its text, centre and size in pixels."""
+class PushButton(Box):
+    """A button to press with the pointer."""
 
     name: str
     text: str
-    x: float
-    y: float
-    width: float
-    height: float
     enabled: bool = True
 
 
@@ -315,13 +302,9 @@ class Rating:
 
 
 @dataclass(frozen=True)
-class Pile:
-    """A place for images that belong together: centre and size in pixels, y up."""
+class Pile(Box):
+    """A place for images that belong together."""
 
-    x: float
-    y: float
-    width: float
-    height: float
     name: str = ""
     """Line at its upper edge."""
     rim: str = "plain"
@@ -332,7 +315,7 @@ class Pile:
 class Piles(PlacedScene):
     """Images to be sorted beside the places of piles."""
 
-    tray: Pile
+    tray: Box
     """Where images lie that are not sorted."""
     piles: tuple[Pile, ...]
     entry: str | None = None

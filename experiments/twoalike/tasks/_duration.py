@@ -11,7 +11,7 @@ from twoalike.observers import ArrangedSession
 from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, TwoalikeError
-from twoalike.tasks._protocol import Protocol, Question
+from twoalike.tasks._protocol import Protocol, Question, TrialTiming
 from twoalike.tasks._protocol_file import protocol_or_default
 
 PACE = 1.6
@@ -81,8 +81,14 @@ def paced(mean_s: float) -> Duration:
     return Duration(mean_s / PACE, mean_s * PACE)
 
 
-BETWEEN = Duration(0.0, 0.3)
+_BETWEEN = Duration(0.0, 0.3)
 """To keep an answer and fetch the next images."""
+
+
+def answer_duration(timing: TrialTiming, mean_s: float, shown_s: float) -> Duration:
+    """Time for a trial answered after ``mean_s`` on average; ``shown_s``: what else is shown."""
+    limit_s, fixed_s = timing.response_limit_s or math.inf, timing.fixation_s + shown_s
+    return paced(mean_s).capped(limit_s, limit_s) + Duration(fixed_s, fixed_s) + _BETWEEN
 
 
 def _words(text: str) -> float:

@@ -85,7 +85,7 @@ def count_judged(trials: Sequence[Any]) -> int:
     return sum(trial.trial_type != "practice" for trial in trials)
 
 
-def ends_block(done: int, size: int, total: int | None) -> bool:
+def ends_block(done: int, size: int, total: float | None) -> bool:
     """Whether a break follows the last of ``done`` trials, in a session with blocks of a size.
 
     A last block of fewer than half as many trials joins the one before; where the answers decide
@@ -95,7 +95,7 @@ def ends_block(done: int, size: int, total: int | None) -> bool:
 
 
 def page_before(
-    protocol: PageProtocol, trials: Sequence[Any], number: int, total: int
+    protocol: PageProtocol, trials: Sequence[Any], number: int, total: float
 ) -> Literal["practice_end", "break"] | None:
     """Page between trial ``number`` of a session, counted from 0, and the one before it.
 

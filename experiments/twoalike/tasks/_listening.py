@@ -7,7 +7,7 @@ protocol asks for that. A sound ends when its duration has passed, so that a sim
 needs no device.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +33,7 @@ from twoalike.tasks._activity import (
 )
 from twoalike.tasks._protocol import Moment, Protocol
 from twoalike.tasks._session import Script, each_step, moment_of
+from twoalike.tasks.lettering import strings_in
 
 SOUND_PLAYED = "sound_played"
 """Event of the log: a sound was played, to its end or not."""
@@ -197,8 +198,7 @@ class Listening:
             case KeyPress(key=key):
                 return key in getattr(getattr(self._protocol, "answers", None), "done_keys", ())
             case PointerPress(x=x, y=y) if done is not None:
-                wide, high = done.width / 2, done.height / 2
-                return abs(x - done.x) <= wide and abs(y - done.y) <= high
+                return done.holds(x, y)
             case _:
                 return False
 
@@ -232,15 +232,6 @@ def _at(tiles: Sequence[Placed], x: float, y: float) -> str | None:
     return next((one.stimulus for one in hit), None)
 
 
-def _names_in(keys: object) -> Iterator[str]:
-    """Names of keys in settings, which list them for one answer or for each of several."""
-    if isinstance(keys, str):
-        yield keys
-    elif isinstance(keys, tuple | list):
-        for each in keys:
-            yield from _names_in(each)
-
-
 def sound_fault(protocol: Protocol) -> str:
     """Say in one line why trials with sounds cannot be run by a protocol; empty if they can."""
     if not protocol.plays_sounds:
@@ -250,8 +241,7 @@ def sound_fault(protocol: Protocol) -> str:
     if protocol.sounds.heard and not protocol.texts.listen:
         return "texts.listen is empty: say there that every sound must be heard first"
     answers = getattr(protocol, "answers", None)
-    taken = answers.model_dump().values() if answers is not None else ()
-    used = set(_names_in(list(taken)))
+    used = set() if answers is None else set(strings_in(answers.model_dump()))
     if both := used & set(protocol.sounds.keys):
         return f"the key {min(both)!r} answers and plays a sound; change sounds.keys"
     if not (protocol.sounds.keys or protocol.sounds.hover or protocol.sounds.heard):

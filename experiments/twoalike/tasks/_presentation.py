@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import NonNegativeFloat, model_validator
 
 from twoalike.record import OFF
 from twoalike.stimuli import find_images
@@ -31,44 +31,28 @@ _TOLERANCE = 0.05
 class PresentationTiming(TrialTiming):
     """When images appear, for how long, and what follows them."""
 
-    presentation_ms: float = Field(
-        default=0.0,
-        ge=0,
-        description="how long images are shown, in milliseconds, rounded to whole frames of the "
-        "measured refresh rate; 0: until the answer",
-    )
-    presentation: Literal["simultaneous", "sequential"] = Field(
-        default="simultaneous",
-        description="timed images all at once, or one after the other, each for presentation_ms: "
-        "from left to right or as places are numbered, a reference first",
-    )
-    place: Literal["own", "centre"] = Field(
-        default="own",
-        description="where sequential images are shown: at the place that answers them, or in the "
-        "centre of the window",
-    )
-    interstimulus_ms: float = Field(
-        default=0.0,
-        ge=0,
-        description="nothing between two sequential images (after the mask of the first), in "
-        "milliseconds",
-    )
-    mask: Literal["none", "scrambled", "images"] = Field(
-        default="none",
-        description="what follows timed images at once, at their place: nothing, each image with "
-        "scrambled phases, or pictures from mask_folder",
-    )
-    mask_ms: float = Field(default=0.0, ge=0, description="how long masks are shown, milliseconds")
-    mask_folder: str = Field(
-        default="",
-        description="folder of masks in the study; where a picture has the id of an object, every "
-        "object has its own; otherwise they are drawn at random from the study's seed",
-    )
-    answers_from: Literal["onset", "offset"] = Field(
-        default="onset",
-        description="whether answers to timed images count from the first image on, or only after "
-        "the last one is gone; earlier presses are ignored and counted",
-    )
+    presentation_ms: NonNegativeFloat = 0.0
+    """how long images are shown, in milliseconds, rounded to whole frames of the measured refresh
+    rate; 0: until the answer"""
+    presentation: Literal["simultaneous", "sequential"] = "simultaneous"
+    """timed images all at once, or one after the other, each for presentation_ms: from left to
+    right or as places are numbered, a reference first"""
+    place: Literal["own", "centre"] = "own"
+    """where sequential images are shown: at the place that answers them, or in the centre of the
+    window"""
+    interstimulus_ms: NonNegativeFloat = 0.0
+    """nothing between two sequential images (after the mask of the first), in milliseconds"""
+    mask: Literal["none", "scrambled", "images"] = "none"
+    """what follows timed images at once, at their place: nothing, each image with scrambled phases,
+    or pictures from mask_folder"""
+    mask_ms: NonNegativeFloat = 0.0
+    """how long masks are shown, milliseconds"""
+    mask_folder: str = ""
+    """folder of masks in the study; where a picture has the id of an object, every object has its
+    own; otherwise they are drawn at random from the study's seed"""
+    answers_from: Literal["onset", "offset"] = "onset"
+    """whether answers to timed images count from the first image on, or only after the last one is
+    gone; earlier presses are ignored and counted"""
 
     @property
     def timed(self) -> bool:

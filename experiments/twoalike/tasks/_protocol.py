@@ -64,18 +64,8 @@ def check_format(name: str, text: str, **values: int) -> None:
 
 
 type Code = Annotated[int, Field(ge=0, le=255)]
-type Moment = Literal[
-    "session_start",
-    "image_onset",
-    "response",
-    "trial_end",
-    "break_",
-    "session_end",
-    "fixation_onset",
-    "image_offset",
-    "mask_onset",
-]
-"""What is marked."""
+type Moment = str
+"""What is marked: a key of :class:`TriggerCodes`."""
 
 
 class TriggerCodes(Strict):

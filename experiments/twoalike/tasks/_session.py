@@ -4,7 +4,7 @@ import signal
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from twoalike.record import AskedQuestion, RunRecord
 from twoalike.study import held_interrupt
@@ -15,6 +15,7 @@ from twoalike.tasks._activity import (
     Event,
     EventRow,
     Focus,
+    ImageRow,
     Item,
     KeyPress,
     MoreShown,
@@ -195,21 +196,25 @@ type SendMark = Callable[[str, float], str | None]
 """Takes the name of an event and its time; returns why the mark was not sent, or None."""
 
 
-@runtime_checkable
-class Marked(Protocol):
-    """An activity whose scenes are marked one by one."""
-
-    @property
-    def moment(self) -> tuple[object, Moment | None]:
-        """What the present scene is, and which moment it begins; None marks nothing."""
+def shows_images(scene: Scene) -> bool:
+    """Whether a scene shows what is judged."""
+    match scene:
+        case ImageRow():
+            return scene.source == "objects" and any(scene.images)
+        case Rating():
+            return bool(scene.prompt)
+    return isinstance(scene, Arena | Piles)
 
 
 def moment_of(activity: Activity, scene: Scene) -> tuple[object, Moment | None]:
-    """Say what an activity's scene is, and which moment it begins: in most, that of the images."""
-    if isinstance(activity, Marked):
-        return activity.moment
-    images = isinstance(scene, Arena | Piles) or (isinstance(scene, Rating) and bool(scene.prompt))
-    return images, "image_onset" if images else None
+    """Say what an activity's scene is, and which moment it begins: in most, that of the images.
+
+    An activity may say so itself, as ``moment``; None marks nothing.
+    """
+    if (own := getattr(activity, "moment", None)) is not None:
+        what, begins = own
+        return what, begins
+    return (images := shows_images(scene)), "image_onset" if images else None
 
 
 class Marks:

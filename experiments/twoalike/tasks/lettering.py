@@ -1,7 +1,7 @@
 """Texts of pages as lines and images, measured without a window, the same on every system."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from PIL import Image, ImageDraw
@@ -28,10 +28,13 @@ def can_draw(text: str) -> bool:
     return True
 
 
-def check_characters(texts: Iterable[str]) -> None:
-    """Check that every text can be shown."""
-    for text in texts:
-        fonts_for(text)
+def strings_in(content: object) -> Iterator[str]:
+    """Every text in tables and lists within each other."""
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, Mapping | list | tuple):
+        for part in content.values() if isinstance(content, Mapping) else content:
+            yield from strings_in(part)
 
 
 _PARAGRAPH, _ABOVE_HEADING, _BELOW_HEADING = 0.75, 1.1, 0.3

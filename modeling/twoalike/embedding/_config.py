@@ -13,7 +13,14 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BeforeValidator, Field, InstanceOf, PlainSerializer, ValidationError
+from pydantic import (
+    BeforeValidator,
+    Field,
+    InstanceOf,
+    NonNegativeInt,
+    PlainSerializer,
+    ValidationError,
+)
 
 from twoalike.embedding._model import Observers, find_observers
 from twoalike.embedding._priors import Prior, find_prior
@@ -42,105 +49,63 @@ _AS_TEXT = PlainSerializer(lambda part: part if isinstance(part, str) else repr(
 class FitConfig(Settings):
     """Every knob of a fit."""
 
-    engine: Literal["auto", "nuts", "vi"] = Field(
-        default="auto",
-        description="nuts samples, vi approximates; auto: nuts if a chain is estimated to take at "
-        "most five minutes (two if quick)",
+    engine: Literal["auto", "nuts", "vi"] = "auto"
+    """nuts samples, vi approximates; auto: nuts if a chain is estimated to take at most five
+    minutes (two if quick)"""
+    similarity: Literal["auto", "dot", "distance"] = "auto"
+    """dot: dot product of non-negative coordinates; distance: the closer, the more alike; auto:
+    distance, unless dot predicts held-out choices clearly better in a pilot"""
+    prior: Annotated[str | InstanceOf[Prior], _found_by(find_prior), _AS_TEXT] = "auto"
+    """of the coordinates: spike-and-slab or softplus (dot), gaussian or student (distance), or
+    module:name of a Prior of your own; auto: softplus or gaussian, or student without features and
+    with 30 judgments an object or more"""
+    observers: Annotated[str | InstanceOf[Observers], _found_by(find_observers), _AS_TEXT] = (
+        "pooled"
     )
-    similarity: Literal["auto", "dot", "distance"] = Field(
-        default="auto",
-        description="dot: dot product of non-negative coordinates; distance: the closer, the more "
-        "alike; auto: distance, unless dot predicts held-out choices clearly better in a "
-        "pilot",
-    )
-    prior: Annotated[str | InstanceOf[Prior], _found_by(find_prior), _AS_TEXT] = Field(
-        default="auto",
-        description="of the coordinates: spike-and-slab or softplus (dot), gaussian or student "
-        "(distance), or module:name of a Prior of your own; auto: softplus or gaussian, or "
-        "student without features and with 30 judgments an object or more",
-    )
-    observers: Annotated[str | InstanceOf[Observers], _found_by(find_observers), _AS_TEXT] = Field(
-        default="pooled",
-        description="temperature and lapse rate of people: pooled, or module:name of Observers of "
-        "your own",
-    )
-    people: Literal["noise", "weights"] = Field(
-        default="noise",
-        description="how people differ. noise: in temperature and lapse rate; weights: also in how "
-        "they weigh the dimensions. If left out, noise, and a pilot tests whether weights would "
-        "help",
-    )
-    terms: Annotated[tuple[str, ...], BeforeValidator(term_names)] = Field(
-        default=(),
-        description="what else moves a choice, separated by commas: position (of an answer on the "
-        "screen), memory (of earlier answers), 'temperature ~ column + column' or 'lapse ~ column' "
-        "(of the table, such as response_time), or module:name of a Term of your own; a pilot "
-        "recommends those that help",
-    )
-    hyperparameters: Annotated[tuple[str, ...], BeforeValidator(_numbers)] = Field(
-        default=(),
-        description="numbers of the priors of ratings, sortings, arrangements and dissimilarities, "
-        "separated by commas, such as ratings.noise.typical=0.3; a name that is not known is "
-        "refused with all names and defaults",
-    )
-    dimensions: Whole = Field(
-        default=None,
-        ge=1,
-        description="a number, or auto: one and a half times as many as matter in a pilot, plus "
-        "two; empty ones are dropped",
-    )
-    quick: bool = Field(
-        default=False,
-        description="skip the pilot: take the dot product and the largest sensible number of "
-        "dimensions",
-    )
-    seed: int = Field(default=0, ge=0, description="the same seed gives the same posterior")
-    draws: int | None = Field(
-        default=None, ge=2, description="draws to keep from each chain; 300 (nuts), 50 or 100 (vi)"
-    )
-    thin: int | None = Field(
-        default=None,
-        ge=1,
-        description="draws of nuts of which one is kept; none: 1 to 4, as many as half a minute of "
-        "processor time a chain allows",
-    )
-    chains: int | None = Field(
-        default=None, ge=1, description="independent chains; 2 (nuts), or 4 to 8 fits (vi)"
-    )
-    tune: int = Field(default=300, ge=50, description="warm-up draws of each chain of nuts")
-    max_depth: int = Field(default=8, ge=1, description="of a trajectory, of nuts: 2^8 steps")
-    steps: int | None = Field(
-        default=None,
-        ge=100,
-        description="optimiser steps of vi; 1,500 or 2,000, or 3,000 and more for few judgments",
-    )
-    batch: int | None = Field(
-        default=None,
-        ge=1,
-        description="judgments a step, of vi; none: all, or 4,000 to 10,000 by size",
-    )
-    holdout: float | None = Field(
-        default=None,
-        ge=0,
-        lt=1,
-        description="share of judgments that are left out of the fit, to measure the log-loss on "
-        "them; 0.02 for vi from 20,000 judgments",
-    )
-    rate: float | None = Field(
-        default=None,
-        gt=0,
-        description="peak learning rate, cosine to zero, of vi; none: 0.03, 0.06 from 20,000 "
-        "judgments, 0.01 below 1,000",
-    )
-    warmup: float = Field(
-        default=0.3, ge=0, le=1, description="share of steps over which the KL grows"
-    )
-    hold: float = Field(
-        default=0.6,
-        ge=0,
-        lt=1,
-        description="share of steps before observers move: else they explain all",
-    )
+    """temperature and lapse rate of people: pooled, or module:name of Observers of your own"""
+    people: Literal["noise", "weights"] = "noise"
+    """how people differ. noise: in temperature and lapse rate; weights: also in how they weigh the
+    dimensions. If left out, noise, and a pilot tests whether weights would help"""
+    terms: Annotated[tuple[str, ...], BeforeValidator(term_names)] = ()
+    """what else moves a choice, separated by commas: position (of an answer on the screen), memory
+    (of earlier answers), 'temperature ~ column + column' or 'lapse ~ column' (of the table, such as
+    response_time), or module:name of a Term of your own; a pilot recommends those that help"""
+    hyperparameters: Annotated[tuple[str, ...], BeforeValidator(_numbers)] = ()
+    """numbers of the priors of ratings, sortings, arrangements and dissimilarities, separated by
+    commas, such as ratings.noise.typical=0.3; a name that is not known is refused with all names
+    and defaults"""
+    dimensions: Whole = Field(default=None, ge=1)
+    """a number, or auto: one and a half times as many as matter in a pilot, plus two; empty ones
+    are dropped"""
+    quick: bool = False
+    """skip the pilot: take the dot product and the largest sensible number of dimensions"""
+    seed: NonNegativeInt = 0
+    """the same seed gives the same posterior"""
+    draws: int | None = Field(default=None, ge=2)
+    """draws to keep from each chain; 300 (nuts), 50 or 100 (vi)"""
+    thin: int | None = Field(default=None, ge=1)
+    """draws of nuts of which one is kept; none: 1 to 4, as many as half a minute of processor time
+    a chain allows"""
+    chains: int | None = Field(default=None, ge=1)
+    """independent chains; 2 (nuts), or 4 to 8 fits (vi)"""
+    tune: int = Field(default=300, ge=50)
+    """warm-up draws of each chain of nuts"""
+    max_depth: int = Field(default=8, ge=1)
+    """of a trajectory, of nuts: 2^8 steps"""
+    steps: int | None = Field(default=None, ge=100)
+    """optimiser steps of vi; 1,500 or 2,000, or 3,000 and more for few judgments"""
+    batch: int | None = Field(default=None, ge=1)
+    """judgments a step, of vi; none: all, or 4,000 to 10,000 by size"""
+    holdout: float | None = Field(default=None, ge=0, lt=1)
+    """share of judgments that are left out of the fit, to measure the log-loss on them; 0.02 for vi
+    from 20,000 judgments"""
+    rate: float | None = Field(default=None, gt=0)
+    """peak learning rate, cosine to zero, of vi; none: 0.03, 0.06 from 20,000 judgments, 0.01 below
+    1,000"""
+    warmup: float = Field(default=0.3, ge=0, le=1)
+    """share of steps over which the KL grows"""
+    hold: float = Field(default=0.6, ge=0, lt=1)
+    """share of steps before observers move: else they explain all"""
 
 
 def fit_settings(config: FitConfig | None, settings: Mapping[str, Any]) -> FitConfig:

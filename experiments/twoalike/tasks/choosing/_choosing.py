@@ -25,7 +25,7 @@ from twoalike.tasks._activity import (
     Source,
     answered,
 )
-from twoalike.tasks._duration import BETWEEN, Duration, paced
+from twoalike.tasks._duration import Duration, answer_duration
 from twoalike.tasks._listed import PreparedTrials
 from twoalike.tasks._presentation import (
     FrameCount,
@@ -471,10 +471,9 @@ class PreparedTriplets(PreparedTrials[Trial]):
         for key in ("prompt", "listen", "right", "wrong"):
             room = (1.3, widest(pages), layout.prompt_room)
             yield Room(f"texts.{key}", getattr(texts, key), *room)
-        for place, text in zip(layout.places, protocol.labels_at(layout.places), strict=True):
-            if text:
-                room = (1, layout.label_width(place), layout.label_room)
-                yield Room("texts.labels", text, *room)
+        labels = protocol.labels_at(layout.places)
+        for width, text in zip(layout.label_widths, labels, strict=True):
+            yield Room("texts.labels", text, 1, width, layout.label_room)
 
     @classmethod
     def single_pages(cls, protocol: Choosing) -> Iterator[tuple[str, Page]]:
@@ -489,10 +488,8 @@ def _trial_duration(protocol: Choosing, trial: Trial | None) -> Duration:
     condition = None if trial is None else trial.condition
     median = MEDIAN_S["boundary"] if easy else MEDIAN_S.get(condition or "", MEDIAN_S["coarse"])
     n_images = len(STIMULI) if trial is None else len(trial.stimuli)
-    choice = paced(MEAN_TO_MEDIAN * median * n_images / len(STIMULI))
-    if timing.response_limit_s:
-        choice = choice.capped(timing.response_limit_s, timing.response_limit_s)
     judged = easy and trial is not None and trial.trial_type == "practice" and practice.feedback
     shown = timing.presentation_s(n_images)
-    fixed = timing.fixation_s + shown + (practice.feedback_s if judged else timing.feedback_s)
-    return choice + Duration(fixed, fixed) + BETWEEN
+    after = practice.feedback_s if judged else timing.feedback_s
+    mean_s = MEAN_TO_MEDIAN * median * n_images / len(STIMULI)
+    return answer_duration(timing, mean_s, shown + after)

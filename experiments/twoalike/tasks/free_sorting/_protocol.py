@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from twoalike.study import TwoalikeError
+from twoalike.tasks._activity import Box
 from twoalike.tasks._protocol import Breaks, check_format, task_field, texts_field
 from twoalike.tasks.multi_arrangement._layout import PlacingLayout, arena_lines, corner_buttons
 from twoalike.tasks.multi_arrangement._protocol import (
@@ -16,7 +17,7 @@ from twoalike.tasks.multi_arrangement._protocol import (
     PlacingRules,
     PlacingTexts,
 )
-from twoalike.tasks.screens import Box, Frame, Room, frame, is_upright, widest
+from twoalike.tasks.screens import Frame, Room, frame, is_upright, widest
 
 
 class PileSettings(PlacedImages):

@@ -42,7 +42,7 @@ from twoalike.tasks.multi_arrangement._placing import (
     push_button,
 )
 from twoalike.tasks.multi_arrangement._session import placing_duration
-from twoalike.tasks.screens import Box, View
+from twoalike.tasks.screens import View
 
 _LONGEST_NAME = 60
 """Letters of a pile's name."""
@@ -132,11 +132,15 @@ class SortingActivity(PlacingActivity):
         layout, texts, naming = self.layout, self.protocol.texts, self.naming
         target = naming if naming is not None else self._destination()
         piles = tuple(
-            _pile(box, self._names.get(cell, ""), target=cell == target)
+            Pile(
+                *(box.x, box.y, box.width, box.height),
+                name=self._names.get(cell, ""),
+                rim="target" if cell == target else "plain",
+            )
             for cell, box in enumerate(layout.cells)
         )
         shown = self._shown(self.protocol.piles.held_scale)
-        scene = Piles(**shown, tray=_pile(layout.tray), piles=piles, counter=self._counter)
+        scene = Piles(**shown, tray=layout.tray, piles=piles, counter=self._counter)
         if naming is None:
             return scene
         may = bool(self._name) or not self.protocol.rules.names_required
@@ -260,10 +264,6 @@ class SortingActivity(PlacingActivity):
             "piles": {cell: number for number, cell in enumerate(self.used, start=1)},
             "names": {cell: name for cell, name in self._names.items() if name},
         }
-
-
-def _pile(box: Box, name: str = "", *, target: bool = False) -> Pile:
-    return Pile(box.x, box.y, box.width, box.height, name, "target" if target else "plain")
 
 
 _NAMING_S = 3.0

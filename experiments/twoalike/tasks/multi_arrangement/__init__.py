@@ -1,13 +1,10 @@
 """The multi-arrangement task: images are placed in a circle so that alike ones are close."""
 
 from twoalike.tasks.multi_arrangement._arranging import ArrangementActivity as ArrangementActivity
-from twoalike.tasks.multi_arrangement._arranging import ArrangementHands as ArrangementHands
 from twoalike.tasks.multi_arrangement._arranging import ArrangementResult as ArrangementResult
 from twoalike.tasks.multi_arrangement._arranging import ArrangementTrial as ArrangementTrial
 from twoalike.tasks.multi_arrangement._arranging import Seating as Seating
-from twoalike.tasks.multi_arrangement._arranging import draw_seats as draw_seats
 from twoalike.tasks.multi_arrangement._layout import ArenaLayout as ArenaLayout
-from twoalike.tasks.multi_arrangement._layout import Seat as Seat
 from twoalike.tasks.multi_arrangement._layout import arena_lines as arena_lines
 from twoalike.tasks.multi_arrangement._layout import lay_out_arena as lay_out_arena
 from twoalike.tasks.multi_arrangement._placing import Ending as Ending

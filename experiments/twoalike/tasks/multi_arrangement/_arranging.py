@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -51,6 +51,7 @@ def draw_seats(n: int, rng: np.random.Generator) -> Seating:
 class ArrangementTrial:
     """A trial to show."""
 
+    block_index: ClassVar[int] = 1
     trial_index: int
     trial_type: str
     items: tuple[str, ...]
@@ -89,9 +90,8 @@ class ArrangementResult(PlacedResult):
 
         None where the trial has no groups, or its time passed while images were outside.
         """
-        return together_by_kind(
-            self.places, self.inside, self.trial.groups, timed_out=self.timed_out
-        )
+        judged = not self.timed_out or all(self.inside)
+        return groups_apart(self.places, self.trial.groups) if judged else None
 
     def _item(self, number: int) -> dict[str, Any]:
         return {
@@ -110,17 +110,6 @@ class ArrangementResult(PlacedResult):
             "mean_evidence_before": trial.mean_evidence_before,
             "arena_radius_px": float(self.radius_px),
         }
-
-
-def together_by_kind(
-    places: Sequence[Point],
-    inside: Sequence[bool],
-    groups: Sequence[str] | None,
-    *,
-    timed_out: bool,
-) -> bool | None:
-    """Whether an attention check is right."""
-    return None if timed_out and not all(inside) else groups_apart(places, groups)
 
 
 def groups_apart(places: Sequence[Point], groups: Sequence[str] | None) -> bool | None:

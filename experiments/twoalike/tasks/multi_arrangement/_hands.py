@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from twoalike.tasks._activity import Activity
+from twoalike.tasks._activity import Activity, Box
 from twoalike.tasks._simulated import PlayableScreen, SeededHands, drag, read_on
 from twoalike.tasks._trial import Asked, Phase
 from twoalike.tasks.multi_arrangement._placing import PlacingActivity, Point
-from twoalike.tasks.screens import Box
 
 _CONFIRM_S = 0.5
 _STEPS = 8

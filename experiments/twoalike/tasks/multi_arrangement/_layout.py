@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.study import TwoalikeError
+from twoalike.tasks._activity import Box
 from twoalike.tasks.lettering import label_size
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement, PlacingProtocol
-from twoalike.tasks.screens import Box, Frame, frame, is_upright, widest
+from twoalike.tasks.screens import Frame, frame, is_upright, widest
 
 _WIDE = (1.2, 2.5, 3.2, 2.0, 0.8, 3.0)
 _UPRIGHT = (1.85, 3.6, 4.3, 4.3, 3.3, 5.3)
@@ -214,30 +215,6 @@ def _lines_fit(protocol: MultiArrangement, frame: Frame, done: Box) -> bool:
     return (2 * frame.text + counter) / 2 <= inner
 
 
-def _item_size(
-    protocol: MultiArrangement,
-    size: tuple[int, int],
-    lines: ArenaLines,
-    centre: tuple[float, float],
-    radius: float,
-    n: int,
-) -> int:
-    """Largest even side at which ``n`` images have a seat, and room in the circle to be apart."""
-    share = max(_USUAL, math.sqrt(_COVER * math.pi / 4 / n))
-    wanted = min(protocol.arena.item_fraction, share) * 2 * radius
-    item = max(2, round(wanted) // 2 * 2)
-    least = min(item, protocol.arena.minimum_px)
-    for side in range(item, least - 1, -2):
-        if sum(most for _, _, most in _rings(size, lines, centre, radius, side)) >= n:
-            return side
-    raise TwoalikeError(
-        f"{n} images of {least} px do not fit around a circle of {2 * radius:.0f} px in a "
-        f"window of {size[0]} x {size[1]} px. Show fewer in a trial ([arrangement] "
-        "max_items, or covering_size, in study.toml), make arena.arena_fraction or "
-        "arena.minimum_px smaller in the protocol, or the window larger."
-    )
-
-
 def lay_out_arena(protocol: MultiArrangement, size: tuple[int, int], n: int) -> ArenaLayout:
     """Geometry of a window of ``size`` pixels for a trial of ``n`` images.
 
@@ -265,12 +242,27 @@ def lay_out_arena(protocol: MultiArrangement, size: tuple[int, int], n: int) -> 
             "the protocol, the texts beside and on the buttons shorter, or the window larger."
         )
     centre = (0.0, (lines.top + lines.bottom) / 2)
+    # The largest even side at which the images have seats, and room in the circle to be apart.
+    share = max(_USUAL, math.sqrt(_COVER * math.pi / 4 / n))
+    wanted = min(protocol.arena.item_fraction, share) * 2 * radius
+    largest = max(2, round(wanted) // 2 * 2)
+    least = min(largest, protocol.arena.minimum_px)
+    for item in range(largest, least - 1, -2):
+        if sum(most for _, _, most in _rings(size, lines, centre, radius, item)) >= n:
+            break
+    else:
+        raise TwoalikeError(
+            f"{n} images of {least} px do not fit around a circle of {2 * radius:.0f} px in a "
+            f"window of {width} x {height} px. Show fewer in a trial ([arrangement] max_items, or "
+            "covering_size, in study.toml), make arena.arena_fraction or arena.minimum_px smaller "
+            "in the protocol, or the window larger."
+        )
     return ArenaLayout(
         size=size,
         text=text,
         centre=centre,
         radius=radius,
-        item=_item_size(protocol, size, lines, centre, radius, n),
+        item=item,
         magnified=round(protocol.arena.magnify_fraction * min(size) / 2) * 2,
         done=done,
         start_over=start_over,

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from twoalike.tasks._activity import (
+    Box,
     Event,
     EventRow,
     Focus,
@@ -15,6 +16,7 @@ from twoalike.tasks._activity import (
     Note,
     Nudge,
     Placed,
+    PointerEvent,
     PointerMove,
     PointerPress,
     PointerRelease,
@@ -22,7 +24,6 @@ from twoalike.tasks._activity import (
     Shown,
 )
 from twoalike.tasks._trial import Asked, OfTrial, Phase, TrialActivity
-from twoalike.tasks.screens import Box
 
 type Point = tuple[float, float]
 
@@ -125,7 +126,7 @@ class PlacedResult(OfTrial):
 
 def push_button(name: str, text: str, box: Box, *, enabled: bool) -> PushButton:
     """Make a button where its box is."""
-    return PushButton(name, text, box.x, box.y, box.width, box.height, enabled)
+    return PushButton(box.x, box.y, box.width, box.height, name, text, enabled)
 
 
 class PlacingActivity(TrialActivity):
@@ -264,7 +265,7 @@ class PlacingActivity(TrialActivity):
         if self.finished:
             return []
         self._last = event.time if self._last is None else max(self._last, event.time)
-        if isinstance(event, PointerPress | PointerMove | PointerRelease):
+        if isinstance(event, PointerEvent):
             self._pointer = (event.x, event.y)
         return super().handle(event)
 

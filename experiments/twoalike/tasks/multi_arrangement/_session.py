@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -39,7 +39,7 @@ from twoalike.tasks._duration import (
     paced,
     page_duration,
 )
-from twoalike.tasks._listed import ends_block
+from twoalike.tasks._listed import count_judged, page_before
 from twoalike.tasks._prepare import Prepared, Sitting, load_listed
 from twoalike.tasks._session import Script
 from twoalike.tasks.multi_arrangement._arranging import (
@@ -48,7 +48,7 @@ from twoalike.tasks.multi_arrangement._arranging import (
     ArrangementResult,
     ArrangementTrial,
     draw_seats,
-    together_by_kind,
+    groups_apart,
 )
 from twoalike.tasks.multi_arrangement._layout import ArenaLayout, lay_out_arena
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
@@ -75,6 +75,8 @@ _SEATS = 1
 class SubmittedTrial:
     """What the choice of the next trial knows of one that is over."""
 
+    block_index: ClassVar[int] = 1
+    """A session is one block; its breaks come every so many trials."""
     trial_type: str
     places: dict[str, tuple[float, float]]
     """Of the images inside the arena, by id; arena units."""
@@ -209,17 +211,17 @@ def arrangement_script(
     pages = frame(protocol.screen, size)
     if not (yield from before_trials(protocol, pages, opening, frozenset())):
         return "declined"
-    before, time = None, 0.0
+    begun, time = len(arranging.done), 0.0
     while (planned := arranging.following()) is not None:
         trial = arranging.trial(planned)
-        if before is not None:
-            yield from pages_between(protocol, pages, arranging, before, trial)
+        if len(arranging.done) > begun:
+            yield from pages_between(protocol, pages, arranging, trial)
         layout = lay_out_arena(protocol, size, len(trial.items))
         activity = ArrangementActivity(trial, protocol, layout)
         yield activity
         assert activity.result is not None
         arranging.done.append(submitted(activity.result))
-        before, time = trial.trial_type, activity.result.ending.time
+        time = activity.result.ending.time
     if (end := arranging.end()) is not None:
         detail = {"reason": end.reason, "min_evidence": end.min_evidence, "share": end.progress}
         yield Note("arranged", time, detail)
@@ -251,18 +253,15 @@ def pages_between(
     protocol: MultiArrangement,
     pages: Frame,
     arranging: Arranging,
-    before: str,
     trial: ArrangementTrial,
 ) -> Iterator[Activity]:
-    texts = protocol.texts
-    if before == "practice":
-        if trial.trial_type != "practice":
-            yield text_page("practice_end", texts.practice_end, protocol, pages)
-        return
-    n_main = sum(trial.trial_type != "practice" for trial in arranging.done)
-    every = protocol.breaks.break_every
-    if every and ends_block(n_main, every, arranging.total):
-        yield pause_page(protocol, pages, n_main, arranging.total, trial.progress)
+    """Page between a trial and those that are done, if there is one."""
+    done, total = arranging.done, arranging.total
+    page = page_before(protocol, [*done, trial], len(done), math.inf if total is None else total)
+    if page == "practice_end":
+        yield text_page(page, protocol.texts.practice_end, protocol, pages)
+    elif page == "break":
+        yield pause_page(protocol, pages, count_judged(done), total, trial.progress)
 
 
 _DONE = Duration(1.0, 3.0)
@@ -366,12 +365,12 @@ class PreparedArrangements(Prepared):
         catch = [row for row in rows if row["trial_type"] == "catch"]
         trials = groupby(catch, key=lambda row: row["trial_index"])
         return [
-            together_by_kind(
+            groups_apart(
                 [(float(row["x"]), float(row["y"])) for row in trial],
-                [row["inside"] == "true" for row in trial],
                 [self.arranging.kinds[row["stimulus"]] for row in trial],
-                timed_out=trial[0]["end_reason"] == "timeout",
             )
+            if trial[0]["end_reason"] != "timeout" or all(row["inside"] == "true" for row in trial)
+            else None
             for trial in (list(group) for _, group in trials)
         ]
 

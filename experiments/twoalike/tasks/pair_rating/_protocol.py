@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, NonNegativeInt, PositiveFloat, model_validator
 
 from twoalike.study import Strict, TwoalikeError, changed
+from twoalike.tasks._activity import Box
 from twoalike.tasks._protocol import (
     KeyNames,
     PageTexts,
@@ -18,7 +19,7 @@ from twoalike.tasks._protocol import (
     texts_field,
 )
 from twoalike.tasks.lettering import label_size
-from twoalike.tasks.screens import Box, Frame, ImageSize, Room, View, frame, widest
+from twoalike.tasks.screens import Frame, ImageSize, Room, View, frame, widest
 
 
 class PairImages(ImageSize):

@@ -19,7 +19,7 @@ from twoalike.tasks._activity import (
     Scene,
     Scroll,
 )
-from twoalike.tasks._duration import BETWEEN, Duration, paced
+from twoalike.tasks._duration import Duration, answer_duration
 from twoalike.tasks._listed import PreparedTrials
 from twoalike.tasks._simulated import SeededHands, drag, read_on
 from twoalike.tasks._trial import Asked, ListedResult, Phase, Trial, TrialActivity
@@ -328,8 +328,5 @@ class PreparedRatings(PreparedTrials[Trial]):
     @classmethod
     def trials_duration(cls, protocol: PairRating, trials: Sequence[Trial | None]) -> Duration:
         timing = protocol.timing
-        answer = paced(_MEAN_S + (_SLIDE_S if protocol.has_button else 0.0))
-        if timing.response_limit_s:
-            answer = answer.capped(timing.response_limit_s, timing.response_limit_s)
-        fixed = timing.fixation_s + timing.feedback_s
-        return (answer + Duration(fixed, fixed) + BETWEEN).times(len(trials))
+        mean_s = _MEAN_S + (_SLIDE_S if protocol.has_button else 0.0)
+        return answer_duration(timing, mean_s, timing.feedback_s).times(len(trials))

@@ -21,12 +21,10 @@ from twoalike.tasks.screens._pages import Scanner as Scanner
 from twoalike.tasks.screens._pages import ScannerActivity as ScannerActivity
 from twoalike.tasks.screens._pages import WaitActivity as WaitActivity
 from twoalike.tasks.screens._pages import getting_ready as getting_ready
-from twoalike.tasks.screens._text_layout import Box as Box
 from twoalike.tasks.screens._text_layout import Frame as Frame
 from twoalike.tasks.screens._text_layout import Room as Room
 from twoalike.tasks.screens._text_layout import TextLayout as TextLayout
 from twoalike.tasks.screens._text_layout import View as View
-from twoalike.tasks.screens._text_layout import asked_scene as asked_scene
 from twoalike.tasks.screens._text_layout import frame as frame
 from twoalike.tasks.screens._text_layout import is_upright as is_upright
 from twoalike.tasks.screens._text_layout import lay_out_page as lay_out_page
@@ -38,7 +36,6 @@ from twoalike.tasks.screens._text_layout import single_page_faults as single_pag
 from twoalike.tasks.screens._text_layout import usual_screen as usual_screen
 from twoalike.tasks.screens._text_layout import widest as widest
 from twoalike.tasks.screens._writing import Pad as Pad
-from twoalike.tasks.screens._writing import Writing as Writing
 from twoalike.tasks.screens._writing import caret_place as caret_place
 from twoalike.tasks.screens._writing import line_starts as line_starts
 from twoalike.tasks.screens._writing import shown_lines as shown_lines

@@ -109,14 +109,6 @@ class Layout:
         """Centre of the image at a place."""
         return self.centres[self.places.index(place)]
 
-    def label(self, place: str) -> tuple[float, float]:
-        """Centre of its label."""
-        return self.labels[self.places.index(place)]
-
-    def label_width(self, place: str) -> float:
-        """Longest line of its label."""
-        return self.label_widths[self.places.index(place)]
-
     def hit(self, x: float, y: float) -> str | None:
         """Place of the image square at a point; None beside them."""
         for place, (centre_x, centre_y) in zip(self.places, self.centres, strict=True):

@@ -11,6 +11,7 @@ from twoalike.record import OLDEST_AGE
 from twoalike.study import Strict
 from twoalike.tasks._activity import (
     Ask,
+    Box,
     Countdown,
     Event,
     Item,
@@ -29,7 +30,6 @@ from twoalike.tasks._activity import (
 from twoalike.tasks._protocol import KeyName, PageTexts, Protocol, Question
 from twoalike.tasks.lettering import can_draw
 from twoalike.tasks.screens._text_layout import (
-    Box,
     Frame,
     TextLayout,
     asked_scene,

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from twoalike.stimuli.lettering import LINE, right_to_left
 from twoalike.study import ScreenProfile, TwoalikeError
-from twoalike.tasks._activity import Ask, Page
+from twoalike.tasks._activity import Ask, Box, Page
 from twoalike.tasks._protocol import PageTexts, Protocol, Question, Screen
 from twoalike.tasks.lettering import Line, label_size, set_text, text_height
 from twoalike.tasks.screens._writing import Pad
@@ -48,20 +48,6 @@ class View:
         if self.preview and not self.profile.measured:
             return usual_screen(self.size).pixels(degrees, self.size[0])
         return self.profile.pixels(degrees, width)
-
-
-@dataclass(frozen=True)
-class Box:
-    """A rectangle: centre and size in pixels from the centre of the window, y up."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-    def holds(self, x: float, y: float) -> bool:
-        """Whether a point lies in it."""
-        return abs(x - self.x) <= self.width / 2 and abs(y - self.y) <= self.height / 2
 
 
 @dataclass(frozen=True)
