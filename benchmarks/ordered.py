@@ -43,7 +43,7 @@ def losses(posterior: Posterior, left: pd.DataFrame) -> tuple[np.ndarray, np.nda
     held = Ratings.replicated(posterior, left, 0, len(left))
     draws = np.linspace(0, len(posterior.embedding) - 1, 50).round().astype(int)
     each = [held.log_probability(held.under(draw)) for draw in draws]
-    return np.log(len(each)) - np.logaddexp.reduce(each, axis=0), held.rater[held.kept]
+    return np.log(len(each)) - np.logaddexp.reduce(each, axis=0), held.who[held.source[held.kept]]
 
 
 def row(name: str, table: pd.DataFrame, fold: int) -> str:

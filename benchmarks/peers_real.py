@@ -309,19 +309,19 @@ def rocks() -> Iterator[tuple[str, Array, dict[str, Any]]]:
         yield name, -(np.logaddexp.reduce(each, axis=0) - np.log(len(each))), said
     data = Ratings.from_table(fitted, posterior.ids)
     (group,) = data.groups
-    names = {name: row for row, name in enumerate(data.raters)}
+    names = {name: row for row, name in enumerate(data.sources)}
     items, low, _, rater = group.arrays
     kept = held.kept
-    theirs = np.array([names[name] for name in held.names])[held.rater[kept]]
+    theirs = np.array([names[name] for name in held.names])[held.who[held.source[kept]]]
     m = len(posterior.ids)
 
     def rated(items: np.ndarray, low: np.ndarray, rater: np.ndarray) -> Rated:
         pair = items.min(axis=1) * m + items.max(axis=1)
         return Rated(*(torch.as_tensor(part).long() for part in (items, low, rater, pair)))
 
-    whole, test = rated(items, low, rater), rated(held.items[kept], held.given[0][kept], theirs)
+    whole, test = rated(items, low, rater), rated(held.pairs[kept], held.given[0][kept], theirs)
     inner = np.arange(len(items)) % HELD == 0
-    sizes = m, len(data.raters), m * m
+    sizes = m, len(data.sources), m * m
     for name, widths in {"mean of each pair": (0,), "INDSCAL-like": (4, 8)}.items():
         tried = [
             (other_of_ratings(whole.take(~inner), whole.take(inner), sizes, d, p).mean(), d, p)

@@ -344,13 +344,13 @@ def scores(draws: dict[str, Array], s: Array, space: str, new: Data) -> dict[str
         each = []
         for k, one in enumerate(all_pairs):
             own = (
-                draws[f"sorting_{name}"][k, group.sorter][:, None, None]
+                draws[f"sorting_{name}"][k, group.judge][:, None, None]
                 for name in ("origin", "unit", "threshold", "noise")
             )
             origin, unit, threshold, noise = own
             within = (one[group.items[:, :, None], group.items[:, None, :]] - origin) / unit
             seen = within, threshold, noise
-            logs = _sortings.log_decisions(seen, group.pile, group.shown, in_order(0), np)
+            logs = _sortings.log_decisions(seen, group.values, group.shown, in_order(0), np)
             each.append(logs.sum(axis=1))
         mean = np.logaddexp.reduce(each, axis=0) - np.log(len(each))
         result["loss"] = float(-mean.sum() / (group.shown.sum() - len(mean)))

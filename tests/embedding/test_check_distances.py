@@ -10,7 +10,8 @@ from tests.posteriors import around, posterior_of
 
 from twoalike.embedding import KindChecks, Posterior, check
 from twoalike.embedding._dissimilarities import replicated_dissimilarities
-from twoalike.embedding._layouts import LayoutGroup, Layouts, replicated_layouts
+from twoalike.embedding._kind import PaddedGroup
+from twoalike.embedding._layouts import Layouts, replicated_layouts
 from twoalike.judgments import arrangements_table, dissimilarities_table
 from twoalike.study import TwoalikeError
 
@@ -95,7 +96,7 @@ def test_replicated_layouts_are_those_of_the_likelihood(
     places = flat.reshape(n, k, 2)
     places = places - places.mean(axis=1, keepdims=True)
     places /= np.linalg.norm(places, axis=(1, 2), keepdims=True)
-    group = LayoutGroup(items.reshape(n, k), places, np.ones((n, k)), np.zeros(n, dtype=int))
+    group = PaddedGroup(items.reshape(n, k), places, np.ones((n, k)), np.zeros(n, dtype=int))
     data = Layouts(groups=(group,), people=("p",), ids=tuple(IDS))
     (own,) = judged_logs(data, x, np.array([0.5]))
     for stretch, noise in ((1.25, 0.5), (1.0, 0.6)):

@@ -96,7 +96,7 @@ def test_a_layout_is_a_view_of_what_the_arranger_sees(table: pd.DataFrame) -> No
 
     weighed = logs(x, log_weight=log_weight)
     for person in range(6):
-        own = group.arranger == person
+        own = group.judge == person
         alone = logs(x * np.exp(log_weight[person] / 2))
         assert_allclose(weighed[own], alone[own], rtol=1e-4, atol=1e-3)
     # A factor common to all weights of a person says nothing.

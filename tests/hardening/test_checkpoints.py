@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from twoalike.embedding import FitConfig, fit_embedding, remove_checkpoint
+from twoalike.embedding import FitConfig, fit_embedding
 from twoalike.embedding._config import Checkpoint
 from twoalike.judgments import choices_table
 
@@ -116,5 +116,5 @@ def test_a_fit_with_a_damaged_checkpoint_ends_as_one_that_never_stopped(
     emptied(part)
     assert_allclose(quick_fit(part).embedding, quick_fit().embedding, rtol=1e-4, atol=1e-5)
     assert len(capsys.readouterr().err.splitlines()) == 1
-    remove_checkpoint(part)
+    part.unlink()
     assert not list(part.parent.iterdir())

@@ -7,11 +7,11 @@ import pytest
 from tests.conftest import call
 
 from twoalike.judgments import (
+    judged_trials,
     rating_sources,
     ratings_table,
     read_judgments,
     read_raw,
-    sortings_of,
     sortings_table,
 )
 from twoalike.study import TwoalikeError
@@ -46,7 +46,7 @@ def test_piles_are_numbered_in_order_of_appearance() -> None:
     table = sortings_table(
         {"trial": [1, 1, 1, 2, 2], "item": [3, 0, 1, 0, 1], "pile": [7, 2, 7, 1, 1]}, OBJECTS
     )
-    trials, _ = sortings_of(table)
+    trials, _ = judged_trials(table)
     assert [trial.items.tolist() for trial in trials] == [[3, 0, 1], [0, 1]]
     assert [trial.values.tolist() for trial in trials] == [[0, 1, 0], [0, 0]]
 

@@ -18,7 +18,7 @@ from twoalike.cli._show import (
     show_written,
     wide_console,
 )
-from twoalike.study import TwoalikeError, counted
+from twoalike.study import TwoalikeError, check_ending, counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +62,7 @@ def dimensions(
     check_seed(seed)
     for path, what in ((out, "the table of dimensions"), (curve, "the curve")):
         if path is not None:
-            embedding.check_ending(path, [".csv", ".tsv"], what)
+            check_ending(path, [".csv", ".tsv"], what)
     if curve is not None and choices is None:
         raise TwoalikeError("--curve needs the judgments of the fit: give --choices.")
     fitted = embedding.Posterior.load(posterior)
@@ -278,7 +278,7 @@ def participants(*, out: Path | None = None, **given: Any) -> None:
     from twoalike.choice import OPTIONS
 
     if out is not None:
-        embedding.check_ending(out, [".csv", ".tsv"], "the participants' table")
+        check_ending(out, [".csv", ".tsv"], "the participants' table")
     fitted = embedding.Posterior.load(given.pop("posterior"))
     bound, table = given["bound"], embedding.participants_table(fitted, **given)
     if out is not None:

@@ -58,7 +58,7 @@ from twoalike.evaluation._structure import (
     spearman,
     spearman_with_influence,
 )
-from twoalike.judgments import JudgedTrial, PairSource, is_scored, rating_sources, sortings_of
+from twoalike.judgments import JudgedTrial, PairSource, is_scored, judged_trials, rating_sources
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted
 
 PARTS = 60
@@ -469,7 +469,7 @@ def _decided(same: Booleans) -> bool:
 
 def _sortings(used: pd.DataFrame, rng: np.random.Generator, missing: dict[str, str]) -> _Gathered:
     """Gather the pairs of all trials; refuse trials that order nothing."""
-    found, ids = sortings_of(used)
+    found, ids = judged_trials(used)
     trials = [trial for trial in found if len(trial.items) > 1]
     parts = []
     for trial in trials:

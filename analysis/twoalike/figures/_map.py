@@ -254,7 +254,7 @@ def draw_ellipses(
     """Draw the ellipse that holds half of each posterior: means (m, 2), covariances (m, 2, 2)."""
     from matplotlib.patches import Ellipse
 
-    faint = float(min(0.16, 1.3 / np.sqrt(max(shown.sum(), 1))))  # many ellipses add up
+    faint = float(min(0.16, 1.3 / np.sqrt(max(int(shown.sum()), 1))))  # many ellipses add up
     for row in np.flatnonzero(shown).tolist():
         width, height, angle = _ellipse(covariances[row])
         place, colour = tuple(positions[row].tolist()), colours[row]

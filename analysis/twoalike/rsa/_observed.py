@@ -46,9 +46,9 @@ from twoalike.evaluation import (
 from twoalike.judgments import (
     JudgmentKind,
     is_scored,
+    judged_trials,
     pair_sources,
     rating_sources,
-    sortings_of,
     trial_numbers,
 )
 from twoalike.rsa._people import arranged_rdms
@@ -152,7 +152,7 @@ def _parts(
         sources, ids = pair_sources(table)
         return [(of.participant, of.pairs, of.values) for of in sources], ids
     if kind == "sortings":
-        trials, ids = sortings_of(table)
+        trials, ids = judged_trials(table, "sortings")
         each = [(of, np.stack(np.triu_indices(len(of.items), 1), axis=1)) for of in trials]
         return [
             (of.participant, of.items[two], (np.diff(of.values[two])[:, 0] != 0) * 1.0)

@@ -26,6 +26,7 @@ from twoalike.study._lists import FreeSortingConfig as FreeSortingConfig
 from twoalike.study._lists import LevelShares as LevelShares
 from twoalike.study._outputs import atomic_directory as atomic_directory
 from twoalike.study._outputs import atomic_path as atomic_path
+from twoalike.study._outputs import check_ending as check_ending
 from twoalike.study._outputs import check_output as check_output
 from twoalike.study._outputs import check_replaceable as check_replaceable
 from twoalike.study._outputs import find_leftovers as find_leftovers

@@ -20,7 +20,7 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -256,6 +256,16 @@ def check_output(path: str | Path) -> None:
         raise TwoalikeError(f"{path}: expected a file to write, found a folder. Choose another.")
     with _parent_of(path), writing(path), tempfile.TemporaryFile(dir=path.parent) as probe:
         probe.write(b"x")
+
+
+def check_ending(path: Path, endings: Sequence[str], what: str) -> None:
+    """Check the ending of a file to write, before anything is computed."""
+    if path.suffix not in endings:
+        raise TwoalikeError(
+            f"{path}: {what} is written as {' or '.join(endings)}; choose that ending."
+        )
+    if path.is_dir():
+        raise TwoalikeError(f"{path}: expected a file to write, found a folder. Name a file.")
 
 
 @contextmanager

@@ -23,7 +23,6 @@ from twoalike.embedding._compare import compare_predictions as compare_predictio
 from twoalike.embedding._compare import compare_similarity as compare_similarity
 from twoalike.embedding._compare import shared_objects as shared_objects
 from twoalike.embedding._config import FitConfig as FitConfig
-from twoalike.embedding._config import remove_checkpoint as remove_checkpoint
 from twoalike.embedding._dimensions import AGAIN as AGAIN
 from twoalike.embedding._dimensions import DimensionCurve as DimensionCurve
 from twoalike.embedding._dimensions import dimension_curve as dimension_curve
@@ -67,7 +66,7 @@ from twoalike.embedding._priors import SpikeAndSlab as SpikeAndSlab
 from twoalike.embedding._priors import Student as Student
 from twoalike.embedding._ratings import RATING_LEVELS as RATING_LEVELS
 from twoalike.embedding._similarity import SimilarityTable as SimilarityTable
-from twoalike.embedding._similarity import check_ending as check_ending
+from twoalike.embedding._similarity import central_interval as central_interval
 from twoalike.embedding._similarity import choice_intervals as choice_intervals
 from twoalike.embedding._similarity import embedding_table as embedding_table
 from twoalike.embedding._similarity import kept_together as kept_together

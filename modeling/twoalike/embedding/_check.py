@@ -31,15 +31,16 @@ from twoalike.embedding._posterior import (
     PosteriorSource,
     Verdict,
     as_posterior,
+    html_of,
     term_advice,
 )
 from twoalike.embedding._predictive import Predictive, calibration_gap, check_choices
-from twoalike.embedding._similarity import check_ending
 from twoalike.judgments import JudgmentKind, JudgmentTable, given_tables, read_judgments
 from twoalike.study import (
     Floats,
     Study,
     TwoalikeError,
+    check_ending,
     check_output,
     counted,
     provenance,
@@ -128,12 +129,8 @@ class PosteriorCheck:
     @property
     def headline(self) -> str:
         """The verdict, and how many remarks there are on what follows from the fit."""
-        said = str(self.verdict)
-        return (
-            said[0].upper()
-            + said[1:]
-            + (f"; {counted(len(self.advice), 'remark')}" if self.advice else "")
-        )
+        said, n = str(self.verdict), len(self.advice)
+        return said[0].upper() + said[1:] + (f"; {counted(n, 'remark')}" if n else "")
 
     def __str__(self) -> str:
         doubts = [f"! {sentence}" for sentence in (*self.advice, *self.remarks)]
@@ -145,11 +142,8 @@ class PosteriorCheck:
         from html import escape
 
         doubts = "".join(f"<li>{escape(one)}</li>" for one in (*self.advice, *self.remarks))
-        rows = "".join(
-            f'<tr><th style="text-align: left">{escape(name)}</th><td>{escape(value)}</td></tr>'
-            for name, value in self._figures().items()
-        )
-        return f"<p><b>{escape(self.headline)}</b></p><ul>{doubts}</ul><table>{rows}</table>"
+        table = html_of(self._figures())
+        return f"<p><b>{escape(self.headline)}</b></p><ul>{doubts}</ul>{table}"
 
     def _figures(self) -> dict[str, str]:
         state, facts = self.convergence, {}

@@ -71,6 +71,13 @@ class ChoiceGroup(Group):
         """Choices."""
         return len(self.judge)
 
+    @cached_property
+    def ordered(self) -> tuple[Integers, Integers]:
+        """Items ascending, a reference first, and each answer as one about these, (n, A)."""
+        answers = range(len(self.question.answers))
+        each = [self.question.in_order(self.shown, np.full(self.size, one)) for one in answers]
+        return each[0][0], np.stack([answer for _, answer in each], axis=1)
+
     def take(self, rows: Any) -> "ChoiceGroup":
         """Take some of the choices: a slice, a mask or positions."""
         parts = (self.shown, self.answer, self.judge, self.rows)

@@ -16,9 +16,17 @@ from twoalike.embedding._choices import Choices, Observers, predicted_answers
 from twoalike.embedding._draws import unit_columns
 from twoalike.embedding._judged import as_table, is_own, some_draws
 from twoalike.embedding._posterior import TIED, Posterior, PosteriorSource, as_posterior
-from twoalike.embedding._similarity import central_interval, check_ending, select_objects
+from twoalike.embedding._similarity import central_interval, select_objects
 from twoalike.judgments import ITEMS, MORE_ITEMS, JudgmentTable, participant_index
-from twoalike.study import Floats, Integers, TwoalikeError, progress, provenance, write_json
+from twoalike.study import (
+    Floats,
+    Integers,
+    TwoalikeError,
+    check_ending,
+    progress,
+    provenance,
+    write_json,
+)
 from twoalike.tables import JUDGED
 
 

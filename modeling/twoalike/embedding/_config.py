@@ -163,8 +163,3 @@ class Checkpoint:
         with atomic_path(self.path) as temporary, temporary.open("wb") as file:
             np.savez(file, **arrays, **{_WHOSE: np.array(self.fingerprint)})  # type: ignore[arg-type]
         self._saved = time.monotonic()
-
-
-def remove_checkpoint(path: Path) -> None:
-    """Remove the file of ``fit_embedding(checkpoint=path)``, once the posterior is saved."""
-    path.unlink(missing_ok=True)

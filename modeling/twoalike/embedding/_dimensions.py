@@ -20,17 +20,18 @@ import pandas as pd
 
 from twoalike.choice import guessing
 from twoalike.embedding._choices import Choices, given_answers
+from twoalike.embedding._compare import shared_objects
 from twoalike.embedding._draws import importance, spread, unit_columns
 from twoalike.embedding._judged import as_table, draws_of, is_own, some_draws
 from twoalike.embedding._loo import LEAST_DRAWS, left_out_weights, separate_fits, subset_rows
 from twoalike.embedding._observers import Draw
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
+from twoalike.embedding._similarity import select_objects
 from twoalike.judgments import JudgmentTable
 from twoalike.study import Floats, Integers, TwoalikeError, progress
 
 AGAIN = 0.8
 """Correlation from which on a dimension counts as found again (VICE, arXiv:2205.00756)."""
-FEWEST = 3  # common objects that a correlation needs
 
 
 def dimension_table(
@@ -97,14 +98,8 @@ def found_again(posterior: Posterior, others: Sequence[Posterior] = ()) -> Float
         return np.stack(found or [np.full(chains.shape[2], np.nan)])
     found = []
     for other in others:
-        place = {name: row for row, name in enumerate(other.ids)}
-        rows = [row for row, name in enumerate(posterior.ids) if name in place]
-        if len(rows) < FEWEST:
-            raise TwoalikeError(
-                f"expected another fit of the same objects, found {len(rows)} of "
-                f"{len(posterior.ids)} in it."
-            )
-        there = [place[posterior.ids[row]] for row in rows]
+        shared = shared_objects(posterior, other)
+        rows, there = (select_objects(one.ids, shared) for one in (posterior, other))
         theirs = other.embedding.mean(axis=0, dtype=np.float64)
         found.append(_nearest(chains.mean(axis=0)[rows], theirs[there]))
     return np.stack(found)

@@ -29,7 +29,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.embedding._judged import none_known
 from twoalike.embedding._kind import (
     Group,
     Kind,
@@ -38,7 +37,7 @@ from twoalike.embedding._kind import (
     Unknown,
     correlations,
     in_size_groups,
-    known_rows,
+    known_sources,
     standardised,
 )
 from twoalike.embedding._posterior import Posterior
@@ -91,15 +90,10 @@ class Dissimilarities(Kind[PairGroup]):
     axis = "source"
     counted = "pairs", "compared"
 
-    sources: tuple[str, ...]
     object_noise: Noise = Noise(0.5)
     # Distances in a plane fit an embedding in the plane without any noise: the posterior would have
     # no width, and no sampler could move in it.
     pair_noise: Noise = Noise(1.0, least=0.1)
-
-    @property
-    def labels(self) -> dict[str, list[str]]:
-        return {self.axis: list(self.sources)}
 
     @property
     def size(self) -> int:
@@ -176,28 +170,8 @@ class Dissimilarities(Kind[PairGroup]):
     def replicated(
         cls, posterior: Posterior, table: pd.DataFrame, seed: int, draws: int
     ) -> "JudgedPairs":
-        names, items = posterior.labels("source"), ("item_a", "item_b")
-        known, left_out = known_rows(posterior, table, items, "source", cls.kind)
-        sources = pair_sources(known, posterior.ids)[0]
-        found = [source for source in sources if source.label in names]
-        if not found:
-            raise none_known(posterior, cls.kind, len(table), names)
-        counts = [len(source.pairs) for source in found]
-        of = np.repeat([names.index(source.label) for source in found], counts)
-        who, source = np.unique(of, return_inverse=True)
-        cases = np.bincount(of, minlength=len(names))
-        return JudgedPairs(
-            posterior=posterior,
-            names=names,
-            who=who,
-            weight=cases[who],
-            cases=cases,
-            left_out=left_out + len(known) - len(of),
-            given=np.concatenate([source.values for source in found]),
-            n_pairs=len(of),
-            pairs=np.concatenate([source.pairs for source in found]),
-            source=source,
-        )
+        sources, known = known_sources(cls, posterior, table, pair_sources)
+        return JudgedPairs(**known, given=np.concatenate([one.values for one in sources]))
 
 
 def _n_objects(source: PairSource) -> int:

@@ -15,7 +15,7 @@ import pandas as pd
 from twoalike.choice import TRIPLET, guessing
 from twoalike.embedding._advice import describe_links, optimiser_convergence, with_chains
 from twoalike.embedding._choices import Choices, held_losses, terms_tried, used_choices
-from twoalike.embedding._config import Checkpoint, FitConfig, fit_settings, remove_checkpoint
+from twoalike.embedding._config import Checkpoint, FitConfig, fit_settings
 from twoalike.embedding._draws import importance, order_draws, pack_tree, spread
 from twoalike.embedding._form import (
     FEWEST,
@@ -57,6 +57,7 @@ from twoalike.study import (
     Floats,
     Study,
     TwoalikeError,
+    check_ending,
     check_output,
     held_interrupt,
     provenance,
@@ -163,7 +164,10 @@ def fit(
     if out is None and study is not None:
         out = study.posterior
         out = out if condition is None else out.with_stem(f"{out.stem}_{condition}")
-    part = None if out is None else _checked_output(Path(out)).with_suffix(".part.npz")
+    part = None if out is None else Path(out).with_suffix(".part.npz")
+    if out is not None:
+        check_ending(Path(out), [".nc"], "a posterior")
+        check_output(Path(out))
     tables: Mapping[JudgmentKind, JudgmentTable]
     if study is None:
         tables = given_tables(
@@ -193,7 +197,7 @@ def fit(
     if out is None or part is None:
         return posterior
     posterior.save(out)
-    remove_checkpoint(part)
+    part.unlink(missing_ok=True)
     return replace(posterior, path=Path(out))
 
 
@@ -229,13 +233,6 @@ def _study(
     return Study.load(path)
 
 
-def _checked_output(out: Path) -> Path:
-    if out.suffix != ".nc":
-        raise TwoalikeError(f"{out}: a posterior is written as .nc; choose that ending.")
-    check_output(out)
-    return out
-
-
 def fit_embedding(
     choices: pd.DataFrame | None = None,
     *,
@@ -262,8 +259,7 @@ def fit_embedding(
         Provenance to store.
     checkpoint
         File (.npz) that keeps the fit in progress: called again with the same judgments and
-        settings, an interrupted fit continues from it. Remove it with ``remove_checkpoint`` when
-        the posterior is saved.
+        settings, an interrupted fit continues from it. Remove it when the posterior is saved.
     others
         Tables of other judgments: ``arrangements``, ``dissimilarities``, ``ratings``, ``sortings``.
 

@@ -32,13 +32,14 @@ import pandas as pd
 
 from twoalike.embedding._people import Groups, read_covariates, read_groups
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
-from twoalike.embedding._similarity import central_interval, check_ending
+from twoalike.embedding._similarity import central_interval
 from twoalike.study import (
     MISSING,
     Booleans,
     Floats,
     Integers,
     TwoalikeError,
+    check_ending,
     progress,
     provenance,
     shortened,
@@ -107,7 +108,10 @@ class Clusters:
         ids, m, similarity = model.ids, len(model.ids), model.thinned().similarity()
         masks: list[tuple[str, str, npt.NDArray[Any]]] = []
         if not labels:
-            codes = linked(_coordinates(model))
+            x = model.embedding.mean(axis=0, dtype=np.float64)
+            if model.attrs.get("similarity", "dot") == "dot":
+                x = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+            codes = linked(x)
             by_size = np.argsort(-np.bincount(codes), kind="stable")
             masks = [(EMBEDDING, f"{k + 1}", codes == code) for k, code in enumerate(by_size)]
         for level, label_of in labels.items():
@@ -134,41 +138,22 @@ class Clusters:
         return cls(m, levels, names, members)
 
     @cached_property
-    def _mean(self) -> Any:
-        """Sparse matrix that averages pairs within clusters, (clusters, pairs)."""
-        from scipy.sparse import csr_array
-
-        rows = [_pairs_within(np.sort(members), self.m) for members in self.members]
-        sizes = list(map(len, rows))
-        values = np.repeat(1 / np.array(sizes), sizes)
-        shape = (len(rows), self.m * (self.m - 1) // 2)
-        return csr_array((values, np.concatenate(rows), np.cumsum([0, *sizes])), shape=shape)
+    def _within(self) -> list[Integers]:
+        """Places of the pairs within each cluster among all."""
+        inside = [np.isin(np.arange(self.m), members) for members in self.members]
+        one, two = np.triu_indices(self.m, 1)
+        return [np.flatnonzero(own[one] & own[two]) for own in inside]
 
     def means(self, pairs: Floats) -> Floats:
         """Mean over the pairs within each cluster, (clusters,), of values of all pairs, (pairs,).
 
         Pairs are in the order of ``np.triu_indices(m, 1)``.
         """
-        return np.asarray(self._mean @ pairs)
+        return np.array([pairs[own].mean() for own in self._within])
 
     def described(self) -> list[dict[str, Any]]:
         rows = zip(self.levels, self.names, self.members, strict=True)
         return [{"level": of, "cluster": name, "objects": len(own)} for of, name, own in rows]
-
-
-def _pairs_within(members: Integers, m: int) -> Integers:
-    """Places of a cluster's pairs among all pairs of m objects, in the order of triu_indices."""
-    one, two = np.triu_indices(len(members), 1)
-    i, j = members[one], members[two]
-    return np.asarray(i * (2 * m - i - 1) // 2 + j - i - 1)
-
-
-def _coordinates(model: Posterior) -> Floats:
-    """Mean coordinates, (m, D); of dot products at length one."""
-    x = model.embedding.mean(axis=0, dtype=np.float64)
-    if model.attrs.get("similarity", "dot") == "dot":
-        x = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
-    return np.asarray(x)
 
 
 def linked(x: Floats) -> Integers:

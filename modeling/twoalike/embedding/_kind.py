@@ -20,8 +20,15 @@ import pandas as pd
 from twoalike.embedding._judged import none_known
 from twoalike.embedding._posterior import Posterior
 from twoalike.embedding._priors import Kernel
-from twoalike.judgments import JudgmentKind, person_of
-from twoalike.study import Floats, Integers
+from twoalike.judgments import (
+    JudgedTrial,
+    JudgmentKind,
+    PairSource,
+    is_scored,
+    judged_trials,
+    person_of,
+)
+from twoalike.study import Floats, Integers, TwoalikeError
 
 BINS = 10
 PAIRS_AT_ONCE = 10
@@ -176,10 +183,18 @@ class Group:
             yield self.items[:, 0], self.items[:, place]
 
 
+@dataclass(frozen=True, eq=False)
 class PaddedGroup(Group):
-    """Trials of about one size, padded to one; ``shown`` is 1 for an object, 0 for padding."""
+    """T trials of about one size, padded to k objects.
 
+    ``items`` (T, k) are object indices, ``values`` (T, k, ...) what was said of each, ``shown``
+    (T, k) is 1 for an object and 0 for padding, ``judge`` (T,) says whose each trial is.
+    """
+
+    items: Integers
+    values: npt.NDArray[Any]
     shown: Floats
+    judge: Integers
 
     def seen(self) -> Integers:
         return np.asarray(self.items[self.shown > 0])
@@ -245,8 +260,8 @@ class Replicated(ABC):
 class Kind[G: Group](ABC):
     """All judgments of one kind, as indices of objects and people.
 
-    ``people`` are those whose numbers the groups hold; ``left_out`` counts trials of too few
-    objects to tell anything.
+    ``people`` are those whose numbers the groups hold, and ``sources`` their labels where somebody
+    may have several; ``left_out`` counts trials of too few objects to tell anything.
     """
 
     kind: ClassVar[JudgmentKind]
@@ -260,6 +275,7 @@ class Kind[G: Group](ABC):
     groups: tuple[G, ...]
     people: tuple[str, ...]
     ids: tuple[str, ...]
+    sources: tuple[str, ...] = ()
     left_out: int = 0
 
     @classmethod
@@ -294,7 +310,7 @@ class Kind[G: Group](ABC):
     @property
     def labels(self) -> dict[str, list[str]]:
         """Axes of the draws that the kind brings, with their labels."""
-        return {self.axis: list(self.people)}
+        return {self.axis: list(self.sources or self.people)}
 
     def seen(self) -> Integers:
         """Count how often each object was judged, (m,)."""
@@ -365,6 +381,57 @@ class Kind[G: Group](ABC):
         raise NotImplementedError
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TrialKind[G: PaddedGroup](Kind[G]):
+    """Judgments of several objects at a time, in trials that are padded to about one size."""
+
+    group: ClassVar[type[PaddedGroup]] = PaddedGroup
+    wanted: ClassVar[str]
+    """Trials that tell anything, in words."""
+
+    @classmethod
+    @abstractmethod
+    def tells(cls, trial: JudgedTrial) -> bool:
+        """Whether a trial tells anything."""
+
+    @classmethod
+    @abstractmethod
+    def prepared(
+        cls, trial: JudgedTrial, rng: np.random.Generator
+    ) -> tuple[Integers, npt.NDArray[Any]]:
+        """Objects of a trial, and what a group holds of each, (k, ...)."""
+
+    @classmethod
+    def from_table(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> Self:
+        trials, ids = judged_trials(table, ids)
+        telling = [trial for trial in trials if cls.tells(trial)]
+        if not telling:
+            raise TwoalikeError(
+                f"expected {cls.wanted} (main or repeated trials), found none among "
+                f"{len(trials)} trials."
+            )
+        people, groups = tuple(dict.fromkeys(trial.participant for trial in telling)), list[Any]()
+        for own in in_size_groups(telling, lambda trial: len(trial.items)):
+            rng, size = np.random.default_rng(len(groups)), max(len(one.items) for one in own)
+            parts = zip(*(cls.prepared(trial, rng) for trial in own), strict=True)
+            items, values = (np.stack([_padded(one, size) for one in part]) for part in parts)
+            shown = np.stack([np.arange(size) < len(trial.items) for trial in own])
+            who = np.array([people.index(trial.participant) for trial in own], dtype=np.int32)
+            group = cls.group(items.astype(np.int32), values, shown.astype(np.float32), who)
+            groups.append(group)
+        left_out = len(trials) - len(telling)
+        return cls(groups=tuple(groups), people=people, ids=ids, left_out=left_out)
+
+
+def _padded(values: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
+    return np.pad(values, [(0, size - len(values))] + [(0, 0)] * (values.ndim - 1))
+
+
+def pairs_of(k: int) -> Integers:
+    """All pairs of k places, (P, 2)."""
+    return np.stack(np.triu_indices(k, 1), axis=1)
+
+
 def in_size_groups[T](things: Iterable[T], size: Callable[[T], int]) -> list[list[T]]:
     """Group things of about one size, smallest first, since all of a group are padded to one."""
     groups: list[list[T]] = []
@@ -394,6 +461,39 @@ def known_rows(
     if not known.any():
         raise none_known(posterior, kind, len(table), names)
     return table[known], int((~known).sum())
+
+
+def known_sources(
+    kind: type[Kind[Any]],
+    posterior: Posterior,
+    table: pd.DataFrame,
+    read: Callable[..., tuple[list[PairSource], tuple[str, ...]]],
+) -> tuple[list[PairSource], dict[str, Any]]:
+    """Find sources of pairs that a posterior knows, and what :class:`Replicated` has of them.
+
+    Beside it ``pairs`` (P, 2), and of which of ``who`` each is, ``source`` (P,).
+    """
+    names = posterior.labels(kind.axis)
+    known, left_out = known_rows(posterior, table, ("item_a", "item_b"), kind.axis, kind.kind)
+    sources = [one for one in read(known, posterior.ids)[0] if one.label in names]
+    if not sources:
+        raise none_known(posterior, kind.kind, len(table), names)
+    counts = [len(one.pairs) for one in sources]
+    of = np.repeat([names.index(one.label) for one in sources], counts)
+    who, source = np.unique(of, return_inverse=True)
+    cases = np.bincount(of, minlength=len(names))
+    judged = int(is_scored(known).sum()) if "trial_type" in known else len(known)
+    return sources, {
+        "posterior": posterior,
+        "names": names,
+        "who": who,
+        "weight": cases[who],
+        "cases": cases,
+        "left_out": left_out + judged - len(of),
+        "n_pairs": len(of),
+        "pairs": np.concatenate([one.pairs for one in sources]),
+        "source": source,
+    }
 
 
 def means_of(values: Floats, group: Integers, groups: int, weight: Floats | None = None) -> Floats:

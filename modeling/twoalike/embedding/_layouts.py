@@ -23,7 +23,7 @@ positions of a Gaussian process latent variable model.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,63 +32,46 @@ import pandas as pd
 from twoalike.embedding._judged import none_known
 from twoalike.embedding._kind import (
     BINS,
-    Kind,
     Noise,
     PaddedGroup,
     Replicated,
+    TrialKind,
     Unknown,
     correlations,
-    in_size_groups,
     means_of,
+    pairs_of,
 )
 from twoalike.embedding._posterior import Posterior
-from twoalike.judgments import JudgedTrial, trial_numbers, trials_of
-from twoalike.study import Floats, Integers, TwoalikeError
-from twoalike.tables import JUDGED
+from twoalike.judgments import JudgedTrial, judged_rows, judged_trials, trial_numbers
+from twoalike.study import Floats, Integers
 
 FEWEST = 3  # two objects have no shape
 SURE = 0.95  # that somebody's noise exceeds the spread of what they arrange
 
 
-@dataclass(frozen=True, eq=False)
-class LayoutGroup(PaddedGroup):
-    """T trials of about one size, padded to k objects.
-
-    ``items`` (T, k) are object indices, ``places`` (T, k, 2) centred and of norm 1 a trial,
-    ``shown`` (T, k) is 1 for an object and 0 for padding, ``arranger`` (T,) says who arranged.
-    """
-
-    items: Integers
-    places: Floats
-    shown: Floats
-    arranger: Integers
-
-
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Layouts(Kind[LayoutGroup]):
+class Layouts(TrialKind[PaddedGroup]):
+    """Layouts of all arrangers; ``values`` of a group are places, centred and of norm 1 a trial."""
+
     kind = "arrangements"
     axis = "arranger"
     counted = "arrangements", "placed"
     at_once = 200  # trials
+    wanted = f"arrangements of {FEWEST} objects or more in different places"
 
     noise: Noise = Noise(0.3)  # sd, as a share of the embedding's
 
     @classmethod
-    def from_table(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> Self:
-        trials, ids = trials_of(table, ids)
-        used = [trial for trial in trials if trial.trial_type in JUDGED]
-        telling = [trial for trial in used if _has_shape(trial)]
-        if not telling:
-            raise TwoalikeError(
-                f"expected arrangements of {FEWEST} objects or more in different places (main or "
-                f"repeated trials), found none among {len(trials)} trials."
-            )
-        arrangers = tuple(dict.fromkeys(trial.participant for trial in telling))
-        index = {name: place for place, name in enumerate(arrangers)}
-        groups = in_size_groups(telling, lambda trial: len(trial.items))
-        padded = tuple(_padded(group, index) for group in groups)
-        left_out = len(used) - len(telling)
-        return cls(groups=padded, people=arrangers, ids=ids, left_out=left_out)
+    def tells(cls, trial: JudgedTrial) -> bool:
+        spread = np.ptp(trial.values, axis=0).max() if len(trial.items) else 0.0
+        return len(trial.items) >= FEWEST and bool(spread > 1e-6)
+
+    @classmethod
+    def prepared(
+        cls, trial: JudgedTrial, rng: np.random.Generator
+    ) -> tuple[Integers, npt.NDArray[Any]]:
+        centred = trial.values - trial.values.mean(axis=0)
+        return trial.items, (centred / np.linalg.norm(centred)).astype(np.float32)
 
     def unknowns(self, unknown: Unknown) -> Any:
         """Add the noise of each arranger.
@@ -100,7 +83,7 @@ class Layouts(Kind[LayoutGroup]):
         return self.noise.add("arrangement_noise", "arrangement", len(self.people), self.axis)
 
     def log_likelihood(
-        self, unknown: Unknown, own: Any, group: LayoutGroup, arrays: Sequence[Any], n: int
+        self, unknown: Unknown, own: Any, group: PaddedGroup, arrays: Sequence[Any], n: int
     ) -> Any:
         """Give that of each layout's shape, up to a constant.
 
@@ -137,10 +120,10 @@ class Layouts(Kind[LayoutGroup]):
         cls, table: pd.DataFrame, ids: Sequence[str]
     ) -> Iterator[tuple[str, Floats, Integers, float]]:
         """Give who arranged, negative distances, and pairs: of k objects 2 (k - 1) - 1 numbers."""
-        for trial in trials_of(table, ids)[0]:
-            if trial.trial_type in JUDGED and _has_shape(trial):
+        for trial in judged_trials(table, ids)[0]:
+            if cls.tells(trial):
                 k = len(trial.items)
-                pairs = np.stack(np.triu_indices(k, 1), axis=1)
+                pairs = pairs_of(k)
                 near = -_distances(trial.values, pairs)
                 yield trial.participant, near, trial.items[pairs], 2.0 * (k - 1) - 1
 
@@ -149,12 +132,7 @@ class Layouts(Kind[LayoutGroup]):
         cls, posterior: Posterior, table: pd.DataFrame, seed: int, draws: int
     ) -> "PlacedTrials":
         names = posterior.labels("arranger")
-        used = table[table["trial_type"].isin(JUDGED)]
-        if used.empty:
-            raise TwoalikeError(
-                "expected arrangements of main or repeated trials, found none among "
-                f"{len(table)} placements."
-            )
+        used = judged_rows(table, cls.kind)
         number = trial_numbers(used)
         known = used["item"].isin(posterior.ids) & used["participant"].isin(names)
         strange = np.isin(number, number[~known.to_numpy()])
@@ -165,9 +143,10 @@ class Layouts(Kind[LayoutGroup]):
         # The trials of all groups one after the other.
         grouped = [(group, group.shown > 0) for group in layouts.groups]
         size = np.concatenate([there.sum(axis=1) for _, there in grouped])
-        arranger = np.concatenate([group.arranger for group in layouts.groups])
+        arranger = np.concatenate([group.judge for group in layouts.groups])
         who = pd.Index(names).get_indexer(pd.Index(layouts.people))[arranger]
-        pairs = _pairs_within(size)
+        starts = np.cumsum(size) - size
+        pairs = np.concatenate([at + pairs_of(k) for at, k in zip(starts, size, strict=True)])
         return PlacedTrials(
             posterior=posterior,
             names=names,
@@ -175,7 +154,7 @@ class Layouts(Kind[LayoutGroup]):
             weight=size,
             cases=np.bincount(who, minlength=len(names)),
             left_out=left_out,
-            given=np.concatenate([group.places[there] for group, there in grouped]),
+            given=np.concatenate([group.values[there] for group, there in grouped]),
             n_pairs=len(pairs),
             bins=[f"{10 * k} to {10 * (k + 1)} %" for k in range(BINS)],
             bin_cases=np.bincount(np.arange(len(pairs)) * BINS // len(pairs), minlength=BINS),
@@ -185,24 +164,6 @@ class Layouts(Kind[LayoutGroup]):
         )
 
 
-def _has_shape(trial: JudgedTrial) -> bool:
-    spread = np.ptp(trial.values, axis=0).max() if len(trial.items) else 0.0
-    return len(trial.items) >= FEWEST and bool(spread > 1e-6)
-
-
-def _padded(trials: Sequence[JudgedTrial], arrangers: dict[str, int]) -> LayoutGroup:
-    shape = (len(trials), max(len(trial.items) for trial in trials))
-    items, shown = np.zeros(shape, dtype=np.int32), np.zeros(shape, dtype=np.float32)
-    places = np.zeros((*shape, 2), dtype=np.float32)
-    for row, trial in enumerate(trials):
-        k = len(trial.items)
-        centred = trial.values - trial.values.mean(axis=0)
-        items[row, :k], shown[row, :k] = trial.items, 1
-        places[row, :k] = centred / np.linalg.norm(centred)
-    who = np.array([arrangers[trial.participant] for trial in trials], dtype=np.int32)
-    return LayoutGroup(items, places, shown, who)
-
-
 def _factor(matrices: Any, right: Any) -> tuple[Any, Any]:
     """Log-determinants of positive matrices, and the right-hand sides over their roots."""
     import pytensor.tensor as pt
@@ -210,16 +171,6 @@ def _factor(matrices: Any, right: Any) -> tuple[Any, Any]:
     root = pt.linalg.cholesky(matrices)
     half = pt.linalg.solve_triangular(root, right, lower=True, b_ndim=2)
     return 2 * pt.log(pt.diagonal(root, axis1=1, axis2=2)).sum(axis=1), half
-
-
-def _pairs_within(size: Integers) -> Integers:
-    """All pairs of placements in each trial, of trials that follow each other, (P, 2)."""
-    starts = np.cumsum(size) - size
-    parts = [
-        start + np.stack(np.triu_indices(k, 1), axis=1)
-        for start, k in zip(starts, size, strict=True)
-    ]
-    return np.concatenate(parts)
 
 
 def replicated_layouts(

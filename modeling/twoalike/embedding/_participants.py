@@ -33,7 +33,6 @@ import pandas as pd
 
 from twoalike.choice import ChoiceKind, log_choice, random_triplets
 from twoalike.embedding._choices import Choices
-from twoalike.embedding._config import remove_checkpoint
 from twoalike.embedding._judged import as_table
 from twoalike.embedding._model import KINDS
 from twoalike.embedding._posterior import (
@@ -280,7 +279,7 @@ def without_careless(
         collect(left_out=reasons)
         posterior = fitted(checkpoint=checkpoint)
     if first is not None:
-        remove_checkpoint(first)
+        first.unlink(missing_ok=True)
     posterior.tree.attrs |= flat_attrs({"excluded": {"careless": limit, "people": reasons}})
     return posterior
 

@@ -18,7 +18,7 @@ The embedding is not drawn given the people, so that how it moves with their pri
 here: log priors of what is drawn are left out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -83,27 +83,37 @@ def draw_observers(
 
     ``draws`` holds the model's quantities by name, each (fits, S, ...).
     """
-    x = draws["embedding"]
     if not len(data.choices):
         return draws  # nobody chose
-    found: dict[str, Floats] = {}
     z = None if data.covariates is None else data.covariates.standardised
     some = np.zeros((draws["lapse"].shape[2], 0)) if z is None else z
-    for fit in range(len(x)):
-        for part in tables_of(x.shape[1], len(data.choices)):
-            near = part[len(part) // 2]
-            centre = np.log(draws["temperature"][fit].mean(axis=0))
-            at = {name: of[fit, near] for name, of in draws.items()}
-            table = _Table.of(data, prior, x[fit, near], centre, similarity, at)
-            for name, values in table.draw(some, len(part), rng).items():
+
+    def drawn(fit: int, at: dict[str, Floats], n: int) -> dict[str, Floats]:
+        centre = np.log(draws["temperature"][fit].mean(axis=0))
+        return _Table.of(data, prior, centre, similarity, at).draw(some, n, rng)
+
+    return _replaced(draws, len(data.choices), drawn, "lapse", "temperature", "log_temperature")
+
+
+def _replaced(
+    draws: dict[str, Floats],
+    n_judgments: int,
+    drawn: Callable[[int, dict[str, Floats], int], dict[str, Floats]],
+    *begin: str,
+) -> dict[str, Floats]:
+    """Replace quantities in draws of fits, and leave out log priors of the names that begin so.
+
+    ``drawn`` draws so many of a fit, by name, given all that is known under one of its draws.
+    """
+    found: dict[str, Floats] = {}
+    for fit, x in enumerate(draws["embedding"]):
+        for part in tables_of(len(x), n_judgments):
+            at = {name: of[fit, part[len(part) // 2]] for name, of in draws.items()}
+            for name, values in drawn(fit, at, len(part)).items():
                 if name in draws:
                     found.setdefault(name, draws[name].copy())[fit, part] = values
-    return _without_log_priors(draws, "lapse", "temperature", "log_temperature") | found
-
-
-def _without_log_priors(draws: dict[str, Floats], *begin: str) -> dict[str, Floats]:
-    names = tuple(f"{LOG_PRIOR}{name}" for name in begin)
-    return {name: values for name, values in draws.items() if not name.startswith(names)}
+    priors = tuple(f"{LOG_PRIOR}{name}" for name in begin)
+    return {name: of for name, of in draws.items() if not name.startswith(priors)} | found
 
 
 def _changed(group: ChoiceGroup, values: Mapping[str, Floats]) -> Change:
@@ -129,18 +139,17 @@ class _Table:
         cls,
         data: Data,
         prior: PooledObservers,
-        x: Floats,
         centre: Floats,
         similarity: str,
         values: Mapping[str, Floats],
     ) -> "_Table":
-        """Of the judgments, given coordinates (m, d) and log-temperatures to look around, (P,).
+        """Of the judgments, given log-temperatures to look around, (P,).
 
-        ``values`` are the model's other quantities, of which weights and terms count.
+        ``values`` are the model's other quantities, of which embedding, weights and terms count.
         """
         from scipy.special import expit
 
-        n_people, log_weight = len(centre), values.get("log_weight")
+        x, n_people, log_weight = values["embedding"], len(centre), values.get("log_weight")
         counts = data.choices.given(n_people)
         width = np.clip(WIDTH / np.sqrt(np.maximum(counts, 1)), NARROWEST, WIDEST)
         grid = centre[:, None] + (width[:, None] * STEPS if n_people > 1 else np.zeros((1, 1)))
@@ -300,16 +309,12 @@ def draw_weights(
     """
     if "log_weight" not in draws or not len(data.choices) or not data.only_choices:
         return draws
-    found: dict[str, Floats] = {}
-    for fit, x in enumerate(draws["embedding"]):
+
+    def drawn(fit: int, at: dict[str, Floats], n: int) -> dict[str, Floats]:
         centre = draws["log_weight"][fit].mean(axis=0)
-        for part in tables_of(len(x), len(data.choices)):
-            near = part[len(part) // 2]
-            at = {name: of[fit, near] for name, of in draws.items()}
-            people = _People.of(data, prior, x[near], centre, similarity, at)
-            for name, values in people.draw(len(part), rng).items():
-                found.setdefault(name, draws[name].copy())[fit, part] = values
-    return _without_log_priors(draws, "weight") | found
+        return _People.of(data, prior, centre, similarity, at).draw(n, rng)
+
+    return _replaced(draws, len(data.choices), drawn, "weight")
 
 
 @dataclass(frozen=True, eq=False)
@@ -333,7 +338,6 @@ class _People:
         cls,
         data: Data,
         prior: Observers,
-        x: Floats,
         log_weight: Floats,
         similarity: str,
         values: Mapping[str, Floats],
@@ -344,6 +348,7 @@ class _People:
         """
         from scipy.linalg import helmert
 
+        x = values["embedding"]
         basis = helmert(x.shape[1]).T
         v = log_weight @ basis
         gradient = np.zeros_like(v)

@@ -106,14 +106,7 @@ class Posterior:
         return f"<Posterior: {facts['draws']}, {facts['engine']}; {facts['convergence']}{plan}>"
 
     def _repr_html_(self) -> str:
-        from html import escape
-
-        rows = "".join(
-            f'<tr><th style="text-align: left">{name}</th>'
-            f'<td style="text-align: left">{escape(value)}</td></tr>'
-            for name, value in self._summary().items()
-        )
-        return f"<table><caption>Posterior of an embedding</caption>{rows}</table>"
+        return html_of(self._summary())
 
     def _summary(self) -> dict[str, str]:
         attrs, sizes = self.attrs, self.tree["posterior"].sizes
@@ -297,7 +290,7 @@ class Posterior:
         Shape (n, 3), rows sum to one.
         """
         p = self.answers(triplets, QUESTIONS[kind], mode, lapse=lapse, participants=participants)
-        return _by_item(p)
+        return by_item(p)
 
     def choice_draws(
         self,
@@ -312,7 +305,7 @@ class Posterior:
         Adaptive designs choose by how far draws disagree; intervals are their quantiles. Arguments
         are those of :meth:`choice_probabilities`.
         """
-        return _by_item(self.answer_draws(triplets, QUESTIONS[kind], lapse, participants))
+        return by_item(self.answer_draws(triplets, QUESTIONS[kind], lapse, participants))
 
     def answers(
         self,
@@ -434,7 +427,7 @@ def usual_question(
     return Question(cast("SetKind", what), k)
 
 
-def _by_item(p: Floats) -> Floats:
+def by_item(p: Floats) -> Floats:
     """Probabilities of items 1, 2, 3: 0 of a reference, which is no answer."""
     return p if p.shape[-1] == 3 else np.concatenate([np.zeros_like(p[..., :1]), p], axis=-1)
 
@@ -477,6 +470,14 @@ def as_posterior(
     if group is not None:
         return posterior.for_group(group)
     return posterior if participant is None else posterior.for_person(participant)
+
+
+def html_of(facts: Mapping[str, str]) -> str:
+    """Table of facts by name, for a notebook."""
+    import pandas as pd
+
+    with pd.option_context("display.max_colwidth", None):
+        return str(pd.Series(facts).to_frame().to_html(header=False, border=0))
 
 
 def plan_lines(attrs: Mapping[str, Any]) -> list[str]:

@@ -21,6 +21,7 @@ from twoalike.study import (
     WholeNumber,
     atomic_path,
     check_content,
+    check_ending,
     check_hdf5,
     parse_json,
     require_file,
@@ -179,8 +180,7 @@ def flat_attrs(attrs: Mapping[str, Any]) -> dict[str, Any]:
 
 def write_tree(path: Path, tree: "xr.DataTree") -> None:
     """Write the groups compressed, floating-point values as float32."""
-    if path.suffix != ".nc":
-        raise TwoalikeError(f"{path}: a posterior is written as .nc; choose that ending.")
+    check_ending(path, [".nc"], "a posterior")
     encoding: dict[str, Any] = {}
     for node in tree.subtree:
         packed = {

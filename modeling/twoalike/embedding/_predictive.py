@@ -220,14 +220,10 @@ def judged_twice(choices: Choices, *, by_one: bool) -> list[Twice]:
     """Pair up choices about the same items, of one participant or two; each in one pair at most."""
     found = []
     for place, group in enumerate(choices.groups):
-        answers = range(len(group.question.answers))
-        ordered = [
-            group.question.in_order(group.shown, np.full(group.size, answer)) for answer in answers
-        ]
-        table = pd.DataFrame(ordered[0][0]).assign(judge=group.judge)
+        items, to = group.ordered
+        table = pd.DataFrame(items).assign(judge=group.judge)
         first, second = rows_twice(table, by_one=by_one)
         if len(first):
-            to = np.stack([answer for _, answer in ordered], axis=1)
             found.append((place, to, first, second))
     return found
 

@@ -38,7 +38,6 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from twoalike.embedding._judged import none_known
 from twoalike.embedding._kind import (
     PAIRS_AT_ONCE,
     Group,
@@ -47,7 +46,7 @@ from twoalike.embedding._kind import (
     Replicated,
     Unknown,
     correlations,
-    known_rows,
+    known_sources,
     reference_pairs,
 )
 from twoalike.embedding._loo import subset_rows
@@ -82,16 +81,15 @@ class RatingGroup(Group):
 class Ratings(Kind[RatingGroup]):
     """Ratings of all raters.
 
-    ``raters`` (R,) are labels of people with their scales, ``people`` (R,) who they are; ``levels``
-    (R,) counts those of their scales, ``scale`` (R,) says which raters share one; ``reference``
-    (r, 2) are the pairs over which similarities are standardised.
+    ``sources`` (R,) are labels of people with their scales, ``people`` (R,) who they are;
+    ``levels`` (R,) counts those of their scales, ``scale`` (R,) says which raters share one;
+    ``reference`` (r, 2) are the pairs over which similarities are standardised.
     """
 
     kind = "ratings"
     axis = "rater"
     counted = "ratings", "rated"
 
-    raters: tuple[str, ...]
     levels: Integers
     scale: Integers
     reference: Integers
@@ -102,7 +100,11 @@ class Ratings(Kind[RatingGroup]):
 
     @classmethod
     def from_table(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> Self:
-        sources, ids = rating_sources(table, ids)
+        return cls.of_sources(*rating_sources(table, ids))
+
+    @classmethod
+    def of_sources(cls, sources: Sequence[PairSource], ids: tuple[str, ...]) -> Self:
+        """Take the ratings of some sources, whose pairs index into ``ids``."""
         scales = list(dict.fromkeys(source.points for source in sources))
         cuts = [_between(source) for source in sources]
         counts = [len(source.values) for source in sources]
@@ -115,7 +117,7 @@ class Ratings(Kind[RatingGroup]):
         )
         return cls(
             groups=(group,),
-            raters=tuple(source.label for source in sources),
+            sources=tuple(source.label for source in sources),
             people=tuple(source.participant for source in sources),
             levels=np.array([source.points or RATING_LEVELS for source in sources]),
             scale=np.array([scales.index(source.points) for source in sources]),
@@ -126,14 +128,14 @@ class Ratings(Kind[RatingGroup]):
     @property
     def labels(self) -> dict[str, list[str]]:
         numbers = range(1, int(self.levels.max()))
-        return {self.axis: list(self.raters), "threshold": list(map(str, numbers))}
+        return super().labels | {"threshold": list(map(str, numbers))}
 
     @property
     def size(self) -> int:
         return self.groups[0].size
 
     def unknowns(self, unknown: Unknown) -> Any:
-        noise = self.noise.add("rating_noise", "rating", len(self.raters), self.axis)
+        noise = self.noise.add("rating_noise", "rating", len(self.people), self.axis)
         origin, unit = unknown.add_units("rating", self.axis, self.reference, self.people)
         return noise, _thresholds(self), origin, unit, *self._order()
 
@@ -172,35 +174,19 @@ class Ratings(Kind[RatingGroup]):
     def replicated(
         cls, posterior: Posterior, table: pd.DataFrame, seed: int, draws: int
     ) -> "RatedPairs":
-        known, left_out = known_rows(posterior, table, ("item_a", "item_b"), "rater", cls.kind)
-        data, names = cls.from_table(known, posterior.ids), posterior.labels("rater")
-        (group,) = data.groups
-        own = pd.Index(names).get_indexer(pd.Index(data.raters))
-        some = np.flatnonzero(own[group.rater] >= 0)
-        if not len(some):
-            raise none_known(posterior, cls.kind, len(table), names)
-        items, low, high, rater = (array[some] for array in group.arrays)
-        who, index = np.unique(own[rater], return_inverse=True)
-        cases = np.bincount(own[rater], minlength=len(names))
-        kept = subset_rows(len(some), draws, seed)
+        sources, known = known_sources(cls, posterior, table, rating_sources)
+        data = cls.of_sources(sources, posterior.ids)
+        _, low, high, rater = data.groups[0].arrays
+        kept = subset_rows(len(rater), draws, seed)
         scales, bins, bin_cases = _levels(data, rater)
         return RatedPairs(
-            posterior=posterior,
-            names=names,
-            who=who,
-            weight=cases[who],
-            cases=cases,
-            left_out=left_out + len(group.rater) - len(some),
+            **known,
             given=(low, high),
-            n_pairs=len(some),
             bins=bins,
             bin_cases=bin_cases,
             sizes=np.ones(len(kept)),
-            total=len(some),
+            total=len(rater),
             guess=float(np.log(data.levels[rater] / (high - low)).mean()),
-            items=items,
-            rater=own[rater],
-            index=index,
             scale=scales,
             middle=_middles(rater, low, high, data)[rater],
             kept=kept,
@@ -234,7 +220,7 @@ def _thresholds(data: Ratings) -> Any:
     import pymc as pm
     import pytensor.tensor as pt
 
-    n, most = len(data.raters), int(data.levels.max())
+    n, most = len(data.people), int(data.levels.max())
     common = []
     for number in range(int(data.scale.max()) + 1):
         levels = int(data.levels[data.scale == number][0])
@@ -266,7 +252,7 @@ def log_between(lower: Any, upper: Any, xp: ModuleType) -> Any:
 
 def _middles(rater: Integers, low: Integers, high: Integers, data: Ratings) -> Floats:
     """Where an answer in each level counts as, for each rater, (R, K): the middle of its bin."""
-    table = np.tile(np.arange(data.levels.max(), dtype=np.float64), (len(data.raters), 1))
+    table = np.tile(np.arange(data.levels.max(), dtype=np.float64), (len(data.people), 1))
     for who, first, last in np.unique(np.stack([rater, low, high]), axis=1).T:
         table[who, first:last] = (first + last - 1) / 2
     return table
@@ -288,42 +274,41 @@ def _levels(data: Ratings, rater: Integers) -> tuple[Integers, list[str], Intege
 class RatedPairs(Replicated):
     """n ratings of pairs: ``given`` are the thresholds below and above each, (n,) both.
 
-    ``items`` (n, 2) are objects, ``rater`` (n,) places among the names and ``index`` (n,) among
-    ``who``; ``scale`` (n,) is the first bin of each rating's scale, ``middle`` (n, K) what an
-    answer in each level counts as, ``kept`` (k,) which ratings are scored.
+    ``pairs`` (n, 2) are objects, ``source`` (n,) places among ``who``; ``scale`` (n,) is the first
+    bin of each rating's scale, ``middle`` (n, K) what an answer in each level counts as, ``kept``
+    (k,) which ratings are scored.
     """
 
     kind = "ratings"
     stream = 5
 
-    items: Integers
-    rater: Integers
-    index: Integers
+    pairs: Integers
+    source: Integers
     scale: Integers
     middle: Floats
     kept: Integers
 
     def under(self, draw: int) -> tuple[Floats, Floats, Floats]:
         """Similarities in the units of their raters, noise, and thresholds with both ends."""
-        people, who = list(map(person_of, self.names)), self.rater
+        people, who = list(map(person_of, self.names)), self.who[self.source]
         origin, unit, noise, threshold = (
             self.posterior.drawn(f"rating_{name}")[draw, who]
             for name in ("origin", "unit", "noise", "threshold")
         )
-        s = Unknown.under(self.posterior, draw).pairs(self.items, who, people)
+        s = Unknown.under(self.posterior, draw).pairs(self.pairs, who, people)
         lowest = np.full((len(who), 1), -FAR)
         ends = np.concatenate([lowest, np.nan_to_num(threshold, nan=FAR), -lowest], axis=1)
         s = (s - origin) / unit
         if "rating_order" in self.posterior.tree["posterior"]:
             order = self.posterior.drawn("rating_order")[draw]
-            s = s + order[self.items[:, 0]] - order[self.items[:, 1]]
+            s = s + order[self.pairs[:, 0]] - order[self.pairs[:, 1]]
         return s, noise, ends
 
     def statistics(self, expected: Any, judged: Any) -> tuple[Floats, Floats]:
         """Correlate ratings with similarity, and give the share of each level of each scale."""
         low, high = judged
         middle = self.middle[np.arange(len(low)), low]
-        r = correlations(expected[0], middle, self.index)
+        r = correlations(expected[0], middle, self.source)
         # An answer that spans several levels is a part of each.
         width = np.repeat(high - low, high - low)
         rows = np.repeat(np.arange(len(low)), high - low)

@@ -21,12 +21,19 @@ import numpy as np
 import pandas as pd
 
 from twoalike.choice import ChoiceKind, Question
-from twoalike.embedding._posterior import QUESTIONS, Posterior, PosteriorSource, as_posterior
+from twoalike.embedding._posterior import (
+    QUESTIONS,
+    Posterior,
+    PosteriorSource,
+    as_posterior,
+    by_item,
+)
 from twoalike.study import (
     Floats,
     Integers,
     TwoalikeError,
     atomic_path,
+    check_ending,
     inert_cell,
     mat_bytes,
     progress,
@@ -155,18 +162,11 @@ def choice_intervals(
             "be far too narrow",
             remedy="Fit the arrangements themselves, or ask for no intervals.",
         )
-    _, *ends = set_probabilities(
-        posterior,
-        triplets,
-        QUESTIONS[kind],
-        lapse=lapse,
-        participants=participants,
-        interval=interval,
+    asked = posterior, triplets, QUESTIONS[kind]
+    _, low, high = set_probabilities(
+        *asked, lapse=lapse, participants=participants, interval=interval
     )
-    low, high = ends
-    if kind == "anchored":  # the reference, item 1, is never chosen
-        low, high = (np.pad(end, ((0, 0), (1, 0))) for end in ends)
-    return low, high
+    return by_item(low), by_item(high)
 
 
 def set_probabilities(
@@ -325,16 +325,6 @@ def _band(posterior: Posterior, x: Floats, band: slice, scale: Scale) -> Floats:
 
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
-
-
-def check_ending(path: Path, endings: Sequence[str], what: str) -> None:
-    """Check the ending of a file to write, before anything is computed."""
-    if path.suffix not in endings:
-        raise TwoalikeError(
-            f"{path}: {what} is written as {' or '.join(endings)}; choose such an ending."
-        )
-    if path.is_dir():
-        raise TwoalikeError(f"{path}: expected a file to write, found a folder. Name a file.")
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

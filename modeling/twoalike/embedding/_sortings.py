@@ -24,46 +24,37 @@ Scores and replicates need the probability of a partition: there objects are tak
 that is drawn once for each trial.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from twoalike.embedding._kind import (
-    Kind,
     Noise,
     PaddedGroup,
     Replicated,
+    TrialKind,
     Unknown,
     correlations,
-    in_size_groups,
     known_rows,
+    pairs_of,
     reference_pairs,
 )
 from twoalike.embedding._posterior import Posterior
-from twoalike.judgments import JudgedTrial, sortings_of
-from twoalike.study import Floats, Integers, TwoalikeError
+from twoalike.judgments import JudgedTrial, judged_trials
+from twoalike.study import Floats, Integers
 
 FEWEST = 3
 """Objects in a trial: whether two share a pile says no more than where the threshold is."""
 _NEVER = -1e9
 
 
-@dataclass(frozen=True, eq=False)
 class SortingGroup(PaddedGroup):
-    """T trials of about one size, padded to k objects.
-
-    ``items`` (T, k) are object indices in a random order, ``pile`` (T, k) numbers from 0 to k - 1,
-    ``shown`` (T, k) is 1 for an object and 0 for padding, ``sorter`` (T,) says who sorted.
-    """
-
-    items: Integers
-    pile: Integers
-    shown: Floats
-    sorter: Integers
+    """``values`` (T, k) are numbers of piles from 0 to k - 1, objects in a random order."""
 
     @property
     def entries(self) -> int:
@@ -71,41 +62,39 @@ class SortingGroup(PaddedGroup):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Sortings(Kind[SortingGroup]):
+class Sortings(TrialKind[SortingGroup]):
     """All trials of those who sorted; ``reference`` pairs (P, 2) are those that trials show."""
 
     kind = "sortings"
     axis = "sorter"
     counted = "sortings", "sorted"
+    group = SortingGroup
+    wanted = f"sortings of {FEWEST} objects or more"
 
-    reference: Integers
+    reference: Integers = field(default_factory=lambda: np.zeros((0, 2), dtype=np.int32))
     noise: Noise = Noise(0.5)
     threshold: float = 0.5
     threshold_sd: float = 1.0
     threshold_spread: float = 0.5
 
     @classmethod
+    def tells(cls, trial: JudgedTrial) -> bool:
+        return len(trial.items) >= FEWEST
+
+    @classmethod
+    def prepared(
+        cls, trial: JudgedTrial, rng: np.random.Generator
+    ) -> tuple[Integers, npt.NDArray[Any]]:
+        order = rng.permutation(len(trial.items))
+        return trial.items[order], trial.values[order].astype(np.int32)
+
+    @classmethod
     def from_table(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> Self:
-        trials, ids = sortings_of(table, ids)
-        telling = [trial for trial in trials if len(trial.items) >= FEWEST]
-        if not telling:
-            raise TwoalikeError(
-                f"expected sortings of {FEWEST} objects or more (main or repeated trials), found "
-                f"none among {len(trials)} trials."
-            )
-        sorters = tuple(dict.fromkeys(trial.participant for trial in telling))
-        index = {name: place for place, name in enumerate(sorters)}
-        groups = in_size_groups(telling, lambda trial: len(trial.items))
-        pairs = [
-            trial.items[np.stack(np.triu_indices(len(trial.items), 1), 1)] for trial in telling
-        ]
-        return cls(
-            groups=tuple(_padded(group, index, number) for number, group in enumerate(groups)),
-            people=sorters,
-            reference=reference_pairs(np.concatenate(pairs)),
-            ids=ids,
-            left_out=len(trials) - len(telling),
-        )
+        found = super().from_table(table, ids)
+        rows = [of for group in found.groups for of in zip(group.items, group.shown, strict=True)]
+        own = [items[shown > 0] for items, shown in rows]
+        pairs = np.concatenate([items[pairs_of(len(items))] for items in own])
+        return replace(found, reference=reference_pairs(pairs))
 
     def unknowns(self, unknown: Unknown) -> Any:
         import pymc as pm
@@ -139,9 +128,9 @@ class Sortings(Kind[SortingGroup]):
         cls, table: pd.DataFrame, ids: Sequence[str]
     ) -> Iterator[tuple[str, Floats, Integers, float]]:
         """Give who sorted, and which pairs share a pile: of k objects k - 1 decisions."""
-        for trial in sortings_of(table, ids)[0]:
-            if len(trial.items) >= FEWEST:
-                pairs = np.stack(np.triu_indices(len(trial.items), 1), axis=1)
+        for trial in judged_trials(table, ids)[0]:
+            if cls.tells(trial):
+                pairs = pairs_of(len(trial.items))
                 same = (trial.values[pairs[:, 0]] == trial.values[pairs[:, 1]]).astype(np.float64)
                 yield trial.participant, same, trial.items[pairs], float(len(trial.items) - 1)
 
@@ -154,7 +143,7 @@ class Sortings(Kind[SortingGroup]):
         own = pd.Index(names).get_indexer(pd.Index(data.people))
         groups = data.groups
         sizes = np.concatenate([group.shown.sum(axis=1) for group in groups]) - 1
-        who = np.concatenate([own[group.sorter] for group in groups])
+        who = np.concatenate([own[group.judge] for group in groups])
         return SortedTrials(
             posterior=posterior,
             names=names,
@@ -162,7 +151,7 @@ class Sortings(Kind[SortingGroup]):
             weight=sizes,
             cases=np.bincount(who, minlength=len(names)),
             left_out=left_out + data.left_out,
-            given=[np.where(group.shown > 0, group.pile, -1) for group in groups],
+            given=[np.where(group.shown > 0, group.values, -1) for group in groups],
             n_pairs=sum(group.entries for group in groups),
             bins=("piles a trial", "largest pile", "objects alone"),
             bin_cases=np.full(3, len(who)),
@@ -170,21 +159,8 @@ class Sortings(Kind[SortingGroup]):
             total=int(sizes.sum()),
             guess=sum(_log_guess(group) for group in groups) / float(sizes.sum()),
             groups=groups,
-            sorters=[own[group.sorter] for group in groups],
+            sorters=[own[group.judge] for group in groups],
         )
-
-
-def _padded(trials: Sequence[JudgedTrial], sorters: Mapping[str, int], seed: int) -> SortingGroup:
-    rng = np.random.default_rng(seed)
-    shape = (len(trials), max(len(trial.items) for trial in trials))
-    items, pile = (np.zeros(shape, dtype=np.int32) for _ in range(2))
-    shown = np.zeros(shape, dtype=np.float32)
-    for row, trial in enumerate(trials):
-        k = len(trial.items)
-        order = rng.permutation(k)
-        items[row, :k], pile[row, :k], shown[row, :k] = trial.items[order], trial.values[order], 1
-    who = np.array([sorters[trial.participant] for trial in trials], dtype=np.int32)
-    return SortingGroup(items, pile, shown, who)
 
 
 def log_decisions(seen: Any, pile: Any, shown: Any, known: Floats, xp: ModuleType) -> Any:
@@ -232,8 +208,10 @@ def draw_piles(gain: Floats, shown: Floats, rng: np.random.Generator) -> Integer
 
 def _log_guess(group: SortingGroup) -> float:
     """Negative log-probability of all trials if each option of a decision is equally likely."""
-    member = (group.pile[:, :, None] == np.arange(group.pile.shape[1])) * group.shown[:, :, None]
-    count = before(group.pile.shape[1]) @ member
+    member = (group.values[:, :, None] == np.arange(group.values.shape[1])) * group.shown[
+        :, :, None
+    ]
+    count = before(group.values.shape[1]) @ member
     return float((np.log1p((count > 0).sum(axis=2)) * group.shown).sum())
 
 
@@ -279,7 +257,7 @@ class SortedTrials(Replicated):
 
     def log_probability(self, expected: Any) -> Floats:
         logs = [
-            log_decisions(seen, group.pile, group.shown, before(group.pile.shape[1]), np).sum(
+            log_decisions(seen, group.values, group.shown, before(group.values.shape[1]), np).sum(
                 axis=1
             )
             for group, seen in zip(self.groups, expected, strict=True)

@@ -313,21 +313,15 @@ def asked_before(of: Asked) -> tuple[Integers, Integers, Integers]:
     Gives the places of these r choices, ascending, and of the last ones before, (r,) each, and
     which answer of the later one is the same as each of the earlier one, (r, A).
     """
-    answers = range(len(of.question.answers))
-    items, _ = of.question.in_order(of.shown, np.zeros(len(of.shown), dtype=np.int64))
+    items, answers = of.ordered
     table = pd.DataFrame(items).assign(judge=of.judge)
     number = table.groupby(list(table)).ngroup().to_numpy()
     order = np.argsort(number, kind="stable")
     same = number[order][1:] == number[order][:-1]
     rows, before = order[1:][same], order[:-1][same]
     rows, before = rows[np.argsort(rows)], before[np.argsort(rows)]
-
-    def sorted_answers(some: Integers) -> Integers:
-        each = (of.question.in_order(of.shown[some], np.full(len(some), a))[1] for a in answers)
-        return np.stack(list(each), axis=1)
-
-    later = np.argsort(sorted_answers(rows), axis=1)
-    return rows, before, np.take_along_axis(later, sorted_answers(before), axis=1)
+    later = np.argsort(answers[rows], axis=1)
+    return rows, before, np.take_along_axis(later, answers[before], axis=1)
 
 
 @dataclass(frozen=True, eq=False)

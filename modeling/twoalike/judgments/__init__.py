@@ -40,6 +40,8 @@ from twoalike.judgments._tables import trial_numbers as trial_numbers
 from twoalike.judgments._tables import write_judgments as write_judgments
 from twoalike.judgments._views import JudgedTrial as JudgedTrial
 from twoalike.judgments._views import PairSource as PairSource
+from twoalike.judgments._views import judged_rows as judged_rows
+from twoalike.judgments._views import judged_trials as judged_trials
 from twoalike.judgments._views import judgment_codes as judgment_codes
 from twoalike.judgments._views import object_index as object_index
 from twoalike.judgments._views import packed_codes as packed_codes
@@ -48,7 +50,6 @@ from twoalike.judgments._views import participant_index as participant_index
 from twoalike.judgments._views import person_of as person_of
 from twoalike.judgments._views import rating_sources as rating_sources
 from twoalike.judgments._views import set_choices as set_choices
-from twoalike.judgments._views import sortings_of as sortings_of
 from twoalike.judgments._views import split_sets as split_sets
 from twoalike.judgments._views import trials_of as trials_of
 from twoalike.judgments._views import unpacked_codes as unpacked_codes

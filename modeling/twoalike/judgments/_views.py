@@ -232,14 +232,15 @@ def trials_of(
     return trials, names
 
 
-def sortings_of(
-    sortings: pd.DataFrame, ids: Sequence[str] | None = None
+def judged_trials(
+    table: pd.DataFrame, ids: Sequence[str] | None = None
 ) -> tuple[list[JudgedTrial], tuple[str, ...]]:
-    """List the main and repeated trials of a table of sortings, as :func:`trials_of`."""
-    return trials_of(_judged(sortings, "sortings"), ids)
+    """List the main and repeated trials of a table, as :func:`trials_of` does."""
+    kind = "sortings" if "pile" in table else "arrangements"
+    return trials_of(judged_rows(table, kind), ids)
 
 
-def _judged(table: pd.DataFrame, kind: str) -> pd.DataFrame:
+def judged_rows(table: pd.DataFrame, kind: str) -> pd.DataFrame:
     """Select the main and repeated trials of a table; refuse one without any."""
     used = table[table["trial_type"].isin(JUDGED)]
     if used.empty:
@@ -289,7 +290,7 @@ def rating_sources(
     ratings: pd.DataFrame, ids: Sequence[str] | None = None
 ) -> tuple[list[PairSource], tuple[str, ...]]:
     """List the main and repeated ratings by person and scale, as :func:`pair_sources`."""
-    table = _judged(ratings, "ratings")
+    table = judged_rows(ratings, "ratings")
     points = table["scale_points"].to_numpy(np.float64)
     scales = ["slider" if np.isnan(one) else f"{one:.0f} points" for one in points]
     return _sources(table, "rating", scales, ids, points)
