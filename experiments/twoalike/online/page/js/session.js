@@ -1,7 +1,7 @@
 /** Shows a course step by step, and interrupts it where the full screen was left. */
 
-import { interrupt, note, run } from "./driver.js";
 import { isTrial } from "./course.js";
+import { interrupt, note, run } from "./driver.js";
 import { make, makeRoot } from "./look.js";
 import { SHOWN } from "./shown.js";
 
