@@ -45,7 +45,8 @@ class Tab {
   }
 
   async next(items) {
-    const { value, done } = await this.shows.next(items && { items });
+    if (items) this.keeper.take(items);
+    const { value, done } = await this.shows.next();
     this.now = done ? null : value;
     this.reason = done ? value : null;
     if (!done) this.seen.push(value.step?.name ?? value.step?.id ?? value.kind);

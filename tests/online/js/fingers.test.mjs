@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { ArenaLayout } from "../../../experiments/twoalike/online/page/js/arena.js";
 import { Arrangement } from "../../../experiments/twoalike/online/page/js/arrangement.js";
-import { Fingers } from "../../../experiments/twoalike/online/page/js/fingers.js";
+import { touchable } from "../../../experiments/twoalike/online/page/js/fingers.js";
 
 const texts = { left: "{n} left", left_one: "1 left", left_none: "none left", too_few: "not yet" };
 const PROTOCOL = {
@@ -23,40 +23,39 @@ const TRIAL = {
   trial_index: 1, items: ["a", "b"], order: [0, 1], rotation: 0, progress: null,
 };
 
-function begun({ magnifies = true, protocol = PROTOCOL } = {}) {
+function begun({ protocol = PROTOCOL } = {}) {
   const layout = new ArenaLayout(protocol, [360, 740], 2);
-  const machine = new Arrangement(TRIAL, protocol, layout);
-  const hands = new Fingers(machine, magnifies);
-  hands.handle({ kind: "shown", time: 0 });
+  const machine = new (touchable(Arrangement))(TRIAL, protocol, layout);
+  machine.handle({ kind: "shown", time: 0 });
   const [x, y] = machine.places[0];
   const touch = (kind, time, dx = 0, dy = 0) =>
-    hands.handle({ kind, time, x: x + dx, y: y + dy, button: "left", pointer: "touch" });
-  return { machine, hands, touch, at: [x, y] };
+    machine.handle({ kind, time, x: x + dx, y: y + dy, button: "left", pointer: "touch" });
+  return { machine, touch, at: [x, y] };
 }
 
 const rows = (items) => items.filter(({ kind }) => kind === "event").map(({ values }) => values);
 
 test("a finger that rests on an image shows it large until it leaves", () => {
-  const { hands, machine, touch } = begun();
+  const { machine, touch } = begun();
   touch("press", 1);
-  assert.equal(hands.deadline, 1.5);
+  assert.equal(machine.deadline, 1.5);
   touch("move", 1.3, 3, 2);
-  assert.equal(hands.scene.magnified, null);
-  assert.deepEqual(hands.handle({ kind: "tick", time: 1.5 }), []);
-  assert.equal(hands.scene.magnified, "a");
+  assert.equal(machine.scene.magnified, null);
+  assert.deepEqual(machine.handle({ kind: "tick", time: 1.5 }), []);
+  assert.equal(machine.scene.magnified, "a");
   touch("move", 1.8, 40, 0);
   const [row] = rows(touch("release", 2, 40, 0));
   assert.deepEqual([row.trial_type, row.onset, row.duration, row.pointer], ["inspect", 1.5, 0.5, "touch"]);
-  assert.equal(hands.scene.magnified, null);
+  assert.equal(machine.scene.magnified, null);
   assert.equal(machine.handling[0].n_moves, 0);
 });
 
 test("a finger that moves drags, however long it then rests", () => {
-  const { hands, machine, touch } = begun();
+  const { machine, touch } = begun();
   touch("press", 1);
   touch("move", 1.1, -60, 10);
-  hands.handle({ kind: "tick", time: 3 });
-  assert.equal(hands.scene.magnified, null);
+  machine.handle({ kind: "tick", time: 3 });
+  assert.equal(machine.scene.magnified, null);
   const [row] = rows(touch("release", 4, -60, 10));
   assert.deepEqual([row.trial_type, row.pointer], ["drag", "touch"]);
   assert.equal(machine.handling[0].n_moves, 1);
@@ -72,53 +71,53 @@ test("a tap that trembles moves nothing", () => {
 
 test("without the right button a long press means nothing", () => {
   const answers = { ...PROTOCOL.answers, magnify_button: false };
-  const { hands, touch } = begun({ magnifies: false, protocol: { ...PROTOCOL, answers } });
+  const { machine, touch } = begun({ protocol: { ...PROTOCOL, answers } });
   touch("press", 1);
-  hands.handle({ kind: "tick", time: 2 });
-  assert.equal(hands.scene.magnified, null);
+  machine.handle({ kind: "tick", time: 2 });
+  assert.equal(machine.scene.magnified, null);
 });
 
 test("what moved an image is noted for each move", () => {
-  const { hands, machine, at } = begun();
+  const { machine, at } = begun();
   const [x, y] = at;
   const mouse = { button: "left", pointer: "mouse" };
-  hands.handle({ kind: "press", time: 1, x, y, ...mouse });
-  const drag = rows(hands.handle({ kind: "release", time: 2, x: 0, y: 0, ...mouse }));
-  hands.handle({ kind: "key", time: 3, key: "tab" });
-  hands.handle({ kind: "nudge", time: 4, dx: 1, dy: 0, fine: false });
+  machine.handle({ kind: "press", time: 1, x, y, ...mouse });
+  const drag = rows(machine.handle({ kind: "release", time: 2, x: 0, y: 0, ...mouse }));
+  machine.handle({ kind: "key", time: 3, key: "tab" });
+  machine.handle({ kind: "nudge", time: 4, dx: 1, dy: 0, fine: false });
   const [left, top] = machine.places[0];
   const touch = { time: 5, x: left, y: top, button: "left", pointer: "touch" };
-  const nudged = rows(hands.handle({ kind: "press", ...touch }));
-  hands.handle({ kind: "move", ...touch, time: 5.1, x: left + 30 });
-  const touched = rows(hands.handle({ kind: "release", ...touch, time: 5.2, x: left + 30 }));
+  const nudged = rows(machine.handle({ kind: "press", ...touch }));
+  machine.handle({ kind: "move", ...touch, time: 5.1, x: left + 30 });
+  const touched = rows(machine.handle({ kind: "release", ...touch, time: 5.2, x: left + 30 }));
   assert.deepEqual([drag, nudged, touched].map(([row]) => row.pointer), ["mouse", "keyboard", "touch"]);
 });
 
 test("a trial drawn smaller than laid out takes presses where they are seen", () => {
-  const { hands, machine, at } = begun();
-  hands.scale = 0.5;
+  const { machine, at } = begun();
+  machine.scale = 0.5;
   const mouse = { button: "left", pointer: "mouse" };
-  hands.handle({ kind: "press", time: 1, x: at[0] / 2, y: at[1] / 2, ...mouse });
+  machine.handle({ kind: "press", time: 1, x: at[0] / 2, y: at[1] / 2, ...mouse });
   assert.equal(machine.held.item, 0);
-  hands.handle({ kind: "release", time: 2, x: 20, y: 10, ...mouse });
+  machine.handle({ kind: "release", time: 2, x: 20, y: 10, ...mouse });
   assert.deepEqual(machine.places[0], [40, 20]);
 });
 
 test("an interruption lets the finger go", () => {
-  const { hands, machine, touch } = begun();
+  const { machine, touch } = begun();
   touch("press", 1);
-  const items = hands.restart(9);
+  const items = machine.restart(9);
   assert.equal(items.at(-1).event, "trial_paused");
-  assert.equal(hands.deadline, null);
+  assert.equal(machine.deadline, null);
   assert.equal(machine.held, null);
 });
 
 test("a touch that the browser takes away leaves the image where it was", () => {
-  const { hands, machine, touch, at } = begun();
+  const { machine, touch, at } = begun();
   touch("press", 1);
   touch("move", 1.1, 20, 30);
   const lost = { kind: "release", x: -180, y: 370, button: "left", pointer: "touch" };
-  hands.handle({ ...lost, time: 2, cancelled: true });
+  machine.handle({ ...lost, time: 2, cancelled: true });
   assert.deepEqual(machine.places[0], [at[0] + 20, at[1] + 30]);
   assert.equal(machine.held, null);
 });

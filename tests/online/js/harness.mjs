@@ -18,7 +18,8 @@ window.show = async ({ what, addresses, ...given }) => {
   const images = new Map(await Promise.all(Object.entries(addresses).map(decoded)));
   const root = makeRoot(display, given.protocol);
   const { machine, view } = SHOWN[what](root, { measured: null, ...given, images });
-  const items = await run(machine, view, { root, clock: new Clock() });
+  const items = [];
+  await run(machine, view, { root, clock: new Clock(), heard: (fresh) => items.push(...fresh) });
   display.replaceChildren();
   window.data = { items };
 };

@@ -127,16 +127,14 @@ async function openUntil(shows, keeper, budget, given) {
   let left = budget;
   for (let { value, done } = await shows.next(); ; ) {
     if (done) return true;
-    const items = [];
     for (const group of groups(value)) {
       if (left <= 0) return false;
       left -= 1;
       keeper.take(group);
-      items.push(...group);
       given.push(...group);
     }
     if (left <= 0 && budget !== Infinity && value.kind !== "trial") return false;
-    ({ value, done } = await shows.next({ items }));
+    ({ value, done } = await shows.next());
   }
 }
 

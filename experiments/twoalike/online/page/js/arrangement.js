@@ -34,9 +34,7 @@ export class Arrangement extends PlacingMachine {
 
   /** Whether two places differ as recorded: steps there and back end a rounding error away. */
   #apart(one, other) {
-    const [x, y] = this.layout.toArena(...one);
-    const [otherX, otherY] = this.layout.toArena(...other);
-    return x !== otherX || y !== otherY;
+    return String(this.layout.toArena(...one)) !== String(this.layout.toArena(...other));
   }
 
   get trialScene() {

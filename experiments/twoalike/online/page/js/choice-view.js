@@ -8,20 +8,12 @@ export class ChoiceView extends TrialView {
 
   constructor(root, parts) {
     super(root, parts, "row");
-    const { machine, protocol, speaker } = this;
+    const { machine, protocol } = this;
     this.places = machine.places.map((place, at) => {
       const answers = place in machine.keys && protocol.answers.mouse;
-      const name = machine.row[at];
-      const sound = speaker?.files[name];
-      const words = [machine.labels[at] || place, sound?.text].filter(Boolean).join(": ");
-      const box = answers || sound
-        ? this.press(make("button", { type: "button", "aria-label": words }), { kind: answers ? "pick" : "hear", place, name })
-        : make("div");
-      if (sound) this.point(box, name);
-      box.classList.add("image");
-      box.append(this.shown[at], ...this.masks.slice(at, at + 1));
+      const box = this.box(at, machine.labels[at] || place, answers ? { kind: "pick", place } : null);
       const label = make("p", { class: "label keys-only", dir: "auto" });
-      this.row.append(make("div", { class: "place" }, box, label));
+      this.row.append(make("div", {}, box, label));
       return { box, image: this.shown[at], label };
     });
   }

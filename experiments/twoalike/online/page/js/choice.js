@@ -36,7 +36,7 @@ export class ChoiceMachine extends TrialMachine {
   }
 
   begin() {
-    this.answer = this.first = null;
+    this.answer = this.first = this.taken = null;
     super.begin();
     if (!this.trial.steps?.length) return;
     this.presentation = new Presentation(this.trial.steps, this.hz);
@@ -133,10 +133,6 @@ export class ChoiceMachine extends TrialMachine {
     return this.#verdict === null ? super.feedbackS : this.protocol.practice.feedback_s;
   }
 
-  get taken() {
-    return this.answer === null ? null : this.answer.response_time;
-  }
-
   get result() {
     const given = { kind: "choice", answer: this.answer, taken_back: this.takenBack };
     if (!this.presentation) return given;
@@ -183,7 +179,7 @@ export class ChoiceMachine extends TrialMachine {
       }
       Object.assign(answer, { first: first.position, first_time: first.response_time });
     }
-    this.answer = answer;
+    Object.assign(this, { answer, taken: response_time });
     if (!this.showing) this.decide();
     else this.rows.push(note("answered", time, { trial_index: this.trial.trial_index }));
   }

@@ -12,18 +12,17 @@ export async function sendRest(root, texts, queue) {
   };
   tell();
   const timer = setInterval(tell, 500);
-  try {
-    await queue.drained();
-  } finally {
-    clearInterval(timer);
-  }
+  await queue.drained().finally(() => clearInterval(timer));
 }
 
 export function showEnd(root, texts, { code, url, withdraw, reason, download }) {
   const parts = paragraphs(texts[reason] ?? texts.closing);
   const shown = make("output", { class: "code", id: "code", dir: "ltr" }, code ?? "");
   if (code) parts.push(make("p", {}, texts.code), shown, copyButton(texts, code));
-  if (url) parts.push(linkBack(texts, url));
+  if (url) {
+    const words = filled(texts.go_back, { host: new URL(url).host });
+    parts.push(make("p", {}, make("a", { href: url, rel: "noreferrer", class: "push first" }, words)));
+  }
   if (download) {
     const href = URL.createObjectURL(new Blob([download.text], { type: "application/x-ndjson" }));
     const save = make("a", { href, download: download.name, class: "push" }, texts.download);
@@ -38,11 +37,6 @@ export function showEnd(root, texts, { code, url, withdraw, reason, download }) 
   }
   panel(root, ...parts);
   document.body.dataset.step = "end";
-}
-
-function linkBack(texts, url) {
-  const words = filled(texts.go_back, { host: new URL(url).host });
-  return make("p", {}, make("a", { href: url, rel: "noreferrer", class: "push first" }, words));
 }
 
 function copyButton(texts, code) {

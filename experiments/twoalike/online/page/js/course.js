@@ -6,6 +6,8 @@
  * what is left.
  */
 
+import { note } from "./driver.js";
+
 const ANSWERED = { question: ["answers"], trial: ["choice", "rating"], arrangement: ["arrangement", "sorting"] };
 
 const isInstruction = ({ kind, name }) => kind === "page" && name === "instruction";
@@ -13,10 +15,7 @@ const isInstruction = ({ kind, name }) => kind === "page" && name === "instructi
 export const isTrial = ({ kind }) => kind === "trial" || kind === "arrangement";
 
 function ending(time, reason) {
-  return [
-    { kind: "note", event: "session_end", time, detail: { reason } },
-    { kind: "end", time, reason },
-  ];
+  return [note("session_end", time, { reason }), { kind: "end", time, reason }];
 }
 
 export class Course {
@@ -37,7 +36,7 @@ export class Course {
     return out;
   }
 
-  /** All that is shown; `next` takes what the present show has given: `{items}`. */
+  /** All that is shown; the keeper has taken what the present show has given when the next is asked for. */
   async *shows() {
     const { progress } = this.keeper;
     for (let { part } = progress; part < this.person.parts.length; part += 1) {
@@ -117,7 +116,6 @@ export class Course {
 
   async *show(show) {
     this.afterTrial = false;
-    const { items } = yield { ...show, protocol: this.protocol, clock: this.clock };
-    this.keeper.take(items);
+    yield { ...show, protocol: this.protocol, clock: this.clock };
   }
 }

@@ -34,6 +34,7 @@ export function readUserAgent(userAgent, touchPoints = 0) {
 }
 
 export function isKeyless() {
+  // As .keys-only in pages.css.
   return matchMedia("(hover: none) and (pointer: coarse)").matches;
 }
 

@@ -15,9 +15,9 @@
  *   draw(scene)               called in the animation frame that shows the scene
  *   resize(width, height)     size of `root` in px; before the first scene and after each change
  *   frame(time)               each animation frame, for a timer that runs (optional)
- *   connect(send)             gets a function for events of its own controls: `send({kind, ...},
- *                             domEvent)`; pointer events in an element with `data-own`, and keys that
- *                             operate what has the focus, are left to it (optional)
+ *   send                      set here, for events of its own controls: `send({kind, ...}, domEvent)`;
+ *                             pointer events in an element with `data-own`, and keys that operate
+ *                             what has the focus, are left to it
  *   keys                      Set of keys that do nothing else (optional; arrows and space otherwise)
  *
  * Events are plain objects with a time in s of the run:
@@ -36,7 +36,7 @@
  */
 
 import { Clock } from "./clock.js";
-import { belongsToControl, direction, keyName } from "./keys.js";
+import { belongsToControl, DIRECTIONS, keyName } from "./keys.js";
 
 const SOON_S = 0.001; // a deadline that a frame misses by no more counts as reached
 const BUTTONS = { 0: "left", 2: "right" };
@@ -80,7 +80,7 @@ export function note(event, time, detail = {}) {
   return { kind: "note", event, time, detail };
 }
 
-/** Run a machine to its end; `heard` takes its items as they arise, and the answer has the same objects. */
+/** Run a machine to its end; `heard` takes its items as they arise. */
 export async function run(machine, view, { root, clock = new Clock(), heard = () => {} }) {
   while (gate) await gate;
   return new Run(machine, view, root, clock, heard).promise;
@@ -94,13 +94,8 @@ export async function interrupt(work) {
   const top = running.at(-1);
   if (top ? top.suspended : gate) return;
   if (!top) {
-    gate = work(null);
-    try {
-      await gate;
-    } finally {
-      gate = null;
-    }
-    return;
+    gate = work(null).finally(() => (gate = null));
+    return gate;
   }
   top.suspend();
   try {
@@ -114,7 +109,6 @@ export async function interrupt(work) {
 class Run {
   constructor(machine, view, root, clock, heard) {
     Object.assign(this, { machine, view, root, clock, heard });
-    this.items = [];
     this.drawn = null;
     this.lastFrame = null;
     this.earliest = clock.now(); // what comes now cannot concern what was seen before
@@ -128,9 +122,8 @@ class Run {
   }
 
   open() {
-    this.view.connect?.((event, cause) =>
-      this.attempt(() => this.take({ time: this.timeOf(cause), ...event })),
-    );
+    this.view.send = (event, cause) =>
+      this.attempt(() => this.take({ time: this.timeOf(cause), ...event }));
     this.resize();
     this.hear();
     this.request();
@@ -200,8 +193,8 @@ class Run {
     if ((this.view.keys ?? SUPPRESSED).has(key)) event.preventDefault();
     const time = this.timeOf(event);
     if (!event.repeat) this.take({ kind: "key", time, key });
-    const step = direction(key);
-    if (step) this.take({ kind: "nudge", time, dx: step[0], dy: step[1], fine: event.shiftKey });
+    const [dx, dy] = DIRECTIONS[key] ?? [];
+    if (key in DIRECTIONS) this.take({ kind: "nudge", time, dx, dy, fine: event.shiftKey });
   }
 
   pointer(kind, event) {
@@ -257,9 +250,7 @@ class Run {
   }
 
   keep(items) {
-    if (!items?.length) return;
-    this.items.push(...items);
-    this.heard(items);
+    if (items?.length) this.heard(items);
   }
 
   suspend() {
@@ -292,7 +283,7 @@ class Run {
 
   finish() {
     this.close();
-    this.resolve(this.items);
+    this.resolve();
   }
 
   close() {

@@ -6,74 +6,63 @@
 const LONG_S = 0.5; // after which a press of a finger is a long one
 const STILL_PX = 8; // a resting finger moves no further
 
-export class Fingers {
-  #resting = null;
-  /** Where the pointer was last: a touch that the browser takes away ends nowhere. */
-  #last = { x: 0, y: 0 };
+/** Makes the machine of images that are placed one that fingers use, too. */
+export const touchable = (Machine) =>
+  class extends Machine {
+    scale = 1;
+    #resting = null;
+    /** Where the pointer was last: a touch that the browser takes away ends nowhere. */
+    #last = { x: 0, y: 0 };
 
-  constructor(machine, magnifies) {
-    Object.assign(this, { machine, magnifies });
-    this.scale = 1;
-  }
+    get deadline() {
+      const times = [super.deadline, this.#resting && this.#resting.time + LONG_S];
+      const coming = times.filter((time) => time !== null);
+      return coming.length ? Math.min(...coming) : null;
+    }
 
-  get scene() {
-    return this.machine.scene;
-  }
+    handle(event) {
+      const waited = this.#resting !== null && event.time >= this.#resting.time + LONG_S;
+      const items = waited ? this.#look(event.time) : [];
+      const taken = this.#translated(event);
+      return taken ? [...items, ...super.handle(taken)] : items;
+    }
 
-  get finished() {
-    return this.machine.finished;
-  }
+    restart(time) {
+      this.#resting = null;
+      return super.restart(time);
+    }
 
-  get deadline() {
-    const { deadline } = this.machine;
-    if (!this.#resting) return deadline;
-    const long = this.#resting.time + LONG_S;
-    return deadline === null ? long : Math.min(deadline, long);
-  }
+    #look(time) {
+      const { x, y } = this.#resting;
+      this.#resting = null;
+      const at = { time, x, y, pointer: "touch" };
+      return [
+        ...super.handle({ ...at, kind: "release", button: "left" }),
+        ...super.handle({ ...at, kind: "press", button: "right" }),
+      ];
+    }
 
-  handle(event) {
-    const waited = this.#resting !== null && event.time >= this.#resting.time + LONG_S;
-    const items = waited ? this.#look(event.time) : [];
-    const taken = this.#translated(event);
-    return taken ? [...items, ...this.machine.handle(taken)] : items;
-  }
+    #translated(event) {
+      if (event.kind === "focus") this.#resting = null;
+      if (event.x === undefined) return event;
+      if (!event.cancelled) this.#last = { x: event.x / this.scale, y: event.y / this.scale };
+      const there = { ...event, ...this.#last };
+      if (event.kind === "press") {
+        const onImage = this.open && !this.look && this.topmost(there.x, there.y) !== null;
+        const looks = this.protocol.answers.magnify_button && event.pointer === "touch";
+        this.#resting = looks && onImage ? there : null;
+      } else if (event.pointer === "touch") return this.#touched(there);
+      return there;
+    }
 
-  restart(time) {
-    this.#resting = null;
-    return this.machine.restart(time);
-  }
-
-  #look(time) {
-    const { x, y } = this.#resting;
-    this.#resting = null;
-    const at = { time, x, y, pointer: "touch" };
-    return [
-      ...this.machine.handle({ ...at, kind: "release", button: "left" }),
-      ...this.machine.handle({ ...at, kind: "press", button: "right" }),
-    ];
-  }
-
-  #translated(event) {
-    if (event.kind === "focus") this.#resting = null;
-    if (event.x === undefined) return event;
-    if (!event.cancelled) this.#last = { x: event.x / this.scale, y: event.y / this.scale };
-    const there = { ...event, ...this.#last };
-    const { machine } = this;
-    if (event.kind === "press") {
-      const onImage = machine.open && !machine.look && machine.topmost(there.x, there.y) !== null;
-      this.#resting = event.pointer === "touch" && this.magnifies && onImage ? there : null;
-    } else if (event.pointer === "touch") return this.#touched(there);
-    return there;
-  }
-
-  /** A finger that hardly moved has moved nothing; one that looks ends that when it leaves. */
-  #touched(event) {
-    const resting = this.#resting;
-    const { x, y } = resting ?? event;
-    const still = resting && Math.hypot(event.x - x, event.y - y) * this.scale <= STILL_PX;
-    if (event.kind === "move" && still) return null;
-    this.#resting = null;
-    if (event.kind === "move") return event;
-    return { ...event, x, y, button: this.machine.look?.by === "touch" ? "right" : event.button };
-  }
-}
+    /** A finger that hardly moved has moved nothing; one that looks ends that when it leaves. */
+    #touched(event) {
+      const resting = this.#resting;
+      const { x, y } = resting ?? event;
+      const still = resting && Math.hypot(event.x - x, event.y - y) * this.scale <= STILL_PX;
+      if (event.kind === "move" && still) return null;
+      this.#resting = null;
+      if (event.kind === "move") return event;
+      return { ...event, x, y, button: this.look?.by === "touch" ? "right" : event.button };
+    }
+  };

@@ -15,13 +15,12 @@ export class Fullscreen {
 
   /** Enter it; only while a click or a key is being handled. */
   async enter() {
-    if (!document.fullscreenEnabled || this.active) return this.active; // phones of Apple have none
+    if (!document.fullscreenEnabled || this.active) return; // phones of Apple have none
     try {
       await document.documentElement.requestFullscreen({ navigationUI: "hide" });
     } catch (error) {
       if (!(error instanceof TypeError)) throw error; // what a refusal is, by the standard
     }
-    return this.active;
   }
 
   async leave() {

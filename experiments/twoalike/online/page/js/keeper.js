@@ -5,6 +5,7 @@
  * segment with which each opening of the page begins. A page that is opened again adds its own.
  */
 
+import { note } from "./driver.js";
 import { divide } from "./records.js";
 
 const RESULTS = new Set(["choice", "rating", "arrangement", "sorting"]);
@@ -30,13 +31,12 @@ export class Keeper {
     this.restarted = restarts && draft.some(isOfTrial);
     const kept = ({ kind, event }) => !this.restarted || kind === "segment" || event === RESTARTED;
     this.items = draft.filter(kept);
-    this.known = new Set(this.items);
     this.writing = Promise.resolve();
   }
 
   open() {
     this.take([{ kind: "segment", time: this.time, device: this.device() }]);
-    if (this.restarted) this.take([{ kind: "note", event: RESTARTED, time: this.time, detail: {} }]);
+    if (this.restarted) this.take([note(RESTARTED, this.time)]);
     this.restarted = false;
     return this.time;
   }
@@ -46,11 +46,8 @@ export class Keeper {
   }
 
   take(items) {
-    const fresh = items.filter((item) => !this.known.has(item));
-    if (!fresh.length) return;
-    fresh.forEach((item) => this.known.add(item));
-    this.items.push(...fresh);
-    this.writing = this.writing.then(() => this.storage.append(fresh));
+    this.items.push(...items);
+    this.writing = this.writing.then(() => this.storage.append(items));
   }
 
   get decided() {
@@ -83,7 +80,6 @@ export class Keeper {
     this.held = holds ? records : [];
     this.progress = progress;
     this.items = [];
-    this.known.clear();
     if (!holds) this.queue.add(records);
   }
 }

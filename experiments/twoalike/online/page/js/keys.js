@@ -7,8 +7,7 @@ const NAMED = /^(?:Arrow)?(Down|Left|Right|Up|Backspace|Delete|End|Escape|Home|I
 const SIGN = /^(F\d{1,2}|[a-z0-9])$/i;
 const PLACE = /^(?:Digit|Key)(\w)$/;
 const NUMPAD = /^Numpad(\d|Add|Decimal|Divide|Enter|Multiply|Subtract)$/;
-const DIRECTIONS = { left: [-1, 0], right: [1, 0], up: [0, 1], down: [0, -1] };
-const TEXT_INPUTS = new Set(["text", "number", "search", "tel", "email", "url", ""]);
+export const DIRECTIONS = { left: [-1, 0], right: [1, 0], up: [0, 1], down: [0, -1] };
 
 /**
  * Name of the key that was pressed; null for one that protocols cannot name.
@@ -25,10 +24,6 @@ export function keyName({ key, code = "" }) {
   return named ? named[1].toLowerCase() : null;
 }
 
-export function direction(name) {
-  return DIRECTIONS[name] ?? null;
-}
-
 /**
  * Whether a key belongs to what has the focus: a field that is written in, or a button, link or
  * box that space or return operates.
@@ -36,8 +31,7 @@ export function direction(name) {
 export function belongsToControl(name, target) {
   if (!target || typeof target.matches !== "function") return false;
   if (target.matches("textarea, select, [contenteditable]")) return true;
-  if (target.matches("input") && TEXT_INPUTS.has(target.type ?? "")) return true;
-  if (target.matches("input[type=radio], input[type=range]") && direction(name)) return true;
-  const operated = name === "space" || name === "return" || name === "num_enter";
-  return operated && target.matches("button, a[href], summary, input");
+  if (target.matches("input") && target.type === "text") return true;
+  if (target.matches("input[type=radio], input[type=range]") && name in DIRECTIONS) return true;
+  return GO_ON.includes(name) && target.matches("button, a[href], summary, input");
 }

@@ -50,11 +50,6 @@ export class PlacingLayout {
   }
 }
 
-function degreesToPixels(degrees, measured) {
-  const radians = (degrees * Math.PI) / 180;
-  return 2 * measured.distance_cm * Math.tan(radians / 2) * measured.px_per_cm;
-}
-
 /**
  * Even side of an image's square, rounded down; a share of the width is at most `largest`, and in a
  * window higher than wide the whole width.
@@ -62,10 +57,8 @@ function degreesToPixels(degrees, measured) {
 function imageSide(images, [width, height], largest, measured) {
   let side = images.image_px;
   if (images.image_deg) {
-    if (measured === null) {
-      throw new Error("images are sized in degrees, and the screen was not measured");
-    }
-    side = round(degreesToPixels(images.image_deg, measured));
+    const radians = (images.image_deg * Math.PI) / 180;
+    side = round(2 * measured.distance_cm * Math.tan(radians / 2) * measured.px_per_cm);
   } else if (!side) {
     side = Math.min((height > width ? 1 : images.image_fraction) * width, largest);
   }

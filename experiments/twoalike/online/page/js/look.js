@@ -9,17 +9,17 @@ function channels(colour) {
   return [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16) / 255);
 }
 
-export function luminance(colour) {
+function luminance(colour) {
   const [red, green, blue] = channels(colour).map((c) =>
     c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4,
   );
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }
 
-export function between(first, second, share) {
+function between(first, second, share) {
   const other = channels(second);
   const mixed = channels(first).map((c, at) => (1 - share) * c + share * other[at]);
-  return `#${mixed.map((c) => round(255 * c).toString(16).padStart(2, "0")).join("")}`;
+  return `rgb(${mixed.map((c) => round(255 * c))})`;
 }
 
 function setColours(element, { background, foreground, accent }) {
@@ -100,7 +100,6 @@ export function picture(images, id) {
   image.alt = "";
   image.decoding = "sync";
   image.draggable = false;
-  image.removeAttribute("style");
   return image;
 }
 

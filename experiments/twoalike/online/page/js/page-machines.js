@@ -8,6 +8,7 @@
  * ends an answer).
  */
 
+import { note } from "./driver.js";
 import { GO_ON } from "./keys.js";
 
 const OLDEST_AGE = 89;
@@ -34,10 +35,6 @@ class BesideTrials {
     else if (this.deadline !== null && event.time >= this.deadline) return this.end(event.time, { ended_by: "limit" });
     return this.take(event);
   }
-
-  restart() {
-    return [];
-  }
 }
 
 export class PageMachine extends BesideTrials {
@@ -61,7 +58,7 @@ export class PageMachine extends BesideTrials {
   end(time, detail) {
     this.finished = true;
     const shown = this.since === null ? 0 : Math.round((time - this.since) * 1e4) / 1e4;
-    return [{ kind: "note", event: this.name, time, detail: { shown_s: shown, ...detail } }];
+    return [note(this.name, time, { shown_s: shown, ...detail })];
   }
 }
 
@@ -143,12 +140,8 @@ export class QuestionMachine extends BesideTrials {
   }
 
   #option(event) {
-    let option = null;
-    if (event.kind === "pick" || event.kind === "toggle") option = event.option;
-    if (event.kind === "key" && /^(num_)?[1-9]$/.test(event.key)) {
-      option = Number(event.key.slice(-1)) - 1;
-    }
-    return option !== null && option < this.step.options.length ? option : null;
+    const option = /^(num_)?[1-9]$/.test(event.key) ? Number(event.key.slice(-1)) - 1 : event.option;
+    return option < this.step.options.length ? option : null;
   }
 
   #enter(time) {
@@ -182,7 +175,7 @@ export class QuestionMachine extends BesideTrials {
     const stored = measure === "consent" ? { consent: this.chosen === 0, ...values } : given;
     return [
       // The answer itself goes to its own table: the log is not the place for what people say.
-      ...Object.keys(given).map((id) => ({ kind: "note", event: "question", time, detail: { id } })),
+      ...Object.keys(given).map((id) => note("question", time, { id })),
       { kind: "answers", measure, values: stored },
     ];
   }
@@ -195,7 +188,13 @@ export class Countdown extends PageMachine {
   }
 
   get scene() {
-    return { kind: "countdown", text: this.text, length: this.limit, end: this.deadline };
+    const left = this.since === null ? this.limit : this.deadline - this.now;
+    return { kind: "countdown", text: this.text, seconds: Math.max(1, Math.ceil(left)) };
+  }
+
+  take({ time }) {
+    this.now = time;
+    return [];
   }
 
   end(time) {
@@ -204,6 +203,5 @@ export class Countdown extends PageMachine {
 
   restart() {
     this.since = null;
-    return [];
   }
 }

@@ -12,8 +12,6 @@ let count = 0;
 
 class TextView {
   keys = new Set();
-  send = () => {};
-  wasRead = false;
 
   constructor(root, { protocol, step, machine }) {
     Object.assign(this, { root, protocol, step, machine });
@@ -29,19 +27,13 @@ class TextView {
     root.replaceChildren(this.scroller, this.foot);
   }
 
-  connect(send) {
-    this.send = send;
-  }
-
   resize(width, height) {
     setText(this.root, this.protocol.screen, [width, height]);
-    this.fit(width, height);
+    this.fit?.(width, height);
     this.words.classList.add("large");
     if (this.scrolls) this.words.classList.remove("large");
     this.scroller.tabIndex = this.scrolls ? 0 : -1;
   }
-
-  fit(width, height) {}
 
   get scrolls() {
     return this.scroller.scrollHeight > this.scroller.clientHeight + SLACK;
@@ -49,10 +41,8 @@ class TextView {
 
   watch() {
     const { scrollTop, clientHeight, scrollHeight } = this.scroller;
-    if (!this.wasRead && scrollTop + clientHeight >= scrollHeight - SLACK) {
-      this.wasRead = true;
-      this.send({ kind: "read" });
-    }
+    const atEnd = scrollTop + clientHeight >= scrollHeight - SLACK;
+    if (atEnd && !this.machine.read) this.send({ kind: "read" });
   }
 }
 
@@ -77,7 +67,7 @@ export class PageView extends TextView {
   }
 
   #press(event) {
-    if (this.wasRead) this.send({ kind: "go_on" }, event);
+    if (this.machine.read) this.send({ kind: "go_on" }, event);
     else this.scroller.scrollBy({ top: PAGE * this.scroller.clientHeight });
   }
 
@@ -89,9 +79,10 @@ export class PageView extends TextView {
 
   frame(time) {
     this.watch();
-    const arrow = this.wasRead ? this.arrow : "↓";
+    const { read } = this.machine;
+    const arrow = read ? this.arrow : "↓";
     if (this.button.textContent !== arrow) this.button.textContent = arrow;
-    this.button.setAttribute("aria-disabled", String(this.wasRead && !this.machine.mayLeave(time)));
+    this.button.setAttribute("aria-disabled", String(read && !this.machine.mayLeave(time)));
   }
 }
 
@@ -234,9 +225,8 @@ export class QuestionView extends TextView {
 }
 
 export class CountdownView {
-  constructor(root, screen = { text_fraction: 0.026 }) {
-    this.root = root;
-    this.screen = screen;
+  constructor(root, { protocol }) {
+    Object.assign(this, { root, protocol });
     this.word = make("p", { class: "ready" });
     this.number = make("p", { class: "seconds", role: "timer" });
     root.classList.add("twoalike", "twoalike-countdown");
@@ -244,21 +234,11 @@ export class CountdownView {
   }
 
   resize(width, height) {
-    setText(this.root, this.screen, [width, height]);
+    setText(this.root, this.protocol.screen, [width, height]);
   }
 
-  draw(scene) {
-    this.scene = scene;
-    this.word.textContent = scene.text;
-    this.#count(scene.length);
-  }
-
-  frame(time) {
-    if (this.scene && this.scene.end !== null) this.#count(this.scene.end - time);
-  }
-
-  #count(left) {
-    const words = String(Math.max(1, Math.ceil(left)));
-    if (this.number.textContent !== words) this.number.textContent = words;
+  draw({ text, seconds }) {
+    this.word.textContent = text;
+    this.number.textContent = seconds;
   }
 }

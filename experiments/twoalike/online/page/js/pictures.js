@@ -1,7 +1,7 @@
 /** Images of a session: loaded ahead, and decoded before the step that shows them. */
 
 import { persist } from "./records.js";
-import { Unreachable } from "./transports.js";
+import { reached } from "./transports.js";
 
 export class Pictures {
   constructor(files, { load = loadImage, tell = () => {}, reach = () => {} } = {}) {
@@ -41,10 +41,6 @@ export class Pictures {
 async function loadImage(file) {
   const image = new Image();
   image.src = new URL(file, document.baseURI).href;
-  try {
-    await image.decode();
-  } catch (error) {
-    throw new Unreachable(`${file}: ${error.message}`, { cause: error });
-  }
+  await reached(file, () => image.decode());
   return image;
 }

@@ -1,9 +1,8 @@
 /** Draws images that are placed: the images, their places, buttons, lines of text and the timer. */
 
+import { DIRECTIONS } from "./keys.js";
 import { fitted, make, picture, setText } from "./look.js";
 import { View } from "./trial-view.js";
-
-const DIRECTIONS = ["left", "right", "up", "down"];
 
 export class PlacingView extends View {
   constructor(root, parts, shows, settings, ...places) {
@@ -11,7 +10,7 @@ export class PlacingView extends View {
     const { protocol, machine, stage } = this;
     const { done_keys, start_over_keys, magnify_keys, next_keys, previous_keys } = protocol.answers;
     const keys = [...done_keys, ...start_over_keys, ...magnify_keys, ...next_keys, ...previous_keys];
-    this.keys = new Set([...DIRECTIONS, ...keys]);
+    this.keys = new Set([...Object.keys(DIRECTIONS), ...keys]);
     this.layout = machine.layout;
     this.items = new Map();
     this.counter = make("p", { class: "counter", role: "status", dir: "auto" });
@@ -45,9 +44,9 @@ export class PlacingView extends View {
   resize(width, height) {
     const [wide, high] = this.layout.size;
     const scale = Math.min(width / wide, height / high);
-    this.send?.({ kind: "focus", here: false }); // what is held stays where it is seen
-    this.hands.scale = Math.abs(scale - 1) < 0.005 ? 1 : scale;
-    this.stage.style.transform = `translate(-50%, -50%) scale(${this.hands.scale})`;
+    this.send({ kind: "focus", here: false }); // what is held stays where it is seen
+    this.machine.scale = Math.abs(scale - 1) < 0.005 ? 1 : scale;
+    this.stage.style.transform = `translate(-50%, -50%) scale(${this.machine.scale})`;
   }
 
   drawTrial({ images, buttons, counter, magnified }) {

@@ -6,6 +6,7 @@
  * which tell their `method`.
  */
 
+import { note } from "./driver.js";
 import { round } from "./layout.js";
 import { filled } from "./panels.js";
 import { TrialMachine } from "./trial.js";
@@ -98,7 +99,7 @@ export class PlacingMachine extends TrialMachine {
       this.#paused += time - since;
       this.asked = null;
       const detail = { trial_index: this.trial.trial_index, paused_s: round(time - since, 4) };
-      this.rows.push({ kind: "note", event: "trial_paused", time, detail });
+      this.rows.push(note("trial_paused", time, detail));
     }
     return this.rows.splice(0);
   }

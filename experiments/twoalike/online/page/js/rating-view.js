@@ -9,15 +9,7 @@ export class RatingView extends TrialView {
   constructor(root, parts) {
     super(root, parts, "rating");
     const { scale, texts, answers } = this.protocol;
-    const places = this.shown.map((image, at) => {
-      const name = this.machine.row[at];
-      const sound = this.speaker?.files[name];
-      if (!sound) return make("div", { class: "place image" }, image);
-      const words = [at + 1, sound.text].filter(Boolean).join(": ");
-      const button = make("button", { type: "button", class: "place image", "aria-label": words }, image);
-      return this.point(this.press(button, { kind: "hear", name }), name);
-    });
-    this.row.append(...places);
+    this.row.append(...this.shown.map((_, at) => this.box(at, at + 1)));
     const each = texts.labels.length > 0;
     const words = (each ? texts.labels : [texts.low, texts.high]).map((text) =>
       make("span", { dir: "auto" }, text),

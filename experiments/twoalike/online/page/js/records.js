@@ -41,12 +41,12 @@ export async function persist(attempt, { pause = new Pause(), tell = () => {} } 
   }
 }
 
-export function divide(items) {
+export function divide(items, mostBytes = RECORD_BYTES) {
   const parts = [[]];
   let bytes = 0;
   for (const item of items) {
     const size = new TextEncoder().encode(JSON.stringify(item)).length + 1;
-    const full = bytes + size > RECORD_BYTES || parts.at(-1).length >= RECORD_ITEMS;
+    const full = bytes + size > mostBytes || parts.at(-1).length >= RECORD_ITEMS;
     if (full && parts.at(-1).length) {
       parts.push([]);
       bytes = 0;
@@ -101,7 +101,7 @@ export class Queue {
   }
 
   async sendBatch() {
-    const batch = this.batch();
+    const [batch] = divide(this.waiting.slice(0, MOST_RECORDS), MOST_BYTES);
     const stored = await this.send(batch);
     if (stored === batch[0].n - 1) throw new Unreachable("no record was acknowledged");
     return stored;
@@ -111,15 +111,5 @@ export class Queue {
     const lost = (await this.storage.after(stored)).filter(({ n }) => n < this.waiting[0].n);
     if (lost[0]?.n !== stored + 1) throw new Refused("lost"); // another browser had them
     this.waiting.unshift(...lost);
-  }
-
-  batch() {
-    let bytes = 0;
-    const fits = (record, at) => {
-      bytes += JSON.stringify(record).length;
-      return at === 0 || (at < MOST_RECORDS && bytes < MOST_BYTES);
-    };
-    const end = this.waiting.findIndex((record, at) => !fits(record, at));
-    return this.waiting.slice(0, end < 0 ? undefined : end);
   }
 }

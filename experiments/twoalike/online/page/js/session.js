@@ -1,14 +1,12 @@
 /** Shows a course step by step, and interrupts it where the full screen was left. */
 
+import { isTrial } from "./course.js";
 import { interrupt, note, run } from "./driver.js";
 import { make, makeRoot } from "./look.js";
-import { Countdown } from "./page-machines.js";
-import { CountdownView } from "./page-views.js";
 import { SHOWN } from "./shown.js";
 
 const LEAST_SCALE = 0.75; // a phone that is turned would make them too small for fingers
 const AHEAD = 12; // steps whose images are loaded before their turn
-const TRIALS = new Set(["trial", "arrangement"]);
 
 function objectsOf({ images, trial, stimuli, items, masks = [] }) {
   return trial ? objectsOf(trial) : [...(images ?? stimuli ?? items ?? []), ...masks];
@@ -23,14 +21,15 @@ export class Session {
   }
 
   async run() {
-    for (let given; ; given = { items: await this.show() }) {
-      const { value, done } = await this.shows.next(given);
+    for (;;) {
+      const { value, done } = await this.shows.next();
       this.current = done ? null : value;
       if (done) return value;
       const { step, trial, at } = value;
       const [now, soon] = [objectsOf(step ?? trial ?? {}), this.ahead(at.step)];
       await Promise.all([this.pictures.need(now), this.speaker?.need(now)]);
       for (const files of [this.pictures, this.speaker]) files?.ahead(soon);
+      await this.show();
     }
   }
 
@@ -48,10 +47,9 @@ export class Session {
     const { machine, view } = SHOWN[kind](root, parts);
     this.mark(this.current);
     this.layout = view.layout;
-    const items = await run(machine, view, { root, clock, heard: this.heard });
+    await run(machine, view, { root, clock, heard: this.heard });
     this.mark((this.layout = null));
     this.root.replaceChildren();
-    return items;
   }
 
   mark(show) {
@@ -68,7 +66,7 @@ export class Session {
   }
 
   get inTrial() {
-    return TRIALS.has(this.current?.kind);
+    return this.current !== null && isTrial(this.current);
   }
 
   /** Interrupt what is shown, as Esc does in a window: a trial restarts after a countdown. */
@@ -81,18 +79,14 @@ export class Session {
       await wait();
       this.heard([note("went_on", clock.now())]);
       const seconds = protocol.breaks.ready_s;
-      if (machine && restarts && seconds > 0) await this.countDown(protocol, seconds, clock);
+      if (machine && restarts && seconds > 0) await this.countDown(protocol, clock);
     });
   }
 
-  async countDown({ texts }, seconds, clock) {
+  async countDown(protocol, clock) {
     const root = make("div", { class: "cover" });
     document.body.append(root);
-    try {
-      const countdown = new Countdown(texts.ready, seconds);
-      await run(countdown, new CountdownView(root), { root, clock, heard: this.heard });
-    } finally {
-      root.remove();
-    }
+    const { machine, view } = SHOWN.countdown(root, { protocol });
+    await run(machine, view, { root, clock, heard: this.heard }).finally(() => root.remove());
   }
 }

@@ -5,7 +5,7 @@ import { Arrangement } from "./arrangement.js";
 import { ArrangementView } from "./arrangement-view.js";
 import { ChoiceMachine } from "./choice.js";
 import { ChoiceView } from "./choice-view.js";
-import { Fingers } from "./fingers.js";
+import { touchable } from "./fingers.js";
 import { listening } from "./listening.js";
 import { Countdown, PageMachine, QuestionMachine } from "./page-machines.js";
 import { CountdownView, PageView, QuestionView } from "./page-views.js";
@@ -15,13 +15,14 @@ import { RatingView } from "./rating-view.js";
 import { Sorting } from "./sorting.js";
 import { SortingView } from "./sorting-view.js";
 
-function made(root, { step, protocol, images, measured, speaker }, machine, View, more = {}) {
-  return { machine, view: new View(root, { step, protocol, images, measured, speaker, machine, ...more }) };
+function made(root, { step, protocol, images, measured, speaker }, machine, View) {
+  return { machine, view: new View(root, { step, protocol, images, measured, speaker, machine }) };
 }
 
-function trialOf(Machine, { trial, protocol, refreshHz, speaker }, more = refreshHz) {
-  if (!speaker) return new Machine(trial, protocol, more);
-  return Object.assign(new (listening(Machine))(trial, protocol, more), { speaker });
+const played = (Machine, { speaker }) => (speaker ? listening(Machine) : Machine);
+
+function trialOf(Machine, { trial, protocol, speaker }, more) {
+  return Object.assign(new Machine(trial, protocol, more), { speaker });
 }
 
 export const SHOWN = {
@@ -29,14 +30,15 @@ export const SHOWN = {
 
   question: (root, parts) => made(root, parts, new QuestionMachine(parts.step, parts.protocol), QuestionView),
 
-  countdown(root, { protocol: { texts, breaks, screen } }) {
-    return { machine: new Countdown(texts.ready, breaks.ready_s), view: new CountdownView(root, screen) };
+  countdown: (root, parts) => {
+    const { texts, breaks } = parts.protocol;
+    return made(root, parts, new Countdown(texts.ready, breaks.ready_s), CountdownView);
   },
 
   trial(root, parts) {
     const rates = parts.protocol.task === "pair-rating";
-    const machine = trialOf(rates ? RatingMachine : ChoiceMachine, parts);
-    return made(root, parts, machine, rates ? RatingView : ChoiceView);
+    const Machine = played(rates ? RatingMachine : ChoiceMachine, parts);
+    return made(root, parts, trialOf(Machine, parts, parts.refreshHz), rates ? RatingView : ChoiceView);
   },
 
   arrangement(root, parts) {
@@ -45,9 +47,7 @@ export const SHOWN = {
     const size = [Math.floor(width), Math.floor(height)];
     const sorts = protocol.task === "free-sorting";
     const layout = new (sorts ? PilesLayout : ArenaLayout)(protocol, size, trial.items.length);
-    const machine = trialOf(sorts ? Sorting : Arrangement, parts, layout);
-    const hands = new Fingers(machine, protocol.answers.magnify_button);
-    const { view } = made(root, parts, machine, sorts ? SortingView : ArrangementView, { hands });
-    return { machine: hands, view };
+    const Machine = touchable(played(sorts ? Sorting : Arrangement, parts));
+    return made(root, parts, trialOf(Machine, parts, layout), sorts ? SortingView : ArrangementView);
   },
 };

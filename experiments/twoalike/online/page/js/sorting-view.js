@@ -28,14 +28,13 @@ export class SortingView extends PlacingView {
       if (event.key !== "Enter" || event.repeat || event.isComposing) return;
       this.send({ kind: "done", method: "keyboard" }, event);
     });
+    // At once after each event: the next letter belongs to the next name.
+    for (const type of ["input", "keydown", "pointerdown", "click"]) this.stage.addEventListener(type, () => this.write());
   }
 
-  connect(send) {
-    super.connect((event, cause) => {
-      send(event, cause);
-      const { entry } = this.machine; // at once: the next letter belongs to the next name
-      if (this.entry.value !== entry) this.entry.value = entry;
-    });
+  write() {
+    const { entry } = this.machine;
+    if (this.entry.value !== entry) this.entry.value = entry;
   }
 
   drawTrial(scene) {
@@ -44,6 +43,7 @@ export class SortingView extends PlacingView {
       pile.textContent = scene.names[at];
       pile.classList.toggle("target", at === scene.target);
     });
+    this.write();
     if (scene.entry === null || !this.entry.hidden) return;
     const { tray, text } = this.layout;
     moveTo(this.prompt, tray.x, tray.y + ABOVE * text);

@@ -1,7 +1,7 @@
 /** Sounds of a session: loaded ahead, decoded before the step that plays them, one heard at a time. */
 
 import { Pictures } from "./pictures.js";
-import { Unreachable } from "./transports.js";
+import { reached } from "./transports.js";
 
 const PATIENCE_MS = 3000; // for a device that does not start
 
@@ -50,9 +50,11 @@ export class Speaker extends Pictures {
   }
 
   async #loadSound(file) {
-    const answer = await fetch(new URL(file, document.baseURI)).catch(() => null);
-    if (!answer?.ok) throw new Unreachable(file);
-    const bytes = await answer.arrayBuffer();
+    const bytes = await reached(file, async () => {
+      const answer = await fetch(new URL(file, document.baseURI));
+      if (!answer.ok) throw new Error(`status ${answer.status}`);
+      return answer.arrayBuffer();
+    });
     const decode = async () => (sound.buffer ??= await this.context.decodeAudioData(bytes.slice(0)));
     const sound = { buffer: null, decode };
     return sound;

@@ -6,7 +6,8 @@
  * them again. `commit` writes all or nothing.
  */
 
-const STORES = ["state", "records", "draft", "blocks"];
+const KEYS = { state: {}, records: { keyPath: "n" }, draft: { autoIncrement: true }, blocks: {} };
+const STORES = Object.keys(KEYS);
 const MOST_KEPT = 10_000; // acknowledged records
 
 export class BrowserStorage {
@@ -17,10 +18,7 @@ export class BrowserStorage {
   static async open(name) {
     const request = indexedDB.open(name, 1);
     request.onupgradeneeded = () => {
-      request.result.createObjectStore("state");
-      request.result.createObjectStore("records", { keyPath: "n" });
-      request.result.createObjectStore("draft", { autoIncrement: true });
-      request.result.createObjectStore("blocks");
+      for (const name of STORES) request.result.createObjectStore(name, KEYS[name]);
     };
     return new BrowserStorage(await answer(request));
   }

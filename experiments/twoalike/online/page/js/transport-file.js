@@ -63,14 +63,6 @@ export class HostTransport {
     await this.append(records.map((record) => JSON.stringify(record)));
     return records.at(-1).n;
   }
-
-  async block() {
-    throw new Refused("unknown");
-  }
-
-  async withdraw() {
-    throw new Refused("unknown");
-  }
 }
 
 export class FileTransport extends HostTransport {
@@ -80,9 +72,7 @@ export class FileTransport extends HostTransport {
   }
 
   static async open(base) {
-    const study = await readJson(base, "session.json");
-    const settings = await readJson(base, "transport.json");
-    return new this({ study, settings, base });
+    return new this({ settings: await readJson(base, "transport.json"), base });
   }
 
   async newSession(external) {

@@ -6,21 +6,13 @@
  */
 
 import { HostTransport, newName, outcomeOf } from "./transport-file.js";
-import { readJson, Refused, Unreachable } from "./transports.js";
+import { reached, Refused, Unreachable } from "./transports.js";
 
 const ATTEMPTS = 100;
 const PAUSE_MS = 400;
 const TAKEN = "twoalike";
 
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-async function reached(ask) {
-  try {
-    return await ask();
-  } catch (error) {
-    throw new Unreachable(`JATOS: ${error?.message ?? error}`, { cause: error });
-  }
-}
 
 export class JatosTransport extends HostTransport {
   constructor({ jatos, study, base, request, pause = wait }) {
@@ -32,7 +24,7 @@ export class JatosTransport extends HostTransport {
     const { jatos } = globalThis;
     if (!jatos) throw new Error("this page was made for JATOS, and jatos.js is not there");
     await new Promise((resolve) => jatos.onLoad(resolve));
-    return new this({ jatos, study: await readJson(base, "session.json"), base });
+    return new this({ jatos, base });
   }
 
   /** Who takes part: JATOS has their address, and each run of the study has a number. */
@@ -64,13 +56,13 @@ export class JatosTransport extends HostTransport {
   }
 
   append(lines) {
-    return reached(() => this.jatos.appendResultData(lines.map((line) => `${line}\n`).join("")));
+    return reached("JATOS", () => this.jatos.appendResultData(lines.map((line) => `${line}\n`).join("")));
   }
 
   async finish(_, reason) {
     await this.append([this.line({ ended: reason })]);
     const settings = this.jatos.studyJsonInput ?? {};
-    await reached(() => this.jatos.endStudyAjax(reason === "completed", reason));
+    await reached("JATOS", () => this.jatos.endStudyAjax(reason === "completed", reason));
     return outcomeOf(reason, settings, this.study.completion_url);
   }
 }

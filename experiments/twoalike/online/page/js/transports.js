@@ -1,10 +1,11 @@
 /**
  * Where records are sent. A transport can `enter` (of a session that is over the outcome; the number
  * of the last record stored there is null where the page alone knows), `send` records (up to which
- * they are stored for good), ask for a `block`, `finish` (with a `download` where the participant has
- * to send a file) and `withdraw`. It has the `study` in the language that is chosen, and may say who
- * the `visitor` is, and that the page `reopens` while the other side is away. Each throws `Refused` if the other side refuses, and `Unreachable` if it
- * does not answer: then the same may be tried again.
+ * they are stored for good) and `finish` (with a `download` where the participant has to send a file);
+ * our server's can ask for a `block` and `withdraw`, too. It is given the `study` in the language that
+ * is chosen, and may say who the `visitor` is, and that the page `reopens` while the other side is
+ * away. Each throws `Refused` if the other side refuses, and `Unreachable` if it does not answer: then
+ * the same may be tried again.
  */
 
 const PATIENCE_MS = 20_000;
@@ -20,14 +21,20 @@ export class Refused extends Error {
 /** There was no answer, or none that the other side meant: try again. */
 export class Unreachable extends Error {}
 
-/** Ask, and read the answer: a broken line and an answer that is no JSON are the same here. */
-async function ask(base, path, request, options) {
+/** What the other side gives for something: a broken line and an answer that cannot be read are the same here. */
+export async function reached(what, attempt) {
   try {
+    return await attempt();
+  } catch (error) {
+    throw new Unreachable(`${what}: ${error?.message ?? error}`, { cause: error });
+  }
+}
+
+function ask(base, path, request, options) {
+  return reached(path, async () => {
     const response = await request(new URL(path, base), options);
     return { status: response.status, answer: await response.json() };
-  } catch (error) {
-    throw new Unreachable(`${path}: ${error.message}`, { cause: error });
-  }
+  });
 }
 
 export async function readJson(base, path, request = (...args) => fetch(...args)) {
@@ -88,7 +95,4 @@ const MAKERS = {
   file: async (base) => (await import("./transport-file.js")).FileTransport.open(base),
 };
 
-export async function openTransport(name, base) {
-  if (!Object.hasOwn(MAKERS, name)) throw new Error(`no such transport: ${name}`);
-  return MAKERS[name](base);
-}
+export const openTransport = (name, base) => MAKERS[name](base);

@@ -1,11 +1,11 @@
 /** What views of trials share: cross, prompt, timer, images, and the page afterwards. */
 
+import { isKeyless } from "./device.js";
 import { placeImages, textHeight } from "./layout.js";
 import { fitted, make, makeBar, picture, setMessage, setText } from "./look.js";
 
 const LABEL = 1.6; // height of the line below an image, in lines of text
 const MARGIN_PX = 8; // around all
-const NO_KEYS = "(hover: none) and (pointer: coarse)"; // as for .keys-only
 let count = 0;
 
 export class View {
@@ -42,10 +42,6 @@ export class View {
     return element;
   }
 
-  connect(send) {
-    this.send = send;
-  }
-
   draw(scene) {
     this.scene = scene;
     this.cross.hidden = !(scene.cross || scene.kind === "fixation");
@@ -76,6 +72,20 @@ export class TrialView extends View {
     root.classList.add("twoalike-trial");
   }
 
+  /** The image at a place: a button where it is an answer or plays a sound. */
+  box(at, label, answer = null) {
+    const name = this.machine.row[at];
+    const sound = this.speaker?.files[name];
+    const words = [label, sound?.text].filter(Boolean).join(": ");
+    const box = answer || sound
+      ? this.press(make("button", { type: "button", "aria-label": words }), { kind: "hear", name, ...answer })
+      : make("div");
+    if (sound) this.point(box, name);
+    box.classList.add("image");
+    box.append(this.shown[at], ...this.masks.slice(at, at + 1));
+    return box;
+  }
+
   resize(width, height) {
     const { stage, row, protocol, shown, measured } = this;
     const window = [Math.floor(width), Math.floor(height)];
@@ -88,7 +98,7 @@ export class TrialView extends View {
     this.prompt.style.minHeight = `${this.prompt.offsetHeight}px`;
     const space = [width - 2 * MARGIN_PX, height - stage.offsetHeight - 2 * MARGIN_PX];
     stage.style.minHeight = "";
-    const labels = this.labelled && !matchMedia(NO_KEYS).matches;
+    const labels = this.labelled && !isKeyless();
     const label = labels ? Math.round(LABEL * textHeight(protocol.screen, window)) : 0;
     const found = placeImages(protocol, shown.length, window, space, label, measured);
     [row.style.width, row.style.height] = found.size.map((length) => `${length}px`);

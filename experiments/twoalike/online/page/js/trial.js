@@ -5,6 +5,7 @@
  * Times are seconds of the run's clock.
  */
 
+import { note } from "./driver.js";
 import { GO_ON } from "./keys.js";
 
 const FOLLOWING = { fixation: "answer", answer: "message", feedback: "done" };
@@ -98,8 +99,7 @@ export class TrialMachine {
     }
     const items = this.rows.splice(0);
     if (this.onset !== null && onset === null) {
-      const detail = { trial_index: this.trial.trial_index };
-      items.push({ kind: "note", event: "trial_shown", time: this.onset, detail });
+      items.push(note("trial_shown", this.onset, { trial_index: this.trial.trial_index }));
     }
     if (this.decided && !decided) items.push({ ...this.about, ...this.result });
     return items;

@@ -7,11 +7,9 @@ const RTL = new Set(["ar", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"]
 
 export function visitor(query, id = "") {
   const given = new URLSearchParams(query);
-  const [link, language] = [given.get("link"), given.get("lang")];
-  ["link", "lang"].forEach((name) => given.delete(name));
   given.sort();
-  const external = Object.fromEntries(given);
-  const person = external[id] ? `${id}=${external[id]}` : given.toString();
+  const { link = null, lang: language = null, ...external } = Object.fromEntries(given);
+  const person = external[id] ? `${id}=${external[id]}` : new URLSearchParams(external).toString();
   return { external, link, language, name: link ? `link=${link}` : person };
 }
 
