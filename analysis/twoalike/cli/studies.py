@@ -257,12 +257,14 @@ def share(
     some="engine similarity prior people terms dimensions",
     without={"fit"},
 )
-def plan(study: Path, /, **given: Any) -> None:
+def plan(study: Path, /, *, prior: str | None = None, **given: Any) -> None:
     """Write down what a study plans to do, before it is done."""
     from twoalike.report import write_plan
 
     names = ("participants", "power", "hypotheses", "overwrite")
-    made = write_plan(study, **{name: given.pop(name) for name in names}, fit=given)
+    made = write_plan(
+        study, **{name: given.pop(name) for name in names}, fit=given | {"prior": prior}
+    )
     if made.sessions_before:
         found = counted(made.sessions_before, "session")
         show_notes([f"{found} had been recorded before: this is no preregistration of them"])

@@ -254,7 +254,7 @@ def draw_ellipses(
     """Draw the ellipse that holds half of each posterior: means (m, 2), covariances (m, 2, 2)."""
     from matplotlib.patches import Ellipse
 
-    faint = float(min(0.16, 1.3 / np.sqrt(shown.sum())))  # many ellipses add up
+    faint = float(min(0.16, 1.3 / np.sqrt(max(shown.sum(), 1))))  # many ellipses add up
     for row in np.flatnonzero(shown).tolist():
         width, height, angle = _ellipse(covariances[row])
         place, colour = tuple(positions[row].tolist()), colours[row]
@@ -302,7 +302,7 @@ def draw_map(
     places = moved_apart(positions, 1.05 * size) if spread else positions
     apart = visible_images(places, size)
     many = len(positions) > MOST_ELLIPSES
-    shown = apart if many else np.ones_like(apart)
+    shown = (apart if many else True) & layout.covariances.any(axis=(1, 2))
     draw_ellipses(axes, positions, layout.covariances, colours, shown)
     pictured = np.zeros_like(apart)
     if images is not None:
@@ -491,8 +491,13 @@ def stress(found: pd.DataFrame) -> float:
 
 def draw_shepard(axes: "Axes", found: pd.DataFrame) -> None:
     """Draw a dot a pair, and the line that never falls, of :func:`shepard`, into axes."""
-    many = len(found) > 2000
-    look: dict[str, Any] = {"s": 3 if many else 9, "alpha": 0.25, "lw": 0, "rasterized": many}
+    n = len(found)
+    look: dict[str, Any] = {
+        "s": 3 if n > 2000 else 9,
+        "alpha": 0.25,
+        "lw": 0,
+        "rasterized": n > 300,
+    }
     axes.scatter(found["observed"], found["model"], color=BLUE, **look)
     axes.plot(found["observed"], found["fitted"], color=VERMILION, lw=1.6)
     axes.set(xlabel="observed dissimilarity", ylabel="dissimilarity by the model")

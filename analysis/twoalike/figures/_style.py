@@ -91,10 +91,14 @@ def chart_of(
     return made
 
 
+_RASTER = 200
+"""Dots per inch of what is not drawn as lines."""
+
+
 def to_svg(figure: "Figure", description: str | None = None) -> bytes:
     """Figure as SVG with its description for who cannot see it; same figure, same bytes."""
     metadata = {"Date": None, "Creator": None, "Description": description}
-    drawn = _saved(figure, format="svg", metadata=metadata)
+    drawn = _saved(figure, format="svg", dpi=_RASTER, metadata=metadata)
     # A hundredth of a point is finer than any print; matplotlib writes a millionth.
     drawn = re.sub(rb' d="[^"]*"', lambda path: re.sub(rb"(\.\d\d)\d+", rb"\1", path[0]), drawn)
     return re.sub(rb'(?<=data:image/png;base64,)[^"]*', lambda png: _with_palette(png[0]), drawn)
@@ -115,7 +119,7 @@ def _with_palette(content: bytes) -> bytes:
 def to_pdf(figure: "Figure") -> bytes:
     """Figure as PDF, with its fonts embedded; the same figure gives the same bytes."""
     nameless = dict.fromkeys(("CreationDate", "Creator", "Producer"))
-    return _saved(figure, format="pdf", metadata=nameless)
+    return _saved(figure, format="pdf", dpi=_RASTER, metadata=nameless)
 
 
 def to_png(figure: "Figure", dpi: int = 200, description: str | None = None) -> bytes:

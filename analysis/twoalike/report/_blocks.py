@@ -76,7 +76,9 @@ class Block:
         return _data_uri("text/csv;charset=utf-8", as_csv(self.numbers).encode())
 
 
-MOST_ROWS = 3000
+_SLIM = 5.0
+"""Inches up to which a figure shrinks to a phone and is still read."""
+MOST_ROWS = 1000
 """Of a table of numbers in the page; longer ones are among the report's files only."""
 
 
@@ -117,9 +119,11 @@ class Picture(Block):
     def wide(self) -> str:
         return _svg_uri(self.svg)
 
-    @property
+    @cached_property
     def narrow(self) -> str:
-        return _svg_uri(to_svg(self.make(NARROW)))
+        """For a phone; empty where the page's figure is hardly wider."""
+        slim = self.make(WIDE).get_figwidth() <= _SLIM
+        return "" if slim else _svg_uri(to_svg(self.make(NARROW)))
 
     @property
     def pdf_uri(self) -> str:
@@ -450,7 +454,7 @@ def thumbnails(stimuli: StimulusSet, ids: Sequence[str], size: int = 48) -> Thum
 
     def drawn(row: int) -> npt.NDArray[np.uint8]:
         small = thumbnail(stimuli.picture(ids[row]), size)
-        return np.asarray(small.quantize(128).convert("RGB"), np.uint8)
+        return np.asarray(small.quantize(64).convert("RGB"), np.uint8)
 
     return drawn
 

@@ -144,11 +144,13 @@ def reliability_section(inputs: Inputs) -> Section | None:
     return section("reliability", *blocks) if blocks else None
 
 
-def _photographs(stimuli: StimulusSet | None, ids: tuple[str, ...]) -> Thumbnails | None:
+def _photographs(
+    stimuli: StimulusSet | None, ids: tuple[str, ...], size: int = 32
+) -> Thumbnails | None:
     """Small pictures of objects, if all have one: words and sounds are named instead."""
     if stimuli is None or any(stimuli.kind(name) != "image" for name in ids):
         return None
-    return thumbnails(stimuli, ids, 32)
+    return thumbnails(stimuli, ids, size)
 
 
 def clusters_section(inputs: Inputs) -> Section:
@@ -284,15 +286,14 @@ def _maps(inputs: Inputs, ids: tuple[str, ...], matrix: Floats, said: dict[str, 
     if posterior is not None and layout is not None and {*ids} <= {*posterior.ids}:
         rows = [posterior.ids.index(name) for name in ids]
         target = layout.positions[rows]
-        maps["by the model"] = replace(
-            layout, positions=target, covariances=layout.covariances[rows]
-        )
+        none = np.zeros((len(rows), 2, 2))  # ellipses are in the map's own section
+        maps["by the model"] = replace(layout, positions=target, covariances=none)
     own, loss = observed_layout(matrix, target)
     maps = {"observed": own} | maps
     shapes = [np.ptp(of.positions, axis=0) for of in maps.values()]
     tall = float(np.clip(max(up / across for across, up in shapes), 0.5, 1.0)) + 0.1
     level, categories = few_categories(category_labels(stimuli, ids)) or ("", None)
-    images = _photographs(stimuli if inputs.images else None, ids)
+    images = _photographs(stimuli if inputs.images else None, ids, 24)
     look: dict[str, Any] = {"categories": categories, "images": images, "names": ids}
     panels = {name: partial(draw_map, layout=of, **look) for name, of in maps.items()}
     places = {
