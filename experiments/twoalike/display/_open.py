@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any, Self
+from typing import Any
 
 from twoalike.study import ScreenProfile, TwoalikeError, counted, how_to_install
 
@@ -127,28 +127,20 @@ def create_window(
     return window, full
 
 
-class SharedWindow:
+class SharedWindow(ExitStack):
     """The window of the parts of a sitting: the first opens it, the end of the block closes it."""
 
-    def __init__(self) -> None:
-        self._stack = ExitStack()
-        self._window: Any = None
-        self._full = (0, 0)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stack.close()
+    _window: Any = None
+    _full = (0, 0)
 
     def take(
         self, background: str, profile: ScreenProfile, *, windowed: bool
     ) -> tuple[Any, tuple[int, int]]:
         """Give the window, and the size of its screen, as :func:`create_window` does."""
         if self._window is None:
-            self._stack.enter_context(psychopy_environment())
+            self.enter_context(psychopy_environment())
             self._window, self._full = create_window(background, profile, windowed=windowed)
-            self._stack.callback(self._window.close)
+            self.callback(self._window.close)
         self._window.color = background
         return self._window, self._full
 

@@ -51,7 +51,10 @@ _TYPES = {
 
 
 class Settings(BaseModel):
-    """Settings that are frozen and refuse unknown keys."""
+    """Settings that are frozen and refuse unknown keys.
+
+    Templates show the docstring below a key, or that of the model of a table.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -69,10 +72,7 @@ class Settings(BaseModel):
 
 
 class Strict(Settings):
-    """Settings that also convert nothing: "yes" is not true.
-
-    Templates show the docstring below a key, or that of the model of a table.
-    """
+    """Settings that also convert nothing: "yes" is not true."""
 
     model_config = ConfigDict(strict=True)
 
