@@ -5,8 +5,14 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from tests.posteriors import posterior_of
 
-from twoalike.calibration import log_times, times_by_entropy, times_by_uncertainty
-from twoalike.calibration._entropy import by_triplet, mean_over_people, partial_ranks
+from twoalike.calibration import times_by_uncertainty
+from twoalike.calibration._entropy import (
+    by_triplet,
+    log_times,
+    mean_over_people,
+    partial_ranks,
+    times_by_entropy,
+)
 from twoalike.choice import entropy as answer_entropy
 from twoalike.evaluation import spearman
 from twoalike.judgments import object_index, read_judgments

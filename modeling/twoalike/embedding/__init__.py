@@ -20,7 +20,6 @@ from twoalike.embedding._check import check as check
 from twoalike.embedding._choices import predicted_answers as predicted_answers
 from twoalike.embedding._compare import compare as compare
 from twoalike.embedding._compare import compare_predictions as compare_predictions
-from twoalike.embedding._compare import compare_similarity as compare_similarity
 from twoalike.embedding._config import FitConfig as FitConfig
 from twoalike.embedding._dimensions import AGAIN as AGAIN
 from twoalike.embedding._dimensions import DimensionCurve as DimensionCurve
@@ -53,7 +52,6 @@ from twoalike.embedding._posterior import Verdict as Verdict
 from twoalike.embedding._posterior import as_posterior as as_posterior
 from twoalike.embedding._posterior import fitted_kinds as fitted_kinds
 from twoalike.embedding._posterior import usual_question as usual_question
-from twoalike.embedding._predictive import PredictedChoices as PredictedChoices
 from twoalike.embedding._predictive import Predictive as Predictive
 from twoalike.embedding._predictive import calibration_gap as calibration_gap
 from twoalike.embedding._predictive import inference_data as inference_data
@@ -65,7 +63,6 @@ from twoalike.embedding._priors import SpikeAndSlab as SpikeAndSlab
 from twoalike.embedding._priors import Student as Student
 from twoalike.embedding._ratings import RATING_LEVELS as RATING_LEVELS
 from twoalike.embedding._similarity import SimilarityTable as SimilarityTable
-from twoalike.embedding._similarity import central_interval as central_interval
 from twoalike.embedding._similarity import choice_intervals as choice_intervals
 from twoalike.embedding._similarity import embedding_table as embedding_table
 from twoalike.embedding._similarity import kept_together as kept_together

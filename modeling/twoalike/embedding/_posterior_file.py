@@ -23,6 +23,7 @@ from twoalike.study import (
     check_content,
     check_ending,
     check_hdf5,
+    check_schema,
     parse_json,
     require_file,
     shortened,
@@ -224,15 +225,6 @@ def read_tree(path: Path) -> "xr.DataTree":
     return tree
 
 
-def labelled_statistics(stats: "xr.Dataset") -> "xr.Dataset":
-    """Statistics of a sampler as ArviZ expects them: axes with labels, divergences as bool."""
-    bare = {str(axis): np.arange(n) for axis, n in stats.sizes.items() if axis not in stats.coords}
-    labelled = stats.assign_coords(bare)
-    if "diverging" in labelled:
-        labelled["diverging"] = labelled["diverging"].astype(bool)
-    return labelled
-
-
 def _check_variables(path: Path, found: "xr.Dataset") -> None:
     for name, variable in VARIABLES.items():
         there = {"always", *found.coords, *found}
@@ -298,14 +290,4 @@ def _check_attributes(path: Path, tree: "xr.DataTree") -> None:
             if name == "convergence" and isinstance(found, dict):  # R-hat of few draws is NaN
                 found = {key: value for key, value in found.items() if value == value}  # noqa: PLR0124
             check_content(found, content, where, "Fit it again.")
-    version = tree.attrs.get("schema_version", SCHEMA_VERSION)
-    if not isinstance(version, int | np.integer):
-        raise TwoalikeError(
-            f"{path}: expected schema_version as a whole number, found "
-            f"{shortened(version, 40)!r}. Fit it again."
-        )
-    if version > SCHEMA_VERSION:
-        raise TwoalikeError(
-            f"{path}: written with schema {version}, this twoalike reads up to {SCHEMA_VERSION}. "
-            "Upgrade twoalike."
-        )
+    check_schema(tree.attrs.get("schema_version", SCHEMA_VERSION), path, SCHEMA_VERSION)
