@@ -7,7 +7,7 @@ from tests.posteriors import posterior_of
 
 from twoalike.calibration import times_by_uncertainty
 from twoalike.calibration._entropy import (
-    by_triplet,
+    known_means,
     log_times,
     mean_over_people,
     partial_ranks,
@@ -34,7 +34,7 @@ def test_entropy_is_recovered_only_without_the_participants_speed(rng: np.random
     log_s = 0.8 * entropy[:, None] + slow[person] + 0.3 * rng.normal(size=(m, 4))
     triplet, people = np.repeat(np.arange(m), 4), person.ravel()
     times = log_times(np.exp(log_s.ravel() / 3), people)
-    raw, centred = (by_triplet(values, triplet, m) for values in (times.raw, times.centred))
+    raw, centred = (known_means(values, triplet, m) for values in (times.raw, times.centred))
     assert spearman(entropy, raw) < -0.2
     assert spearman(entropy, centred) > 0.15
     x, y = partial_ranks(entropy[triplet], times.centred, people)

@@ -159,15 +159,6 @@ def stacked(group: "xr.Dataset", name: str, dtype: Any = np.float64) -> Any:
     return np.asarray(values.reshape(-1, *values.shape[2:]), dtype=dtype)
 
 
-def tree_attrs(tree: "xr.DataTree") -> dict[str, Any]:
-    return {
-        str(name): parse_json(value, f"posterior: attribute {name}")
-        if name in JSON_ATTRS
-        else value
-        for name, value in tree.attrs.items()
-    }
-
-
 def flat_attrs(attrs: Mapping[str, Any]) -> dict[str, Any]:
 
     def plain(value: Any) -> Any:
@@ -280,7 +271,7 @@ def _check_values(path: Path, name: str, values: Any, possible: Possible) -> Non
 
 
 def _check_attributes(path: Path, tree: "xr.DataTree") -> None:
-    """Check that the attributes are what :func:`tree_attrs` expects, of a version that is known."""
+    """Check that the attributes are what a posterior expects, of a version that is known."""
     for name, content in JSON_ATTRS.items():
         if not isinstance(tree.attrs.get(name, ""), str):
             raise TwoalikeError(f"{path}: attribute {name} is damaged. Fit it again.")
