@@ -5,8 +5,14 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from tests.posteriors import posterior_of
 
-from twoalike.calibration import log_times, times_by_entropy, times_by_uncertainty
-from twoalike.calibration._entropy import by_triplet, mean_over_people, partial_ranks
+from twoalike.calibration import times_by_uncertainty
+from twoalike.calibration._entropy import (
+    known_means,
+    log_times,
+    mean_over_people,
+    partial_ranks,
+    times_by_entropy,
+)
 from twoalike.choice import entropy as answer_entropy
 from twoalike.evaluation import spearman
 from twoalike.judgments import object_index, read_judgments
@@ -28,7 +34,7 @@ def test_entropy_is_recovered_only_without_the_participants_speed(rng: np.random
     log_s = 0.8 * entropy[:, None] + slow[person] + 0.3 * rng.normal(size=(m, 4))
     triplet, people = np.repeat(np.arange(m), 4), person.ravel()
     times = log_times(np.exp(log_s.ravel() / 3), people)
-    raw, centred = (by_triplet(values, triplet, m) for values in (times.raw, times.centred))
+    raw, centred = (known_means(values, triplet, m) for values in (times.raw, times.centred))
     assert spearman(entropy, raw) < -0.2
     assert spearman(entropy, centred) > 0.15
     x, y = partial_ranks(entropy[triplet], times.centred, people)

@@ -7,11 +7,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from twoalike.calibration import (
-    people_entropy,
-    rank_correlation,
-    uncertainty,
-)
+from twoalike.calibration import uncertainty
+from twoalike.calibration._entropy import people_entropy, rank_correlation
 from twoalike.ceilings import votes_of
 from twoalike.choice import entropy, log_choice
 from twoalike.evaluation import (

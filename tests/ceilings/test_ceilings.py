@@ -7,13 +7,8 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from twoalike.ceilings import (
-    catch_reliability,
-    ceilings,
-    consistency,
-    majority_bound,
-    repeated_answers,
-)
+from twoalike.ceilings import ceilings, consistency, majority_bound, repeated_answers
+from twoalike.ceilings._ceilings import catch_reliability
 from twoalike.choice import Question
 from twoalike.evaluation import Judgments, NotMeasurable, questions_of
 from twoalike.judgments import choices_table

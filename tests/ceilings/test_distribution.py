@@ -34,8 +34,8 @@ def test_bounds_and_entropy_are_recovered(
         "entropy": entropy(world.probabilities).mean(),
     }
     for name, estimate, naive in (
-        ("oracle", found.oracle, largest_share),
-        ("entropy", found.entropy, plug_in_entropy),
+        ("oracle", found["oracle"], largest_share),
+        ("entropy", found["entropy"], plug_in_entropy),
     ):
         own = abs(estimate.value - truth[name])
         plug_in = expected_value(world.probabilities, n, naive(all_counts(n))).mean()
@@ -44,8 +44,8 @@ def test_bounds_and_entropy_are_recovered(
         assert own < plug_in / 3, (name, own, plug_in)
         assert estimate.low <= truth[name] <= estimate.high
     true = majority_bound(world.probabilities, n).mean()
-    assert abs(found.majority.value - true) < 0.015
-    assert found.majority.low <= true <= found.majority.high
+    assert abs(found["majority"].value - true) < 0.015
+    assert found["majority"].low <= true <= found["majority"].high
 
 
 def test_influence_is_the_derivative() -> None:

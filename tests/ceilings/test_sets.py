@@ -5,7 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from twoalike.calibration import set_calibration
-from twoalike.ceilings import ceilings, dirichlet_mode, mode_range
+from twoalike.ceilings import ceilings
+from twoalike.ceilings._ceilings import dirichlet_mode, mode_range
 from twoalike.choice import Question, log_set_choice
 from twoalike.evaluation import Judgments
 

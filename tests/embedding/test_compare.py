@@ -10,8 +10,8 @@ from tests.chosen import answered
 from tests.posteriors import posterior_of
 
 from twoalike.choice import ANCHORED, log_choice
-from twoalike.embedding import Posterior, compare_predictions, compare_similarity
-from twoalike.embedding._compare import judgment_scores
+from twoalike.embedding import Posterior, compare_predictions
+from twoalike.embedding._compare import compare_similarity, judgment_scores
 from twoalike.judgments import choices_table
 from twoalike.study import TwoalikeError
 

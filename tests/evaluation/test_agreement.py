@@ -16,14 +16,13 @@ from twoalike.evaluation import (
     by_category,
     by_participant,
     candidate_similarities,
-    choice_losses,
     compare_choices,
-    fit_temperature,
     score_choices,
     set_similarities,
     similarity_matrix,
     triplet_kinds,
 )
+from twoalike.evaluation._choices import choice_losses, fit_temperature
 from twoalike.features import FeatureTable
 
 

@@ -5,7 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.stats import studentized_range
 
-from twoalike.evaluation import Comparisons, JointEstimates, TwoWayBootstrap
+from twoalike.evaluation import JointEstimates, TwoWayBootstrap
+from twoalike.evaluation._estimates import Comparisons
 
 
 def coverage(people_sd: float, object_sd: float, *, people: int, objects: int) -> float:

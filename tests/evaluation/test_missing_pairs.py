@@ -10,11 +10,11 @@ from twoalike.evaluation import (
     Candidate,
     jackknife_variance,
     object_changes,
-    same_scale,
     spearman,
     spearman_with_influence,
     upper,
 )
+from twoalike.evaluation._structure import same_scale
 from twoalike.features import FeatureTable
 from twoalike.results import evaluate
 

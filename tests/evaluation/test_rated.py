@@ -13,14 +13,8 @@ from scipy.stats import kendalltau, somersd
 from tests import rated
 
 from twoalike.embedding import Posterior
-from twoalike.evaluation import (
-    RATINGS,
-    SORTINGS,
-    Candidate,
-    PairScores,
-    area_under_curve,
-    score_pairs,
-)
+from twoalike.evaluation import RATINGS, SORTINGS, Candidate, area_under_curve, score_pairs
+from twoalike.evaluation._pairs import PairScores
 from twoalike.features import FeatureTable, write_features
 from twoalike.judgments import judgment_codes, ratings_table, sortings_table, write_judgments
 from twoalike.report import write_report

@@ -10,14 +10,8 @@ import scipy.io
 import scipy.stats
 from numpy.testing import assert_allclose
 
-from twoalike.evaluation import (
-    mean_person,
-    noise_ceiling,
-    paired_intervals,
-    rho_a,
-    spearman,
-    structure_jackknives,
-)
+from twoalike.evaluation import mean_person, noise_ceiling, rho_a, spearman
+from twoalike.evaluation._structure import paired_intervals, structure_jackknives
 from twoalike.judgments import read_rdms
 from twoalike.results import Results
 

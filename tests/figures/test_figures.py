@@ -10,7 +10,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.cluster.hierarchy import average, to_tree
 from sklearn.isotonic import IsotonicRegression
 
-from twoalike.calibration import reliability, times_by_entropy
+from twoalike.calibration import reliability
+from twoalike.calibration._entropy import times_by_entropy
 from twoalike.embedding._dimensions import curve_table
 from twoalike.evaluation import Interval, Span
 from twoalike.figures import (

@@ -7,10 +7,6 @@ everything together for ``results.json``.
 
 from twoalike.calibration._entropy import PUBLISHED_SPEARMAN as PUBLISHED_SPEARMAN
 from twoalike.calibration._entropy import TimesByEntropy as TimesByEntropy
-from twoalike.calibration._entropy import log_times as log_times
-from twoalike.calibration._entropy import people_entropy as people_entropy
-from twoalike.calibration._entropy import rank_correlation as rank_correlation
-from twoalike.calibration._entropy import times_by_entropy as times_by_entropy
 from twoalike.calibration._entropy import times_by_uncertainty as times_by_uncertainty
 from twoalike.calibration._entropy import times_of_choices as times_of_choices
 from twoalike.calibration._uncertainty import Answers as Answers

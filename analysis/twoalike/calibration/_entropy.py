@@ -50,14 +50,14 @@ FEWEST_VOTES = 3
 """Votes that people's entropy needs."""
 
 
-def by_triplet(values: Floats, triplet: Integers, m: int, *, fewest: int = 1) -> Floats:
-    """Mean of the values (n,) that are known (not NaN) of each of m triplets, shape (m,).
+def known_means(values: Floats, group: Integers, m: int, *, fewest: int = 1) -> Floats:
+    """Mean of the values (n,) that are known (not NaN) of each of m triplets or people, (m,).
 
-    ``triplet`` is that of each choice; NaN where fewer than ``fewest`` are known.
+    ``group`` is that of each choice; NaN where fewer than ``fewest`` are known.
     """
     known = ~np.isnan(values)
-    n = np.bincount(triplet[known], minlength=m)
-    total = np.bincount(triplet[known], weights=values[known], minlength=m)
+    n = np.bincount(group[known], minlength=m)
+    total = np.bincount(group[known], weights=values[known], minlength=m)
     return np.where(n >= max(fewest, 1), total / np.maximum(n, 1), np.nan)
 
 
@@ -159,10 +159,7 @@ def log_times(response_times: npt.ArrayLike, participants: Integers) -> LogTimes
 def within_participants(values: Floats, participants: Integers) -> Floats:
     """Values minus their participant's mean; NaN where a participant has only one, shape (n,)."""
     person = group_numbers(participants)
-    known = ~np.isnan(values)
-    n = np.bincount(person[known], minlength=int(person.max(initial=-1)) + 1)
-    total = np.bincount(person[known], weights=values[known], minlength=len(n))
-    mean = np.where(n > 1, total / np.maximum(n, 1), np.nan)
+    mean = known_means(values, person, int(person.max(initial=-1)) + 1, fewest=2)
     return np.asarray(values - mean[person])
 
 

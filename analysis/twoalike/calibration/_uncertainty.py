@@ -43,7 +43,7 @@ from twoalike.calibration._entropy import (
     SHORTEST_S,
     LogTimes,
     PeopleEntropy,
-    by_triplet,
+    known_means,
     log_times,
     partial_ranks,
     people_entropy,
@@ -229,7 +229,7 @@ class _Asked:
 
     def of_triplets(self, values: Floats, fewest: int = 1) -> Floats:
         """Mean of what is known of each triplet, of ``fewest`` choices or more, shape (m,)."""
-        return by_triplet(values, self.judged.number, len(self.judged.sets), fewest=fewest)
+        return known_means(values, self.judged.number, len(self.judged.sets), fewest=fewest)
 
     def correlations(
         self, a: Floats, b: Floats, name: str, missing: dict[str, str], unit: str = "triplet"

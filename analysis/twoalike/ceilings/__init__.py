@@ -11,11 +11,8 @@ from twoalike.ceilings._bounds import expected_value as expected_value
 from twoalike.ceilings._bounds import fit_distribution as fit_distribution
 from twoalike.ceilings._bounds import majority_bound as majority_bound
 from twoalike.ceilings._bounds import oracle_bound as oracle_bound
-from twoalike.ceilings._ceilings import catch_reliability as catch_reliability
 from twoalike.ceilings._ceilings import ceilings as ceilings
 from twoalike.ceilings._ceilings import consistency as consistency
-from twoalike.ceilings._ceilings import dirichlet_mode as dirichlet_mode
-from twoalike.ceilings._ceilings import mode_range as mode_range
 from twoalike.ceilings._ceilings import repeated_answers as repeated_answers
 from twoalike.ceilings._votes import TripletIntervals as TripletIntervals
 from twoalike.ceilings._votes import Votes as Votes

@@ -229,22 +229,13 @@ class VoteEstimate(Interval):
     identified: Span | None = None
 
 
-@dataclass(frozen=True)
-class VoteBounds:
-    """What the best possible predictor scores, and how uncertain people's answers are.
+def bounds_from_votes(intervals: TripletIntervals) -> dict[str, VoteEstimate]:
+    """Estimate bounds and the entropy from the votes of all triplets with two or more.
 
-    ``majority`` is against the majority of as many votes as there are, any of tied answers counting
-    as right; ``majority_drawn`` against that of four votes, as models of the Levels data were.
+    The best possible predictor scores ``oracle``; against the majority of as many votes as there
+    are, any of tied answers counting as right, ``majority``; against that of four votes, as models
+    of the Levels data were, ``majority_drawn``. ``entropy`` is that of people's answers.
     """
-
-    oracle: VoteEstimate
-    entropy: VoteEstimate
-    majority: VoteEstimate
-    majority_drawn: VoteEstimate
-
-
-def bounds_from_votes(intervals: TripletIntervals) -> VoteBounds:
-    """Estimate the bounds and the entropy from the votes of all triplets with two or more."""
     votes = intervals.types.sum(axis=1)
     used = votes > 1
     types, triplets = intervals.types[used], intervals.triplets[used]
@@ -270,4 +261,5 @@ def bounds_from_votes(intervals: TripletIntervals) -> VoteBounds:
         largest = float(np.log(intervals.options)) if column == 1 else 1.0
         return VoteEstimate(value, max(ends[0], 0.0), min(ends[1], largest), Span(low, high))
 
-    return VoteBounds(*map(estimate, range(len(each))))
+    names = ("oracle", "entropy", "majority", "majority_drawn")
+    return {name: estimate(column) for column, name in enumerate(names)}

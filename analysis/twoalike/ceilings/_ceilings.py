@@ -35,7 +35,7 @@ import pandas as pd
 from scipy.integrate import quad
 from scipy.stats import gamma
 
-from twoalike.ceilings._bounds import VoteBounds, VoteEstimate, bounds_from_votes
+from twoalike.ceilings._bounds import VoteEstimate, bounds_from_votes
 from twoalike.ceilings._votes import (
     DRAWN,
     FEWEST,
@@ -168,7 +168,7 @@ class _Cast:
         return TripletIntervals(self.votes, self.rng, people=self.judged.known_people)
 
     @cached_property
-    def bounds(self) -> VoteBounds:
+    def bounds(self) -> dict[str, VoteEstimate]:
         """Bounds for models, through the distribution of choice probabilities."""
         self.needs(FEWEST_TRIPLETS, _FITTED_VOTES)
         return bounds_from_votes(self.intervals)
@@ -210,7 +210,7 @@ class _Cast:
 
     def majority(self) -> Figures:
         n = self.votes.n_votes
-        return Figures(accepted=self.bounds.majority, votes=float(n[n > 1].mean()))
+        return Figures(accepted=self.bounds["majority"], votes=float(n[n > 1].mean()))
 
     @cached_property
     def others(self) -> Integers:
@@ -257,10 +257,10 @@ def _five_left_out(types: Integers) -> Floats:
 
 
 _OF_TRIPLETS: dict[str, Callable[[_Cast], Any]] = {
-    "oracle": lambda of: of.bounds.oracle,
+    "oracle": lambda of: of.bounds["oracle"],
     "majority": _Cast.majority,
-    "majority_drawn": lambda of: Figures(accepted=of.bounds.majority_drawn, votes=float(DRAWN)),
-    "entropy": lambda of: of.bounds.entropy,
+    "majority_drawn": lambda of: Figures(accepted=of.bounds["majority_drawn"], votes=float(DRAWN)),
+    "entropy": lambda of: of.bounds["entropy"],
     "published": _Cast.published,
     "plug_in_entropy": lambda of: of.mean(plug_in_entropy, 2, float(np.log(of.judged.options))),
     "pair_agreement": lambda of: of.mean(pair_agreement, 2),

@@ -11,10 +11,8 @@ from twoalike.evaluation._choices import by_category as by_category
 from twoalike.evaluation._choices import by_participant as by_participant
 from twoalike.evaluation._choices import candidate_similarities as candidate_similarities
 from twoalike.evaluation._choices import check_names as check_names
-from twoalike.evaluation._choices import choice_losses as choice_losses
 from twoalike.evaluation._choices import common_objects as common_objects
 from twoalike.evaluation._choices import compare_choices as compare_choices
-from twoalike.evaluation._choices import fit_temperature as fit_temperature
 from twoalike.evaluation._choices import mean_scores as mean_scores
 from twoalike.evaluation._choices import prepare as prepare
 from twoalike.evaluation._choices import score_choices as score_choices
@@ -22,7 +20,6 @@ from twoalike.evaluation._choices import set_similarities as set_similarities
 from twoalike.evaluation._choices import similarity_matrix as similarity_matrix
 from twoalike.evaluation._choices import subset_names as subset_names
 from twoalike.evaluation._estimates import Z95 as Z95
-from twoalike.evaluation._estimates import Comparisons as Comparisons
 from twoalike.evaluation._estimates import Count as Count
 from twoalike.evaluation._estimates import Figures as Figures
 from twoalike.evaluation._estimates import Interval as Interval
@@ -43,7 +40,6 @@ from twoalike.evaluation._judgments import triplet_kinds as triplet_kinds
 from twoalike.evaluation._pairs import RATINGS as RATINGS
 from twoalike.evaluation._pairs import SORTINGS as SORTINGS
 from twoalike.evaluation._pairs import PairKind as PairKind
-from twoalike.evaluation._pairs import PairScores as PairScores
 from twoalike.evaluation._pairs import PairShares as PairShares
 from twoalike.evaluation._pairs import area_under_curve as area_under_curve
 from twoalike.evaluation._pairs import score_pairs as score_pairs
@@ -57,11 +53,9 @@ from twoalike.evaluation._structure import jackknife_variance as jackknife_varia
 from twoalike.evaluation._structure import mean_person as mean_person
 from twoalike.evaluation._structure import noise_ceiling as noise_ceiling
 from twoalike.evaluation._structure import object_changes as object_changes
-from twoalike.evaluation._structure import paired_intervals as paired_intervals
 from twoalike.evaluation._structure import rho_a as rho_a
 from twoalike.evaluation._structure import same_scale as same_scale
 from twoalike.evaluation._structure import spearman as spearman
 from twoalike.evaluation._structure import spearman_with_influence as spearman_with_influence
-from twoalike.evaluation._structure import structure_jackknives as structure_jackknives
 from twoalike.evaluation._structure import upper as upper
 from twoalike.evaluation._structure import usable_people as usable_people

@@ -86,20 +86,14 @@ def set_similarities(
         similarity = similarity_matrix(values, kind)
         return np.stack([similarity[a, b] for a, b in ends], axis=1)
     rows = prepare(values, kind)
-    return np.stack([_products(rows, a, b) for a, b in ends], axis=1)
+    return np.stack([row_products(rows, a, b) for a, b in ends], axis=1)
 
 
-def _products(rows: Floats, first: Integers, second: Integers) -> Floats:
+def row_products(rows: Floats, first: Integers, second: Integers) -> Floats:
     """Dot products of rows, (n,), some at a time."""
     parts = [slice(start, start + 8192) for start in range(0, len(first), 8192)]
     found = [np.einsum("np,np->n", rows[first[part]], rows[second[part]]) for part in parts]
     return np.concatenate(found) if found else np.empty(0)
-
-
-def candidate_pairs(candidate: "Candidate", ids: Sequence[str], pairs: Integers) -> Floats:
-    """Similarity of each pair of objects, (n, 2), indices into ``ids``: shape (n,)."""
-    rows = prepare(candidate.features.select(list(ids), candidate.name), candidate.similarity)
-    return _products(rows, *pairs.T)
 
 
 _WIDEST = 10.0
@@ -194,21 +188,13 @@ def common_objects(candidates: Sequence[Candidate]) -> tuple[str, ...]:
     return tuple(name for name in first if name in shared)
 
 
-class Predicted(NamedTuple):
-    """What a model says of n choices: log-probabilities of the answers, (n, A)."""
-
-    logs: Floats
-    """At the temperature fitted to other sets. Finite also where the probability underflows."""
-    order: Floats
-    """At one temperature for all, that of the largest similarity: what is tied does not depend on
-    the features' unit."""
-
-
 class ChoiceMeasure(NamedTuple):
     """A number for each choice, whose mean is reported over all choices and in every part."""
 
-    of: Callable[[Predicted, Integers], Floats]
-    """From predictions and the answers given, (n,), to the numbers, (n,)."""
+    of: Callable[[Floats, Floats, Integers], Floats]
+    """From log-probabilities of the answers, (n, A), at the temperature fitted to other sets and at
+    one for all (that of the largest similarity: what is tied does not depend on the features'
+    unit), and the answers given, (n,), to the numbers, (n,)."""
     unit: str
     about: str
     """What it is, in a sentence."""
@@ -226,14 +212,14 @@ class ChoiceMeasure(NamedTuple):
 
 CHOICE_MEASURES: dict[str, ChoiceMeasure] = {
     "accuracy": ChoiceMeasure(
-        lambda predicted, answer: expected_accuracy(predicted.order, answer),
+        lambda logs, order, answer: expected_accuracy(order, answer),
         "share",
         "Answers that are named; a tie of k counts 1/k.",
         most=1.0,
         scaled=False,
     ),
     "log_loss": ChoiceMeasure(
-        lambda predicted, answer: -predicted.logs[np.arange(len(answer)), answer],
+        lambda logs, order, answer: -logs[np.arange(len(answer)), answer],
         "nats",
         "Of a network at the temperature fitted to the other half of the sets; of a posterior by "
         "its own observers.",
@@ -292,16 +278,14 @@ def _scored(candidate: Candidate, judged: Judgments, first: Booleans) -> Scored:
             others = similarities[~scored], answer[~scored]
             of_choices[scored] = fit_temperature(*others, judged.question)
     scale = np.abs(similarities).max(initial=0.0) or 1.0
-    predicted = Predicted(
-        log_set_choice(similarities, judged.question, of_choices),
-        log_set_choice(similarities / scale, judged.question),
-    )
+    logs = log_set_choice(similarities, judged.question, of_choices)
+    order = log_set_choice(similarities / scale, judged.question)
     scores = {
-        name: np.asarray(measure.of(predicted, answer))
+        name: np.asarray(measure.of(logs, order, answer))
         for name, measure in CHOICE_MEASURES.items()
         if len(judged.sets) > 1 or not measure.scaled
     }
-    return Scored(candidate, np.exp(predicted.logs), temperature, scores)
+    return Scored(candidate, np.exp(logs), temperature, scores)
 
 
 type Scores = Mapping[str, Floats]

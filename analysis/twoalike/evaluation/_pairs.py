@@ -46,7 +46,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from twoalike.evaluation._choices import Candidate, candidate_pairs, common_objects
+from twoalike.evaluation._choices import Candidate, common_objects, prepare, row_products
 from twoalike.evaluation._estimates import Figures, Interval, TwoWayBootstrap
 from twoalike.evaluation._judgments import first_and_again, group_numbers
 from twoalike.evaluation._structure import (
@@ -132,7 +132,10 @@ class PairShares:
 
     def similarities(self, candidates: Sequence[Candidate]) -> Floats:
         """Similarity of each pair to each of k networks, (k, N)."""
-        return np.stack([candidate_pairs(one, self.ids, self.pairs) for one in candidates])
+        selected = ((one.features.select(self.ids, one.name), one) for one in candidates)
+        return np.stack(
+            [row_products(prepare(rows, one.similarity), *self.pairs.T) for rows, one in selected]
+        )
 
     def correlations(
         self, owns: Floats, rng: np.random.Generator
@@ -198,15 +201,8 @@ def over_people(
     return each, *boot.intervals(mean, influence, weight)
 
 
-@dataclass(frozen=True, eq=False)
-class _Gathered:
-    """Judgments of a table by pair and by trial, and how far people agree."""
-
-    data: PairShares
-    trials: Sequence[Trial]
-    participants: int
-    judgments: int
-    people: Figures
+type _Gathered = tuple[PairShares, list[Trial], int, int, Figures]
+"""Judgments by pair and by trial, numbers of participants and judgments, how far people agree."""
 
 
 @dataclass(frozen=True)
@@ -268,19 +264,19 @@ def score_pairs(
     used = _with_features(judged, kind, candidates)
     on_people, on_trials = rng.spawn(2)
     missing: dict[str, str] = {}
-    found = kind.gather(used, on_trials, missing)
-    data, trials = found.data, [of for of in found.trials if kind.enough(of.answers)]
+    data, every, participants, judgments, people = kind.gather(used, on_trials, missing)
+    trials = [of for of in every if kind.enough(of.answers)]
     ceiling = _ceiling(data, trials, kind)
     if ceiling is None:
         missing["ceiling"] = f"needs {kind.needs}"
     return PairScores(
-        judgments=found.judgments,
-        participants=found.participants,
+        judgments=judgments,
+        participants=participants,
         objects=len(data.ids),
         pairs=len(data.pairs),
         left_out=len(judged) - len(used),
         models=_scores(kind, candidates, data, trials, on_people, missing),
-        people=Figures(ceiling=ceiling, **found.people),
+        people=Figures(ceiling=ceiling, **people),
         missing=missing,
     )
 
@@ -401,13 +397,9 @@ def _ratings(used: pd.DataFrame, rng: np.random.Generator, missing: dict[str, st
             where="ratings",
             remedy="Check the table.",
         )
-    return _Gathered(
-        data,
-        [Trial(rater, *of) for rater, of in own.items()],
-        participants=len({source.participant for source in sources}),
-        judgments=len(used),
-        people=Figures(repeats=_rated_again(sources, missing)),
-    )
+    trials = [Trial(rater, *of) for rater, of in own.items()]
+    people = {source.participant for source in sources}
+    return data, trials, len(people), len(used), Figures(repeats=_rated_again(sources, missing))
 
 
 def _rated_again(sources: Sequence[PairSource], missing: dict[str, str]) -> Figures | None:
@@ -469,8 +461,8 @@ def _decided(same: Booleans) -> bool:
 
 def _sortings(used: pd.DataFrame, rng: np.random.Generator, missing: dict[str, str]) -> _Gathered:
     """Gather the pairs of all trials; refuse trials that order nothing."""
-    found, ids = judged_trials(used)
-    trials = [trial for trial in found if len(trial.items) > 1]
+    every, ids = judged_trials(used)
+    trials = [trial for trial in every if len(trial.items) > 1]
     parts = []
     for trial in trials:
         i, j = np.triu_indices(len(trial.items), 1)
@@ -487,15 +479,9 @@ def _sortings(used: pd.DataFrame, rng: np.random.Generator, missing: dict[str, s
         )
     data, places = PairShares.of(ids, parts)
     each = zip(parts, places, strict=True)
-    return _Gathered(
-        data,
-        [Trial(person, place, same) for (person, _, same), place in each],
-        participants=len(data.own),
-        judgments=n,
-        people=Figures(
-            undecided=len(trials) - n, **_sorted_alike(trials, list(data.own), rng, missing)
-        ),
-    )
+    found = [Trial(person, place, same) for (person, _, same), place in each]
+    alike = _sorted_alike(trials, list(data.own), rng, missing)
+    return data, found, len(data.own), n, Figures(undecided=len(trials) - n, **alike)
 
 
 def _sorted_alike(

@@ -296,9 +296,7 @@ def object_changes(
 def jackknife_variance(left_out: Floats) -> Floats:
     """Variance of estimates from what they become when each of g parts is left out, (g, k)."""
     g = len(left_out)
-    if g < 2:
-        return np.zeros(left_out.shape[1:])
-    return np.asarray((g - 1) / g * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0))
+    return np.asarray((g - 1) * left_out.var(axis=0)) if g > 1 else np.zeros(left_out.shape[1:])
 
 
 def jackknife_covariance(left_out: Floats) -> Floats:

@@ -111,7 +111,12 @@ def world_source(
     ids = shown_objects(stimuli, study.config.design)
     path = None if path is None else Path(path)
     if path is not None:
-        return _from_posterior(path, ids) if path.suffix == ".nc" else _from_observer(path, ids)
+        if path.suffix == ".nc":
+            return _from_posterior(path, ids)
+        known = SimulatedObserver.load(path)
+        space = known.embedding[_rows(path, known.ids, ids)]
+        observer = SimulatedObserver(ids, space, known.temperature, known.lapse)
+        return WorldSource("observer", lambda rng: observer, path)
     table = stimuli.table[stimuli.table["id"].isin(ids)].reset_index(drop=True)
     shown = StimulusSet(stimuli.folder, table)
 
@@ -123,13 +128,6 @@ def world_source(
         return SimulatedObserver(ids, space, lapse=LAPSE)
 
     return WorldSource("categories" if stimuli.levels else "sparse", draw)
-
-
-def _from_observer(path: Path, ids: tuple[str, ...]) -> WorldSource:
-    known = SimulatedObserver.load(path)
-    rows = _rows(path, known.ids, ids)
-    observer = SimulatedObserver(ids, known.embedding[rows], known.temperature, known.lapse)
-    return WorldSource("observer", lambda rng: observer, path)
 
 
 def _from_posterior(path: Path, ids: tuple[str, ...]) -> WorldSource:
@@ -337,8 +335,7 @@ class GroupEffect:
 
 def most_like(world: World, column: int, posterior: Posterior) -> int:
     """Dimension of a fit that correlates most with a column of the true space."""
-    place = {name: row for row, name in enumerate(world.observer.ids)}
-    true = world.observer.embedding[[place[name] for name in posterior.ids], column]
+    true = world.observer.embedding[world.observer.rows(posterior.ids), column]
     fitted = posterior.embedding.mean(axis=0)
     correlation = np.corrcoef(true, fitted.T)[0, 1:]
     return int(np.argmax(np.nan_to_num(correlation)))

@@ -211,7 +211,7 @@ def reliability(table: pd.DataFrame, kind: JudgmentKind, seed: int = 0) -> Relia
         of_kind = RATINGS if kind == "ratings" else SORTINGS
         unit = "correlation" if kind == "ratings" else "adjusted Rand index"
         try:
-            alike = of_kind.gather(_scored(table, kind), rng, missing).people
+            alike = of_kind.gather(_scored(table, kind), rng, missing)[-1]
         except TwoalikeError:  # which speaks of networks
             missing["the same person again"], alike = "there are too few judgments", Figures()
         again = alike.get("repeats")

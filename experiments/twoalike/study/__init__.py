@@ -48,6 +48,7 @@ from twoalike.study._profile import load_profile as load_profile
 from twoalike.study._profile import profile_path as profile_path
 from twoalike.study._profile import save_profile as save_profile
 from twoalike.study._provenance import SAFE_SEED as SAFE_SEED
+from twoalike.study._provenance import check_schema as check_schema
 from twoalike.study._provenance import check_seed as check_seed
 from twoalike.study._provenance import claim_parts as claim_parts
 from twoalike.study._provenance import draw_seed as draw_seed

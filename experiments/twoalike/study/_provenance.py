@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from importlib.metadata import version
+from numbers import Integral
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -109,18 +110,22 @@ def read_json(path: Path, kind: str) -> dict[str, Any]:
     content = parse_json_table(path.read_bytes(), path)
     if content.get("kind") != kind:
         raise TwoalikeError(f"{path}: expected kind {kind!r}, found {content.get('kind')!r}.")
-    version = content.get("schema_version", 0)
-    if not isinstance(version, int):
+    check_schema(content.get("schema_version", 0), path)
+    return content
+
+
+def check_schema(found: Any, path: Path, latest: int = SCHEMA_VERSION) -> None:
+    """Refuse a file of a form that is newer than the latest known."""
+    if not isinstance(found, Integral):
         raise TwoalikeError(
-            f"{path}: expected schema_version as a whole number, found {str(version)[:40]!r}. The "
+            f"{path}: expected schema_version as a whole number, found {str(found)[:40]!r}. The "
             "file is damaged."
         )
-    if version > SCHEMA_VERSION:
+    if int(found) > latest:
         raise TwoalikeError(
-            f"{path}: written with schema {version}, this twoalike reads up to "
-            f"{SCHEMA_VERSION}. Upgrade twoalike."
+            f"{path}: written with schema {found}, this twoalike reads up to {latest}. Upgrade "
+            "twoalike."
         )
-    return content
 
 
 def claim_parts(

@@ -54,7 +54,6 @@ from twoalike.embedding._posterior import Verdict as Verdict
 from twoalike.embedding._posterior import as_posterior as as_posterior
 from twoalike.embedding._posterior import fitted_kinds as fitted_kinds
 from twoalike.embedding._posterior import usual_question as usual_question
-from twoalike.embedding._predictive import PredictedChoices as PredictedChoices
 from twoalike.embedding._predictive import Predictive as Predictive
 from twoalike.embedding._predictive import calibration_gap as calibration_gap
 from twoalike.embedding._predictive import inference_data as inference_data
@@ -66,7 +65,6 @@ from twoalike.embedding._priors import SpikeAndSlab as SpikeAndSlab
 from twoalike.embedding._priors import Student as Student
 from twoalike.embedding._ratings import RATING_LEVELS as RATING_LEVELS
 from twoalike.embedding._similarity import SimilarityTable as SimilarityTable
-from twoalike.embedding._similarity import central_interval as central_interval
 from twoalike.embedding._similarity import choice_intervals as choice_intervals
 from twoalike.embedding._similarity import embedding_table as embedding_table
 from twoalike.embedding._similarity import kept_together as kept_together

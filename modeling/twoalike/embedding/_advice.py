@@ -35,8 +35,6 @@ APART_LIMIT, COST_LIMIT = 2.0, 0.002
 """Largest mean difference of two chains' choice probabilities, in percentage points, and by how
 many nats a judgment one may predict worse than all together; of ``vi``, of two runs."""
 N_TRIPLETS = 100
-PARTS = ("predictions", "intervals")
-"""Parts of the verdict."""
 
 
 def judged_triplets(m: int, seed: int, n: int = N_TRIPLETS) -> Integers:
@@ -179,10 +177,10 @@ def with_chains(
     """
     if x.shape[0] == 1 and engine != "nuts":
         return {**known, "intervals": False}
-    similarity, chosen = of
-    told = {"chosen": chosen, "independent": engine == "vi"}
-    chains = chain_convergence(x, stats, seed, similarity, **told)
-    settled = {part: known.get("predictions", True) and chains[part] for part in PARTS}
+    told = {"chosen": of[1], "independent": engine == "vi"}
+    chains = chain_convergence(x, stats, seed, of[0], **told)
+    parts = ("predictions", "intervals")
+    settled = {part: known.get("predictions", True) and chains[part] for part in parts}
     return {**known, **chains, **settled}
 
 
@@ -207,7 +205,7 @@ def optimiser_convergence(losses: Floats) -> dict[str, Any]:
 
 
 NAMED = 5
-"""Objects of a kind that are named."""
+"""Objects of a kind, or people, that are named."""
 
 
 def describe_links(data: Data) -> dict[str, Any]:
@@ -269,7 +267,6 @@ def link_warnings(links: dict[str, Any]) -> list[str]:
 
 
 MANY_HIGH_K = 0.01  # share of judgments whose leave-one-out estimate cannot be trusted
-MOST_NAMES = 5
 UNLIKELY = 0.01  # p-value of a predictive check, on either side
 _CLOSELY = "more closely", "less closely"
 _OFTEN = "more often", "less often"
@@ -439,8 +436,8 @@ def _on_people(found: KindChecks) -> Iterator[str]:
     """Say who stands out, and who places at random, as far as their noise tells."""
 
     def names(people: Sequence[str]) -> str:
-        more = f" and {len(people) - MOST_NAMES} more" if len(people) > MOST_NAMES else ""
-        return f"{', '.join(people[:MOST_NAMES])}{more}"
+        more = f" and {len(people) - NAMED} more" if len(people) > NAMED else ""
+        return f"{', '.join(people[:NAMED])}{more}"
 
     if found.outstanding:
         yield (

@@ -217,10 +217,6 @@ class Choices(Kind[ChoiceGroup]):
         groups = (g.take(kept[here]) for g, here in zip(self.groups, self.slices, strict=True))
         return replace(self, groups=tuple(group for group in groups if group.size))
 
-    def only_triplets(self) -> Self:
-        """Leave out choices among more than three items."""
-        return replace(self, groups=tuple(g for g in self.groups if g.question.items == 3))
-
     def unknowns(self, unknown: Unknown) -> dict[str, Any]:
         """Add the terms' variables; temperatures and lapses are those of all participants."""
         return {name: value for term in self.terms for name, value in term.add().items()}

@@ -12,10 +12,8 @@ lacks: the number is, if anything, too large.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import guessing
@@ -24,7 +22,6 @@ from twoalike.embedding._compare import shared_objects
 from twoalike.embedding._draws import importance, spread, unit_columns
 from twoalike.embedding._judged import as_table, draws_of, is_own, some_draws
 from twoalike.embedding._loo import LEAST_DRAWS, left_out_weights, separate_fits, subset_rows
-from twoalike.embedding._observers import Draw
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
 from twoalike.embedding._similarity import select_objects
 from twoalike.judgments import JudgmentTable
@@ -233,12 +230,9 @@ def first_dimensions_scores(
         task = bar.add_task("scoring the first dimensions", total=len(which), status="")
         for place, draw in enumerate(draws_of(posterior, which)):
             for k in range(len(order)):
-                first = _with_columns(draw, order[: k + 1])
+                some = order[: k + 1]
+                roots = None if draw.roots is None else draw.roots[:, some]
+                first = replace(draw, embedding=draw.embedding[:, some], roots=roots)
                 mean[:, k] += weights[:, place] * given_answers(first, judged)
             bar.update(task, advance=1)
     return np.asarray(np.log(np.maximum(mean, 1e-30)))
-
-
-def _with_columns(draw: Draw, columns: npt.NDArray[Any]) -> Draw:
-    roots = None if draw.roots is None else draw.roots[:, columns]
-    return replace(draw, embedding=draw.embedding[:, columns], roots=roots)

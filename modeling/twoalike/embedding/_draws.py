@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.embedding._model import LOG_PRIOR, STORED, Data, Stored
-from twoalike.embedding._posterior_file import COVARIATES, GROUP_OF, flat_attrs, labelled_statistics
+from twoalike.embedding._posterior_file import COVARIATES, GROUP_OF, flat_attrs
 from twoalike.study import Floats, Integers
 
 if TYPE_CHECKING:
@@ -217,9 +217,13 @@ def pack_tree(
         },
     )
     axes = ("chain", "draw") if "logp" in stats else ("chain", "step")
-    sample_stats = labelled_statistics(
-        xr.Dataset({name: (axes, value) for name, value in stats.items()})
+    sample_stats = xr.Dataset({name: (axes, value) for name, value in stats.items()})
+    # As ArviZ expects them: axes with labels, divergences as bool.
+    sample_stats = sample_stats.assign_coords(
+        {a: np.arange(n) for a, n in sample_stats.sizes.items()}
     )
+    if "diverging" in sample_stats:
+        sample_stats["diverging"] = sample_stats["diverging"].astype(bool)
     log_prior = xr.Dataset(
         {
             name.removeprefix(LOG_PRIOR): (("chain", "draw"), value)

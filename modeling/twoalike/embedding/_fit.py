@@ -287,13 +287,15 @@ def fit_embedding(
     draws, stats = _run(engine, fitted, held, form, config, part)
     drop, stored = config.dimensions is None, form.stored
     draws = order_draws(draws, form.similarity, drop=drop, stored=stored)
+    pairs = tables.get("dissimilarities")  # some computed from arrangements
+    arranged = 0 if pairs is None else int((pairs["kind"] == "arrangement").sum())
     asked = {f"{g.question.kind}_{g.question.items}": g.size for g in data.choices.groups}
     attrs = {
         **_described(engine, form, config, draws["embedding"], stats, chosen=bool(asked)),
         "hyperparameters": _hyperparameters(data, form),
         **plan,
         **({"questions": {"choices": asked}} if asked else {}),
-        "links": describe_links(data) | {"arranged": _arranged(tables.get("dissimilarities"))},
+        "links": describe_links(data) | {"arranged": arranged},
         **({} if data.covariates is None else {"covariates": data.covariates.described()}),
         **({"terms": {term.name: dict(term.known) for term in form.terms}} if form.terms else {}),
         "provenance": source
@@ -341,11 +343,6 @@ def with_people(
         known = read_covariates(covariates) if isinstance(covariates, str | Path) else covariates
         data = replace(data, covariates=Covariates.assign(known, data.participants, where))
     return data
-
-
-def _arranged(dissimilarities: pd.DataFrame | None) -> int:
-    """Count the dissimilarities that were computed from arrangements."""
-    return 0 if dissimilarities is None else int((dissimilarities["kind"] == "arrangement").sum())
 
 
 def _tried(data: Data, table: Floats | None, config: FitConfig) -> Pilot | None:

@@ -152,15 +152,12 @@ def run_pilot(
     pilot = Pilot(trials, first.dimensions, weights=first.weights, sampled=sampled)
     if data.choices.terms:
         pilot = replace(pilot, gains=term_gains(pilot.taken.expected, config.seed))
-    if "people" in config.model_fields_set or not _judged_much(data):
+    counts = data.choices.given(len(data.participants))
+    much = len(counts) >= FEWEST_PEOPLE and np.median(counts) >= MUCH
+    if "people" in config.model_fields_set or not much:
         return pilot
     form = replace(form_of(pilot.taken.similarity), weights=True)
     return replace(pilot, weighted=_try(data.everybody(), form, folds[:1], config))
-
-
-def _judged_much(data: Data) -> bool:
-    counts = data.choices.given(len(data.participants))
-    return len(counts) >= FEWEST_PEOPLE and float(np.median(counts)) >= MUCH
 
 
 def _folds(choices: Choices, seed: int) -> list[Integers]:

@@ -23,7 +23,7 @@ positions of a Gaussian process latent variable model.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -197,16 +197,6 @@ def replicated_layouts(
     return np.asarray(places + sd[trial][:, None] * rng.standard_normal((len(items), 2)))
 
 
-class _View(NamedTuple):
-    """What a draw expects: the embedding, by what each arranger weighs it, noise, distances."""
-
-    x: Floats
-    roots: Floats  # of whoever arranged, (T, D)
-    noise: Floats  # (T,)
-    wanted: Floats  # distances of pairs as shares of their trial's mean, (P,)
-    tenth: Integers  # of each pair among all by that, (P,)
-
-
 @dataclass(frozen=True, eq=False, kw_only=True)
 class PlacedTrials(Replicated):
     """Layouts of T trials, K placements in all, P pairs of objects within a trial.
@@ -222,7 +212,12 @@ class PlacedTrials(Replicated):
     trial: Integers
     pairs: Integers
 
-    def under(self, draw: int) -> _View:
+    def under(self, draw: int) -> tuple[Any, Floats, Integers]:
+        """Give what makes a layout, and of each pair its distance, a share of the trial's mean.
+
+        The first is the embedding, by what whoever arranged weighs it, (T, D), and noise, (T,); the
+        last the tenth of each pair among all by distance.
+        """
         x = self.posterior.embedding[draw]
         roots = Unknown.under(self.posterior, draw).roots_of(self.names)
         own = np.ones((len(self.who), x.shape[1])) if roots is None else roots[self.who]
@@ -230,17 +225,17 @@ class PlacedTrials(Replicated):
         rank = np.empty(len(wanted), dtype=np.int64)
         rank[np.argsort(wanted, kind="stable")] = np.arange(len(rank))
         noise = self.posterior.drawn("arrangement_noise")[draw, self.who]
-        return _View(x, own, noise, wanted, rank * BINS // len(rank))
+        return (x, own, noise), wanted, rank * BINS // len(rank)
 
-    def statistics(self, expected: _View, judged: Floats) -> tuple[Floats, Floats]:
+    def statistics(self, expected: Any, judged: Floats) -> tuple[Floats, Floats]:
         """Correlate distances, and average them by tenths of the expected ones."""
-        found = self._relative(judged)
-        r = correlations(expected.wanted, found, self.trial[self.pairs[:, 0]])
-        return r, means_of(found, expected.tenth, BINS)
+        found, (_, wanted, tenth) = self._relative(judged), expected
+        r = correlations(wanted, found, self.trial[self.pairs[:, 0]])
+        return r, means_of(found, tenth, BINS)
 
-    def again(self, expected: _View, rng: np.random.Generator) -> Floats:
-        own = (self.items, self.trial, rng, expected.roots)
-        return replicated_layouts(expected.x, expected.noise, *own)
+    def again(self, expected: Any, rng: np.random.Generator) -> Floats:
+        x, roots, noise = expected[0]
+        return replicated_layouts(x, noise, self.items, self.trial, rng, roots)
 
     def at_random(self) -> list[str]:
         """Name those with trials whose noise is surely above 1."""

@@ -86,10 +86,6 @@ class Data:
         return tuple(group for kind in self.kinds for group in kind.groups)
 
     @property
-    def only_choices(self) -> bool:
-        return all(isinstance(kind, Choices) for kind in self.kinds)
-
-    @property
     def likelihoods(self) -> list[str]:
         """Names of the potentials of :attr:`groups` in the model."""
         return [name for kind in self.kinds for name in kind.likelihoods]

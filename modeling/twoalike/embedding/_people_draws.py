@@ -307,7 +307,7 @@ def draw_weights(
     count as known. Unchanged where people have no weights, or other judgments than choices tell of
     them too.
     """
-    if "log_weight" not in draws or not len(data.choices) or not data.only_choices:
+    if "log_weight" not in draws or not len(data.choices) or len(data.kinds) > 1:
         return draws
 
     def drawn(fit: int, at: dict[str, Floats], n: int) -> dict[str, Floats]:

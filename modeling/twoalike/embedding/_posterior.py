@@ -22,10 +22,10 @@ from twoalike.embedding._observers import (
     view_of_group,
     view_of_person,
 )
-from twoalike.embedding._posterior_file import GROUP_OF, read_tree, stacked, tree_attrs, write_tree
+from twoalike.embedding._posterior_file import GROUP_OF, JSON_ATTRS, read_tree, stacked, write_tree
 from twoalike.embedding._priors import Kernel, find_kernel
 from twoalike.embedding._terms import Term, find_term
-from twoalike.study import Floats, Integers, TwoalikeError, counted, visible
+from twoalike.study import Floats, Integers, TwoalikeError, counted, parse_json, visible
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -158,7 +158,10 @@ class Posterior:
     @property
     def attrs(self) -> Mapping[str, Any]:
         """Model, engine, convergence and provenance."""
-        return tree_attrs(self.tree)
+        return {
+            str(name): parse_json(of, f"posterior: attribute {name}") if name in JSON_ATTRS else of
+            for name, of in self.tree.attrs.items()
+        }
 
     def drawn(self, name: str) -> Floats:
         """All draws of a variable, shape (S, ...)."""

@@ -23,6 +23,7 @@ from twoalike.study import (
     check_content,
     check_ending,
     check_hdf5,
+    check_schema,
     parse_json,
     require_file,
     shortened,
@@ -158,15 +159,6 @@ def stacked(group: "xr.Dataset", name: str, dtype: Any = np.float64) -> Any:
     return np.asarray(values.reshape(-1, *values.shape[2:]), dtype=dtype)
 
 
-def tree_attrs(tree: "xr.DataTree") -> dict[str, Any]:
-    return {
-        str(name): parse_json(value, f"posterior: attribute {name}")
-        if name in JSON_ATTRS
-        else value
-        for name, value in tree.attrs.items()
-    }
-
-
 def flat_attrs(attrs: Mapping[str, Any]) -> dict[str, Any]:
 
     def plain(value: Any) -> Any:
@@ -224,15 +216,6 @@ def read_tree(path: Path) -> "xr.DataTree":
     return tree
 
 
-def labelled_statistics(stats: "xr.Dataset") -> "xr.Dataset":
-    """Statistics of a sampler as ArviZ expects them: axes with labels, divergences as bool."""
-    bare = {str(axis): np.arange(n) for axis, n in stats.sizes.items() if axis not in stats.coords}
-    labelled = stats.assign_coords(bare)
-    if "diverging" in labelled:
-        labelled["diverging"] = labelled["diverging"].astype(bool)
-    return labelled
-
-
 def _check_variables(path: Path, found: "xr.Dataset") -> None:
     for name, variable in VARIABLES.items():
         there = {"always", *found.coords, *found}
@@ -288,7 +271,7 @@ def _check_values(path: Path, name: str, values: Any, possible: Possible) -> Non
 
 
 def _check_attributes(path: Path, tree: "xr.DataTree") -> None:
-    """Check that the attributes are what :func:`tree_attrs` expects, of a version that is known."""
+    """Check that the attributes are what a posterior expects, of a version that is known."""
     for name, content in JSON_ATTRS.items():
         if not isinstance(tree.attrs.get(name, ""), str):
             raise TwoalikeError(f"{path}: attribute {name} is damaged. Fit it again.")
@@ -298,14 +281,4 @@ def _check_attributes(path: Path, tree: "xr.DataTree") -> None:
             if name == "convergence" and isinstance(found, dict):  # R-hat of few draws is NaN
                 found = {key: value for key, value in found.items() if value == value}  # noqa: PLR0124
             check_content(found, content, where, "Fit it again.")
-    version = tree.attrs.get("schema_version", SCHEMA_VERSION)
-    if not isinstance(version, int | np.integer):
-        raise TwoalikeError(
-            f"{path}: expected schema_version as a whole number, found "
-            f"{shortened(version, 40)!r}. Fit it again."
-        )
-    if version > SCHEMA_VERSION:
-        raise TwoalikeError(
-            f"{path}: written with schema {version}, this twoalike reads up to {SCHEMA_VERSION}. "
-            "Upgrade twoalike."
-        )
+    check_schema(tree.attrs.get("schema_version", SCHEMA_VERSION), path, SCHEMA_VERSION)

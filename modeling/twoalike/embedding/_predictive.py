@@ -16,7 +16,7 @@ ArviZ it is computed when it is needed and never stored in ``posterior.nc``.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -285,9 +285,10 @@ def predict_choices(
     the subset that is predicted if there are many judgments.
     """
     posterior = as_posterior(posterior)
-    judged = Choices.known_to(posterior, as_table(choices))
-    known, judged = len(judged), judged.only_triplets()
-    if not judged.groups:
+    every = Choices.known_to(posterior, as_table(choices))
+    known, triplets = len(every), tuple(g for g in every.groups if g.question.items == 3)
+    judged = replace(every, groups=triplets)
+    if not triplets:
         raise TwoalikeError(expected="choices among three items", found=f"{known} among more")
     sizes = posterior.tree["posterior"].sizes
     which = some_draws(posterior, MOST_DRAWS)

@@ -91,14 +91,6 @@ def cheaper_whole(m: int, n: int) -> bool:
     return m**2 < 30 * n
 
 
-def _dot_matrix(left: Floats, right: Floats) -> Floats:
-    return np.asarray(left @ right.T)
-
-
-def _dot_rows(left: Floats, right: Floats) -> Floats:
-    return np.asarray(np.einsum("nd,nd->n", left, right))
-
-
 def _distance_matrix(left: Floats, right: Floats) -> Floats:
     squares = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)[None] - 2 * left @ right.T
     return np.asarray(-np.sqrt(np.maximum(squares, 0) + _TINY))
@@ -112,8 +104,8 @@ _TINY = 1e-6
 """Below the square root: a distance of zero has no gradient."""
 KERNELS = {
     "dot": Kernel(
-        _dot_matrix,
-        _dot_rows,
+        lambda left, right: np.asarray(left @ right.T),
+        lambda left, right: np.asarray(np.einsum("nd,nd->n", left, right)),
         lambda left, right: left * right,
         lambda left, right, xp: (left * right).sum(axis=-1),
         lambda left, right, weights, xp: weights @ (left * right).T,

@@ -135,19 +135,17 @@ class Ratings(Kind[RatingGroup]):
         return self.groups[0].size
 
     def unknowns(self, unknown: Unknown) -> Any:
-        noise = self.noise.add("rating_noise", "rating", len(self.people), self.axis)
-        origin, unit = unknown.add_units("rating", self.axis, self.reference, self.people)
-        return noise, _thresholds(self), origin, unit, *self._order()
-
-    def _order(self) -> tuple[Any, ...]:
-        """Bias of each object as the first of a pair, (m,), if order counts."""
         import pymc as pm
 
+        noise = self.noise.add("rating_noise", "rating", len(self.people), self.axis)
+        origin, unit = unknown.add_units("rating", self.axis, self.reference, self.people)
+        found = noise, _thresholds(self), origin, unit
         if not self.order_spread:
-            return ()
+            return found
+        # The bias of each object as the first of a pair, (m,).
         spread = pm.HalfNormal("rating_order_spread", self.order_spread)
         order = spread * pm.ZeroSumNormal("rating_order_offset", 1.0, dims="object")
-        return (pm.Deterministic("rating_order", order, dims="object"),)
+        return *found, pm.Deterministic("rating_order", order, dims="object")
 
     def log_likelihood(
         self, unknown: Unknown, own: Any, group: RatingGroup, arrays: Sequence[Any], n: int

@@ -301,7 +301,12 @@ def similarity_table(
             # Pairs only from the diagonal on: the rest is their mirror image.
             values = np.empty((band.stop - start, m - start, n_draws), dtype=np.float32)
             for draw, x in enumerate(posterior.embedding):
-                values[..., draw] = _band(posterior, x[rows], band, scale) - origin[draw]
+                if scale == "chance":
+                    odds = pair_odds(posterior.pair_similarity(x[rows], x[rows]))
+                    seen = kept_together(odds, band)
+                else:
+                    seen = posterior.pair_similarity(x[rows[band]], x[rows[start:]])
+                values[..., draw] = seen - origin[draw]
                 bar.update(task, advance=1)
             ends = central_interval(values, interval, axis=-1, overwrite=True)
             for whole, part in zip((mean, low, high), (values.mean(axis=-1), *ends), strict=True):
@@ -315,13 +320,6 @@ def similarity_table(
 def _pair_mean(posterior: Posterior, x: Floats) -> float:
     matrix = posterior.pair_similarity(x, x).astype(np.float64)
     return float((matrix.sum() - np.trace(matrix)) / (len(x) * (len(x) - 1)))
-
-
-def _band(posterior: Posterior, x: Floats, band: slice, scale: Scale) -> Floats:
-    """Similarities of the band's objects with those from its start on, under one draw."""
-    if scale != "chance":
-        return posterior.pair_similarity(x[band], x[band.start :])
-    return kept_together(pair_odds(posterior.pair_similarity(x, x)), band)
 
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}

@@ -246,7 +246,8 @@ class SortedTrials(Replicated):
             trial, first, second = np.nonzero(both)
             same = (pile[trial, first] == pile[trial, second]).astype(np.float64)
             r.append(correlations(s[trial, first, second], same, trial))
-            counts, size = _sizes_of(pile), shown.sum(axis=1)
+            counts = (pile[:, :, None] == np.arange(pile.shape[1])).sum(axis=1)  # in each pile
+            size = shown.sum(axis=1)
             largest, alone = counts.max(axis=1) / size, (counts == 1).sum(axis=1) / size
             summaries.append(np.stack([(counts > 0).sum(axis=1), largest, alone]))
         return np.concatenate(r), np.concatenate(summaries, axis=1).mean(axis=1)
@@ -263,8 +264,3 @@ class SortedTrials(Replicated):
             for group, seen in zip(self.groups, expected, strict=True)
         ]
         return np.concatenate(logs)
-
-
-def _sizes_of(pile: Integers) -> Integers:
-    """Objects in each pile of each trial, (T, k)."""
-    return np.asarray((pile[:, :, None] == np.arange(pile.shape[1])).sum(axis=1))

@@ -397,9 +397,7 @@ def terms_to_try(asked: Sequence[Asked], table: pd.DataFrame) -> list[Term]:
     return found
 
 
-TERMS: Mapping[str, Term] = {
-    name: of(name) for name, of in (("position", Position), ("memory", Memory))
-}
+TERMS: Mapping[str, Term] = {"position": Position("position"), "memory": Memory("memory")}
 """By name; a formula such as ``temperature ~ block`` is a :class:`Depends`."""
 TARGETS = ("temperature", "lapse")
 _FORMULA = re.compile(rf"({'|'.join(TARGETS)}) *~ *[^~+]+(\+[^~+]+)*")

@@ -424,7 +424,8 @@ def fit_vi(
     optimiser = optax.adam(optax.cosine_decay_schedule(plan.rate, plan.steps))
     family = Family.of(density)
     many = many_steps(family, parts[0], config, plan, optimiser)
-    fits = [begin(family, start, optimiser) for start in density.starts]
+    begun = map(family.begin, density.starts)
+    fits = [_Progress(q, optimiser.init(q)) for q in begun]
     if checkpoint is not None:
         stored = checkpoint.load()
         fits = [_resumed(fit, number, stored) for number, fit in enumerate(fits)]
@@ -451,12 +452,6 @@ def fit_vi(
             draws.append(draw(fit.q, last, config.draws or DRAWS // max(plan.fits, 4)))
     together = {name: np.stack([each[name] for each in draws]) for name in draws[0]}
     return together, {"loss": np.array([fit.losses for fit in fits])}
-
-
-def begin(family: Family, start: dict[str, Floats], optimiser: Any) -> _Progress:
-    """Give a fit at its start, from values by name."""
-    q = family.begin(start)
-    return _Progress(q, optimiser.init(q))
 
 
 def _as_arrays(fits: list[_Progress]) -> dict[str, npt.NDArray[Any]]:
