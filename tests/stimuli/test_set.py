@@ -125,7 +125,7 @@ BAD_NAMES = {
 def test_names_that_tables_cannot_hold(folder: Path, kind: str) -> None:
     name, said = BAD_NAMES[kind]
     picture(folder / "bird" / name, 7)
-    for refuse in (StimulusSet.from_images, find_images):
+    for refuse in (list_images, find_images):
         with pytest.raises(TwoalikeError, match=said) as caught:
             refuse(folder)
         assert str(caught.value).isprintable()

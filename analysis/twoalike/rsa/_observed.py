@@ -152,7 +152,7 @@ def _parts(
         sources, ids = pair_sources(table)
         return [(of.participant, of.pairs, of.values) for of in sources], ids
     if kind == "sortings":
-        trials, ids = judged_trials(table, "sortings")
+        trials, ids = judged_trials(table)
         each = [(of, np.stack(np.triu_indices(len(of.items), 1), axis=1)) for of in trials]
         return [
             (of.participant, of.items[two], (np.diff(of.values[two])[:, 0] != 0) * 1.0)
