@@ -72,7 +72,14 @@ html_theme_options = {
 html_sidebars = {"index": []}
 
 
+def begin_with_words(app, what, name, obj, options, lines):  # noqa: ANN001, ANN201, ARG001, D103, PLR0913, PLR0917
+    # Napoleon takes what stands before the first colon of an attribute's docstring for its type.
+    if what in {"attribute", "property"} and lines and ":" in lines[0]:
+        lines.insert(0, "")
+
+
 def setup(app):  # noqa: ANN001, ANN201, D103
     write(HERE / "reference")
     app.connect("autodoc-process-signature", shorten_types)
+    app.connect("autodoc-process-docstring", begin_with_words, priority=400)
     app.connect("autodoc-process-docstring", returns_as_field, priority=900)

@@ -348,8 +348,9 @@ def _read_tables(study: Study, runs: Sequence[Run]) -> dict[JudgmentKind, pd.Dat
     for task in map(find_task, dict.fromkeys(run.name.task for run in runs)):
         if task.judgments not in found:  # before a fit
             rule = task.unusable and partial(task.unusable, rule=study.config.exclusion)
-            table = task.read_raw(study.raw, None, *([rule] if rule else []))
-            found |= {task.judgments: table} if len(table) else {}
+            with suppress(TwoalikeError):  # no session is left: the section on sessions says why
+                table = task.read_raw(study.raw, None, *([rule] if rule else []))
+                found |= {task.judgments: table} if len(table) else {}
     return found
 
 
