@@ -41,7 +41,7 @@ def test_every_command_takes_a_study_of_ratings_and_sortings(
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Sessions of ratings" in html
     assert "Sessions of sorting" in html
-    assert "2 participants did 2 sessions of the pair-rating task" in html
+    assert "In each trial of the pair-rating task, participants rated how alike" in html
     assert "There are no sessions" not in html
     found = collect_judgments(root)
     ratings = pd.read_parquet(found["ratings"])
