@@ -73,9 +73,10 @@ html_sidebars = {"index": []}
 
 
 def begin_with_words(app, what, name, obj, options, lines):  # noqa: ANN001, ANN201, ARG001, D103, PLR0913, PLR0917
-    # Napoleon takes what stands before the first colon of an attribute's docstring for its type.
-    if what in {"attribute", "property"} and lines and ":" in lines[0]:
-        lines.insert(0, "")
+    # Napoleon takes what stands before the colon of an attribute's first line for its type.
+    if what in {"attribute", "property"} and lines and ": " in lines[0]:
+        first, _, rest = lines[0].partition(": ")
+        lines[:1] = [f"{first}:", rest]
 
 
 def setup(app):  # noqa: ANN001, ANN201, D103
