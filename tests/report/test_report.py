@@ -144,7 +144,7 @@ def test_the_words_for_a_paper_are_of_this_study(finished: Study, whole: Path) -
     for words in (
         "The stimuli were 12 images, with categories of 2 levels (kind: 2, size: 3).",
         f"A total of {len(rows)} simulated participants took part in {len(rows)} sessions",
-        f"had in the median {kinds['main'] + kinds['repeat']:g} trials, drawn at random, ",
+        f"had a median of {kinds['main'] + kinds['repeat']:g} trials, drawn at random, ",
         f"{kinds['repeat']:g} of them shown a second time, and {kinds['catch']:g} attention checks",
         f"after {kinds['practice']:g} practice trials",
         "No session was left out.",
@@ -511,10 +511,25 @@ def test_a_plan_and_what_a_study_departed_from(
     ):
         assert planned in page.text
     assert "3 sessions had been recorded when this plan was written" in page.text
+    about = {"schema_version": 1, "inputs": {}, "config": {}, "twoalike_version": "0.1.0"}
+    size = {
+        "participants": 40,
+        "per_group": 20,
+        "trials_per_person": 9,
+        "differ": 17,
+        "power": 0.85,
+    }
+    answer = about | {"kind": "group_power", "recommended": size | {"simulated": 20}}
+    (tmp_path / "p.json").write_text(json.dumps(answer))
+    again = shutil.copytree(study.root, tmp_path / "again")
+    assert call("plan", str(again), "--power", str(tmp_path / "p.json"), "--overwrite") == 0
+    assert "17 of 20 simulated studies found the groups" in (again / "plan.html").read_text("utf-8")
     assert call(*words) == 1  # a hash may have been registered
     assert (study.root / "plan.json").read_bytes() == content
     done = report(study)
-    assert "departs from it in 2 points" in done.text  # how people differ, and sessions before it
+    assert (
+        "departs from it in 2 points" in done.text and ", after 3 sessions (SHA" in done.text
+    )  # how people differ, and sessions before it
     toml = study.root / "study.toml"
     toml.write_text(
         toml.read_text().replace("catch = 4", "catch = 5") + "[exclusion]\nmissed = 2\n"

@@ -110,7 +110,8 @@ def _planned(inputs: Inputs) -> str:
     if (plan := read_plan(inputs.study)) is None:
         return ""
     digest, n = sha256_file(inputs.study.root / PLAN), len(departures(inputs, plan))
-    return say("methods.planned", digest=digest, n=n, before=plan.sessions_before)
+    when = {"day": plan.made[:10], "runs": len(inputs.runs)}
+    return say("methods.planned", digest=digest, n=n, before=plan.sessions_before, **when)
 
 
 _USED = ("sampler", "scale_points")

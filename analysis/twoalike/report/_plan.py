@@ -35,6 +35,7 @@ from twoalike.study import (
     TwoalikeError,
     atomic_path,
     check_content,
+    parse_json_table,
     provenance,
     read_json,
     read_text,
@@ -110,7 +111,7 @@ def write_plan(
             found="one, whose hash may have been registered",
             remedy="To replace it, say so by `overwrite=True`.",
         )
-    answer = None if power is None else read_json(Path(power), "power")
+    answer = None if power is None else _read_power(Path(power))
     if participants is None and answer is not None:
         participants = int(answer["recommended"]["participants"])
     if participants is None or participants < 1:
@@ -139,6 +140,11 @@ def write_plan(
     with atomic_path(page) as temporary:
         temporary.write_text(render(_page(study, plan, digest)), encoding="utf-8")
     return WrittenPlan(path, page, digest, plan.sessions_before)
+
+
+def _read_power(path: Path) -> dict[str, Any]:
+    found = parse_json_table(read_text(path).encode(), path).get("kind")
+    return read_json(path, "group_power" if found == "group_power" else "power")
 
 
 def read_plan(study: Study) -> Plan | None:
