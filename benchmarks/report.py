@@ -6,7 +6,7 @@ Needs the shared real data (environment variable TWOALIKE_SHARED_DATA, or ../sha
 the checkout). Through the command line: a study of plain tiles, one an object, in folders of their
 categories (the photographs are not ours to keep); import, fit, evaluation of CLIP features beside
 the published embedding, report. Elapsed and processor seconds of each, the size of the page, and
-how far the four variational fits agree.
+how far the variational fits agree.
 
 The table goes to benchmarks/results/report.md.
 """
@@ -101,7 +101,8 @@ def main() -> None:
         times = {name: spent(*words) for name, words in commands(folder).items()}
         size = (folder / PAGE).stat().st_size / 1e6
         pictures = len(list((folder / "files").glob("*.svg")))
-        state = Posterior.load(folder / "things" / "derived" / "posterior.nc").attrs["convergence"]
+        posterior = Posterior.load(folder / "things" / "derived" / "posterior.nc")
+        state, fits = posterior.attrs["convergence"], posterior.tree["posterior"].sizes["chain"]
     table = [
         f"| `twoalike {name}` | {took:.1f} | {busy:.1f} |" for name, (took, busy) in times.items()
     ]
@@ -116,7 +117,7 @@ def main() -> None:
         "|---|---|---|",
         *table,
         "",
-        f"The page has {size:.1f} MB and {pictures} figures. Over the four fits of `vi` R-hat is "
+        f"The page has {size:.1f} MB and {pictures} figures. Over the {fits} fits of `vi` R-hat is "
         f"at most {state['choice_rhat_95']:.2f} for 95 % of the choice probabilities and at most "
         f"{state['similarity_rhat_95']:.2f} for 95 % of the similarities; converged fits have at "
         "most 1.05.",

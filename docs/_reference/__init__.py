@@ -42,7 +42,11 @@ def write(folder: Path) -> None:
     folder
         ``docs/reference``.
     """
-    for name, content in pages().items():
+    made = pages()
+    for path in (folder / "api").glob("*.md"):
+        if path.relative_to(folder).as_posix() not in made:  # of a package that is gone
+            path.unlink()
+    for name, content in made.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.is_file() or path.read_text(encoding="utf-8") != content:

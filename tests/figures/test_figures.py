@@ -149,6 +149,14 @@ def test_a_map_can_show_every_image(rng: np.random.Generator) -> None:
     assert to_png(figure) == to_png(figure)
 
 
+def test_no_mark_lies_on_an_image(rng: np.random.Generator) -> None:
+    layout = map_layout(rng.normal(scale=0.01, size=(20, 90, 3)) + rng.random((90, 3)))
+    axes = embedding_map(layout, images=lambda row: np.zeros((4, 4, 3), np.uint8)).axes[0]
+    marks = [one.get_zorder() for one in axes.collections]
+    assert marks and axes.images
+    assert max(marks) < min(image.get_zorder() for image in axes.images)
+
+
 def test_a_map_of_many_has_names_with_room_and_few_ellipses(rng: np.random.Generator) -> None:
     m = 400
     layout = map_layout(rng.normal(scale=0.1, size=(6, m, 3)) + rng.normal(size=(m, 3)))

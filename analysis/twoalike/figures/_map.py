@@ -258,10 +258,8 @@ def draw_ellipses(
     for row in np.flatnonzero(shown).tolist():
         width, height, angle = _ellipse(covariances[row])
         place, colour = tuple(positions[row].tolist()), colours[row]
-        fill: dict[str, Any] = {"facecolor": colour, "alpha": faint, "lw": 0, "zorder": 1}
-        rim: dict[str, Any] = {"edgecolor": colour, "alpha": 0.4, "lw": 0.6, "fill": False}
-        for look in (fill, rim):
-            axes.add_patch(Ellipse(place, width, height, angle=angle, **look))
+        look = {"facecolor": (colour, faint), "edgecolor": (colour, 0.4), "lw": 0.6}
+        axes.add_patch(Ellipse(place, width, height, angle=angle, zorder=1, **look))
 
 
 def _set_limits(axes: "Axes", places: Floats, layout: MapLayout, size: float) -> None:
@@ -314,7 +312,7 @@ def draw_map(
     for name, (colour, marker) in looks.items():
         x, y = positions[np.array([group == name for group in groups]) & ~pictured].T
         look: dict[str, Any] = {"color": colour, "marker": marker, "edgecolor": "white"}
-        axes.scatter(x, y, zorder=2 if many else 4, s=6 if many else 15, lw=0.5, **look)
+        axes.scatter(x, y, zorder=2 if many or images else 4, s=6 if many else 15, lw=0.5, **look)
         if categories:
             axes.scatter([], [], label=name, s=30, lw=0, **look)
     _set_limits(axes, np.concatenate([positions, places]), layout, size)

@@ -341,8 +341,8 @@ def confidence(measure: Interval, show: Callable[..., str] = number, *digits: in
 
     Examples
     --------
-    >>> confidence(Interval(0.5, 0.45, 0.55), bare)
-    '95 % CI [.45, .55]'
+    >>> confidence(Interval(0.5, 0.45, 0.55), bare).split()
+    ['95', '%', 'CI', '[.45,', '.55]']
     """
     low, high = show(measure.low, *digits), show(measure.high, *digits)
     return f"95\N{NO-BREAK SPACE}% CI [{low}, {high}]"
