@@ -2,7 +2,8 @@
 
 A simulated participant goes through a session of all tasks that the page has, in each browser, by
 keys and mouse, by the mouse alone, and by a finger. The sessions are fetched; what the table shows
-is read from the raw data. Sounds and timed images are studies of their own, once the page has them.
+is read from the raw data. Sounds and timed images are studies of their own: ``--only sounds`` makes
+their rows anew, and keeps the others of the table.
 """
 
 import argparse
@@ -97,15 +98,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="kinds of trials whose names begin so")
     only, lines = parser.parse_args().only, list[str]()
+    before = RESULTS.read_text(encoding="utf-8").splitlines() if only else []
     for kind, options in STUDIES.items():
+        if not kind.startswith(only):
+            lines += [row for row in before if f" | {kind} | " in row]
+            continue
         with TemporaryDirectory() as root:
-            if kind.startswith(only):
-                lines += table_rows(kind, options, Path(root))
+            lines += table_rows(kind, options, Path(root))
     head = ["task", "trials of", *(f"{name}, {means}" for name, means in SITTINGS)]
     sizes = ", ".join(" x ".join(map(str, one)) for one in PLAYERS.values())
     text = f"""# Tasks in browsers
 
-`python -P benchmarks/browsers.py{f' --only "{only}"' if only else ""}` ({platform.system()}). \
+`python -P benchmarks/browsers.py` ({platform.system()}). \
 Trials of a whole session by what ended them in the raw data, or why there is no session. *hands*: \
 keys and mouse, as the simulated participant of a window chooses them; *mouse*: no key at all; \
 *touch*: a finger only; pages of {sizes}. \
