@@ -27,6 +27,7 @@ export class ArenaLayout extends PlacingLayout {
     this.item = this.#itemSize(protocol.arena, n);
   }
 
+  /** Pixels to arena units (diameter 1), rounded as they are recorded. */
   toArena(x, y) {
     const scale = 2 * this.radius;
     const along = (x - this.centre[0]) / scale;

@@ -19,6 +19,7 @@ export class Clock {
     return this.at(this.milliseconds());
   }
 
+  /** Time of the run at a time stamp; never before the clock's start. */
   at(stamp) {
     const seconds = this.start + Math.max(0, stamp - this.origin) / 1000;
     return Math.round(seconds * MICROSECONDS) / MICROSECONDS;

@@ -97,6 +97,7 @@ export class Course {
     return yield* this.finishStep(at);
   }
 
+  /** Make the record of a step; whether it ends the session (a declined consent) is the value of `yield*`. */
   async *finishStep(at) {
     const { keeper } = this;
     const step = this.steps[at.step];

@@ -300,6 +300,7 @@ function moveOr({ button, buttons }) {
   return buttons & HELD[button] ? "press" : "release";
 }
 
+/** Frames that came late between two frames, s; null where the rate is not known. */
 function late(time, before) {
   if (!refreshHz) return null;
   return before === null ? 0 : Math.max(0, Math.round((time - before) * refreshHz) - 1);

@@ -42,6 +42,7 @@ export const touchable = (Machine) =>
       ];
     }
 
+    /** The event for the machine; null while a finger rests. */
     #translated(event) {
       if (event.kind === "focus") this.#resting = null;
       if (event.x === undefined) return event;

@@ -34,6 +34,7 @@ export class Keeper {
     this.writing = Promise.resolve();
   }
 
+  /** A part begins, or goes on in a page that was opened again. */
   open() {
     this.take([{ kind: "segment", time: this.time, device: this.device() }]);
     if (this.restarted) this.take([note(RESTARTED, this.time)]);
@@ -45,6 +46,7 @@ export class Keeper {
     return Math.max(this.progress.time, latest(this.items));
   }
 
+  /** Take items as they arise; the same item is taken once. */
   take(items) {
     this.items.push(...items);
     this.writing = this.writing.then(() => this.storage.append(items));

@@ -73,6 +73,7 @@ function inRows(n, columns) {
   });
 }
 
+/** Points on the smallest circle on which no two are closer than in rows. */
 function onRing(n) {
   const angles = Array.from({ length: n }, (_, at) => Math.PI / 2 - (2 * Math.PI * at) / n);
   const ring = angles.map((angle) => [Math.cos(angle), -Math.sin(angle)]);

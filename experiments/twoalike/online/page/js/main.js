@@ -263,6 +263,7 @@ class Page {
     setInterval(() => this.storage.markOpen(), 5000);
   }
 
+  /** Send what is left, and only then show the completion code. */
   async end(entered, queue, reason) {
     await this.fullscreen.leave();
     await sendRest(this.root, this.texts, queue);

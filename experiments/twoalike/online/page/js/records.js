@@ -41,6 +41,7 @@ export async function persist(attempt, { pause = new Pause(), tell = () => {} } 
   }
 }
 
+/** Divide the items of a long step among records. */
 export function divide(items, mostBytes = RECORD_BYTES) {
   const parts = [[]];
   let bytes = 0;
@@ -81,6 +82,7 @@ export class Queue {
       .finally(() => (this.sending = null));
   }
 
+  /** Wait until all is acknowledged; throws what the other side has refused. */
   async drained() {
     while (this.waiting.length) {
       this.start();

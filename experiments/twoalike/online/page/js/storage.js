@@ -89,6 +89,7 @@ export class BrowserStorage {
     return this.write(STORES, work, "strict");
   }
 
+  /** Write in one transaction; `strict` waits for the disk. */
   write(names, work, durability = "relaxed") {
     const transaction = this.database.transaction(names, "readwrite", { durability });
     work(Object.fromEntries(names.map((name) => [name, transaction.objectStore(name)])));

@@ -87,6 +87,7 @@ export class TrialMachine {
     return { end, length, since: end - (1 - (timing.timer_from ?? -Infinity)) * length };
   }
 
+  /** Takes one event; a press that means nothing now changes nothing. */
   handle(event) {
     const { onset, decided } = this;
     if (event.kind === "shown") {
