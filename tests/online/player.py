@@ -311,7 +311,7 @@ class Player:
                 shown = self.engine.ask("() => document.querySelectorAll('.image, .item').length")
                 number = pressed % shown
                 if self.means == "hands" and self.engine.ask(look("middle"), ".image", 0):
-                    self.engine.key("asdfgh"[number])
+                    self.engine.key("asdghj"[number])
                 else:
                     self.engine.click(".image, .item", number)
                 pressed += 1

@@ -302,7 +302,7 @@ class Sounds(Strict):
     hover: bool = True
     """whether pointing at a sound plays it; a click or a touch does as well, while sounds are left
     to hear"""
-    keys: KeyNames = ("a", "s", "d", "f", "g", "h")
+    keys: KeyNames = ("a", "s", "d", "g", "h", "j")  # F leaves the full screen in WebKitGTK
     """keys that play sounds side by side, from left to right; in an arena the keys that take an
     object play it"""
     heard: bool = True
