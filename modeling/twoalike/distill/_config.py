@@ -55,7 +55,6 @@ class DistillConfig(Strict):
     compile: bool = False
     checkpointing: bool = False
     tensorboard: bool = False
-    logger: Literal["wandb", "mlflow"] | None = None
     flip: bool = False
     held_out: float = Field(default=0.2, ge=0, lt=1)
     evaluate_every: int = Field(default=25, ge=1)
