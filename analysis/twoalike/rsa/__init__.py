@@ -1,9 +1,9 @@
 """Similarity structure: networks and people compared by the distances between objects.
 
-Correlations with people's dissimilarities (:func:`tau_a`, :func:`whitened`, weighted by evidence,
-over a posterior; Spearman's, rho-a and the noise ceiling are :mod:`twoalike.evaluation`'s), and
-what alignment did to the features: :func:`linear_cka`, :func:`neighbour_overlap`,
-:func:`distance_changes`. :func:`structure` puts everything side by side for ``results.json``.
+Correlations with people's dissimilarities, weighted by evidence or over a posterior (Spearman's,
+rho-a and the noise ceiling are :mod:`twoalike.evaluation`'s), and what alignment did to the
+features: :func:`linear_cka`, :func:`neighbour_overlap`, :func:`distance_changes`.
+:func:`structure` puts everything side by side for ``results.json``.
 """
 
 from twoalike.rsa._features import debiased_cka as debiased_cka
@@ -21,6 +21,3 @@ from twoalike.rsa._people import dissimilarity_draws as dissimilarity_draws
 from twoalike.rsa._people import posterior_agreement as posterior_agreement
 from twoalike.rsa._people import posterior_covariance as posterior_covariance
 from twoalike.rsa._people import structure as structure
-from twoalike.rsa._people import tau_a as tau_a
-from twoalike.rsa._people import weighted_spearman as weighted_spearman
-from twoalike.rsa._people import whitened as whitened
