@@ -238,8 +238,7 @@ def findings(inputs: Inputs, fits: Sequence[FitCheck]) -> Iterator[str]:
         chance = 1 / OPTIONS[fit.kind]
         yield say("findings.fit", fit=fit, chance=chance, guessing=-log(chance))
     if inputs.comparison is not None:
-        comparison = inputs.comparison
-        for couple in (*comparison.differences, *comparison.correlations)[:_MOST_NAMED]:
+        for couple in inputs.comparison.differences[:_MOST_NAMED]:
             yield say("findings.groups", couple=couple)
     if (results := inputs.results) is None:
         return
