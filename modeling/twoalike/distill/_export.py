@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 CHECKED = 8
 """Images on which the written student is compared with the trained one."""
-SCORED = {"base": "base", "control": "control", "start": "closed form", "student": "aligned"}
+SCORED = {"base": "base", "start": "closed form", "student": "aligned"}
 """Networks that are scored on held-out images: keys in config.json, and names."""
 
 
