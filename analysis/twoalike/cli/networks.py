@@ -74,17 +74,13 @@ def left_out(unreadable: Sequence[str]) -> str:
 @takes("teacher:teach")
 def teach(**given: Any) -> None:
     """Make a teacher: the posterior for judged objects, a map of features for other images."""
-    if given["out"] is None and not given["forecast"]:
+    if given["out"] is None:
         raise TwoalikeError(
             where="a teacher", expected="`out=...`, a folder to write it to", found="none"
         )
     from twoalike import teacher
 
-    made = teacher.teach(**given)
-    description = made.description
-    if given["forecast"]:
-        show_notes([description["forecast"]["verdict"]])
-        return
+    description = teacher.teach(**given).description
     say(f"{given['out']}  {_summary(description)}")
     of = (what for what in ("group", "participant") if what in description)
     show_notes(f"likeness: {what} {description[what]}" for what in of)
@@ -95,8 +91,6 @@ def teach(**given: Any) -> None:
     if of_others := description.get("choices_of_others"):
         say(f"{of_others:,} choices of other people are left out")
     _show_comparisons(description)
-    if "forecast" in description:
-        show_notes([f"forecast: {description['forecast']['verdict']}"])
     if "validation" in description:
         _show_validation(description)
 
