@@ -30,7 +30,7 @@ def test_rank_correlations_are_rsatoolboxs_with_ties(vectors: np.ndarray) -> Non
         assert own(a, b) == pytest.approx(compare(a[None], b[None], name)[0, 0])
 
 
-def test_arrangements_give_distances_and_evidence() -> None:
+def test_arrangements_give_distances() -> None:
     trials = [
         (1, "main", {"a": (0.0, 0.4), "b": (0.0, -0.4), "c": (0.0, 0.0)}),
         (2, "practice", {"a": (0.0, 0.1), "d": (0.0, 0.2)}),
@@ -40,12 +40,10 @@ def test_arrangements_give_distances_and_evidence() -> None:
     trial, kind, item, x, y = (list(column) for column in zip(*rows, strict=True))
     columns = {"trial": trial, "trial_type": kind, "item": item, "x": x, "y": y}
     found = arranged_rdms(arrangements_table(columns, ["a", "b", "c", "d"]))
-    assert found.rdms.ids == ("a", "b", "c", "d")
-    values, evidence = found.rdms.values[0], found.evidence[0]
+    assert found.ids == ("a", "b", "c", "d")
+    values = found.values[0]
     assert values[0, 1] == pytest.approx(2 * values[0, 2], rel=1e-3)
     assert np.isnan(values[:3, 3]).all()
-    assert evidence[0, 2] == pytest.approx(0.4**2 + 0.6**2)
-    assert not evidence[3].any()
     practice = arrangements_table({k: v[3:5] for k, v in columns.items()}, ["a", "d"])
     with pytest.raises(TwoalikeError, match="main or repeat"):
         arranged_rdms(practice)
@@ -57,7 +55,6 @@ def test_a_real_session_gives_the_platforms_dissimilarities(shared_data: Path) -
     stored = read_rdms(shared_data / "meadows" / f"{name}_1D.mat")
     session = import_meadows([shared_data / "meadows" / f"{name}_tree.json"])
     found = arranged_rdms(session, stored.ids)
-    own, theirs = upper(found.rdms.values)[0], upper(stored.values)[0]
+    own, theirs = upper(found.values)[0], upper(stored.values)[0]
     known = ~np.isnan(own)
     assert np.corrcoef(own[known], theirs[known])[0, 1] > 0.98
-    assert (upper(found.evidence)[0] > 0).tolist() == known.tolist()

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 OF_CHOICES = ("agreement", "ceilings", "uncertainty")
 """Parts that choices among three items have."""
 NEEDS = {
-    "structure": "needs two networks, dissimilarities, arrangements or a posterior",
+    "structure": "needs two networks or a posterior",
     "transfer": "needs labels of the objects",
 }
 """Other parts that may be missing, and what they need."""
@@ -180,7 +180,7 @@ def evaluate(
     files |= {kind: Path(one) for kind, one in given.items() if isinstance(one, str | Path)}
     judged, seen = recognised(candidates, fitted, given, exclude=exclude_seen)
     shared = common_objects(candidates) if candidates else None
-    people = with_features(*read_people(rdm, judged["arrangements"], objects, files), shared)
+    people = with_features(read_people(rdm, judged["arrangements"], objects, files), shared)
     name = str(files.get("choices", "choices"))
     rows = Rows.of(candidates)
     scored_on = Given(candidates, rows, by_level, judged, people, fitted, name, resamples)
@@ -280,14 +280,11 @@ def _measure(given: Given, seed: int, classes: Labels) -> None:
     for score, rng in zip(SCORED.values(), rngs, strict=True):
         score(given, rng)
     nets = [candidate for candidate in given.candidates if candidate.role == "model"]
-    rdm, evidence, _ = given.people
     ids = _labelled(nets, given.labels) if given.labels else None
-    if len(nets) > 1 or (nets and rdm is not None) or given.posterior is not None:
+    if len(nets) > 1 or given.posterior is not None:
         found = structure(
             nets,
             of_structure,
-            rdm=rdm,
-            evidence=evidence,
             posterior=given.posterior,
             labels=given.labels or None,
             ids=ids,

@@ -112,7 +112,7 @@ def results_tables(results: "Results") -> Iterator[TableView]:
             yield calibration_table(results, question, kind)
     if len(results.names) > 1:
         first, *others = results.names
-        if names := [name for name in others if results.at("structure.cka", name)]:
+        if names := [name for name in others if results.at("structure.debiased_cka", name)]:
             title = f"Features beside {first}"
             yield table(results, "structure", title, part="structure", names=names)
         yield from _abilities(results)

@@ -1,11 +1,6 @@
-"""People's dissimilarities, correlations with them, and everything on structure side by side.
-
-In weighted correlations a pair of weight 2 counts as two pairs of weight 1 do: the weight is the
-evidence that arrangements give on it.
-"""
+"""People's dissimilarities, a posterior's, and everything on structure side by side."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,24 +10,19 @@ import pandas as pd
 from twoalike.evaluation import (
     Candidate,
     Figures,
-    Interval,
-    NotMeasurable,
     attempt,
     centred_ranks,
     common_objects,
     difference_variances,
     jackknife_covariance,
-    jackknife_variance,
-    mean_person,
     normal_intervals,
     object_changes,
     similarity_matrix,
     spearman_with_influence,
     upper,
-    usable_people,
 )
 from twoalike.judgments import JudgedTrial, RdmTable, trials_of
-from twoalike.rsa._features import debiased_cka, distance_changes, linear_cka, neighbour_overlap
+from twoalike.rsa._features import debiased_cka, distance_changes, neighbour_overlap
 from twoalike.study import Floats, TwoalikeError
 from twoalike.tables import JUDGED
 
@@ -122,24 +112,13 @@ def _unit(values: Floats) -> Floats:
     return values / length if length > 0 else values
 
 
-@dataclass(frozen=True, eq=False)
-class ArrangedRdms:
-    """Dissimilarities of several people, and what is known of each pair."""
-
-    rdms: RdmTable
-    """NaN where a person never saw a pair together."""
-    evidence: Floats
-    """Sum of squared distances on the screen, in arena diameters; 0 where never seen, shape
-    (participants, m, m)."""
-
-
-def arranged_rdms(arrangements: pd.DataFrame, ids: Sequence[str] | None = None) -> ArrangedRdms:
+def arranged_rdms(arrangements: pd.DataFrame, ids: Sequence[str] | None = None) -> RdmTable:
     """Average each person's main and repeated trials, weighted by evidence, brought to one scale.
 
-    Of the objects ``ids`` in this order, the table's own by default (Kriegeskorte and Mur 2012,
-    doi:10.3389/fpsyg.2012.00245).
+    Of the objects ``ids`` in this order, the table's own by default; NaN where a person never saw a
+    pair together (Kriegeskorte and Mur 2012, doi:10.3389/fpsyg.2012.00245).
     """
-    from twoalike.design import ArrangedTrial, pair_evidence, rescaled_average
+    from twoalike.design import ArrangedTrial, rescaled_average
 
     trials, names = trials_of(arrangements, ids)
     by_person: dict[str, list[JudgedTrial]] = {}
@@ -151,17 +130,16 @@ def arranged_rdms(arrangements: pd.DataFrame, ids: Sequence[str] | None = None) 
             f"arrangements: expected trials of type {' or '.join(JUDGED)}, found none among "
             f"{len(trials)}."
         )
-    values, evidence = [], []
+    values = []
     for own in by_person.values():
         placed = [ArrangedTrial(trial.items, trial.values) for trial in own]
         values.append(rescaled_average(placed, len(names)).dissimilarities)
-        evidence.append(pair_evidence(placed, len(names)))
-    return ArrangedRdms(RdmTable(np.stack(values), names, tuple(by_person)), np.stack(evidence))
+    return RdmTable(np.stack(values), names, tuple(by_person))
 
 
 NEIGHBOURS = 10
 _FEWEST_OBJECTS = 4
-WITH_REFERENCE = ("cka", "debiased_cka", "neighbours", "distances")
+WITH_REFERENCE = ("debiased_cka", "neighbours", "distances")
 """Measures of a network against the first one."""
 
 
@@ -169,24 +147,16 @@ def structure(
     candidates: Sequence[Candidate],
     rng: np.random.Generator,
     *,
-    rdm: RdmTable | None = None,
-    evidence: Floats | None = None,
     posterior: "Posterior | None" = None,
     labels: Mapping[str, Mapping[str, str]] | None = None,
     ids: Sequence[str] | None = None,
 ) -> Figures:
-    """Compare networks with people's dissimilarities, a posterior's, and the first network.
+    """Compare networks with a posterior's dissimilarities, and with the first network.
 
     Parameters
     ----------
     candidates
         The networks; the first is the reference, as it was before alignment.
-    rdm
-        People's dissimilarities with object ids; NaN where a person did not judge a pair.
-    evidence
-        Evidence on each of them, shape (participants, m, m), as
-        :func:`~twoalike.rsa.arranged_rdms` gives it: people's mean and the correlation are
-        weighted by it.
     posterior
         A fitted embedding; compared over those of its objects that every candidate has.
     labels
@@ -208,11 +178,6 @@ def structure(
     for number, candidate in enumerate(candidates):
         missing = {} if drawn else {"posterior": why}
         found = Figures(name=candidate.name, posterior=drawn[number] if drawn else None)
-        if rdm is not None:
-            weighted = partial(_weighted, candidate, rdm, evidence)
-            found["weighted_spearman"] = attempt(missing, "weighted_spearman", weighted)
-        else:
-            missing["weighted_spearman"] = "there are no people's dissimilarities"
         if not number:
             missing |= dict.fromkeys(WITH_REFERENCE, "this is the reference")
         elif (n := len(known)) < _FEWEST_OBJECTS:
@@ -231,28 +196,10 @@ def _dissimilarities(candidate: Candidate, ids: Sequence[str]) -> Floats:
     return -similarity_matrix(values, candidate.similarity)
 
 
-def _weighted(candidate: Candidate, rdm: RdmTable, evidence: Floats | None) -> Interval:
-    """Correlation with the evidence-weighted mean person, pairs weighted by all evidence."""
-    if evidence is None:
-        raise NotMeasurable("the evidence on the pairs is not known")
-    vectors = upper(rdm.values)
-    usable = usable_people(vectors)
-    people, weights = vectors[usable], upper(evidence[usable])
-    own, target = upper(_dissimilarities(candidate, rdm.ids or ())), mean_person(people, weights)
-    total = np.where(np.isnan(people), 0.0, weights).sum(axis=0)
-    kept = ~np.isnan(target) & (total > 0)
-    rows, columns = (side[kept] for side in np.triu_indices(rdm.values.shape[-1], 1))
-    value, influence = spearman_with_influence(own[kept], target[kept], total[kept])
-    changes = object_changes(influence, rows, columns, total[kept])
-    variance = jackknife_variance(changes[~np.isnan(changes), None])
-    return normal_intervals(np.array([value]), variance)[0]
-
-
 def _with_reference(
     before: Floats, after: Floats, labels: Mapping[str, Sequence[str]], seed: int
 ) -> dict[str, Callable[[], Any]]:
     measures = (
-        partial(linear_cka, before, after),
         partial(debiased_cka, before, after),
         partial(neighbour_overlap, before, after, NEIGHBOURS),
         partial(distance_changes, before, after, labels, np.random.default_rng(seed)),
