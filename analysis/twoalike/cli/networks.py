@@ -14,7 +14,7 @@ from twoalike.cli._show import (
     show_written,
     wide_console,
 )
-from twoalike.study import TwoalikeError, counted
+from twoalike.study import TwoalikeError, atomic_path, check_ending, check_output, counted
 
 if TYPE_CHECKING:
     from twoalike.distill import Student
@@ -217,13 +217,9 @@ def leaderboard(
     **given: Any,
 ) -> None:
     """Rank many networks by their agreement with the same people, and test which differ."""
-    from twoalike.study import atomic_path, check_output
-
-    for path, endings in ((table, (".tsv",)), (figure, (".svg", ".png"))):
+    for path, endings, what in ((table, ".tsv", "a table"), (figure, ".svg .png", "a figure")):
         if path is not None:
-            if path.suffix not in endings:
-                kinds = " or ".join(endings)
-                raise TwoalikeError(where=path, expected=f"a file ending in {kinds}")
+            check_ending(path, endings.split(), what)
             check_output(path)
     networks = (maybe_named(text) for text in features)
     from twoalike import results

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 @takes("embedding:check", without={"fitted", "out"})
 def check(*, json: Path | None = None, strict: Flag = False, **given: Any) -> None:
     """Check whether a posterior can be trusted: convergence, predictive checks, leave-one-out."""
-    if json is not None and json.suffix != ".json":
-        raise TwoalikeError(f"{json}: the numbers are written as .json; choose that ending.")
     fit = embedding.Posterior.load(given.pop("posterior"))
     found = embedding.check(fit, out=json, **given)
     console = wide_console()
