@@ -15,13 +15,12 @@ people drawn.
 
 Real people (`--real`; shared data, environment variable TWOALIKE_SHARED_DATA or ../shared/data
 beside the checkout) are imported by the commands, fitted and compared: ratings of 93 colours by
-people with typical and atypical colour vision, whose Ishihara score is the number per person;
+people with typical and atypical colour vision;
 spices sorted by people of five countries; dissimilarities of 92 photographs by 16 people of one
 group, of whom eight, drawn at random, are compared with the others: as they are, and `moved`, with
 animate against inanimate added to their dissimilarities. Each posterior is compared as by
 `compare --groups`, and so are random halves of the people of one group (of all in photographs, of
-the largest in spices): by design 5 % of these are to differ by the p of all dimensions. The halves
-of the numbers are permuted scores.
+the largest in spices): by design 5 % of these are to differ by the p of all dimensions.
 
 Finished studies and fits are kept in derived/groups/ and not run again; the tables go to
 benchmarks/results/groups.md, and groups_real.md.
@@ -226,36 +225,32 @@ def colour(code: str) -> str:
 def rows_of(title: str, posterior: Posterior, seconds: str, found: dict[str, Any]) -> list[str]:
     """Lines of the table of real people: each comparison, with the dimension that differs most."""
     lines = []
-    for one in (*found.get("differences", ()), *found.get("correlations", ())):
-        size = "correlation" if "number" in one else "effect"
-        named = one.get("number") or f"{one['second']} minus {one['first']}"
-        groups = [one["first"], one["second"]] if "first" in one else found["people"]
-        people = " + ".join(str(found["people"][name]) for name in groups)
-        most = min(one["dimensions"], key=lambda row: (row["p"], -abs(row[size])))
+    for one in found["differences"]:
+        named = f"{one['second']} minus {one['first']}"
+        people = " + ".join(str(found["people"][one[name]]) for name in ("first", "second"))
+        most = min(one["dimensions"], key=lambda row: (row["p"], -abs(row["effect"])))
         share = f"{sum(row['p'] <= LEVEL for row in one['dimensions'])} of {len(one['dimensions'])}"
-        told = f"{in_words(posterior, most['dimension'])}: {most[size]:+.2f} (p {most['p']:.3f})"
+        told = (
+            f"{in_words(posterior, most['dimension'])}: {most['effect']:+.2f} (p {most['p']:.3f})"
+        )
         pair = one["pairs"][0]
         items = [f"{colour(of)} {of}" if of.startswith("#") else of for of in pair["items"]]
-        like = f"{', '.join(items)}: {pair[size]:+.2f} (p {pair['p']:.3f})"
+        like = f"{', '.join(items)}: {pair['effect']:+.2f} (p {pair['p']:.3f})"
         cells = (title, named, people, str(found["left_out"]), f"{one['p']:.3f}", share, told, like)
         lines.append(f"| {' | '.join([*cells, seconds])} |")
         print(lines[-1], flush=True)
     return lines
 
 
-def alarms(title: str, posterior: Posterior, people: list[str], times: int, number: bool) -> str:
-    """Line of the table of false alarms: random halves of some people, or random numbers."""
+def alarms(title: str, posterior: Posterior, people: list[str], times: int) -> str:
+    """Line of the table of false alarms: random halves of some people."""
     rng, p = np.random.default_rng(1), []
     quick: dict[str, Any] = {"permutations": 99, "resamples": 2, "pairs": 1}
     for _ in range(times):
         places = rng.permutation(len(people)).tolist()
-        if number:
-            quick["number"] = "random"
-            of: dict[str, Any] = dict(zip(people, map(float, places), strict=True))
-        else:
-            of = {one: f"half {1 + place % 2}" for one, place in zip(people, places, strict=True)}
+        of = {one: f"half {1 + place % 2}" for one, place in zip(people, places, strict=True)}
         result = compare_groups(posterior, of, **quick)
-        (found,) = result["correlations" if number else "differences"]
+        (found,) = result["differences"]
         tests = [min(row["p"] for row in found[of]) for of in ("dimensions", "clusters", "pairs")]
         p.append([found["p"], *tests])
     shares = (np.array(p) <= LEVEL).mean(axis=0)
@@ -274,7 +269,6 @@ def real(halves: int) -> None:
         return (WORK / f"{name}.seconds").read_text()
 
     posterior, vision = colours(), of_people("colours", "group")
-    score = {one: float(of) for one, of in of_people("colours", "ishihara_score").items()}
     found = compare_groups(posterior, vision)
     lines += rows_of("colours", posterior, took("colours"), found)
     for row in sorted(found["differences"][0]["dimensions"], key=lambda row: -abs(row["effect"])):
@@ -283,23 +277,20 @@ def real(halves: int) -> None:
             f"weight [{np.exp(row['low']):.2f}, {np.exp(row['high']):.2f}], "
             f"{row['effect']:+.1f} standard deviations, p {row['p']:.3f}"
         )
-    by_score = compare_groups(posterior, score, number="ishihara_score")
-    lines += rows_of("colours", posterior, took("colours"), by_score)
     typical = [name for name, group in vision.items() if group == "typical"]
-    chance.append(alarms("colours, typical", posterior, typical, halves, False))
-    chance.append(alarms("colours, random scores", posterior, list(score), halves, True))
+    chance.append(alarms("colours, typical", posterior, typical, halves))
     posterior, country = spices(), of_people("sortings", "group")
     lines += rows_of("spices", posterior, took("spices"), compare_groups(posterior, country))
     most = [name for name, group in country.items() if group == "french"]
-    chance.append(alarms("spices, french", posterior, most, halves, False))
-    chance.append(alarms("spices, everybody", posterior, list(country), halves, False))
+    chance.append(alarms("spices, french", posterior, most, halves))
+    chance.append(alarms("spices, everybody", posterior, list(country), halves))
     for moved in (False, True):
         posterior, of = photographs(moved)
         name = "photographs" + ", moved" * moved
         seconds = took(name.replace(", ", "-"))
         lines += rows_of(name, posterior, seconds, compare_groups(posterior, of))
         if not moved:
-            chance.append(alarms(name, posterior, list(of), halves, False))
+            chance.append(alarms(name, posterior, list(of), halves))
     text = [
         "# Groups of real people",
         "",

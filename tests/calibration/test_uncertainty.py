@@ -76,15 +76,14 @@ def test_a_model_that_sees_as_people_do_is_unsure_where_they_are(
         models, world.judged, rng, response_times=world.seconds, posterior=world.p, resamples=300
     )
     true, poor = found["models"]
-    for name in ("plug_in", "posterior"):
-        good, bad = (of["entropy"]["people"][name]["all"] for of in (true, poor))
-        assert good.low > bad.high
-        assert set(true["entropy"]["people"][name]["groups"]["level"]) == {"coarse", "fine"}
+    good, bad = (of["entropy"]["people"]["posterior"] for of in (true, poor))
+    assert good["all"].low > bad["all"].high
+    assert set(good["groups"]["level"]) == {"coarse", "fine"}
     for unit in ("triplets", "trials"):
         times = true["response_time"][unit]
         assert times["all"].low > 0 and times["groups"]["level"]["fine"].value > 0
     assert true["response_time"]["trials"]["all"].n <= len(world.judged.answer)
-    assert true["calibration"]["error"]["all"]["debiased"].low == 0
+    assert true["calibration"]["error"]["top"]["debiased"].low == 0
     briers = [of["calibration"]["brier"].value for of in (found["posterior"], true)]
     assert_allclose(*briers, atol=0.005)
     assert true["missing"] == poor["missing"] == found["people"]["missing"] == {}
@@ -95,10 +94,9 @@ def test_people_take_longer_where_they_disagree(world: World, rng: np.random.Gen
     times = found["people"]["response_time"]
     assert times["posterior"]["all"].low > 0
     # Four votes and people's own speed leave less of it than all votes without speed.
-    assert times["as_published"]["all"].value < times["plug_in"]["all"].value
+    assert times["as_published"]["all"].value < times["posterior"]["all"].value
     truth = entropy(world.p).mean()
     own = found["people"]["entropy"]
-    assert own["plug_in"].high < truth  # too sure by chance
     assert abs(own["posterior"].value - truth) < 0.06
 
 
@@ -134,9 +132,8 @@ def test_few_votes_have_no_entropy() -> None:
     shown = np.repeat([[0, 1, 2], [0, 1, 3]], [2, 4], axis=0)
     judged = Judgments(shown, np.array([0, 1, 2, 2, 0, 0]), np.arange(6), tuple("abcd"))
     found = people_entropy(votes_of(judged))
-    assert np.isnan(found.plug_in[0])
     assert np.isnan(found.posterior[0])
-    assert_allclose([found.plug_in[1], found.published[1]], np.log(2))
+    assert_allclose(found.published[1], np.log(2))
     assert found.posterior[1] > 0
 
 

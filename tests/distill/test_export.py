@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -241,61 +240,17 @@ def test_the_verbs_from_control_to_onnx(
     assert "torn" in capsys.readouterr().err
     common += ["--skip-unreadable", "--train", "probe"]
     assert call(*common, "--teacher", control_teacher, "--out", control) == 0
-    mine = [*common, "--teacher", squares.teacher, "--out", aligned]
-    assert call(*mine, "--control", control) == 0
-    said = capsys.readouterr().out
-    assert "1 image cannot be read and was left out: torn" in said
-    assert "control" in said
-    scores = json.loads((aligned / "config.json").read_text())["held_out"]
-    assert scores["student"]["kl"] < scores["control"]["kl"]
-    card = (aligned / "README.md").read_text()
-    rows = [
-        line
-        for line in card.split("## Agreement")[1].splitlines()
-        if line.startswith(("| base", "| con", "| alig"))
-    ]
-    assert [row.split(" | ")[0] for row in rows] == [
-        "| base",
-        "| control",
-        "| aligned",
-    ]
-    assert f"{scores['control']['accuracy']:.3f}" in rows[1]
+    assert call(*common, "--teacher", squares.teacher, "--out", aligned) == 0
+    assert "1 image cannot be read and was left out: torn" in capsys.readouterr().out
+    for folder, name in ((control, "control"), (aligned, "aligned")):
+        card = (folder / "README.md").read_text().split("## Agreement")[1]
+        assert "\n| base |" in card and f"\n| {name} |" in card
     out = tmp_path / "aligned.onnx"
     (squares.images / "torn.png").unlink()
     assert call("export", "onnx", aligned, "--out", out, "--images", squares.images) == 0
     assert "vectors of 97 numbers of images of 32 pixels" in capsys.readouterr().out
     assert call("export", "onnx", tmp_path / "nobody", "--out", out) == 1
     assert capsys.readouterr().err.count("\n") == 1
-
-
-def spoil(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
-    content = json.loads(path.read_text())
-    change(content)
-    path.write_text(json.dumps(content))
-
-
-def test_what_is_no_control_is_told_before_training(
-    squares: Squares, control_teacher: Path, tmp_path: Path
-) -> None:
-    mine, control = tmp_path / "mine", tmp_path / "control"
-    run(squares, mine, train="probe")
-    with pytest.raises(TwoalikeError, match="this very teacher"):
-        run(squares, tmp_path / "a", control=mine)
-    run(replace(squares, teacher=control_teacher), control, train="probe")
-    run(squares, tmp_path / "b", control=control, train="probe")
-    with pytest.raises(TwoalikeError, match="may have been trained.*its seed is 0, here 1"):
-        run(squares, tmp_path / "c", control=control, seed=1)
-    kinds = {name: f"k{row % 20}" for row, name in enumerate(squares.features.ids)}
-    with pytest.raises(TwoalikeError, match="its set of held-out images is"):
-        run(squares, tmp_path / "g", control=control, classes={"kind": kinds})
-    with pytest.raises(TwoalikeError, match="held_out is 0"):
-        run(squares, tmp_path / "d", control=control, held_out=0.0)
-    spoil(control / "config.json", lambda c: c["data"].update(listing_sha256="other"))
-    with pytest.raises(TwoalikeError, match="its images is 'other'"):
-        run(squares, tmp_path / "e", control=control)
-    spoil(control / "config.json", lambda c: c["teacher"].update(method="affine"))
-    with pytest.raises(TwoalikeError, match="expected a student of an untransformed teacher"):
-        run(squares, tmp_path / "f", control=control)
 
 
 LICENCES = (

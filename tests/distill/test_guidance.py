@@ -14,7 +14,7 @@ from twoalike.backbones import Backbone, extract_features, load_backbone
 from twoalike.distill import batch_triplets
 from twoalike.distill._checkpoint import find_checkpoints
 from twoalike.distill._labels import PLAN, write_shard
-from twoalike.rsa import linear_cka
+from twoalike.rsa import debiased_cka
 from twoalike.study import TwoalikeError, provenance, write_json
 from twoalike.teacher import PosteriorTeacher, load_teacher, save_teacher
 
@@ -119,7 +119,7 @@ def test_preservation_keeps_the_features_closer_to_what_they_were(
         out = tmp_path / f"student{weight:.0f}"
         run(squares, out, **SLOWLY, preserve=weight, select="last")
         aligned = extract_features(out, squares.images)
-        kept.append(linear_cka(aligned.part("features").values, base.values))
+        kept.append(debiased_cka(aligned.part("features").values, base.values))
     assert kept[1] > kept[0] + 0.02
 
 

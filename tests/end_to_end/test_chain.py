@@ -37,9 +37,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The demo of half the creatures; only what opens a window is a process of its own."""
     own_process = _run.run_stage
 
-    def run(stage: _run.Stage, environment: dict[str, str], **how: Any) -> float:
+    def run(stage: _run.Stage, threads: int = 0) -> float:
         if "--windowed" in stage.arguments:
-            return own_process(stage, environment, **how)
+            return own_process(stage, threads)
         succeed(*stage.arguments)
         return 0.0
 
@@ -62,16 +62,16 @@ def test_lines_of_stages_run_at_once_and_one_that_fails_is_named(
 ) -> None:
     together, run_stage = threading.Barrier(2), _run.run_stage
 
-    def run(stage: _run.Stage, environment: dict[str, str], **how: Any) -> float:
+    def run(stage: _run.Stage, threads: int = 0) -> float:
         together.wait(30)
-        assert environment["OMP_NUM_THREADS"] == "1"
-        return run_stage(stage, environment, **how)
+        assert threads == 1
+        return run_stage(stage, threads)
 
     monkeypatch.setattr(_run, "run_stage", run)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     sound, bad = (_run.Stage(name, (f"--{name}",), tmp_path / "new") for name in ("version", "bad"))
     with pytest.raises(TwoalikeError, match="stage 'bad' ended with status 2"):
-        _run.run_at_once([[sound], [bad]], dict(os.environ), Console())
+        _run.run_at_once([[sound], [bad]], Console())
     said = capfd.readouterr().out
     assert version("twoalike") in said and "s: version" in said
 

@@ -68,7 +68,7 @@ def test_another_run_is_not_mixed_in(
         ((tmp_path / "new", "--shard", 0), "--shard: expected at least 1"),
         ((tmp_path / "new.npz", "--part", "1/2"), "--part: parts are of shards"),
         ((tmp_path / "new", "--shard", 4, "--part", "3/2"), "--part: expected a part"),
-        ((tmp_path / "new",), "Choose that ending"),
+        ((tmp_path / "new",), "choose that ending"),
     ]
     capsys.readouterr()
     for words, message in wrong:

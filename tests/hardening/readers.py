@@ -587,9 +587,7 @@ def weights_reader(name: str) -> Callable[[Path], None]:
 
 
 def make_recipe(root: Path) -> None:
-    text = (
-        'steps = 10\nbatch = 6\nobjective = "kl"\nrate = 0.001\nlora_targets = ["a"]\nclip = 0.5\n'
-    )
+    text = 'steps = 10\nbatch = 6\nobjective = "kl"\nrate = 0.001\nhead = "none"\nclip = 0.5\n'
     (root / "recipe.toml").write_text(text)
 
 

@@ -13,7 +13,7 @@ from tests.conftest import write_study
 from tests.online.simulated import head_of, items_of, records_of, write_archive
 from tests.online.test_fetch_sources import answering
 
-from twoalike.online import OnlineStudy, build_online, display_errors, fetch, read_built
+from twoalike.online import OnlineStudy, build_online, fetch, read_built
 from twoalike.online import _erase as moving
 from twoalike.online import _fetch as fetching
 from twoalike.record import RunName, check_bids, read_answers, read_run
@@ -124,9 +124,6 @@ def test_tables_are_those_of_the_window(web: OnlineStudy, twins: Twins) -> None:
     assert check_bids(raw) == []
     assert validate_study(web.study.root).n_problems == 0
     assert fetched.display_error_ms == (2.0, 2.0)
-    errors = display_errors(web.study)
-    assert len(errors) == 2 * len(TASKS)
-    assert {round(error, 6) for one in errors.values() for error in one.tolist()} == {0.002}
 
 
 def test_fetching_again_changes_nothing(

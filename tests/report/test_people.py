@@ -1,7 +1,6 @@
 """How people differ in the report: dimensions by group, pairs, and the tests of groups."""
 
 import json
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -83,20 +82,6 @@ def test_groups_are_shown_with_their_pairs_and_tests(weighted: Study, tmp_path: 
     kinds = tests.loc[["kind disc", "kind square"]]
     assert (kinds["difference"] < 0).all()  # novices minus experts
     assert (tests["low"] < tests["difference"]).all() and "dimension 1" in tests.index
-
-
-def test_a_number_per_person_is_said_and_shown(weighted: Study, tmp_path: Path) -> None:
-    log = Posterior.load(weighted.posterior).tree["posterior"]["log_weight"].values
-    ranks = log.mean(axis=(0, 1))[:7, KIND[0]].argsort().argsort()
-    years = dict(zip(PEOPLE, (10.0 + ranks).tolist(), strict=False))
-    out = weighted.derived / "groups.json"
-    compare_groups(weighted.posterior, years, number="years", permutations=99, out=out)
-    html, files = reported(weighted, tmp_path)
-    assert "The higher years, the more weight has dimension" in html
-    assert "1 participant without a number was left out" in html
-    assert re.search(r"on\s+years \(permutation test, <a href=\"#people\">p =", html)  # a finding
-    assert pd.read_csv(files / "people.csv")["group"].str.startswith("years ").all()
-    assert list(pd.read_csv(files / "people-3.csv")) == ["name", "correlation", "low", "high", "p"]
 
 
 def test_groups_that_the_study_declares_are_compared_by_the_report(weighted: Study) -> None:

@@ -194,7 +194,7 @@ def test_the_command_writes_everything(folder: Path, run: Run) -> None:
         ("a=own.npz a=noisy.npz --choices choices.parquet", "two networks are called 'a'"),
         ("own.npz apart.npz --choices choices.parquet", "objects that all networks have features"),
         ("own.npz noisy.npz --choices choices.parquet --figure board.pdf", ".svg or .png"),
-        ("own.npz noisy.npz --choices choices.parquet --table board.csv", "ending in .tsv"),
+        ("own.npz noisy.npz --choices choices.parquet --table board.csv", "written as .tsv"),
         ("own.npz noisy.npz --rdm rdm.npz --labels labels.tsv", "choices to sort by them"),
     ],
 )

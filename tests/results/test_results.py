@@ -122,7 +122,7 @@ def test_what_is_missing_is_said(networks: list[Candidate], choices: Path) -> No
     one = evaluate(networks[:1], choices=choices, resamples=50)
     assert not one.has("structure") and not one.has("transfer")
     assert {part: why for part, why in one.missing.items() if "." not in part} == {
-        "structure": "needs two networks, dissimilarities, arrangements or a posterior",
+        "structure": "needs two networks or a posterior",
         "transfer": "needs labels of the objects",
     }
     only_labels = evaluate(networks, labels=LABELS, resamples=50)
@@ -162,7 +162,6 @@ def test_arrangements_by_the_command(
     found = Results.load(tmp_path / "results.json")
     base, aligned = (value(found, "rdm.spearman", name) for name in ("base", "aligned"))
     assert aligned > base
-    assert found.at("structure.weighted_spearman", "aligned") is not None
     assert {"agreement", "ceilings", "uncertainty", "transfer"} <= set(found.missing)
 
 

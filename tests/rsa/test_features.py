@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from twoalike.rsa import debiased_cka, distance_changes, linear_cka, neighbour_overlap, pair_kinds
+from twoalike.rsa import debiased_cka, distance_changes, neighbour_overlap, pair_kinds
 
 
 @pytest.fixture
@@ -18,9 +18,9 @@ def orthogonal(n: int, rng: np.random.Generator) -> np.ndarray:
     return np.linalg.qr(rng.normal(size=(n, n)))[0]
 
 
-@pytest.mark.parametrize("cka", [linear_cka, debiased_cka])
 @pytest.mark.parametrize("width", [10, 200])
-def test_cka_ignores_rotation_size_and_shift(cka, width: int, rng: np.random.Generator) -> None:
+def test_cka_ignores_rotation_size_and_shift(width: int, rng: np.random.Generator) -> None:
+    cka = debiased_cka
     a = rng.normal(size=(60, width))
     b = np.tanh(a) + rng.normal(size=a.shape)
     moved = 7.0 * a @ orthogonal(width, rng) + 3.0

@@ -125,13 +125,6 @@ def drawn(p: Array, rng: np.random.Generator) -> Array:
     return np.asarray((p.cumsum(axis=1) < rng.random((len(p), 1))).sum(axis=1))
 
 
-@pytest.fixture(autouse=True)
-def _short_forecasts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forecasts take most of the time of teaching: one partition, and few examples of classes."""
-    monkeypatch.setattr("twoalike.teacher._forecast.MOST_REPEATS", 1)
-    monkeypatch.setattr("twoalike.teacher._balance.DRAWS", 4)
-
-
 @pytest.fixture
 def world(rng: np.random.Generator) -> World:
     return make_world(rng)

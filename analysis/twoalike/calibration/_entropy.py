@@ -28,7 +28,6 @@ from twoalike.ceilings import (
     count_types,
     drawn_entropy,
     fit_distribution,
-    plug_in_entropy,
 )
 from twoalike.choice import entropy
 from twoalike.embedding import PosteriorSource, as_posterior, predict_choices
@@ -65,11 +64,10 @@ def known_means(values: Floats, group: Integers, m: int, *, fewest: int = 1) -> 
 class PeopleEntropy:
     """Entropy of people's answers to each of m triplets in nats; NaN where votes are too few.
 
-    Of the shares of the votes (``plug_in``), its ``posterior`` mean, and ``published``: the plug-in
-    entropy of four votes, as for the Levels data, on average over the draws of these.
+    Its ``posterior`` mean, and ``published``: the entropy of the shares of four votes, as for the
+    Levels data, on average over the draws of these.
     """
 
-    plug_in: Floats
     posterior: Floats
     published: Floats
 
@@ -77,13 +75,12 @@ class PeopleEntropy:
 def people_entropy(votes: Votes) -> PeopleEntropy:
     """Entropy of the votes on each triplet."""
     enough = votes.n_votes >= FEWEST_VOTES
-    plug_in = np.where(enough, plug_in_entropy(votes.counts), np.nan)
     posterior = np.full(len(votes), np.nan)
     if enough.any():
         types, of = count_types(votes.counts[enough])
         fitted = fit_distribution(types, np.bincount(of), options=votes.options)
         posterior[enough] = fitted.posterior_mean(votes.counts[enough], entropy(fitted.points))
-    return PeopleEntropy(plug_in, posterior, drawn_entropy(votes.counts))
+    return PeopleEntropy(posterior, drawn_entropy(votes.counts))
 
 
 def rank_correlation(

@@ -39,8 +39,6 @@ from twoalike.calibration._entropy import (
     FEWEST,
     FEWEST_TIMES,
     FEWEST_VOTES,
-    LONGEST_S,
-    SHORTEST_S,
     LogTimes,
     PeopleEntropy,
     known_means,
@@ -281,21 +279,14 @@ def _of_model(p: Floats, known: _Known) -> Figures:
     own = asked.of_triplets(each)
     found = Figures(
         calibration=Figures(
-            error=Figures(
-                top=error_of(binned(p, chosen, answers="top"), boot),
-                all=error_of(binned(p, chosen), boot),
-            ),
+            error=Figures(top=error_of(binned(p, chosen, answers="top"), boot)),
             brier=boot.interval(brier_scores(p, chosen)),
         ),
         entropy=Figures(mean=boot.interval(each)),
     )
     if known.people is not None:
-        found["entropy"]["people"] = Figures(
-            {
-                name: asked.correlations(own, values, f"entropy, {name}", missing)
-                for name, values in _entropies(known.people).items()
-            }
-        )
+        of_people = asked.correlations(own, known.people.posterior, "entropy", missing)
+        found["entropy"]["people"] = Figures(posterior=of_people)
     if known.times is not None:
         centred, times = known.times.centred, Figures()
         mean = asked.of_triplets(centred, FEWEST_TIMES)
@@ -313,22 +304,20 @@ def _of_model(p: Floats, known: _Known) -> Figures:
     return Figures(**found, missing=missing)
 
 
-def _entropies(people: PeopleEntropy) -> dict[str, Floats]:
-    return {"plug_in": people.plug_in, "posterior": people.posterior}
-
-
 def _of_people(known: _Known) -> Figures:
     asked, people, times, missing = known.asked, known.people, known.times, dict(known.missing)
     found = Figures()
     if people is not None:
         told = ~np.isnan(people.posterior)
         boot = asked.triplets.within(told)
-        means = {name: boot.interval(of[told]) for name, of in _entropies(people).items()}
-        found["entropy"] = Figures(triplets=int(told.sum()), **means)
+        mean = boot.interval(people.posterior[told])
+        found["entropy"] = Figures(triplets=int(told.sum()), posterior=mean)
     if people is not None and times is not None:
         centred, raw = (asked.of_triplets(of, FEWEST_TIMES) for of in (times.centred, times.raw))
-        pairs = {name: (of, centred) for name, of in _entropies(people).items()}
-        pairs["as_published"] = (people.published, raw)
+        pairs = {
+            "posterior": (people.posterior, centred),
+            "as_published": (people.published, raw),
+        }
         found["response_time"] = Figures(
             {
                 name: asked.correlations(*of, f"response time, {name}", missing)
@@ -337,7 +326,6 @@ def _of_people(known: _Known) -> Figures:
         )
     if times is not None:
         found["left_out_times"] = times.left_out
-        found["implausible_times_s"] = (SHORTEST_S, LONGEST_S)
     return Figures(**found, missing=missing)
 
 

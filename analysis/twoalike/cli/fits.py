@@ -17,7 +17,7 @@ from twoalike.cli._show import (
     show_written,
     wide_console,
 )
-from twoalike.study import Study, TwoalikeError, check_output, counted, write_json
+from twoalike.study import Study, TwoalikeError, check_ending, check_output, counted, write_json
 
 if TYPE_CHECKING:
     from twoalike.choice import SetKind
@@ -230,8 +230,8 @@ def power(
             f"--task {task}: power is for odd-one-out so far. How long arrangements take is shown "
             "by: twoalike design --task multi-arrangement --summary."
         )
-    if figure is not None and figure.suffix not in {".svg", ".png"}:
-        raise TwoalikeError(f"{figure}: expected a figure ending in .svg or .png.")
+    if figure is not None:
+        check_ending(figure, [".svg", ".png"], "a figure")
     opened = Study.load(options.pop("study"))
     given = _given(options, groups=groups)
     if groups and figure is not None:

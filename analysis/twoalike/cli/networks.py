@@ -3,9 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING, Any, Literal
 
 from twoalike.cli._derived import maybe_named, named, takes
 from twoalike.cli._show import (
@@ -16,7 +14,7 @@ from twoalike.cli._show import (
     show_written,
     wide_console,
 )
-from twoalike.study import TwoalikeError, counted
+from twoalike.study import TwoalikeError, atomic_path, check_ending, check_output, counted
 
 if TYPE_CHECKING:
     from twoalike.distill import Student
@@ -74,17 +72,13 @@ def left_out(unreadable: Sequence[str]) -> str:
 @takes("teacher:teach")
 def teach(**given: Any) -> None:
     """Make a teacher: the posterior for judged objects, a map of features for other images."""
-    if given["out"] is None and not given["forecast"]:
+    if given["out"] is None:
         raise TwoalikeError(
             where="a teacher", expected="`out=...`, a folder to write it to", found="none"
         )
     from twoalike import teacher
 
-    made = teacher.teach(**given)
-    description = made.description
-    if given["forecast"]:
-        show_notes([description["forecast"]["verdict"]])
-        return
+    description = teacher.teach(**given).description
     say(f"{given['out']}  {_summary(description)}")
     of = (what for what in ("group", "participant") if what in description)
     show_notes(f"likeness: {what} {description[what]}" for what in of)
@@ -95,8 +89,6 @@ def teach(**given: Any) -> None:
     if of_others := description.get("choices_of_others"):
         say(f"{of_others:,} choices of other people are left out")
     _show_comparisons(description)
-    if "forecast" in description:
-        show_notes([f"forecast: {description['forecast']['verdict']}"])
     if "validation" in description:
         _show_validation(description)
 
@@ -225,13 +217,9 @@ def leaderboard(
     **given: Any,
 ) -> None:
     """Rank many networks by their agreement with the same people, and test which differ."""
-    from twoalike.study import atomic_path, check_output
-
-    for path, endings in ((table, (".tsv",)), (figure, (".svg", ".png"))):
+    for path, endings, what in ((table, ".tsv", "a table"), (figure, ".svg .png", "a figure")):
         if path is not None:
-            if path.suffix not in endings:
-                kinds = " or ".join(endings)
-                raise TwoalikeError(where=path, expected=f"a file ending in {kinds}")
+            check_ending(path, endings.split(), what)
             check_output(path)
     networks = (maybe_named(text) for text in features)
     from twoalike import results
@@ -257,7 +245,6 @@ def leaderboard(
 def transfer(
     *,
     features: list[str],
-    others: Annotated[list[str] | None, Parameter(negative=())] = None,
     shots: str = "1,5,10",
     ways: int | None = None,
     classifier: Literal["logistic", "nearest-mean"] = "logistic",
@@ -270,7 +257,6 @@ def transfer(
 
     found = results.transfer(
         [named(text) for text in features],
-        others=[named(text) for text in others or []],
         settings=TransferSettings(shots=_numbers(shots), ways=ways, classifier=classifier),
         out=out,
         **given,

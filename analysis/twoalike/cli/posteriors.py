@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 @takes("embedding:check", without={"fitted", "out"})
 def check(*, json: Path | None = None, strict: Flag = False, **given: Any) -> None:
     """Check whether a posterior can be trusted: convergence, predictive checks, leave-one-out."""
-    if json is not None and json.suffix != ".json":
-        raise TwoalikeError(f"{json}: the numbers are written as .json; choose that ending.")
     fit = embedding.Posterior.load(given.pop("posterior"))
     found = embedding.check(fit, out=json, **given)
     console = wide_console()
@@ -148,7 +146,6 @@ def compare(
     /,
     *,
     groups: Path | None = None,
-    number: str | None = None,
     labels: Path | None = None,
     **given: Any,
 ) -> None:
@@ -161,12 +158,12 @@ def compare(
             found=" and ".join(there) or "none of them",
             remedy="See `twoalike compare --help`.",
         )
-    out, of_groups = given["out"], dict[str, Any](number=number, labels=labels)
+    out = given["out"]
     if groups is not None:
-        of_groups |= {"interval": given["interval"], "out": out}
-        _show_groups(embedding.compare_groups(first, groups, **of_groups))
-    elif alone := [f"--{name}" for name, value in of_groups.items() if value is not None]:
-        raise TwoalikeError(expected=f"{alone[0]} with --groups", found=f"{alone[0]} alone")
+        how = {"labels": labels, "interval": given["interval"], "out": out}
+        _show_groups(embedding.compare_groups(first, groups, **how))
+    elif labels is not None:
+        raise TwoalikeError(expected="--labels with --groups", found="--labels alone")
     elif second is not None:
         _compare({"first": first, "second": second}, **given)
     show_written(out)
@@ -233,39 +230,38 @@ MOST_ROWS = 10
 def _show_groups(result: dict[str, Any]) -> None:
     people, show = result["people"], wide_console().print
     if out := result["left_out"]:
-        show(f"[bold]note[/]: {counted(out, 'participant')} without a group or number left out")
-    for found in result.get("differences", ()):
+        show(f"[bold]note[/]: {counted(out, 'participant')} without a group left out")
+    for found in result["differences"]:
         second, first = (f"{plain(of)} ({people[of]}" for of in (found["second"], found["first"]))
         show(
             f"{second} people) minus {first}): p {found['p']:.3f} that they weigh all dimensions "
             f"alike; their similarities correlate {found['correlation']:.3f}"
         )
-        _show_rows(found, "difference")
-    for found in result.get("correlations", ()):
-        named = f"{plain(found['number'])} of {sum(people.values())} people"
-        show(f"{named}: p {found['p']:.3f} that it correlates with the weight of no dimension")
-        _show_rows(found, "correlation")
+        _show_rows(found)
 
 
-def _show_rows(found: dict[str, Any], value: str) -> None:
-    clusters = sorted(found["clusters"], key=lambda row: (row["p"], -abs(row[value])))[:MOST_ROWS]
+def _show_rows(found: dict[str, Any]) -> None:
+    clusters = sorted(found["clusters"], key=lambda row: (row["p"], -abs(row["difference"])))
     shown = {
         "Log weights of the dimensions": {str(of["dimension"]): of for of in found["dimensions"]},
         "Mean likeness within clusters": {
-            f"{of['level']} {of['cluster']} ({of['objects']} objects)": of for of in clusters
+            f"{of['level']} {of['cluster']} ({of['objects']} objects)": of
+            for of in clusters[:MOST_ROWS]
         },
         "Most telling pairs": {", ".join(of["items"]): of for of in found["pairs"][:MOST_ROWS]},
     }
     for title, rows in shown.items():
-        columns = {
-            "": list(rows),
-            value: [f"{of[value]:+.2f}{_span(of)}" for of in rows.values()],
-            "in SD of people": [f"{of['effect']:+.1f}" for of in rows.values() if "effect" in of],
-            "p": [f"{of['p']:.3f}" for of in rows.values()],
-        }
-        kept = {name: own for name, own in columns.items() if own}
-        cells = zip(*kept.values(), strict=True)
-        show_table(f"{title} (p corrected for their number)", list(kept), cells)
+        cells = (
+            (
+                name,
+                f"{of['difference']:+.2f}{_span(of)}",
+                f"{of['effect']:+.1f}",
+                f"{of['p']:.3f}",
+            )
+            for name, of in rows.items()
+        )
+        columns = ("", "difference", "in SD of people", "p")
+        show_table(f"{title} (p corrected for their number)", columns, cells)
 
 
 SHOWN = 20

@@ -13,9 +13,8 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -55,15 +54,19 @@ class Stage:
         return self.finished() if self.finished else self.output.exists()
 
 
-def run_stage(stage: Stage, environment: dict[str, str], *, aside: bool = False) -> float:
+def run_stage(stage: Stage, threads: int = 0) -> float:
     """Run one stage to its end and return its wall time in seconds.
 
-    ``aside``: others run beside it, so that what it says is shown once it has ended.
+    ``threads``: of a stage that others run beside, which says what it has to once it has ended; 0:
+    it is alone.
     """
     start = time.monotonic()
     command = [sys.executable, "-m", "twoalike.cli.app", *stage.arguments]
-    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if aside else {}
-    ended = subprocess.run(command, env=environment, check=False, text=True, **pipes)
+    how: dict[str, Any] = {}
+    if threads:
+        how = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        how["env"] = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    ended = subprocess.run(command, check=False, text=True, **how)
     sys.stdout.write(ended.stdout or "")
     if ended.returncode == 130:
         raise KeyboardInterrupt
@@ -76,9 +79,7 @@ def run_stage(stage: Stage, environment: dict[str, str], *, aside: bool = False)
     return time.monotonic() - start
 
 
-def run_stages(
-    stages: Sequence[Stage], environment: dict[str, str], console: Console, *, aside: bool = False
-) -> None:
+def run_stages(stages: Sequence[Stage], console: Console, threads: int = 0) -> None:
     """Run what is not done yet, in order, and say so."""
     for stage in stages:
         title = escape(stage.title)
@@ -86,44 +87,17 @@ def run_stages(
             console.print(f"[dim]{title}: there already")
             continue
         console.print(f"[bold]{title}")
-        seconds = run_stage(stage, environment, aside=aside)
-        console.print(f"[dim]{seconds:.0f} s{f': {title}' if aside else ''}")
+        seconds = run_stage(stage, threads)
+        console.print(f"[dim]{seconds:.0f} s{f': {title}' if threads else ''}")
 
 
-def run_at_once(
-    lines: Sequence[Sequence[Stage]], environment: dict[str, str], console: Console
-) -> None:
+def run_at_once(lines: Sequence[Sequence[Stage]], console: Console) -> None:
     """Run lines of stages beside each other, one a core, with the cores shared among them."""
     cores = os.cpu_count() or 1
     at_once = min(cores, len(lines))
-    shared = environment | {"OMP_NUM_THREADS": str(cores // at_once)}
-    run = partial(run_stages, environment=shared, console=console, aside=True)
+    run = partial(run_stages, console=console, threads=cores // at_once)
     with ThreadPoolExecutor(at_once) as pool:
         list(pool.map(run, lines))
-
-
-@contextmanager
-def screen(*, needed: bool = True) -> Iterator[dict[str, str]]:
-    """Environment with a display: the user's own, or a virtual one if a window is ``needed``."""
-    environment = dict(os.environ)
-    if not needed or sys.platform != "linux" or environment.get("DISPLAY"):
-        yield environment
-        return
-    from pyvirtualdisplay.display import Display
-
-    try:
-        display = Display(visible=False, size=(1280, 1024), color_depth=24, manage_global_env=False)
-        display.start()
-    except (FileNotFoundError, RuntimeError) as error:
-        raise TwoalikeError(
-            "no screen (DISPLAY is not set) and no virtual one",
-            where="demo",
-            remedy="Run: sudo apt-get install -y xvfb xauth",
-        ) from error
-    try:
-        yield display.env()
-    finally:
-        display.stop()
 
 
 def set_design(
@@ -267,13 +241,15 @@ def _prepare(root: Path, config: DemoConfig) -> None:
 
 def _collect(root: Path, config: DemoConfig) -> list[Stage]:
     study = Study.load(root)
+    hidden = sys.platform == "linux" and not os.environ.get("DISPLAY")
+    window = ("--windowed", *(["--virtual-display"] if hidden else []))
     return [
         Stage(
             f"participant {name}: {config.trials} trials{'' if number else ' in a window'}",
             ("run", str(root), "--task", "odd-one-out", "--participant", name)
             + (("--resume",) if (study.raw / f"sub-{name}").exists() else ())
             + ("--simulate", str(root / "world" / f"observer-{name}.npz"))
-            + ("--no-window" if number else "--windowed",),
+            + (("--no-window",) if number else window),
             study.raw,
             finished=lambda name=name: session_done(study, name),  # type: ignore[misc]
         )
@@ -367,18 +343,17 @@ def run_demo(root: Path, config: DemoConfig | None = None) -> Results:
         ("init", str(root), "--title", TITLE, "--seed", str(config.seed)),
         root / "study.toml",
     )
-    with screen() as environment:
-        run_stages([init], environment, console)
-        check_title(root, TITLE)
-        _prepare(root, config)
-        first, *others = _collect(root, config)
-        run_stages([first], environment, console)
-        run_at_once([[stage] for stage in others], environment, console)
-        fit, look, features = _fit(root, config)
-        run_at_once([[fit], [features]], environment, console)
-        networks = [_align(root, config, name) for name in _NETWORKS]
-        run_at_once([[look], *networks], environment, console)
-        run_stages(_score(root), environment, console)
+    run_stages([init], console)
+    check_title(root, TITLE)
+    _prepare(root, config)
+    first, *others = _collect(root, config)
+    run_stages([first], console)
+    run_at_once([[stage] for stage in others], console)
+    fit, look, features = _fit(root, config)
+    run_at_once([[fit], [features]], console)
+    networks = [_align(root, config, name) for name in _NETWORKS]
+    run_at_once([[look], *networks], console)
+    run_stages(_score(root), console)
     results = Results.load(root / "derived" / "results.json")
     console.print(summary(results))
     console.print(f"{time.monotonic() - start:.0f} s. Open {root / 'report.html'}")

@@ -138,22 +138,16 @@ def _scales(vectors: Floats) -> Floats:
     return np.asarray(np.where(scale > 0, scale, 1.0))
 
 
-def over_people(scaled: Floats, weights: Floats | None = None) -> Floats:
-    """(Weighted) mean over the people who judged a pair, shape (pairs,); NaN where nobody did."""
-    missing = np.isnan(scaled)
-    if weights is None and not missing.any():
-        return np.asarray(scaled.mean(axis=0))
-    weight = np.where(missing, 0.0, 1.0 if weights is None else weights)
-    total = weight.sum(axis=0)
-    summed = (weight * np.nan_to_num(scaled)).sum(axis=0)
-    return np.asarray(np.where(total > 0, summed / np.where(total > 0, total, 1.0), np.nan))
+def over_people(scaled: Floats) -> Floats:
+    """Mean over the people who judged a pair, shape (pairs,); NaN where nobody did."""
+    total = (~np.isnan(scaled)).sum(axis=0)
+    return np.where(total > 0, np.nansum(scaled, axis=0) / np.maximum(total, 1), np.nan)
 
 
-def mean_person(vectors: Floats, weights: Floats | None = None) -> Floats:
+def mean_person(vectors: Floats) -> Floats:
     """Mean of people's dissimilarities (participants, pairs) after giving each the same unit.
 
-    NaN where a person, or nobody, judged a pair; ``weights`` are the evidence on each, same shape
-    (Kriegeskorte and Mur 2012, doi:10.3389/fpsyg.2012.00245).
+    NaN where a person, or nobody, judged a pair.
 
     Examples
     --------
@@ -161,8 +155,7 @@ def mean_person(vectors: Floats, weights: Floats | None = None) -> Floats:
     >>> (mean / mean[0]).round(2)
     array([1., 2., 2.])
     """
-    scaled = same_scale(vectors)
-    return over_people(scaled, weights)
+    return over_people(same_scale(vectors))
 
 
 def spearman_known(a: Floats, b: Floats) -> float:
@@ -233,35 +226,31 @@ _NO_ORDER = 1e-15
 class _Ranked:
     """Values as ranks, with sums over what lies above each of them."""
 
-    def __init__(self, values: npt.ArrayLike, weights: Floats) -> None:
+    def __init__(self, values: npt.ArrayLike) -> None:
         _, place = np.unique(np.asarray(values), return_inverse=True)
         self._place: Integers = place
-        self._weights = weights / weights.sum()
-        count = np.bincount(place, weights=self._weights)
+        count = np.bincount(place) / len(place)
         self.share = np.asarray((np.cumsum(count) - count / 2 - 0.5)[place])
 
     def mean_above(self, values: Floats) -> Floats:
         """Mean over all pairs of ``values`` where they lie above, by half where tied."""
-        sums = np.bincount(self._place, weights=self._weights * values)
+        sums = np.bincount(self._place, weights=values / len(values))
         above = sums[::-1].cumsum()[::-1] - sums / 2
         return np.asarray(above[self._place])
 
 
-def spearman_with_influence(
-    a: npt.ArrayLike, b: npt.ArrayLike, weights: npt.ArrayLike | None = None
-) -> tuple[float, Floats]:
-    """Spearman's correlation, and the influence of each pair on it, whose (weighted) mean is zero.
+def spearman_with_influence(a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[float, Floats]:
+    """Spearman's correlation, and the influence of each pair on it, whose mean is zero.
 
     Leaving out pairs changes the correlation by minus the sum of their influences, divided by
     the number of pairs that remain, to first order; zero if either is constant.
     """
-    weight = np.ones(np.shape(a)) if weights is None else np.asarray(weights, dtype=np.float64)
-    x, y = _Ranked(a, weight), _Ranked(b, weight)
+    x, y = _Ranked(a), _Ranked(b)
     u, v = x.share, y.share
-    sizes = float(np.average(u * u, weights=weight)), float(np.average(v * v, weights=weight))
+    sizes = float((u * u).mean()), float((v * v).mean())
     if min(sizes) <= _NO_ORDER:
         return 0.0, np.zeros_like(u)
-    common = float(np.average(u * v, weights=weight))
+    common = float((u * v).mean())
     of_common = u * v + x.mean_above(v) + y.mean_above(u) - 3 * common
     of_a = u * u + 2 * x.mean_above(u) - 3 * sizes[0]
     of_b = v * v + 2 * y.mean_above(v) - 3 * sizes[1]
@@ -270,26 +259,23 @@ def spearman_with_influence(
     return value, of_common / scale - value / 2 * (of_a / sizes[0] + of_b / sizes[1])
 
 
-def object_changes(
-    influence: Floats, rows: Integers, columns: Integers, weights: Floats | None = None
-) -> Floats:
+def object_changes(influence: Floats, rows: Integers, columns: Integers) -> Floats:
     """Change of an estimate when an object is left out with all its pairs, to first order.
 
     Of the influences (estimates, pairs) or (pairs,) of pairs of ``rows`` and ``columns``, objects
     0..m-1: shape (estimates, m) or (m,); NaN of an object that no pair has.
     """
     n_objects = int(max(rows.max(), columns.max())) + 1
-    weight = np.ones(len(rows)) if weights is None else weights
 
     def by_object(values: Floats) -> Floats:
         return np.asarray(
             np.bincount(rows, values, n_objects) + np.bincount(columns, values, n_objects)
         )
 
-    present = by_object(np.ones(len(rows))) > 0
-    left = weight.sum() - by_object(weight)
-    sums = np.stack([by_object(weight * one) for one in np.atleast_2d(influence)])
-    changes = np.where(present, -sums / np.where(left > 0, left, np.inf), np.nan)
+    pairs = by_object(np.ones(len(rows)))
+    left = len(rows) - pairs
+    sums = np.stack([by_object(one) for one in np.atleast_2d(influence)])
+    changes = np.where(pairs > 0, -sums / np.where(left > 0, left, np.inf), np.nan)
     return np.asarray(changes if np.ndim(influence) == 2 else changes[0])
 
 

@@ -281,7 +281,7 @@ def people_section(inputs: Inputs, seed: int) -> Section | None:
     place = {dimension.column: k + 1 for k, dimension in enumerate(described)}
     numbers = [place[column] for column in range(len(described))]
     views = view_groups(posterior, group_of, most=_CANDIDATES, seed=seed) if grouped else None
-    found = () if comparison is None else (*comparison.differences, *comparison.correlations)
+    found = () if comparison is None else comparison.differences
     blocks: list[Block] = []
     if comparison is not None:
         blocks += [_said(posterior, comparison, couple, described) for couple in found]
@@ -304,16 +304,15 @@ def _said(
 ) -> Text:
     """Say in three sentences what differs, by how much, and how sure that is."""
     known = {of.column: (place, of) for place, of in enumerate(described, start=1)}
-    ordered = sorted(couple.dimensions, key=lambda row: (row.p, -abs(row.effect or row.value)))
+    ordered = sorted(couple.dimensions, key=lambda row: (row.p, -abs(row.effect)))
     sure = [row for row in ordered if row.p <= _LEVEL]
     dimensions = []
     for row in (sure or ordered[:1])[:_SAID]:
         place, of = known[row.dimension - 1]
         names = shortened(", ".join(posterior.ids[top] for top in of.top[:3]), 40)
-        size = _size(row, times=not couple.number)
-        dimensions.append((f"dimension {place} ({names})", size, row))
+        dimensions.append((f"dimension {place} ({names})", _size(row, times=True), row))
     telling = [row for row in couple.pairs if row.p <= _LEVEL]
-    firsts = [[row for row in telling if sign * row.value > 0][:1] for sign in (1, -1)]
+    firsts = [[row for row in telling if sign * row.difference > 0][:1] for sign in (1, -1)]
     words = say(
         "people.found",
         couple=couple,
@@ -328,7 +327,7 @@ def _said(
 
 
 def _size(row: Found, *, times: bool = False) -> str:
-    ends = row.value, row.low, row.high
+    ends = row.difference, row.low, row.high
     value, low, high = (number(np.exp(x), 2) if times else signed(x, 2) for x in ends)
     return f"{value} [{low}, {high}]"
 
@@ -425,18 +424,18 @@ def _pair_tiles(
 
 def _tests(comparison: Comparison, couple: Couple, numbers: Sequence[int]) -> Grid:
     of_dimensions = sorted(couple.dimensions, key=lambda row: numbers[row.dimension - 1])
-    clusters = sorted(couple.clusters, key=lambda row: (row.p, -abs(row.value)))
+    clusters = sorted(couple.clusters, key=lambda row: (row.p, -abs(row.difference)))
     named: list[tuple[str, Found]]
     named = [(f"dimension {numbers[row.dimension - 1]}", row) for row in of_dimensions]
     named += [(f"{row.level} {row.cluster}", row) for row in clusters[:_CLUSTERS]]
-    value = "correlation" if couple.number else "difference"
-    kept = ["name", value, "low", "high", *([] if couple.number else ["effect"]), "p"]
+    kept = ["name", "difference", "low", "high", "effect", "p"]
     raw = pd.DataFrame([{"name": name, **row.model_dump()} for name, row in named])[kept]
-    units = [signed(of.effect, 1) for _, of in named if of.effect is not None]
-    columns = {value: [_size(of) for _, of in named], "in SD of people": units}
-    columns = {name: cells for name, cells in columns.items() if cells}
-    columns["p"] = [number(of.p) for _, of in named]
-    title = couple.number or f"{couple.second} minus {couple.first}"
+    columns = {
+        "difference": [_size(of) for _, of in named],
+        "in SD of people": [signed(of.effect, 1) for _, of in named],
+        "p": [number(of.p) for _, of in named],
+    }
+    title = f"{couple.second} minus {couple.first}"
     interval = float(comparison.config.get("interval", 0.9))
     caption = say("people.tests", title=title, couple=couple, interval=interval)
     return Grid(caption, pd.DataFrame(columns, index=pd.Index(raw["name"], name=title)), raw)

@@ -177,18 +177,13 @@ def _places(
 
 
 class Found(Content):
-    """A difference between two groups, second minus first, or a correlation with a number."""
+    """A difference between two groups, second minus first."""
 
-    difference: float | None = None
-    effect: float | None = None
-    correlation: float | None = None
+    difference: float
+    effect: float
     low: float
     high: float
     p: float
-
-    @property
-    def value(self) -> float:
-        return (self.correlation if self.difference is None else self.difference) or 0.0
 
 
 class OfDimension(Found):
@@ -212,13 +207,12 @@ class OfPair(Found):
 
 
 class Couple(Content):
-    """Two groups, or a number per person."""
+    """Two groups."""
 
-    first: str = ""
-    second: str = ""
-    number: str = ""
+    first: str
+    second: str
     p: float
-    correlation: float | None = None
+    correlation: float
     dimensions: tuple[OfDimension, ...]
     clusters: tuple[OfCluster, ...]
     pairs: tuple[OfPair, ...]
@@ -231,8 +225,7 @@ class Comparison(Content):
     config: dict[str, Any]
     group_of: dict[str, str]
     left_out: int
-    differences: tuple[Couple, ...] = ()
-    correlations: tuple[Couple, ...] = ()
+    differences: tuple[Couple, ...]
 
 
 @dataclass(frozen=True)

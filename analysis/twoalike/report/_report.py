@@ -58,7 +58,7 @@ from twoalike.report._plan import plan_section
 from twoalike.report._results import alignment_section, measured_sections
 from twoalike.report._sessions import people_cautions
 from twoalike.results import WHOLE, Results, ability_rows, lost_abilities
-from twoalike.study import MISSING, Study, TwoalikeError, atomic_path, check_output, counted
+from twoalike.study import MISSING, Study, atomic_path, check_ending, check_output, counted
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,7 @@ def write_report(
     studies = [of if isinstance(of, Study) else Study.load(of) for of in (study, other) if of]
     name = "report.html" if other is None else "beside.html"
     path = studies[0].root / name if out is None else Path(out)
-    if path.suffix.lower() not in {".html", ".htm"}:
-        raise TwoalikeError(f"{path}: a report is written as .html; choose that ending.")
+    check_ending(path, [".html", ".htm"], "a report")
     check_output(path)
     notes = [note for of in studies for note in check_raw(of, allow_problems=allow_problems)]
     inputs = [read_inputs(of, images=images) for of in studies]
@@ -238,8 +237,7 @@ def findings(inputs: Inputs, fits: Sequence[FitCheck]) -> Iterator[str]:
         chance = 1 / OPTIONS[fit.kind]
         yield say("findings.fit", fit=fit, chance=chance, guessing=-log(chance))
     if inputs.comparison is not None:
-        comparison = inputs.comparison
-        for couple in (*comparison.differences, *comparison.correlations)[:_MOST_NAMED]:
+        for couple in inputs.comparison.differences[:_MOST_NAMED]:
             yield say("findings.groups", couple=couple)
     if (results := inputs.results) is None:
         return

@@ -5,10 +5,8 @@ are corrected for all networks compared (:mod:`twoalike.evaluation`). Scores are
 above people's own agreement, and :meth:`Leaderboard.notes` says what that means.
 """
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
@@ -18,7 +16,7 @@ from twoalike.evaluation import CHOICE_MEASURES, Count
 from twoalike.results._frame import Row
 from twoalike.results._model import Saved, TableView
 from twoalike.results._views import both_sides, cell
-from twoalike.study import TwoalikeError, atomic_path, counted, inert_cell
+from twoalike.study import TwoalikeError, atomic_path, counted, declared, inert_cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +37,7 @@ MEASURES = {
 MARKS = {"": "", "leave-one-out": "*", "best possible": "!"}
 """What a score lies above -> its mark in tables."""
 _LIMITS = {"best possible": "best", "leave-one-out": "leave_one_out"}
-_WORDS = tomllib.loads(files("twoalike.results").joinpath("board.toml").read_text(encoding="utf-8"))
+_WORDS = declared("twoalike.results", "board.toml")
 LEADERBOARD: Mapping[str, str] = _WORDS["columns"]
 """Columns of the table that ``leaderboard`` writes, and what they hold."""
 

@@ -5,18 +5,16 @@ is about in particular, such as a level of labels, a participant or a class, is 
 and the meaning are those of :data:`MEASURES`, and ``n`` counts what the figure was computed from.
 """
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cache
-from importlib.resources import files
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, Field, model_validator
 
 from twoalike.evaluation import CHOICE_MEASURES, Candidate, Count, Figures, Span
-from twoalike.study import Content
+from twoalike.study import Content, declared
 from twoalike.transfer import TransferMeasure
 
 COLUMNS = ("measure", "representation", "model", "level", "value", "low", "high", "unit", "n")
@@ -36,13 +34,10 @@ TRANSFER = {
     "shift_seen": "{level}, {subclasses} learnt from",
     "shift_new": "{level} of new {subclasses}",
     "shift_drop": "{level}, drop for new {subclasses}",
-    "other_set": "{level}, {images} images of another set",
 }
 """Measure of transfer -> the level of its rows."""
 MEASURES: Mapping[str, tuple[str, str]] = {
-    **tomllib.loads(
-        files("twoalike.results").joinpath("measures.toml").read_text(encoding="utf-8")
-    ),
+    **declared("twoalike.results", "measures.toml"),
     **{f"*.{name}": (of.unit, of.about) for name, of in CHOICE_MEASURES.items()},
 }
 """Measure, with * for any keys -> unit, and meaning; the first that fits."""

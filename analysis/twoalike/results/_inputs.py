@@ -23,7 +23,7 @@ from twoalike.judgments import (
 )
 from twoalike.results._model import Seen
 from twoalike.rsa import arranged_rdms
-from twoalike.study import Floats, TwoalikeError, read_ids
+from twoalike.study import TwoalikeError, read_ids
 
 if TYPE_CHECKING:
     from twoalike.embedding import Posterior
@@ -175,29 +175,28 @@ def read_people(
     arrangements: JudgmentTable | None,
     objects: str | Path | None,
     files: dict[str, Path],
-) -> tuple[RdmTable | None, Floats | None]:
-    """People's dissimilarities, and the evidence on each where they arranged objects."""
+) -> RdmTable | None:
+    """People's dissimilarities, given or from where they arranged objects."""
     if isinstance(rdm, RdmTable):
-        return rdm, None
+        return rdm
     if rdm is not None:
         files["rdm"] = Path(rdm)
-        return read_rdms(Path(rdm), read_ids(Path(objects)) if objects else None, gaps=True), None
+        return read_rdms(Path(rdm), read_ids(Path(objects)) if objects else None, gaps=True)
     if arrangements is None:
-        return None, None
-    arranged = arranged_rdms(read_judgments(arrangements, "arrangements"))
-    return arranged.rdms, arranged.evidence
+        return None
+    return arranged_rdms(read_judgments(arrangements, "arrangements"))
 
 
 def with_features(
-    rdm: RdmTable | None, evidence: Floats | None, shared: Collection[str] | None
-) -> tuple[RdmTable | None, Floats | None, int]:
-    """Dissimilarities, and the evidence, of the objects with features; how many have none."""
+    rdm: RdmTable | None, shared: Collection[str] | None
+) -> tuple[RdmTable | None, int]:
+    """Dissimilarities of the objects with features; how many have none."""
     if rdm is None or rdm.ids is None or shared is None:
-        return rdm, evidence, 0
+        return rdm, 0
     rows = np.flatnonzero(np.isin(rdm.ids, list(shared))).tolist()
     lacking = len(rdm.ids) - len(rows)
     if not lacking:
-        return rdm, evidence, 0
+        return rdm, 0
     if len(rows) < FEWEST_OBJECTS:
         raise TwoalikeError(
             where="dissimilarities",
@@ -207,5 +206,4 @@ def with_features(
         )
     square = np.ix_(np.arange(len(rdm.values)), rows, rows)
     ids = tuple(rdm.ids[row] for row in rows)
-    kept = RdmTable(rdm.values[square], ids, rdm.participants)
-    return kept, None if evidence is None else evidence[square], lacking
+    return RdmTable(rdm.values[square], ids, rdm.participants), lacking

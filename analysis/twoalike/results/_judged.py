@@ -57,8 +57,8 @@ class Given:
     rows: Rows
     labels: Labels
     judged: Mapping[JudgmentKind, JudgmentTable | None]
-    people: tuple[RdmTable | None, Floats | None, int]
-    """Dissimilarities, the evidence on each, and how many objects have no features."""
+    people: tuple[RdmTable | None, int]
+    """Dissimilarities, and how many objects have no features."""
     posterior: "Posterior | None"
     choices_name: str
     resamples: int
@@ -228,7 +228,7 @@ def _in_parts(
 
 def on_rdm(given: Given, rng: np.random.Generator) -> None:
     """Score every model on dissimilarities; without a model, how far people agree."""
-    rdm, evidence, lacking = given.people
+    rdm, lacking = given.people
     if rdm is None:
         return
     if given.candidates:
@@ -244,7 +244,7 @@ def on_rdm(given: Given, rng: np.random.Generator) -> None:
             )
     given.rows.add("rdm", tuple(scores), n=people.objects)
     given.rows.add("rdm.ceiling", people.ceiling, n=people.objects)
-    arranged = evidence is not None
+    arranged = given.judged["arrangements"] is not None
     given.rows.judged["rdm"] = counts_of_people(people, lacking, arranged=arranged)
 
 

@@ -160,7 +160,7 @@ def leaderboard(
         Rows.of(candidates),
         by_level,
         {"choices": choices},
-        with_features(*read_people(rdm, arrangements, objects, files), shared),
+        with_features(read_people(rdm, arrangements, objects, files), shared),
         read_posterior(posterior, files),
         str(files.get("choices", "choices")),
         resamples,
@@ -322,7 +322,7 @@ def _on_posterior(given: Given, rng: np.random.Generator) -> Iterator[_Measured]
 
 def _on_rdm(given: Given, rng: np.random.Generator) -> Iterator[_Measured]:
     """Correlation with the mean person, and with single people."""
-    rdm, _, lacking = given.people
+    rdm, lacking = given.people
     if rdm is None:
         return
     people, scores, covariance = compare_structure(given.candidates, rdm)

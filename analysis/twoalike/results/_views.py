@@ -4,10 +4,8 @@ A cell is a figure and, in a second line, its interval. :data:`VIEWS` declares t
 networks; the others have a row per level.
 """
 
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from importlib.resources import files
 from typing import Any, ClassVar, Literal
 
 import pandas as pd
@@ -15,7 +13,7 @@ import pandas as pd
 from twoalike.evaluation import CHOICE_MEASURES
 from twoalike.results._frame import Judged, Row
 from twoalike.results._model import Saved, TableView
-from twoalike.study import counted
+from twoalike.study import counted, declared
 
 FEW_CLASSES = 6
 """Below these tables show the interval over images: so few classes say little of others."""
@@ -26,9 +24,7 @@ LOSS = 0.01
 ABILITIES = ("few_shot", "linear_probe", "shift_new")
 """Measures of transfer that a summary shows."""
 
-VIEWS: Mapping[str, Any] = tomllib.loads(
-    files("twoalike.results").joinpath("views.toml").read_text(encoding="utf-8")
-)
+VIEWS: Mapping[str, Any] = declared("twoalike.results", "views.toml")
 """Tables with a row per network: columns, what these are held against, and a note."""
 AGREEMENT: Mapping[str, str] = VIEWS["agreement"]
 """How people agree -> its measure, below those of ceilings."""
@@ -116,7 +112,7 @@ def results_tables(results: "Results") -> Iterator[TableView]:
             yield calibration_table(results, question, kind)
     if len(results.names) > 1:
         first, *others = results.names
-        if names := [name for name in others if results.at("structure.cka", name)]:
+        if names := [name for name in others if results.at("structure.debiased_cka", name)]:
             title = f"Features beside {first}"
             yield table(results, "structure", title, part="structure", names=names)
         yield from _abilities(results)

@@ -1,14 +1,13 @@
 """Similarity structure: networks and people compared by the distances between objects.
 
-Correlations with people's dissimilarities (:func:`tau_a`, :func:`whitened`, weighted by evidence,
-over a posterior; Spearman's, rho-a and the noise ceiling are :mod:`twoalike.evaluation`'s), and
-what alignment did to the features: :func:`linear_cka`, :func:`neighbour_overlap`,
-:func:`distance_changes`. :func:`structure` puts everything side by side for ``results.json``.
+Correlations with a posterior's dissimilarities (Spearman's, rho-a and the noise ceiling of people's
+are :mod:`twoalike.evaluation`'s), and what alignment did to the features: :func:`debiased_cka`,
+:func:`neighbour_overlap`, :func:`distance_changes`.
+:func:`structure` puts everything side by side for ``results.json``.
 """
 
 from twoalike.rsa._features import debiased_cka as debiased_cka
 from twoalike.rsa._features import distance_changes as distance_changes
-from twoalike.rsa._features import linear_cka as linear_cka
 from twoalike.rsa._features import neighbour_overlap as neighbour_overlap
 from twoalike.rsa._features import pair_kinds as pair_kinds
 from twoalike.rsa._observed import Observed as Observed
@@ -21,6 +20,3 @@ from twoalike.rsa._people import dissimilarity_draws as dissimilarity_draws
 from twoalike.rsa._people import posterior_agreement as posterior_agreement
 from twoalike.rsa._people import posterior_covariance as posterior_covariance
 from twoalike.rsa._people import structure as structure
-from twoalike.rsa._people import tau_a as tau_a
-from twoalike.rsa._people import weighted_spearman as weighted_spearman
-from twoalike.rsa._people import whitened as whitened

@@ -39,22 +39,6 @@ def _ratio(common: float, own: float, other: float) -> float:
     return common / float(np.sqrt(own * other))
 
 
-def linear_cka(features: npt.ArrayLike, other: npt.ArrayLike) -> float:
-    """Linear centred kernel alignment of two networks' features, (m, p) and (m, q), in [0, 1].
-
-    1 where they are the same up to rotation, size and shift. Biased upwards where there are few
-    objects for the number of features: see :func:`debiased_cka` (Kornblith, Norouzi, Lee and Hinton
-    2019, arXiv:1905.00414, equation 4).
-
-    Examples
-    --------
-    >>> round(linear_cka([[0.0, 1.0], [1.0, 0.0], [0.0, 0.0]], [[2.0], [0.0], [0.0]]), 3)
-    0.791
-    """
-    a, b = _centred(features, other)
-    return _ratio(_inner(a, b), _inner(a, a), _inner(b, b))
-
-
 def _unbiased_hsic(a: Floats, b: Floats) -> float:
     """Unbiased estimator of the Hilbert-Schmidt independence criterion, linear kernels.
 
@@ -70,11 +54,12 @@ def _unbiased_hsic(a: Floats, b: Floats) -> float:
 
 
 def debiased_cka(features: npt.ArrayLike, other: npt.ArrayLike) -> float:
-    """Linear CKA of four objects or more with unbiased estimators of its parts.
+    """Linear centred kernel alignment of features of the same objects, (m, p) and (m, q).
 
-    About 0 for unrelated features, negative by chance (Song, Smola, Gretton, Bedo and Borgwardt
-    2012, JMLR 13:1393; in CKA: Nguyen, Raghu and Kornblith 2021, arXiv:2010.15327; Murphy,
-    Zylberberg and Fyshe 2024, arXiv:2405.01012).
+    1 where they are the same up to rotation, size and shift; by unbiased estimators of its parts
+    about 0 for unrelated ones, negative by chance. Needs four objects (Song, Smola, Gretton, Bedo
+    and Borgwardt 2012, JMLR 13:1393; in CKA: Nguyen, Raghu and Kornblith 2021, arXiv:2010.15327;
+    Murphy, Zylberberg and Fyshe 2024, arXiv:2405.01012).
     """
     a, b = _centred(features, other)
     return _ratio(_unbiased_hsic(a, b), _unbiased_hsic(a, a), _unbiased_hsic(b, b))

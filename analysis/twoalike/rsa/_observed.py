@@ -158,7 +158,7 @@ def _parts(
             (of.participant, of.items[two], (np.diff(of.values[two])[:, 0] != 0) * 1.0)
             for of, two in each
         ], ids
-    rdms = arranged_rdms(table).rdms
+    rdms = arranged_rdms(table)
     assert rdms.ids is not None and rdms.participants is not None
     every, vectors = np.stack(np.triu_indices(len(rdms.ids), 1), axis=1), upper(rdms.values)
     known = zip(rdms.participants, vectors, ~np.isnan(vectors), strict=True)

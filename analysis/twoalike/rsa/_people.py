@@ -1,120 +1,33 @@
-"""People's dissimilarities, correlations with them, and everything on structure side by side.
-
-Kendall's tau a and the correlation after whitening are rsatoolbox's; Spearman's and rho-a are
-:mod:`twoalike.evaluation`'s own, which the tests hold to rsatoolbox's. In weighted correlations a
-pair of weight 2 counts as two pairs of weight 1 do: the weight is the evidence that arrangements
-give on it, or how reliably a posterior has its dissimilarity.
-"""
+"""People's dissimilarities, a posterior's, and everything on structure side by side."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from twoalike.evaluation import (
     Candidate,
     Figures,
-    Interval,
-    NotMeasurable,
     attempt,
     centred_ranks,
     common_objects,
     difference_variances,
     jackknife_covariance,
-    jackknife_variance,
-    mean_person,
     normal_intervals,
     object_changes,
     similarity_matrix,
     spearman_with_influence,
     upper,
-    usable_people,
 )
 from twoalike.judgments import JudgedTrial, RdmTable, trials_of
-from twoalike.rsa._features import debiased_cka, distance_changes, linear_cka, neighbour_overlap
-from twoalike.study import Floats, Integers, TwoalikeError
+from twoalike.rsa._features import debiased_cka, distance_changes, neighbour_overlap
+from twoalike.study import Floats, TwoalikeError
 from twoalike.tables import JUDGED
 
 if TYPE_CHECKING:
     from twoalike.embedding import Posterior
-
-WHITENED_WITH_GAPS = 99
-"""Objects up to which rsatoolbox 0.3.2 whitens where pairs are missing; it fails with more."""
-
-
-def _compare(a: Floats, b: Floats, method: str) -> float:
-    from rsatoolbox.rdm.compare import compare
-    from rsatoolbox.rdm.rdms import RDMs
-
-    one, other = (RDMs(vector[None]) for vector in (a, b))  # type: ignore[no-untyped-call]
-    return float(compare(one, other, method)[0, 0])
-
-
-def tau_a(a: Floats, b: Floats) -> float:
-    """Kendall's tau a of dissimilarities (pairs,): pairs of pairs in the same order less those not.
-
-    Like rho-a it does not reward ties; a million pairs take a second (rsatoolbox). Pairs that
-    either lacks (NaN) are left out; 0 with fewer than two.
-
-    Examples
-    --------
-    >>> round(tau_a(np.array([1.0, 2.0, 3.0, np.nan]), np.array([1.0, 3.0, 2.0, 4.0])), 3)
-    0.333
-    """
-    known = ~(np.isnan(a) | np.isnan(b))
-    return _compare(a[known], b[known], "tau-a") if known.sum() > 1 else 0.0
-
-
-def whitened(a: Floats, b: Floats) -> float:
-    """Correlation after removing how errors of pairs with a common object covary.
-
-    Of dissimilarities of all pairs, upper triangle row by row, (m(m-1)/2,), NaN where one is
-    missing. The covariance is that of squared distances which are estimated with independent noise
-    of equal size on each object (rsatoolbox ``corr_cov``; Diedrichsen et al. 2021,
-    doi:10.51628/001c.27664). People's judgments need not err so: take it as a comparison that
-    counts each object's pairs as one source, not as the optimal one. 1,854 objects take half a
-    second.
-    """
-    missing = np.isnan(a) | np.isnan(b)
-    n_objects = round((1 + np.sqrt(1 + 8 * len(missing))) / 2)
-    if missing.any() and n_objects > WHITENED_WITH_GAPS:
-        raise NotMeasurable(
-            f"pairs are missing; with gaps it is computed for at most {WHITENED_WITH_GAPS} "
-            f"objects, there are {n_objects}"
-        )
-    if (n := int((~missing).sum())) < n_objects:
-        raise NotMeasurable(f"needs at least as many pairs as objects, has {n}")
-    return _compare(np.where(missing, np.nan, a), np.where(missing, np.nan, b), "corr_cov")
-
-
-def weighted_spearman(a: npt.ArrayLike, b: npt.ArrayLike, weights: npt.ArrayLike) -> float:
-    """Spearman's correlation with weights (pairs,), not negative: of weighted ranks, weighted.
-
-    With whole numbers it is the correlation of the pairs repeated so often.
-
-    Examples
-    --------
-    >>> round(weighted_spearman([1, 2, 3, 9], [1, 2, 5, 0], [1, 1, 1, 0]), 3)
-    1.0
-    """
-    return spearman_with_influence(a, b, weights)[0]
-
-
-def weighted_interval(
-    a: Floats, b: Floats, weights: Floats, rows: Integers, columns: Integers
-) -> Interval:
-    """Weighted Spearman correlation with its 95 % interval over objects, weights > 0.
-
-    ``rows`` and ``columns`` are the two objects of each pair, shape (pairs,).
-    """
-    value, influence = spearman_with_influence(a, b, weights)
-    changes = object_changes(influence, rows, columns, weights)
-    variance = jackknife_variance(changes[~np.isnan(changes), None])
-    return normal_intervals(np.array([value]), variance)[0]
 
 
 MOST_DRAWS = 50
@@ -199,24 +112,13 @@ def _unit(values: Floats) -> Floats:
     return values / length if length > 0 else values
 
 
-@dataclass(frozen=True, eq=False)
-class ArrangedRdms:
-    """Dissimilarities of several people, and what is known of each pair."""
-
-    rdms: RdmTable
-    """NaN where a person never saw a pair together."""
-    evidence: Floats
-    """Sum of squared distances on the screen, in arena diameters; 0 where never seen, shape
-    (participants, m, m)."""
-
-
-def arranged_rdms(arrangements: pd.DataFrame, ids: Sequence[str] | None = None) -> ArrangedRdms:
+def arranged_rdms(arrangements: pd.DataFrame, ids: Sequence[str] | None = None) -> RdmTable:
     """Average each person's main and repeated trials, weighted by evidence, brought to one scale.
 
-    Of the objects ``ids`` in this order, the table's own by default (Kriegeskorte and Mur 2012,
-    doi:10.3389/fpsyg.2012.00245).
+    Of the objects ``ids`` in this order, the table's own by default; NaN where a person never saw a
+    pair together (Kriegeskorte and Mur 2012, doi:10.3389/fpsyg.2012.00245).
     """
-    from twoalike.design import ArrangedTrial, pair_evidence, rescaled_average
+    from twoalike.design import ArrangedTrial, rescaled_average
 
     trials, names = trials_of(arrangements, ids)
     by_person: dict[str, list[JudgedTrial]] = {}
@@ -228,19 +130,16 @@ def arranged_rdms(arrangements: pd.DataFrame, ids: Sequence[str] | None = None) 
             f"arrangements: expected trials of type {' or '.join(JUDGED)}, found none among "
             f"{len(trials)}."
         )
-    values, evidence = [], []
+    values = []
     for own in by_person.values():
         placed = [ArrangedTrial(trial.items, trial.values) for trial in own]
         values.append(rescaled_average(placed, len(names)).dissimilarities)
-        evidence.append(pair_evidence(placed, len(names)))
-    return ArrangedRdms(RdmTable(np.stack(values), names, tuple(by_person)), np.stack(evidence))
+    return RdmTable(np.stack(values), names, tuple(by_person))
 
 
 NEIGHBOURS = 10
 _FEWEST_OBJECTS = 4
-WITH_PEOPLE = ("tau_a", "whitened", "weighted_spearman")
-"""Measures of a network against people, beside Spearman's and rho-a."""
-WITH_REFERENCE = ("cka", "debiased_cka", "neighbours", "distances")
+WITH_REFERENCE = ("debiased_cka", "neighbours", "distances")
 """Measures of a network against the first one."""
 
 
@@ -248,24 +147,16 @@ def structure(
     candidates: Sequence[Candidate],
     rng: np.random.Generator,
     *,
-    rdm: RdmTable | None = None,
-    evidence: Floats | None = None,
     posterior: "Posterior | None" = None,
     labels: Mapping[str, Mapping[str, str]] | None = None,
     ids: Sequence[str] | None = None,
 ) -> Figures:
-    """Compare networks with people's dissimilarities, a posterior's, and the first network.
+    """Compare networks with a posterior's dissimilarities, and with the first network.
 
     Parameters
     ----------
     candidates
         The networks; the first is the reference, as it was before alignment.
-    rdm
-        People's dissimilarities with object ids; NaN where a person did not judge a pair.
-    evidence
-        Evidence on each of them, shape (participants, m, m), as
-        :func:`~twoalike.rsa.arranged_rdms` gives it: people's mean and the correlation are
-        weighted by it.
     posterior
         A fitted embedding; compared over those of its objects that every candidate has.
     labels
@@ -287,11 +178,6 @@ def structure(
     for number, candidate in enumerate(candidates):
         missing = {} if drawn else {"posterior": why}
         found = Figures(name=candidate.name, posterior=drawn[number] if drawn else None)
-        if rdm is not None:
-            measures = _with_people(candidate, rdm, evidence)
-            found |= {name: attempt(missing, name, of) for name, of in measures.items()}
-        else:
-            missing |= dict.fromkeys(WITH_PEOPLE, "there are no people's dissimilarities")
         if not number:
             missing |= dict.fromkeys(WITH_REFERENCE, "this is the reference")
         elif (n := len(known)) < _FEWEST_OBJECTS:
@@ -310,35 +196,10 @@ def _dissimilarities(candidate: Candidate, ids: Sequence[str]) -> Floats:
     return -similarity_matrix(values, candidate.similarity)
 
 
-def _with_people(
-    candidate: Candidate, rdm: RdmTable, evidence: Floats | None
-) -> dict[str, Callable[[], Any]]:
-    """Measures of agreement with people by further definitions; means are over the same people."""
-    vectors = upper(rdm.values)
-    usable = usable_people(vectors)
-    people, own = vectors[usable], upper(_dissimilarities(candidate, rdm.ids or ()))
-
-    def weighted() -> Interval:
-        """Correlation with the evidence-weighted mean person, pairs weighted by all evidence."""
-        if evidence is None:
-            raise NotMeasurable("the evidence on the pairs is not known")
-        weights = upper(evidence[usable])
-        target = mean_person(people, weights)
-        total = np.where(np.isnan(people), 0.0, weights).sum(axis=0)
-        kept = ~np.isnan(target) & (total > 0)
-        rows, columns = (side[kept] for side in np.triu_indices(rdm.values.shape[-1], 1))
-        return weighted_interval(own[kept], target[kept], total[kept], rows, columns)
-
-    mean = mean_person(people)
-    measures = (partial(tau_a, own, mean), partial(whitened, own, mean), weighted)
-    return dict(zip(WITH_PEOPLE, measures, strict=True))
-
-
 def _with_reference(
     before: Floats, after: Floats, labels: Mapping[str, Sequence[str]], seed: int
 ) -> dict[str, Callable[[], Any]]:
     measures = (
-        partial(linear_cka, before, after),
         partial(debiased_cka, before, after),
         partial(neighbour_overlap, before, after, NEIGHBOURS),
         partial(distance_changes, before, after, labels, np.random.default_rng(seed)),

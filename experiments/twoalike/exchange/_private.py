@@ -10,19 +10,18 @@ import json
 import platform
 import re
 import socket
-import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
-from importlib.resources import files
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from twoalike.exchange._dataset import SEED, own_columns, read_texts
 from twoalike.record import RawProblem
+from twoalike.study import declared
 
 FIRST_YEAR = 1925
 """Dates before this year are made up: the BIDS convention for dates that were shifted."""
@@ -56,7 +55,7 @@ class Private:
         return f"row {self.row}, column {self.column!r}" if self.column else f"line {self.row}"
 
 
-_DECLARED = tomllib.loads((files("twoalike.exchange") / "private.toml").read_text(encoding="utf-8"))
+_DECLARED = declared("twoalike.exchange", "private.toml")
 _PATTERNS = [
     (one["kind"], re.compile(one["mark"], re.IGNORECASE), re.compile(one["regex"]))
     for one in _DECLARED["patterns"]

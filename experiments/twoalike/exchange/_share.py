@@ -8,13 +8,11 @@ whatever else they hold is searched afterwards (:mod:`twoalike.exchange._private
 
 import json
 import re
-import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
@@ -45,6 +43,7 @@ from twoalike.study import (
     TwoalikeError,
     atomic_directory,
     counted,
+    declared,
     inert_cell,
     read_seed,
 )
@@ -123,9 +122,7 @@ def replace_codes(people: Mapping[str, Person]) -> Callable[[str], str]:
     return lambda text: pattern.sub(lambda match: f"sub-{people[match[1]].code}", text)
 
 
-_WORDS = tomllib.loads(
-    files("twoalike.exchange").joinpath("share.toml").read_text(encoding="utf-8")
-)
+_WORDS = declared("twoalike.exchange", "share.toml")
 _CODE = r"[0-9A-Za-z+]+"
 _FILES = [(kind, re.compile(of.replace("CODE", _CODE))) for kind, of in _WORDS["files"]]
 """Kind, and the paths that are of it."""

@@ -8,7 +8,6 @@ from ._doctor import doctor as doctor
 from ._erase import Erasure as Erasure
 from ._erase import erase as erase
 from ._fetch import Fetched as Fetched
-from ._fetch import display_errors as display_errors
 from ._fetch import fetch as fetch
 from ._hosts import write_jatos as write_jatos
 from ._hosts import write_static as write_static

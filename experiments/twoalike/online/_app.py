@@ -11,12 +11,10 @@ import mimetypes
 import re
 import shutil
 import time
-import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from functools import partial
-from importlib.resources import files
 from ipaddress import IPv6Network
 from itertools import batched
 from pathlib import Path
@@ -53,6 +51,7 @@ from twoalike.online._records import (
 from twoalike.online._session_blocks import SessionBlocks, parts_of
 from twoalike.online._site import OnlineStudy, online_folder
 from twoalike.online._store import Job, Store, append, archive, fact, set_fact, stored
+from twoalike.study import declared
 
 _LOG = logging.getLogger("twoalike.online")
 _OPERATOR_PAGE = Path(__file__).parent / "page" / "operator"
@@ -69,7 +68,7 @@ _MOST_ERRORS = 100
 """Errors of one body from which on none is looked at."""
 _CHUNK = 200
 """Lines of the archive that are sent together."""
-_HTTP = tomllib.loads((files("twoalike.online") / "http.toml").read_text(encoding="utf-8"))
+_HTTP = declared("twoalike.online", "http.toml")
 STATUS: dict[str, int] = _HTTP["status"]
 """HTTP status of each error."""
 _ID = re.compile(r"[A-Za-z0-9_.@:-]{1,100}")

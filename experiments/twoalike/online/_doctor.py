@@ -5,19 +5,16 @@ import socket
 import sqlite3
 import ssl
 import time
-import tomllib
 from collections.abc import Iterator
 from contextlib import closing
 from email.utils import parsedate_to_datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from twoalike.online._site import default_store
-from twoalike.study import Study, TwoalikeError, shortened
+from twoalike.study import Study, TwoalikeError, declared, shortened
 
-_WORDS = files("twoalike.online") / "doctor.toml"
 _PATIENCE_S, _APART_S = 10.0, 5.0
 _RENEWED_DAYS = 20.0
 """Certificates are renewed a month before they end: with less left, something is wrong."""
@@ -62,7 +59,7 @@ def doctor(*targets: str | Path, token: str = "", backups: str | Path = "") -> l
     if not found:
         expected = "the address of a study, or its folder"
         raise TwoalikeError(where="doctor", expected=expected, found="neither")
-    words = tomllib.loads(_WORDS.read_text(encoding="utf-8"))
+    words = declared("twoalike.online", "doctor.toml")
     made: dict[str, Finding] = {}
     for verdict, about in found:  # of two disks, the last target's
         check, _, case = verdict.partition(".")

@@ -31,12 +31,11 @@ from twoalike.online._blocks import block_table, spliced
 from twoalike.online._compile import as_json, compile_person
 from twoalike.online._erase import delete_session, finish_moves, fresh_staging, move_in
 from twoalike.online._records import BlockStep, TrialOver
-from twoalike.online._replay import DRAWN, KIND, Written, marker, replay_session
+from twoalike.online._replay import KIND, Written, marker, replay_session
 from twoalike.online._site import OnlineStudy, read_built
-from twoalike.record import erased_marks, is_erased, read_notes, remember_erased
+from twoalike.record import erased_marks, is_erased, remember_erased
 from twoalike.stimuli import stimuli_held
 from twoalike.study import (
-    Floats,
     Study,
     TwoalikeError,
     counted,
@@ -86,25 +85,6 @@ class Fetched:
             return None
         low, high = np.percentile(np.abs(errors), [50, 99]) * 1000
         return round(float(low), 3), round(float(high), 3)
-
-
-def display_errors(study: Study | str | Path) -> dict[str, Floats]:
-    """Read the display's errors of all sessions that were fetched, from their journals.
-
-    Returns
-    -------
-    Errors in s by raw table (its name), in the order of the trials, shape (n,): the first frame of
-    a trial minus the one it was planned for.
-    """
-    raw = (study if isinstance(study, Study) else Study.load(study)).raw
-    found: dict[str, Floats] = {}
-    for path in sorted(raw.glob("sourcedata/sub-*/ses-*/sub-*_journal.jsonl")):
-        errors = [entry["error_s"] for entry in read_notes(path) if entry["event"] == DRAWN]
-        if errors:
-            found[path.name.replace("_journal.jsonl", "_beh.tsv")] = np.array(
-                errors, dtype=np.float64
-            )
-    return found
 
 
 def fetch(

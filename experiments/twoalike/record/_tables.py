@@ -10,9 +10,7 @@ the origin, its diameter is 1, y points up. They and the times are raw; distance
 dissimilarities are derived later.
 """
 
-import tomllib
 from collections.abc import Iterator
-from importlib.resources import files
 from typing import Any
 
 import pandas as pd
@@ -26,14 +24,14 @@ from twoalike.design import (
     SORTING_LIST,
     TRIAL_LIST,
 )
-from twoalike.study import TwoalikeError, parse_json
+from twoalike.study import TwoalikeError, declared, parse_json
 from twoalike.tables import PARTICIPANT_ID, SEEN_BEFORE, Column, Fault, Table
 
 OFF = 0.5
 """Frames that a duration may differ from its plan before it is flagged."""
 OLDEST_AGE = 89
 """Higher ages are stored as this, since a very high age can identify a person (BIDS)."""
-_DECLARED = tomllib.loads((files("twoalike.record") / "tables.toml").read_text(encoding="utf-8"))
+_DECLARED = declared("twoalike.record", "tables.toml")
 README: str = _DECLARED["readme"]
 """Page in the data set, of a study's title."""
 

@@ -2,16 +2,14 @@
 
 import difflib
 import re
-import tomllib
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from importlib.resources import files
 from inspect import isfunction, signature
 from typing import TYPE_CHECKING, Any, Literal
 
-from twoalike.study import TwoalikeError
+from twoalike.study import TwoalikeError, declared
 
 _NAME = re.compile("[a-z]+(-[a-z]+)*")
 _PLACE = re.compile(r"[\w.]+:\w+")
@@ -99,7 +97,7 @@ class Task:
 ENTRY_POINTS = "twoalike.tasks"
 """Entry-point group in which another package names its tasks: ``name = "module:TASK"``."""
 
-_DECLARED = tomllib.loads((files("twoalike.registry") / "tasks.toml").read_text(encoding="utf-8"))
+_DECLARED = declared("twoalike.registry", "tasks.toml")
 BUILT_IN = tuple(Task(name=name, **about) for name, about in _DECLARED.items())
 """The tasks that come with twoalike."""
 

@@ -11,8 +11,6 @@ into a study, with the attribution the licence asks for; none is part of this to
 Chosen so that no two are easily taken for each other, and no faces, hands or flags.
 """
 
-import tomllib
-from importlib.resources import files
 from pathlib import Path
 
 import pandas as pd
@@ -20,12 +18,12 @@ import pandas as pd
 from twoalike.stimuli._creatures import check_empty, render
 from twoalike.stimuli._picture import BACKGROUND
 from twoalike.stimuli._set import StimulusSet
-from twoalike.study import TwoalikeError, atomic_directory, sha256_file
+from twoalike.study import TwoalikeError, atomic_directory, declared, sha256_file
 
 ATTRIBUTION = "ATTRIBUTION.md"
 """Name of the file beside the manifest that credits the images."""
 LEVELS = ("realm", "domain", "group")
-_DECLARED = tomllib.loads((files("twoalike.stimuli") / "familiar.toml").read_text(encoding="utf-8"))
+_DECLARED = declared("twoalike.stimuli", "familiar.toml")
 THINGS: dict[tuple[str, str, str], dict[str, str]] = {
     (realm, domain, group): things
     for realm, domains in _DECLARED["things"].items()

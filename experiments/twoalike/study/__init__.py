@@ -69,6 +69,7 @@ from twoalike.study._reading import array_bytes as array_bytes
 from twoalike.study._reading import array_header as array_header
 from twoalike.study._reading import check_hdf5 as check_hdf5
 from twoalike.study._reading import check_unfolded as check_unfolded
+from twoalike.study._reading import declared as declared
 from twoalike.study._reading import load_arrays as load_arrays
 from twoalike.study._reading import load_mat as load_mat
 from twoalike.study._reading import load_parquet as load_parquet

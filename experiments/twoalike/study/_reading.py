@@ -12,10 +12,12 @@ import lzma
 import os
 import re
 import tokenize
+import tomllib
 import warnings
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from zipfile import BadZipFile, ZipFile
@@ -53,6 +55,11 @@ def require_file(path: str | Path, what: str) -> Path:
     if found:
         raise TwoalikeError(where=path, expected=what, found=found, remedy=remedy)
     return path
+
+
+def declared(package: str, file: str) -> dict[str, Any]:
+    """Content of a TOML file that is part of a package."""
+    return tomllib.loads((files(package) / file).read_text(encoding="utf-8"))
 
 
 def read_text(path: Path, remedy: str = "Save as UTF-8.") -> str:

@@ -2,7 +2,6 @@
 
 import difflib
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -20,9 +19,9 @@ from pydantic import (
     model_validator,
 )
 
-from twoalike.study import Language, Strict, formed
+from twoalike.study import Language, Strict, declared, formed
 
-_NAMES = tomllib.loads((files("twoalike.tasks") / "keys.toml").read_text(encoding="utf-8"))
+_NAMES = declared("twoalike.tasks", "keys.toml")
 SYNONYMS: Mapping[str, str] = _NAMES["synonyms"]
 """Other name of a key -> ours. Names of one key, and what the number pad sends while NumLock is
 off: the person presses the same keys."""
@@ -190,7 +189,7 @@ def texts_field(model: type[BaseModel], task: str) -> Any:
 @cache
 def preset_texts(name: str, language: str) -> dict[str, Any]:
     """Texts of one file: ``common`` or a task."""
-    found = tomllib.loads((_FOLDER / f"{name}.{language}.toml").read_text(encoding="utf-8"))
+    found = declared("twoalike.tasks", f"texts/{name}.{language}.toml")
     return {key: text for key, text in found.items() if key != READ}
 
 
@@ -202,7 +201,7 @@ READ = "read_by_speaker"
 def translation_note(language: str) -> str:
     """Remark on shipped texts that no speaker of their language has read; empty for others."""
     files = (one for one in _FOLDER.iterdir() if one.name.endswith(f".{language}.toml"))
-    read = all(tomllib.loads(one.read_text(encoding="utf-8")).get(READ) for one in files)
+    read = all(declared("twoalike.tasks", f"texts/{one.name}").get(READ) for one in files)
     if read or language == "en":  # which the others are translated from
         return ""
     return (

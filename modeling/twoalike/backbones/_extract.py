@@ -24,15 +24,10 @@ from twoalike.backbones._preprocessing import (
     usual_workers,
 )
 from twoalike.collections import Collection, Images, as_collection
-from twoalike.features import (
-    PLAN,
-    FeatureTable,
-    check_features_path,
-    feature_shard,
-    write_features,
-)
+from twoalike.features import PLAN, FeatureTable, feature_shard, write_features
 from twoalike.study import (
     TwoalikeError,
+    check_ending,
     check_output,
     claim_parts,
     part_of,
@@ -263,7 +258,7 @@ def extract_features(
     how = Forward(batch, device, workers, precision, skip_unreadable)
     how.check()
     if out is not None:
-        check_features_path(Path(out))
+        check_ending(Path(out), [".npz"], "a table of features")
         check_output(Path(out))
         _, world = _share(None)
         if world > 1:

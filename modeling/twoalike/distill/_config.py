@@ -1,14 +1,12 @@
 """Settings of a distillation, read from a recipe."""
 
-import tomllib
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from twoalike.study import Strict, TwoalikeError, load_toml, plain_words
+from twoalike.study import Strict, TwoalikeError, declared, load_toml, plain_words
 
 Objective = Literal["kl", "jsd", "hard"]
 """What is learnt from the teacher; the losses are in :mod:`twoalike.distill._losses`."""
@@ -39,7 +37,6 @@ class DistillConfig(Strict):
     train: Literal["full", "last", "lora", "probe"] = "last"
     last_blocks: int | None = Field(default=None, ge=1)
     lora_rank: int = Field(default=8, ge=1)
-    lora_targets: tuple[str, ...] = ()
     rate: float = Field(default=3e-4, gt=0)
     temperature: float | None = Field(default=None, gt=0)
     temperature_rate: float = Field(default=0.02, ge=0)
@@ -55,7 +52,6 @@ class DistillConfig(Strict):
     compile: bool = False
     checkpointing: bool = False
     tensorboard: bool = False
-    logger: Literal["wandb", "mlflow"] | None = None
     flip: bool = False
     held_out: float = Field(default=0.2, ge=0, lt=1)
     evaluate_every: int = Field(default=25, ge=1)
@@ -76,7 +72,7 @@ class DistillConfig(Strict):
         return self
 
 
-_SAID = tomllib.loads((files("twoalike.distill") / "settings.toml").read_text(encoding="utf-8"))
+_SAID = declared("twoalike.distill", "settings.toml")
 for _name, _field in DistillConfig.model_fields.items():
     _field.description = _SAID[_name]
 

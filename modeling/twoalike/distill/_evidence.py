@@ -8,9 +8,8 @@ table's, or the images' folders; where there are none, a crop of each image is t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image, ImageOps
 
-from twoalike.backbones import Preprocessing, load_backbone
+from twoalike.backbones import Preprocessing
 from twoalike.distill._config import DistillConfig
 from twoalike.distill._sources import ImageSet
 from twoalike.distill._update import StudentNetwork
@@ -255,24 +254,3 @@ class ClosedForm:
         """
         led = [self.is_improved(score, "leads") for step, score in scores.items() if step]
         return any(map(all, pairwise(led))) if len(led) > 1 else any(led)
-
-
-def control_scores(
-    control: Path, sides: BothSides, config: DistillConfig, device: torch.device
-) -> tuple[dict[str, float | None], list[dict[str, Any]]]:
-    """Scores of a control on this run's held-out images: of its vector, and of all its parts."""
-    backbone = load_backbone(control)
-    student = StudentNetwork(backbone.module).to(device)
-
-    def prepared(sets: tuple[ImageSet, ...], inputs: Preprocessing) -> tuple[ImageSet, ...]:
-        return tuple(ImageSet(one.images, inputs, seed=config.seed) for one in sets)
-
-    whole = backbone.preprocessing
-    own = replace(
-        sides,
-        images=prepared(sides.images, whole),
-        crops=prepared(sides.crops, Cropped.of(whole)),
-    )
-    found, p = own.found(student, config.batch), backbone.n_features
-    vector = AlignedVector(np.eye(p, dtype=np.float32), np.zeros(p, np.float32), backbone.parts, {})
-    return own.score(found, vector).as_dict(), own.rows("control", found, vector)

@@ -40,6 +40,7 @@ from twoalike.features import FeatureTable
 from twoalike.study import (
     TwoalikeError,
     atomic_path,
+    check_ending,
     check_output,
     provenance,
     read_json,
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
 
 CHECKED = 8
 """Images on which the written student is compared with the trained one."""
-SCORED = {"base": "base", "control": "control", "start": "closed form", "student": "aligned"}
+SCORED = {"base": "base", "start": "closed form", "student": "aligned"}
 """Networks that are scored on held-out images: keys in config.json, and names."""
 
 
@@ -266,8 +267,7 @@ def export_onnx(
     torch (``random`` and, if given, ``images``).
     """
     out = Path(out)
-    if out.suffix != ".onnx":
-        raise TwoalikeError(where=out, expected="a file .onnx", remedy="Use that extension.")
+    check_ending(out, [".onnx"], "a network")
     for path in (out, out.with_suffix(".json")):
         check_output(path)
     backbone = network if isinstance(network, Backbone) else load_backbone(network)

@@ -27,13 +27,12 @@ from twoalike.teacher import Teacher, likeness_of, load_teacher
 
 @dataclass(frozen=True)
 class Guidance:
-    """The source of labels (a teacher with features, or labelled triplets) and a control."""
+    """The source of labels: a teacher with features, or labelled triplets."""
 
     teacher: Teacher | None
     features: FeatureTable | None
     labels: Path | None
     validation: Path | None
-    control: Path | None
 
     @classmethod
     def of(
@@ -46,9 +45,9 @@ class Guidance:
     ) -> "Guidance":
         """Read the teacher, and features of the images by its network.
 
-        ``folders`` are those of labels, of validation and of a control.
+        ``folders`` are those of labels and of validation.
         """
-        labels, validation, control = (None if it is None else Path(it) for it in folders)
+        labels, validation = (None if it is None else Path(it) for it in folders)
         if (teacher is None) == (labels is None):
             raise TwoalikeError(
                 where="distill",
@@ -83,7 +82,7 @@ class Guidance:
                 remedy="Teach with `out=...`.",
             )
         table = None if features is None else as_features(features, objects)
-        return cls(teacher, table, labels, validation, control)
+        return cls(teacher, table, labels, validation)
 
     @property
     def origin(self) -> dict[str, Any]:

@@ -6,14 +6,12 @@ never used in training. A labelled triplet with images of both parts is dropped 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from twoalike.backbones import CONFIG
 from twoalike.collections import Collection, located
 from twoalike.distill._config import DistillConfig
 from twoalike.distill._evidence import MOST_CROPPED, MOST_LEARNT, Agreement, BothSides
@@ -30,7 +28,7 @@ from twoalike.distill._sources import (
     PreparedImages,
     Source,
 )
-from twoalike.study import Booleans, Integers, TwoalikeError, read_json
+from twoalike.study import Booleans, Integers, TwoalikeError
 from twoalike.teacher import FEW_GROUPS
 
 MOST_TRIPLETS = 20_000
@@ -88,17 +86,11 @@ class Division(NamedTuple):
         images: Collection,
         judged: Booleans,
         classes: Integers | None,
-        *,
-        controlled: bool = False,
     ) -> "Division":
-        """Hold out whole classes, or single images where there are few or none.
-
-        With a control, whose teacher knows of no judged images, its division is taken.
-        """
+        """Hold out whole classes, or single images where there are few or none."""
         n, rows = len(images), np.flatnonzero(judged)
         # What people said of an image tests a student; what a map says of it repeats the map.
-        enough = len(rows) >= ENOUGH_JUDGED and not controlled
-        among = judged if enough else np.ones(n, bool)
+        among = judged if len(rows) >= ENOUGH_JUDGED else np.ones(n, bool)
         n_out = min(round(config.held_out * int(among.sum())), MOST_HELD_OUT)
         if 0 < n_out < 3:
             raise TwoalikeError(
@@ -292,42 +284,3 @@ def _check_division(
             "images, so none is left for training",
             remedy="Validate on triplets of fewer images.",
         )
-
-
-def check_control(
-    control: Path, config: DistillConfig, images: Collection, lesson: Lesson, teacher: str
-) -> None:
-    """Check, before training, that a student's folder is a control of this run.
-
-    It must not have been trained on people's judgments, nor on images that are held out here.
-    ``images`` are all of this run; ``teacher`` is the hash of its teacher.
-    """
-    other, where = read_json(control / CONFIG, "student"), f"`control={control}`"
-    if config.held_out == 0:
-        raise TwoalikeError("it is compared on held-out images, but held_out is 0", where=where)
-    method, same = other["teacher"]["method"], other["teacher"]["sha256"] == teacher
-    if same or method not in {"untransformed", "labelled triplets"}:
-        raise TwoalikeError(
-            where=where,
-            expected="a student of an untransformed teacher (made by twoalike teach with "
-            "`untransformed=True`)",
-            found=f"one of the method {method!r}{', this very teacher' if same else ''}",
-        )
-    ours = {"images": images.digest, "seed": config.seed, "held_out": config.held_out}
-    theirs = {
-        "images": other["data"]["listing_sha256"],
-        "seed": other["config"]["seed"],
-        "held_out": other["config"]["held_out"],
-    }
-    if (scored := lesson.scored) is not None and lesson.sides is not None:
-        # Other classes hold out other images.
-        ours["set of held-out images"] = scored.images.digest
-        theirs["set of held-out images"] = other["data"]["held_out_sha256"]
-    for key, value in ours.items():
-        if theirs[key] != value:
-            raise TwoalikeError(
-                "it may have been trained on images that are held out here: its "
-                f"{key} is {theirs[key]!r}, here {value!r}",
-                where=where,
-                remedy="Distil both with the same value.",
-            )

@@ -1,7 +1,5 @@
-"""The training loop, in one process or several, its log, and its numbers elsewhere."""
+"""The training loop, in one process or several, and its log."""
 
-import os
-import secrets
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -35,11 +33,7 @@ from twoalike.distill._update import Record, StudentNetwork, Taken, Update, mixe
 from twoalike.study import (
     Interrupt,
     TwoalikeError,
-    flattened,
     held_interrupt,
-    read_json,
-    shortened,
-    write_json,
     writing,
 )
 from twoalike.study import progress as progress_bar
@@ -132,8 +126,8 @@ class Trainer:
 
     @contextmanager
     def _written(self) -> Iterator[None]:
-        """Write each record to training.jsonl, and to what else is asked for."""
-        path, loggers = self.folder / LOG, list[Any]()
+        """Write each record to training.jsonl, and as event files if asked for."""
+        path, events = self.folder / LOG, None
         with writing(path):
             self.folder.mkdir(parents=True, exist_ok=True)
             path.write_text(as_lines(self.log), encoding="utf-8")
@@ -141,30 +135,24 @@ class Trainer:
             from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
             after = self.log[-1]["step"] + 1 if self.log else None
-            loggers.append(
-                TensorBoardLogger(self.folder, name="tensorboard", version="", purge_step=after)
+            events = TensorBoardLogger(
+                self.folder, name="tensorboard", version="", purge_step=after
             )
-        if self.config.logger:
-            known = {**self.fingerprint, **self.fingerprint["config"]}
-            del known["config"]
-            loggers.append(Tracker(self.config.logger, self.folder, self.checkpoints, known))
 
         def note(record: Record) -> None:
             self.log.append(record)
             with writing(path), path.open("a", encoding="utf-8") as lines:
                 lines.write(as_lines([record]))
-            numbers = dict(_flat(record))
-            step = int(numbers.pop("step"))
-            for logger in loggers:
-                logger.log_metrics(numbers, step)
+            if events is not None:
+                numbers = dict(_flat(record))
+                events.log_metrics(numbers, int(numbers.pop("step")))
 
-        self._note, status = note, "failed"
+        self._note = note
         try:
             yield
-            status = "success"
         finally:
-            for logger in loggers:
-                logger.finalize(status)
+            if events is not None:
+                events.finalize("")
 
     def _advance(self, step: int, data: Any) -> None:
         before, self.taken = self.taken, self.update.take(step, data)
@@ -343,92 +331,3 @@ def enough_memory(config: DistillConfig, step: Callable[[], int]) -> Iterator[No
             remedy="Lower `batch=...` (and raise accumulate in proportion), lower `size=...`, or "
             "set precision = 'bf16' or checkpointing = true in the recipe; then start again.",
         ) from error
-
-
-_REMEDIES = {
-    "wandb": "Log in with `wandb login`, or set WANDB_MODE=offline.",
-    "mlflow": "Set MLFLOW_TRACKING_URI to a server's address, or to sqlite:///FILE.db.",
-}
-
-
-class Tracker:
-    """A run in Weights & Biases or MLflow, by a number kept in ``beside``: it resumes as one run.
-
-    They get settings, hashes and numbers: no path, no name of a folder, user or computer. Their own
-    environment variables say where to (``WANDB_MODE=offline``, ``MLFLOW_TRACKING_URI``).
-    """
-
-    def __init__(self, name: str, folder: Path, beside: Path, settings: Mapping[str, Any]) -> None:
-        self.name, path = name, beside / "tracking.json"
-        known = read_json(path, "tracking") if path.is_file() else {"kind": "tracking"}
-        with self._one_line():
-            opened = {"wandb": _wandb, "mlflow": _mlflow}[name](folder, settings, known.get(name))
-        run, self._write, self._finish = opened
-        write_json(path, {**known, "schema_version": 1, name: run})
-
-    def log_metrics(self, metrics: dict[str, float], step: int) -> None:
-        with self._one_line():
-            self._write(metrics, step)
-
-    def finalize(self, status: str) -> None:
-        """Wait until all is written: ``status`` is ``success`` or ``failed``."""
-        with self._one_line():
-            self._finish(status == "success")
-
-    @contextmanager
-    def _one_line(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:  # both have errors of their own, and those of several transports
-            missing = isinstance(error, ModuleNotFoundError)
-            remedy = "Run `pip install 'twoalike[tracking]'`." if missing else _REMEDIES[self.name]
-            raise TwoalikeError(
-                f"it cannot write ({shortened(error, 200)})",
-                where=f"logger = {self.name!r}",
-                remedy=f"{remedy} A run that has begun goes on with `resume=True`.",
-            ) from error
-
-
-def _wandb(folder: Path, settings: Mapping[str, Any], run: str | None) -> tuple[str, Any, Any]:
-    import wandb
-
-    private: dict[str, Any] = {
-        "disable_git": True,
-        "x_disable_meta": True,
-        "x_disable_machine_info": True,
-    }
-    quiet = wandb.Settings(console="off", silent=True, save_code=False, host="", **private)
-    run, project = run or secrets.token_hex(8), os.environ.get("WANDB_PROJECT", "twoalike")
-    opened = wandb.init(
-        project=project, id=run, resume="allow", dir=folder, config={**settings}, settings=quiet
-    )
-    # Steps that are repeated after a resume would be dropped by W&B's own counter.
-    opened.define_metric("step", hidden=True)
-    opened.define_metric("*", step_metric="step")
-    return (
-        run,
-        lambda numbers, step: opened.log({**numbers, "step": step}),
-        lambda well: opened.finish(exit_code=int(not well)),
-    )
-
-
-def _mlflow(folder: Path, settings: Mapping[str, Any], run: str | None) -> tuple[str, Any, Any]:
-    from mlflow.entities import Metric, Param
-    from mlflow.tracking import MlflowClient
-
-    client = MlflowClient(tracking_uri=os.environ["MLFLOW_TRACKING_URI"])
-    if run is None:
-        name = os.environ.get("MLFLOW_EXPERIMENT_NAME", "twoalike")
-        known = client.get_experiment_by_name(name)
-        number = known.experiment_id if known else client.create_experiment(name)
-        run = str(client.create_run(number).info.run_id)
-        parameters = [Param(key, str(value)) for key, value in flattened(settings).items()]
-        client.log_batch(run, params=parameters)
-    else:
-        client.set_terminated(run, "RUNNING")
-
-    def write(numbers: dict[str, float], step: int) -> None:
-        metrics = [Metric(key, value, 0, step) for key, value in numbers.items()]
-        client.log_batch(run, metrics=metrics)
-
-    return run, write, lambda well: client.set_terminated(run, "FINISHED" if well else "FAILED")

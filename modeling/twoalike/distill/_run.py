@@ -15,7 +15,7 @@ from twoalike.backbones import Backbone, TokenPool, without_unreadable
 from twoalike.collections import Collection, as_collection
 from twoalike.distill._checkpoint import checkpoints_of, nothing_left
 from twoalike.distill._config import DistillConfig, load_recipe
-from twoalike.distill._evidence import ClosedForm, Cropped, ceiling, control_scores
+from twoalike.distill._evidence import ClosedForm, Cropped, ceiling
 from twoalike.distill._export import Student, write_student
 from twoalike.distill._inputs import (
     Given,
@@ -30,7 +30,6 @@ from twoalike.distill._labels import read_labels
 from twoalike.distill._lesson import (
     Division,
     Lesson,
-    check_control,
     image_lesson,
     label_lesson,
 )
@@ -65,7 +64,6 @@ def distill(
     untrained: bool = False,
     pool: TokenPool | None = None,
     block: int | None = None,
-    control: Student | str | Path | None = None,
     classes: LabelSource | None = None,
     skip_unreadable: bool = False,
     device: str = "auto",
@@ -106,9 +104,6 @@ def distill(
         File of ids, one per line, or the ids: use only these images.
     weights, untrained, pool, block
         As in :func:`twoalike.backbones.load_backbone`.
-    control
-        A student of the same images from an untransformed teacher, or its folder. Its agreement
-        with this teacher is reported beside the student's.
     classes
         Table of the images' classes (columns id and class, the last column counts), by which it is
         judged that the student has lost no ability; None: the images' folders or, where there are
@@ -132,9 +127,7 @@ def distill(
         config = load_recipe(None, {**config.model_dump(), **settings})
     out = Path(out)
     with hold_output(out):
-        control = control.folder if isinstance(control, Student) else control
-        folders = labels, validation, control
-        guidance = Guidance.of(teacher, features, objects, folders, config)
+        guidance = Guidance.of(teacher, features, objects, (labels, validation), config)
         if claim_folder(out, resume):
             with nothing_left(out):
                 unreadable: tuple[str, ...] = ()
@@ -155,8 +148,6 @@ def _distil(given: Given, fabric: Fabric, resume: bool) -> None:
     with fabric.rank_zero_first():
         lesson, module = _lesson(given, trained, fabric)
         origin = given.guidance.origin
-    if (control := given.guidance.control) is not None:
-        check_control(control, config, given.images, lesson, origin["sha256"])
     network = _network(given, module, lesson, fabric.device)
     start = None
     before: dict[str, Any] = {}  # scores
@@ -251,8 +242,7 @@ def _lesson(
         place["unreadable"] = given.unreadable
         return label_lesson(config, seen, backbone.preprocessing, table, tested, **place), module
     judged = np.isin(seen.ids, teacher.known_ids)
-    classes, controlled = classes_of(seen.ids, given.classes), guidance.control is not None
-    division = Division.of(config, seen, judged, classes, controlled=controlled)
+    division = Division.of(config, seen, judged, classes_of(seen.ids, given.classes))
     cropped, beside = division.cropped(seen), checkpoints_of(given.out)
     same = maps_features_of(teacher, backbone)
     divided = frozen_part(backbone, config, (seen, cropped), beside, given.device)
@@ -314,10 +304,6 @@ def _final_vector(
             if config.temperature is None:
                 student.settle(score.temperature)
             rows += sides.rows("student", found, tested)
-            if (control := given.guidance.control) is not None:
-                device = student.log_temperature.device
-                held_out["control"], own = control_scores(control, sides, config, device)
-                rows += own
     if before:
         judge = lesson.agreement or lesson.sides
         assert judge is not None and lesson.scored is not None

@@ -25,7 +25,7 @@ their images at every step.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -83,7 +83,7 @@ def prepare_training(backbone: Backbone, config: DistillConfig) -> nn.Module:
         compute_twice(backbone.network)
     if config.train == "lora":
         size = backbone.preprocessing.size
-        return add_adapters(module, config.lora_rank, config.lora_targets, size, config.seed)
+        return add_adapters(module, config.lora_rank, size, config.seed)
     if config.train == "last":
         blocks = _blocks(backbone.network)
         last = config.last_blocks or -(-len(blocks) // 3)
@@ -154,30 +154,15 @@ def _listed_groups(network: nn.Module, names: list[str]) -> list[list[str]]:
     return [before, *best, others[len(before) :]]
 
 
-def add_adapters(
-    module: nn.Module, rank: int, targets: Sequence[str], size: int, seed: int
-) -> nn.Module:
+def add_adapters(module: nn.Module, rank: int, size: int, seed: int) -> nn.Module:
     """Add adapters of a rank, initially without effect, to a network's layers; freeze the rest.
 
-    The module, which maps images (n, 3, size, size) to features (n, p), is modified in place.
-    ``targets`` are endings of layers' names; if empty, all linear layers and ungrouped convolutions
-    except the first, which sees pixels, get adapters.
+    The module, which maps images (n, 3, size, size) to features (n, p), is modified in place. All
+    linear layers and ungrouped convolutions except the first, which sees pixels, get adapters.
     """
     import peft
 
-    names = _called_layers(module, size)
-    ends = {end: [name for name in names if f".{name}".endswith(f".{end}")] for end in targets}
-    for end, layers in ends.items():
-        if not layers:
-            known = sorted({name.rpartition(".")[2] for name in names})
-            raise TwoalikeError(
-                where="lora_targets",
-                expected="endings of layers' names",
-                found=f"{end!r}, which matches no layer",
-                remedy=f"The network has {', '.join(known) or 'none'}.",
-            )
-    asked = set().union(*ends.values())
-    chosen = [name for name in names if name in asked] if targets else names[1:]
+    chosen = _called_layers(module, size)[1:]
     if not chosen:
         raise TwoalikeError(
             where="train = 'lora'",
@@ -235,7 +220,7 @@ def _try_merging(adapted: Any, size: int) -> None:
             "since its layers rescale their weights",
             where="train = 'lora'",
             expected=f"{TOLERANCE:.0e} at most",
-            remedy="Use train = 'full' or 'last', or name other layers as lora_targets.",
+            remedy="Use train = 'full' or 'last'.",
         )
 
 

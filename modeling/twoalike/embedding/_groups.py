@@ -1,11 +1,10 @@
-"""Do groups of people, or people by a number, weigh the dimensions differently? With a test.
+"""Do groups of people weigh the dimensions differently? With a test.
 
 The people are the sample, not their judgments. Their weights come from a fit that does not know the
 groups and shrinks everybody to all people alike. Where groups do not differ their labels are
 therefore exchangeable, and a test by permuted labels holds its level whichever engine was used;
 over dimensions, clusters of objects and pairs of objects it is corrected by the largest statistic
-(Westfall and Young 1993). A number, such as a score of a test, is permuted likewise; its rank
-correlations are with what each person is estimated to see, and so smaller than with what they see.
+(Westfall and Young 1993).
 
 Posterior means of people are shrunk towards all people, and so are their means over a group: tests
 allow for it, estimates do not. Differences, effects and intervals therefore take the means divided
@@ -30,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.embedding._people import Groups, read_covariates, read_groups
+from twoalike.embedding._people import Groups, read_groups
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
 from twoalike.embedding._similarity import central_interval
 from twoalike.study import (
@@ -171,18 +170,15 @@ def linked(x: Floats) -> Integers:
 
 
 FEWEST = 3
-"""People that a group needs, for its spread to be known; each half by a number needs as many."""
+"""People that a group needs, for its spread to be known."""
 MOST_PEOPLE = 500
 """People of each group whose similarities tell how much people differ: as many as that needs."""
-MOST_SEEN = 100_000_000
-"""Similarities to people that a number is correlated with: of more pairs, so many at random."""
 
 
 def compare_groups(
     posterior: PosteriorSource,
-    groups: Mapping[str, str] | Mapping[str, float] | str | Path,
+    groups: Mapping[str, str] | str | Path,
     *,
-    number: str | None = None,
     labels: LabelSource | None = None,
     interval: float = 0.9,
     permutations: int = 999,
@@ -200,9 +196,6 @@ def compare_groups(
     groups
         Group of each participant: a mapping, or a tab-separated file with the columns
         ``participant`` and ``group``. People who are not there, or ``n/a``, are left out.
-    number
-        Name of a number per person, such as a score, with which weights are correlated instead: a
-        column of the file; of a mapping, whose values are numbers then, any name.
     labels
         Categories of the objects, for clusters: a table with the column ``id`` and one a level,
         such as ``stimuli.tsv``, its file, or object -> category by level. None: clusters of the
@@ -230,20 +223,23 @@ def compare_groups(
     for the number of dimensions, clusters or pairs. Differences are of mean log weights; of the
     mean similarity of the pairs in a cluster less that of all pairs; and of a pair's similarity
     less that of all pairs, for the pairs (``items``) with the smallest p, the largest differences
-    first where it is the same. With a number the groups are those below a number near the median
-    and the others; instead of ``differences`` there is ``correlations`` with one entry, its
-    ``number``, ``p``, and the same rows, with Spearman's ``correlation`` over people instead of
-    difference and effect.
+    first where it is the same.
     """
     if out is not None:
         check_ending(Path(out), [".json"], "a comparison")
     model = as_posterior(posterior)
     _check(model)
     inputs = {} if model.path is None else {"posterior": model.path}
-    where: object = f"`{'groups' if number is None else number}=...`"
+    where: object = "`groups=...`"
     if isinstance(groups, str | Path):
         inputs["groups"] = where = Path(groups)
-    found, score = _known_people(groups, number, model.participants, where)
+    group_of = groups if isinstance(groups, Mapping) else read_groups(groups)
+    found = Groups.assign(group_of, model.participants, where, absent=True)
+    for name, count in found.counts.items():
+        if count < FEWEST:
+            raise TwoalikeError(
+                where=where, expected=f"at least {FEWEST} people a group", found=f"{count} {name!r}"
+            )
     views, clusters = Views(model), Clusters.of(model, read_labels(labels, inputs))
     settings: dict[str, Any] = {"permutations": permutations, "resamples": resamples}
     settings["interval"] = interval
@@ -255,8 +251,8 @@ def compare_groups(
     result["clusters"] = {level: {} for level in clusters.levels}
     for level, name, own in zip(clusters.levels, clusters.names, clusters.members, strict=True):
         result["clusters"][level][name] = [model.ids[place] for place in own]
-    couples = list(combinations(range(len(found.known)), 2)) if score is None else [(0, 1)]
-    result["differences" if score is None else "correlations"] = rows = []
+    couples = list(combinations(range(len(found.known)), 2))
+    result["differences"] = rows = []
     with progress() as bar:
         steps = len(couples) * (2 * permutations + resamples + 2)
         task = bar.add_task("groups", total=steps, status="permuted labels")
@@ -265,47 +261,11 @@ def compare_groups(
             people = np.flatnonzero((found.of == one) | (found.of == two))
             rng = np.random.default_rng([seed, place])
             sample = Sample(views, clusters, people, rng, step, **settings, pairs=pairs)
-            if score is None:
-                said = {"first": found.names[one], "second": found.names[two]}
-                rows.append(said | _compared(sample, found.of[people] == two))
-            else:
-                rows.append({"number": number} | _correlated(sample, score[people]))
+            said = {"first": found.names[one], "second": found.names[two]}
+            rows.append(said | _compared(sample, found.of[people] == two))
     if out is not None:
         write_json(Path(out), result)
     return result
-
-
-def _known_people(
-    source: Mapping[str, Any] | str | Path,
-    number: str | None,
-    participants: Sequence[str],
-    where: object,
-) -> tuple[Groups, Floats | None]:
-    """Find everybody's group; or their number, (P,), and groups by it."""
-    if number is None:
-        table = source if isinstance(source, Mapping) else read_groups(source)
-        found, score = Groups.assign(table, participants, where, absent=True), None
-    else:
-        of = source if isinstance(source, Mapping) else read_covariates(source, only=number)[number]
-        score = np.array([float(of.get(person, np.nan)) for person in participants])
-        known = np.isfinite(score)
-        above = np.unique(score[known])[1:]
-        if not len(above):
-            raise TwoalikeError(
-                where=where,
-                expected=f"{number} that differs between participants",
-                found=f"{known.sum()} of {len(score)} participants with a number",
-                remedy="Are they named as in the judgments?",
-            )
-        cut = min(above, key=lambda value: abs((score[known] >= value).mean() - 0.5))
-        names = (f"{number} < {cut:g}", f"{number} \N{GREATER-THAN OR EQUAL TO} {cut:g}", MISSING)
-        found = Groups(names, np.where(known, score >= cut, 2).astype(np.int32))
-    for name, count in found.counts.items():
-        if count < FEWEST:
-            raise TwoalikeError(
-                where=where, expected=f"at least {FEWEST} people a group", found=f"{count} {name!r}"
-            )
-    return found, score
 
 
 def _check(model: Posterior) -> None:
@@ -412,49 +372,6 @@ def _compared(sample: Sample, second: Booleans) -> dict[str, Any]:
         "correlation": float(np.corrcoef(one, other)[0, 1]),
         **sample.rows(table.assign(p=p), np.stack([side[top] for side in views.pairs], axis=1)),
     }
-
-
-def _correlated(sample: Sample, score: Floats) -> dict[str, Any]:
-    """Correlate a number with what people weigh and how alike objects are to them, by ranks."""
-    views, people, rng = sample.views, len(score), sample.rng
-    n = len(views.pairs[0])
-    some = np.sort(rng.permutation(n)[: MOST_SEEN // people])
-    seen = (views.similarity(one) for one in sample.log)  # to one person at a time
-    of_seen = np.stack([np.concatenate([sample.clusters.means(of), of[some]]) for of in seen])
-    values = np.concatenate([sample.log, of_seen], axis=1)
-    ranks = _ranks(values)
-
-    def of_labels(label: Floats) -> Floats:
-        sample.step()
-        return np.asarray(label @ ranks / people)
-
-    whole, p, top = sample.tested(of_labels, _ranks(score[:, None])[:, 0])
-    kept = values[:, [*range(sample.ends[1]), *(sample.ends[1] + top)]]
-
-    def correlation(own: Integers) -> Floats:
-        return np.asarray(_ranks(score[own, None])[:, 0] @ _ranks(kept[own]) / people)
-
-    table = pd.DataFrame({"correlation": correlation(np.arange(people))})
-    again = [correlation(rng.integers(0, people, people)) for _ in range(sample.resamples)]
-    table["low"], table["high"] = central_interval(np.stack(again), sample.interval)
-    items = np.stack([side[some[top]] for side in views.pairs], axis=1)
-    return {"p": whole, **sample.rows(table.assign(p=p), items)}
-
-
-RANKED = 5_000
-"""Columns ranked at once: ranking takes eight times their memory."""
-
-
-def _ranks(values: Floats) -> Floats:
-    """Ranks over people, (P, n), of mean 0 and variance 1; 0 where all are equal."""
-    from scipy.stats import rankdata
-
-    ranks = np.empty(values.shape)
-    for start in range(0, values.shape[1], RANKED):
-        part = rankdata(values[:, start : start + RANKED], axis=0)
-        part -= part.mean(axis=0)
-        ranks[:, start : start + RANKED] = part / (part.std(axis=0) + 1e-12)
-    return ranks
 
 
 def _null(

@@ -153,16 +153,14 @@ def read_groups(source: str | Path, study: Study | None = None) -> dict[str, str
     return _read_people(path, "a table of participants", [str(source)])[str(source)]
 
 
-def read_covariates(
-    source: str | Path, study: Study | None = None, only: str | None = None
-) -> dict[str, dict[str, float]]:
+def read_covariates(source: str | Path, study: Study | None = None) -> dict[str, dict[str, float]]:
     """Read covariates: by name, the value of each participant.
 
     ``source`` is a tab-separated file with a column ``participant`` (or ``participant_id``) and one
-    a covariate, or ``only`` one; or, of a study, columns of its ``participants.tsv``, separated by
+    a covariate; or, of a study, columns of its ``participants.tsv``, separated by
     commas. ``n/a`` is no value.
     """
-    path, names = Path(source), None if only is None else [only]
+    path, names = Path(source), None
     if study is not None and not path.is_file():
         path = study.raw / "participants.tsv"
         names = [name.strip() for name in str(source).split(",")]

@@ -14,7 +14,6 @@ from twoalike.features._table import MappedRows as MappedRows
 from twoalike.features._table import Parts as Parts
 from twoalike.features._table import Rows as Rows
 from twoalike.features._table import StoredRows as StoredRows
-from twoalike.features._table import check_features_path as check_features_path
 from twoalike.features._table import feature_shard as feature_shard
 from twoalike.features._table import join_parts as join_parts
 from twoalike.features._table import read_parts as read_parts

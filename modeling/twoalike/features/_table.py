@@ -35,6 +35,7 @@ from twoalike.study import (
     array_bytes,
     array_header,
     atomic_path,
+    check_ending,
     shortened,
 )
 
@@ -316,17 +317,9 @@ class FeatureTable:
         return FeatureTable(self.ids, np.concatenate(rows), meta | {"part": name})
 
 
-def check_features_path(path: Path) -> None:
-    """Refuse a file with another ending than ``.npz``, before features are computed for it."""
-    if path.suffix != ".npz":
-        raise TwoalikeError(
-            "features are written as .npz", where=path, remedy="Choose that ending."
-        )
-
-
 def write_features(path: Path, table: FeatureTable) -> None:
     """Write a feature table as ``.npz``, all or nothing."""
-    check_features_path(path)
+    check_ending(path, [".npz"], "a table of features")
     arrays: dict[str, Any] = {
         "ids": np.array(table.ids, dtype=np.str_),
         "features": table.values,

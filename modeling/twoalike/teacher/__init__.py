@@ -20,8 +20,6 @@ from twoalike.teacher._fit import Choices as Choices
 from twoalike.teacher._fit import TeachConfig as TeachConfig
 from twoalike.teacher._fit import UninformativeError as UninformativeError
 from twoalike.teacher._fit import fit_teacher as fit_teacher
-from twoalike.teacher._forecast import Forecast as Forecast
-from twoalike.teacher._forecast import forecast as forecast
 from twoalike.teacher._labels import compare_predictions as compare_predictions
 from twoalike.teacher._labels import fit_mixture as fit_mixture
 from twoalike.teacher._labels import matrix_probabilities as matrix_probabilities

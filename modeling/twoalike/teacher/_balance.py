@@ -257,13 +257,7 @@ def gram_of(of: Evidence) -> Floats:
     return np.asarray(x @ x.T)
 
 
-def held_out(
-    of: Evidence,
-    gram: Floats,
-    out: Booleans,
-    forms: Sequence[Form] = FORMS,
-    penalties: Sequence[float] = PENALTIES,
-) -> Fold:
+def held_out(of: Evidence, gram: Floats, out: Booleans) -> Fold:
     """Fit parts without some images.
 
     Dot products of the features are all that is needed, so the cost hardly depends on their number.
@@ -273,14 +267,14 @@ def held_out(
     places, _ = principal_positions(of.similarity[np.ix_(~inside, ~inside)], DIMENSIONS)
     values, axes, along = _along_axes(_centred(gram, taught), taught)
     human = {}
-    for penalty in penalties:
+    for penalty in PENALTIES:
         shrunk = np.maximum(values + penalty * values.mean(), 1e-300)  # 0: all features are alike
         mapped = along / shrunk @ (axes.T @ places)
         human[penalty] = _per_length(mapped @ mapped.T, taught)
     features = {}
-    for origin in sorted({centred for centred, _ in forms}):
+    for origin in (False, True):
         about = _centred(gram, rows) if origin else gram
-        whitenings = [whitening for centred, whitening in forms if centred == origin]
+        whitenings = [whitening for centred, whitening in FORMS if centred == origin]
         if any(whitenings):
             values, _, along = _along_axes(about, rows)
             variance = values / len(rows)

@@ -25,10 +25,7 @@ from twoalike.judgments import (
     split_sets,
 )
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted, provenance
-from twoalike.tables import LabelSource
 from twoalike.teacher._fit import Choices, TeachConfig, fit_teacher
-from twoalike.teacher._forecast import Forecast
-from twoalike.teacher._forecast import forecast as make_forecast
 from twoalike.teacher._labels import (
     MODES,
     Mode,
@@ -60,9 +57,7 @@ def teach(
     seed: int = 0,
     group: str | None = None,
     participant: str | None = None,
-    classes: LabelSource | None = None,
-    forecast: bool = False,
-) -> AffineTeacher | PosteriorTeacher | Forecast:
+) -> AffineTeacher | PosteriorTeacher:
     """Make a teacher: the posterior itself for judged objects, a map of features for other images.
 
     The map takes a network's features to the human space and so places images without judgments.
@@ -106,31 +101,21 @@ def teach(
         Make the teacher of this group's average person, or of this participant, with the noise of a
         typical observer; the posterior needs weights of the dimensions by person. Choices of other
         people are left out and counted. teacher.json records the name.
-    classes
-        Labels of objects, a column per level: the forecast's ability is few-shot classification of
-        the last. None: of the folders that ids name, if any.
-    forecast
-        Only forecast what a network will gain on unseen objects, and make no teacher.
 
     Returns
     -------
-    The teacher, or the forecast. The teacher's ``description`` is the content of teacher.json:
-    scores on held-out objects under ``validation``, how labels and kinds compare under
-    ``label_comparison`` and ``kind_comparison``, and, if it maps features, the ``forecast``.
+    The teacher. Its ``description`` is the content of teacher.json: scores on held-out objects
+    under ``validation``, and how labels and kinds compare under ``label_comparison`` and
+    ``kind_comparison``.
     """
     for name, value, least in (("draws", draws, 1), ("folds", folds, 2), ("seed", seed, 0)):
         if value < least:
             raise TwoalikeError(where=f"`{name}=...`", expected=f"at least {least}", found=value)
-    _check(kind, features, untransformed, forecast)
+    _check(kind, features, untransformed)
     whole = as_posterior(posterior)
     fitted = as_posterior(whole, group, participant)
     judged = judged_objects(fitted)
     table = None if features is None else as_features(features, objects)
-    promised: Forecast | None = None
-    if table is not None and kind != "posterior" and not untransformed:
-        promised = make_forecast(fitted, table, judged=judged, classes=classes, seed=seed)
-        if forecast:
-            return promised
     people = _People.of(choices, fitted)
     config = TeachConfig(
         untransformed=untransformed,
@@ -151,7 +136,7 @@ def teach(
     files = {role: Path(it) for role, it in inputs.items() if isinstance(it, str | Path)}
     origin = provenance("teacher", seed=seed, inputs=files, config=config.model_dump(mode="json"))
     origin |= {"label_comparison": people.label_comparison, "kind_comparison": comparison}
-    origin |= fitted.likeness | people.left_out() | (promised.description if promised else {})
+    origin |= fitted.likeness | people.left_out()
     parts = [one for one in (whole.judged, people.codes) if one is not None]
     origin |= {"judged": packed_codes(*parts)} if parts else {}
     if out is None:
@@ -160,7 +145,7 @@ def teach(
     return load_teacher(out, any_kind=True)
 
 
-def _check(kind: str, features: object, untransformed: bool, forecast: bool) -> None:
+def _check(kind: str, features: object, untransformed: bool) -> None:
     asked = "`untransformed=True`" if untransformed else f"`kind={kind}`"
     if features is None and (kind in {"surrogate", "mixed"} or untransformed):
         raise TwoalikeError(where=asked, expected="`features=...` to map from", found="none")
@@ -169,12 +154,6 @@ def _check(kind: str, features: object, untransformed: bool, forecast: bool) -> 
             f"the control has the network's own similarities only, so `kind={kind}` is meaningless",
             where=asked,
             remedy="Leave one of them out.",
-        )
-    if forecast and (features is None or kind == "posterior" or untransformed):
-        raise TwoalikeError(
-            where="`forecast=True`",
-            expected="`features=...` of a network to align",
-            found="none" if features is None else "a teacher that aligns none",
         )
 
 
