@@ -89,6 +89,7 @@ DRAWINGS = {
     "similarity": "posterior study",
     "clusters": "posterior study",
     "observed": "choices",
+    "observed_map": "choices",
     "shepard": "posterior choices",
     "agreement": "choices",
     "dimensions": "posterior choices",

@@ -180,6 +180,24 @@ def observed(
 
 
 @styled
+def observed_map(
+    judgments: JudgmentTable,
+    kind: JudgmentKind = "choices",
+    stimuli: SomeStimuli | None = None,
+    *,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Map of the objects by the order of the observed dissimilarities alone."""
+    seen = seen_by(read_judgments(judgments, kind), kind)
+    known = _stimuli(stimuli, seen.ids)
+    pictures = report.thumbnails(known, seen.ids) if known is not None else None
+    layout, _ = figures.observed_layout(seen.matrix(seen.mean))
+    ax = _axes(ax, 4.6)
+    figures.draw_map(ax, layout, images=pictures, names=seen.ids, width=_inches(ax))
+    return ax
+
+
+@styled
 def shepard(
     posterior: PosteriorSource,
     judgments: JudgmentTable,
