@@ -6,7 +6,8 @@ Forty simulated people judge 40 objects, 100 trials each in blocks of 20. Eight 
 who has answered the last trial makes room for the next. A fit begins whenever 500 more choices are
 stored (the first at 160, four an object) and its snapshot is published 100 choices later: answers
 do not wait, so the blocks between are chosen by the snapshot before. Blocks, snapshots and fits are
-the product's own functions (`next_block`, `publish_snapshot`, the settings of `online refit`). In
+the product's own functions (`AdaptiveDesign.block`, `publish_snapshot`, the settings of `online
+refit`). In
 the other arm the same people judge random blocks. All people are one observer (lapse .02). Both
 arms are fitted alike and scored on 3,000 triplets under the observer's true probabilities; triplets
 of the test may be judged too, in either arm.
@@ -19,6 +20,7 @@ import os
 import platform
 import tempfile
 import time
+from collections import Counter
 from importlib.metadata import version
 from itertools import combinations
 from pathlib import Path
@@ -36,9 +38,10 @@ from twoalike.online import (
     QUICK_FIT,
     CutOff,
     Snapshot,
-    next_block,
     publish_snapshot,
 )
+from twoalike.planning import AdaptiveDesign
+from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet
 from twoalike.study import DesignConfig, Study, StudyConfig
 from twoalike.tables import STIMULI
@@ -82,7 +85,8 @@ class Crowd:
         self, stimuli: StimulusSet, judge: SimulatedObserver, root: Path, seed: int, adaptive: bool
     ) -> None:
         self.stimuli, self.judge, self.seed, self.adaptive = stimuli, judge, seed, adaptive
-        self.study = Study(root, StudyConfig(title="crowd", seed=seed, design=DESIGN))
+        study = Study(root, StudyConfig(title="crowd", seed=seed, design=DESIGN))
+        self.design = AdaptiveDesign(study, stimuli, find_task("odd-one-out"))
         self.rng = np.random.default_rng([seed, 1])
         self.rows: list[tuple[str, str, str, str, int]] = []
         self.snapshot: Snapshot | None = None
@@ -102,8 +106,8 @@ class Crowd:
         if at == len(self.lists.get(who, ())):
             began = time.process_time()
             block = adaptive_blocks(DESIGN)[at // DESIGN.trials_per_block]
-            arguments = (self.study, self.stimuli, self.snapshot, who, 1, block)
-            self.lists[who] = next_block(*arguments, self.lists.get(who))
+            scored = None if self.snapshot is None else self.snapshot.scored(self.design)
+            self.lists[who] = self.design.block(scored, who, 1, block, self.lists.get(who))
             self.block_s.append(time.process_time() - began)
         names = self.lists[who].loc[at, list(STIMULI)].tolist()
         triplet = np.array([[self.stimuli.ids.index(name) for name in names]])
@@ -137,9 +141,8 @@ class Crowd:
                 cut_off = CutOff(
                     records=used, sessions=len(self.done), trials=used, time="simulated"
                 )
-                folder = self.study.derived / "snapshots"
-                ids = self.stimuli.ids
-                self.snapshot = publish_snapshot(folder, posterior, ids, cut_off, self.seed)
+                judged = Counter(name for row in self.rows[:used] for name in row[1:4])
+                self.snapshot = publish_snapshot([self.design], posterior, cut_off, judged)
         return scores
 
     def score(self, posterior: Posterior, test: npt.NDArray[np.int64]) -> tuple[float, float]:

@@ -1,8 +1,9 @@
 """Which triplets or sets a session shows, in which order, and the list of them."""
 
+from twoalike.design._adaptive import WIDTH as WIDTH
 from twoalike.design._adaptive import AnswerDraws as AnswerDraws
+from twoalike.design._adaptive import ScoredTrials as ScoredTrials
 from twoalike.design._adaptive import adaptive_blocks as adaptive_blocks
-from twoalike.design._adaptive import adaptive_trial_list as adaptive_trial_list
 from twoalike.design._adaptive import adaptive_trials as adaptive_trials
 from twoalike.design._adaptive import candidate_trials as candidate_trials
 from twoalike.design._adaptive import expected_information as expected_information

@@ -41,7 +41,7 @@ def prepare_trials(sitting: Sitting, *, task: str) -> PreparedTrials[Any]:
         return prepare_listed(made, sitting, task)
     adaptive = AdaptiveDesign(study, StimulusSet.load(study.stimuli), of)
     first = adaptive_blocks(adaptive.settings)[0]
-    adaptive.check(first)
+    adaptive.check()
     if not study.trial_list(of.label, who, number).exists():
         lists = adaptive_lists(adaptive, [who], number, first)
         if sitting.pilot:
@@ -100,13 +100,9 @@ class NextBlocks:
         label, settings = adaptive.lists.label, adaptive.settings
         self._path = sitting.study.trial_list(label, sitting.participant, sitting.session)
         self.total: int = settings.n_judged
-        """Trials of the whole session, practice not counted."""
         self.n_trials: int = settings.n_listed
-        """Trials of the whole session."""
         self.per_block: int = settings.trials_per_block
-        """Trials of a block."""
         self.objects = frozenset(shown_objects(adaptive.stimuli, settings))
-        """Objects that later blocks may show."""
 
     def start(self) -> None:
         """Fit all sessions so far, then design the next block."""
