@@ -62,6 +62,13 @@ def test_triplets_that_tell_the_same_are_not_all_asked() -> None:
     assert block.score.sum() < best[-6:].sum()
 
 
+def test_objects_shown_too_rarely_come_first_into_the_random_share() -> None:
+    judged = np.where(np.isin(np.arange(20), [3, 11, 17]), 10, 30)
+    rng = np.random.default_rng(0)
+    block = adaptive_trials(draws_of(20), 20, 20, rng=rng, candidates=400, judged=judged)
+    assert {3, 11, 17} <= set(block.trials[block.is_random].ravel().tolist())
+
+
 Objects = Callable[[int, int, int], StimulusSet]
 CONFIG = DesignConfig(
     sampler="adaptive",

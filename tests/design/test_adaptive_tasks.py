@@ -178,7 +178,7 @@ def test_a_session_adapts_while_it_runs(
 
     def design(blocks: NextBlocks) -> None:
         """Design the next block in this process, as the child does after its fit."""
-        table = blocks._adaptive.lists.read(blocks._path, ids)
+        table = blocks._adaptive.task.lists.read(blocks._path, ids)
         blocks._known = len(table)
         block = int(table["block_index"].max()) + 1
         write_lists(root, ["01"], task=task, sessions=1, posterior=posterior, block=block)
@@ -234,7 +234,7 @@ def test_ratings_on_another_scale_choose_nothing(make_study: MakeStudy, tmp_path
     tree["posterior"] = xr.DataTree(
         tree["posterior"].to_dataset().drop_vars([*names, "rater", "threshold"])
     )
-    with pytest.raises(TwoalikeError, match="fitted to other judgments only"):
+    with pytest.raises(TwoalikeError, match="found other judgments only"):
         typical_rater(Posterior(tree), 7, "choices.nc")
 
 

@@ -331,7 +331,7 @@ def with_adaptive_block(
     sides take turns.
     """
     shown, blocks = task.shown(stimuli, config), adaptive_blocks(config)
-    m, own, kept, at = len(shown), config, _no_trials(task), 0
+    m, own, kept, at = len(shown), config, list[pd.DataFrame](), 0
     _require(task, config, m)
     if block is not None:
         if block not in blocks:
@@ -342,7 +342,7 @@ def with_adaptive_block(
         if getattr(config, "plan", None):
             raise TwoalikeError("design: blocks that adapt cannot follow design.plan. Empty it.")
         at = block - blocks[0]
-        kept = _kept(table, block, blocks[0]) if at else kept
+        kept = [_kept(table, block, blocks[0])] if at else []
         own = _share(config, at, len(blocks))
     avoid = _avoided(task, before, shown, config, kept)
     if scored is None:
@@ -357,10 +357,12 @@ def with_adaptive_block(
     )
     if block is None:
         return new
-    new["trial_index"] += len(kept)
-    new["repeat_of"] += len(kept)
     new["block_index"] += block - int(new["block_index"].max())
-    return typed(pd.concat([kept, new], ignore_index=True), task.form)
+    if not kept:
+        return new
+    new["trial_index"] += len(kept[0])
+    new["repeat_of"] += len(kept[0])
+    return typed(pd.concat([*kept, new], ignore_index=True), task.form)
 
 
 def judged_trials(
@@ -386,11 +388,11 @@ def _avoided(
     tables: Sequence[pd.DataFrame],
     shown: pd.DataFrame,
     config: Any,
-    kept: pd.DataFrame,
+    kept: Sequence[pd.DataFrame],
 ) -> Sets:
     """Trials that are not to come again: those of other lists, and of the session so far."""
     while True:
-        found = judged_trials(task, [*tables, kept], shown, config)
+        found = judged_trials(task, [*tables, *kept], shown, config)
         left = task.trial_form(config).count(len(shown)) - len(found)
         if not (task.again and tables) or left >= getattr(config, task.number):
             return found
@@ -407,10 +409,6 @@ def _require(task: ListDesign, config: Any, m: int) -> None:
             f"there is nothing to choose. Lower {task.table}.{task.number}, or use another "
             f"{task.table}.sampler."
         )
-
-
-def _no_trials(task: ListDesign) -> pd.DataFrame:
-    return typed(pd.DataFrame([], columns=list(task.form.names)), task.form)
 
 
 def _chosen(

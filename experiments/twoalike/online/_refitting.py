@@ -5,6 +5,7 @@ PyMC. Answers are read from the records and from the blocks as they were chosen,
 Sessions whose records so far fail the rule of ``[exclusion]`` are left out.
 """
 
+import os
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -26,7 +27,6 @@ from twoalike.online._snapshots import (
     snapshot_folder,
 )
 from twoalike.planning import adaptive_designs, scale_points
-from twoalike.registry import find_task
 from twoalike.study import Study, TwoalikeError, counted, hold_lock, parse_json
 from twoalike.tables import JUDGED
 from twoalike.tasks import Trial, trials_from_table
@@ -112,17 +112,14 @@ def _answered(
     names = ("response", "response_1", "response_2")
     places = sorted(1 + order.index(row[name] - 1) for name in names if row.get(name))
     judged |= {f"item_{n}": trial.stimuli[at] for n, at in enumerate(order, start=1)}
-    judged |= dict(zip(("chosen", "second"), places, strict=False)) | {"kind": _ASKED[trial.kind]}
+    judged |= dict(zip(("chosen", "second"), places, strict=False)) | {
+        "kind": _ASKED.get(trial.kind, "odd_one_out")
+    }
     return row, judged if places else None
 
 
-_ASKED = {
-    "odd": "odd_one_out",
-    "odd_of_many": "odd_one_out",
-    "anchored": "anchored",
-    "alike_pair": "most_alike",
-}
-"""Question of a choice by the kind of its trial."""
+_ASKED = {"anchored": "anchored", "alike_pair": "most_alike"}
+"""Question of choices other than the odd one, by the kind of trial."""
 
 
 def refit(
@@ -143,15 +140,15 @@ def refit(
     opened = study if isinstance(study, Study) else Study.load(study)
     if not (designs := adaptive_designs(opened)):
         raise TwoalikeError(
+            "no task has trials that are chosen by the answers so far",
             where=opened.root / "study.toml",
-            expected="a task whose trials are chosen by the answers so far",
-            found="none",
             remedy='Set sampler = "adaptive" in its table, such as [design].',
         )
     busy = f"{opened.root}: another background fit of this study runs. One is enough."
     with hold_lock(snapshot_folder(opened) / ".lock", busy):
         tables, cut_off, left_out = read_answers(lines(), opened)
         last = latest_snapshot(snapshot_folder(opened))
+        tables = {name: one for name, one in tables.items() if name in designs}
         done = [designs[name] for name in tables] or [*designs.values()]
         items = [table.filter(like="item_").to_numpy().ravel() for table in tables.values()]
         judged = Counter(name for part in items for name in part if isinstance(name, str))
@@ -160,8 +157,11 @@ def refit(
             tell(reason)
             return None
         seed = int(np.random.SeedSequence(opened.config.seed).generate_state(1)[0])
-        kinds = {one.task.judgments for one in done}
-        posterior = fit(seed=seed, **{kind: _of_kind(tables, kind) for kind in kinds}, **QUICK_FIT)
+        kinds = defaultdict[str, list[pd.DataFrame]](list)
+        for one in done:
+            kinds[one.task.judgments].append(tables[one.task.name])
+        judgments: Any = {kind: pd.concat(own, ignore_index=True) for kind, own in kinds.items()}
+        posterior = fit(**judgments, seed=seed, **QUICK_FIT)
         made = publish_snapshot(done, posterior, cut_off, judged)
     tell(
         f"snapshot {made.number}: {counted(made.cut_off.trials, 'answer')} of "
@@ -169,11 +169,6 @@ def refit(
         + (f"; left out: {len(left_out)}" if left_out else "")
     )
     return made
-
-
-def _of_kind(tables: Mapping[str, pd.DataFrame], kind: str) -> Any:
-    own = [table for task, table in tables.items() if find_task(task).judgments == kind]
-    return pd.concat(own, ignore_index=True)
 
 
 def _too_few(
@@ -196,7 +191,12 @@ def refit_repeatedly(
     every_s: float,
     announce: Callable[[str], object] | None = None,
 ) -> Iterator[Snapshot]:
-    """Fit repeatedly, at most once in ``every_s`` seconds, and yield each new snapshot."""
+    """Fit repeatedly, at most once in ``every_s`` seconds, and yield each new snapshot.
+
+    The process takes a lower priority than the server's, so that no answer waits for the fit.
+    """
+    if hasattr(os, "nice"):  # not on Windows
+        os.nice(10)
     while True:
         began = time.monotonic()
         if (made := refit(study, lines, announce=announce)) is not None:

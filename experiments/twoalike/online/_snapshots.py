@@ -86,7 +86,7 @@ class Snapshot:
         prefix = f"{task}_"
         of_task = (name for name in self.arrays if name.startswith(prefix))
         own = {name.removeprefix(prefix): self.arrays[name] for name in of_task}
-        rows, lists = find_kernel(self.similarity).rows, design.lists
+        rows, lists = find_kernel(self.similarity).rows, design.task.lists
         scores: Any = {name: own[name] for name in _SCORES}
         answers = answer_draws(own, lists.question(design.settings), rows)
         return ScoredTrials(answers, lists.trial_form(design.settings), **scores, width=WIDTH)

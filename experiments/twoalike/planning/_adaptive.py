@@ -51,11 +51,6 @@ class AdaptiveDesign:
     posterior: str | Path | None = None
 
     @property
-    def lists(self) -> Any:
-        """How lists of the task are made and read (a ListDesign)."""
-        return self.task.lists
-
-    @property
     def settings(self) -> Any:
         """Settings of the task's lists."""
         return self.task.lists.settings(self.study)
@@ -72,7 +67,7 @@ class AdaptiveDesign:
     def draws(self, posterior: "Posterior", where: str | Path) -> Draws:
         """Draws of what the task shows and of who answers; messages name the file ``where``."""
         draws = typical_draws(posterior, shown_objects(self.stimuli, self.settings), where)
-        if self.lists.question(self.settings) is not None:
+        if self.task.lists.question(self.settings) is not None:
             return draws
         return {**draws, **typical_rater(posterior, scale_points(self.study), where)}
 
@@ -80,13 +75,13 @@ class AdaptiveDesign:
         self, draws: Draws, similarity: Rows, seed: Sequence[int], judged: Integers | int = 0
     ) -> ScoredTrials:
         """Score the task's trials."""
-        form, m = self.lists.trial_form(self.settings), draws["embedding"].shape[1]
-        answers = answer_draws(draws, self.lists.question(self.settings), similarity)
+        form, m = self.task.lists.trial_form(self.settings), draws["embedding"].shape[1]
+        answers = answer_draws(draws, self.task.lists.question(self.settings), similarity)
         return ScoredTrials.of(answers, m, form, np.random.default_rng(seed), judged)
 
     def check(self) -> None:
         """Refuse parts of a study, which no posterior of the whole can choose for."""
-        table = self.lists.table
+        table = self.task.lists.table
         if self.study.condition or self.study.conditions_of(self.task.name):
             raise TwoalikeError(
                 f"{table}: the adaptive sampler chooses by all judgments so far, and those of "
@@ -107,15 +102,15 @@ class AdaptiveDesign:
 
         Nor do those of the participant's sessions before this one.
         """
-        table, first = self.lists.table, adaptive_blocks(self.settings)[0]
+        table, first = self.task.lists.table, adaptive_blocks(self.settings)[0]
         if self.posterior is None and block != first:
             raise TwoalikeError(
                 f"{table}: the adaptive sampler chooses by a posterior. Name it with "
                 f"`posterior=P.nc`; only the first block (`block={first}`) can do without."
             )
-        path = self.study.trial_list(self.lists.label, label, number)
+        path = self.study.trial_list(self.task.lists.label, label, number)
         known = block is not None and path.exists()
-        there = self.lists.read(path, self.stimuli.ids) if known else None
+        there = self.task.lists.read(path, self.stimuli.ids) if known else None
         earlier = [*before, *self.earlier(label, number)]
         return self.block(self.scored, label, number, block, there, earlier)
 
@@ -123,12 +118,12 @@ class AdaptiveDesign:
         """Read the lists of a participant's sessions before this one, of lab or server."""
         found = []
         for session in range(1, number):
-            path = self.study.trial_list(self.lists.label, label, session)
+            path = self.study.trial_list(self.task.lists.label, label, session)
             if not path.exists():
-                path = RunName(label, session, self.lists.label, 1).trials(self.study.raw)
+                path = RunName(label, session, self.task.lists.label, 1).trials(self.study.raw)
             # A list that is damaged must not be taken for one that is not there.
             if path.exists():
-                found.append(self.lists.read(path, self.stimuli.ids))
+                found.append(self.task.lists.read(path, self.stimuli.ids))
         return found
 
     def block(
@@ -149,7 +144,7 @@ class AdaptiveDesign:
         return with_adaptive_block(
             *(self.stimuli, self.settings, there, block, scored),
             np.random.default_rng(words if block is None else [*words, block]),
-            task=self.lists,
+            task=self.task.lists,
             before=before,
             checks_before=checks_before(label, number, self.settings.catch),
         )
@@ -163,7 +158,7 @@ class AdaptiveDesign:
         inputs = {} if chosen is None else {"posterior": chosen}
         if block is None:
             return {"inputs": inputs, "more": {}}
-        beside = self.study.trial_list(self.lists.label, label, number).with_suffix(".json")
+        beside = self.study.trial_list(self.task.lists.label, label, number).with_suffix(".json")
         about = read_json(beside, "trial_list")["config"] if beside.exists() else {}
         known = {name: one for name, one in about.get("blocks", {}).items() if int(name) < block}
         blocks = {**known, str(block): None if chosen is None else sha256_file(chosen)}
@@ -227,32 +222,25 @@ def typical_rater(posterior: "Posterior", points: int | None, where: str | Path)
     """Draws of the ``RATER`` on a scale of so many points; None: a slider."""
     from twoalike.embedding import RATING_LEVELS
 
-    draws = posterior.tree["posterior"].dataset
-    levels = points or RATING_LEVELS
-    scale = f"a scale of {points} points" if points else "a slider"
-    if "rating_threshold" not in draws:
-        raise TwoalikeError(
-            where=where,
-            expected=f"a posterior that knows people's ratings on {scale}",
-            found="one that was fitted to other judgments only",
-            remedy="Begin with random pairs, and fit with their ratings.",
-        )
-    threshold, *others = (
-        draws[f"rating_{name}"].values.reshape(-1, *draws[f"rating_{name}"].shape[2:])
-        for name in RATER
-    )
-    own = np.isfinite(threshold[0]).sum(axis=1) == levels - 1
+    draws, levels = posterior.tree["posterior"].dataset, points or RATING_LEVELS
+    known = "rating_threshold" in draws
+    used = draws["rating_threshold"].values[0, 0] if known else np.empty((1, 0))
+    own = np.isfinite(used).sum(axis=1) == levels - 1
     if not own.any():
+        scale = f"a scale of {points} points" if points else "a slider"
         raise TwoalikeError(
             where=where,
             expected=f"ratings on {scale}, as the protocol has it",
-            found="ratings on other scales",
+            found="ratings on other scales" if known else "other judgments only",
             remedy="Begin with random pairs on this scale, and fit with their ratings.",
         )
     kept = _kept(posterior)
-    noise, origin, unit = (values[kept][:, own].astype(np.float64) for values in others)
+    threshold, noise, origin, unit = (
+        draws[f"rating_{name}"].values.reshape(-1, *draws[f"rating_{name}"].shape[2:])[kept][:, own]
+        for name in RATER
+    )
     means = (
-        threshold[kept][:, own, : levels - 1].mean(axis=1),
+        threshold[..., : levels - 1].mean(axis=1),
         *(np.exp(np.log(noise).mean(axis=1)), origin.mean(axis=1), unit.mean(axis=1)),
     )
     return {name: values.astype(np.float32) for name, values in zip(RATER, means, strict=True)}
