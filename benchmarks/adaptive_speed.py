@@ -1,6 +1,7 @@
 """How long choosing questions takes, and whether answers wait while the background fit runs.
 
     python -P benchmarks/adaptive_speed.py [--objects 300] [--answers 20000] [--people 40]
+        [--seconds 40]
 
 Choosing: one simulated observer (six sparse dimensions, lapse .02) answers random triplets; the fit
 and the snapshot are those of `online refit`. Blocks are chosen by that snapshot for people who have
@@ -48,7 +49,7 @@ from twoalike.stimuli import StimulusSet
 from twoalike.study import DesignConfig, Study, StudyConfig
 
 RESULTS = Path(__file__).resolve().parent / "results" / "adaptive_speed.md"
-PEOPLE, BLOCK, WIDTHS, TURN_S, PAUSE_S = 50, 20, (4, 16, 64, None), 40.0, 2.0
+PEOPLE, BLOCK, WIDTHS, PAUSE_S = 50, 20, (4, 16, 64, None), 2.0
 PLAIN: Any = {"practice": 0, "practice_checks": 0, "catch": 0}
 
 
@@ -185,7 +186,7 @@ class Person:
         return self.times
 
 
-def serving(folder: Path, people: int) -> list[str]:
+def serving(folder: Path, people: int, seconds: float) -> list[str]:
     """Lines of the table of answers, alone and beside the fit."""
     study = compiled_study(folder, 1, 10)
     lines = ['title = "Words"', "seed = 1", "[exclusion]", "catch_accuracy = 0", "[design]"]
@@ -203,12 +204,13 @@ def serving(folder: Path, people: int) -> list[str]:
     async def run() -> None:
         everybody = [Person(port, number, protocol) for number in range(people)]
         await asyncio.gather(*(one.enter() for one in everybody))
-        await asyncio.gather(*(one.go(TURN_S) for one in everybody))  # until there is enough to fit
+        # Until there is enough to fit.
+        await asyncio.gather(*(one.go(seconds) for one in everybody))
         for name in ("beside the fit", "alone") * 2:
             fitting = None
             if name != "alone":
                 fitting = subprocess.Popen([*command, "--every", "1"], stdout=subprocess.DEVNULL)
-            for times in await asyncio.gather(*(one.go(TURN_S) for one in everybody)):
+            for times in await asyncio.gather(*(one.go(seconds) for one in everybody)):
                 for kind, own in times.items():
                     found[name][kind] += own
             if fitting is not None:
@@ -238,24 +240,26 @@ def main() -> None:
     parser.add_argument("--objects", type=int, default=300)
     parser.add_argument("--answers", type=int, default=20_000)
     parser.add_argument("--people", type=int, default=40)
+    parser.add_argument("--seconds", type=float, default=40)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        served = serving(Path(folder) / "served", given.people)
+        served = serving(Path(folder) / "served", given.people, given.seconds)
         chosen = choosing(Path(folder), given.objects, given.answers)
     lines = [
         "# Choosing questions, and answers beside the background fit",
         "",
         f"`python -P benchmarks/adaptive_speed.py --objects {given.objects} --answers "
-        f"{given.answers} --people {given.people}` (twoalike {version('twoalike')}, numpy "
-        f"{version('numpy')}, Python {platform.python_version()}, {os.cpu_count()} cores shared "
-        f"with other work; load average at the end {os.getloadavg()[0]:.1f}).",
+        f"{given.answers} --people {given.people} --seconds {given.seconds:g}` (twoalike "
+        f"{version('twoalike')}, numpy {version('numpy')}, Python {platform.python_version()}, "
+        f"{os.cpu_count()} cores shared with other work; load average at the end "
+        f"{os.getloadavg()[0]:.1f}).",
         "",
         f"{given.objects} objects, {given.answers:,} answers:",
         "",
         *chosen,
         "",
         f"{given.people} people at once with a record about every {PAUSE_S:g} s and blocks of "
-        f"{BLOCK}, in turns of {TURN_S:g} s:",
+        f"{BLOCK}, in turns of {given.seconds:g} s:",
         "",
         *served,
     ]
