@@ -43,7 +43,8 @@ from twoalike.design import AnswerDraws, TrialForm, adaptive_trials
 from twoalike.embedding import FitConfig, Posterior, fit_embedding
 from twoalike.judgments import choices_table, ratings_table
 from twoalike.observers import SimulatedObserver, SimulatedRater, hierarchical_embedding
-from twoalike.planning import choice_draws, read_choice_draws, read_rating_draws
+from twoalike.planning import answer_draws, choice_draws
+from twoalike.planning._adaptive import typical_draws, typical_rater
 from twoalike.stimuli import StimulusSet
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -328,18 +329,17 @@ def run_task(task: str, world: str, seed: int) -> dict[str, Any]:
     random = {n: judge.scores(judge.fit(order[:n], file)) for n in AT}
     adaptive, seconds = {FIRST: random[FIRST]}, []
     shown = order[:FIRST]
-    judge.fit(shown, file)
+    posterior = judge.fit(shown, file)
     while len(shown) < LAST:
         began = time.monotonic()
-        answers = (
-            read_rating_draws(file, judge.observer.ids, POINTS)
-            if question is None
-            else read_choice_draws(file, judge.observer.ids, question)
-        )
+        draws = typical_draws(posterior, judge.observer.ids, file)
+        rater = typical_rater(posterior, POINTS, file) if question is None else {}
+        answers = answer_draws({**draws, **rater}, question, posterior.kernel.rows)
         block = adaptive_trials(answers, FEW, NEXT, rng=rng, form=form, shown=shown)
         seconds.append(time.monotonic() - began)
         shown = np.concatenate([shown, block.trials])
-        adaptive[len(shown)] = judge.scores(judge.fit(shown, file))
+        posterior = judge.fit(shown, file)
+        adaptive[len(shown)] = judge.scores(posterior)
     result = {"task": task, "world": world, "random": random, "adaptive": adaptive}
     path.write_text(json.dumps({**result, "pick_s": seconds}), encoding="utf-8")
     file.unlink()

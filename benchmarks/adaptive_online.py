@@ -1,17 +1,19 @@
 """A crowd whose trials are chosen by snapshots of a background fit, against random trials.
 
-    python -P benchmarks/adaptive_online.py [--seeds 2]
+    python -P benchmarks/adaptive_online.py [--seeds 2] [--choices 4000]
 
 Forty simulated people judge 40 objects, 100 trials each in blocks of 20. Eight are there at a time;
 who has answered the last trial makes room for the next. A fit begins whenever 500 more choices are
 stored (the first at 160, four an object) and its snapshot is published 100 choices later: answers
 do not wait, so the blocks between are chosen by the snapshot before. Blocks, snapshots and fits are
-the product's own functions (`next_block`, `publish_snapshot`, the settings of `online refit`). In
+the product's own functions (`AdaptiveDesign.block`, `publish_snapshot`, the settings of `online
+refit`). In
 the other arm the same people judge random blocks. All people are one observer (lapse .02). Both
 arms are fitted alike and scored on 3,000 triplets under the observer's true probabilities; triplets
 of the test may be judged too, in either arm.
 
-The table goes to benchmarks/results/adaptive_online.md.
+The table goes to benchmarks/results/adaptive_online.md; with fewer choices, to a file whose name
+ends with their number.
 """
 
 import argparse
@@ -19,6 +21,8 @@ import os
 import platform
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Sequence
 from importlib.metadata import version
 from itertools import combinations
 from pathlib import Path
@@ -36,9 +40,10 @@ from twoalike.online import (
     QUICK_FIT,
     CutOff,
     Snapshot,
-    next_block,
     publish_snapshot,
 )
+from twoalike.planning import AdaptiveDesign
+from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet
 from twoalike.study import DesignConfig, Study, StudyConfig
 from twoalike.tables import STIMULI
@@ -82,7 +87,8 @@ class Crowd:
         self, stimuli: StimulusSet, judge: SimulatedObserver, root: Path, seed: int, adaptive: bool
     ) -> None:
         self.stimuli, self.judge, self.seed, self.adaptive = stimuli, judge, seed, adaptive
-        self.study = Study(root, StudyConfig(title="crowd", seed=seed, design=DESIGN))
+        study = Study(root, StudyConfig(title="crowd", seed=seed, design=DESIGN))
+        self.design = AdaptiveDesign(study, stimuli, find_task("odd-one-out"))
         self.rng = np.random.default_rng([seed, 1])
         self.rows: list[tuple[str, str, str, str, int]] = []
         self.snapshot: Snapshot | None = None
@@ -102,8 +108,8 @@ class Crowd:
         if at == len(self.lists.get(who, ())):
             began = time.process_time()
             block = adaptive_blocks(DESIGN)[at // DESIGN.trials_per_block]
-            arguments = (self.study, self.stimuli, self.snapshot, who, 1, block)
-            self.lists[who] = next_block(*arguments, self.lists.get(who))
+            scored = None if self.snapshot is None else self.snapshot.scored(self.design)
+            self.lists[who] = self.design.block(scored, who, 1, block, self.lists.get(who))
             self.block_s.append(time.process_time() - began)
         names = self.lists[who].loc[at, list(STIMULI)].tolist()
         triplet = np.array([[self.stimuli.ids.index(name) for name in names]])
@@ -119,17 +125,19 @@ class Crowd:
         self.fit_s.append(time.process_time() - began)
         return found
 
-    def run(self, test: npt.NDArray[np.int64]) -> dict[int, tuple[float, float]]:
+    def run(
+        self, test: npt.NDArray[np.int64], marks: Sequence[int]
+    ) -> dict[int, tuple[float, float]]:
         """Excess log-loss and r of similarities with the truth, by number of choices."""
-        cut_offs = {FIRST, *range(EVERY, MARKS[-1], EVERY)} if self.adaptive else set()
+        cut_offs = {FIRST, *range(EVERY, marks[-1], EVERY)} if self.adaptive else set()
         waiting: dict[int, tuple[int, Posterior]] = {}
         scores = {}
-        while len(self.rows) < MARKS[-1]:
+        while len(self.rows) < marks[-1]:
             self.step()
             n = len(self.rows)
-            if n in cut_offs or n in MARKS:
+            if n in cut_offs or n in marks:
                 posterior = self.fit(n)
-                if n in MARKS:
+                if n in marks:
                     scores[n] = self.score(posterior, test)
                 waiting[n + LAG] = (n, posterior)
             if self.adaptive and n in waiting:
@@ -137,9 +145,8 @@ class Crowd:
                 cut_off = CutOff(
                     records=used, sessions=len(self.done), trials=used, time="simulated"
                 )
-                folder = self.study.derived / "snapshots"
-                ids = self.stimuli.ids
-                self.snapshot = publish_snapshot(folder, posterior, ids, cut_off, self.seed)
+                judged = Counter(name for row in self.rows[:used] for name in row[1:4])
+                self.snapshot = publish_snapshot([self.design], posterior, cut_off, judged)
         return scores
 
     def score(self, posterior: Posterior, test: npt.NDArray[np.int64]) -> tuple[float, float]:
@@ -155,7 +162,7 @@ class Crowd:
         return float(excess.mean()), float(np.corrcoef(similarity[pairs], own[pairs])[0, 1])
 
 
-def run(name: str, seed: int) -> dict[str, Any]:
+def run(name: str, seed: int, marks: Sequence[int]) -> dict[str, Any]:
     """Run both arms of one simulated crowd."""
     rng = np.random.default_rng([WORLDS.index(name), seed])
     stimuli, judge = world(name, rng)
@@ -164,7 +171,7 @@ def run(name: str, seed: int) -> dict[str, Any]:
     for arm in ("random", "adaptive"):
         with tempfile.TemporaryDirectory() as root:
             crowd = Crowd(stimuli, judge, Path(root), seed, arm == "adaptive")
-            found[arm] = crowd.run(test)
+            found[arm] = crowd.run(test, marks)
             found[f"{arm}_block_s"], found[f"{arm}_fit_s"] = crowd.block_s, crowd.fit_s
             chosen = pd.concat(list(crowd.lists.values()))[list(STIMULI)]
             uses = chosen.stack().value_counts().reindex(list(stimuli.ids), fill_value=0)
@@ -181,7 +188,7 @@ def mean_se(values: Any, form: str) -> str:
     return f"{array.mean():{form}} ± {error:{form}}"
 
 
-def report(runs: list[dict[str, Any]], seeds: int) -> str:
+def report(runs: list[dict[str, Any]], seeds: int, marks: Sequence[int]) -> str:
     """Lay out the document."""
     lines = [
         "| world | choices | excess log-loss, random | by snapshots | difference | "
@@ -190,7 +197,7 @@ def report(runs: list[dict[str, Any]], seeds: int) -> str:
     ]
     for name in WORLDS:
         mine = [run for run in runs if run["world"] == name]
-        for n in MARKS:
+        for n in marks:
             scores = np.array([[run["random"][n], run["adaptive"][n]] for run in mine])
             loss, r = scores[..., 0], scores[..., 1]
             cells = [mean_se(loss[:, 0], ".4f"), mean_se(loss[:, 1], ".4f")]
@@ -209,8 +216,9 @@ def report(runs: list[dict[str, Any]], seeds: int) -> str:
         [
             "# A crowd by snapshots and at random",
             "",
-            f"`python -P benchmarks/adaptive_online.py --seeds {seeds}` ({packages}, Python "
-            f"{platform.python_version()}, {os.cpu_count()} cores). {PEOPLE} simulated people who "
+            f"`python -P benchmarks/adaptive_online.py --seeds {seeds} --choices "
+            f"{marks[-1]}` ({packages}, Python {platform.python_version()}, {os.cpu_count()} "
+            f"cores). {PEOPLE} simulated people who "
             f"are one observer (lapse .02), {DESIGN.trials} trials each of {OBJECTS} objects in "
             f"blocks of {DESIGN.trials_per_block}, {AT_ONCE} at a time; {seeds} seeds a world, "
             f"mean ± standard error over seeds. A fit begins at {FIRST} choices and at every "
@@ -221,7 +229,7 @@ def report(runs: list[dict[str, Any]], seeds: int) -> str:
             "",
             *lines,
             "",
-            f"Exposure after {MARKS[-1]:,} choices, relative to the average object: least "
+            f"Exposure after {marks[-1]:,} choices, relative to the average object: least "
             f"{uses.min():.2f}, most {uses.max():.2f}. Share of triplets that differ: "
             f"{distinct['adaptive']:.0%} (random {distinct['random']:.0%}). Processor time of a "
             f"block: {1000 * np.median(block_s):.0f} ms (median; longest "
@@ -236,9 +244,12 @@ def main() -> None:
     """Run and write benchmarks/results/adaptive_online.md."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=2)
-    seeds = parser.parse_args().seeds
-    text = report([run(name, seed) for name in WORLDS for seed in range(seeds)], seeds)
-    RESULTS.write_text(text, encoding="utf-8")
+    parser.add_argument("--choices", type=int, default=MARKS[-1], choices=MARKS)
+    given = parser.parse_args()
+    marks, seeds = MARKS[: MARKS.index(given.choices) + 1], given.seeds
+    text = report([run(name, n, marks) for name in WORLDS for n in range(seeds)], seeds, marks)
+    less = "" if marks == MARKS else f"_{given.choices}"
+    RESULTS.with_stem(RESULTS.stem + less).write_text(text, encoding="utf-8")
     print(text)
 
 

@@ -77,7 +77,7 @@ class Connection:
         """Send JSON and return the JSON of the answer."""
         body = json.dumps(content).encode()
         head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n"
-        head += f"authorization: Bearer {token}\r\n\r\n"
+        head += f"content-type: application/json\r\nauthorization: Bearer {token}\r\n\r\n"
         self._writer.write(head.encode() + body)
         lines = (await self._reader.readuntil(b"\r\n\r\n")).decode().lower().split("\r\n")
         length = next(int(line[15:]) for line in lines if line.startswith("content-length:"))

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from twoalike.choice import log_choice, pair_similarities
 from twoalike.design import (
     AnswerDraws,
+    ScoredTrials,
+    TrialForm,
     adaptive_blocks,
-    adaptive_trial_list,
     adaptive_trials,
     expected_information,
     with_adaptive_block,
@@ -61,6 +62,13 @@ def test_triplets_that_tell_the_same_are_not_all_asked() -> None:
     assert block.score.sum() < best[-6:].sum()
 
 
+def test_objects_shown_too_rarely_come_first_into_the_random_share() -> None:
+    judged = np.where(np.isin(np.arange(20), [3, 11, 17]), 10, 30)
+    rng = np.random.default_rng(0)
+    block = adaptive_trials(draws_of(20), 20, 20, rng=rng, candidates=400, judged=judged)
+    assert {3, 11, 17} <= set(block.trials[block.is_random].ravel().tolist())
+
+
 Objects = Callable[[int, int, int], StimulusSet]
 CONFIG = DesignConfig(
     sampler="adaptive",
@@ -83,6 +91,10 @@ def draws_of(m: int, seed: int = 0) -> AnswerDraws:
         return np.exp(odd) / np.exp(odd).sum(-1, keepdims=True)
 
     return choices
+
+
+def scored_of(m: int, seed: int = 0) -> ScoredTrials:
+    return ScoredTrials.of(draws_of(m, seed), m, TrialForm(), np.random.default_rng(seed))
 
 
 def triplets(table: pd.DataFrame) -> list[tuple[str, ...]]:
@@ -116,7 +128,7 @@ def test_blocks_add_up_to_the_session(
     table = None
     for block in adaptive_blocks(config):
         before = table
-        choices = None if before is None else draws_of(12, block)
+        choices = None if before is None else scored_of(12, block)
         rng = np.random.default_rng([seed, block])
         table = with_adaptive_block(stimuli, config, before, block, choices, rng)
         assert table["block_index"].iloc[-1] == block
@@ -167,6 +179,7 @@ def test_blocks_that_cannot_be(objects: Objects, rng: np.random.Generator) -> No
     with pytest.raises(TwoalikeError, match="cannot follow design.plan"):
         with_adaptive_block(stimuli, planned, None, 2, None, rng)
     used_up = CONFIG.model_copy(update={"trials": 800})
-    early = adaptive_trial_list(stimuli, CONFIG, draws_of(18), rng)
+    scored = scored_of(18)
+    early = with_adaptive_block(stimuli, CONFIG, None, None, scored, rng)
     with pytest.raises(TwoalikeError, match="fresh triplets"):
-        adaptive_trial_list(stimuli, used_up, draws_of(18), rng, before=[early])
+        with_adaptive_block(stimuli, used_up, None, None, scored, rng, before=[early])

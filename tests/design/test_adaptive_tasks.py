@@ -20,8 +20,8 @@ from twoalike.design import TrialForm, adaptive_trials, candidate_trials, expect
 from twoalike.design._adaptive import judged_trials
 from twoalike.embedding import Posterior
 from twoalike.observers import SimulatedObserver
-from twoalike.planning import choice_draws, read_rating_draws, write_lists
-from twoalike.planning._adaptive import rating_draws
+from twoalike.planning import answer_draws, choice_draws, write_lists
+from twoalike.planning._adaptive import typical_rater
 from twoalike.planning._refit import NextBlocks
 from twoalike.record import find_runs, read_run
 from twoalike.registry import find_task
@@ -61,7 +61,9 @@ def refused(run: Run, *words: object) -> str:
     return said
 
 
-def write_posterior(path: Path, ids: tuple[str, ...], seed: int = 0, levels: int = 7) -> Path:
+def write_posterior(
+    path: Path, ids: tuple[str, ...], seed: int = 0, levels: int = 7, similarity: str = "dot"
+) -> Path:
     """Write a vague posterior that knows how one person chooses and another one rates."""
     x = np.random.default_rng(seed).gamma(1, 1, (2, 20, len(ids), 3))
     one = np.ones((2, 20, 1))
@@ -70,7 +72,7 @@ def write_posterior(path: Path, ids: tuple[str, ...], seed: int = 0, levels: int
     draws["rating_threshold"] = np.tile(np.linspace(-1.5, 1.5, levels - 1), (2, 20, 1, 1))
     steps = [str(number) for number in range(1, levels)]
     labels = {"object": ids, "participant": ["01"], "rater": ["01"], "threshold": steps}
-    posterior_of(draws, labels).save(path)
+    posterior_of(draws, labels, similarity=similarity).save(path)
     return path
 
 
@@ -79,9 +81,9 @@ def answers_of(question: Question | None, m: int, seed: int = 0, draws: int = 40
     x = rng.gamma(1, 1, (draws, m, 3)).astype(np.float32)
     if question is not None:
         return choice_draws(x, np.full(draws, 0.02), question)
-    levels = np.tile([-1.0, 0.0, 1.0, 2.0], (draws, 1))
     one = np.ones(draws)
-    return rating_draws(x, levels, one / 2, 3 * one, 2 * one)
+    rater = {"threshold": np.tile([-1.0, 0.0, 1.0, 2.0], (draws, 1)), "noise": one / 2}
+    return answer_draws({"embedding": x, **rater, "origin": 3 * one, "unit": 2 * one}, None)
 
 
 @TASKS
@@ -117,7 +119,9 @@ def test_a_block_of_any_task_keeps_its_promises(task: str, rng: np.random.Genera
 
 def test_levels_of_a_rating_by_its_thresholds() -> None:
     x = np.array([[[1.0], [2.0], [0.0]]])
-    answers = rating_draws(x, np.array([[0.0, 1.0]]), np.ones(1), np.array([1.0]), np.array([0.5]))
+    rater = {"threshold": np.array([[0.0, 1.0]]), "noise": np.ones(1)}
+    rater |= {"origin": np.array([1.0]), "unit": np.array([0.5])}
+    answers = answer_draws({"embedding": x, **rater}, None)
     (p,) = answers(np.array([[0, 1], [0, 2]]))
     # Similarities 2 and 0 are 2 and -2 in the rater's units.
     below = 1 / (1 + np.exp(-(np.array([[0.0, 1.0]]) - [[2.0], [-2.0]])))
@@ -174,7 +178,7 @@ def test_a_session_adapts_while_it_runs(
 
     def design(blocks: NextBlocks) -> None:
         """Design the next block in this process, as the child does after its fit."""
-        table = blocks._adaptive.lists.read(blocks._path, ids)
+        table = blocks._adaptive.task.lists.read(blocks._path, ids)
         blocks._known = len(table)
         block = int(table["block_index"].max()) + 1
         write_lists(root, ["01"], task=task, sessions=1, posterior=posterior, block=block)
@@ -221,17 +225,17 @@ def test_pairs_come_again_where_too_few_are_left(make_study: MakeStudy, tmp_path
 def test_ratings_on_another_scale_choose_nothing(make_study: MakeStudy, tmp_path: Path) -> None:
     ids = StimulusSet.load(make_study("s") / "stimuli").ids
     posterior = write_posterior(tmp_path / "p.nc", ids)
-    assert read_rating_draws(posterior, ids, 7)(np.array([[0, 1]])).shape == (40, 1, 7)
+    known = Posterior.load(posterior)
+    assert typical_rater(known, 7, posterior)["threshold"].shape == (40, 6)
     with pytest.raises(TwoalikeError, match="expected ratings on a slider"):
-        read_rating_draws(posterior, ids, None)
-    tree = Posterior.load(posterior).tree
+        typical_rater(known, None, posterior)
+    tree = known.tree
     names = ["rating_threshold", "rating_noise", "rating_origin", "rating_unit"]
     tree["posterior"] = xr.DataTree(
         tree["posterior"].to_dataset().drop_vars([*names, "rater", "threshold"])
     )
-    Posterior(tree).save(tmp_path / "choices.nc")
-    with pytest.raises(TwoalikeError, match="fitted to other judgments only"):
-        read_rating_draws(tmp_path / "choices.nc", ids, 7)
+    with pytest.raises(TwoalikeError, match="found other judgments only"):
+        typical_rater(Posterior(tree), 7, "choices.nc")
 
 
 def test_tasks_that_cannot_adapt_say_why(make_study: MakeStudy, run: Run) -> None:

@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 from sqlalchemy import Connection, delete, update
 from tests.conftest import call
+from tests.design.test_adaptive_tasks import QUESTIONS, SESSION, TABLES, write_posterior
 from tests.online.server_study import Served, arrangement, bearer, choice, served
 from tests.online.simulated import DEVICE
-from tests.online.test_snapshots import FakePosterior
 
+from twoalike.embedding import Posterior
 from twoalike.online import (
     Block,
     CutOff,
@@ -26,11 +27,11 @@ from twoalike.online import (
 )
 from twoalike.online._blocks import spliced
 from twoalike.online._records import NEW
-from twoalike.online._refitting import read_choices
-from twoalike.online._snapshots import snapshot_folder
+from twoalike.online._refitting import read_answers
 from twoalike.online._store import LINES, SESSIONS, Store
+from twoalike.planning import adaptive_designs
 from twoalike.record import ARRANGEMENT_EVENTS, RunName, check_raw, read_notes
-from twoalike.stimuli import StimulusSet
+from twoalike.registry import find_task
 from twoalike.study import Study
 
 DESIGN = (
@@ -69,7 +70,8 @@ class Page:
             index = step["trial"]["trial_index"]
             seen = {"event": "trial_shown", "detail": {"trial_index": index}}
             items.append({"kind": "note", "time": time} | seen)
-            items.append(choice(index, place) | {"onset": time, "planned_onset": time})
+            given = answer_to(step["trial"], place)
+            items.append(given | {"onset": time, "planned_onset": time})
         if step["kind"] == "arrangement":
             items += self.arranged(step["trial"], time)
         if at == len(self.steps) - 1:
@@ -96,6 +98,19 @@ class Page:
         unmoved = {"n_moves": 0, "first_move": None, "last_move": None, "n_inspections": 0}
         result |= times | {"ending": ending, "handling": [unmoved] * len(places)}
         return [*({"kind": "event", "values": one} for one in rows), result]
+
+
+def answer_to(trial: dict[str, Any], place: str) -> dict[str, Any]:
+    """Item of an answer: the ``place``, or the last ones where it has none of this name."""
+    index, places = trial["trial_index"], trial["positions"]
+    given = choice(index, place if place in places else places[-1])
+    if trial["n_chosen"] == 2:
+        given["answer"] |= {"first": places[0], "first_time": 0.4}
+    if trial["n_chosen"]:
+        return given
+    kept = {name: given[name] for name in ("trial_index", "early", "dropped", "flag")}
+    rated = {"value": 1 + index % 7, "response_time": 0.9, "method": "mouse", "n_adjustments": 1}
+    return {"kind": "rating", **kept, **rated}
 
 
 @pytest.fixture
@@ -146,7 +161,7 @@ def test_a_session_asks_for_its_blocks(page: Page, study: Study) -> None:
         page.steps
     )
     assert set(kinds(page)) == {"page", "trial"}
-    _, cut_off, left_out = read_choices(lines, study)
+    _, cut_off, left_out = read_answers(lines, study)
     assert cut_off.records == page.n
     assert cut_off.trials + 11 * len(left_out) in (8, 11)
 
@@ -180,37 +195,43 @@ def test_the_command_says_what_is_missing(
 ) -> None:
     page.ask(kinds(page).index("block"))
     assert call("online", "refit", study.root) == 0
-    assert capsys.readouterr().out == "0 choices so far; the first fit takes 32\n"
+    assert capsys.readouterr().out == "0 answers so far; the first fit takes 32\n"
 
 
-def test_an_adaptive_session_becomes_raw_data(page: Page, study: Study) -> None:
-    ids = StimulusSet.load(study.stimuli).ids
+@pytest.mark.parametrize("task", list(QUESTIONS))
+def test_any_listed_task_adapts(make_study: Callable[..., Path], task: str) -> None:
+    root = make_study(design=f"trials = 12\n{TABLES.get(task, '')}{SESSION}")
+    build_online(root, 1, task=task)
+    study = Study.load(root)
+    design = adaptive_designs(study)[task]
+    posterior = write_posterior(root / "p.nc", design.stimuli.ids, similarity="distance")
     cut_off = CutOff(records=90, sessions=2, trials=80, time="2026-11-28T12:00:00+00:00")
-    posterior: Any = FakePosterior(ids)
-    publish_snapshot(snapshot_folder(study), posterior, ids, cut_off, 1)
-    while "block" in kinds(page):
-        page.ask(kinds(page).index("block"))
-    for at in range(len(page.steps)):
-        assert page.record(at).status_code == 200
-    assert page.post("finish", {"reason": "completed"}).status_code == 200
-    store = default_store(study.root)
-    found = fetch(study, store)
-    assert found.problems == []
+    with served(root) as server:
+        page = Page(server)
+        while "block" in kinds(page):
+            page.ask(kinds(page).index("block"))
+            if kinds(page).count("block") == 2:  # what a fit after the first block publishes
+                made = publish_snapshot([design], Posterior.load(posterior), cut_off)
+                assert made.similarity == "distance"
+        for at in range(len(page.steps)):
+            assert page.record(at).status_code == 200
+        assert page.post("finish", {"reason": "completed"}).status_code == 200
+        stored = list(read_store(default_store(root)))
+    assert fetch(study).problems == [] and fetch(study).n_unchanged == 1
     (rows,) = study.raw.rglob("*_beh.tsv")
-    table = pd.read_csv(rows, sep="\t", keep_default_na=False)
-    assert table["trial_index"].tolist() == list(range(1, 12))
-    assert set(table["rt_source"]) == {"browser"}
-    chosen = table[(table["sampler"] == "adaptive")]
-    assert len(chosen) == 6
-    assert (chosen["sampler_score"].astype(float) > 0).all()
-    name = RunName.parse(rows)
-    notes = [one for one in read_notes(name.journal(study.raw)) if one["event"] == "block"]
-    assert [(one["block"], one["snapshot"], one["trials"]) for one in notes] == [
-        (2, 1, 80),
-        (3, 1, 80),
-    ]
+    samplers = pd.read_csv(rows, sep="\t").query("trial_type == 'main'")["sampler"]
+    assert samplers.value_counts().to_dict() == {"adaptive": 6, "random": 6}
+    notes = read_notes(RunName.parse(rows).journal(study.raw))
+    snapshots = [(one["block"], one["snapshot"]) for one in notes if one["event"] == "block"]
+    assert snapshots == [(2, None), (3, 1), (4, 1)]
     assert [problem for problem in check_raw(study)] == []
-    assert fetch(study, store).n_unchanged == 1
+    # The fit in the background reads what the raw data have.
+    read = find_task(task).read_raw(study.raw).query("trial_type != 'practice'")
+    read = read[read["trial_type"] != "catch"].reset_index(drop=True)
+    (found,) = read_answers(stored, study)[0].values()
+    same = [name for name in found if name in read]
+    assert len(same) >= 5
+    pd.testing.assert_frame_equal(found[same], read[same].astype(found[same].dtypes.to_dict()))
 
 
 ARRANGED = (

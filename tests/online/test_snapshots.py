@@ -12,12 +12,14 @@ import pytest
 from numpy.typing import NDArray
 
 from twoalike.design import adaptive_blocks
-from twoalike.embedding import Posterior, Verdict
-from twoalike.online import Block, CutOff, Snapshot, next_block, publish_snapshot, refit
+from twoalike.embedding import Posterior, Verdict, find_kernel
+from twoalike.online import Block, CutOff, Snapshot, publish_snapshot, refit
 from twoalike.online._blocks import block_table, choose_block, spliced
 from twoalike.online._records import BlockStep, PageStep, Step, TrialStep
-from twoalike.online._refitting import read_choices
+from twoalike.online._refitting import read_answers
 from twoalike.online._snapshots import latest_snapshot, read_snapshot, snapshot_folder
+from twoalike.planning import AdaptiveDesign
+from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet
 from twoalike.study import DesignConfig, Study, StudyConfig, TwoalikeError
 from twoalike.tables import STIMULI
@@ -49,6 +51,7 @@ class FakePosterior:
         self.typical_lapse = np.full(draws, 0.03)
         self.attrs: dict[str, object] = {"engine": "nuts"}
         self.verdict = Verdict(True, True)
+        self.kernel = find_kernel("dot")
 
 
 @pytest.fixture
@@ -66,9 +69,23 @@ def study(tmp_path: Path) -> Study:
     return Study(tmp_path, StudyConfig(title="A", seed=7, design=DESIGN))
 
 
-def publish(study: Study, stimuli: StimulusSet, seed: int = 0) -> Snapshot:
+def design(study: Study, stimuli: StimulusSet) -> AdaptiveDesign:
+    return AdaptiveDesign(study, stimuli, find_task("odd-one-out"))
+
+
+def publish(study: Study, stimuli: StimulusSet, seed: int = 0, **judged: int) -> Snapshot:
     posterior = cast(Posterior, FakePosterior(stimuli.ids, seed))
-    return publish_snapshot(snapshot_folder(study), posterior, stimuli.ids, CUT_OFF, 1)
+    return publish_snapshot([design(study, stimuli)], posterior, CUT_OFF, judged)
+
+
+def next_block(
+    of: AdaptiveDesign,
+    snapshot: Snapshot | None,
+    who: str,
+    block: int,
+    there: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    return of.block(None if snapshot is None else snapshot.scored(of), who, 1, block, there)
 
 
 def session(
@@ -76,7 +93,7 @@ def session(
 ) -> pd.DataFrame:
     table = None
     for block in adaptive_blocks(DESIGN):
-        table = next_block(study, stimuli, snapshot, who, 1, block, table)
+        table = next_block(design(study, stimuli), snapshot, who, block, table)
     assert table is not None
     return table
 
@@ -97,7 +114,8 @@ def test_a_block_depends_on_its_session_and_the_snapshot_alone(
     assert not session(study, stimuli, publish(study, stimuli, 1), "01").equals(table)
     # A later snapshot leaves the blocks before as they were.
     before = table[table["block_index"] < 3]
-    later = next_block(study, stimuli, latest_snapshot(snapshot_folder(study)), "01", 1, 3, before)
+    latest = latest_snapshot(snapshot_folder(study))
+    later = next_block(design(study, stimuli), latest, "01", 3, before)
     assert later.iloc[: len(before)].equals(before)
 
 
@@ -105,18 +123,20 @@ def test_scores_are_the_information_and_higher_than_chance(
     study: Study, stimuli: StimulusSet
 ) -> None:
     snapshot = publish(study, stimuli)
-    known = dict(zip(map(tuple, snapshot.triplets.tolist()), snapshot.information, strict=True))
+    scored = snapshot.scored(design(study, stimuli))
+    known = dict(zip(map(tuple, scored.trials.tolist()), scored.information, strict=True))
     table = session(study, stimuli, snapshot, "01")
     main = table[table["sampler"] == "adaptive"]
     shown = triplets(main, "main", "repeat")
     keys = [tuple(sorted(map(stimuli.ids.index, row))) for row in shown]
     np.testing.assert_allclose(main["sampler_score"], [known[key] for key in keys], atol=1e-6)
-    assert main["sampler_score"].mean() > np.quantile(snapshot.information, 0.6)
+    assert main["sampler_score"].mean() > np.quantile(scored.information, 0.6)
 
 
 def test_people_of_one_moment_see_different_triplets(study: Study, stimuli: StimulusSet) -> None:
     snapshot = publish(study, stimuli)
-    tables = [next_block(study, stimuli, snapshot, f"{who:02d}", 1, 2, None) for who in range(8)]
+    of = design(study, stimuli)
+    tables = [next_block(of, snapshot, f"{who:02d}", 2) for who in range(8)]
     each = [set(triplets(table, "main")) for table in tables]
     shared = [len(a & b) / len(a) for n, a in enumerate(each) for b in each[:n]]
     assert np.mean(shared) < 0.1
@@ -126,10 +146,10 @@ def ask(
     study: Study, stimuli: StimulusSet, before: list[Block], block: int, who: str = "01"
 ) -> Block:
     """What the server chooses for a session that has come to a block."""
-    key = {"session": f"s-{who}", "part": 0, "block": block}
+    key = {"session": f"s-{who}", "part": 0, "block": block, "task": "odd-one-out"}
     snapshot = latest_snapshot(snapshot_folder(study))
     person, step = (who, 1), block_step(block)
-    return choose_block(study, stimuli, snapshot, person, step, before, PROTOCOL, key)
+    return choose_block(design(study, stimuli), snapshot, person, step, before, PROTOCOL, key)
 
 
 def test_the_server_stores_and_splices_blocks(study: Study, stimuli: StimulusSet) -> None:
@@ -212,9 +232,10 @@ def archive(
     return lines + ending
 
 
-def test_choices_are_read_from_records(study: Study, stimuli: StimulusSet) -> None:
+def test_answers_are_read_from_records(study: Study, stimuli: StimulusSet) -> None:
     lines = archive(study, stimuli, 3, 24, frozenset({1}))
-    table, cut_off, left_out = read_choices(lines, study)
+    tables, cut_off, left_out = read_answers(lines, study)
+    table = tables["odd-one-out"]
     assert cut_off.records == 72
     assert list(left_out) == ["01"]
     assert "attention checks" in left_out["01"]
@@ -229,7 +250,7 @@ def test_choices_are_read_from_records(study: Study, stimuli: StimulusSet) -> No
     answer = json.loads(lines[8])["items"][0]["answer"]["position"]
     assert ("left", "middle", "right")[first["chosen"] - 1] == answer
     with pytest.raises(TwoalikeError, match="line 2: not valid JSON"):
-        read_choices([lines[0], "{"], study)
+        read_answers([lines[0], "{"], study)
 
 
 def test_a_fit_uses_nothing_after_its_cut_off(
@@ -239,8 +260,8 @@ def test_a_fit_uses_nothing_after_its_cut_off(
     lines = archive(study, stimuli, 6, 24)
     fitted = []
 
-    def fit(table: pd.DataFrame, **_: object) -> Posterior:
-        fitted.append(len(table))
+    def fit(choices: pd.DataFrame, **_: object) -> Posterior:
+        fitted.append(len(choices))
         lines.extend(lines[-5:])  # answers that come while the fit runs
         return cast(Posterior, FakePosterior(stimuli.ids))
 
@@ -248,7 +269,7 @@ def test_a_fit_uses_nothing_after_its_cut_off(
     said: list[str] = []
     early = refit(study, lambda: lines[:-60], announce=said.append)
     assert early is None
-    assert said == ["73 choices so far; the first fit takes 96"]
+    assert said == ["73 answers so far; the first fit takes 96"]
     made = refit(study, lambda: list(lines), announce=said.append)
     assert made is not None
     assert made.number == 1
@@ -271,21 +292,28 @@ def test_snapshots_are_final_and_checked(study: Study, stimuli: StimulusSet) -> 
     (folder / "0002" / "mine").unlink()
     (folder / "0002").rmdir()
     arrays = dict(np.load(folder / "0001" / "draws.npz"))
-    np.savez(folder / "0001" / "draws.npz", **arrays | {"lapse": arrays["lapse"] + 0.1})
+    np.savez(
+        folder / "0001" / "draws.npz",
+        **arrays | {"oddoneout_lapse": arrays["oddoneout_lapse"] + 0.1},
+    )
     with pytest.raises(TwoalikeError, match="expected draws with the hash"):
         latest_snapshot(folder)
 
 
-def test_other_designs_are_refused(study: Study, stimuli: StimulusSet) -> None:
+def test_other_designs_are_refused(
+    study: Study, stimuli: StimulusSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StimulusSet, "load", lambda *_, **__: stimuli)
+
     def changed(**settings: object) -> Study:
         return Study(study.root, study.config.model_copy(update=settings))
 
     snapshot = publish(study, stimuli)
     fewer = changed(design=DESIGN.model_copy(update={"exclude": {"id": ["o03"]}}))
     with pytest.raises(TwoalikeError, match="expected the 23 objects of the design, found 24"):
-        next_block(fewer, stimuli, snapshot, "01", 1, 2, None)
+        next_block(design(fewer, stimuli), snapshot, "01", 2)
     listed = changed(design=DESIGN.model_copy(update={"sampler": "random"}))
-    with pytest.raises(TwoalikeError, match=r"design.sampler: expected 'adaptive', found 'random'"):
+    with pytest.raises(TwoalikeError, match="chosen by the answers so far"):
         refit(listed, list)
-    with pytest.raises(TwoalikeError, match="objects_per_person: the adaptive sampler"):
+    with pytest.raises(TwoalikeError, match="set objects_per_person = 0"):
         refit(changed(objects_per_person=12), list)

@@ -1,8 +1,9 @@
 """Which triplets or sets a session shows, in which order, and the list of them."""
 
+from twoalike.design._adaptive import WIDTH as WIDTH
 from twoalike.design._adaptive import AnswerDraws as AnswerDraws
+from twoalike.design._adaptive import ScoredTrials as ScoredTrials
 from twoalike.design._adaptive import adaptive_blocks as adaptive_blocks
-from twoalike.design._adaptive import adaptive_trial_list as adaptive_trial_list
 from twoalike.design._adaptive import adaptive_trials as adaptive_trials
 from twoalike.design._adaptive import candidate_trials as candidate_trials
 from twoalike.design._adaptive import expected_information as expected_information
@@ -36,10 +37,8 @@ from twoalike.design._design import checks_before as checks_before
 from twoalike.design._design import for_person as for_person
 from twoalike.design._design import in_condition as in_condition
 from twoalike.design._design import participant_number as participant_number
-from twoalike.design._design import session_rng as session_rng
 from twoalike.design._design import session_secret as session_secret
 from twoalike.design._design import shown_objects as shown_objects
-from twoalike.design._form import CANDIDATES as CANDIDATES
 from twoalike.design._form import TrialForm as TrialForm
 from twoalike.design._sets import ARRANGEMENT_LISTS as ARRANGEMENT_LISTS
 from twoalike.design._sets import SORTING_LISTS as SORTING_LISTS

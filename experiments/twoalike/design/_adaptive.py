@@ -9,8 +9,9 @@ what is left to learn once the others are answered: deviations of the draws from
 taken as Gaussian, so that an answer shrinks the uncertainty of all other trials by an amount that
 does not depend on what the answer is.
 
-A session is chosen as a whole or block by block: blocks that were judged stay as they are, and the
-next follows them.
+Scoring is slow and choosing is fast, so a posterior is asked once about a large pool, and blocks of
+any number of people are chosen from the result (:class:`ScoredTrials`). A session is chosen as a
+whole or block by block: blocks that were judged stay as they are, and the next follows them.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -35,14 +36,14 @@ AnswerDraws = Callable[[Sets], npt.NDArray[np.floating]]
 """From trials, shape (n, k), to the probabilities of their answers under S draws, shape (S, n, A);
 of triplets that is ``Posterior.choice_draws``. A block of n trials wants some 2 n draws or more."""
 
-Candidates = Callable[[int, Sets, np.random.Generator], Sets]
-"""From the number of trials of a block, trials that are not to come again and a source of
-randomness to the trials to choose from, shape (n, k), in the order of their :class:`TrialForm`."""
-
 DRAWS = 300
 """Most posterior draws whose covariance measures what answers share: bounds memory."""
 SLACK = 1.5
 """An object is shown at most this many times as often as the average one."""
+FLOOR = 0.5
+"""An object that was shown less than this many times as often comes into the random share first."""
+WIDTH = 16
+"""Candidates for each trial online; with more, simultaneous participants share more trials."""
 ROWS = 2_048  # trials predicted at once: bounds memory
 CERTAIN = 1e-6  # least probability that deviations are divided by
 NOISE_FLOOR = 1e-3  # variance of an answer that draws are all sure of but split about
@@ -62,6 +63,55 @@ class AdaptiveTrials:
     """Expected information of each trial on its own in nats, shape (n,); NaN where random."""
     is_random: Booleans
     """Whether the trial was drawn at random, shape (n,)."""
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredTrials:
+    """What a posterior says of the trials of a task: all that a block is chosen from."""
+
+    answers: AnswerDraws
+    form: TrialForm
+    trials: Sets
+    """The pool, shape (n, k), in the order of the form in each row."""
+    information: Floats
+    """Expected information of each trial of the pool, nats, shape (n,)."""
+    judged: Integers
+    """How often each object was shown in what the posterior has seen, shape (m,)."""
+    width: int | None = None
+    """Candidates drawn for each trial of a block; None: all, as one person chooses at a time."""
+
+    @classmethod
+    def of(
+        cls,
+        answers: AnswerDraws,
+        m: int,
+        form: TrialForm,
+        rng: np.random.Generator,
+        judged: Integers | int = 0,
+    ) -> "ScoredTrials":
+        """Score all trials of ``m`` objects, or as many as the form says."""
+        pool = candidate_trials(m, form.candidates, set(), rng, form)
+        parts = [expected_information(answers(rows)) for rows in _parts(pool)]
+        return cls(answers, form, pool, np.concatenate(parts), np.zeros(m, np.int64) + judged)
+
+    def candidates(self, n: int, avoid: Sets, rng: np.random.Generator) -> Sets:
+        """Draw candidates for a block of ``n`` trials, informative ones with higher probability.
+
+        Weighted sampling without replacement (Efraimidis & Spirakis 2006,
+        doi:10.1016/j.ipl.2005.11.003), without those to ``avoid``, shape (j, k); further ones are
+        random where others have used the pool up.
+        """
+        m, wanted = len(self.judged), n * (self.width or WIDTH)
+        places = m ** np.arange(self.form.items)  # a number for each trial
+        free = ~np.isin(self.trials @ places, avoid @ places)
+        with np.errstate(divide="ignore"):
+            key = np.log(rng.random(int(free.sum()))) / self.information[free]
+        # Trials without information come last, in random order.
+        order = np.lexsort((rng.random(len(key)), -key))
+        found = self.trials[free][order[: wanted if self.width else None]]
+        used = {tuple(row) for part in (avoid, found) for row in part.tolist()}
+        more = max(0, min(wanted - len(found), self.form.count(m) - len(used)))
+        return np.concatenate([found, self.form.draw(m, more, used, rng)])
 
 
 def expected_information(probabilities: npt.ArrayLike) -> Floats:
@@ -95,6 +145,7 @@ def adaptive_trials(
     random_share: float = 0.2,
     shown: Sets | None = None,
     candidates: int | Sets | None = None,
+    judged: Integers | int = 0,
 ) -> AdaptiveTrials:
     """Choose a block of ``n`` trials of ``m`` objects: most for their information.
 
@@ -102,10 +153,11 @@ def adaptive_trials(
     trials, those ``shown`` included, more than ``SLACK`` times the average (rounded up); where
     nothing else is left that bound gives way by one trial at a time.
 
-    A share of the trials is drawn at random: a fair test set for any model. ``shown`` are those
-    judged before, (j, k), in any order of items but for a reference. ``candidates`` are those to
-    score, (c, k), in the order of the form; or how many, at least, drawn at random where there are
-    more (None: as many as the form says).
+    A share of the trials is drawn at random: a fair test set for any model. Objects that were shown
+    less than ``FLOOR`` times the average come first there, in ``shown`` and to others (``judged``,
+    how often each was, (m,)). ``shown`` are trials judged before, (j, k), in any order of items but
+    for a reference. ``candidates`` are those to score, (c, k), in the order of the form; or how
+    many, at least, drawn at random where there are more (None: as many as the form says).
     """
     k = form.items
     before = form.in_order(np.asarray([] if shown is None else shown, np.int64).reshape(-1, k))
@@ -114,7 +166,11 @@ def adaptive_trials(
     if n > left:
         raise ValueError(f"asked for {n} fresh {form.noun}, {left} are left.")
     n_random = round(random_share * n)
-    drawn = form.draw(m, n_random, used, rng)
+    exposure = np.bincount(before.ravel(), minlength=m)
+    seen = exposure + judged
+    left_of_each = form.count(m) * k // m - exposure
+    rare = rng.permutation(np.flatnonzero((seen < FLOOR * seen.mean()) & (left_of_each > n_random)))
+    drawn = form.draw(m, n_random, used, rng, rare.tolist())
     if candidates is None or isinstance(candidates, int):
         pool = candidate_trials(m, max(candidates or form.candidates, 4 * n), used, rng, form)
     else:
@@ -122,7 +178,7 @@ def adaptive_trials(
         if len(pool) < n - n_random:
             raise ValueError(f"asked for {n - n_random} of {len(pool)} fresh candidates.")
     information, deviations = _predict(answers, pool)
-    exposure = np.bincount(np.concatenate([before, drawn]).ravel(), minlength=m)
+    exposure = exposure + np.bincount(drawn.ravel(), minlength=m)
     cap = ceil(SLACK * k * (len(before) + n) / m)
     picks = _pick(pool, information, _Remaining(deviations), n - n_random, exposure, cap)
     is_random = np.zeros(n, dtype=bool)
@@ -153,11 +209,14 @@ def candidate_trials(
     return np.array(list(everything), dtype=np.int64).reshape(-1, form.items)
 
 
+def _parts(pool: Sets) -> list[Sets]:
+    return [pool[first : first + ROWS] for first in range(0, max(len(pool), 1), ROWS)]
+
+
 def _predict(answers: AnswerDraws, pool: Sets) -> tuple[Floats, npt.NDArray[np.float32]]:
     """Give expected information (n,) and whitened deviations (n, A - 1, S) of all candidates."""
     information, deviations = [], []
-    for first in range(0, max(len(pool), 1), ROWS):
-        rows = pool[first : first + ROWS]
+    for rows in _parts(pool):
         p = np.asarray(answers(rows), dtype=np.float64)
         information.append(expected_information(p))
         deviations.append(_whitened(p[:: ceil(len(p) / DRAWS)]))
@@ -244,28 +303,6 @@ def _pick(
     return picks
 
 
-def adaptive_trial_list(
-    stimuli: StimulusSet,
-    config: Any,
-    answers: AnswerDraws,
-    rng: np.random.Generator,
-    *,
-    task: ListDesign = TRIPLET_LISTS,
-    before: Sequence[pd.DataFrame] = (),
-    checks_before: int = 0,
-) -> pd.DataFrame:
-    """Design a whole session from a posterior's answers, by the task's table of study.toml.
-
-    Main trials of the lists ``before`` do not come again; ``checks_before`` are the attention
-    checks that the participant had in earlier sessions, whose sides take turns.
-    """
-    shown = task.shown(stimuli, config)
-    _require(task, config, len(shown))
-    avoid = _avoided(task, before, shown, config, _no_trials(task))
-    main = _chosen(task, answers, len(shown), config, rng, avoid)
-    return session_list(task, shown, stimuli.levels, config, main, rng, before=checks_before)
-
-
 def adaptive_blocks(config: Any) -> range:
     """Numbers (``block_index``) of the blocks of main trials; practice is block 1."""
     first = 1 + int(config.n_listed > config.n_judged)
@@ -276,50 +313,56 @@ def with_adaptive_block(
     stimuli: StimulusSet,
     config: Any,
     table: pd.DataFrame | None,
-    block: int,
-    answers: AnswerDraws | None,
+    block: int | None,
+    scored: ScoredTrials | None,
     rng: np.random.Generator,
     *,
     task: ListDesign = TRIPLET_LISTS,
     before: Sequence[pd.DataFrame] = (),
     checks_before: int = 0,
-    candidates: Candidates | None = None,
 ) -> pd.DataFrame:
-    """Trial list so far and the next block behind it, as :func:`adaptive_trial_list`.
+    """Trial list so far and the next block behind it, by the task's table of study.toml.
 
     Trials, checks and repeats are spread over the blocks (:func:`adaptive_blocks`) evenly. Rows of
     the ``table`` before ``block`` stay as they are, others are dropped; it is None before the first
-    block, which has the practice in front of it. Without ``answers`` the block is random.
+    block, which has the practice in front of it. ``block=None`` is the whole session at once. What
+    is not ``scored`` is random. Main trials of the lists ``before`` do not come again;
+    ``checks_before`` are the attention checks that the participant had in earlier sessions, whose
+    sides take turns.
     """
-    blocks = adaptive_blocks(config)
-    if block not in blocks:
-        raise TwoalikeError(
-            f"`block={block}`: a session has the blocks {blocks[0]} to {blocks[-1]}"
-            f"{' (practice is block 1)' if blocks[0] > 1 else ''}."
-        )
-    if getattr(config, "plan", None):
-        raise TwoalikeError("design: blocks that adapt cannot follow design.plan. Empty it.")
-    kept = _no_trials(task) if block == blocks[0] else _kept(table, block, blocks[0])
-    shown = task.shown(stimuli, config)
-    m, at = len(shown), block - blocks[0]
+    shown, blocks = task.shown(stimuli, config), adaptive_blocks(config)
+    m, own, kept, at = len(shown), config, list[pd.DataFrame](), 0
     _require(task, config, m)
-    own = _share(config, at, len(blocks))
+    if block is not None:
+        if block not in blocks:
+            raise TwoalikeError(
+                f"`block={block}`: a session has the blocks {blocks[0]} to {blocks[-1]}"
+                f"{' (practice is block 1)' if blocks[0] > 1 else ''}."
+            )
+        if getattr(config, "plan", None):
+            raise TwoalikeError("design: blocks that adapt cannot follow design.plan. Empty it.")
+        at = block - blocks[0]
+        kept = [_kept(table, block, blocks[0])] if at else []
+        own = _share(config, at, len(blocks))
     avoid = _avoided(task, before, shown, config, kept)
-    if answers is None:
+    if scored is None:
         rows = task.trial_form(config).least_shown(avoid, m, getattr(own, task.number), rng)
         main = chosen(rows, "random")
     else:
-        pool = None if candidates is None else candidates(getattr(own, task.number), avoid, rng)
-        main = _chosen(task, answers, m, own, rng, avoid, pool)
+        main = _chosen(task, scored, m, own, rng, avoid)
     new = session_list(
         *(task, shown, stimuli.levels, own, main, rng),
-        avoid=avoid,
+        avoid=None if block is None else avoid,
         before=checks_before + config.catch * at // len(blocks),
     )
-    new["trial_index"] += len(kept)
-    new["repeat_of"] += len(kept)
+    if block is None:
+        return new
     new["block_index"] += block - int(new["block_index"].max())
-    return typed(pd.concat([kept, new], ignore_index=True), task.form)
+    if not kept:
+        return new
+    new["trial_index"] += len(kept[0])
+    new["repeat_of"] += len(kept[0])
+    return typed(pd.concat([*kept, new], ignore_index=True), task.form)
 
 
 def judged_trials(
@@ -345,11 +388,11 @@ def _avoided(
     tables: Sequence[pd.DataFrame],
     shown: pd.DataFrame,
     config: Any,
-    kept: pd.DataFrame,
+    kept: Sequence[pd.DataFrame],
 ) -> Sets:
     """Trials that are not to come again: those of other lists, and of the session so far."""
     while True:
-        found = judged_trials(task, [*tables, kept], shown, config)
+        found = judged_trials(task, [*tables, *kept], shown, config)
         left = task.trial_form(config).count(len(shown)) - len(found)
         if not (task.again and tables) or left >= getattr(config, task.number):
             return found
@@ -368,27 +411,24 @@ def _require(task: ListDesign, config: Any, m: int) -> None:
         )
 
 
-def _no_trials(task: ListDesign) -> pd.DataFrame:
-    return typed(pd.DataFrame([], columns=list(task.form.names)), task.form)
-
-
 def _chosen(
     task: ListDesign,
-    answers: AnswerDraws,
+    scored: ScoredTrials,
     m: int,
     config: Any,
     rng: np.random.Generator,
     avoid: Sets,
-    candidates: Sets | None = None,
 ) -> pd.DataFrame:
+    n = getattr(config, task.number)
     try:
         block = adaptive_trials(
-            *(answers, m, getattr(config, task.number)),
+            *(scored.answers, m, n),
             rng=rng,
-            form=task.trial_form(config),
+            form=scored.form,
             random_share=config.random_share,
             shown=avoid,
-            candidates=candidates,
+            candidates=scored.candidates(n, avoid, rng),
+            judged=scored.judged,
         )
     except ValueError as error:
         raise TwoalikeError(

@@ -65,7 +65,8 @@ def study_with(
     updates: dict[str, Any] = {} if seed is None else {"seed": seed}
     if sampler is not None:
         settings = getattr(study.config, table)
-        known = get_args(type(settings).model_fields["sampler"].annotation)
+        named = type(settings).model_fields["sampler"].annotation
+        known = get_args(getattr(named, "__value__", named))
         updates[table] = settings.model_copy(update={"sampler": one_of("sampler", sampler, known)})
     return replace(study, config=study.config.model_copy(update=updates))
 

@@ -80,8 +80,13 @@ class TrialForm:
             for place in range(self.items):
                 yield (row[place], *row[:place], *row[place + 1 :])
 
-    def draw(self, m: int, n: int, used: Used, rng: np.random.Generator) -> Sets:
-        """Draw ``n`` distinct trials that are not in ``used``, and add them to it."""
+    def draw(
+        self, m: int, n: int, used: Used, rng: np.random.Generator, rare: Sequence[int] = ()
+    ) -> Sets:
+        """Draw ``n`` distinct trials that are not in ``used``, and add them to it.
+
+        The first of them have an object of ``rare`` each.
+        """
         if n > self.count(m) - len(used):
             left = self.count(m) - len(used)
             raise ValueError(f"asked for {n} further {self.noun}, {left} are left.")
@@ -89,6 +94,8 @@ class TrialForm:
         start = int(self.anchored)
         while len(rows) < n:
             drawn = rng.choice(m, size=self.items, replace=False).tolist()
+            if len(rows) < len(rare) and rare[len(rows)] not in drawn:
+                drawn[-1] = rare[len(rows)]
             row = (*drawn[:start], *sorted(drawn[start:]))
             if row not in used:
                 used.add(row)

@@ -1,6 +1,5 @@
 from ._archive import SessionLine as SessionLine
 from ._blocks import Block as Block
-from ._blocks import next_block as next_block
 from ._compile import arrangement_steps as arrangement_steps
 from ._compile import choice_steps as choice_steps
 from ._doctor import Finding as Finding

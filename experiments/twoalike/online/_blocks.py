@@ -1,38 +1,32 @@
 """Blocks of trials that the server chooses while a session runs, by the answers so far.
 
-A block is chosen once, when its session reaches it, and stored. Of choices it depends only on
-study, latest snapshot, participant and its number. Nothing is fitted here, so that no participant
-waits for a fit; before the first snapshot, triplets are random. Of arrangements it is the trial
-that the window would show next, so that the same answers give the same block again.
+A block is chosen once, when its session reaches it, and stored. Of choices and ratings it depends
+only on study, latest snapshot, participant and its number. Nothing is fitted here, so that no
+participant waits for a fit; before the first snapshot, trials are random. Of arrangements it is the
+trial that the window would show next, so that the same answers give the same block again.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from twoalike.design import (
-    TRIAL_LIST,
     ArrangementEnd,
-    checks_before,
-    participant_number,
-    shown_objects,
-    with_adaptive_block,
 )
 from twoalike.online import _records as sent
 from twoalike.online._compile import ROOMY, arrangement, listed_trial, page_step
 from twoalike.online._snapshots import CutOff, Snapshot
-from twoalike.stimuli import StimulusSet
-from twoalike.study import Study, TwoalikeError
+from twoalike.planning import AdaptiveDesign
+from twoalike.registry import find_task
 from twoalike.tables import parse_text, typed
 from twoalike.tasks import (
     Note,
-    OddOneOut,
     PageActivity,
     Prepared,
+    Protocol,
     as_text,
     count_judged,
     frame,
@@ -70,6 +64,7 @@ class Block(sent.Sent):
     session: sent.Name
     part: sent.PartIndex
     block: Annotated[int, Field(ge=1)]
+    task: str = "odd-one-out"
     snapshot: Chooser | None = None
     """None: chosen at random, since there was no snapshot yet."""
     rows: tuple[dict[str, str], ...] = ()
@@ -91,12 +86,13 @@ class Block(sent.Sent):
 
 
 def block_table(blocks: Sequence[Block]) -> pd.DataFrame:
-    """Trial list of a part's blocks, as :func:`twoalike.design.read_trial_list` gives it."""
+    """Trial list of a part's blocks, as reading its file gives it."""
+    form = find_task(blocks[0].task).lists.form
     rows = [row for block in blocks for row in block.rows]
-    values, faults = parse_text(TRIAL_LIST, pd.DataFrame(rows, columns=list(TRIAL_LIST.names)))
+    values, faults = parse_text(form, pd.DataFrame(rows, columns=list(form.names)))
     for fault in faults:
         raise fault.error(f"trials of session {blocks[0].session}")
-    return typed(TRIAL_LIST, values)
+    return typed(form, values)
 
 
 def spliced(steps: Sequence[sent.Step], blocks: Sequence[Block]) -> tuple[sent.Step, ...]:
@@ -113,68 +109,29 @@ def spliced(steps: Sequence[sent.Step], blocks: Sequence[Block]) -> tuple[sent.S
     return tuple(found)
 
 
-def next_block(
-    study: Study,
-    stimuli: StimulusSet,
-    snapshot: Snapshot | None,
-    participant: str,
-    session: int,
-    block: int,
-    before: pd.DataFrame | None,
-    *,
-    earlier: Sequence[pd.DataFrame] = (),
-) -> pd.DataFrame:
-    """Trial list of a session so far, and the next block behind it.
-
-    The share ``random_share`` of the design's trials is drawn at random. Candidates of the others
-    are drawn from the snapshot's pool, informative ones with higher probability, so that people who
-    take part at the same time see different triplets; the choice among them is that of a window.
-
-    Parameters
-    ----------
-    snapshot
-        None: a random block.
-    before
-        Trial list so far; None before the first block.
-    earlier
-        Lists of the participant's earlier sessions; their triplets are not repeated.
-    """
-    config = study.config.design
-    if snapshot is not None:
-        snapshot.check_objects(shown_objects(stimuli, config))
-    table = with_adaptive_block(
-        stimuli,
-        config,
-        before,
-        block,
-        None if snapshot is None else snapshot.choices,
-        np.random.default_rng([study.config.seed, participant_number(participant), session, block]),
-        before=earlier,
-        checks_before=checks_before(participant, session, config.catch),
-        candidates=None if snapshot is None else snapshot.candidates,
-    )
-    table["sampler_score"] = table["sampler_score"].round(_DECIMALS)
-    return table
-
-
 def choose_block(
-    study: Study,
-    stimuli: StimulusSet,
+    design: AdaptiveDesign,
     snapshot: Snapshot | None,
     person: tuple[str, int],
     step: sent.BlockStep,
     before: Sequence[Block],
-    protocol: OddOneOut,
+    protocol: Protocol,
     key: Mapping[str, Any],
     earlier: Sequence[pd.DataFrame] = (),
 ) -> Block:
-    """Choose a block of choices of a ``person`` (code and number of their session).
+    """Choose a block of trials of a ``person`` (code and number of their session).
 
-    ``before`` are the blocks of the part so far, ``key`` names session, part and block.
+    ``before`` are the blocks of the part so far, ``key`` names session, part, block
+    and task.
     """
     listed = block_table(before) if before else None
-    table = next_block(study, stimuli, snapshot, *person, step.block, listed, earlier=earlier)
-    first, total = 0 if listed is None else len(listed), study.config.design.n_judged
+    if snapshot is not None and design.task.label not in snapshot.objects:
+        snapshot = None
+    scored = None if snapshot is None else snapshot.scored(design)
+    table = design.block(scored, *person, step.block, listed, earlier)
+    if "sampler_score" in table:
+        table["sampler_score"] = table["sampler_score"].round(_DECIMALS)
+    first, total = 0 if listed is None else len(listed), design.settings.n_judged
     trials = trials_from_table(table)
     steps: list[sent.Step] = []
     for number in range(first, len(trials)):
@@ -238,21 +195,3 @@ def placed_fields(item: sent.PlacedResult) -> dict[str, Any]:
     values = item.model_dump(exclude={"kind", "trial_index", "items", "planned_onset"})
     handling = tuple(Handling(**one) for one in values.pop("handling"))
     return {**values, "handling": handling, "ending": Ending(**values["ending"])}
-
-
-def check_adaptive(study: Study) -> None:
-    """Check that the trials of a study can be chosen while its sessions run."""
-    config = study.config
-    if config.design.sampler != "adaptive":
-        raise TwoalikeError(
-            where="design.sampler",
-            expected="'adaptive'",
-            found=repr(config.design.sampler),
-            remedy='Set sampler = "adaptive" below [design] in study.toml.',
-        )
-    if config.conditions or config.objects_per_person:
-        raise TwoalikeError(
-            "the adaptive sampler chooses by all judgments of all objects",
-            where="conditions" if config.conditions else "objects_per_person",
-            remedy="Leave them out, or choose another design.sampler.",
-        )

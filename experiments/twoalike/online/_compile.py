@@ -71,20 +71,12 @@ def prepare_person(
 
     Consent and form come once, before the first part, and only answers of earlier sessions leave
     them out: what this session's own answers add to the data set changes nothing here, so that a
-    study compiles to the same before and after. An adaptive design is prepared as a random one.
+    study compiles to the same before and after. Adaptive designs are prepared as random ones.
     Texts have the sentences of the browser.
     """
-    if is_adaptive(study):
-        study = study_with(study, sampler="random")
     for lists in (find_task(name).lists for name in tasks_to_do(study, task)):
         if lists is not None and lists.is_adaptive(study):
-            raise TwoalikeError(
-                where=f"{study.root / 'study.toml'}: {lists.table}.sampler",
-                expected="lists made beforehand: online only odd-one-out chooses blocks as it goes",
-                found="adaptive",
-                remedy="Design whole lists by a posterior (twoalike design `posterior=...`), then "
-                f'set {lists.table}.sampler = "list".',
-            )
+            study = study_with(study, sampler="random", table=lists.table)
     parts = prepare_parts(Sitting(study=study, participant=participant, session=session), task)
     found: list[Prepared] = []
     for one in parts:
@@ -95,11 +87,6 @@ def prepare_person(
         found.append(replace(one, protocol=protocol, plan=plan, settled=opening))
     found[0].check_consent(Progress())
     return found
-
-
-def is_adaptive(study: Study) -> bool:
-    """Whether the odd-one-out trials of a study are chosen during its sessions."""
-    return study.config.design.sampler == "adaptive"
 
 
 def compile_person(study: Study, parts: Sequence[Prepared]) -> sent.Person:
@@ -115,7 +102,7 @@ def compile_person(study: Study, parts: Sequence[Prepared]) -> sent.Person:
 
 def _part(prepared: Prepared, study: Study) -> sent.Part:
     protocol, task = prepared.protocol, find_task(prepared.plan.name.task)
-    chosen = is_adaptive(study) and task.name == "odd-one-out"
+    chosen = task.lists is not None and task.lists.is_adaptive(study)
     _check_page(prepared, chosen=chosen)
     keys = answer_keys(protocol) if isinstance(protocol, Choosing) else frozenset[str]()
     pages = frame(protocol.screen, ROOMY.size)
@@ -127,8 +114,8 @@ def _part(prepared: Prepared, study: Study) -> sent.Part:
             step.name: step for step in steps[at[0] : at[-1]] if isinstance(step, sent.PageStep)
         }
         shown: Any = {"practice_end": between.get("practice_end"), "pause": between.get("break")}
-        numbers = adaptive_blocks(study.config.design)
-        blocks = (sent.BlockStep(block=number, **shown) for number in numbers)
+        numbers = adaptive_blocks(task.lists.settings(study))
+        blocks = (sent.BlockStep(block=number, task=task.name, **shown) for number in numbers)
         steps = (*steps[: at[0]], *blocks, *steps[at[-1] + 1 :])
     digest = hashlib.sha256(protocol.model_dump_json().encode()).hexdigest()
     return sent.Part(

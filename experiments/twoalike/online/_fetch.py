@@ -34,6 +34,7 @@ from twoalike.online._records import BlockStep, TrialOver
 from twoalike.online._replay import KIND, Written, marker, replay_session
 from twoalike.online._site import OnlineStudy, read_built
 from twoalike.record import erased_marks, is_erased, remember_erased
+from twoalike.registry import find_task
 from twoalike.stimuli import stimuli_held
 from twoalike.study import (
     Study,
@@ -45,7 +46,7 @@ from twoalike.study import (
     readable_by,
     sha256_file,
 )
-from twoalike.tasks import PreparedTriplets, prepared_trials
+from twoalike.tasks import PreparedTrials, prepared_trials
 
 _TABLES = ("_beh.tsv", "_events.tsv", "_answers.tsv")
 """Files of a session that nothing changes after it was written."""
@@ -371,10 +372,11 @@ def _made(built: OnlineStudy, archived: ArchivedSession, root: Path) -> Written:
             continue
         own = [block for block in read.blocks if block.part == number]
         parts[number] = part.model_copy(update={"steps": spliced(part.steps, own)})
-        if isinstance(one, PreparedTriplets):
+        if isinstance(one, PreparedTrials):
             sitting, table = replace(one.sitting, study=study), block_table(own)
-            made = prepared_trials(PreparedTriplets, sitting, one.protocol, one.stimuli, table)
-            plan = replace(made.plan, n_trials=study.config.design.n_listed)
+            made = prepared_trials(type(one), sitting, one.protocol, one.stimuli, table)
+            n_trials = find_task(part.task).lists.settings(study).n_listed
+            plan = replace(made.plan, n_trials=n_trials)
             prepared[number] = replace(made, settled=one.settled, plan=plan)
     with readable_by(built.study.config.data.access):
         return replay_session(read, prepared, parts, root, built.session.version)

@@ -16,6 +16,7 @@ from typing import Any
 
 from twoalike.online._records import BlockStep, OnlineSession
 from twoalike.online._site import OnlineStudy, check_built
+from twoalike.registry import find_task
 from twoalike.study import (
     Study,
     TwoalikeError,
@@ -45,7 +46,7 @@ def _built_alone(study: Study | str | Path) -> OnlineStudy:
     blocks = [step for part in parts for step in part.steps if isinstance(step, BlockStep)]
     if not blocks:
         return built
-    place, found, remedy = "design.sampler", "adaptive", ""
+    place, found, remedy = f"{find_task(blocks[0].task).lists.table}.sampler", "adaptive", ""
     if blocks[0].task == "multi-arrangement":
         place, found = "arrangement", "arrangements that are chosen by the answers"
         remedy = ', or set scheduler = "covering" (or "full") and session_minutes = 0'

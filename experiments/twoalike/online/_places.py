@@ -27,6 +27,7 @@ from twoalike.online._records import (
 )
 from twoalike.online._site import OnlineStudy, has_data
 from twoalike.online._store import FACTS, LINES, LINKS, SESSIONS, fact, lost, over, set_fact
+from twoalike.registry import find_task
 from twoalike.study import OnlineConfig, inert_cell
 
 _WITHDRAWN = ""
@@ -339,7 +340,8 @@ def _listed_trials(built: OnlineStudy, participant: str) -> tuple[int | None, in
         if blocks and blocks[0].task == "multi-arrangement":
             return None, len(parts)
         trials = sum(isinstance(step, TrialStep | ArrangementStep) for step in part.steps)
-        listed += built.study.config.design.n_listed if blocks else trials
+        lists = find_task(part.task).lists
+        listed += lists.settings(built.study).n_listed if blocks else trials
     return listed, len(parts)
 
 

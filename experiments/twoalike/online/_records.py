@@ -392,7 +392,7 @@ class BlockStep(Sent):
     kind: Literal["block"] = "block"
     block: int
     """Number in the part, from 1; of choices as :func:`twoalike.design.adaptive_blocks` has it."""
-    task: Literal["odd-one-out", "multi-arrangement"] = "odd-one-out"
+    task: str = "odd-one-out"
     practice_end: PageStep | None = None
     pause: PageStep | None = None
     """Pages among the choices; the server fills in the progress of ``pause``."""

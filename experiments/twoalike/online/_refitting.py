@@ -1,14 +1,16 @@
 """The background fit: from the records stored so far to the next snapshot.
 
 It runs in a process of its own and reads the store of the server, so that the server never imports
-PyMC. Choices are read from the records and from the blocks as they were chosen, not from raw data.
+PyMC. Answers are read from the records and from the blocks as they were chosen, not from raw data.
 Sessions whose records so far fail the rule of ``[exclusion]`` are left out.
 """
 
+import os
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from twoalike.design import excluded, shown_objects
-from twoalike.online._blocks import Block, block_table, check_adaptive
+from twoalike.online._blocks import Block, block_table
 from twoalike.online._snapshots import (
     CutOff,
     Snapshot,
@@ -24,32 +26,31 @@ from twoalike.online._snapshots import (
     publish_snapshot,
     snapshot_folder,
 )
-from twoalike.stimuli import StimulusSet
-from twoalike.study import Study, counted, hold_lock, parse_json
-from twoalike.tables import JUDGED, POSITIONS
-from twoalike.tasks import trials_from_table
+from twoalike.planning import adaptive_designs, scale_points
+from twoalike.study import Study, TwoalikeError, counted, hold_lock, parse_json
+from twoalike.tables import JUDGED
+from twoalike.tasks import Trial, trials_from_table
+from twoalike.tasks.choosing import Answer, TrialResult
+from twoalike.tasks.pair_rating import RatingResult
 
 LEAST_PER_OBJECT = 4
-"""Choices per object before the first fit; with fewer, its uncertainty guides the choice badly."""
+"""Answers per object before the first fit; with fewer, its uncertainty guides the choice badly."""
 QUICK_FIT: Any = {"quick": True, "engine": "vi", "draws": 100, "chains": 2}
 """Settings of the fit, which takes seconds for thousands of choices."""
 
 
-def read_choices(
+def read_answers(
     lines: Iterable[str | bytes], study: Study
-) -> tuple[pd.DataFrame, CutOff, dict[str, str]]:
-    """Read the choices of adaptive sessions from the lines of an archive.
+) -> tuple[dict[str, pd.DataFrame], CutOff, dict[str, str]]:
+    """Read the answers of adaptive sessions from the lines of an archive.
 
-    Returns
-    -------
-    Main and repeated trials (``participant``, ``item_1`` to ``item_3`` from left to right,
-    ``chosen``, ``trial_type``), the records that they are from, and participants whom the rule of
-    exclusion leaves out, with the reason.
+    Gives main and repeated trials, for each task a table of its judgments; the records that they
+    are from; and participants whom the rule of exclusion leaves out, with the reason.
     """
     moment = datetime.now(UTC).isoformat(timespec="seconds")
     people: dict[str, str | None] = {}
     blocks: dict[tuple[str, int], list[Block]] = defaultdict(list)
-    answers: dict[tuple[str, int, int], str | None] = {}
+    answers: dict[tuple[str, int, int], dict[str, Any]] = {}
     n_records = 0
     for number, line in enumerate(lines, start=1):
         one = parse_json(line, f"stored records, line {number}")
@@ -62,36 +63,63 @@ def read_choices(
                     blocks[name, one["part"]].append(Block.model_validate_json(line))
             case _:
                 n_records += 1
-                for item in (item for item in one["items"] if item["kind"] == "choice"):
-                    place = item["answer"] and item["answer"]["position"]
-                    answers[name, one["part"], item["trial_index"]] = place
-    parts, left_out = [], {}
+                for item in (item for item in one["items"] if item["kind"] in ("choice", "rating")):
+                    answers[name, one["part"], item["trial_index"]] = item
+    points = cache(lambda: scale_points(study))
+    parts, left_out, sessions = defaultdict[str, list[pd.DataFrame]](list), dict[str, str](), set()
     for (name, part), own in blocks.items():
         trials = trials_from_table(block_table(sorted(own, key=lambda one: one.block)))
-        rows = pd.DataFrame(
-            {
-                "participant": people[name],
-                "trial_type": trial.trial_type,
-                "expected_odd": trial.expected,
-                "response": place and trial.positions.index(place) + 1,
-                **{f"item_{number}": name for number, name in enumerate(trial.row, start=1)},
-                "chosen": place and POSITIONS.index(place) + 1,
-            }
+        found = [
+            _answered(trial, item, points)
             for trial in trials
-            if (name, part, trial.trial_index) in answers
-            for place in [answers[name, part, trial.trial_index]]
-        )
-        if (who := people[name]) is None or not len(rows):
+            if (item := answers.get((name, part, trial.trial_index))) is not None
+        ]
+        if (who := people[name]) is None or not found:
             continue
+        rows = pd.DataFrame([row for row, _ in found])
         if (reason := excluded(rows, study.config.exclusion)) is not None:
             left_out[who] = reason
             continue
-        parts.append(rows[rows["trial_type"].isin(JUDGED) & rows["response"].notna()])
-    names = ["participant", "item_1", "item_2", "item_3", "chosen", "trial_type"]
-    table = pd.concat(parts)[names] if parts else pd.DataFrame(columns=names)
-    n_sessions, n_trials = int(table["participant"].nunique()), len(table)
-    cut_off = CutOff(records=n_records, sessions=n_sessions, trials=n_trials, time=moment)
-    return table.reset_index(drop=True), cut_off, left_out
+        judged = [one for row, one in found if one and row["trial_type"] in JUDGED]
+        if judged:
+            sessions.add(who)
+            parts[own[0].task].append(pd.DataFrame(judged).assign(participant=who))
+    tables = {task: pd.concat(own, ignore_index=True) for task, own in parts.items()}
+    n_trials = sum(map(len, tables.values()))
+    cut_off = CutOff(records=n_records, sessions=len(sessions), trials=n_trials, time=moment)
+    return tables, cut_off, left_out
+
+
+def _answered(
+    trial: Trial, item: Mapping[str, Any], points: Callable[[], int | None]
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Raw row of a trial, and its judgment; None without an answer."""
+    about: Any = {"trial": trial, "onset": 0.0, "early": 0, "dropped": None, "flag": None}
+    judged: dict[str, Any] = {"trial_type": trial.trial_type}
+    row: Any
+    if item["kind"] == "rating":
+        given = {name: item[name] for name in ("value", "response_time", "method")}
+        scale: Any = {"scale_points": points(), "start_value": None}
+        rating = RatingResult(**about, **given, **scale, n_adjustments=0)
+        row = rating.rows(rt_source="browser", pilot=False)[0]
+        judged |= dict(zip(("item_a", "item_b"), trial.stimuli, strict=True))
+        judged |= {"rating": row["response"], "scale_points": row["scale_points"]}
+        return row, None if rating.timed_out else judged
+    given = {name: one for name, one in (item["answer"] or {}).items() if one is not None}
+    choice = TrialResult(**about, answer=Answer(**given) if given else None)
+    row = choice.rows(rt_source="browser", pilot=False)[0]
+    order = sorted(trial.order, key=lambda at: trial.anchored and at > 0)
+    names = ("response", "response_1", "response_2")
+    places = sorted(1 + order.index(row[name] - 1) for name in names if row.get(name))
+    judged |= {f"item_{n}": trial.stimuli[at] for n, at in enumerate(order, start=1)}
+    judged |= dict(zip(("chosen", "second"), places, strict=False)) | {
+        "kind": _ASKED.get(trial.kind, "odd_one_out")
+    }
+    return row, judged if places else None
+
+
+_ASKED = {"anchored": "anchored", "alike_pair": "most_alike"}
+"""Question of choices other than the odd one, by the kind of trial."""
 
 
 def refit(
@@ -100,37 +128,43 @@ def refit(
     *,
     announce: Callable[[str], object] | None = None,
 ) -> Snapshot | None:
-    """Fit the choices stored so far and publish the next snapshot.
+    """Fit the answers stored so far and publish the next snapshot.
 
-    Parameters
-    ----------
-    lines
-        Reads the archive of stored records: sessions, blocks and records, one a line.
-    announce
-        Called with one line: the new snapshot, or the reason why there is none.
-
-    Returns
-    -------
-    The snapshot; None if there are too few choices, or no new ones.
+    ``lines`` reads the archive of stored records: sessions, blocks and records, one a line.
+    ``announce`` is called with one line: the new snapshot, or the reason why there is none, which
+    is that there are too few answers, or no new ones.
     """
     from twoalike.embedding import fit
 
     tell = announce or (lambda line: None)
     opened = study if isinstance(study, Study) else Study.load(study)
-    check_adaptive(opened)
+    if not (designs := adaptive_designs(opened)):
+        raise TwoalikeError(
+            "no task has trials that are chosen by the answers so far",
+            where=opened.root / "study.toml",
+            remedy='Set sampler = "adaptive" in its table, such as [design].',
+        )
     busy = f"{opened.root}: another background fit of this study runs. One is enough."
     with hold_lock(snapshot_folder(opened) / ".lock", busy):
-        ids = shown_objects(StimulusSet.load(opened.stimuli, verify=False), opened.config.design)
-        table, cut_off, left_out = read_choices(lines(), opened)
+        tables, cut_off, left_out = read_answers(lines(), opened)
         last = latest_snapshot(snapshot_folder(opened))
-        if (reason := _too_few(table, cut_off, ids, last)) is not None:
+        tables = {name: one for name, one in tables.items() if name in designs}
+        done = [designs[name] for name in tables] or [*designs.values()]
+        items = [table.filter(like="item_").to_numpy().ravel() for table in tables.values()]
+        judged = Counter(name for part in items for name in part if isinstance(name, str))
+        ids = {name for one in done for name in shown_objects(one.stimuli, one.settings)}
+        if (reason := _too_few(judged, cut_off, sorted(ids), last)) is not None:
             tell(reason)
             return None
         seed = int(np.random.SeedSequence(opened.config.seed).generate_state(1)[0])
-        posterior = fit(table, seed=seed, **QUICK_FIT)
-        made = publish_snapshot(snapshot_folder(opened), posterior, ids, cut_off, seed)
+        kinds = defaultdict[str, list[pd.DataFrame]](list)
+        for one in done:
+            kinds[one.task.judgments].append(tables[one.task.name])
+        judgments: Any = {kind: pd.concat(own, ignore_index=True) for kind, own in kinds.items()}
+        posterior = fit(**judgments, seed=seed, **QUICK_FIT)
+        made = publish_snapshot(done, posterior, cut_off, judged)
     tell(
-        f"snapshot {made.number}: {counted(made.cut_off.trials, 'choice')} of "
+        f"snapshot {made.number}: {counted(made.cut_off.trials, 'answer')} of "
         f"{counted(made.cut_off.sessions, 'session')}, read at {made.cut_off.time}"
         + (f"; left out: {len(left_out)}" if left_out else "")
     )
@@ -138,13 +172,12 @@ def refit(
 
 
 def _too_few(
-    table: pd.DataFrame, cut_off: CutOff, ids: tuple[str, ...], last: Snapshot | None
+    judged: Mapping[str, int], cut_off: CutOff, ids: Collection[str], last: Snapshot | None
 ) -> str | None:
     least = LEAST_PER_OBJECT * len(ids)
     if cut_off.trials < least:
-        return f"{counted(cut_off.trials, 'choice')} so far; the first fit takes {least}"
-    seen = set(table[["item_1", "item_2", "item_3"]].to_numpy().ravel())
-    if missing := [name for name in ids if name not in seen]:
+        return f"{counted(cut_off.trials, 'answer')} so far; the first fit takes {least}"
+    if missing := [name for name in ids if name not in judged]:
         return f"{len(missing)} of {len(ids)} objects are not judged yet, such as {missing[0]}"
     if last is not None and last.cut_off.records == cut_off.records:
         return f"no record since snapshot {last.number}"
@@ -160,11 +193,10 @@ def refit_repeatedly(
 ) -> Iterator[Snapshot]:
     """Fit repeatedly, at most once in ``every_s`` seconds, and yield each new snapshot.
 
-    Parameters
-    ----------
-    lines, announce
-        As for :func:`refit`.
+    The process takes a lower priority than the server's, so that no answer waits for the fit.
     """
+    if hasattr(os, "nice"):  # not on Windows
+        os.nice(10)
     while True:
         began = time.monotonic()
         if (made := refit(study, lines, announce=announce)) is not None:

@@ -168,19 +168,12 @@ class _PartRun:
                 yield self._event(item, self.part.steps[step])
             case sent.Answers():
                 yield self._answers(item, self.part.steps[step])
-            case sent.ChoiceResult():
-                result = self._choice(item)
+            case sent.ChoiceResult() | sent.RatingResult() | sent.SortingResult():
+                made: Any = {"choice": self._choice, "rating": self._rated}
+                over: Item = made.get(item.kind, self._sorted)(item)
                 for block in self.chosen:
                     if block.rows and int(block.rows[0]["trial_index"]) == item.trial_index:
                         yield block.note(self.time)
-                yield self._drawn(item)
-                yield result
-            case sent.RatingResult() | sent.SortingResult():
-                over: Item
-                if isinstance(item, sent.RatingResult):
-                    over = self._rated(item)
-                else:
-                    over = self._sorted(item)
                 yield self._drawn(item)
                 yield over
             case sent.ArrangementResult():

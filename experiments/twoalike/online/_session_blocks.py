@@ -6,19 +6,15 @@ Each block is chosen once, then stored and kept.
 from collections.abc import Iterable
 from functools import lru_cache
 
-import pandas as pd
 from sqlalchemy import Connection
 
-from twoalike.design import TRIPLET_LISTS
 from twoalike.online._blocks import (
     Block,
     block_table,
-    check_adaptive,
     choose_block,
     next_arrangement_block,
     spliced,
 )
-from twoalike.online._compile import is_adaptive
 from twoalike.online._places import find_session
 from twoalike.online._records import (
     ArrangementResult,
@@ -33,10 +29,8 @@ from twoalike.online._records import (
 from twoalike.online._site import OnlineStudy
 from twoalike.online._snapshots import Snapshot, latest_snapshot, snapshot_folder
 from twoalike.online._store import Store, over, stored, write_line
-from twoalike.record import RunName
-from twoalike.stimuli import StimulusSet
-from twoalike.tables import ODD_ONE_OUT
-from twoalike.tasks import OddOneOut, PreparedTriplets, Trial, trials_from_table
+from twoalike.planning import adaptive_designs
+from twoalike.tasks import PreparedTriplets, Trial, trials_from_table
 
 
 @lru_cache(maxsize=2_000)
@@ -49,7 +43,7 @@ def parts_of(
     is not among them are missing.
     """
     chosen = [Block.model_validate_json(body) for body in bodies]
-    right = {} if is_adaptive(built.study) else dict(_listed_right(built, participant))
+    right = dict(_listed_right(built, participant))
     parts = []
     for number, part in enumerate(built.person(participant).parts):
         blocks = [one for one in chosen if one.part == number]
@@ -75,7 +69,8 @@ def _listed_right(
                 asked = prepared.questions(step.measure, step.columns)
                 answers = {(number, name): asked[name].expected for name in step.columns}
                 right |= {at: frozenset([one]) for at, one in answers.items() if one is not None}
-        if isinstance(prepared, PreparedTriplets):
+        listed = not any(isinstance(step, BlockStep) for step in part.steps)
+        if isinstance(prepared, PreparedTriplets) and listed:
             right |= _right(number, prepared.trials)
     return right
 
@@ -100,9 +95,7 @@ class SessionBlocks:
         self._built, self._store = built, store
         self._prepared = lru_cache(maxsize=500)(lambda page, code: built.pages[page].prepared(code))
         self._latest: Snapshot | None = None
-        if is_adaptive(built.study):
-            check_adaptive(built.study)
-            self._stimuli = StimulusSet.load(built.study.stimuli, verify=False)
+        self._designs = adaptive_designs(built.study)
 
     def give(self, session: str, asked: Asked) -> Block:
         """Return a block of a session: the stored one, or else the next, once it is stored."""
@@ -111,21 +104,19 @@ class SessionBlocks:
             return known
         if step is None or step.block != asked.block:
             raise Refusal("malformed", "no such block, or not yet")
-        key = {"session": session, "part": asked.part, "block": step.block}
+        key = {"session": session, "part": asked.part, "block": step.block, "task": step.task}
         if step.task == "multi-arrangement":
             if len(results) < len(before):
                 raise Refusal("malformed", "a block before the answers to the one before")
             prepared = self._prepared(page.session.hash, participant)[asked.part]
             made = next_arrangement_block(prepared, before, results, key)
         else:
-            study, number = page.study, page.session.session
+            design, number = self._designs[step.task], page.session.session
             name = page.person(participant).parts[asked.part].protocol
-            protocol = OddOneOut.model_validate(page.session.protocols[name])
-            self._latest = snapshot = latest_snapshot(snapshot_folder(study), self._latest)
-            who, earlier = (participant, number), self._earlier(participant, number)
-            made = choose_block(
-                study, self._stimuli, snapshot, who, step, before, protocol, key, earlier
-            )
+            protocol = design.task.protocol.model_validate(page.session.protocols[name])
+            self._latest = snapshot = latest_snapshot(snapshot_folder(page.study), self._latest)
+            who, earlier = (participant, number), design.earlier(participant, number)
+            made = choose_block(design, snapshot, who, step, before, protocol, key, earlier)
         kept: Block = self._store.submit(lambda connection: _keep(connection, made)).result()
         return kept
 
@@ -152,17 +143,6 @@ class SessionBlocks:
         step = next((one for one in steps if isinstance(one, BlockStep)), None)
         results = [item for item in items if isinstance(item, ArrangementResult)]
         return participant, before, results, step, page
-
-    def _earlier(self, participant: str, number: int) -> list[pd.DataFrame]:
-        study, found = self._built.study, []
-        for session in range(1, number):
-            name = RunName(participant, session, ODD_ONE_OUT, 1)
-            designed = study.trial_list(ODD_ONE_OUT, participant, session)
-            for path in (designed, name.trials(study.raw)):
-                if path.exists():
-                    found.append(TRIPLET_LISTS.read(path, self._stimuli.ids))
-                    break
-        return found
 
 
 def _of_part(connection: Connection, session: str, part: int) -> list[Block]:

@@ -25,12 +25,12 @@ from twoalike.online import _records as sent
 from twoalike.online._compile import (
     as_json,
     compile_person,
-    is_adaptive,
     least_window,
     prepare_person,
     without_keys,
 )
 from twoalike.record import balanced_cohort, participant_label
+from twoalike.registry import find_task
 from twoalike.stimuli import (
     StimulusSet,
     read_picture,
@@ -381,8 +381,9 @@ def _in_one_language(
                 shown.update(one.plan.stimuli)
             bar.update(work, advance=1)
         stimuli = StimulusSet.load(study.stimuli)
-    if is_adaptive(study):
-        shown.update(shown_objects(stimuli, study.config.design))
+    for lists in (find_task(one.plan.name.task).lists for one in examples.values()):
+        if lists is not None and lists.is_adaptive(study):
+            shown.update(shown_objects(stimuli, lists.settings(study)))
     protocols = {key: one.protocol for key, one in examples.items()}
     first = next(iter(protocols.values()))
     _check_together(study, protocols, stimuli, shown)

@@ -2,18 +2,19 @@
 
 A snapshot is a folder ``NNNN`` that is renamed into place when complete and never changed:
 
-- ``snapshot.json``: its number, its cut-off (which records were fitted), the hash of the draws
-- ``draws.npz``: draws of the embedding and of a typical lapse rate, and the information that the
-  answer to each triplet of a large pool is expected to give
+- ``snapshot.json``: its number, its cut-off (which records were fitted), the hash of the draws, and
+  the objects of each task
+- ``draws.npz``: for each task draws of the embedding, of a typical person and, with ratings, of a
+  typical rater; a large pool of trials, the information that the answer to each is expected to
+  give, and how often each object was judged
 
 It contains neither answers nor participants, so that a withdrawal requires no change.
 """
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,12 +22,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from twoalike.design import CANDIDATES, AnswerDraws, candidate_trials, expected_information
+from twoalike.design import WIDTH, ScoredTrials, shown_objects
 from twoalike.online._records import Sent
-from twoalike.planning import choice_draws
+from twoalike.planning import AdaptiveDesign, answer_draws
 from twoalike.study import (
-    Floats,
-    Integers,
     Study,
     TwoalikeError,
     atomic_directory,
@@ -39,13 +38,10 @@ from twoalike.study import (
 if TYPE_CHECKING:
     from twoalike.embedding import Posterior
 
-DRAWS = 200
-"""Most draws kept."""
-WIDTH = 8
-"""Candidates for each trial; with more, simultaneous participants share more triplets."""
 _ABOUT, _ARRAYS = "snapshot.json", "draws.npz"
-_ROWS = 2_048  # triplets scored at once: bounds memory
 _NAME = re.compile(r"[0-9]{4,}")
+_SCORES = ("trials", "information", "judged")
+"""Of a task (:class:`twoalike.design.ScoredTrials`)."""
 
 
 class CutOff(Sent):
@@ -63,51 +59,37 @@ class CutOff(Sent):
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """A published snapshot of m objects, with S draws in D dimensions."""
+    """A published snapshot."""
 
     number: int
     cut_off: CutOff
     posterior: str
     """SHA-256 of the draws."""
-    ids: tuple[str, ...]
-    """Objects, in the order of ``embedding``."""
-    embedding: npt.NDArray[np.float32]
-    """Draws, shape (S, m, D)."""
-    lapse: npt.NDArray[np.float32]
-    """Lapse rate of a typical person, shape (S,)."""
-    triplets: Integers
-    """The pool, shape (n, 3), ascending in each row."""
-    information: Floats
-    """Expected information of each triplet of the pool, nats, shape (n,)."""
+    similarity: str
+    """Name of what turns coordinates into similarities."""
+    objects: Mapping[str, tuple[str, ...]]
+    """Objects of each task's design."""
+    arrays: Mapping[str, npt.NDArray[Any]]
 
-    @cached_property
-    def choices(self) -> AnswerDraws:
-        """Choice probabilities under the draws."""
-        return choice_draws(self.embedding, self.lapse)
+    def scored(self, design: AdaptiveDesign) -> ScoredTrials:
+        """Return what it says of the trials of one of its tasks."""
+        from twoalike.embedding import find_kernel
 
-    def candidates(self, n: int, avoid: Integers, rng: np.random.Generator) -> Integers:
-        """Draw candidates for a block of ``n`` triplets, informative ones with higher probability.
-
-        Weighted sampling without replacement (Efraimidis & Spirakis 2006,
-        doi:10.1016/j.ipl.2005.11.003), without those to ``avoid``: (k, 3), ascending in each row.
-        """
-        places = np.array([len(self.ids) ** 2, len(self.ids), 1])  # a number for each triplet
-        free = ~np.isin(self.triplets @ places, avoid @ places)
-        with np.errstate(divide="ignore"):
-            key = np.log(rng.random(int(free.sum()))) / self.information[free]
-        # Triplets without information come last, in random order.
-        order = np.lexsort((rng.random(len(key)), -key))
-        return self.triplets[free][order[: WIDTH * n]]
-
-    def check_objects(self, ids: Sequence[str]) -> None:
-        """Check that the objects are those of a design."""
-        if self.ids != tuple(ids):
+        task, shown = design.task.label, shown_objects(design.stimuli, design.settings)
+        if (found := self.objects[task]) != shown:
             raise TwoalikeError(
                 where=f"snapshot {self.number}",
-                expected=f"the {len(ids)} objects of the design",
-                found=f"{len(self.ids)} objects, not the same",
+                expected=f"the {len(shown)} objects of the design",
+                found=f"{len(found)} objects, not the same",
                 remedy="The design was changed: build the study anew, in a new folder.",
             )
+        prefix = f"{task}_"
+        of_task = (name for name in self.arrays if name.startswith(prefix))
+        own = {name.removeprefix(prefix): self.arrays[name] for name in of_task}
+        rows, lists = find_kernel(self.similarity).rows, design.task.lists
+        scores: Any = {name: own[name] for name in _SCORES}
+        answers = answer_draws(own, lists.question(design.settings), rows)
+        return ScoredTrials(answers, lists.trial_form(design.settings), **scores, width=WIDTH)
 
 
 def snapshot_folder(study: Study) -> Path:
@@ -116,31 +98,27 @@ def snapshot_folder(study: Study) -> Path:
 
 
 def publish_snapshot(
-    folder: Path, posterior: "Posterior", ids: Sequence[str], cut_off: CutOff, seed: int
+    designs: Sequence[AdaptiveDesign],
+    posterior: "Posterior",
+    cut_off: CutOff,
+    judged: Mapping[str, int] | None = None,
 ) -> Snapshot:
-    """Score a pool of triplets under a posterior and publish it under the next number.
+    """Score trials of a study's tasks under a posterior and publish them under the next number.
 
-    Parameters
-    ----------
-    ids
-        Objects of the design, all known to the posterior.
-    seed
-        Of the pool, where there are more triplets than it holds.
+    ``judged``: how often each object was shown in what the posterior has seen.
     """
+    study, where = designs[0].study, "the fit of the answers so far"
+    folder, seed = snapshot_folder(study), study.config.seed
     number = 1 + max(_numbers(folder), default=0)
-    where = [posterior.ids.index(name) for name in ids]
-    kept = np.unique(np.linspace(0, len(posterior.embedding) - 1, DRAWS).round().astype(int))
-    embedding = posterior.embedding[kept][:, where].astype(np.float32)
-    lapse = posterior.typical_lapse[kept].astype(np.float32)
-    pool = candidate_trials(len(ids), CANDIDATES, set(), np.random.default_rng([seed, number]))
-    choices = choice_draws(embedding, lapse)
-    information = np.concatenate(
-        [
-            expected_information(choices(pool[first : first + _ROWS]))
-            for first in range(0, len(pool), _ROWS)
-        ]
-    )
-    digest = _digest(embedding, lapse)
+    objects = {one.task.label: shown_objects(one.stimuli, one.settings) for one in designs}
+    arrays: dict[str, Any] = {}
+    for (task, shown), one in zip(objects.items(), designs, strict=True):
+        draws = one.draws(posterior, where)
+        counts = np.array([(judged or {}).get(name, 0) for name in shown])
+        scored = one.score(draws, posterior.kernel.rows, [seed, number], counts)
+        arrays |= {f"{task}_{name}": values for name, values in draws.items()}
+        arrays |= {f"{task}_{name}": getattr(scored, name) for name in _SCORES}
+    digest = _digest(arrays)
     about = provenance(
         "snapshot",
         seed=seed,
@@ -151,13 +129,13 @@ def publish_snapshot(
             "fit": posterior.attrs.get("provenance", {}).get("config", {}),
             "engine": posterior.attrs.get("engine"),
             "converged": posterior.verdict.predictions,
-            "objects": list(ids),
+            "similarity": posterior.attrs.get("similarity", "dot"),
+            "objects": {task: list(names) for task, names in objects.items()},
         },
     )
     path = folder / f"{number:04d}"
-    arrays = {"embedding": embedding, "lapse": lapse, "information": information}
     with atomic_directory(path) as temporary:
-        np.savez(temporary / _ARRAYS, **arrays, triplets=pool.astype(np.int32))
+        np.savez(temporary / _ARRAYS, **arrays)
         write_json(temporary / _ABOUT, about)
         if path.exists():
             raise TwoalikeError(
@@ -168,26 +146,26 @@ def publish_snapshot(
     return read_snapshot(path)
 
 
-def _digest(embedding: npt.NDArray[np.float32], lapse: npt.NDArray[np.float32]) -> str:
-    parts = (np.ascontiguousarray(one).tobytes() for one in (embedding, lapse))
+def _digest(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
+    parts = (np.ascontiguousarray(arrays[name]).tobytes() for name in sorted(arrays))
     return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 def read_snapshot(path: Path) -> Snapshot:
     """Read a published snapshot and check it."""
     about: dict[str, Any] = read_json(path / _ABOUT, "snapshot")["config"]
-    arrays: Any = load_arrays(path / _ARRAYS, "draws of a snapshot")
-    found = _digest(arrays["embedding"], arrays["lapse"])
-    if found != about["posterior"]:
+    arrays = dict(load_arrays(path / _ARRAYS, "draws of a snapshot"))
+    if (found := _digest(arrays)) != about["posterior"]:
         raise TwoalikeError(
             where=path / _ARRAYS,
             expected=f"draws with the hash {about['posterior'][:12]}",
             found=found[:12],
             remedy="The file is damaged: move the folder away; the one before is used.",
         )
-    cut_off, ids = CutOff.model_validate(about["cut_off"]), tuple(about["objects"])
-    arrays = dict(arrays) | {"triplets": arrays["triplets"].astype(np.int64)}
-    return Snapshot(about["number"], cut_off, about["posterior"], ids, **arrays)
+    cut_off = CutOff.model_validate(about["cut_off"])
+    objects = {task: tuple(names) for task, names in about["objects"].items()}
+    about_draws = (about["posterior"], about["similarity"])
+    return Snapshot(about["number"], cut_off, *about_draws, objects, arrays)
 
 
 def latest_snapshot(folder: Path, known: Snapshot | None = None) -> Snapshot | None:

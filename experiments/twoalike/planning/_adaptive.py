@@ -1,6 +1,6 @@
 """Trial lists chosen by a posterior: whole sessions, or the next block of one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,24 +13,17 @@ import pandas as pd
 from twoalike.choice import TRIPLET, Question, log_set_choice
 from twoalike.design import (
     AnswerDraws,
+    ScoredTrials,
     adaptive_blocks,
-    adaptive_trial_list,
     checks_before,
     participant_number,
-    session_rng,
     shown_objects,
     with_adaptive_block,
 )
-from twoalike.registry import Task
+from twoalike.record import RunName
+from twoalike.registry import Task, find_task, task_names
 from twoalike.stimuli import StimulusSet
-from twoalike.study import (
-    Floats,
-    Integers,
-    Study,
-    TwoalikeError,
-    read_json,
-    sha256_file,
-)
+from twoalike.study import Floats, Integers, Study, TwoalikeError, read_json, sha256_file
 from twoalike.tasks import PairRating, protocol_or_default
 
 if TYPE_CHECKING:
@@ -38,6 +31,12 @@ if TYPE_CHECKING:
 
 DRAWS = 300
 """Posterior draws used; the design itself uses no more."""
+ROWS = 65_536
+"""Answers predicted at once, over draws and trials: fits the processor's cache."""
+RATER = ("threshold", "noise", "origin", "unit")
+type Draws = Mapping[str, npt.NDArray[np.floating]]
+"""Of S draws: ``embedding`` (S, m, D) and ``lapse`` (S,) of a typical person, and the ``RATER``,
+who has the mean thresholds and the geometric mean noise of those who used a scale."""
 type Rows = Callable[[Floats, Floats], Floats]
 """Similarity of rows of coordinates with rows, (n, D), (n, D) -> (n,)."""
 
@@ -52,31 +51,37 @@ class AdaptiveDesign:
     posterior: str | Path | None = None
 
     @property
-    def lists(self) -> Any:
-        """How lists of the task are made and read (a ListDesign)."""
-        return self.task.lists
-
-    @property
     def settings(self) -> Any:
         """Settings of the task's lists."""
         return self.task.lists.settings(self.study)
 
     @cached_property
-    def answers(self) -> AnswerDraws | None:
-        """Probabilities of answers under the posterior's draws."""
+    def scored(self) -> ScoredTrials | None:
+        """What the posterior says of the task's trials."""
         if self.posterior is None:
             return None
-        shown = shown_objects(self.stimuli, self.settings)
-        question = self.lists.question(self.settings)
-        if question is not None:
-            return read_choice_draws(Path(self.posterior), shown, question)
-        protocol = protocol_or_default(self.study, PairRating)
-        points = None if protocol.scale.kind == "slider" else protocol.scale.points
-        return read_rating_draws(Path(self.posterior), shown, points)
+        posterior = _read(self.posterior)
+        draws = self.draws(posterior, self.posterior)
+        return self.score(draws, posterior.kernel.rows, [self.study.config.seed, 0])
 
-    def check(self, block: int | None) -> None:
-        """Refuse parts of a study, and what cannot be chosen without a posterior."""
-        table = self.lists.table
+    def draws(self, posterior: "Posterior", where: str | Path) -> Draws:
+        """Draws of what the task shows and of who answers; messages name the file ``where``."""
+        draws = typical_draws(posterior, shown_objects(self.stimuli, self.settings), where)
+        if self.task.lists.question(self.settings) is not None:
+            return draws
+        return {**draws, **typical_rater(posterior, scale_points(self.study), where)}
+
+    def score(
+        self, draws: Draws, similarity: Rows, seed: Sequence[int], judged: Integers | int = 0
+    ) -> ScoredTrials:
+        """Score the task's trials."""
+        form, m = self.task.lists.trial_form(self.settings), draws["embedding"].shape[1]
+        answers = answer_draws(draws, self.task.lists.question(self.settings), similarity)
+        return ScoredTrials.of(answers, m, form, np.random.default_rng(seed), judged)
+
+    def check(self) -> None:
+        """Refuse parts of a study, which no posterior of the whole can choose for."""
+        table = self.task.lists.table
         if self.study.condition or self.study.conditions_of(self.task.name):
             raise TwoalikeError(
                 f"{table}: the adaptive sampler chooses by all judgments so far, and those of "
@@ -89,12 +94,6 @@ class AdaptiveDesign:
                 f"objects_per_person each participant sees others. Choose another {table}.sampler, "
                 "or set objects_per_person = 0."
             )
-        first = adaptive_blocks(self.settings)[0]
-        if self.answers is None and block != first:
-            raise TwoalikeError(
-                f"{table}: the adaptive sampler chooses by a posterior. Name it with "
-                f"`posterior=P.nc`; only the first block (`block={first}`) can do without."
-            )
 
     def session(
         self, label: str, number: int, block: int | None, before: Sequence[pd.DataFrame]
@@ -103,25 +102,52 @@ class AdaptiveDesign:
 
         Nor do those of the participant's sessions before this one.
         """
-        seed, config = self.study.config.seed, self.settings
-        path, *earlier = (
-            self.study.trial_list(self.lists.label, label, session)
-            for session in range(number, 0, -1)
+        table, first = self.task.lists.table, adaptive_blocks(self.settings)[0]
+        if self.posterior is None and block != first:
+            raise TwoalikeError(
+                f"{table}: the adaptive sampler chooses by a posterior. Name it with "
+                f"`posterior=P.nc`; only the first block (`block={first}`) can do without."
+            )
+        path = self.study.trial_list(self.task.lists.label, label, number)
+        known = block is not None and path.exists()
+        there = self.task.lists.read(path, self.stimuli.ids) if known else None
+        earlier = [*before, *self.earlier(label, number)]
+        return self.block(self.scored, label, number, block, there, earlier)
+
+    def earlier(self, label: str, number: int) -> list[pd.DataFrame]:
+        """Read the lists of a participant's sessions before this one, of lab or server."""
+        found = []
+        for session in range(1, number):
+            path = self.study.trial_list(self.task.lists.label, label, session)
+            if not path.exists():
+                path = RunName(label, session, self.task.lists.label, 1).trials(self.study.raw)
+            # A list that is damaged must not be taken for one that is not there.
+            if path.exists():
+                found.append(self.task.lists.read(path, self.stimuli.ids))
+        return found
+
+    def block(
+        self,
+        scored: ScoredTrials | None,
+        label: str,
+        number: int,
+        block: int | None,
+        there: pd.DataFrame | None,
+        before: Sequence[pd.DataFrame] = (),
+    ) -> pd.DataFrame:
+        """Put the next block of a session behind the list that is ``there``; None: all blocks.
+
+        It depends on nothing but the arguments and the study's seed and settings. Without anything
+        ``scored`` it is random; trials of the lists ``before`` do not come again.
+        """
+        words = [self.study.config.seed, participant_number(label), number]
+        return with_adaptive_block(
+            *(self.stimuli, self.settings, there, block, scored),
+            np.random.default_rng(words if block is None else [*words, block]),
+            task=self.task.lists,
+            before=before,
+            checks_before=checks_before(label, number, self.settings.catch),
         )
-        # A list that is damaged must not be taken for one that is not there.
-        read = {one: self.lists.read(one, self.stimuli.ids) for one in earlier if one.exists()}
-        own: dict[str, Any] = {
-            "task": self.lists,
-            "before": [*before, *reversed(read.values())],
-            "checks_before": checks_before(label, number, config.catch),
-        }
-        if block is None:
-            assert self.answers is not None  # check() refuses it
-            rng = session_rng(seed, label, number)
-            return adaptive_trial_list(self.stimuli, config, self.answers, rng, **own)
-        there = self.lists.read(path, self.stimuli.ids) if path.exists() else None
-        rng = np.random.default_rng([seed, participant_number(label), number, block])
-        return with_adaptive_block(self.stimuli, config, there, block, self.answers, rng, **own)
 
     def described(self, label: str, number: int, block: int | None) -> dict[str, Any]:
         """Give what a list was made of, for its description: files, and what chose each block.
@@ -132,11 +158,28 @@ class AdaptiveDesign:
         inputs = {} if chosen is None else {"posterior": chosen}
         if block is None:
             return {"inputs": inputs, "more": {}}
-        beside = self.study.trial_list(self.lists.label, label, number).with_suffix(".json")
+        beside = self.study.trial_list(self.task.lists.label, label, number).with_suffix(".json")
         about = read_json(beside, "trial_list")["config"] if beside.exists() else {}
         known = {name: one for name, one in about.get("blocks", {}).items() if int(name) < block}
         blocks = {**known, str(block): None if chosen is None else sha256_file(chosen)}
         return {"inputs": inputs, "more": {"blocks": blocks}}
+
+
+def adaptive_designs(study: Study) -> dict[str, AdaptiveDesign]:
+    """Return those designs of a study that a posterior makes, by task, once they are checked."""
+    designs = {}
+    for task in map(find_task, task_names()):
+        if task.lists is not None and task.lists.is_adaptive(study):
+            stimuli = StimulusSet.load(study.stimuli, verify=False)
+            designs[task.name] = AdaptiveDesign(study, stimuli, task)
+            designs[task.name].check()
+    return designs
+
+
+def scale_points(study: Study) -> int | None:
+    """Points of the scale that a study's pairs are rated on; None: a slider."""
+    scale = protocol_or_default(study, PairRating).scale
+    return None if scale.kind == "slider" else scale.points
 
 
 def read_choice_draws(
@@ -146,72 +189,101 @@ def read_choice_draws(
 
     ``ids`` are the objects that the indices of trials refer to.
     """
-    posterior, where, kept = _read(path, ids)
-    embedding, lapse = posterior.embedding[kept][:, where], posterior.typical_lapse[kept]
-    return choice_draws(embedding, lapse, question, posterior.kernel.rows)
+    posterior = _read(path)
+    return answer_draws(typical_draws(posterior, ids, path), question, posterior.kernel.rows)
 
 
-def read_rating_draws(path: str | Path, ids: Sequence[str], points: int | None) -> AnswerDraws:
-    """Probabilities of the levels of a rating, :func:`rating_draws`, of a posterior's draws.
-
-    The rater has the mean thresholds and the geometric mean noise of those who used the scale, of
-    so many points; None: a slider.
-    """
-    from twoalike.embedding import RATING_LEVELS
-
-    posterior, where, kept = _read(path, ids)
-    draws = posterior.tree["posterior"].dataset
-    names = ("rating_threshold", "rating_noise", "rating_origin", "rating_unit")
-    levels = points or RATING_LEVELS
-    scale = f"a scale of {points} points" if points else "a slider"
-    if names[0] not in draws:
-        raise TwoalikeError(
-            where=path,
-            expected=f"a posterior that knows people's ratings on {scale}",
-            found="one that was fitted to other judgments only",
-            remedy="Begin with random pairs, and fit with their ratings.",
-        )
-    threshold, *others = (
-        draws[name].values.reshape(-1, *draws[name].shape[2:]).astype(np.float64)[kept]
-        for name in names
-    )
-    own = np.isfinite(threshold[0]).sum(axis=1) == levels - 1
-    if not own.any():
-        raise TwoalikeError(
-            where=path,
-            expected=f"ratings on {scale}, as the protocol has it",
-            found="ratings on other scales",
-            remedy="Begin with random pairs on this scale, and fit with their ratings.",
-        )
-    noise, origin, unit = (values[:, own] for values in others)
-    return rating_draws(
-        posterior.embedding[kept][:, where],
-        threshold[:, own, : levels - 1].mean(axis=1),
-        np.exp(np.log(noise).mean(axis=1)),
-        origin.mean(axis=1),
-        unit.mean(axis=1),
-        posterior.kernel.rows,
-    )
-
-
-def _read(path: str | Path, ids: Sequence[str]) -> "tuple[Posterior, Integers, Integers]":
+def _read(path: str | Path) -> "Posterior":
     from twoalike.embedding import Posterior
 
-    posterior = Posterior.load(Path(path))
-    where = pd.Index(posterior.ids).get_indexer(pd.Index(list(ids)))
-    if (where < 0).any():
-        first = ids[int(np.argmax(where < 0))]
+    return Posterior.load(Path(path))
+
+
+def _kept(posterior: "Posterior") -> Integers:
+    n = len(posterior.embedding)
+    return np.unique(np.linspace(0, n - 1, min(n, DRAWS)).round().astype(int))
+
+
+def typical_draws(posterior: "Posterior", ids: Sequence[str], where: str | Path) -> Draws:
+    """Draws of the objects ``ids`` and of a typical person; messages name the file ``where``."""
+    at = pd.Index(posterior.ids).get_indexer(pd.Index(list(ids)))
+    if (at < 0).any():
+        first = ids[int(np.argmax(at < 0))]
         raise TwoalikeError(
-            f"{path}: knows {int((where >= 0).sum())} of the {len(ids)} objects of the design, "
+            f"{where}: knows {int((at >= 0).sum())} of the {len(ids)} objects of the design, "
             f"not {first!r}. Judge every object at least once, and fit again."
         )
-    n = len(posterior.embedding)
-    kept = np.unique(np.linspace(0, n - 1, min(n, DRAWS)).round().astype(int))
-    return posterior, where, kept
+    kept = _kept(posterior)
+    found = {"embedding": posterior.embedding[kept][:, at], "lapse": posterior.typical_lapse[kept]}
+    return {name: values.astype(np.float32) for name, values in found.items()}
+
+
+def typical_rater(posterior: "Posterior", points: int | None, where: str | Path) -> Draws:
+    """Draws of the ``RATER`` on a scale of so many points; None: a slider."""
+    from twoalike.embedding import RATING_LEVELS
+
+    draws, levels = posterior.tree["posterior"].dataset, points or RATING_LEVELS
+    known = "rating_threshold" in draws
+    used = draws["rating_threshold"].values[0, 0] if known else np.empty((1, 0))
+    own = np.isfinite(used).sum(axis=1) == levels - 1
+    if not own.any():
+        scale = f"a scale of {points} points" if points else "a slider"
+        raise TwoalikeError(
+            where=where,
+            expected=f"ratings on {scale}, as the protocol has it",
+            found="ratings on other scales" if known else "other judgments only",
+            remedy="Begin with random pairs on this scale, and fit with their ratings.",
+        )
+    kept = _kept(posterior)
+    threshold, noise, origin, unit = (
+        draws[f"rating_{name}"].values.reshape(-1, *draws[f"rating_{name}"].shape[2:])[kept][:, own]
+        for name in RATER
+    )
+    means = (
+        threshold[..., : levels - 1].mean(axis=1),
+        *(np.exp(np.log(noise).mean(axis=1)), origin.mean(axis=1), unit.mean(axis=1)),
+    )
+    return {name: values.astype(np.float32) for name, values in zip(RATER, means, strict=True)}
 
 
 def _dots(left: Floats, right: Floats) -> Floats:
     return np.asarray(np.einsum("nd,nd->n", left, right))
+
+
+def answer_draws(
+    draws: Draws, question: Question | None = TRIPLET, similarity: Rows = _dots
+) -> AnswerDraws:
+    """Probabilities of a typical person's answers under draws; without a ``question`` of ratings.
+
+    ``similarity`` is that of rows of coordinates. The result is a function from trials, (n, k), to
+    the probabilities of their answers, (S, n, A): levels of a rating from the lowest.
+    """
+    x = draws["embedding"]
+    pairs = np.array([[0, 1]]) if question is None else question.pairs
+
+    def chosen(alike: Floats, at: slice) -> Floats:
+        assert question is not None
+        lapse = draws["lapse"][at, None]
+        return np.asarray(np.exp(log_set_choice(alike, question, np.float32(1.0), lapse)))
+
+    def rated(alike: Floats, at: slice) -> Floats:
+        threshold, noise, origin, unit = (draws[name][at] for name in RATER)
+        s = (alike - origin[:, None, None]) / unit[:, None, None]  # (S, n, 1)
+        z = np.clip((threshold[:, None] - s) / noise[:, None, None], -80, 80)
+        return np.maximum(np.diff(1 / (1 + np.exp(-z)), axis=2, prepend=0, append=1), 0)
+
+    def answers(trials: Integers) -> Floats:
+        step, parts = max(1, ROWS // max(len(trials), 1)), []
+        for first in range(0, len(x), step):
+            at = slice(first, first + step)
+            items = x[at][:, trials]  # (S, n, k, D)
+            flat = [items[:, :, place].reshape(-1, x.shape[2]) for place in range(trials.shape[1])]
+            alike = [similarity(flat[a], flat[b]) for a, b in pairs.tolist()]
+            shaped = np.stack(alike, axis=-1).reshape(len(items), len(trials), -1)
+            parts.append((rated if question is None else chosen)(shaped, at))
+        return np.concatenate(parts)
+
+    return answers
 
 
 def choice_draws(
@@ -220,48 +292,9 @@ def choice_draws(
     question: Question = TRIPLET,
     similarity: Rows = _dots,
 ) -> AnswerDraws:
-    """Choice probabilities of a typical observer under draws of an embedding.
+    """Choice probabilities of a typical observer under draws of an embedding, (S, m, D) and (S,).
 
-    ``embedding`` and ``lapse`` have shapes (S, m, D) and (S,), ``similarity`` is that of rows of
-    coordinates. The result is a function from trials, shape (n, k), to probabilities of the answers
-    to ``question``, shape (S, n, A).
+    The rest is that of :func:`answer_draws`.
     """
-
-    def choices(trials: Integers) -> Floats:
-        result = np.empty((len(embedding), len(trials), len(question.answers)))
-        for at, (x, rate) in enumerate(zip(embedding, lapse.astype(np.float32), strict=True)):
-            items = [x[trials[:, place]] for place in range(question.items)]
-            pairs = [similarity(items[a], items[b]) for a, b in question.pairs.tolist()]
-            logs = log_set_choice(np.stack(pairs, axis=1), question, np.float32(1.0), rate)
-            result[at] = np.exp(logs)
-        return result
-
-    return choices
-
-
-def rating_draws(
-    embedding: npt.NDArray[np.floating],
-    thresholds: Floats,
-    noise: Floats,
-    origin: Floats,
-    unit: Floats,
-    similarity: Rows = _dots,
-) -> AnswerDraws:
-    """Probabilities of the K levels of a rating under draws of an embedding and of a rater.
-
-    ``embedding`` has shape (S, m, D); ``thresholds`` and ``noise`` of the rater, in units of the
-    similarity, (S, K - 1) and (S,); ``origin`` and ``unit``, which a similarity is centred and
-    divided by, (S,) each. The result is a function from pairs, shape (n, 2), to probabilities,
-    shape (S, n, K).
-    """
-
-    def ratings(pairs: Integers) -> Floats:
-        result = np.empty((len(embedding), len(pairs), thresholds.shape[1] + 1))
-        for at, x in enumerate(embedding):
-            s = (similarity(x[pairs[:, 0]], x[pairs[:, 1]]) - origin[at]) / unit[at]
-            z = np.clip((thresholds[at] - s[:, None]) / noise[at], -500, 500)
-            below = np.pad(1 / (1 + np.exp(-z)), ((0, 0), (1, 1)), constant_values=((0, 0), (0, 1)))
-            result[at] = np.maximum(np.diff(below, axis=1), 0)
-        return result
-
-    return ratings
+    draws = {"embedding": embedding, "lapse": lapse.astype(np.float32)}
+    return answer_draws(draws, question, similarity)

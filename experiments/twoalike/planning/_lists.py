@@ -189,7 +189,7 @@ def adaptive_lists(
     options: Mapping[str, Any] | None = None,
 ) -> list[TrialList]:
     """Design adaptive sessions, or the next block of each."""
-    adaptive.check(block)
+    adaptive.check()
     lists: list[TrialList] = []
     for label in labels:
         for number in range(1, sessions + 1) if block is None else [sessions]:

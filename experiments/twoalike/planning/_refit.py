@@ -17,10 +17,9 @@ import numpy as np
 import pandas as pd
 
 from twoalike.design import adaptive_blocks, shown_objects
-from twoalike.planning._adaptive import AdaptiveDesign
+from twoalike.planning._adaptive import AdaptiveDesign, adaptive_designs
 from twoalike.planning._lists import adaptive_lists, write_all, write_lists
 from twoalike.registry import find_task
-from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, TwoalikeError
 from twoalike.tasks import Item, MoreShown, PreparedTrials, Sitting, as_text, prepare_listed
 
@@ -37,11 +36,10 @@ def prepare_trials(sitting: Sitting, *, task: str) -> PreparedTrials[Any]:
     """
     study, who, number, of = sitting.study, sitting.participant, sitting.session, find_task(task)
     made: type[PreparedTrials[Any]] = of.session
-    if not of.lists.is_adaptive(study):
+    adaptive = adaptive_designs(study).get(of.name)
+    if adaptive is None:
         return prepare_listed(made, sitting, task)
-    adaptive = AdaptiveDesign(study, StimulusSet.load(study.stimuli), of)
     first = adaptive_blocks(adaptive.settings)[0]
-    adaptive.check(first)
     if not study.trial_list(of.label, who, number).exists():
         lists = adaptive_lists(adaptive, [who], number, first)
         if sitting.pilot:
@@ -97,21 +95,17 @@ class NextBlocks:
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None
         self._known = 0
-        label, settings = adaptive.lists.label, adaptive.settings
+        label, settings = adaptive.task.lists.label, adaptive.settings
         self._path = sitting.study.trial_list(label, sitting.participant, sitting.session)
         self.total: int = settings.n_judged
-        """Trials of the whole session, practice not counted."""
         self.n_trials: int = settings.n_listed
-        """Trials of the whole session."""
         self.per_block: int = settings.trials_per_block
-        """Trials of a block."""
         self.objects = frozenset(shown_objects(adaptive.stimuli, settings))
-        """Objects that later blocks may show."""
 
     def start(self) -> None:
         """Fit all sessions so far, then design the next block."""
         study, sitting = self._sitting.study, self._sitting
-        table = self._adaptive.lists.read(self._path, self._adaptive.stimuli.ids)
+        table = self._adaptive.task.lists.read(self._path, self._adaptive.stimuli.ids)
         self._known = len(table)
         block = int(table["block_index"].max()) + 1
         stem = self._path.stem.removesuffix("_trials")
@@ -154,7 +148,7 @@ class NextBlocks:
 
     def take(self) -> tuple[Sequence[Any], Item]:
         """Give the next block, and the item that records it."""
-        table = self._adaptive.lists.read(self._path, self._adaptive.stimuli.ids)
+        table = self._adaptive.task.lists.read(self._path, self._adaptive.stimuli.ids)
         new = table.iloc[self._known :]
         return self._read(new), MoreShown(as_text(new))
 

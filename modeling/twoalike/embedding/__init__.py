@@ -63,6 +63,7 @@ from twoalike.embedding._priors import Prior as Prior
 from twoalike.embedding._priors import Softplus as Softplus
 from twoalike.embedding._priors import SpikeAndSlab as SpikeAndSlab
 from twoalike.embedding._priors import Student as Student
+from twoalike.embedding._priors import find_kernel as find_kernel
 from twoalike.embedding._ratings import RATING_LEVELS as RATING_LEVELS
 from twoalike.embedding._similarity import SimilarityTable as SimilarityTable
 from twoalike.embedding._similarity import choice_intervals as choice_intervals
