@@ -23,6 +23,7 @@ from twoalike.embedding import (
     Posterior,
     dimension_curve,
     predict_choices,
+    source_table,
 )
 from twoalike.evaluation import Interval, TwoWayBootstrap
 from twoalike.figures import (
@@ -265,4 +266,19 @@ def observers_section(inputs: Inputs) -> Section:
         lapses=np.median(lapse, axis=0).tolist(),
     )
     alone = [Text(say("participants.alone"))] if len(names) == 1 else []
-    return section("participants", shown, *alone)
+    return section("participants", shown, *alone, *_sources(posterior))
+
+
+def _sources(posterior: Posterior) -> list[Block]:
+    """Tell what models and the like, which answered beside people, were worth."""
+    found = source_table(posterior)
+    if found.empty:
+        return []
+    interval = found["low"].map("{:.2f}".format) + " to " + found["high"].map("{:.2f}".format)
+    cells = {
+        "answers": found["answers"].map("{:,}".format),
+        "worth": found["worth"].map("{:.2f}".format) + "\n" + interval,
+        "lapse": found["lapse"].map("{:.2f}".format),
+    }
+    frame = pd.DataFrame(cells).set_index(found["source"])
+    return [Grid(say("participants.sources"), frame, found.set_index("source"))]
