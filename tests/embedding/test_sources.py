@@ -23,6 +23,7 @@ from twoalike.embedding import (
     seen_judgments,
     source_table,
 )
+from twoalike.embedding._sources import some_answers
 from twoalike.features import FeatureTable
 from twoalike.judgments import import_choices, read_judgments, read_sources
 from twoalike.study import TwoalikeError
@@ -156,6 +157,14 @@ def test_crossings(
         assert set(again.group_of) == set(again.participants)
 
 
+def test_far_more_answers_than_people_gave_are_thinned(world: World) -> None:
+    many = pd.concat([source_of(world, kind, 0, 1000) for kind in ("good", "wrong")])
+    some = some_answers(many.reset_index(drop=True), judged=70)
+    assert some["participant"].value_counts().to_dict() == {"good": 700, "wrong": 700}
+    assert some.index.is_monotonic_increasing
+    assert len(some_answers(many.reset_index(drop=True), judged=1)) == 2 * 20 * len(world.ids)
+
+
 def test_import_names_the_source(tmp_path: Path, judged: pd.DataFrame) -> None:
     text, out = tmp_path / "answers.txt", tmp_path / "model.parquet"
     text.write_text("cat dog oak\ncat elm oak\ndog oak elm\n")
@@ -170,8 +179,6 @@ def test_import_names_the_source(tmp_path: Path, judged: pd.DataFrame) -> None:
         fit(choices=out, out=tmp_path / "posterior.nc")
     with pytest.raises(TwoalikeError, match="to fit, found none"):
         fit(sources=out)
-    with pytest.raises(TwoalikeError, match="'model' in several"):
-        fit(judged, sources=[out, out])
     many = [read_judgments(out, "sources").assign(participant=f"m{k}") for k in range(21)]
     with pytest.raises(TwoalikeError, match="at most 20 sources"):
         fit(judged, sources=many, steps=100)

@@ -274,11 +274,7 @@ def _sources(posterior: Posterior) -> list[Block]:
     found = source_table(posterior)
     if found.empty:
         return []
-    interval = found["low"].map("{:.2f}".format) + " to " + found["high"].map("{:.2f}".format)
-    cells = {
-        "answers": found["answers"].map("{:,}".format),
-        "worth": found["worth"].map("{:.2f}".format) + "\n" + interval,
-        "lapse": found["lapse"].map("{:.2f}".format),
-    }
-    frame = pd.DataFrame(cells).set_index(found["source"])
-    return [Grid(say("participants.sources"), frame, found.set_index("source"))]
+    found = found.set_index("source")
+    shown = found.map(lambda one: f"{one:,.2f}".removesuffix(".00"))
+    shown["worth"] += "\n" + shown["low"] + " to " + shown["high"]
+    return [Grid(say("participants.sources"), shown[["answers", "worth", "lapse"]], found)]

@@ -40,6 +40,9 @@ MOST = 20
 START = 2.0
 """Logit of the lapse at a start: else answers at random, or against people, lead a variational fit
 to dimensions that it does not leave again."""
+TIMES, EACH = 10, 20
+"""Answers of a source for each judgment of people, or for each object, that are taken at most: a
+variational fit follows people no more where a source answers fifty times as often."""
 SEEN = 300
 """Choices over which slope and residual of a source are taken."""
 DRAWS, NOISES = 50, 16
@@ -161,6 +164,13 @@ class Sources(Kind[SourceGroup]):
         lapse = own["lapse"][s]
         (logs,) = change.log_choice(pairs, 1.0, lapse, group.question, GIVEN, xp)
         return logs
+
+
+def some_answers(table: pd.DataFrame, judged: int) -> pd.DataFrame:
+    """Take some answers of each source, at random, beside so many judgments of people."""
+    most = max(TIMES * judged, EACH * len(table["item_1"].cat.categories))
+    mixed = table.sample(frac=1, random_state=0).groupby("participant", observed=True)
+    return mixed.head(most).sort_index()
 
 
 def information(s: Floats, who: Sequence[Any], rng: np.random.Generator) -> Floats:

@@ -554,16 +554,8 @@ def list_sources(
 
 
 def read_sources(tables: Iterable[JudgmentTable]) -> pd.DataFrame:
-    """Read tables of sources as one; refuse two files of one source."""
+    """Read tables of sources as one; of one name they are one source."""
     read = [read_judgments(one, "sources") for one in tables]
-    names = [str(name) for table in read for name in table["participant"].unique()]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise TwoalikeError(
-            where="`sources=...`",
-            expected="each source in one table",
-            found=f"{twice[0]!r} in several",
-            remedy="Import each with another `source=...`.",
-        )
     if len(read) == 1:
         return read[0]
     return make_frame(pd.concat([table.astype(object) for table in read]), SOURCES, "sources")
