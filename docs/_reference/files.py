@@ -51,7 +51,7 @@ _FILES = (
     ),
     (
         "`choices.parquet`, `arrangements.parquet`, `dissimilarities.parquet`, `ratings.parquet`, "
-        "`sortings.parquet`",
+        "`sortings.parquet`, `sources.parquet`",
         "judgments; [columns below](#tidy-tables)",
         "`fit`, `import` → `fit`, `check`, `evaluate`",
     ),
@@ -131,10 +131,11 @@ Tab-separated, UTF-8. One row a network and measure, on all judgments or a part 
 """
 _POSTERIOR_OTHERS = """
 Where there are other judgments than choices also those of their axis: `arranger`, `source` (of
-dissimilarities), `rater`, `sorter`. Noise and thresholds of ratings and sortings are in standard
-deviations of the similarities of the pairs that were rated or shown together (`unit`), counted from
-their mean (`origin`). A `rater` is a person on one scale; thresholds that a scale does not have are
-NaN.
+dissimilarities), `rater`, `sorter`, `answerer` (a source that is no person: slope and residual of
+its similarities on people's, and lapse). Noise and thresholds of ratings and sortings are in
+standard deviations of the similarities of the pairs that were rated or shown together (`unit`),
+counted from their mean (`origin`). A `rater` is a person on one scale; thresholds that a scale does
+not have are NaN.
 """
 _POSTERIOR_WEIGHTS = """
 Where people weigh the dimensions (`fit --people weights`) also these, the last with groups. The

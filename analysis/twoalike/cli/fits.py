@@ -4,7 +4,9 @@ import inspect
 import shlex
 from math import log
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+
+from cyclopts import Parameter
 
 from twoalike import embedding, recovery
 from twoalike.cli._derived import takes
@@ -37,6 +39,7 @@ def fit(
     /,
     *,
     choices: Path | None = None,
+    sources: Annotated[list[Path] | None, Parameter(negative=())] = None,
     groups: str | None = None,
     covariates: str | None = None,
     prior: str = "auto",
@@ -59,6 +62,7 @@ def fit(
         given["people"] = people
     posterior = embedding.fit(
         choices if study is None else study,
+        sources=sources,
         groups=groups,
         covariates=covariates,
         announce=lambda line: show_notes([line]),
@@ -68,6 +72,9 @@ def fit(
         **given,
     )
     _show(posterior)
+    for row in embedding.source_table(posterior).itertuples():
+        worth = f"{row.worth:.2f} [{row.low:.2f}, {row.high:.2f}]"
+        say(f"source {row.source}: an answer tells {worth} of what a person's does")
     say(posterior.path)
     if study is not None and (condition := given["condition"]) is not None:
         own = {name: study / "derived" / f"{name}_{condition}.parquet" for name in tables}

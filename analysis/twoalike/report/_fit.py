@@ -23,6 +23,7 @@ from twoalike.embedding import (
     Posterior,
     dimension_curve,
     predict_choices,
+    source_table,
 )
 from twoalike.evaluation import Interval, TwoWayBootstrap
 from twoalike.figures import (
@@ -265,4 +266,15 @@ def observers_section(inputs: Inputs) -> Section:
         lapses=np.median(lapse, axis=0).tolist(),
     )
     alone = [Text(say("participants.alone"))] if len(names) == 1 else []
-    return section("participants", shown, *alone)
+    return section("participants", shown, *alone, *_sources(posterior))
+
+
+def _sources(posterior: Posterior) -> list[Block]:
+    """Tell what models and the like, which answered beside people, were worth."""
+    found = source_table(posterior)
+    if found.empty:
+        return []
+    found = found.set_index("source")
+    shown = found.map(lambda one: f"{one:,.2f}".removesuffix(".00"))
+    shown["worth"] += "\n" + shown["low"] + " to " + shown["high"]
+    return [Grid(say("participants.sources"), shown[["answers", "worth", "lapse"]], found)]

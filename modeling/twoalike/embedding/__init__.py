@@ -2,8 +2,9 @@
 
 The model is in ``_model``, of parts (``_priors``: similarities and priors), people (``_people``)
 and kinds of judgments (``_kind``; ``_choices``, ``_layouts``, ``_dissimilarities``, ``_ratings``,
-``_sortings``). Engines: ``_form`` decides what settings (``_config``) leave open, ``_nuts``
-samples, ``_vi`` approximates from starts of ``_spectrum`` and draws people by ``_people_draws``;
+``_sortings``, ``_sources``). Engines: ``_form`` decides what settings (``_config``) leave open,
+``_nuts`` samples, ``_vi`` approximates from starts of ``_spectrum`` and draws people by
+``_people_draws``;
 ``_fit`` puts all together. The posterior: ``_draws`` aligns and packs it, ``_posterior_file`` is
 its file, ``_posterior`` and ``_observers`` predict; ``_similarity``, ``_dimensions``,
 ``_participants``, ``_groups`` and ``_compare`` say what it holds. Checks:
@@ -76,4 +77,5 @@ from twoalike.embedding._similarity import save_table as save_table
 from twoalike.embedding._similarity import select_objects as select_objects
 from twoalike.embedding._similarity import set_probabilities as set_probabilities
 from twoalike.embedding._similarity import similarity_table as similarity_table
+from twoalike.embedding._sources import source_table as source_table
 from twoalike.embedding._terms import Term as Term

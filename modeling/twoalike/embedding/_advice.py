@@ -219,9 +219,9 @@ def describe_links(data: Data) -> dict[str, Any]:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    m = len(data.ids)
-    times = sum((kind.seen() for kind in data.kinds), np.zeros(m, dtype=np.int64))
-    pairs = [pair for group in data.groups for pair in group.links()]
+    m, kinds = len(data.ids), [kind for kind in data.kinds if kind.of_people]
+    times = sum((kind.seen() for kind in kinds), np.zeros(m, dtype=np.int64))
+    pairs = [pair for kind in kinds for group in kind.groups for pair in group.links()]
     left, right = (np.concatenate(ends) for ends in zip(*pairs, strict=True))
     graph = coo_array((np.ones(len(left), dtype=bool), (left, right)), shape=(m, m))
     _, label = connected_components(graph, directed=False)

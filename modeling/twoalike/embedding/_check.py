@@ -58,6 +58,10 @@ PARTS: Mapping[str, tuple[tuple[str, ...], str]] = {
         ("lapse", "temperature", "log_temperature"),
         "Collect more judgments of each person, or state what is known of them by `observers=...`.",
     ),
+    "sources": (
+        ("source_",),
+        "Collect more judgments of people on what the sources answered, or leave them out.",
+    ),
     "weights": (
         ("weight",),
         "Collect more judgments of each person, or fit with `people=noise`.",
@@ -332,7 +336,8 @@ def _fitted_kinds(posterior: Posterior) -> list[JudgmentKind]:
     """Kinds of judgments of the fit; choices also where the file does not tell."""
     known: Any = posterior.tree.children.get("constant_data", {})
     told = "constant_data" not in posterior.tree.children or "judgments" in known
-    return [k for k in KINDS if (told if k == "choices" else posterior.labels(KINDS[k].axis))]
+    people = [k for k in KINDS if KINDS[k].of_people]
+    return [k for k in people if (told if k == "choices" else posterior.labels(KINDS[k].axis))]
 
 
 def prior_sensitivity(posterior: Posterior, seed: int) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """From judgments to a posterior: read them, fit, align, judge, save; and the model, opened."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
@@ -51,7 +51,9 @@ from twoalike.judgments import (
     collect_judgments,
     given_tables,
     judgment_codes,
+    list_sources,
     read_judgments,
+    read_sources,
 )
 from twoalike.study import (
     Floats,
@@ -89,6 +91,7 @@ def fit(
     dissimilarities: JudgmentTable | None = None,
     ratings: JudgmentTable | None = None,
     sortings: JudgmentTable | None = None,
+    sources: JudgmentTable | Sequence[JudgmentTable] | None = None,
     features: FeatureTable | str | Path | None = None,
     objects: str | Path | None = None,
     groups: Mapping[str, str] | str | Path | None = None,
@@ -118,6 +121,10 @@ def fit(
         Table of rated pairs (.parquet), with other judgments or alone.
     sortings
         Table of objects in piles (.parquet), with other judgments or alone.
+    sources
+        Tables of choices by networks, language models or other studies (.parquet, imported with
+        ``source=...``), with people's judgments: observers of another kind, each trusted as far as
+        people's own answers agree.
     features
         Features of every object (.npz, .parquet, .h5, or .npy with ``objects``): the prior mean of
         the embedding becomes a learnt map of them.
@@ -177,8 +184,9 @@ def fit(
         how: dict[str, Any] = {"allow_problems": allow_problems, "condition": condition}
         collect = partial(collect_judgments, study, announce=announce, **how)
         tables = cast("Mapping[JudgmentKind, JudgmentTable]", collect())
+    answered = list_sources(sources)
     people: dict[str, Any] = {"groups": groups, "covariates": covariates}
-    named: dict[Any, Any] = {**tables, "features": features, **people}
+    named: dict[Any, Any] = {**tables, **answered, "features": features, **people}
     inputs = {role: Path(one) for role, one in named.items() if isinstance(one, str | Path)}
     inputs = {role: one for role, one in inputs.items() if role not in people or one.is_file()}
     if isinstance(features, str | Path):
@@ -188,7 +196,7 @@ def fit(
     if isinstance(covariates, str | Path):
         people["covariates"] = read_covariates(covariates, study)
     known: dict[str, Any] = {"features": features, "announce": announce, **people}
-    fitted = partial(_fitted, tables, inputs, config, **known)
+    fitted = partial(_fitted, tables, answered, inputs, config, **known)
     limit = None if study is None else study.config.exclusion.careless
     if study is None or limit is None:
         posterior = fitted(checkpoint=part)
@@ -203,12 +211,15 @@ def fit(
 
 def _fitted(
     tables: Mapping[JudgmentKind, JudgmentTable],
+    answered: Mapping[str, JudgmentTable],
     inputs: Mapping[str, Path],
     config: FitConfig,
     **known: Any,
 ) -> Posterior:
     """Read the tables and fit them; ``known`` are further arguments of :func:`fit_embedding`."""
     read: dict[str, Any] = {kind: read_judgments(one, kind) for kind, one in tables.items()}
+    if answered:
+        read["sources"] = read_sources(answered.values())
     source = provenance(
         "posterior", seed=config.seed, inputs=dict(inputs), config=config.model_dump()
     )
@@ -261,7 +272,8 @@ def fit_embedding(
         File (.npz) that keeps the fit in progress: called again with the same judgments and
         settings, an interrupted fit continues from it. Remove it when the posterior is saved.
     others
-        Tables of other judgments: ``arrangements``, ``dissimilarities``, ``ratings``, ``sortings``.
+        Tables of other judgments: ``arrangements``, ``dissimilarities``, ``ratings``, ``sortings``,
+        ``sources``.
 
     Returns
     -------
@@ -301,7 +313,8 @@ def fit_embedding(
         "provenance": source
         or provenance("posterior", seed=config.seed, config=config.model_dump()),
     }
-    used = [used_choices(one) if kind == "choices" else one for kind, one in tables.items()]
+    of_people = {kind: one for kind, one in tables.items() if KINDS[kind].of_people}
+    used = [used_choices(one) if kind == "choices" else one for kind, one in of_people.items()]
     codes = np.unique(np.concatenate([judgment_codes(one) for one in used]))
     posterior = Posterior(pack_tree(data, draws, stats, attrs, codes, stored))
     if held is not None:
@@ -312,8 +325,8 @@ def fit_embedding(
 def given(**tables: pd.DataFrame | None) -> dict[JudgmentKind, pd.DataFrame]:
     """Tables that there are; refuse none, and choices that tell nothing."""
     found = cast("dict[JudgmentKind, pd.DataFrame]", given_tables(**tables))
-    if not found:
-        *kinds, last = KINDS
+    if not any(KINDS[kind].of_people for kind in found):
+        *kinds, last = (name for name, kind in KINDS.items() if kind.of_people)
         raise TwoalikeError(f"expected {', '.join(kinds)} or {last} to fit, found none of them.")
     if "choices" in found:
         used_choices(found["choices"])

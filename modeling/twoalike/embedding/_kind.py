@@ -271,6 +271,8 @@ class Kind[G: Group](ABC):
     """Names of the counts of what each of them gave, and of how often each object is in it."""
     at_once: ClassVar[int] = 50_000
     """Entries that a variational step sees, or all."""
+    of_people: ClassVar[bool] = True
+    """Whether people judged: else objects count as judged by nobody."""
 
     groups: tuple[G, ...]
     people: tuple[str, ...]

@@ -21,15 +21,16 @@ from twoalike.embedding._posterior_file import VARIABLES
 from twoalike.embedding._priors import Part, Prior, find_kernel, find_part, find_prior
 from twoalike.embedding._ratings import Ratings
 from twoalike.embedding._sortings import Sortings
+from twoalike.embedding._sources import Sources, some_answers
 from twoalike.embedding._terms import Term, find_term
 from twoalike.judgments import JudgmentKind
 from twoalike.study import Floats, TwoalikeError
 
 KINDS: Mapping[JudgmentKind, type[Kind[Any]]] = {
-    kind.kind: kind for kind in (Choices, Layouts, Dissimilarities, Ratings, Sortings)
+    kind.kind: kind for kind in (Choices, Layouts, Dissimilarities, Ratings, Sortings, Sources)
 }
 """Kinds of judgments, in the order in which they enter the model."""
-ITEM = {"choices": "item_1", "dissimilarities": "item_a", "ratings": "item_a"}
+ITEM = {"choices": "item_1", "sources": "item_1", "dissimilarities": "item_a", "ratings": "item_a"}
 """Column whose categories are the objects of a table, where it is not ``item``."""
 
 
@@ -57,6 +58,9 @@ class Data:
     ) -> "Data":
         """Index judgments of all kinds, over the objects of any table; choices with terms."""
         found = {kind: table for kind in KINDS if (table := tables.get(kind)) is not None}
+        if "sources" in found:
+            judged = sum(len(table) for kind, table in found.items() if KINDS[kind].of_people)
+            found["sources"] = some_answers(found["sources"], judged)
         listed = [table[ITEM.get(kind, "item")].cat.categories for kind, table in found.items()]
         ids = merged_order(*(map(str, names) for names in listed))
         kinds = tuple(KINDS[kind].from_table(table, ids) for kind, table in found.items())

@@ -37,7 +37,7 @@ GROUP_OF = "participant_group"
 """Coordinate of a posterior: the group of each participant."""
 COVARIATES = "participant_covariates"
 """Coordinate of a posterior: the covariates of each participant, standardised over all."""
-OTHER_AXES = ("arranger", "source", "rater", "sorter")
+OTHER_AXES = ("arranger", "source", "rater", "sorter", "answerer")
 """Axes of those who gave other judgments than choices."""
 ROUNDING = 1e-6
 """By which single precision may exceed a bound."""
@@ -99,6 +99,9 @@ VARIABLES: Mapping[str, Variable] = {
     **_pooled("sorting", "sorting_noise", "sorter"),
     **_each("sorter", "sorting_origin", "sorting_threshold", beside="sorter"),
     **_each("sorter", "sorting_unit", beside="sorter", possible="of at least 0"),
+    **_each("answerer", "source_slope", beside="answerer"),
+    **_each("answerer", "source_apart", beside="answerer", possible="of at least 0"),
+    **_each("answerer", "source_lapse", beside="answerer", possible="from 0 to 1"),
 }
 """What the group ``posterior`` may hold."""
 

@@ -33,8 +33,10 @@ from twoalike.judgments._tables import dissimilarities_table as dissimilarities_
 from twoalike.judgments._tables import given_tables as given_tables
 from twoalike.judgments._tables import is_scored as is_scored
 from twoalike.judgments._tables import item_counts as item_counts
+from twoalike.judgments._tables import list_sources as list_sources
 from twoalike.judgments._tables import ratings_table as ratings_table
 from twoalike.judgments._tables import read_judgments as read_judgments
+from twoalike.judgments._tables import read_sources as read_sources
 from twoalike.judgments._tables import sortings_table as sortings_table
 from twoalike.judgments._tables import trial_numbers as trial_numbers
 from twoalike.judgments._tables import write_judgments as write_judgments

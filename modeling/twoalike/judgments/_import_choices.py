@@ -39,6 +39,7 @@ from twoalike.judgments._tables import (
     CHOICES,
     ITEMS,
     MORE_ITEMS,
+    JudgmentKind,
     Objects,
     check_new_table,
     choices_table,
@@ -73,6 +74,7 @@ def import_choices(
     item_numbers: ItemNumbers | None = None,
     votes_columns: Sequence[ColumnName] | None = None,
     participant_column: ColumnName | None = None,
+    source: str | None = None,
     response_time_column: ColumnName | None = None,
     response_time_unit: TimeUnit | None = None,
     level_column: ColumnName | None = None,
@@ -118,6 +120,9 @@ def import_choices(
         (anchored: two columns, items 2 and 3). Each vote becomes a judgment by ``unknown``.
     participant_column
         Column of participant labels; without it all judgments are by ``unknown``.
+    source
+        Name of the network, language model or other study that answered: the table is for
+        ``sources=...`` of a fit, and none of people.
     response_time_column
         Column of response times; needs ``response_time_unit``. An empty cell, n/a or -1 is missing.
     response_time_unit
@@ -169,7 +174,7 @@ def import_choices(
     of = ChoiceColumns(kind, items, chosen_columns, votes_columns, about, term_columns)
     sheet = _read_sheet(path, of.used, of.items, ids)
     if item_columns is None and of.is_bare and ITEMS[0] in (sheet.header or ()):
-        return _own_table(sheet, ids, objects, target)
+        return _own_table(sheet, ids, objects, target, source)
     of.check(sheet)
     said = response_time_unit, catch_label
     columns, ids, numbers, left_out = choices_in(sheet, of, ids, item_numbers, *said, skip_bad)
@@ -178,14 +183,16 @@ def import_choices(
         columns |= _checks(columns, ids, catch_objects, numbers)
         if isinstance(catch_objects, str | Path):
             inputs["catch_objects"] = Path(catch_objects)
+    columns |= {} if source is None else {"participant": np.full(len(columns["chosen"]), source)}
     table = choices_table(columns, ids, str(path))
     config = of.record() | {
         "item_numbers": numbers,
         "response_time_unit": response_time_unit,
         "catch_label": catch_label,
         "left_out": left_out,
+        "source": source,
     }
-    write_imported(target, table, "choices", inputs, objects, config)
+    write_imported(target, table, "sources" if source else "choices", inputs, objects, config)
     table.attrs["header"] = sheet.header
     return table
 
@@ -377,7 +384,11 @@ def _read_sheet(
 
 
 def _own_table(
-    sheet: Sheet, ids: Sequence[str] | None, objects: Objects, target: Path | None
+    sheet: Sheet,
+    ids: Sequence[str] | None,
+    objects: Objects,
+    target: Path | None,
+    source: str | None,
 ) -> pd.DataFrame:
     if sheet.path.suffix == _PARQUET:
         values: Any = read_judgments(sheet.path)
@@ -387,9 +398,11 @@ def _own_table(
         own = [name for name in CHOICES.names if name in (sheet.header or ())]
         values = {name: sheet.typed(CHOICES[name]) for name in own}
         values |= _further(sheet, [name for name in sheet.header or () if name not in values])
-    table = choices_table(dict(values), ids, str(sheet.path))
+    values = dict(values) | ({} if source is None else {"participant": [source] * len(sheet.cells)})
+    table = choices_table(values, ids, str(sheet.path))
     table.attrs["header"] = sheet.header
-    write_imported(target, table, "choices", {"judgments": sheet.path}, objects, {})
+    made_as: JudgmentKind = "sources" if source else "choices"
+    write_imported(target, table, made_as, {"judgments": sheet.path}, objects, {})
     return table
 
 

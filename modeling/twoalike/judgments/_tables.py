@@ -9,7 +9,8 @@ A choice has the columns of a triplet; what a larger set needs more (``item_4`` 
 rows.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
@@ -32,7 +33,9 @@ from twoalike.tables import (
     write_frame,
 )
 
-type JudgmentKind = Literal["choices", "arrangements", "dissimilarities", "ratings", "sortings"]
+type JudgmentKind = Literal[
+    "choices", "arrangements", "dissimilarities", "ratings", "sortings", "sources"
+]
 type Objects = Sequence[str] | str | Path | None
 """Ids of objects, or a file with one a line; None: those that another file names."""
 
@@ -230,6 +233,10 @@ CHOICES = Table(
 """One row a choice among three items, or more; further columns are for terms of the model."""
 
 
+SOURCES = replace(CHOICES, name="sources", rows="answers")
+"""Choices of networks, language models or other studies, whose name is the participant's."""
+
+
 FARTHEST = 0.75
 """Largest distance from the centre of an arena, in its diameters. A round arena ends at .5, the
 corners of a square one at .71; anything beyond is in another unit."""
@@ -407,6 +414,7 @@ TABLES: Mapping[JudgmentKind, Table] = {
     "dissimilarities": DISSIMILARITIES,
     "ratings": RATINGS,
     "sortings": SORTINGS,
+    "sources": SOURCES,
 }
 
 
@@ -521,9 +529,36 @@ def read_judgments(source: JudgmentTable, kind: JudgmentKind = "choices") -> pd.
     or else in order of first appearance. ``attrs["provenance"]`` says how a file of ours was made.
     """
     if isinstance(source, str | Path):
-        return read_frame(source, TABLES[kind])
+        table = read_frame(source, TABLES[kind])
+        made_as = table.attrs["provenance"].get("kind")
+        if kind == "choices" and made_as == "sources":
+            raise TwoalikeError(
+                where=source,
+                expected="choices of people",
+                found="answers of a source",
+                remedy="Give them as `sources=...` of a fit.",
+            )
+        return table
     frame = source if isinstance(source, pd.DataFrame) else source.to_pandas()
     return make_frame(frame, TABLES[kind], kind)
+
+
+def list_sources(
+    sources: JudgmentTable | Sequence[JudgmentTable] | None,
+) -> dict[str, JudgmentTable]:
+    """Give tables of sources by their role: ``sources``, ``sources_2`` and so on."""
+    if sources is None:
+        return {}
+    listed: list[Any] = list(sources) if isinstance(sources, list | tuple) else [sources]
+    return {f"sources_{n}" if n > 1 else "sources": one for n, one in enumerate(listed, 1)}
+
+
+def read_sources(tables: Iterable[JudgmentTable]) -> pd.DataFrame:
+    """Read tables of sources as one; of one name they are one source."""
+    read = [read_judgments(one, "sources") for one in tables]
+    if len(read) == 1:
+        return read[0]
+    return make_frame(pd.concat([table.astype(object) for table in read]), SOURCES, "sources")
 
 
 def is_scored(choices: pd.DataFrame, kind: ChoiceKind | None = None) -> Booleans:

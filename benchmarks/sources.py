@@ -1,0 +1,442 @@
+"""Answers of models beside people's: what they add, and what they cost where they are wrong.
+
+    python -P benchmarks/sources.py [--worlds 2] [--things FOLDER] [--seeds 5] [--prior 2]
+
+Worlds: 40 objects in five sparse dimensions, 2,000 choices by ten people, and so many answers of
+one source: ``good`` (temperature 1, lapse .05), ``half`` (three of people's dimensions and two of
+its own), ``lazy`` (guesses), ``biased`` (as good, but first and last places are favoured and
+shunned by 1.5 and 1 in log-odds), ``wrong`` (another world), ``inverted`` (minus people's
+similarities).
+Ways to take them: ``own`` (the model: weights, and coordinates of the source's own), ``shared``
+(without these: hyperparameter sources.own at .0001), ``share`` (the same, of the answers a random
+share of 1, .1, .01 or 0 that predicts a fifth of people's choices best, held out: no Bayesian
+model), ``map`` (an embedding of the source alone as features of the prior), ``all`` (as
+``own``, which takes ten answers of a source for each of people's, but of all answers). Cost: KL
+divergence to the true choice probabilities on 4,000 triplets, less that of people's choices alone.
+
+THINGS: 2,171 triplets that people, GPT-4 and ChatGPT-3.5 answered (github
+ChangdeDu/LLMs_core_dimensions at fd1da6ab; FOLDER is a bare clone, or environment variable
+TWOALIKE_LLMS; the odd one comes last in a line, so that places on the screen are not known). A
+fifth of people's answers is held out; of the rest 10, 30 or 100 % are fitted. Sources answer the
+triplets that are fitted, or ``everywhere``; ``shuffled``: GPT-4's places of answers, exchanged
+between triplets. Gain: log-loss of people alone less that with the source, with its 95 % interval
+over triplets held out.
+
+Prior: features of objects in the prior of the coordinates, as before sources. In worlds the true
+coordinates with noise of their own size, mixed into 20 columns, and the same with objects shuffled;
+cost as above, by `vi` and two short chains of `nuts`. Of 200 clips (../shared/data/videos) their
+nine rated properties: log-loss of a fifth of the choices, held out.
+
+Every fit is dot products by `vi`, two fits in worlds and three of THINGS (6 dimensions). Finished
+fits are in derived/sources/; tables go to benchmarks/results/sources.md.
+"""
+
+import argparse
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from twoalike.choice import log_choice, random_triplets
+from twoalike.embedding import FitConfig, Posterior, _sources, fit_embedding, source_table
+from twoalike.embedding._choices import Choices, held_losses
+from twoalike.embedding._judged import draws_of
+from twoalike.features import FeatureTable
+from twoalike.judgments import choices_table
+
+ROOT = Path(__file__).resolve().parents[1]
+WORK = ROOT / "derived" / "sources"
+RESULT = ROOT / "benchmarks" / "results" / "sources.md"
+CLIPS = Path(os.environ.get("TWOALIKE_SHARED_DATA", ROOT.parent / "shared" / "data")) / "videos"
+OBJECTS, DIMENSIONS, PEOPLE, EACH, TEST = 40, 5, 10, 200, 4_000
+KINDS = ("good", "half", "lazy", "biased", "wrong", "inverted")
+SHARES = (1.0, 0.1, 0.01, 0.0)
+SIZES = (0.1, 0.3, 1.0)
+FILES = {"GPT-4": "GPT_4", "ChatGPT-3.5": "ChatGPT_3.5"}
+ADDED = ("people alone", *FILES, "both", "shuffled", "GPT-4 everywhere")
+
+type Array = Any
+
+
+def kept(name: str, make: Any) -> dict[str, Any]:
+    """Take a finished result, or make it."""
+    path = WORK / f"{name}.json"
+    if not path.exists():
+        begun = time.process_time()
+        found = make() | {"s": round(time.process_time() - begun)}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(found))
+        print(name, {k: v for k, v in found.items() if np.ndim(v) == 0}, flush=True)
+    return dict(json.loads(path.read_text()))
+
+
+def finished(name: str) -> dict[str, Any] | None:
+    """Take a result if it is finished."""
+    path = WORK / f"{name}.json"
+    return dict(json.loads(path.read_text())) if path.exists() else None
+
+
+def table_of(shown: Array, chosen: Array, who: Array, objects: int) -> pd.DataFrame:
+    """Table of choices of objects by number."""
+    columns: dict[str, Any] = {f"item_{k + 1}": shown[:, k] for k in range(3)}
+    columns |= {"chosen": chosen, "participant": who}
+    return choices_table(columns, [f"o{k}" for k in range(objects)])
+
+
+def fit(people: pd.DataFrame, source: Any = None, **more: Any) -> Posterior:
+    """Fit by the settings of all fits, and others."""
+    features = more.pop("features", None)
+    usual = {"engine": "vi", "similarity": "dot", "dimensions": 10, "quick": True, "chains": 2}
+    config = FitConfig.model_validate(usual | more)
+    return fit_embedding(people, sources=source, features=features, config=config)
+
+
+class World:
+    """Truth, people's choices and a source's answers."""
+
+    def __init__(self, kind: str, n: int, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        self.x, other = self.sparse(rng), self.sparse(rng)
+        self.shown = random_triplets(OBJECTS, PEOPLE * EACH, rng)
+        self.who = np.repeat([f"p{k}" for k in range(PEOPLE)], EACH)
+        self.chosen = self.answers(self.x, self.shown, rng, lapse=0.08)
+        self.test = random_triplets(OBJECTS, TEST, rng)
+        self.asked = random_triplets(OBJECTS, n, rng)
+        own = {"half": np.hstack([self.x[:, :3], other[:, 3:]]), "wrong": other}.get(kind, self.x)
+        how = {"biased": {"offsets": (1.5, 0.0, -1.0)}, "inverted": {"sign": -1}}.get(kind, {})
+        self.said = self.answers(own, self.asked, rng, lapse=0.05, **how)
+        if kind == "lazy":
+            self.said = rng.integers(1, 4, n)
+
+    @staticmethod
+    def sparse(rng: np.random.Generator) -> Array:
+        """Coordinates of a world."""
+        shape = OBJECTS, DIMENSIONS
+        there = rng.random(shape) < 0.35
+        return 1.5 * np.where(there, rng.gamma(2.0, 0.6, shape), rng.exponential(0.03, shape))
+
+    @staticmethod
+    def pairs(x: Array, shown: Array) -> tuple[Array, ...]:
+        """Similarities of the pairs of triplets."""
+        s = x @ x.T
+        return tuple(s[shown[:, a], shown[:, b]] for a, b in ((0, 1), (0, 2), (1, 2)))
+
+    def answers(
+        self, x: Array, shown: Array, rng: Any, lapse: float, sign: int = 1, offsets: Any = None
+    ) -> Array:
+        """Answers of an observer at temperature 1."""
+        pairs = tuple(sign * one for one in self.pairs(x, shown))
+        logs = np.stack(log_choice(pairs, 1.0, lapse, offsets=offsets), axis=1)
+        return 1 + np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
+
+    def people(self, rows: Any = slice(None)) -> pd.DataFrame:
+        """Table of people's choices."""
+        return table_of(self.shown[rows], self.chosen[rows], self.who[rows], OBJECTS)
+
+    def source(self, rows: Any = slice(None)) -> pd.DataFrame | None:
+        """Table of the source's answers."""
+        asked = self.asked[rows]
+        who = np.full(len(asked), "source")
+        return table_of(asked, self.said[rows], who, OBJECTS) if len(asked) else None
+
+    def loss(self, posterior: Posterior) -> float:
+        """KL divergence to the truth."""
+        truth = np.exp(np.stack(log_choice(self.pairs(self.x, self.test)), axis=1))
+        p = posterior.choice_probabilities(self.test)
+        return float((truth * np.log(truth / p)).sum(axis=1).mean())
+
+
+SHARED = {"hyperparameters": ("sources.own=0.0001",)}
+
+
+def in_world(kind: str, n: int, way: str, seed: int) -> dict[str, Any]:
+    """Fit a world in one way."""
+    world, rng = World(kind, n, seed), np.random.default_rng([seed, 9])
+    people, source = world.people(), world.source()
+    if way == "alone":
+        return {"loss": world.loss(fit(people))}
+    if way == "map":
+        of_source = fit(source)
+        ids = tuple(f"o{k}" for k in range(OBJECTS))
+        values = of_source.embedding.mean(axis=0)
+        return {"loss": world.loss(fit(people, features=FeatureTable(ids, values)))}
+    if way == "share":
+        order = rng.permutation(len(world.shown))
+        held, rest = order[: EACH * PEOPLE // 5], order[EACH * PEOPLE // 5 :]
+        losses = []
+        for share in SHARES:
+            rows = rng.permutation(n)[: round(share * n)]
+            p = fit(world.people(rest), world.source(rows), **SHARED).choice_probabilities(
+                world.shown[held], lapse=True
+            )
+            losses.append(-np.log(p[np.arange(len(held)), world.chosen[held] - 1]).mean())
+        share = SHARES[int(np.argmin(losses))]
+        rows = rng.permutation(n)[: round(share * n)]
+        found = fit(people, world.source(rows), **SHARED)
+        return {"loss": world.loss(found), "share": share}
+    with pytest.MonkeyPatch.context() as patch:
+        if way == "all":
+            patch.setattr(_sources, "TIMES", n)
+        found = fit(people, source, **(SHARED if way == "shared" else {}))
+    row = source_table(found).iloc[0]
+    return {"loss": world.loss(found), **{k: row[k] for k in ("worth", "low", "high", "lapse")}}
+
+
+WAYS = (
+    ("own", 20_000, KINDS),
+    ("shared", 20_000, KINDS),
+    ("own", 100_000, KINDS),
+    ("all", 100_000, KINDS),
+    ("map", 20_000, KINDS),
+    ("share", 20_000, ("good", "wrong")),
+)
+
+
+def worlds(seeds: int) -> None:
+    """Fit all worlds."""
+    for seed in range(seeds):
+        kept(f"alone_{seed}", lambda s=seed: in_world("good", 1, "alone", s))
+        for way, n, kinds in WAYS:
+            for kind in kinds if seed == 0 or way == "own" else ():
+                name = f"{kind}_{n}_{way}_{seed}"
+                kept(name, lambda k=kind, n=n, w=way, s=seed: in_world(k, n, w, s))
+
+
+def world_rows() -> list[str]:
+    """Table of what is finished."""
+    alone = {seed: of["loss"] for seed in range(9) if (of := finished(f"alone_{seed}"))}
+    if not alone:
+        return []
+    rows = [
+        "## Simulated sources\n",
+        f"KL of people's choices alone: {np.mean(list(alone.values())):.4f}. Cost of each way "
+        "(mean over seeds, in brackets the largest); negative: a gain. Worth: of `own`.\n",
+        "| source | answers | own | worth | all | shared | share | map |\n|---|---|---|"
+        "---|---|---|---|---|",
+    ]
+    for kind in KINDS:
+        for n in (20_000, 100_000):
+            cells = []
+            for way in ("own", "all", "shared", "share", "map"):
+                of = {s: finished(f"{kind}_{n}_{way}_{s}") for s in alone}
+                costs = [one["loss"] - alone[s] for s, one in of.items() if one]
+                said = f"{np.mean(costs):+.4f} [{max(costs):+.4f}]" if costs else ""
+                if way == "share" and costs:
+                    said += f", {', '.join(str(one['share']) for one in of.values() if one)} taken"
+                cells.append(said)
+                if way == "own":
+                    worth = [one["worth"] for one in of.values() if one]
+                    cells.append(f"{np.mean(worth):.2f}" if worth else "")
+            if any(cells):
+                rows.append(f"| {kind} | {n:,} | {' | '.join(cells)} |")
+    return rows
+
+
+@cache
+def things(folder: str) -> dict[str, Array]:
+    """Triplets of each file with the places of the odd ones among the sorted objects, 1 to 3."""
+    found, base = {}, "HEAD:analysis_and_figure_drawing/GPT3.5vsGPT4/2171trials_"
+    for name, file in {"people": "humans", **FILES}.items():
+        command = ["git", "-C", folder, "show", f"{base}{file}.txt"]
+        text = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+        rows = np.loadtxt(io.StringIO(text), dtype=int)
+        items = np.sort(rows, axis=1)
+        found["items"] = items
+        found[name] = 1 + (items == rows[:, 2:]).argmax(axis=1)
+    return found
+
+
+def on_things(folder: str, size: float, added: str, seed: int) -> dict[str, Any]:
+    """Fit people's answers to THINGS with others, and score what is held out."""
+    data, rng = things(folder), np.random.default_rng(seed)
+    ids, items = np.unique(data["items"], return_inverse=True)
+    items, m = items.reshape(-1, 3), len(ids)
+    order = rng.permutation(len(items))
+    held, rest = order[: len(order) // 5], order[len(order) // 5 :]
+    rest = rest[: round(size * len(rest))]
+    several = {"people alone": [], "both": [*FILES], "GPT-4 everywhere": ["GPT-4"]}
+    names = several.get(added, [added])
+    parts = []
+    for name in names:
+        rows = order if "everywhere" in added else rest
+        said = data["GPT-4" if name == "shuffled" else name]
+        said = rng.permutation(said) if name == "shuffled" else said
+        parts.append(table_of(items[rows], said[rows], np.full(len(rows), name), m))
+    sources = pd.concat([part.astype(object) for part in parts]) if parts else None
+    if sources is not None:
+        columns = {name: sources[name].to_numpy() for name in ("item_1", "item_2", "item_3")}
+        columns |= {name: sources[name].to_numpy() for name in ("chosen", "participant")}
+        sources = choices_table(columns, [f"o{k}" for k in range(m)])
+    people = table_of(items[rest], data["people"][rest], np.full(len(rest), "unknown"), m)
+    fitted = fit(people, sources, dimensions=6, steps=800, chains=3, seed=seed)
+    p = fitted.choice_probabilities(items[held], lapse=True)
+    right = p[np.arange(len(held)), data["people"][held] - 1]
+    top = p >= p.max(axis=1, keepdims=True) - 1e-6
+    hit = top[np.arange(len(held)), data["people"][held] - 1] / top.sum(axis=1)
+    found = source_table(fitted)
+    worth = {row["source"]: [row["worth"], row["low"], row["high"]] for _, row in found.iterrows()}
+    losses = (-np.log(right)).round(5).tolist()
+    return {"held": held.tolist(), "loss": losses, "hit": float(hit.mean()), "worth": worth}
+
+
+def real(folder: str, seeds: int) -> None:
+    """Fit all of THINGS."""
+    for size in reversed(SIZES):
+        for seed in range(seeds):
+            for added in ADDED:
+                name = f"things_{round(100 * size)}_{added.replace(' ', '_')}_{seed}"
+                kept(name, lambda z=size, a=added, s=seed: on_things(folder, z, a, s))
+
+
+def real_rows() -> list[str]:
+    """Table of what is finished."""
+    rows = [
+        "\n## THINGS: 2,171 triplets\n",
+        "| people's answers fitted | added | seeds | log-loss | accuracy | gain [95 %] | worth "
+        "(range of seeds) |\n|---|---|---|---|---|---|---|",
+    ]
+    for size in SIZES:
+        alone: dict[int, Any] = {}
+        for added in ADDED:
+            name = f"things_{round(100 * size)}_{added.replace(' ', '_')}"
+            of = {seed: one for seed in range(20) if (one := finished(f"{name}_{seed}"))}
+            alone = of if added == "people alone" else alone
+            if not of:
+                continue
+            gains: dict[int, list[float]] = {}
+            for seed, one in of.items():
+                if seed in alone:
+                    for k, base, loss in zip(
+                        one["held"], alone[seed]["loss"], one["loss"], strict=True
+                    ):
+                        gains.setdefault(k, []).append(base - loss)
+            each = np.array([np.mean(one) for one in gains.values()])
+            error = 1.96 * each.std() / np.sqrt(len(each))
+            worths: dict[str, list[float]] = {}
+            for one in of.values():
+                for source, (worth, *_) in one["worth"].items():
+                    worths.setdefault(source, []).append(worth)
+            said = "; ".join(
+                f"{source} {np.mean(w):.3f} ({min(w):.3f} to {max(w):.3f})"
+                for source, w in worths.items()
+            )
+            gain = (
+                ""
+                if added == "people alone"
+                else (
+                    f"{each.mean():+.4f} [{each.mean() - error:+.4f}, {each.mean() + error:+.4f}]"
+                )
+            )
+            loss = np.mean([np.mean(one["loss"]) for one in of.values()])
+            hit = np.mean([one["hit"] for one in of.values()])
+            rows.append(
+                f"| {size:.0%} | {added} | {len(of)} | {loss:.4f} | {hit:.3f} | {gain} | {said} |"
+            )
+    return rows if len(rows) > 2 else []
+
+
+FEATURES = ("none", "true", "shuffled")
+
+
+def with_features(engine: str, of: str, seed: int) -> dict[str, Any]:
+    """Fit people's choices in a world with features, or without."""
+    world, rng = World("good", 1, seed), np.random.default_rng([seed, 7])
+    noisy = world.x + world.x.std() * rng.normal(size=world.x.shape)
+    values = noisy @ rng.normal(size=(DIMENSIONS, 20))
+    if of == "shuffled":
+        values = rng.permutation(values)
+    ids = tuple(f"o{k}" for k in range(OBJECTS))
+    features = None if of == "none" else FeatureTable(ids, values)
+    prior: dict[str, Any] = {"prior": "softplus", "features": features, "engine": engine}
+    prior |= {"draws": 150, "tune": 200, "thin": 1} if engine == "nuts" else {}
+    return {"loss": world.loss(fit(world.people(), **prior))}
+
+
+def of_clips(of: str, fold: int) -> dict[str, Any]:
+    """Fit choices among clips with their ratings, and score a fifth."""
+    table = clips()
+    rng = np.random.default_rng(0)
+    part = rng.permutation(len(table)) % 5
+    ids = tuple(map(str, table["item_1"].cat.categories))
+    values = pd.read_csv(CLIPS / "ratings.tsv", sep="\t", index_col="id").loc[list(ids)].to_numpy()
+    if of == "shuffled":
+        values = np.random.default_rng([fold, 7]).permutation(values)
+    features = None if of == "none" else FeatureTable(ids, values.astype(np.float32))
+    more: dict[str, Any] = {"features": features, "dimensions": 15, "steps": 1000}
+    fitted = fit(table[part != fold].reset_index(drop=True), **more)
+    held = Choices.known_to(fitted, table[part == fold].reset_index(drop=True))
+    draws = draws_of(fitted, np.arange(len(fitted.embedding)))
+    return {"loss": float(held_losses(draws, held).mean())}
+
+
+def clips() -> pd.DataFrame:
+    """Choices among clips, as benchmarks/terms.py reads them."""
+    sys.path.insert(0, str(ROOT))
+    from benchmarks import terms
+
+    terms.SHARED = CLIPS.parent
+    return terms.clips()
+
+
+def priors(seeds: int) -> None:
+    """Fit with features and without."""
+    for seed in range(seeds):
+        for of in FEATURES:
+            for engine in ("vi", "nuts"):
+                name = f"prior_{engine}_{of}_{seed}"
+                kept(name, lambda e=engine, o=of, s=seed: with_features(e, o, s))
+            kept(f"prior_clips_{of}_{seed}", lambda o=of, s=seed: of_clips(o, s))
+
+
+def prior_rows() -> list[str]:
+    """Table of what is finished."""
+    rows = [
+        "\n## Features in the prior\n",
+        "| data | fits | without | of the objects | shuffled | cost of shuffled |"
+        "\n|---|---|---|---|---|---|",
+    ]
+    names = {"vi": "worlds, `vi`", "nuts": "worlds, `nuts`", "clips": "clips, `vi`"}
+    for data, label in names.items():
+        found = [[finished(f"prior_{data}_{of}_{seed}") for of in FEATURES] for seed in range(9)]
+        each = np.array([[one["loss"] for one in of if one] for of in found if all(of)])
+        if len(each):
+            mean = each.mean(axis=0)
+            cells = " | ".join(f"{one:.4f}" for one in mean)
+            costs = f"{mean[2] - mean[0]:+.4f} (largest {(each[:, 2] - each[:, 0]).max():+.4f})"
+            rows.append(f"| {label} | {len(each)} | {cells} | {costs} |")
+    return rows if len(rows) > 2 else []
+
+
+def main() -> None:
+    """Run what is asked for, and write the tables of all that is finished."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--worlds", type=int, default=0)
+    parser.add_argument("--things", default=os.environ.get("TWOALIKE_LLMS"))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--prior", type=int, default=0)
+    asked = parser.parse_args()
+    if asked.worlds:
+        worlds(asked.worlds)
+    if asked.things:
+        real(asked.things, asked.seeds)
+    if asked.prior:
+        priors(asked.prior)
+    title = "# Answers of models beside people's\n\n"
+    title += "`python -P benchmarks/sources.py --worlds 1 --prior 1` "
+    title += "(what is fitted: see there; in parts, on a busy machine).\n"
+    RESULT.write_text(
+        "\n".join([title, *world_rows(), *real_rows(), *prior_rows(), ""]), encoding="utf-8"
+    )
+
+
+if __name__ == "__main__":
+    main()
