@@ -435,11 +435,6 @@ def area_under_curve(scores: Floats, same: Booleans) -> tuple[float, Floats]:
 
     Also returns the placement of each pair, (n,): the share of pairs of the other kind that it
     beats (of a pair of one pile), or that beat it.
-
-    Examples
-    --------
-    >>> area_under_curve(np.array([0.9, 0.2, 0.5, 0.2]), np.array([True, True, False, False]))
-    (0.625, array([1.  , 0.25, 0.5 , 0.75]))
     """
     ranks, n = rankdata(scores), int(same.sum())
     beaten = np.empty(len(scores))

@@ -179,16 +179,7 @@ _SECTIONS: Mapping[str, tuple[str, Callable[[Run], dict[str, str]]]] = {
 
 
 def repeat_differences(rows: pd.DataFrame) -> list[float]:
-    """How far apart the two ratings of each repeated pair are, as shares of the scale's length.
-
-    Examples
-    --------
-    >>> repeat_differences(pd.DataFrame({
-    ...     "trial_index": [1, 2], "repeat_of": [None, 1], "response": [7.0, 4.0],
-    ...     "scale_points": [7, 7],
-    ... }))
-    [0.5]
-    """
+    """How far apart the two ratings of each repeated pair are, as shares of the scale's length."""
     again = rows[rows["repeat_of"].notna()]
     first = again["repeat_of"].map(rows.set_index("trial_index")["response"])
     length = again["scale_points"].astype(float).sub(1).fillna(1.0)
