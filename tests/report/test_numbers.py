@@ -7,6 +7,7 @@ raw tables by pandas and from the draws by numpy, scipy, arviz and rsatoolbox.
 import html
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from importlib.metadata import version
@@ -201,8 +202,8 @@ def agreements(answers: list[str]) -> tuple[float, float, float]:
     two = np.mean([a == b for a, b in itertools.combinations(answers, 2)])
     with_others = []
     for k, own in enumerate(answers):
-        count = pd.Series([*answers[:k], *answers[k + 1 :]]).value_counts()
-        top = count.index[count == count.max()]
+        count = Counter([*answers[:k], *answers[k + 1 :]])
+        top = [name for name, n in count.items() if n == max(count.values())]
         with_others.append((own in top) / len(top))
     return (
         float(two),

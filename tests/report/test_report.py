@@ -260,6 +260,16 @@ def test_the_page_in_a_browser(name: Name, size: Size, whole: Path, tmp_path: Pa
         svg, png = (browser.ask(f"(one) => {PROBE}.saved(one)", kind) for kind in ("svg", "png"))
         assert svg == ["response-times.svg", "data:image/svg+xml,<?xml"]
         assert png == ["response-times.png", "data:image/png;base64,iV"]
+        assert browser.ask(f"() => {PROBE}.inaccessible()") == []
+        for where, keys, done in (
+            ("nav input", "limb", "document.querySelector('nav output').textContent[0] === '0'"),
+            ('a[href="#map"]', ["Enter"], "location.hash === '#map'"),
+            ('[data-figure="map.svg"]', ["Enter"], "document.title === 'map.svg'"),
+        ):
+            browser.ask(f"(one) => {PROBE}.armed(one)", where)
+            browser.key(*keys)
+            browser.wait(f"() => {done} || null")
+            browser.ask(f"() => {PROBE}.found('')")
 
 
 EVIL = (

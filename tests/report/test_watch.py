@@ -48,9 +48,9 @@ def test_what_is_recorded_stays_as_it_was(
         "3 sessions (completed: 2, under way: 1). All else on this page is of sessions fetched",
         "sub-03_ses-01_task-oddoneout_run-01_beh.tsv",
         "2 of 4 planned participants so far (50",
-        "Choices: 88 of about 176 answers of the plan (50",
+        "Choices: 132 of about 176 answers of the plan (75",
         "90 % interval of",
-        "choices 88 12 of 12",
+        "choices 132 12 of 12",
     ):
         assert words in said.replace("\N{NO-BREAK SPACE}", " "), (words, said[:3000])
     again = ta.watch(study, every=7)  # with nobody who writes to the store

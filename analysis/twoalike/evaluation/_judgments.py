@@ -68,13 +68,7 @@ KINDS = ("within", "boundary", "between")
 
 
 def triplet_kinds(labels: Sequence[str], triplets: Integers) -> npt.NDArray[np.str_]:
-    """Kind of each triplet (n, 3) by the labels of m objects, "" where one has none (``n/a``).
-
-    Examples
-    --------
-    >>> triplet_kinds(["cat", "cat", "dog", "fox"], np.array([[0, 1, 2], [1, 2, 3]]))
-    array(['boundary', 'between'], dtype='<U8')
-    """
+    """Kind of each triplet (n, 3) by the labels of m objects, "" where one has none (``n/a``)."""
     _, codes = np.unique(np.asarray(labels), return_inverse=True)
     ordered = np.sort(codes[triplets], axis=1)
     different = (np.diff(ordered, axis=1) != 0).sum(axis=1)

@@ -248,17 +248,6 @@ def score_pairs(
 
     Those of objects that one network has no features of are left out and counted; ``missing`` says
     what could not be estimated.
-
-    Examples
-    --------
-    >>> from twoalike.features import FeatureTable
-    >>> from twoalike.judgments import ratings_table, sortings_table
-    >>> piles = {"trial": [1] * 4, "item": range(4), "pile": [1, 1, 2, 2]}
-    >>> network = FeatureTable(tuple("abcd"), np.array([[1.0, 0], [1, 0.1], [0, 1], [0.1, 1]]))
-    >>> table, rng = sortings_table(piles, list("abcd")), np.random.default_rng(0)
-    >>> found = score_pairs(SORTINGS, [Candidate("two", network)], table, rng)
-    >>> found.models[0]["area"]["mean"].value
-    1.0
     """
     judged = table[is_scored(table)]
     used = _with_features(judged, kind, candidates)

@@ -262,7 +262,8 @@ class Page(NamedTuple):
     cautions: Sequence[Caution]
     sections: Sequence[Section]
     private: bool = True
-    """Whether it shows participants' codes and the study's images."""
+    """Whether it shows participants' codes."""
+    images: bool = True
     refresh: int = 0
     """Seconds after which it is loaded again; 0: never."""
 

@@ -29,8 +29,7 @@ def methods_section(inputs: Inputs, findings: Sequence[str], anchors: Mapping[st
     """
     said = [*_collection(inputs, anchors), _model(inputs), _scoring(inputs)]
     said += [_planned(inputs), say("methods.analysis", version=version("twoalike"))]
-    results = [*_agreement(inputs), *findings]
-    methods, results = (_in_apa(filter(None, of)) for of in (said, results))
+    methods, results = (_in_apa(filter(None, of)) for of in (said, findings))
     blocks: list[Block] = [Text(methods, title="Methods")]
     if results:
         blocks.append(Text(results, title="Results"))
@@ -86,13 +85,6 @@ def _collection(inputs: Inputs, anchors: Mapping[str, str]) -> Iterator[str]:
         yield say(
             "methods.analysed", of=dict(zip(table["participants"], table["all"], strict=True))
         )
-
-
-def _agreement(inputs: Inputs) -> Iterator[str]:
-    """Say how far people agree, by kind of judgments."""
-    for kind, found in inputs.reliable.items():
-        rows = {name: of for (_, name), of in found.rows.items()}
-        yield say("findings.reliability", kind=kind, rows=rows)
 
 
 def _procedure(task: Task, anchor: str, runs: Sequence[Run]) -> str:

@@ -151,6 +151,7 @@ def build_page(inputs: Inputs, seed: int) -> Page:
         findings=found,
         cautions=cautions(inputs, fits),
         sections=list(filter(None, sections)),
+        images=inputs.images,
     )
 
 
@@ -160,6 +161,8 @@ def _subtitle(inputs: Inputs) -> str:
     parts = ["Study of anchored judgments" if kinds == {"anchored"} else "Odd-one-out study"]
     if set(tasks) - {"odd-one-out"}:
         parts = [f"Study with {', '.join(tasks)}"]
+    elif inputs.choices is None and inputs.tables:
+        parts = [f"Study of {' and '.join(inputs.tables)}"]
     if inputs.runs:
         parts.append(counted(len(inputs.runs), "session"))
     return " · ".join([*parts, f"twoalike {version('twoalike')}"])
@@ -211,6 +214,9 @@ def facts(inputs: Inputs, fits: Sequence[FitCheck]) -> Iterator[Fact]:
     if inputs.choices is None and inputs.sessions:
         yield Fact(f"{len({of.participant for of in inputs.sessions})}", "participants")
         yield Fact(f"{sum(of.trials for of in inputs.sessions):,}", "trials")
+    for kind in {*inputs.tables} - {"choices"}:
+        if "participant" in (table := inputs.tables[kind]):
+            yield Fact(f"{table['participant'].nunique()}", f"participants with {kind}")
     for fit in fits:
         which = named_kind(fit.kind, "choices", len(fits) > 1)
         chance = percent(1 / OPTIONS[fit.kind])
@@ -234,6 +240,10 @@ def _best_network(results: Results, question: str) -> str | None:
 
 
 def findings(inputs: Inputs, fits: Sequence[FitCheck]) -> Iterator[str]:
+    for kind, found in inputs.reliable.items():
+        rows = {name: of for (_, name), of in found.rows.items()}
+        if agreement := say("findings.reliability", kind=kind, rows=rows):
+            yield agreement
     for fit in fits:
         chance = 1 / OPTIONS[fit.kind]
         yield say("findings.fit", fit=fit, chance=chance, guessing=-log(chance))
@@ -315,7 +325,7 @@ def _data_cautions(inputs: Inputs) -> Iterator[Caution]:
         yield _caution("larger_sets", n=inputs.larger_sets)
     if seldom := _seldom_within(inputs):
         yield _caution("seldom_within", few=_FEW_WITHIN, levels=seldom)
-    said = list(people_cautions(inputs.sessions))
+    said = list(people_cautions(inputs))
     yield from map(Caution, said[:_MOST_NAMED])
     if len(said) > _MOST_NAMED:
         yield _caution("more", n=len(said) - _MOST_NAMED)

@@ -45,14 +45,12 @@ def write_progress(
     path = study.derived / "watch.html" if out is None else Path(out)
     if path.suffix.lower() not in {".html", ".htm"} or study.raw in path.absolute().parents:
         raise TwoalikeError(f"{path}: a page is written as .html, outside of {study.raw}.")
-    if out is None:
-        study.derived.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     check_output(path)
     unread: list[str] = []
     runs = read_runs(study.raw, unread)
-    inputs = Inputs(
-        study, read_stimuli(study), runs, tables=read_tables(study, runs, derived=False)
-    )
+    tables = read_tables(study, runs, derived=False)
+    inputs = Inputs(study, read_stimuli(study), runs, tables=tables)
     table, people = _came(inputs), {run.name.participant for run in inputs.runs}
     tasks = [task for task in map(find_task, task_names()) if task.section and inputs.runs]
     sections = [
@@ -68,10 +66,11 @@ def write_progress(
     page = Page(
         title=study.config.title,
         subtitle=say("watch.subtitle", now=_time(datetime.now().timestamp())),
-        facts=[Fact(str(n), what) for what, n in total.items()],
+        facts=[Fact(str(n), str(what)) for what, n in total.items()],
         findings=findings,
-        cautions=[*map(Caution, (*cautions, *people_cautions(inputs.sessions)))],
+        cautions=[*map(Caution, (*cautions, *people_cautions(inputs)))],
         sections=[*filter(None, sections)],
+        images=False,
         refresh=int(every),
     )
     with atomic_path(path) as temporary:
@@ -100,6 +99,8 @@ def _came(inputs: Inputs) -> pd.DataFrame:
 def _coverage(inputs: Inputs) -> pd.DataFrame:
     rows = {}
     for kind, table in inputs.tables.items():
+        if not is_scored(table).any():
+            continue  # practice, so far
         seen = observed(table, kind)
         ids = seen.ids if inputs.stimuli is None else inputs.stimuli.ids
         pairs, every = len(seen.pairs), len(ids) * (len(ids) - 1) // 2
