@@ -289,15 +289,7 @@ def report(study: Path, other: Path | None = None, /, **given: Any) -> None:
 def watch(
     study: Path, /, *, every: float = 30.0, once: Flag = False, open_: Flag = False, **given: Any
 ) -> None:
-    """Show how a study that is being collected is getting on.
-
-    Parameters
-    ----------
-    once
-        Write the page once, and end.
-    open_
-        Open the page in the browser.
-    """
+    """Show how a study that is being collected is getting on."""
     from twoalike.report import write_progress
 
     while True:
