@@ -125,7 +125,7 @@ def build_page(inputs: Inputs, seed: int) -> Page:
     fits = check_fits(inputs, seed)
     tasks = [task for task in map(find_task, task_names()) if task.section]
     of_tasks = {task.label: shown for task in tasks if (shown := task.section(inputs))}
-    found = list(findings(inputs, fits))
+    found, agreed = list(findings(inputs, fits)), list(agreements(inputs))
     sections: list[Section | None] = [
         sample_section(inputs),
         *of_tasks.values(),
@@ -142,13 +142,15 @@ def build_page(inputs: Inputs, seed: int) -> Page:
         alignment_section(inputs),
         *measured_sections(inputs),
         plan_section(inputs),
-        methods_section(inputs, found, {label: of.anchor for label, of in of_tasks.items()}),
+        methods_section(
+            inputs, [*agreed, *found], {label: of.anchor for label, of in of_tasks.items()}
+        ),
     ]
     return Page(
         title=inputs.study.config.title,
         subtitle=_subtitle(inputs),
         facts=list(facts(inputs, fits)),
-        findings=found,
+        findings=[*found, *agreed],
         cautions=cautions(inputs, fits),
         sections=list(filter(None, sections)),
         images=inputs.images,
@@ -239,11 +241,15 @@ def _best_network(results: Results, question: str) -> str | None:
     return max(scores, key=scores.__getitem__, default=None)
 
 
-def findings(inputs: Inputs, fits: Sequence[FitCheck]) -> Iterator[str]:
+def agreements(inputs: Inputs) -> Iterator[str]:
+    """Say how far people agree, by kind of judgments."""
     for kind, found in inputs.reliable.items():
         rows = {name: of for (_, name), of in found.rows.items()}
         if agreement := say("findings.reliability", kind=kind, rows=rows):
             yield agreement
+
+
+def findings(inputs: Inputs, fits: Sequence[FitCheck]) -> Iterator[str]:
     for fit in fits:
         chance = 1 / OPTIONS[fit.kind]
         yield say("findings.fit", fit=fit, chance=chance, guessing=-log(chance))
