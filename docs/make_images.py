@@ -1,7 +1,16 @@
-"""Make the pictures of the README from a finished demo: ``python docs/make_images.py demo``."""
+"""Make the pictures of the README from a finished demo: ``python docs/make_images.py demo``.
 
+    python -P docs/make_images.py --gallery NAME=REPORT.html ...
+
+Takes pictures of reports in Chromium, at the widths of a laptop and a phone, and of a printed page
+(shown by Firefox), into docs/images/gallery. Make reports of images of others with --no-images.
+"""
+
+import base64
 import io
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from PIL import Image
@@ -61,5 +70,65 @@ def main(demo: Path) -> None:
     page.save(IMAGES / "overview.png", optimize=True)
 
 
+SHOWN = {
+    1280: ("summary", "reliability", "map", "observed", "people", "methods"),
+    390: ("summary", "map"),
+}
+"""Sections of a report that are shown, by width."""
+PRINTED = 2
+"""Page of the printed report that is shown."""
+PAPER = (20, 34, 868, 1128)
+"""Where Firefox shows it."""
+
+TO = """(id) => {
+  const at = document.getElementById(id);
+  if (id === "summary") scrollTo(0, 0);
+  else at?.scrollIntoView();
+  return at !== null;
+}"""
+
+
+def saved(engine: object, name: str, box: tuple[int, int, int, int] | None = None) -> None:
+    """Save what a browser shows, or a box of it, in few colours."""
+    shot = engine.send("TakeScreenshot")  # type: ignore[attr-defined]
+    shot = shot["value"] if isinstance(shot, dict) else shot
+    image = Image.open(io.BytesIO(base64.b64decode(shot))).convert("RGB").crop(box)
+    (IMAGES / "gallery").mkdir(exist_ok=True)
+    image.quantize(128, dither=Image.Dither.NONE).save(
+        IMAGES / "gallery" / f"{name}.png", optimize=True
+    )
+
+
+def gallery(name: str, report: Path) -> None:
+    """Take the pictures of one report."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    from tests.online.engines import opened
+
+    with tempfile.TemporaryDirectory() as folder:
+        for width, sections in SHOWN.items():
+            size = (width, 900 if width > 400 else 844)
+            with opened("chromium", Path(folder) / f"{width}", size) as engine:
+                engine.go(report.as_uri())
+                engine.wait("() => document.readyState == 'complete' || null")
+                for section in sections:
+                    if engine.ask(TO, section):
+                        saved(engine, f"{name}-{section}-{width}")
+        pdf = Path(folder) / "printed.pdf"
+        words = ["--headless", "--no-sandbox", "--no-pdf-header-footer", f"--print-to-pdf={pdf}"]
+        subprocess.run(["chromium", *words, report.as_uri()], check=True, capture_output=True)
+        with opened("firefox", Path(folder) / "print", (900, 1200)) as engine:
+            engine.go(f"{pdf.as_uri()}#page={PRINTED}&zoom=page-fit")
+            drawn = (
+                "() => document.querySelector('.page[data-page-number=\"2\"] canvas') ? 1 : null"
+            )
+            engine.wait(drawn)
+            saved(engine, f"{name}-printed", PAPER)
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    if sys.argv[1] == "--gallery":
+        for one in sys.argv[2:]:
+            named, _, path = one.partition("=")
+            gallery(named, Path(path).resolve())
+    else:
+        main(Path(sys.argv[1]))

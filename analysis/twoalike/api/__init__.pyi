@@ -52,7 +52,7 @@ from twoalike.planning import create_study as create_study
 from twoalike.planning import describe_study, write_lists
 from twoalike.recovery import group_power as group_power
 from twoalike.recovery import power as power
-from twoalike.report import write_plan, write_report
+from twoalike.report import write_plan, write_progress, write_report
 from twoalike.results import Results
 from twoalike.results import evaluate as evaluate
 from twoalike.results import leaderboard as leaderboard
@@ -80,5 +80,6 @@ plan = write_plan
 run = sit
 screen = measure_screen
 validate = validate_study
+watch = write_progress
 
 __version__: str

@@ -71,11 +71,6 @@ def majority_bound(probabilities: npt.ArrayLike, n: int) -> Floats:
     """Score the best predictor against the majority of n votes, on average over votes.
 
     Any of tied answers counts as right. Of choice probabilities (m, 3), shape (m,).
-
-    Examples
-    --------
-    >>> majority_bound([[0.5, 0.5, 0.0]], 2)
-    array([0.75])
     """
     p = -np.sort(-np.asarray(probabilities, dtype=np.float64), axis=1)  # the mode comes first
     counts = all_counts(n)

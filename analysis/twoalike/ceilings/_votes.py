@@ -81,13 +81,6 @@ def votes_of(judged: Judgments) -> Votes:
 
     Since people agree with themselves more than with others, only the first of several answers of
     a person to a set is a vote; where people are not known, every judgment is.
-
-    Examples
-    --------
-    >>> shown = np.array([[5, 2, 9], [9, 5, 2], [2, 5, 9]])
-    >>> table = votes_of(Judgments(shown, np.array([0, 1, 0]), np.arange(3), ("",) * 10))
-    >>> table.sets, table.counts
-    (array([[2, 5, 9]]), array([[1, 2, 0]]))
     """
     number, answer, m, a = judged.number, judged.given, len(judged.sets), judged.options
     person: Integers = np.arange(len(number))
@@ -104,12 +97,6 @@ def count_types(counts: Integers) -> tuple[Integers, Integers]:
     The order of answers means nothing, so that measures of agreement depend on the sorted counts
     alone; of those there are few, and each has to be worked out once. Returns the different ones in
     descending order, of two answers with a 0 behind, (u, 3), and the row of each triplet, (m,).
-
-    Examples
-    --------
-    >>> count_types(np.array([[0, 3, 2], [2, 0, 3], [5, 0, 0]]))
-    (array([[3, 2, 0],
-           [5, 0, 0]]), array([0, 0, 1]))
     """
     rows = np.zeros((len(counts), 3), dtype=np.int64)
     rows[:, : counts.shape[1]] = -np.sort(-counts, axis=1)
@@ -215,6 +202,8 @@ def majority_agreement(scores: Floats, votes: Votes) -> Figures:
 
 _GROUPS = 60
 """Groups of people that are left out in turn, where there are more people."""
+_FEW_VOTES = 20_000
+"""Votes below which one permutation of people says too little of their noise."""
 
 
 class _LeftOut:
@@ -247,7 +236,8 @@ class TripletIntervals:
         if people and n_people > 1:
             n_groups = min(_GROUPS, n_people)
             group = (rng.permutation(n_people) % n_groups)[person]
-            for groups in (group, rng.permutation(group)):
+            more = rng.spawn(7 if len(votes.set) < _FEW_VOTES else 0)
+            for groups in (group, *(of.permutation(group) for of in (rng, *more))):
                 self._left_out.append(_LeftOut(votes, groups, n_groups))
         together = np.concatenate([votes.counts, *(part.counts for part in self._left_out)])
         self.types, of = count_types(together)
@@ -293,11 +283,11 @@ class TripletIntervals:
         """Variance between people, beyond the noise of single votes."""
         if not self._left_out:
             return 0.0
-        own, noise = (
+        own, *noise = (
             self._jackknife(values, part, of)
             for part, of in zip(self._left_out, self._of_left_out, strict=True)
         )
-        return max(own - noise, 0.0)
+        return max(own - float(np.mean(noise)), 0.0)
 
     def _jackknife(self, values: Floats, part: _LeftOut, of: Integers) -> float:
         """Variance from means with each group left out."""

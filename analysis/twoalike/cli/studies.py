@@ -2,6 +2,8 @@
 
 import shlex
 import sys
+import time
+import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -281,6 +283,24 @@ def report(study: Path, other: Path | None = None, /, **given: Any) -> None:
     say(f"Wrote {made.path} ({made.path.stat().st_size / 1e6:.1f} MB)")
     if files := given["files"]:
         say(f"Wrote {files} (figures as .svg, .pdf and .png, numbers as .csv)")
+
+
+@takes("report:write_progress")
+def watch(
+    study: Path, /, *, every: float = 30.0, once: Flag = False, open_: Flag = False, **given: Any
+) -> None:
+    """Show how a study that is being collected is getting on."""
+    from twoalike.report import write_progress
+
+    while True:
+        made = write_progress(study, every=0 if once else max(every, 1), **given)
+        say(f"{time.strftime('%H:%M:%S')}  {'; '.join(made.notes)}  {made.path}")
+        if open_:
+            webbrowser.open(made.path.resolve().as_uri())
+        if once:
+            return
+        open_ = False
+        time.sleep(max(every, 1))
 
 
 def demo(folder: Path = Path("demo"), /, *, seed: int = 20261125) -> None:

@@ -22,13 +22,7 @@ _ROOMY = 4
 
 
 def group_numbers(*columns: Integers) -> Integers:
-    """Give equal rows of columns of whole numbers from 0, (n,) each, one number, rows sorted.
-
-    Examples
-    --------
-    >>> group_numbers(np.array([7, 2, 7]), np.array([1, 5, 1]))
-    array([1, 0, 1])
-    """
+    """Give equal rows of columns of whole numbers from 0, (n,) each, one number, rows sorted."""
     code: Integers = np.asarray(columns[0], dtype=np.int64)
     for column in columns[1:]:
         width = int(column.max(initial=0)) + 1
@@ -48,13 +42,7 @@ def _without_gaps(code: Integers) -> Integers:
 
 
 def first_of(numbers: Integers) -> Integers:
-    """Place where each of the numbers 0, 1, ..., m-1, (n,), occurs first, shape (m,).
-
-    Examples
-    --------
-    >>> first_of(np.array([1, 0, 1, 2, 0]))
-    array([1, 0, 3])
-    """
+    """Place where each of the numbers 0, 1, ..., m-1, (n,), occurs first, shape (m,)."""
     first = np.empty(int(numbers.max(initial=-1)) + 1, dtype=np.int64)
     first[numbers[::-1]] = np.arange(len(numbers))[::-1]
     return first
@@ -67,11 +55,6 @@ def first_and_again(judge: Integers, number: Integers) -> tuple[Integers, Intege
     -------
     Rows of the first answer of each person about each thing, those about one thing together; rows
     of the earlier and of the later of two successive answers of a person about a thing.
-
-    Examples
-    --------
-    >>> first_and_again(np.array([0, 1, 0, 0]), np.array([2, 2, 2, 1]))
-    (array([3, 0, 1]), array([0]), array([2]))
     """
     order = np.lexsort((judge, number))
     same = (np.diff(number[order]) == 0) & (np.diff(judge[order]) == 0)
@@ -85,13 +68,7 @@ KINDS = ("within", "boundary", "between")
 
 
 def triplet_kinds(labels: Sequence[str], triplets: Integers) -> npt.NDArray[np.str_]:
-    """Kind of each triplet (n, 3) by the labels of m objects, "" where one has none (``n/a``).
-
-    Examples
-    --------
-    >>> triplet_kinds(["cat", "cat", "dog", "fox"], np.array([[0, 1, 2], [1, 2, 3]]))
-    array(['boundary', 'between'], dtype='<U8')
-    """
+    """Kind of each triplet (n, 3) by the labels of m objects, "" where one has none (``n/a``)."""
     _, codes = np.unique(np.asarray(labels), return_inverse=True)
     ordered = np.sort(codes[triplets], axis=1)
     different = (np.diff(ordered, axis=1) != 0).sum(axis=1)

@@ -248,17 +248,6 @@ def score_pairs(
 
     Those of objects that one network has no features of are left out and counted; ``missing`` says
     what could not be estimated.
-
-    Examples
-    --------
-    >>> from twoalike.features import FeatureTable
-    >>> from twoalike.judgments import ratings_table, sortings_table
-    >>> piles = {"trial": [1] * 4, "item": range(4), "pile": [1, 1, 2, 2]}
-    >>> network = FeatureTable(tuple("abcd"), np.array([[1.0, 0], [1, 0.1], [0, 1], [0.1, 1]]))
-    >>> table, rng = sortings_table(piles, list("abcd")), np.random.default_rng(0)
-    >>> found = score_pairs(SORTINGS, [Candidate("two", network)], table, rng)
-    >>> found.models[0]["area"]["mean"].value
-    1.0
     """
     judged = table[is_scored(table)]
     used = _with_features(judged, kind, candidates)
@@ -435,11 +424,6 @@ def area_under_curve(scores: Floats, same: Booleans) -> tuple[float, Floats]:
 
     Also returns the placement of each pair, (n,): the share of pairs of the other kind that it
     beats (of a pair of one pile), or that beat it.
-
-    Examples
-    --------
-    >>> area_under_curve(np.array([0.9, 0.2, 0.5, 0.2]), np.array([True, True, False, False]))
-    (0.625, array([1.  , 0.25, 0.5 , 0.75]))
     """
     ranks, n = rankdata(scores), int(same.sum())
     beaten = np.empty(len(scores))

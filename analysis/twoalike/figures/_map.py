@@ -149,11 +149,6 @@ def visible_images(positions: Floats, size: float | Floats) -> Booleans:
     """Choose images so that none covers a part of another.
 
     Centres have shape (m, 2); ``size`` is an image's width in their unit, or width and height.
-
-    Examples
-    --------
-    >>> visible_images(np.array([[0.0, 0.0], [0.1, 0.0], [2.0, 0.0]]), size=1.0)
-    array([ True, False,  True])
     """
     shown = np.zeros(len(positions), dtype=bool)
     for number, place in enumerate(positions):
@@ -167,13 +162,6 @@ def moved_apart(positions: Floats, size: float, rounds: int = 500) -> Floats:
 
     Centres have shape (m, 2), ``size`` is in their unit. After so many passes over all pairs a
     crowd stays crowded.
-
-    Examples
-    --------
-    >>> moved_apart(np.array([[0.0, 0.0], [0.5, 0.1], [3.0, 0.0]]), size=1.0).round(2)
-    array([[-0.25,  0.  ],
-           [ 0.75,  0.1 ],
-           [ 3.  ,  0.  ]])
     """
     places = np.array(positions, dtype=np.float64)
     pairs = np.stack(np.triu_indices(len(places), 1), axis=1).tolist()

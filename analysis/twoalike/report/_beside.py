@@ -69,7 +69,7 @@ def side_by_side(first: Inputs, second: Inputs, seed: int) -> Page:
         titles = ["the first study", "the second study"]
     ids = shared_objects(*models)
     similar = compare_similarity(*models, level=0.95)
-    pairs = _standardised(models[0], ids), _standardised(models[1], ids)
+    pairs = standardised(models[0], ids), standardised(models[1], ids)
     of = Beside(inputs, (titles[0], titles[1]), models, similar, ids, pairs)
     found = [*_findings(of)]
     return Page(
@@ -100,7 +100,8 @@ def _fitted(inputs: Inputs) -> Posterior:
     return inputs.posterior.thinned()
 
 
-def _standardised(model: Posterior, ids: tuple[str, ...]) -> Floats:
+def standardised(model: Posterior, ids: tuple[str, ...]) -> Floats:
+    """Similarities of all pairs of objects in some draws, each standardised over the pairs."""
     upper = np.triu_indices(len(ids), 1)
     drawn = model.embedding[some_draws(model, _DRAWS)][:, select_objects(model.ids, ids)]
     pairs = np.stack([np.asarray(model.pair_similarity(x, x))[upper] for x in drawn])

@@ -47,13 +47,7 @@ DASH = "\N{EN DASH}"
 
 
 def as_csv(numbers: pd.DataFrame) -> str:
-    r"""Write a frame as comma-separated text; missing values are empty, formulas are disabled.
-
-    Examples
-    --------
-    >>> as_csv(pd.DataFrame({"name": ["base", "aligned"], "value": [0.4, None]}))
-    'name,value\nbase,0.4\naligned,\n'
-    """
+    r"""Write a frame as comma-separated text; missing values are empty, formulas are disabled."""
     inert = numbers.astype(object).map(inert_cell).rename(columns=inert_cell)
     return str(inert.to_csv(index=False, lineterminator="\n"))
 
@@ -268,17 +262,14 @@ class Page(NamedTuple):
     cautions: Sequence[Caution]
     sections: Sequence[Section]
     private: bool = True
-    """Whether it shows participants' codes and the study's images."""
+    """Whether it shows participants' codes."""
+    images: bool = True
+    refresh: int = 0
+    """Seconds after which it is loaded again; 0: never."""
 
 
 def number(value: float, digits: int = 3, sign: str = "") -> str:
-    """Return a number with fixed digits and a true minus sign; the ``sign`` + is shown, too.
-
-    Examples
-    --------
-    >>> number(-0.0512, 2), number(0.0512, 2, "+")
-    ('−0.05', '+0.05')
-    """
+    """Return a number with fixed digits and a true minus sign; the ``sign`` + is shown, too."""
     return f"{value:{sign}.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
@@ -292,58 +283,28 @@ def percent(value: float, digits: int = 0) -> str:
 
 
 def span(measure: Interval, show: Callable[..., str] = number, *digits: int) -> str:
-    """Return an estimate with its interval.
-
-    Examples
-    --------
-    >>> span(Interval(0.5, 0.45, 0.55))
-    '0.500 [0.450, 0.550]'
-    """
+    """Return an estimate with its interval: 0.500 [0.450, 0.550]."""
     value, low, high = (show(end, *digits) for end in (measure.value, measure.low, measure.high))
     return f"{value} [{low}, {high}]"
 
 
 def typeset(cell: str) -> str:
-    """Give the numbers of a cell their minus sign.
-
-    Examples
-    --------
-    >>> typeset("-0.1 to 0.2")
-    '−0.1 to 0.2'
-    """
+    """Give the numbers of a cell their minus sign."""
     return re.sub(r"(?<![\w-])-(?=\d)", "\N{MINUS SIGN}", cell)
 
 
 def bare(value: float, digits: int = 2) -> str:
-    """Return a number that cannot exceed 1 as the APA sets it, without a zero before the point.
-
-    Examples
-    --------
-    >>> bare(-0.0512), bare(0.93)
-    ('−.05', '.93')
-    """
+    """Return a number that cannot exceed 1 as the APA sets it: .93, −.05."""
     return number(value, digits).replace("0.", ".", 1)
 
 
 def p_value(p: float) -> str:
-    """Return a p-value as the APA sets it, with its sign.
-
-    Examples
-    --------
-    >>> p_value(0.0312), p_value(0.0002)
-    ('p = .031', 'p < .001')
-    """
+    """Return a p-value as the APA sets it, with its sign: p = .031, p < .001."""
     return "p < .001" if p < 0.001 else f"p = {bare(p, 3)}"
 
 
 def confidence(measure: Interval, show: Callable[..., str] = number, *digits: int) -> str:
-    """Return the interval of an estimate in words.
-
-    Examples
-    --------
-    >>> confidence(Interval(0.5, 0.45, 0.55), bare).split()
-    ['95', '%', 'CI', '[.45,', '.55]']
-    """
+    """Return the interval of an estimate in words: 95 % CI [0.450, 0.550]."""
     low, high = show(measure.low, *digits), show(measure.high, *digits)
     return f"95\N{NO-BREAK SPACE}% CI [{low}, {high}]"
 

@@ -68,14 +68,6 @@ def describe_dimensions(draws: Floats, highest: int = 8) -> list[Dimension]:
     """Describe every dimension of aligned draws, shape (S, m, D), the weightiest first.
 
     So many objects count as the ``highest`` on a dimension.
-
-    Examples
-    --------
-    >>> draws = np.zeros((4, 3, 2))
-    >>> draws[:, 0, 1] = 2.0
-    >>> draws[:, 1, 0] = 1.0
-    >>> [(d.column, round(d.share, 2), d.top.tolist()) for d in describe_dimensions(draws, 1)]
-    [(1, 0.8, [0]), (0, 0.2, [1])]
     """
     squares = np.einsum("smd,smd->sd", draws, draws, dtype=np.float64)
     total = squares.sum(axis=1, keepdims=True)

@@ -213,10 +213,10 @@ def times_by_participant(inputs: Inputs) -> dict[str, Floats]:
 
 def times_section(inputs: Inputs, fits: Sequence[FitCheck]) -> Section:
     anchor, times = "response-times", times_by_participant(inputs)
-    if not times and inputs.choices is None and not inputs.runs:
+    if not times and not inputs.tables and not inputs.runs:
         return section(anchor, no_sessions())
     if not times:
-        none = "other_tasks" if inputs.choices is None else "none"
+        none = "other_tasks" if inputs.choices is None and inputs.runs else "none"
         return section(anchor, Text(say(f"{anchor}.{none}")))
     rows = [(name, float(seconds)) for name, values in times.items() for seconds in values]
     shown = picture(

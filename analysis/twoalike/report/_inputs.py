@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
@@ -96,18 +96,21 @@ class Session:
     excluded: str | None = None  # why the study's rule leaves it out
 
 
-def read_runs(raw: Path) -> list[Run]:
-    runs, wrong = map(read_run, find_runs(raw)), wrong_items(raw)
-    return [
-        Run(
-            one.name,
-            one.rows,
-            read_manifest(one.name.manifest(raw)),
-            attention_items(raw, one.name),
-            wrong[one.name.participant, f"{one.name.session:02d}"],
-        )
-        for one in runs
-    ]
+def read_runs(raw: Path, unread: list[str] | None = None) -> list[Run]:
+    """Read all runs; one that cannot be read is an error, or else named in ``unread``."""
+    runs, wrong = [], wrong_items(raw)
+    for path in find_runs(raw):
+        try:
+            one = read_run(path)
+            read = read_manifest(one.name.manifest(raw)), attention_items(raw, one.name)
+        except (TwoalikeError, OSError):
+            if unread is None:
+                raise
+            unread.append(path.name)
+            continue
+        of_session = wrong[one.name.participant, f"{one.name.session:02d}"]
+        runs.append(Run(one.name, one.rows, *read, of_session))
+    return runs
 
 
 def read_sessions(
@@ -235,23 +238,23 @@ class Inputs:
     study: Study
     stimuli: StimulusSet | None
     runs: Sequence[Run]
-    choices: pd.DataFrame | None
+    choices: pd.DataFrame | None = None
     """Main and repeat judgments of triplets in ``choices.parquet``."""
-    larger_sets: int
+    larger_sets: int = 0
     """Main and repeat judgments of more than three items."""
-    tables: Mapping[JudgmentKind, pd.DataFrame]
+    tables: Mapping[JudgmentKind, pd.DataFrame] = field(default_factory=dict)
     """Judgments of each kind, of ``derived/`` or else of the raw data."""
-    posterior: Posterior | None
-    results: Results | None
-    comparison: Comparison | None
+    posterior: Posterior | None = None
+    results: Results | None = None
+    comparison: Comparison | None = None
     """Of groups of people, in this posterior."""
-    stale_comparison: bool
+    stale_comparison: bool = False
     """Whether there is one, but in another posterior."""
-    card: str | None
+    card: str | None = None
     """The student's model card."""
-    images: bool
+    images: bool = False
     """Whether the report may show the study's images."""
-    hashes: Mapping[str, str]
+    hashes: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 of the files read, by role, to tell results that are older than their inputs."""
 
     @property
@@ -335,8 +338,11 @@ def _read_choices(path: Path) -> tuple[pd.DataFrame | None, int]:
     return kept if len(kept) else None, int(is_scored(larger).sum())
 
 
-def _read_tables(study: Study, runs: Sequence[Run]) -> dict[JudgmentKind, pd.DataFrame]:
-    files = {kind: study.derived / f"{kind}.parquet" for kind in get_args(JudgmentKind.__value__)}
+def read_tables(
+    study: Study, runs: Sequence[Run], derived: bool = True
+) -> dict[JudgmentKind, pd.DataFrame]:
+    kinds = get_args(JudgmentKind.__value__) if derived else ()
+    files = {kind: study.derived / f"{kind}.parquet" for kind in kinds}
     found = {kind: read_judgments(path, kind) for kind, path in files.items() if path.is_file()}
     for task in map(find_task, dict.fromkeys(run.name.task for run in runs)):
         if task.judgments not in found:  # before a fit
@@ -366,13 +372,17 @@ def _comparable(study: Study, posterior: Posterior) -> dict[str, str]:
     return {} if few or len(posterior.ids) > _MOST_OBJECTS else of
 
 
+def read_stimuli(study: Study) -> StimulusSet | None:
+    there = (study.stimuli / MANIFEST).is_file()
+    return StimulusSet.load(study.stimuli, verify=False) if there else None
+
+
 def read_inputs(study: Study, *, images: bool = True) -> Inputs:
     """Read what a study has; what it does not have yet is no error."""
     results, groups = study.derived / "results.json", study.derived / "groups.json"
     files = {"choices": study.choices, "posterior": study.posterior, "results": results}
     hashes = {role: sha256_file(path) for role, path in files.items() if path.is_file()}
     comparison, stale = None, False
-    has_stimuli = (study.stimuli / MANIFEST).is_file()
     posterior = Posterior.load(study.posterior) if study.posterior.exists() else None
     remedy = "Make it again with: twoalike compare"
     if groups.exists():
@@ -386,11 +396,11 @@ def read_inputs(study: Study, *, images: bool = True) -> Inputs:
     choices, larger_sets = _read_choices(study.choices)
     return Inputs(
         study=study,
-        stimuli=StimulusSet.load(study.stimuli, verify=False) if has_stimuli else None,
+        stimuli=read_stimuli(study),
         runs=runs,
         choices=choices,
         larger_sets=larger_sets,
-        tables=_read_tables(study, runs),
+        tables=read_tables(study, runs),
         posterior=posterior,
         results=Results.load(results) if results.exists() else None,
         comparison=None if stale else comparison,

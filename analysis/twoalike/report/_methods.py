@@ -16,6 +16,7 @@ import pandas as pd
 from twoalike.registry import BUILT_IN, Task, find_task, task_names
 from twoalike.report._blocks import Block, Grid, Section, Text, Verbatim, say, section
 from twoalike.report._inputs import Inputs, Run
+from twoalike.report._observed import sample_section
 from twoalike.report._plan import PLAN, departures, read_plan
 from twoalike.study import sha256_file
 from twoalike.tables import JUDGED
@@ -63,10 +64,11 @@ def _collection(inputs: Inputs, anchors: Mapping[str, str]) -> Iterator[str]:
     segments = [segment["apparatus"] for run in runs for segment in run.manifest["segments"]]
     group_of = {run.name.participant: run.manifest.get("group") for run in runs}
     groups = pd.Series(group_of).value_counts().sort_index().to_dict()
+    sessions = len({(run.name.participant, run.name.session) for run in runs})
     yield say(
         "methods.participants",
         people=len(group_of),
-        sessions=len({(run.name.participant, run.name.session) for run in runs}),
+        sessions=sessions,
         groups=groups,
         simulated=len({run.name.participant for run in runs if run.manifest["simulated"]}),
         software=sorted({f"{of['software']} {of['software_version']}".strip() for of in segments}),
@@ -76,9 +78,13 @@ def _collection(inputs: Inputs, anchors: Mapping[str, str]) -> Iterator[str]:
             yield _procedure(task, anchors.get(task.label, ""), of_task)
     rule = inputs.study.config.exclusion
     out = [run for run in runs if run.excluded(rule) or run.name.participant in inputs.left_out]
-    yield say(
-        "methods.excluded", out=len(out), n=len(runs), anchor=next(iter(anchors.values()), "")
-    )
+    counts = {"out": len(out), "n": len(runs), "sessions": sessions, "rule": rule}
+    yield say("methods.excluded", anchor=next(iter(anchors.values()), ""), **counts)
+    if (sample := sample_section(inputs)) is not None:
+        table: Any = sample.blocks[0].numbers
+        yield say(
+            "methods.analysed", of=dict(zip(table["participants"], table["all"], strict=True))
+        )
 
 
 def _procedure(task: Task, anchor: str, runs: Sequence[Run]) -> str:

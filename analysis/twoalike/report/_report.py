@@ -124,7 +124,7 @@ def build_page(inputs: Inputs, seed: int) -> Page:
     fits = check_fits(inputs, seed)
     tasks = [task for task in map(find_task, task_names()) if task.section]
     of_tasks = {task.label: shown for task in tasks if (shown := task.section(inputs))}
-    found = list(findings(inputs, fits))
+    found, agreed = list(findings(inputs, fits)), list(agreements(inputs))
     sections: list[Section | None] = [
         sample_section(inputs),
         *of_tasks.values(),
@@ -141,15 +141,18 @@ def build_page(inputs: Inputs, seed: int) -> Page:
         alignment_section(inputs),
         *measured_sections(inputs),
         plan_section(inputs),
-        methods_section(inputs, found, {label: of.anchor for label, of in of_tasks.items()}),
+        methods_section(
+            inputs, [*agreed, *found], {label: of.anchor for label, of in of_tasks.items()}
+        ),
     ]
     return Page(
         title=inputs.study.config.title,
         subtitle=_subtitle(inputs),
         facts=list(facts(inputs, fits)),
-        findings=found,
+        findings=[*found, *agreed],
         cautions=cautions(inputs, fits),
         sections=list(filter(None, sections)),
+        images=inputs.images,
     )
 
 
@@ -159,6 +162,8 @@ def _subtitle(inputs: Inputs) -> str:
     parts = ["Study of anchored judgments" if kinds == {"anchored"} else "Odd-one-out study"]
     if set(tasks) - {"odd-one-out"}:
         parts = [f"Study with {', '.join(tasks)}"]
+    elif inputs.choices is None and inputs.tables:
+        parts = [f"Study of {' and '.join(inputs.tables)}"]
     if inputs.runs:
         parts.append(counted(len(inputs.runs), "session"))
     return " · ".join([*parts, f"twoalike {version('twoalike')}"])
@@ -210,6 +215,9 @@ def facts(inputs: Inputs, fits: Sequence[FitCheck]) -> Iterator[Fact]:
     if inputs.choices is None and inputs.sessions:
         yield Fact(f"{len({of.participant for of in inputs.sessions})}", "participants")
         yield Fact(f"{sum(of.trials for of in inputs.sessions):,}", "trials")
+    for kind in {*inputs.tables} - {"choices"}:
+        if "participant" in (table := inputs.tables[kind]):
+            yield Fact(f"{table['participant'].nunique()}", f"participants with {kind}")
     for fit in fits:
         which = named_kind(fit.kind, "choices", len(fits) > 1)
         chance = percent(1 / OPTIONS[fit.kind])
@@ -230,6 +238,14 @@ def _best_network(results: Results, question: str) -> str | None:
         and (row := results.at(f"{question}.accuracy", network.name))
     }
     return max(scores, key=scores.__getitem__, default=None)
+
+
+def agreements(inputs: Inputs) -> Iterator[str]:
+    """Say how far people agree, by kind of judgments."""
+    for kind, found in inputs.reliable.items():
+        rows = {name: of for (_, name), of in found.rows.items()}
+        if agreement := say("findings.reliability", kind=kind, rows=rows):
+            yield agreement
 
 
 def findings(inputs: Inputs, fits: Sequence[FitCheck]) -> Iterator[str]:
@@ -313,7 +329,7 @@ def _data_cautions(inputs: Inputs) -> Iterator[Caution]:
         yield _caution("larger_sets", n=inputs.larger_sets)
     if seldom := _seldom_within(inputs):
         yield _caution("seldom_within", few=_FEW_WITHIN, levels=seldom)
-    said = list(people_cautions(inputs.sessions))
+    said = list(people_cautions(inputs))
     yield from map(Caution, said[:_MOST_NAMED])
     if len(said) > _MOST_NAMED:
         yield _caution("more", n=len(said) - _MOST_NAMED)

@@ -18,7 +18,7 @@ from twoalike.report._blocks import (
     percent,
     say,
 )
-from twoalike.report._inputs import CHOSEN, Inputs, Run, Session, summarise
+from twoalike.report._inputs import CHOSEN, Inputs, Run, summarise
 from twoalike.study import Floats
 from twoalike.tables import (
     ANCHORED_CHOICE,
@@ -32,10 +32,14 @@ from twoalike.tables import (
 )
 
 
-def people_cautions(sessions: Sequence[Session]) -> Iterator[str]:
-    if out := [of for of in sessions if of.excluded]:
-        yield say("people-cautions.excluded", n=len(out), of=len(sessions))
-    for of in (of for of in sessions if not of.excluded):
+def people_cautions(inputs: Inputs) -> Iterator[str]:
+    rule, runs = inputs.study.config.exclusion, inputs.runs
+    if n := sum(
+        bool(run.excluded(rule) or run.name.participant in inputs.left_out) for run in runs
+    ):
+        tasks = len({run.name.task for run in runs}) > 1
+        yield say("people-cautions.excluded", n=n, of=len(runs), tasks=tasks)
+    for of in (of for of in inputs.sessions if not of.excluded):
         trials = max(of.trials, 1)
         which = f"image {of.place}" if of.place.isdigit() else f"the {of.place} image"
         found = {
@@ -58,7 +62,7 @@ def session_section(inputs: Inputs, task: str) -> Section | None:
     """
     anchor, cells = _SECTIONS[task]
     runs = [run for run in inputs.runs if run.name.task == task]
-    if not runs and (inputs.runs or task != ODD_ONE_OUT):
+    if not runs and (inputs.runs or inputs.tables or task != ODD_ONE_OUT):
         return None
     title, of, values = say(f"{anchor}.title"), anchor, dict[str, str]()
     if task in CHOSEN:
@@ -179,16 +183,7 @@ _SECTIONS: Mapping[str, tuple[str, Callable[[Run], dict[str, str]]]] = {
 
 
 def repeat_differences(rows: pd.DataFrame) -> list[float]:
-    """How far apart the two ratings of each repeated pair are, as shares of the scale's length.
-
-    Examples
-    --------
-    >>> repeat_differences(pd.DataFrame({
-    ...     "trial_index": [1, 2], "repeat_of": [None, 1], "response": [7.0, 4.0],
-    ...     "scale_points": [7, 7],
-    ... }))
-    [0.5]
-    """
+    """How far apart the two ratings of each repeated pair are, as shares of the scale's length."""
     again = rows[rows["repeat_of"].notna()]
     first = again["repeat_of"].map(rows.set_index("trial_index")["response"])
     length = again["scale_points"].astype(float).sub(1).fillna(1.0)

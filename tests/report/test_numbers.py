@@ -1,0 +1,414 @@
+"""Every number of the paragraphs of methods and results, by a second computation.
+
+The study is simulated: two groups, two tasks, somebody who guesses. What is compared comes from the
+raw tables by pandas and from the draws by numpy, scipy, arviz and rsatoolbox.
+"""
+
+import html
+import itertools
+import re
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy import stats
+from scipy.special import logsumexp
+from tests.posteriors import around, posterior_of
+from tests.report.conftest import draw_shapes
+
+import twoalike.api as ta
+from twoalike.judgments import write_judgments
+from twoalike.observers import SimulatedObserver
+from twoalike.registry import find_task
+from twoalike.report import write_report
+from twoalike.sitting import simulate
+from twoalike.study import Study, provenance
+from twoalike.tables import ODD_ONE_OUT, PAIR_RATING
+
+CODES = [f"{k:02d}" for k in range(1, 10)]
+GROUPS = {code: ("expert", "novice")[k % 2] for k, code in enumerate(CODES)}
+GUESSER = "09"
+AXES = {"participant": "choices", "rater": "ratings"}
+STUDY = """title = "Numbers"
+seed = 4
+[design]
+trials = 60
+practice = 2
+catch = 10
+repeats = 6
+[pair_rating]
+pairs = 66
+practice = 3
+catch = 8
+repeats = 8
+[groups]
+names = ["expert", "novice"]
+assignment = "operator"
+[exclusion]
+catch_accuracy = 0.7
+missed = 7
+"""
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    root = tmp_path_factory.mktemp("numbers") / "study"
+    (root / "protocols").mkdir(parents=True)
+    for task in ("odd_one_out", "pair_rating"):
+        (root / "protocols" / f"{task}.toml").write_text("schema_version = 1\n")
+    (root / "study.toml").write_text(STUDY, encoding="utf-8")
+    study, rng = Study.load(root), np.random.default_rng(8)
+    stimuli = draw_shapes(study.stimuli)
+    ids, table = stimuli.ids, stimuli.table.set_index("id")
+    blocks = [pd.get_dummies(table[level]).to_numpy(float) for level in stimuli.levels]
+    truth = 1.5 * np.concatenate(blocks, axis=1)
+    log = 0.2 * rng.normal(size=(9, truth.shape[1]))
+    log[::2, :2] += 0.9  # what experts look at
+    log -= log.mean(axis=0)
+    log -= log.mean(axis=1, keepdims=True)
+    temperatures = np.exp(0.2 * rng.standard_normal(9))
+    everybody = zip(CODES, log, temperatures, strict=True)
+    people = {
+        code: SimulatedObserver(ids, truth * np.exp(own / 2), float(noise), 0.02)
+        for code, own, noise in everybody
+    }
+    people[GUESSER] = SimulatedObserver(ids, truth, 1.0, 0.99)
+    for task in ("odd-one-out", "pair-rating"):
+        simulate(study, CODES, observer=people, task=task, group=GROUPS)
+    listed = pd.read_csv(study.raw / "participants.tsv", sep="\t", dtype=str)
+    listed["age"] = [str(21 + 3 * k) for k in range(9)]
+    listed["gender"] = [*"fffffmmm", "f"]
+    listed.to_csv(study.raw / "participants.tsv", sep="\t", index=False)
+    rule = study.config.exclusion
+    files = {kind: study.derived / f"{kind}.parquet" for kind in ("choices", "ratings")}
+    tables = {}
+    for label, (kind, path) in zip((ODD_ONE_OUT, PAIR_RATING), files.items(), strict=True):
+        task = find_task(label)
+        tables[kind] = task.read_raw(study.raw, ids, partial(task.unusable, rule=rule))
+        write_judgments(path, tables[kind], provenance(kind), kind)
+    who = {axis: sorted(set(tables[kind]["participant"])) for axis, kind in AXES.items()}
+    assert len(who["participant"]) == 8
+    shape, raters = (2, 60), (2, 60, len(who["rater"]))
+    draws = {
+        "embedding": np.abs(truth + rng.normal(scale=0.3, size=(*shape, *truth.shape))),
+        "temperature": around(temperatures[:8], 0.1, rng, *shape),
+        "lapse": np.clip(0.03 + rng.normal(scale=0.01, size=(*shape, 8)), 1e-3, 1),
+        "log_weight": log[:8] + 0.1 * rng.normal(size=(*shape, 8, log.shape[1])),
+        "weight_spread": np.full(shape, 0.3),
+        **{f"rating_{name}": np.full(raters, 0.5) for name in ("noise", "origin", "unit")},
+        "rating_threshold": np.broadcast_to(np.linspace(-1.5, 1.5, 6), (*raters, 6)),
+    }
+    about = {"provenance": provenance("posterior", seed=17, inputs=files), "prior": "softplus"}
+    axes = {"object": ids, **who}
+    state = dict(ta.check(posterior_of(draws, axes, **about)).convergence) | {"divergences": 3}
+    posterior_of(draws, axes, convergence=state, **about).save(study.posterior)
+    return study
+
+
+def raw_rows(study: Study, task: str) -> pd.DataFrame:
+    """All rows of a task, with the person's code."""
+    paths = sorted(study.raw.glob(f"sub-*/**/*_task-{task}_*beh.tsv"))
+    each = [
+        pd.read_csv(path, sep="\t", na_values="n/a").assign(who=path.name[4:6]) for path in paths
+    ]
+    return pd.concat(each, ignore_index=True)
+
+
+def left_out(rows: pd.DataFrame) -> list[str]:
+    """Those below 70 % of the attention checks, or with more than 7 trials unanswered."""
+    checks = rows[rows["trial_type"] == "catch"]
+    passed = checks["correct"].astype(str).eq("True").groupby(checks["who"]).mean()
+    missed = rows["response"].isna().groupby(rows["who"]).sum()
+    return [who for who in passed.index if passed[who] < 0.7 or missed[who] > 7]
+
+
+def judged(study: Study, task: str) -> pd.DataFrame:
+    """Main and repeated trials with an answer, of those who are not left out."""
+    rows = raw_rows(study, task)
+    kept = ~rows["who"].isin(left_out(rows)) & rows["trial_type"].isin(["main", "repeat"])
+    return rows[kept & rows["response"].notna()]
+
+
+def choice_probabilities(
+    draws: xr.Dataset, triplets: np.ndarray, judge: np.ndarray | None
+) -> np.ndarray:
+    """Of each item being the odd one, under every draw, (S, n, 3); without a judge of nobody."""
+    x = draws["embedding"].stack(s=("chain", "draw")).transpose("s", "object", "dimension").values
+    score = np.empty((len(x), len(triplets), 3))
+    for s, own in enumerate(x.astype(float)):
+        chain, draw = divmod(s, draws.sizes["draw"])
+        at = draws.isel(chain=chain, draw=draw)
+        weight = 1.0 if judge is None else np.exp(at["log_weight"].values[judge])
+        for odd in range(3):
+            a, b = (triplets[:, k] for k in range(3) if k != odd)
+            score[s, :, odd] = (own[a] * own[b] * weight).sum(axis=1)
+        if judge is not None:
+            score[s] /= at["temperature"].values[judge, None]
+    p = np.exp(score - logsumexp(score, axis=-1, keepdims=True))
+    if judge is None:
+        return p
+    lapse = draws["lapse"].stack(s=("chain", "draw")).transpose("s", "participant").values
+    lapse = lapse[:, judge, None]
+    return (1 - lapse) * p + lapse / 3
+
+
+def sharing(*sides: np.ndarray) -> np.ndarray:
+    """Which two of n have an object or person in common, (n, n)."""
+    common = [(one[:, None] == other[None]) for one, other in itertools.product(sides, repeat=2)]
+    return np.logical_or.reduce(common)
+
+
+def clustered_variance(values: np.ndarray, *together: np.ndarray) -> float:
+    """Variance of a mean whose values may depend where any of the relations (n, n) holds."""
+    e = (values - values.mean()) / len(values)
+    every = np.logical_or.reduce(together)
+    largest = max(e @ relation @ e for relation in (every, *together))
+    return float(largest / (1 - every.mean()))
+
+
+def left_out_predictions(study: Study, draws: xr.Dataset) -> Iterator[Any]:
+    """Accuracy and log-loss of each choice predicted from the others, each with its interval."""
+    from arviz_stats.base import array_stats
+
+    table = pd.read_parquet(study.choices)
+    table = table[table["trial_type"].isin(["main", "repeat"])]
+    ids = list(draws["object"].values)
+    items = np.stack([[ids.index(name) for name in table[f"item_{k}"]] for k in (1, 2, 3)], axis=1)
+    people = [str(name) for name in draws["participant"].values]
+    judge = np.array([people.index(name) for name in table["participant"]])
+    p, chosen = choice_probabilities(draws, items, judge), table["chosen"].to_numpy(int) - 1
+    log_weight, _ = array_stats.psislw(np.log(p[:, np.arange(len(p[0])), chosen]).T, axis=-1)
+    out = np.einsum("ns,sna->na", np.exp(log_weight), p)
+    hits = 100.0 * (out.argmax(axis=1) == chosen)
+    losses = -np.log(out[np.arange(len(out)), chosen])
+    relations = sharing(judge), sharing(*items.T)
+    for values, near in ((hits, 0.5), (losses, 0.004)):
+        error = np.sqrt(clustered_variance(values, *relations))
+        ends = [(values.mean() + sign * 1.96 * error, 0.3 * error) for sign in (-1, 1)]
+        yield [(values.mean(), near), *ends]
+
+
+def agreements(answers: list[str]) -> tuple[float, float, float]:
+    """How often two agree, one with most of the others, and one with most of all; ties share."""
+    if (n := len(answers)) < 2:
+        return (np.nan,) * 3
+    two = np.mean([a == b for a, b in itertools.combinations(answers, 2)])
+    with_others = []
+    for k, own in enumerate(answers):
+        count = Counter([*answers[:k], *answers[k + 1 :]])
+        top = [name for name, n in count.items() if n == max(count.values())]
+        with_others.append((own in top) / len(top))
+    return (
+        float(two),
+        float(np.mean(with_others)),
+        answers.count(max(answers, key=answers.count)) / n,
+    )
+
+
+def agreement_of_choices(study: Study) -> list[Any]:
+    """Three agreements, each with the ends of its interval: other sets, and other people."""
+    rng, table = np.random.default_rng(0), judged(study, ODD_ONE_OUT)
+    shown = table[["stimulus_1", "stimulus_2", "stimulus_3"]].to_numpy()
+    table = table.assign(set=[tuple(sorted(of)) for of in shown], answer=table["odd_stimulus"])
+    table = table.drop_duplicates(["who", "set"])  # of two answers of a person the first
+    grouped = table.groupby("set")["answer"].agg(list)
+    values = np.array([agreements(of) for of in grouped])
+    counted = ~np.isnan(values[:, 0])
+    sets = np.array(grouped.index.tolist())[counted]
+
+    def spread(labels: np.ndarray) -> np.ndarray:
+        """Jackknife variance of the means with the votes of each label left out."""
+        means = [
+            np.nanmean([agreements(of) for of in rest.groupby("set")["answer"].agg(list)], axis=0)
+            for rest in (table[labels != label] for label in np.unique(labels))
+        ]
+        return (len(means) - 1) * np.var(means, axis=0)
+
+    who = table["who"].to_numpy()
+    by_chance = np.mean([spread(rng.permutation(who)) for _ in range(6)], axis=0)
+    people = np.maximum(spread(who) - by_chance, 0)
+    found: list[Any] = []
+    for value, of_people in zip(values[counted].T, people, strict=True):
+        noise = value.var() / (len(value) - 1)
+        of_sets = max(clustered_variance(value, sharing(*sets.T)), noise)
+        half = 196 * np.sqrt(of_sets + of_people)
+        found += [
+            100 * value.mean(),
+            *((100 * value.mean() + end, 0.3 * half) for end in (-half, half)),
+        ]
+    return found
+
+
+def by_pair(rows: pd.DataFrame, first: str, second: str, apart: Any) -> pd.DataFrame:
+    pair = [tuple(sorted(of)) for of in rows[[first, second]].to_numpy()]
+    return pd.DataFrame({"who": rows["who"], "pair": pair, "apart": apart})
+
+
+def people_by_pairs(study: Study) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Mean dissimilarities to each person: how often a pair was left out, and of ratings."""
+    rows, parts = judged(study, ODD_ONE_OUT), []
+    for sides in itertools.combinations(("stimulus_1", "stimulus_2", "stimulus_3"), 2):
+        odd = sum((rows["odd_stimulus"] == rows[side]) * 1.0 for side in sides)
+        parts.append(by_pair(rows, *sides, odd))
+    rows = judged(study, PAIR_RATING)
+    rated = by_pair(rows, "stimulus_1", "stimulus_2", (7 - rows["response"].astype(float)) / 6)
+    first, second = (
+        of.pivot_table(index="who", columns="pair", values="apart")
+        for of in (pd.concat(parts), rated)
+    )
+    return first, second
+
+
+def ceiling(of: pd.DataFrame) -> list[Any]:
+    """Lower and upper end by rsatoolbox, each with Student's interval over people."""
+    from rsatoolbox.inference.noise_ceiling import boot_noise_ceiling
+    from rsatoolbox.rdm import RDMs
+
+    assert not of.isna().any(axis=None)
+    ends = boot_noise_ceiling(RDMs(of.to_numpy()), method="spearman")
+    ranks, found = of.rank(axis=1), []
+    for end, others in zip(ends, (True, False), strict=True):
+        each = [
+            stats.spearmanr(own, (ranks.drop(who) if others else ranks).mean()).statistic
+            for who, own in of.iterrows()
+        ]
+        assert np.mean(each) == pytest.approx(float(end), abs=1e-6)
+        found += [
+            np.mean(each),
+            *stats.t.interval(0.95, len(each) - 1, np.mean(each), stats.sem(each)),
+        ]
+    return found
+
+
+def halves(of: pd.DataFrame) -> list[Any]:
+    """Reliability of the mean from random halves of the people, and its bootstrap over people."""
+    rng, n, values = np.random.default_rng(1), len(of), of.to_numpy()
+
+    def half_correlation(rows: np.ndarray, first: np.ndarray) -> float:
+        one, other = (pd.DataFrame(values[rows[part]]).mean() for part in (first, ~first))
+        return float(np.arctanh(one.corr(other)))
+
+    splits = [rng.permutation(n) % 2 == 0 for _ in range(60)]
+    z = np.mean([half_correlation(np.arange(n), first) for first in splits])
+    drawn = []
+    for _ in range(60):  # people are drawn, with the half that they are in
+        rows = rng.integers(0, n, n)
+        drawn.append(np.nanmean([half_correlation(rows, first[rows]) for first in splits[:8]]))
+    half = stats.t.ppf(0.975, n - 1) * np.nanstd(drawn) * np.sqrt(n / (n - 1))
+    doubled = [2 * np.tanh(at) / (1 + np.tanh(at)) for at in (z, z - half, z + half)]
+    return [(doubled[0], 0.03), (doubled[1], 0.12), (doubled[2], 0.04)]
+
+
+def compared_groups(draws: xr.Dataset) -> list[Any]:
+    """p by all ways to divide the people, and how the groups' mean similarities correlate."""
+    mean = draws.mean(("chain", "draw"))
+    log, x = mean["log_weight"].values.astype(float), mean["embedding"].values.astype(float)
+    second = np.array([GROUPS[str(name)] == "novice" for name in draws["participant"].values])
+    ways = [np.isin(range(8), of) for of in itertools.combinations(range(8), int(second.sum()))]
+    apart = np.array([log[of].mean(axis=0) - log[~of].mean(axis=0) for of in ways])
+    sizes = ((apart / np.sqrt((apart**2).mean(axis=0))) ** 2).sum(axis=1)
+    (own,) = (k for k, of in enumerate(ways) if (of == second).all())
+    p = float((sizes >= sizes[own] * (1 - 1e-9)).mean())
+    views = [x * np.exp(log[side].mean(axis=0) / 2) for side in (~second, second)]
+    one, other = ((view @ view.T)[np.triu_indices(len(x), 1)] for view in views)
+    return [(p, 4 * np.sqrt(p * (1 - p) / 999)), np.corrcoef(one, other)[0, 1]]
+
+
+def mixing(draws: xr.Dataset) -> list[Any]:
+    """95th percentile of R-hat of choice probabilities and of similarities, by ArviZ."""
+    import arviz as az
+
+    x = draws["embedding"].values.astype(float)
+    every = np.array([*itertools.permutations(range(x.shape[2]), 3)])
+    p = choice_probabilities(draws, every, None)[..., 0].reshape(*x.shape[:2], -1)
+    similar = np.einsum("cdik,cdjk->cdij", x, x)[..., *np.triu_indices(x.shape[2], 1)]
+    similar -= similar.mean(axis=-1, keepdims=True)
+    return [
+        (
+            float(np.quantile(az.rhat(values.transpose(2, 0, 1), chain_axis=1, draw_axis=2), 0.95)),
+            0.02,
+        )
+        for values in (p, similar)
+    ]
+
+
+def sentences(study: Study) -> Iterator[tuple[str, list[Any]]]:
+    """Parts of the text with # for numbers, and what they are; some within (value, tolerance)."""
+    choices, ratings = (raw_rows(study, task) for task in (ODD_ONE_OUT, PAIR_RATING))
+    stimuli, listed = (
+        pd.read_csv(path, sep="\t")
+        for path in (study.stimuli / "stimuli.tsv", study.raw / "participants.tsv")
+    )
+    out, people = [left_out(choices), left_out(ratings)], choices["who"].nunique()
+    kept = listed[~listed["participant_id"].str[4:].isin({*out[0]} & {*out[1]})]
+    age, gender = kept["age"], kept["gender"].value_counts()
+    with xr.open_datatree(study.posterior) as tree:
+        draws = tree["posterior"].to_dataset().load()
+    sessions = {path.name.split("_task-")[0] for path in study.raw.rglob("*_beh.tsv")}
+    sizes, rated = draws.sizes, people_by_pairs(study)
+    accuracy, loss = left_out_predictions(study, draws)
+    kinds, groups = stimuli[["kind", "size"]].nunique(), listed["group"].value_counts()
+    yield "were # images, with categories of # levels (kind: #, size: #)", [12, 2, *kinds]
+    words = "total of # simulated participants took part in # sessions (expert: #, novice: #)"
+    yield words, [people, len(sessions), groups["expert"], groups["novice"]]
+    for rows, asked in ((choices, ""), (ratings, "scale of # points. ")):
+        n = rows.groupby("who")["trial_type"].value_counts().unstack(fill_value=0).median()
+        words = f"{asked}A session had a median of # trials, drawn at random, # of them shown a "
+        words += "second time, and # attention checks, after # practice trials"
+        points = [rows["scale_points"].max()] if asked else []
+        counts = [n["main"] + n["repeat"], n["repeat"], n["catch"], n["practice"]]
+        yield words, points + counts
+    yield "Of # runs of a task, # were", [2 * people, len(out[0]) + len(out[1])]
+    yield "(fewer than #% of the attention checks right, or more than # trials", [70, 7]
+    words = "In all, # participants were analysed, aged # to # years (M = #, SD = #); "
+    years = [age.min(), age.max(), age.mean(), age.std(ddof=1)]
+    yield f"{words}gender: f (#); gender: m (#)", [len(kept), *years, gender["f"], gender["m"]]
+    yield "embedding of # objects in # dimensions", [sizes["object"], sizes["dimension"]]
+    yield "of each of # participants were", [people - len(out[0])]
+    yield "Ratings by # participants", [people - len(out[1])]
+    yield "in # chains of # draws (seed #)", [sizes["chain"], sizes["draw"], 17]
+    words = (
+        "at most # for 95% of the choice probabilities and # for 95% of the similarities, with #"
+    )
+    yield words, [*mixing(draws), 3]
+    ci, share, again = "#, 95% CI [#, #]", "#%, 95% CI [#%, #%]", "had a split-half reliability of"
+    words = (
+        f"about {share.replace(',', ' of what both had judged,', 1)}. A participant answered as "
+    )
+    words += f"most of the others did in {share}, and as most of all did in {share}"
+    yield words, agreement_of_choices(study)
+    yield f"by choices, averaged over participants, {again} {ci}", halves(rated[0])
+    words = f"of the others at a Spearman correlation of {ci}, and with that of all at {ci}"
+    yield words, ceiling(rated[1])
+    yield f"by ratings, averaged over participants, {again} {ci}", halves(rated[1])
+    yield "named the odd one in #%", accuracy[:1]
+    yield "95% CI [#%, #%] (guessing: #%)", [*accuracy[1:], 100 / 3]
+    yield "log-loss of # nats, 95% CI [#, #] (guessing: #)", [*loss, np.log(3)]
+    yield "p = #); their similarities correlated at r = #", compared_groups(draws)
+
+
+def test_no_number_is_without_a_second_computation(study: Study, tmp_path: Path) -> None:
+    write_report(study, tmp_path / "r.html", allow_problems=True)
+    page = (tmp_path / "r.html").read_text("utf-8")
+    page = page[page.index(">Methods</h3>") + 13 : page.index(">References<")]
+    said = re.sub(r"\s+", " ", html.unescape(re.sub("<[^>]+>", "", page)))
+    said = said.replace("\N{MINUS SIGN}", "-").replace("Methods and results in words", "")
+    said, n = re.subn(rf"twoalike {re.escape(version('twoalike'))}", "", said)
+    assert n == 3
+    for words, expected in sentences(study):
+        found = re.search(re.escape(words).replace(r"\#", r"(-?\d*\.?\d+)"), said)
+        assert found, (words, said)
+        for shown, value in zip(found.groups(), expected, strict=True):
+            digits = len(shown.partition(".")[2])
+            right, near = value if isinstance(value, tuple) else (value, 0.0)
+            assert abs(float(shown) - right) <= near + 0.5001 * 10**-digits, (words, shown, value)
+        said = said.replace(found.group(), "")
+    rest = re.sub(r"[A-Z][\w-]+( et al\.| & [A-Z][\w-]+)?, \d{4}|<h3", "", said)
+    assert not re.search(r"\d", rest), rest
