@@ -113,7 +113,7 @@ def refit(
     -------
     The snapshot; None if there are too few choices, or no new ones.
     """
-    from twoalike.embedding import fit
+    from twoalike.embedding import enough, fit
 
     tell = announce or (lambda line: None)
     opened = study if isinstance(study, Study) else Study.load(study)
@@ -128,6 +128,8 @@ def refit(
             return None
         seed = int(np.random.SeedSequence(opened.config.seed).generate_state(1)[0])
         posterior = fit(table, seed=seed, **QUICK_FIT)
+        if said := enough(opened, posterior):
+            tell(f"{said}. Invite nobody else; sessions that have begun go on.")
         made = publish_snapshot(snapshot_folder(opened), posterior, ids, cut_off, seed)
     tell(
         f"snapshot {made.number}: {counted(made.cut_off.trials, 'choice')} of "

@@ -75,7 +75,7 @@ class AdaptiveDesign:
         return read_rating_draws(Path(self.posterior), shown, points)
 
     def check(self, block: int | None) -> None:
-        """Refuse parts of a study, and what cannot be chosen without a posterior."""
+        """Refuse parts of a study, what needs a posterior, and more where there is enough."""
         table = self.lists.table
         if self.study.condition or self.study.conditions_of(self.task.name):
             raise TwoalikeError(
@@ -89,6 +89,11 @@ class AdaptiveDesign:
                 f"objects_per_person each participant sees others. Choose another {table}.sampler, "
                 "or set objects_per_person = 0."
             )
+        if self.posterior is not None and self.study.config.stop.similarity_interval is not None:
+            from twoalike.embedding import enough
+
+            if said := enough(self.study, self.posterior):
+                raise TwoalikeError(f"{said}.", where=self.posterior)
         first = adaptive_blocks(self.settings)[0]
         if self.answers is None and block != first:
             raise TwoalikeError(
