@@ -14,12 +14,14 @@ adaptive one picks from all that are not held out; the features are those of Eff
 in rocks.py.
 
 Finished fits are kept in derived/replay/; the tables go to benchmarks/results/replay.md, the
-curves to docs/_static/replay-DATA.svg.
+curves beside it.
 """
 
 import argparse
 import os
+import platform
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +34,13 @@ from benchmarks import clips, terms  # noqa: E402
 
 from twoalike.backbones import extract_features  # noqa: E402
 from twoalike.features import FeatureTable, read_features  # noqa: E402
+from twoalike.figures import replay_chart, to_svg  # noqa: E402
 from twoalike.judgments import import_ratings, object_index  # noqa: E402
-from twoalike.results import Replay, replay  # noqa: E402
+from twoalike.results import FULL, Replay, replay  # noqa: E402
 
 SHARED = Path(os.environ.get("TWOALIKE_SHARED_DATA", ROOT.parent / "shared" / "data"))
 WORK = ROOT / "derived" / "replay"
+RESULTS = ROOT / "benchmarks" / "results"
 BACKBONE = "efficientnet_lite0"
 BATCHES, ROCK_ANSWERS = 4, 6_000
 
@@ -62,14 +66,15 @@ def of_rocks() -> tuple[dict[str, Any], FeatureTable]:
 DATA = {"clips": of_clips, "rocks": of_rocks}
 
 
+WRONG = "adaptive, shuffled"
 ARMS: tuple[dict[str, Any], ...] = (
     {"priors": ("none", "features")},
     {"priors": ("shuffled",), "designs": ("adaptive",)},
 )
 
 
-def run(name: str, seeds: int) -> list[Replay]:
-    """Run what is not there yet: all arms, and with features of other objects only the last."""
+def run(name: str, seeds: int) -> Replay:
+    """Run what is not there yet, seed by seed; with shuffled features only the last arm."""
     given, features = DATA[name]()
     folder = WORK / name
     folder.mkdir(parents=True, exist_ok=True)
@@ -77,8 +82,8 @@ def run(name: str, seeds: int) -> list[Replay]:
     def tell(line: str) -> None:
         print(name, line, flush=True)
 
-    for one in range(1, seeds + 1):  # seed by seed, so that what is there is of whole seeds
-        found = [
+    for one in range(1, seeds + 1):
+        whole, shuffled = (
             replay(
                 **given,
                 **arms,
@@ -89,17 +94,60 @@ def run(name: str, seeds: int) -> list[Replay]:
                 announce=tell,
             )
             for number, arms in enumerate(ARMS)
-        ]
-    return found
+        )
+    more = [row for row in shuffled.rows if row.level == WRONG]
+    missing = {**shuffled.missing, **whole.missing}
+    return whole.model_copy(update={"rows": (*whole.rows, *more), "missing": missing})
 
 
-if __name__ == "__main__":
+def table(name: str, found: Replay) -> list[str]:
+    """Lay out what one set of answers says, and draw its curves."""
+    (RESULTS / f"replay-{name}.svg").write_bytes(to_svg(replay_chart(found)))
+    judged = next(iter(found.judged.values()))
+    full = found.curve(FULL)[-1]
+    lines = [
+        f"## {name.capitalize()}",
+        "",
+        f"{judged.judgments:,} {judged.kind} by {judged.participants} people, seeds 0 to "
+        f"{found.config['seeds'] - 1}; the full random design has {full.n:,} answers.",
+        "",
+    ]
+    for view in found.tables():
+        frame = view.frame.map(lambda cell: str(cell).replace("\n", ", "))
+        heads = [str(head) for head in frame]
+        lines += [f"{view.title}:", "", f"| design | {' | '.join(heads)} |"]
+        lines += ["|---" * (1 + len(heads)) + "|"]
+        lines += [f"| {arm} | {' | '.join(cells)} |" for arm, *cells in frame.itertuples()]
+        lines += [""]
+    if (wrong := found.at("replay.difference", level=WRONG)) is not None:
+        ratio = 1 + wrong.value / full.value
+        lines += [f"Log-loss at the end with shuffled features: {ratio:.1%} of random's.", ""]
+    return [*lines, f"![Curves]({f'replay-{name}.svg'})", ""]
+
+
+def main() -> None:
+    """Run what is not there yet and write the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--data", nargs="*", default=list(DATA), choices=list(DATA))
     parser.add_argument("--seeds", type=int, default=5)
     asked = parser.parse_args()
     WORK.mkdir(parents=True, exist_ok=True)
+    lines = [
+        "# Answers that designs would have saved",
+        "",
+        f"`python -P benchmarks/replay.py --data {' '.join(asked.data)} --seeds {asked.seeds}` "
+        f"(twoalike {version('twoalike')}, PyMC {version('pymc')}, Python "
+        f"{platform.python_version()}). A fifth of the judgments is held out; log-loss in nats, "
+        "means over seeds with 95 % intervals (Student's t). A design ends when two fits in turn "
+        "have come to the log-loss of the full random design without features. What else: see the "
+        "script.",
+        "",
+    ]
     for name in asked.data:
-        found = run(name, asked.seeds)
-        for view in [view for one in found for view in one.tables()]:
-            print(view.title, view.frame.to_string(), sep="\n")
+        lines += table(name, run(name, asked.seeds))
+    (RESULTS / "replay.md").write_text("\n".join(lines), encoding="utf-8")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

@@ -16,6 +16,7 @@ from twoalike.recovery._replay import Recorded as Recorded
 from twoalike.recovery._replay import Replayed as Replayed
 from twoalike.recovery._replay import ReplayPrior as ReplayPrior
 from twoalike.recovery._replay import answers_needed as answers_needed
+from twoalike.recovery._replay import named as named
 from twoalike.recovery._search import Difference as Difference
 from twoalike.recovery._search import Share as Share
 from twoalike.recovery._search import Target as Target

@@ -23,6 +23,7 @@ from twoalike.features import FeatureTable
 from twoalike.judgments import JudgmentKind, is_scored, rating_sources, set_choices
 from twoalike.planning import read_choice_draws, read_rating_draws
 from twoalike.study import Integers, TwoalikeError, read_json, write_json
+from twoalike.tables import item_indices
 
 type Design = Literal["random", "adaptive"]
 type ReplayPrior = Literal["none", "features", "shuffled"]
@@ -35,6 +36,11 @@ CANDIDATES = 2_000
 """Trials that a part is picked from, at most."""
 RANDOM_SHARE = 0.2
 """Of the answers of an adaptive design."""
+
+
+def named(design: Design, prior: ReplayPrior) -> str:
+    """Name a design with its prior, such as ``adaptive, features``."""
+    return design if prior == "none" else f"{design}, {prior}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,10 +80,7 @@ class Recorded:
         if len(scales) != 1 or None in scales:
             found = ", ".join("a slider" if one is None else f"{one} points" for one in scales)
             raise TwoalikeError(where=kind, expected="ratings on one scale of points", found=found)
-        place = pd.Index(ids)
-        pairs = np.stack(
-            [place.get_indexer(pd.Index(table[name])) for name in ("item_a", "item_b")], axis=1
-        )
+        pairs, _ = item_indices(table, ("item_a", "item_b"), ids)
         levels = table["rating"].to_numpy(np.int64) - 1
         return cls(kind, table, np.sort(pairs, axis=1), levels, None, scales.pop(), ids)
 
@@ -161,8 +164,8 @@ class Replayed:
             draws = self.recorded.draws(shown)
             losses.append(self.recorded.loss(posterior, draws, held))
             shown.unlink()
-            said = ", ".join(dict.fromkeys((design, prior))).removesuffix(", none")
-            self.announce(f"seed {seed}, {said}: {len(rows):,} answers, log-loss {losses[-1]:.4f}")
+            said = f"seed {seed}, {named(design, prior)}: {len(rows):,} answers"
+            self.announce(f"{said}, log-loss {losses[-1]:.4f}")
             # The first fit is that of all designs with this prior.
             for one in (design,) if done else DESIGNS:
                 own = {"rows": rows.tolist(), "log_loss": losses}

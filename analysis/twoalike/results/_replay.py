@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
@@ -14,11 +15,11 @@ from twoalike.embedding import FitConfig
 from twoalike.evaluation import Interval
 from twoalike.features import FeatureTable, read_features
 from twoalike.judgments import JudgmentKind, JudgmentTable, collect_judgments, read_judgments
-from twoalike.recovery import Design, Recorded, Replayed, ReplayPrior, answers_needed
+from twoalike.recovery import Design, Recorded, Replayed, ReplayPrior, answers_needed, named
 from twoalike.results._frame import Judged, Row, Rows
 from twoalike.results._model import Saved, TableView
 from twoalike.results._views import cell
-from twoalike.study import Study, TwoalikeError, check_output, one_of, provenance
+from twoalike.study import Study, TwoalikeError, check_output, one_of
 
 FULL = "random"
 """The design and prior that others are compared with."""
@@ -134,8 +135,8 @@ def replay(
         Receives a line for each finished fit.
     """
     for name, given, values in (("designs", designs, Design), ("priors", priors, ReplayPrior)):
-        for named in given:
-            one_of(name, named, get_args(values.__value__))
+        for asked in given:
+            one_of(name, asked, get_args(values.__value__))
     kind, table, inputs, out = _recorded(study, choices, ratings, out)
     if isinstance(features, str | Path):
         inputs["features"] = Path(features)
@@ -150,10 +151,8 @@ def replay(
             expected=f"held_out between 0 and 1, seeds, 2 batches or more, at most {pool} answers",
             found=f"{held_out:g}, {seeds}, {batches} and {number}",
         )
-    config: dict[str, Any] = {"answers": number, "batches": batches, "held_out": held_out}
-    config |= {"steps": steps, "whole": whole}
-    about = provenance("replay", seed=seed, inputs=inputs, config=config)
-    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    config = {"answers": number, "batches": batches, "held_out": held_out, "steps": steps}
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
     digest.update(pd.util.hash_pandas_object(recorded.table, index=False).to_numpy().tobytes())
     if features is not None:
         digest.update(np.ascontiguousarray(features.select(recorded.ids)).tobytes())
@@ -169,10 +168,7 @@ def replay(
     )
     run.folder.mkdir(parents=True, exist_ok=True)
     known = [prior for prior in priors if prior == "none" or features is not None]
-    arms: dict[str, tuple[Design, ReplayPrior]] = {FULL: ("random", "none")}
-    for prior in known:
-        known_by = "" if prior == "none" else f", {prior}"
-        arms |= {design + known_by: (design, prior) for design in designs}
+    arms = {named(*arm): arm for arm in [("random", "none"), *product(designs, known)]}
     curves: dict[str, list[dict[int, float]]] = {arm: [] for arm in arms}
     for one in range(seed, seed + seeds):
         target = -np.inf
@@ -184,8 +180,8 @@ def replay(
     rows.judged[kind] = Judged(kind=kind, judgments=len(recorded.table), participants=people)
     for arm, each in curves.items():
         _add(rows, arm, each, [of[number] for of in curves[FULL]])
-    config |= {"seeds": seeds}
-    return Replay.made(rows, (), seed=seed, inputs=inputs, config=config, out=out)
+    about = {**config, "whole": whole, "seeds": seeds}
+    return Replay.made(rows, (), seed=seed, inputs=inputs, config=about, out=out)
 
 
 def _recorded(
@@ -212,9 +208,7 @@ def _recorded(
     return kind, read_judgments(source, kind), inputs, Path(out)
 
 
-def _add(
-    rows: Rows, arm: str, curves: Sequence[dict[int, float]], targets: Sequence[float]
-) -> None:
+def _add(rows: Rows, arm: str, curves: Sequence[dict[int, float]], targets: list[float]) -> None:
     """Add the curve of a design, where all seeds have one, and what it needed of the full one."""
     for n in sorted(set.intersection(*map(set, curves))):
         rows.add("replay.log_loss", over_seeds([of[n] for of in curves]), level=arm, n=n)
