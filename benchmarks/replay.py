@@ -68,7 +68,7 @@ DATA = {"clips": of_clips, "rocks": of_rocks}
 
 WRONG = "adaptive, shuffled"
 ARMS: tuple[dict[str, Any], ...] = (
-    {"priors": ("none", "features")},
+    {"priors": ("features", "none"), "designs": ("adaptive", "random")},
     {"priors": ("shuffled",), "designs": ("adaptive",)},
 )
 

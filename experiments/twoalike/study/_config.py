@@ -168,8 +168,8 @@ class StopConfig(Strict):
 
     similarity_interval: float | None = Field(default=None, gt=0)
     """mean width of the 90 % intervals of the similarities of all pairs, in standard deviations of
-    these similarities, at which collection ends: twoalike design --block refuses, and twoalike
-    online refit says so; such as 1.0; left out: no rule"""
+    these similarities, at which collection ends: twoalike design refuses further blocks, and
+    twoalike online refit says so; such as 1.0; left out: no rule"""
 
 
 class ShareConfig(Strict):
