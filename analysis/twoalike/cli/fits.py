@@ -136,7 +136,7 @@ def replay(
         save_table(table, found.frame)
     if figure is not None:
         figure.write_bytes(to_svg(replay_chart(found)))
-    show_written(given["out"], table, figure)
+    show_written(given["out"] or Path(study, "derived", "replay.json"), table, figure)
 
 
 @takes("teacher:predict")

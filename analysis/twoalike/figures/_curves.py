@@ -185,10 +185,12 @@ def draw_replay(axes: "Axes", found: Replay) -> None:
     full = found.curve(FULL)[-1]
     axes.axhline(full.value, color=MUTED, lw=0.9, ls=DASHES, zorder=0)
     for arm, (colour, marker) in category_colours(found.arms).items():
-        n, *values = np.array([(of.n, of.value, of.low, of.high) for of in found.curve(arm)]).T
-        axes.fill_between(n, values[1], values[2], color=colour, alpha=0.14, lw=0)
-        line = DASHES if "," not in arm else "-"
-        axes.plot(n, values[0], marker=marker, color=colour, ms=4, lw=1.3, ls=line, label=arm)
+        rows, line = found.curve(arm), "-" if "," in arm else DASHES
+        n, y = [of.n or 0 for of in rows], [of.value for of in rows]
+        if rows[0].low is not None:
+            ends = np.array([(of.low, of.high) for of in rows]).T
+            axes.fill_between(n, *ends, color=colour, alpha=0.14, lw=0)
+        axes.plot(n, y, marker=marker, color=colour, ms=4, lw=1.3, ls=line, label=arm)
     axes.set(xlabel="answers", ylabel="log-loss of answers held out (nats)", xlim=(0, None))
     axes.legend()
     light_grid(axes, "y")

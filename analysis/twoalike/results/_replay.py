@@ -225,9 +225,10 @@ def _add(rows: Rows, arm: str, curves: Sequence[dict[int, float]], targets: list
     rows.add("replay.share", over_seeds([one / full for one in needed]), level=arm, n=len(needed))
 
 
-def over_seeds(values: Sequence[float]) -> Interval:
-    """Mean, and Student's 95 % interval of it, which is the mean itself of one value."""
+def over_seeds(values: Sequence[float]) -> Interval | float:
+    """Mean, and Student's 95 % interval of it where there are several."""
     n, mean = len(values), float(np.mean(values))
-    error = float(np.std(values, ddof=1) / np.sqrt(n)) if n > 1 else 0.0
-    half = error * float(stdtrit(max(n - 1, 1), 0.975))
+    if n == 1:
+        return mean
+    half = float(stdtrit(n - 1, 0.975) * np.std(values, ddof=1) / np.sqrt(n))
     return Interval(mean, mean - half, mean + half)
