@@ -108,8 +108,8 @@ def table(name: str, found: Replay) -> list[str]:
     lines = [
         f"## {name.capitalize()}",
         "",
-        f"{judged.judgments:,} {judged.kind} by {judged.participants} people, seeds 0 to "
-        f"{found.config['seeds'] - 1}; the full random design has {full.n:,} answers.",
+        f"{judged.judgments:,} {judged.kind} by {judged.participants} people; seeds: "
+        f"{found.config['seeds']}; the full random design has {full.n:,} answers.",
         "",
     ]
     for view in found.tables():

@@ -117,8 +117,9 @@ def main() -> None:
         "# Studies that a rule ends",
         "",
         f"`python -P benchmarks/stopping.py --studies {n}{words}` (twoalike "
-        f"{version('twoalike')}, PyMC {version('pymc')}, Python {platform.python_version()}; {found['seconds'].mean():.0f} "
-        "processor seconds a study, on a busy machine). 12 objects, 50 triplets a person, `[stop] "
+        f"{version('twoalike')}, PyMC {version('pymc')}, Python {platform.python_version()}; "
+        f"{found['seconds'].mean():.0f} processor seconds a study, on a busy machine). 12 "
+        "objects, 50 triplets a person, `[stop] "
         f"similarity_interval = {LIMIT:g}`, looked at after every {STEP} people from the "
         f"{FIRST}th on; what else: see the script. Mean ± standard error over studies.",
         "",
