@@ -84,6 +84,11 @@ _FILES = (
         "`score` → you",
     ),
     (
+        "`replay.json`, `replay/`",
+        "[log-loss of designs by number of recorded answers](results.md), and finished fits",
+        "`replay` → `report`",
+    ),
+    (
         "`leaderboard.json`, `leaderboard.tsv`",
         "networks in order: [everything](results.md), and [a row per score](#leaderboard-tsv)",
         "`leaderboard` → you",

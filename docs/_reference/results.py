@@ -21,8 +21,8 @@ _HEAD = """# results.json
 
 What `twoalike evaluate` measures; `twoalike.results.Results.load` reads it. A header says how the
 file was made and of what; every figure is a row of one long frame (`Results.frame`,
-`pandas.DataFrame(content["rows"])`). `transfer.json`, `scores.json` and `leaderboard.json` have the
-same form.
+`pandas.DataFrame(content["rows"])`). `transfer.json`, `scores.json`, `replay.json` and
+`leaderboard.json` have the same form.
 
 """
 _ROWS = """(results-row)=

@@ -173,3 +173,11 @@ def test_a_posterior_is_scored_on_what_it_knows(
         known_text = f"{known:,} choices that it knows"
         assert any(known_text in name for table in found.tables() for name in table.frame.index)
         assert found.at("structure.posterior.spearman", "net") is not None
+
+
+def test_trials_of_an_adaptive_design_are_no_sample_of_people() -> None:
+    rows: dict[str, Any] = {f"item_{k + 1}": [k, 2 - k, k] for k in range(3)}
+    table = choices_table(rows | {"chosen": [1, 2, 3]}, ["a", "b", "c"])
+    table["sampler"] = ["adaptive", "random", None]
+    (judged,) = questions_of(table)
+    assert judged.rows.tolist() == [1, 2] and judged.left_out["adaptive"] == 1

@@ -8,7 +8,13 @@ import pandas as pd
 import pytest
 
 from twoalike.design import excluded
-from twoalike.judgments import import_choices, object_index, read_raw, read_sets
+from twoalike.judgments import (
+    chosen_at_random,
+    import_choices,
+    object_index,
+    read_raw,
+    read_sets,
+)
 from twoalike.study import ExclusionConfig, TwoalikeError
 
 OBJECTS = ["ant", "bee", "cat", "dog"]
@@ -114,6 +120,17 @@ def test_verdicts_on_attention_checks_are_kept(tmp_path: Path) -> None:
     raw_session(tmp_path, trial_type=types, correct=["true", "false", "n/a", "true"])
     verdicts = read_raw(tmp_path)["correct"]
     assert verdicts.astype(object).where(verdicts.notna(), None).tolist() == [None, "false", "true"]
+
+
+def test_trials_that_a_posterior_chose_are_told_from_others(tmp_path: Path) -> None:
+    raw_session(tmp_path, "001", sampler=["random", "adaptive", "random", "random"])
+    raw_session(tmp_path, "002")
+    table = read_raw(tmp_path)
+    assert chosen_at_random(table).tolist() == [True, False, True, True, True, True]
+    alone = table[table["sampler"] == "adaptive"]
+    assert chosen_at_random(alone).all(), "there is no random share to take"
+    raw_session(tmp_path, "001", sampler=["random"] * 4)
+    assert "sampler" not in read_raw(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -266,6 +266,7 @@ def test_a_fit_uses_nothing_after_its_cut_off(
         return cast(Posterior, FakePosterior(stimuli.ids))
 
     monkeypatch.setattr("twoalike.embedding.fit", fit)
+    monkeypatch.setattr("twoalike.embedding.enough", lambda *_: "enough: it is known")
     said: list[str] = []
     early = refit(study, lambda: lines[:-60], announce=said.append)
     assert early is None
@@ -273,6 +274,7 @@ def test_a_fit_uses_nothing_after_its_cut_off(
     made = refit(study, lambda: list(lines), announce=said.append)
     assert made is not None
     assert made.number == 1
+    assert said[1].startswith("enough: it is known. Invite nobody else")
     assert made.cut_off.records == 144
     assert fitted == [made.cut_off.trials] == [126]
     assert refit(study, lambda: lines[:-5], announce=said.append) is None

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import pandas as pd
 import pytest
 from tests.conftest import cases
 
 from twoalike.design import study_with
 from twoalike.figures import NARROW, WIDE, power_curves, power_description, to_svg
 from twoalike.recovery import PowerAnalysis, PowerResult, Target
-from twoalike.recovery._search import SearchPlan, find_size, make_target
-from twoalike.study import Study
+from twoalike.recovery._search import FoundSize, Needed, SearchPlan, find_size, make_target
+from twoalike.study import StopConfig, Study
 
 MakeStudy = Callable[..., Path]
 Run = Callable[..., tuple[int, str]]
@@ -136,3 +137,21 @@ def test_the_figure_has_both_panels_and_words(result: PowerResult, width: float)
     assert {float(x) for x, _ in dots} == set(result.found.studies["judgments"].astype(float))
     assert "target" in "".join(text.get_text() for text in left.texts)
     assert "target" not in "".join(text.get_text() for text in right.texts)
+
+
+def test_a_rule_of_stopping_is_foretold(
+    make_study: MakeStudy, make_outcome: Callable[..., dict[str, Any]]
+) -> None:
+    study = Study.load(make_study())
+    rule = study.config.model_copy(update={"stop": StopConfig(similarity_interval=1.0)})
+    analysis = PowerAnalysis(study=replace(study, config=rule))
+    rows = [
+        make_outcome(people, world, 0.4 / people, similarity_width=(9 / people) ** 0.5)
+        for people in (4, 8, 16)
+        for world in range(3)
+    ]
+    found = FoundSize(8, Needed(8.0, 7.0, 9.0), pd.DataFrame(rows))
+    result = PowerResult(analysis, found, Target(measure="regret", value=0.05, asked=""))
+    assert 800 < result.stopping["judgments"]["value"] < 1000
+    assert "[stop] similarity_interval = 1 is expected" in " ".join(result.reasons())
+    assert PowerAnalysis(study=study).about != analysis.about

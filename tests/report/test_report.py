@@ -518,10 +518,16 @@ def test_a_plan_and_what_a_study_departed_from(
         "power": 0.85,
     }
     answer = about | {"kind": "group_power", "recommended": size | {"simulated": 20}}
+    ends = {"value": 850.2, "low": 700.0, "high": 1000.0}
+    answer["stop"] = {"similarity_interval": 1.5, "judgments": ends}
     (tmp_path / "p.json").write_text(json.dumps(answer))
     again = shutil.copytree(study.root, tmp_path / "again")
+    with (again / "study.toml").open("a") as file:
+        file.write("[stop]\nsimilarity_interval = 1.5\n")
     assert call("plan", str(again), "--power", str(tmp_path / "p.json"), "--overwrite") == 0
     assert "17 of 20 simulated studies found the groups" in (again / "plan.html").read_text("utf-8")
+    text = (again / "plan.html").read_text("utf-8")
+    assert "no wider than 1.5 of the standard deviation" in text and "850 judgments" in text
     assert call(*words) == 1  # a hash may have been registered
     assert (study.root / "plan.json").read_bytes() == content
     done = report(study)

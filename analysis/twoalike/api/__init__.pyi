@@ -56,6 +56,7 @@ from twoalike.report import write_plan, write_progress, write_report
 from twoalike.results import Results
 from twoalike.results import evaluate as evaluate
 from twoalike.results import leaderboard as leaderboard
+from twoalike.results import replay as replay
 from twoalike.results import score as score
 from twoalike.results import transfer as transfer
 from twoalike.sitting import simulate as simulate

@@ -27,7 +27,7 @@ from twoalike.embedding import (
 from twoalike.figures import Panel, styled
 from twoalike.judgments import JudgmentKind, JudgmentTable, read_judgments
 from twoalike.recovery import Measure, PowerResult
-from twoalike.results import Leaderboard, Results
+from twoalike.results import Leaderboard, Replay, Results
 from twoalike.rsa import direction_draws
 from twoalike.rsa import observed as seen_by
 from twoalike.rsa import reliability as measure_reliability
@@ -481,6 +481,14 @@ def leaderboard(
     found = ranked if isinstance(ranked, Leaderboard) else Leaderboard.load(ranked)
     ax = _axes(ax, 0.8 + 0.2 * len(found.networks), 4.0)
     figures.draw_board(ax, found.board(measure or found.boards[0].kind, subset))
+    return ax
+
+
+@styled
+def replay(results: Replay | Pathlike, *, ax: "Axes | None" = None) -> "Axes":
+    """Held-out log-loss of designs by number of recorded answers; dashed: the full random one."""
+    ax = _axes(ax, 3.4, 5.6)
+    figures.draw_replay(ax, results if isinstance(results, Replay) else Replay.load(results))
     return ax
 
 

@@ -117,6 +117,35 @@ def score(**given: Any) -> None:
     show_written(given["out"])
 
 
+@takes("results:replay", without={"announce"})
+def replay(
+    *,
+    designs: str = "random,adaptive",
+    priors: str = "none,features,shuffled",
+    table: Path | None = None,
+    figure: Path | None = None,
+    **given: Any,
+) -> None:
+    """Run designs against recorded answers, to see how many would have been enough."""
+    from twoalike import results
+    from twoalike.embedding import save_table
+    from twoalike.figures import replay_chart, to_svg
+    from twoalike.study import check_ending
+
+    for path, endings in ((table, [".csv", ".tsv"]), (figure, [".svg"])):
+        if path is not None:
+            check_ending(path, endings, "what replay found")
+    given |= {"designs": designs.split(","), "priors": priors.split(",")}
+    study = given.pop("study")
+    found = results.replay(study, **given, announce=lambda line: show_notes([line]))
+    show_tables(found.tables())
+    if table is not None:
+        save_table(table, found.frame)
+    if figure is not None:
+        figure.write_bytes(to_svg(replay_chart(found)))
+    show_written(given["out"] or Path(study, "derived", "replay.json"), table, figure)
+
+
 @takes("teacher:predict")
 def predict(
     source: Path,

@@ -14,7 +14,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import OPTIONS, Question
-from twoalike.judgments import ITEMS, is_scored, participant_index, set_choices
+from twoalike.judgments import (
+    ITEMS,
+    chosen_at_random,
+    is_scored,
+    participant_index,
+    set_choices,
+)
 from twoalike.study import MISSING, Booleans, Integers
 
 _ROOMY = 4
@@ -166,18 +172,21 @@ def questions_of(choices: pd.DataFrame, ids: Collection[str] | None = None) -> l
     """Sort the main and repeated choices of a table by the question that they answer.
 
     Choices of objects not in ``ids``, such as those that every network has features of, are left
-    out and counted, as practice and attention checks are.
+    out and counted, as practice and attention checks are, and trials that an adaptive design chose
+    (:func:`twoalike.judgments.chosen_at_random`).
     """
     judge, people = participant_index(choices)
-    scored = np.asarray(is_scored(choices), dtype=bool)
+    scored, fair = np.asarray(is_scored(choices), dtype=bool), chosen_at_random(choices)
     told_apart = {people[person] for person in np.unique(judge[scored])} != {"unknown"}
     asked, objects = set_choices(choices)
     featured = np.array([ids is None or name in ids for name in objects], dtype=bool)
     found = []
     for of in asked:
-        there = scored[of.rows] & featured[of.items].all(axis=1)
-        rows, n = of.rows[there], int(scored[of.rows].sum())
-        left_out = {"practice_or_catch": len(of.rows) - n, "without_features": n - len(rows)}
+        main, kept = scored[of.rows], (scored & fair)[of.rows]
+        there = kept & featured[of.items].all(axis=1)
+        rows, n = of.rows[there], int(kept.sum())
+        left_out = {"practice_or_catch": int((~main).sum()), "without_features": n - len(rows)}
+        left_out |= {"adaptive": int(main.sum()) - n} if not fair.all() else {}
         judged = Judgments(
             of.items[there],
             of.answer[there],

@@ -9,6 +9,7 @@ from twoalike.figures._curves import draw_dimensions as draw_dimensions
 from twoalike.figures._curves import draw_lapse as draw_lapse
 from twoalike.figures._curves import draw_power as draw_power
 from twoalike.figures._curves import draw_reliability as draw_reliability
+from twoalike.figures._curves import draw_replay as draw_replay
 from twoalike.figures._curves import draw_response_times as draw_response_times
 from twoalike.figures._curves import draw_temperature as draw_temperature
 from twoalike.figures._curves import draw_times_by_entropy as draw_times_by_entropy
@@ -19,6 +20,7 @@ from twoalike.figures._curves import people_beside as people_beside
 from twoalike.figures._curves import power_curves as power_curves
 from twoalike.figures._curves import power_description as power_description
 from twoalike.figures._curves import reliability_curve as reliability_curve
+from twoalike.figures._curves import replay_chart as replay_chart
 from twoalike.figures._curves import response_times as response_times
 from twoalike.figures._curves import times_by_entropy_chart as times_by_entropy_chart
 from twoalike.figures._curves import weights_chart as weights_chart

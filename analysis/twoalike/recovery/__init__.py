@@ -11,9 +11,16 @@ from twoalike.recovery._planned import VI_STEPS as VI_STEPS
 from twoalike.recovery._power import PowerAnalysis as PowerAnalysis
 from twoalike.recovery._power import PowerResult as PowerResult
 from twoalike.recovery._power import power as power
+from twoalike.recovery._replay import Design as Design
+from twoalike.recovery._replay import Recorded as Recorded
+from twoalike.recovery._replay import Replayed as Replayed
+from twoalike.recovery._replay import ReplayPrior as ReplayPrior
+from twoalike.recovery._replay import answers_needed as answers_needed
+from twoalike.recovery._replay import named as named
 from twoalike.recovery._search import Difference as Difference
 from twoalike.recovery._search import Share as Share
 from twoalike.recovery._search import Target as Target
+from twoalike.recovery._search import fit_curve as fit_curve
 from twoalike.recovery._simulate import CHANCE as CHANCE
 from twoalike.recovery._simulate import Measure as Measure
 from twoalike.recovery._simulate import World as World

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from twoalike.design import shown_objects, study_with
-from twoalike.embedding import FitConfig
+from twoalike.embedding import FitConfig, similarity_width
 from twoalike.recovery._planned import VI_STEPS, Answer, Planned
 from twoalike.recovery._search import STEP, LearningCurve, Target, make_target
 from twoalike.recovery._simulate import (
@@ -155,6 +155,15 @@ class PowerAnalysis(Planned):
         return [draw_world(self.source, self.seed, k) for k in range(self.worlds)]
 
     @property
+    def stop(self) -> float | None:
+        """Limit of the rule ``[stop]`` of study.toml, if there is one."""
+        return self.study.config.stop.similarity_interval
+
+    @cached_property
+    def about(self) -> dict[str, Any]:
+        return self._described(**({} if self.stop is None else {"stop": self.stop}))
+
+    @property
     def oracle(self) -> float:
         """Mean log-loss of one who knows the truth, nats."""
         return float(np.mean([world.oracle for world in self.drawn]))
@@ -167,6 +176,7 @@ class PowerAnalysis(Planned):
             "participants": participants,
             "judgments": judgments,
             **score(posterior, world),
+            **({} if self.stop is None else {"similarity_width": similarity_width(posterior)}),
             "oracle": world.oracle,
             "converged": bool(posterior.verdict.predictions),
         }
@@ -206,6 +216,16 @@ class PowerResult(Answer[PowerAnalysis]):
     def curve(self, measure: Measure) -> LearningCurve:
         """Learning curve of one of the measures."""
         return replace(self.target, measure=measure).curve(self.found.studies)
+
+    @property
+    def stopping(self) -> dict[str, Any]:
+        """Rule of study.toml, and judgments at which half of such studies stop; none without."""
+        if (limit := self.analysis.stop) is None:
+            return {}
+        curve = self.curve("similarity_width")
+        low, high = curve.size_interval(limit)
+        judgments = {"value": curve.size_at(limit), "low": low, "high": high}
+        return {"similarity_interval": limit, "judgments": judgments}
 
     def splits(self, trials: Sequence[int]) -> list[tuple[int, int]]:
         """Other ways to the same number of judgments: participants, trials a person."""
@@ -264,6 +284,10 @@ class PowerResult(Answer[PowerAnalysis]):
             f"Assumed: {WORLDS[self.analysis.source.kind]}, log-loss of one who knows it "
             f"{self.analysis.oracle:.3f}; {people}; fits by {config.fit.engine}.",
         ]
+        if stop := self.stopping:
+            ends = "{value:,.0f} ({low:,.0f} to {high:,.0f})".format(**stop["judgments"])
+            rule = f"[stop] similarity_interval = {stop['similarity_interval']:g}"
+            lines.append(f"{rule} is expected to end half of such studies by {ends} judgments.")
         if doubtful := int((~studies["converged"]).sum()):
             which = f"{counted(doubtful, 'fit')} of {len(studies)}"
             lines.append(f"{which} had not converged: their scores count as they are.")
@@ -295,6 +319,7 @@ class PowerResult(Answer[PowerAnalysis]):
                 "judgments_assured": self.judgments,
                 "judgments_half": {"value": curve.size_at(target.value), "low": low, "high": high},
             },
+            "stop": self.stopping,
             "curves": {measure: self.curve(measure).to_json() for measure in ("regret", "width")},
             "studies": studies.to_dict("records"),
         }

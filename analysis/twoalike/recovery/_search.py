@@ -32,7 +32,7 @@ from twoalike.evaluation import wilson_interval
 from twoalike.recovery._simulate import CHANCE, LEVEL, GroupTest, Measure
 from twoalike.study import Floats, TwoalikeError, counted
 
-EXPONENT = {"regret": 1.0, "width": 0.5}
+EXPONENT = {"regret": 1.0, "width": 0.5, "similarity_width": 0.5}
 """Value of b by theory for many judgments; a weak prior, for curves of few sizes."""
 _EXPONENT_SD = 0.3
 _SHIFT_SD = 1.0
@@ -109,7 +109,7 @@ def fit_curve(studies: pd.DataFrame, measure: Measure, rng: np.random.Generator)
     Widths of the sizes whose intervals do not hold the truth (:data:`HOLDS`) are passed over.
     """
     honest = studies.groupby("judgments")["coverage"].transform("mean") >= HOLDS
-    if measure == "width" and honest.any():
+    if measure != "regret" and honest.any():
         studies = studies[honest]
     n, y = studies["judgments"].to_numpy(np.float64), np.log(studies[measure].to_numpy(np.float64))
     names, row = np.unique(studies["world"], return_inverse=True)

@@ -166,7 +166,7 @@ INTERVAL = 0.95
 LEVEL = 0.05
 """Of the tests of two groups."""
 
-type Measure = Literal["regret", "width"]
+type Measure = Literal["regret", "width", "similarity_width"]
 type GroupTest = Literal["all", "dimension", "pair"]
 """Of all dimensions together, of any dimension, of any pair of objects."""
 TESTS: tuple[GroupTest, ...] = get_args(GroupTest.__value__)

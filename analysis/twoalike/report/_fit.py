@@ -32,7 +32,7 @@ from twoalike.figures import (
     response_times,
     times_by_entropy_chart,
 )
-from twoalike.judgments import ITEMS
+from twoalike.judgments import ITEMS, chosen_at_random
 from twoalike.report._blocks import (
     Block,
     Grid,
@@ -89,10 +89,12 @@ def _fitted(inputs: Inputs, posterior: Posterior) -> bool:
 def check_fits(inputs: Inputs, seed: int) -> list[FitCheck]:
     """Predict the study's judgments of each kind, each with its participant's noise.
 
-    If the embedding was fitted to these judgments, each is predicted from the others only.
+    If the embedding was fitted to these judgments, each is predicted from the others only. Trials
+    that it chose itself are left out.
     """
     if (posterior := inputs.posterior) is None or (table := inputs.choices) is None:
         return []
+    table = table[chosen_at_random(table)]
     by_kind = [(kind, table[table["kind"] == kind]) for kind in OPTIONS]
     return [
         _check_fit(posterior, choices, kind, _fitted(inputs, posterior), seed)

@@ -28,7 +28,7 @@ from twoalike.figures import (
     stress,
     tree_chart,
 )
-from twoalike.judgments import JudgmentKind
+from twoalike.judgments import JudgmentKind, chosen_at_random
 from twoalike.record import people_listed, read_answers
 from twoalike.report._blocks import (
     DASH,
@@ -138,6 +138,10 @@ def reliability_section(inputs: Inputs) -> Section | None:
         for unit, panel in reliability_panels(found).items():
             words = say("reliability.caption", kind=kind, unit=unit)
             blocks.append(Picture.of([panel], words, f"Reliability of {kind}."))
+        table = inputs.tables[kind]
+        if n := int((~chosen_at_random(table)).sum()):
+            said = say("reliability.adaptive", kind=kind, n=n, of=len(table))
+            blocks.append(Text(said, quiet=True))
         if found.missing:
             missing = say("reliability.missing", kind=kind, missing=found.missing)
             blocks.append(Text(missing, quiet=True))

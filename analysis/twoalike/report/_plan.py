@@ -121,7 +121,7 @@ def write_plan(
             found="none" if participants is None else str(participants),
         )
     stimuli, tasks = StimulusSet.load(study.stimuli, verify=False), tuple(used_tasks(study))
-    kept = ("target", "recommended", "needed", "assumptions")
+    kept = ("target", "recommended", "needed", "assumptions", "stop")
     plan = Plan(
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         sessions_before=len(find_runs(study.raw)),
@@ -159,7 +159,7 @@ def _settings(study: Study, tasks: Sequence[str]) -> dict[str, dict[str, Any]]:
     lists = [find_task(name).lists for name in tasks]
     tables = [one.table for one in lists if one is not None]
     config = study.config.model_dump(mode="json")
-    return {name: config[name] for name in (*tables, "exclusion", "groups")}
+    return {name: config[name] for name in (*tables, "exclusion", "groups", "stop")}
 
 
 def _rows(settings: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
@@ -184,10 +184,11 @@ def _page(study: Study, plan: Plan, digest: str) -> Page:
         blocks.append(Verbatim(say("plan.hypotheses"), plan.hypotheses))
     groups = plan.settings["groups"]["names"]
     parts = ("plan-people", "plan-exclusion", "plan-model", "plan-tests")
+    rules = {"rule": plan.settings["exclusion"], "stop": plan.settings["stop"]}
     sections = [
         section(
             part,
-            Text(say(f"{part}.text", **values, groups=groups, rule=plan.settings["exclusion"])),
+            Text(say(f"{part}.text", **values, groups=groups, **rules)),
         )
         for part in parts
     ]

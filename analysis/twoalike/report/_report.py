@@ -55,7 +55,7 @@ from twoalike.report._observed import (
     sample_section,
 )
 from twoalike.report._plan import plan_section
-from twoalike.report._results import alignment_section, measured_sections
+from twoalike.report._results import alignment_section, measured_sections, saved_section
 from twoalike.report._sessions import people_cautions
 from twoalike.results import WHOLE, Results, ability_rows, lost_abilities
 from twoalike.study import MISSING, Study, atomic_path, check_ending, check_output, counted
@@ -140,6 +140,7 @@ def build_page(inputs: Inputs, seed: int) -> Page:
         people_section(inputs, seed),
         alignment_section(inputs),
         *measured_sections(inputs),
+        saved_section(inputs),
         plan_section(inputs),
         methods_section(
             inputs, [*agreed, *found], {label: of.anchor for label, of in of_tasks.items()}

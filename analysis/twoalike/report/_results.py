@@ -10,6 +10,7 @@ from twoalike.figures import (
     group_panel,
     log_loss_panel,
     rated_panel,
+    replay_chart,
     structure_panels,
     transfer_panel,
 )
@@ -21,11 +22,12 @@ from twoalike.report._blocks import (
     Section,
     Text,
     Verbatim,
+    picture,
     say,
     section,
 )
 from twoalike.report._inputs import Inputs
-from twoalike.results import Results, TableView, calibration_table, majority_table
+from twoalike.results import Replay, Results, TableView, calibration_table, majority_table
 
 
 def alignment_section(inputs: Inputs) -> Section:
@@ -109,6 +111,16 @@ def _measured(inputs: Inputs, part: str, there: bool, blocks: list[Block]) -> Se
     reason = inputs.results.missing.get(part, "") if inputs.results else ""
     more = " --labels stimuli/stimuli.tsv" if part == "transfer" else ""
     return section(part, Missing(f"Not measured: {reason}.", inputs.scoring_command + more))
+
+
+def saved_section(inputs: Inputs) -> Section | None:
+    """Say how many of the study's answers each design would have needed, after `replay`."""
+    path = inputs.study.derived / "replay.json"
+    if not path.is_file():
+        return None
+    found = Replay.load(path)
+    shown = picture("saved", lambda width: replay_chart(found, width=width), found.frame, of=found)
+    return section("saved", shown, *map(Grid.of, found.tables()))
 
 
 def _of_question(results: Results, start: str) -> Iterator[Block]:

@@ -15,6 +15,9 @@ from twoalike.results._model import Network as Network
 from twoalike.results._model import Saved as Saved
 from twoalike.results._model import Seen as Seen
 from twoalike.results._model import TableView as TableView
+from twoalike.results._replay import FULL as FULL
+from twoalike.results._replay import Replay as Replay
+from twoalike.results._replay import replay as replay
 from twoalike.results._score import Scores as Scores
 from twoalike.results._score import score as score
 from twoalike.results._views import AGREEMENT as AGREEMENT

@@ -45,6 +45,7 @@ from twoalike.evaluation import (
 )
 from twoalike.judgments import (
     JudgmentKind,
+    chosen_at_random,
     is_scored,
     judged_trials,
     pair_sources,
@@ -118,7 +119,9 @@ def observed(table: pd.DataFrame, kind: JudgmentKind) -> Observed:
 
 def _scored(table: pd.DataFrame, kind: JudgmentKind) -> pd.DataFrame:
     """Take the main and repeated trials."""
-    used = table if kind == "dissimilarities" else table[is_scored(table)]
+    used = table
+    if kind != "dissimilarities":
+        used = table[is_scored(table) & chosen_at_random(table)]
     if used.empty:
         raise NotMeasurable("there are no main or repeated trials")
     return used

@@ -134,7 +134,7 @@ def refit(
     ``announce`` is called with one line: the new snapshot, or the reason why there is none, which
     is that there are too few answers, or no new ones.
     """
-    from twoalike.embedding import fit
+    from twoalike.embedding import enough, fit
 
     tell = announce or (lambda line: None)
     opened = study if isinstance(study, Study) else Study.load(study)
@@ -162,6 +162,8 @@ def refit(
             kinds[one.task.judgments].append(tables[one.task.name])
         judgments: Any = {kind: pd.concat(own, ignore_index=True) for kind, own in kinds.items()}
         posterior = fit(**judgments, seed=seed, **QUICK_FIT)
+        if said := enough(opened, posterior):
+            tell(f"{said}. Invite nobody else; sessions that have begun go on.")
         made = publish_snapshot(done, posterior, cut_off, judged)
     tell(
         f"snapshot {made.number}: {counted(made.cut_off.trials, 'answer')} of "

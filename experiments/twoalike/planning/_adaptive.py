@@ -80,7 +80,7 @@ class AdaptiveDesign:
         return ScoredTrials.of(answers, m, form, np.random.default_rng(seed), judged)
 
     def check(self) -> None:
-        """Refuse parts of a study, which no posterior of the whole can choose for."""
+        """Refuse parts of a study, and more where there is enough."""
         table = self.task.lists.table
         if self.study.condition or self.study.conditions_of(self.task.name):
             raise TwoalikeError(
@@ -94,6 +94,11 @@ class AdaptiveDesign:
                 f"objects_per_person each participant sees others. Choose another {table}.sampler, "
                 "or set objects_per_person = 0."
             )
+        if self.posterior is not None and self.study.config.stop.similarity_interval is not None:
+            from twoalike.embedding import enough
+
+            if said := enough(self.study, self.posterior):
+                raise TwoalikeError(f"{said}.", where=self.posterior)
 
     def session(
         self, label: str, number: int, block: int | None, before: Sequence[pd.DataFrame]

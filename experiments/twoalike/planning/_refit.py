@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,7 +21,7 @@ from twoalike.design import adaptive_blocks, shown_objects
 from twoalike.planning._adaptive import AdaptiveDesign, adaptive_designs
 from twoalike.planning._lists import adaptive_lists, write_all, write_lists
 from twoalike.registry import find_task
-from twoalike.study import Study, TwoalikeError
+from twoalike.study import StopConfig, Study, TwoalikeError
 from twoalike.tasks import Item, MoreShown, PreparedTrials, Sitting, as_text, prepare_listed
 
 _FIT: Any = {"quick": True, "engine": "nuts", "draws": 100, "chains": 2}
@@ -66,6 +67,8 @@ def refit(
     from twoalike.embedding import fit
 
     opened = Study.load(study)
+    # A session that has begun is finished, whatever [stop] says.
+    opened = replace(opened, config=opened.config.model_copy(update={"stop": StopConfig()}))
     fit(opened, out=posterior, seed=int(np.random.SeedSequence(seed).generate_state(1)[0]), **_FIT)
     write_lists(
         opened,

@@ -7,6 +7,7 @@ from twoalike.study._config import Condition as Condition
 from twoalike.study._config import ExclusionConfig as ExclusionConfig
 from twoalike.study._config import Language as Language
 from twoalike.study._config import OnlineConfig as OnlineConfig
+from twoalike.study._config import StopConfig as StopConfig
 from twoalike.study._config import Study as Study
 from twoalike.study._config import StudyConfig as StudyConfig
 from twoalike.study._errors import MISSING as MISSING

@@ -163,6 +163,15 @@ class ExclusionConfig(Strict):
         return f"{counted(n_wrong, 'attention item')} wrong, {self.wrong_items} allowed"
 
 
+class StopConfig(Strict):
+    """When enough was collected; declared beforehand, and judged by each posterior in between."""
+
+    similarity_interval: float | None = Field(default=None, gt=0)
+    """mean width of the 90 % intervals of the similarities of all pairs, in standard deviations of
+    these similarities, at which collection ends: twoalike design refuses further blocks, and
+    twoalike online refit says so; such as 1.0; left out: no rule"""
+
+
 class ShareConfig(Strict):
     """Columns of a copy for publication beside those that twoalike writes."""
 
@@ -210,6 +219,7 @@ class StudyConfig(Strict):
     """protocol of the multi-arrangement task, in the study"""
     design: DesignConfig = DesignConfig()
     exclusion: ExclusionConfig = ExclusionConfig()
+    stop: StopConfig = StopConfig()
     anchored: AnchoredConfig = AnchoredConfig()
     odd_one_of_many: OddOneOfManyConfig = OddOneOfManyConfig()
     most_alike_pair: MostAlikePairConfig = MostAlikePairConfig()

@@ -69,6 +69,7 @@ from twoalike.embedding._ratings import RATING_LEVELS as RATING_LEVELS
 from twoalike.embedding._similarity import SimilarityTable as SimilarityTable
 from twoalike.embedding._similarity import choice_intervals as choice_intervals
 from twoalike.embedding._similarity import embedding_table as embedding_table
+from twoalike.embedding._similarity import enough as enough
 from twoalike.embedding._similarity import kept_together as kept_together
 from twoalike.embedding._similarity import pair_odds as pair_odds
 from twoalike.embedding._similarity import save_embedding as save_embedding
@@ -77,5 +78,6 @@ from twoalike.embedding._similarity import save_table as save_table
 from twoalike.embedding._similarity import select_objects as select_objects
 from twoalike.embedding._similarity import set_probabilities as set_probabilities
 from twoalike.embedding._similarity import similarity_table as similarity_table
+from twoalike.embedding._similarity import similarity_width as similarity_width
 from twoalike.embedding._sources import source_table as source_table
 from twoalike.embedding._terms import Term as Term

@@ -31,6 +31,7 @@ from twoalike.embedding._posterior import (
 from twoalike.study import (
     Floats,
     Integers,
+    Study,
     TwoalikeError,
     atomic_path,
     check_ending,
@@ -315,6 +316,29 @@ def similarity_table(
     if has_no_intervals(posterior):
         low[:], high[:] = np.nan, np.nan
     return SimilarityTable(ids, mean, low, high, interval, scale)
+
+
+def similarity_width(posterior: Posterior, interval: float = 0.9) -> float:
+    """Mean width of the intervals of centred similarities of all pairs, in standard deviations.
+
+    These are of the posterior means of the similarities, over pairs: 0 is known exactly.
+    """
+    found = similarity_table(posterior, interval)
+    pairs = np.triu_indices(len(found.ids), 1)
+    return float((found.high - found.low)[pairs].mean() / found.mean[pairs].std())
+
+
+def enough(study: Study, posterior: PosteriorSource) -> str:
+    """Say that the rule ``[stop]`` of study.toml is met, for a sentence; empty where it is not."""
+    if (limit := study.config.stop.similarity_interval) is None:
+        return ""
+    width = similarity_width(as_posterior(posterior))
+    if not width <= limit:
+        return ""
+    return (
+        f"enough: the 90 % intervals of similarities are {width:.2f} of their standard deviation "
+        f"wide on average, and stop.similarity_interval = {limit:g} ends collection there"
+    )
 
 
 def _pair_mean(posterior: Posterior, x: Floats) -> float:

@@ -29,6 +29,7 @@ from twoalike.judgments._tables import JudgmentKind as JudgmentKind
 from twoalike.judgments._tables import JudgmentTable as JudgmentTable
 from twoalike.judgments._tables import arrangements_table as arrangements_table
 from twoalike.judgments._tables import choices_table as choices_table
+from twoalike.judgments._tables import chosen_at_random as chosen_at_random
 from twoalike.judgments._tables import dissimilarities_table as dissimilarities_table
 from twoalike.judgments._tables import given_tables as given_tables
 from twoalike.judgments._tables import is_scored as is_scored

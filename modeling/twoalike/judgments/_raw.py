@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.judgments._tables import ITEMS, MORE_ITEMS, TABLES, JudgmentKind
+from twoalike.judgments._tables import ADAPTIVE, ITEMS, MORE_ITEMS, TABLES, JudgmentKind
 from twoalike.registry import find_task
 from twoalike.study import MISSING, Booleans, Integers, TwoalikeError
 from twoalike.tables import (
@@ -341,6 +341,7 @@ def _choices(
         "kind": asked.kind,
         "level": _one_of(LEVELS, "condition", text),
         "correct": _verdicts(text),
+        **_adaptive(text),
     }
     if BY_CONDITION.name in text:
         columns[BY_CONDITION.name] = text[BY_CONDITION.name]
@@ -375,8 +376,15 @@ def _ratings(counts: _Counts, session: RawSession) -> tuple[dict[str, Any], pd.D
         "rating": rows["response"],
         "scale_points": pd.to_numeric(rows["scale_points"]),
         "correct": _verdicts(session.text)[rows.index],
+        **_adaptive(session.text.loc[rows.index]),
     }
     return columns, rows
+
+
+def _adaptive(text: pd.DataFrame) -> dict[str, Any]:
+    """Give the column that tells trials chosen by a posterior from others, if there are any."""
+    there = "sampler" in text and (text["sampler"] == ADAPTIVE).any()
+    return {"sampler": text["sampler"]} if there else {}
 
 
 def _sortings(counts: _Counts, session: RawSession) -> tuple[dict[str, Any], pd.DataFrame]:

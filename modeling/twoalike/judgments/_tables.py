@@ -79,6 +79,8 @@ def _counted(name: str, description: str, dtype: str, **more: Any) -> Column:
     return Column(name, "integer", description, minimum=1, dtype=dtype, **more)
 
 
+ADAPTIVE = "adaptive"
+"""In the column ``sampler`` of trials that were chosen by a posterior."""
 SESSION = _labels("session", "Session label.", missing="the source has no sessions")
 TRIAL_NUMBER = _counted("trial", "Number of the trial in its session.", "int32", default="row")
 TRIAL_TYPE = _labels(
@@ -372,6 +374,7 @@ RATINGS = Table(
     ),
     rows="ratings",
     items=PAIR,
+    further=True,
     checks=(_two_objects_but_in_checks, _on_its_scale),
 )
 """One row a rating of a pair; a pair may be rated several times."""
@@ -565,6 +568,17 @@ def is_scored(choices: pd.DataFrame, kind: ChoiceKind | None = None) -> Booleans
     """Tell which rows are main or repeated judgments, of one kind if it is given, shape (n,)."""
     scored = choices["trial_type"].isin(JUDGED).to_numpy(dtype=bool)
     return scored if kind is None else scored & (choices["kind"] == kind).to_numpy(dtype=bool)
+
+
+def chosen_at_random(table: pd.DataFrame) -> Booleans:
+    """Tell which rows are of trials that no posterior chose, (n,); every row where it chose all.
+
+    Agreement, accuracy and ceilings of trials that an adaptive design chose are those of hard
+    questions: such figures are taken from the others. A model that knows what was asked is safe.
+    """
+    every = np.ones(len(table), dtype=bool)
+    fair = (table["sampler"] != ADAPTIVE).to_numpy(bool) if "sampler" in table else every
+    return fair if (fair & is_scored(table)).any() else every
 
 
 def object_ids(objects: Sequence[str] | str | Path) -> Sequence[str]:
