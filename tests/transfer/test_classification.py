@@ -10,29 +10,23 @@ from numpy.testing import assert_array_equal
 from twoalike.evaluation import Candidate
 from twoalike.features import FeatureTable
 from twoalike.study import TwoalikeError
-from twoalike.transfer import Transfer, TransferMeasure, TransferSettings, compare_transfer
+from twoalike.transfer import Transfer, TransferSettings, compare_transfer
 
 
 def measured(
     values: np.ndarray,
     *levels: Sequence[str],
-    others: tuple[np.ndarray, Sequence[str]] | None = None,
     seed: int = 0,
     **settings: Any,
 ) -> Transfer:
     """One network on images with these features, and labels from coarse to fine."""
     ids = [f"i{number}" for number in range(len(values))]
     labels = {f"l{k}": dict(zip(ids, of, strict=True)) for k, of in enumerate(levels)}
-    other_set = []
-    if others is not None:
-        more = [f"o{number}" for number in range(len(others[0]))]
-        labels["l0"] |= dict(zip(more, others[1], strict=True))
-        other_set = [Candidate("net", FeatureTable(tuple(more), np.float32(others[0])))]
     table = FeatureTable(tuple(ids), np.asarray(values, dtype=np.float32))
     quick = {"shots": (1, 5), "episodes": 6, "halvings": 2} | settings
     network = Candidate("net", table)
     of = TransferSettings(**quick)
-    return compare_transfer([network], labels, ids=ids, others=other_set, settings=of, seed=seed)
+    return compare_transfer([network], labels, ids=ids, settings=of, seed=seed)
 
 
 def one(found: Transfer, measure: str, level: str = "l0", shots: int | None = None) -> Any:
@@ -146,25 +140,3 @@ def test_superclasses_of_one_subclass_are_left_out_and_named(rng: np.random.Gene
 def test_wrong_settings_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(TwoalikeError, match=next(iter(wrong))):
         TransferSettings(**wrong)
-
-
-def other(found: Transfer) -> TransferMeasure:
-    (score,) = [of for of in found.measures if of.measure == "other_set"]
-    return score
-
-
-def test_another_set_is_told_as_far_as_it_looks_alike(
-    make_world: Any, rng: np.random.Generator
-) -> None:
-    """The same classes, the classes of the others, and classes that cannot be told."""
-    world = make_world(4, 3, 30)
-    values, names = np.eye(12)[world.codes], np.unique(world.subclass)
-    turned = names[(world.codes + 1) % 12]
-    for others, labels, least, most in (
-        (values, world.subclass, 1.0, 1.0),
-        (values, turned, 0.0, 0.0),
-        (rng.normal(size=values.shape), world.subclass, 0.02, 0.2),
-    ):
-        found = other(measured(values, world.subclass, others=(others, labels)))
-        assert least <= found.models[0].value <= most
-        assert found.chance == 1 / 12

@@ -11,7 +11,7 @@ from PIL import Image
 from tests.conftest import call
 
 from twoalike.evaluation import Candidate
-from twoalike.features import FeatureTable, read_features, write_features
+from twoalike.features import FeatureTable, write_features
 from twoalike.stimuli import find_images, image_table
 from twoalike.study import TwoalikeError
 from twoalike.transfer import Transfer, TransferSettings, compare_transfer, folder_levels
@@ -179,40 +179,9 @@ def test_the_command(
         assert same["low"] <= row["value"] <= same["high"]
 
 
-def test_another_set_of_images(
-    command: Callable[[str], tuple[int, dict[str, Any]]],
-    files: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """The same images with more noise: told by the folders they lie in, worse than before."""
-    rng = np.random.default_rng(2)
-    words = "--shots 1"
-    for name in ("base", "aligned"):
-        table = read_features(files / f"{name}.npz")
-        noisy = table.values[::2] + 6 * rng.normal(size=table.values[::2].shape)
-        hard = FeatureTable(table.ids[::2], noisy.astype(np.float32))
-        write_features(files / f"{name}_hard.npz", hard)
-        words += f" --features {name}.npz --others {name}={name}_hard.npz"
-    status, found = command(words)
-    assert status == 0
-    assert "Another set of images, balanced accuracy" in capsys.readouterr().out
-    assert {"other features base", "other features aligned"} <= set(found["inputs"])
-    rows = {
-        (of["measure"].removeprefix("transfer."), of["model"]): of["value"]
-        for of in found["rows"]
-        if "level_1" in of["level"]
-    }
-    for name in ("base", "aligned"):
-        assert rows["other_set.chance", ""] < rows["other_set", name] < rows["linear_probe", name]
-
-
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (
-            "--features base.npz --features aligned.npz --others base=base.npz",
-            "expected another set's features of each network (base, aligned), found base.",
-        ),
         ("--features base.npz --shots 1,few", "--shots: expected numbers of images such as 1,5,10"),
         ("--features base.npz --shots 0", "shots: expected at least 1, found 0"),
         ("--features nowhere.npz", "nowhere.npz"),

@@ -3,9 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING, Any, Literal
 
 from twoalike.cli._derived import maybe_named, named, takes
 from twoalike.cli._show import (
@@ -247,7 +245,6 @@ def leaderboard(
 def transfer(
     *,
     features: list[str],
-    others: Annotated[list[str] | None, Parameter(negative=())] = None,
     shots: str = "1,5,10",
     ways: int | None = None,
     classifier: Literal["logistic", "nearest-mean"] = "logistic",
@@ -260,7 +257,6 @@ def transfer(
 
     found = results.transfer(
         [named(text) for text in features],
-        others=[named(text) for text in others or []],
         settings=TransferSettings(shots=_numbers(shots), ways=ways, classifier=classifier),
         out=out,
         **given,

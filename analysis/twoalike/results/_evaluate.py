@@ -196,7 +196,6 @@ def transfer(
     objects: str | Path | None = None,
     labels: LabelSource | None = None,
     only: str | Path | Sequence[str] | None = None,
-    others: Networks = (),
     settings: TransferSettings | None = None,
     similarity: Similarity | None = None,
     seed: int = 0,
@@ -204,10 +203,10 @@ def transfer(
 ) -> TransferResults:
     """Measure how networks' features serve other tasks than similarity.
 
-    The tasks are few-shot classification, a linear probe, new subclasses of known superclasses, and
-    another set of images. Each score has a 95 % interval, and a difference from the
-    first network on the same images. Intervals are for other classes; with fewer than 6 classes,
-    they have a star and are for other images of the same classes. The file contains both.
+    The tasks are few-shot classification, a linear probe, and new subclasses of known superclasses.
+    Each score has a 95 % interval, and a difference from the first network on the same images.
+    Intervals are for other classes; with fewer than 6 classes, they have a star and are for other
+    images of the same classes. The file contains both.
 
     Parameters
     ----------
@@ -220,8 +219,6 @@ def transfer(
         stimuli.tsv. Without it, an image's folders are its labels.
     only
         Ids of the images to use, one per line.
-    others
-        The same networks, by name, with features of another set of images of the same classes.
     settings
         How much is measured.
     seed
@@ -233,17 +230,12 @@ def transfer(
     files: dict[str, Path] = {}
     where = None if objects is None else Path(objects)
     candidates = read_networks(features, where, similarity, files)
-    of_others: dict[str, Path] = {}
-    other_set = read_networks(others, None, similarity, of_others)
-    files |= {f"other {role}": path for role, path in of_others.items()}
     by_level = read_labels(labels, files)
     files |= {"objects": where} if where else {}
     if isinstance(only, str | Path):
         files["only"] = Path(only)
         only = read_ids(Path(only))
-    found = compare_transfer(
-        candidates, by_level, ids=only, others=other_set, settings=settings, seed=seed
-    )
+    found = compare_transfer(candidates, by_level, ids=only, settings=settings, seed=seed)
     rows = Rows.of(candidates)
     _add_transfer(rows, found)
     how = asdict(found.settings) if found.settings else {}

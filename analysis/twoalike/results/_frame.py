@@ -34,7 +34,6 @@ TRANSFER = {
     "shift_seen": "{level}, {subclasses} learnt from",
     "shift_new": "{level} of new {subclasses}",
     "shift_drop": "{level}, drop for new {subclasses}",
-    "other_set": "{level}, {images} images of another set",
 }
 """Measure of transfer -> the level of its rows."""
 MEASURES: Mapping[str, tuple[str, str]] = {

@@ -15,8 +15,7 @@ The interval is Student's t with the degrees of freedom of the first part: with 
 classes the percentiles of a bootstrap over them would lie far too close together. Two or three
 classes tell little about others, so there is a second interval, of the same classes with
 other images: the scatter of images within classes takes the place of that between classes. It
-counts twice, since an image is tested and is also learnt from, and four times for nearest
-neighbours, where an image has the same weight in both roles (as in a U-statistic of pairs).
+counts twice, since an image is tested and is also learnt from.
 
 Differences of two networks are taken image by image, class by class and episode by episode
 first, so they are paired.
@@ -33,6 +32,8 @@ from twoalike.study import Floats, Integers
 _CONFUSED = 2.0
 """Variance of a mean over classes that are confused with each other, in units of that over
 independent ones: the most there can be with many classes."""
+_ROLES = 2.0
+"""Variance over other images, in units of that of images that are only tested."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,6 @@ class ClassScores:
     """Names of classes with too few images."""
     least: float = 0.0
     """The lowest score; the highest is 1, of differences as far above 0."""
-    roles: float = 2.0
-    """Variance over other images, in units of that of images which do not act on each other."""
 
     def interval(self) -> Interval:
         """Mean over classes, with the 95 % interval over other classes, images and episodes."""
@@ -67,9 +66,7 @@ class ClassScores:
 
     def same_classes(self) -> Interval:
         """Mean over classes, with the 95 % interval over other images of these, and episodes."""
-        found = image_interval(
-            self.values, self.images, self.members, self.groups, roles=self.roles
-        )
+        found = image_interval(self.values, self.images, self.members, self.groups)
         return found.within(self.least, max(1.0, -self.least))
 
     def minus(self, base: "ClassScores") -> "ClassScores":
@@ -108,8 +105,6 @@ def image_interval(
     images: Floats,
     members: Integers,
     groups: tuple[str, ...] | None = None,
-    *,
-    roles: float = 1.0,
 ) -> Interval:
     """Mean over classes with its 95 % interval over other images of the same classes.
 
@@ -130,7 +125,7 @@ def image_interval(
     if not free:
         return Interval(value, -np.inf, np.inf)
     spread = np.where(counts > 1, squares / np.maximum(counts - 1, 1), squares.sum() / free)
-    of_images = roles * float((weights**2 * spread / counts).sum())
+    of_images = _ROLES * float((weights**2 * spread / counts).sum())
     of_episodes = _squares(_parts(values - means, weights).sum(axis=1))
     return _student(value, of_images + of_episodes * _unbiased(len(values)), free)
 

@@ -6,9 +6,6 @@ Few-shot
     :func:`twoalike.teacher.nearest_mean`) fits nothing.
 Linear probe
     Classes learnt from many images, in folds.
-Another set
-    The same classes in images of another kind, such as ImageNet-A (Hendrycks et al. 2021,
-    arXiv:1907.07174), drawings or photographs of another place.
 New subclasses
     Superclasses learnt from some of their subclasses and tested on the others, as in BREEDS
     (Santurkar, Tsipras & Madry 2021, arXiv:2008.04859): whether a classifier knows a dog that is
@@ -23,7 +20,7 @@ and a rotated feature space should score the same.
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from math import comb, prod
@@ -192,8 +189,7 @@ class Task:
     """Rows of the images in the features."""
     left_out: tuple[str, ...] = ()
     groups: tuple[str, ...] | None = None
-    roles: float = 2.0
-    """``left_out``, ``groups``, ``roles``: as in :class:`ClassScores`."""
+    """``left_out``, ``groups``: as in :class:`ClassScores`."""
     strength: float | None = FEW_SHOT_STRENGTH
     parts: int = 1
     """2 where each subclass is asked for as a seen and as a new one."""
@@ -235,7 +231,6 @@ class Task:
             self.chance,
             self.groups,
             self.left_out,
-            roles=self.roles,
         )
 
 
@@ -252,8 +247,6 @@ class Labels:
     seed: int
     missing: dict[str, str]
     """Gets what these labels do not allow, and why."""
-    others: Levels = field(default_factory=dict)
-    """Labels of another set of images, whose features follow."""
 
 
 def tasks(of: Labels, wanted: Wanted) -> Iterator[Task]:
@@ -279,9 +272,6 @@ def every_measure(of: Labels) -> Wanted:
         about = {"measure": "shift", "level": coarse, "subclasses": fine}
         make = partial(_shift, of, about, np.asarray(above), np.asarray(below))
         yield f"subclass_shift of {coarse} by {fine}", make
-    for level, asked in of.others.items():
-        if level in of.levels:
-            yield f"other_set of {level}", partial(_other, of, level, asked)
 
 
 def _few_shot(of: Labels, level: str, labels: Sequence[str], shots: int) -> Task:
@@ -384,27 +374,6 @@ def _halves(parent: Integers, halvings: int, rng: np.random.Generator) -> list[B
             half[rng.permutation(np.flatnonzero(parent == group))[: size // 2]] = True
         found.setdefault(frozenset({half.tobytes(), (~half).tobytes()}), half)
     return list(found.values())
-
-
-def _other(of: Labels, level: str, other_labels: Sequence[str]) -> Task:
-    """Classes learnt from all images of one set, and asked for on those of another."""
-    known, asked = np.asarray(of.levels[level]), np.asarray(other_labels)
-    common = np.intersect1d(known[with_enough(known, 2)[0]], asked)
-    if len(common) < 2:
-        raise NotMeasurable(
-            f"needs two classes that both sets have, with two images to learn from, has "
-            f"{len(common)}"
-        )
-    both = np.concatenate([known, asked])
-    rows = np.flatnonzero(np.isin(both, common))
-    names, codes = coded(both[rows])
-    second = rows >= len(known)
-    learnt, tested = np.flatnonzero(~second), np.flatnonzero(second)
-    split = Split(learnt, tested, codes[tested], np.random.SeedSequence(of.seed))
-    left_out = tuple(sorted({*map(str, both)} - set(names)))
-    about = {"measure": "other_set", "level": level, "images": len(asked)}
-    chance = 1 / len(names)
-    return Task(about, codes, codes, names, chance, [[split]], rows, left_out, roles=1.0)
 
 
 def coded(labels: npt.NDArray[np.str_]) -> tuple[tuple[str, ...], Integers]:

@@ -5,8 +5,6 @@ from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
 
-import numpy as np
-
 from twoalike.evaluation import (
     Candidate,
     Count,
@@ -68,15 +66,13 @@ class TransferMeasure(Content):
     """`few_shot`: accuracy of a classifier that learnt from a few images of each class;
     `linear_probe`: balanced accuracy of one that learnt from many; `shift_seen`, `shift_new`,
     `shift_drop`: balanced accuracy for superclasses on subclasses that were learnt from, on new
-    ones, and the difference; `other_set`: balanced accuracy on another set of images."""
+    ones, and the difference."""
     level: str | None = None
     """Level of labels."""
     shots: Count | None = None
     """Images of a class to learn from."""
     subclasses: str | None = None
     """Level of the subclasses."""
-    images: Count | None = None
-    """Images of the other set."""
     classes: Count
     """Classes that the score is a mean over."""
     left_out: tuple[str, ...] = ()
@@ -150,7 +146,6 @@ def compare_transfer(
     labels: Mapping[str, Mapping[str, str]] | None = None,
     *,
     ids: Sequence[str] | None = None,
-    others: Sequence[Candidate] = (),
     settings: TransferSettings | None = None,
     seed: int = 0,
 ) -> Transfer:
@@ -164,9 +159,6 @@ def compare_transfer(
         Level -> image id -> label, from coarse to fine; the folders in the ids unless given.
     ids
         The images to use; those of the first network's features unless given.
-    others
-        The same networks, by name, with features of another set of images of the same classes,
-        such as ImageNet-A; with ``labels``, these hold their labels too.
     settings
         How much is measured.
 
@@ -181,10 +173,7 @@ def compare_transfer(
     values = [_features(each, images, centred=nearest) for each in candidates]
     levels = _levels(labels, images) if labels else folder_levels(images)
     missing: dict[str, str] = {}
-    other_levels: Levels = {}
-    if others:
-        values, other_levels = _with_others(candidates, values, others, labels)
-    of = Labels(_usable(levels, missing), settings, seed, missing, other_levels)
+    of = Labels(_usable(levels, missing), settings, seed, missing)
     measures = _measures(candidates, values, of, every_measure(of))
     return Transfer(images=len(images), settings=settings, measures=measures, missing=missing)
 
@@ -264,34 +253,6 @@ def _images(candidates: Sequence[Candidate], ids: Sequence[str] | None) -> list[
             found=f"{len(images)}, {len(set(images))} of them different",
         )
     return images
-
-
-def _with_others(
-    candidates: Sequence[Candidate],
-    values: Sequence[Values],
-    others: Sequence[Candidate],
-    labels: Mapping[str, Mapping[str, str]] | None,
-) -> tuple[list[Values], Levels]:
-    by_name = {each.name: each for each in others}
-    names = [each.name for each in candidates]
-    if set(by_name) != set(names) or len(others) > len(by_name):
-        raise TwoalikeError(
-            where="`others=...`",
-            expected=f"another set's features of each network ({', '.join(names)})",
-            found=", ".join(each.name for each in others),
-            remedy="Name them as the networks.",
-        )
-    images = list(by_name[names[0]].features.ids)
-    both = []
-    for name, own in zip(names, values, strict=True):
-        found = _features(by_name[name], images, centred=False)
-        if own.shape[1] != found.shape[1]:
-            raise TwoalikeError(
-                f"{name}, other set: expected {own.shape[1]} features as in the first set, found "
-                f"{found.shape[1]}. Compute both with the same network."
-            )
-        both.append(np.concatenate([own, found]))
-    return both, folder_levels(images) if not labels else _levels(labels, images)
 
 
 def _levels(labels: Mapping[str, Mapping[str, str]], images: Sequence[str]) -> Levels:
