@@ -9,8 +9,8 @@ answered nothing yet: of one trial, and of twenty for fifty people one after the
 would tell is its mutual information with the embedding in the Gaussian picture, against candidates
 drawn four, 16 and 64 a trial and all of the pool. Answers: a server on the loopback with an
 adaptive study of 32 words, whose people send a record about every two seconds, alone and with
-`online refit --every 1` beside it, by turns, in one run. The clients share the cores with the
-server and with the fit. The table goes to benchmarks/results/adaptive_speed.md.
+`online refit --every 1` beside it, by turns, in one run (not with `--people 0`). The clients share
+the cores with the server and with the fit. The table goes to benchmarks/results/adaptive_speed.md.
 """
 
 import argparse
@@ -243,7 +243,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=40)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        served = serving(Path(folder) / "served", given.people, given.seconds)
+        served = []
+        if given.people:
+            served = [
+                "",
+                f"{given.people} people at once with a record about every {PAUSE_S:g} s and blocks "
+                f"of {BLOCK}, in turns of {given.seconds:g} s:",
+                "",
+                *serving(Path(folder) / "served", given.people, given.seconds),
+            ]
         chosen = choosing(Path(folder), given.objects, given.answers)
     lines = [
         "# Choosing questions, and answers beside the background fit",
@@ -257,10 +265,6 @@ def main() -> None:
         f"{given.objects} objects, {given.answers:,} answers:",
         "",
         *chosen,
-        "",
-        f"{given.people} people at once with a record about every {PAUSE_S:g} s and blocks of "
-        f"{BLOCK}, in turns of {given.seconds:g} s:",
-        "",
         *served,
     ]
     RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
