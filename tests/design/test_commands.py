@@ -14,7 +14,7 @@ from twoalike.choice import log_choice, pair_similarities
 from twoalike.cli.app import app
 from twoalike.design import TRIPLET_LISTS
 from twoalike.embedding import Posterior
-from twoalike.planning import read_choice_draws, summarize_design
+from twoalike.planning import summarize_design, typical_answers
 from twoalike.stimuli import StimulusSet
 from twoalike.study import sha256_file
 
@@ -169,7 +169,7 @@ def test_choices_under_draws_average_to_the_prediction(tmp_path: Path) -> None:
     posterior = Posterior.load(path)
     order = [4, 2, 0, 6]
     triplets = np.array([[0, 1, 2], [1, 2, 3], [0, 1, 3]])
-    draws = read_choice_draws(path, [ids[at] for at in order])(triplets)
+    draws = typical_answers(path, [ids[at] for at in order])(triplets)
     assert draws.shape == (60, 3, 3)
     whole = np.array(order)[triplets]
     expected = posterior.choice_probabilities(whole, lapse=True)

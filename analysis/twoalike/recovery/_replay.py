@@ -21,7 +21,7 @@ from twoalike.design import AnswerDraws, TrialForm, adaptive_trials
 from twoalike.embedding import FitConfig, Posterior, fit_embedding, predicted_answers
 from twoalike.features import FeatureTable
 from twoalike.judgments import JudgmentKind, is_scored, rating_sources, set_choices
-from twoalike.planning import read_choice_draws, read_rating_draws
+from twoalike.planning import typical_answers
 from twoalike.study import Integers, TwoalikeError, read_json, write_json
 from twoalike.tables import item_indices
 
@@ -93,11 +93,9 @@ class Recorded:
         table: Any = {self.kind: self.table.iloc[np.sort(rows)].reset_index(drop=True)}
         return fit_embedding(**table, features=features, config=config)
 
-    def draws(self, path: Path) -> AnswerDraws:
+    def draws(self, posterior: Posterior) -> AnswerDraws:
         """Give the probabilities of the answers of a typical observer under a posterior's draws."""
-        if self.question is None:
-            return read_rating_draws(path, self.ids, self.points)
-        return read_choice_draws(path, self.ids, self.question)
+        return typical_answers(posterior, self.ids, self.question, self.points)
 
     def loss(self, posterior: Posterior, draws: AnswerDraws, held: Integers) -> float:
         """Mean log-loss of the answers in some rows, nats.
@@ -153,17 +151,15 @@ class Replayed:
         kept: dict[str, Any] = {"rows": order[: self.sizes[0]].tolist(), "log_loss": []}
         if path.exists():
             kept = read_json(path, "replayed_design")
-        losses, shown = kept["log_loss"], path.with_suffix(".nc")
+        losses = kept["log_loss"]
         features, config = self.prior(prior, seed), self.fit.model_copy(update={"seed": seed})
         while (done := len(losses)) < len(self.sizes):
             if not self.whole and done > 1 and max(losses[-2:]) <= target:
                 break
             rows = np.array(kept["rows"])
             posterior = self.recorded.fit(rows, features, config)
-            posterior.save(shown)
-            draws = self.recorded.draws(shown)
+            draws = self.recorded.draws(posterior)
             losses.append(self.recorded.loss(posterior, draws, held))
-            shown.unlink()
             said = f"seed {seed}, {named(design, prior)}: {len(rows):,} answers"
             self.announce(f"{said}, log-loss {losses[-1]:.4f}")
             # The first fit is that of all designs with this prior.

@@ -7,8 +7,8 @@ from twoalike.planning._adaptive import AdaptiveDesign as AdaptiveDesign
 from twoalike.planning._adaptive import adaptive_designs as adaptive_designs
 from twoalike.planning._adaptive import answer_draws as answer_draws
 from twoalike.planning._adaptive import choice_draws as choice_draws
-from twoalike.planning._adaptive import read_choice_draws as read_choice_draws
 from twoalike.planning._adaptive import scale_points as scale_points
+from twoalike.planning._adaptive import typical_answers as typical_answers
 from twoalike.planning._describe import DescriptionPage as DescriptionPage
 from twoalike.planning._describe import describe_study as describe_study
 from twoalike.planning._describe import used_tasks as used_tasks

@@ -27,7 +27,7 @@ from twoalike.study import Floats, Integers, Study, TwoalikeError, read_json, sh
 from twoalike.tasks import PairRating, protocol_or_default
 
 if TYPE_CHECKING:
-    from twoalike.embedding import Posterior
+    from twoalike.embedding import Posterior, PosteriorSource
 
 DRAWS = 300
 """Posterior draws used; the design itself uses no more."""
@@ -60,7 +60,9 @@ class AdaptiveDesign:
         """What the posterior says of the task's trials."""
         if self.posterior is None:
             return None
-        posterior = _read(self.posterior)
+        from twoalike.embedding import Posterior
+
+        posterior = Posterior.load(Path(self.posterior))
         draws = self.draws(posterior, self.posterior)
         return self.score(draws, posterior.kernel.rows, [self.study.config.seed, 0])
 
@@ -187,21 +189,25 @@ def scale_points(study: Study) -> int | None:
     return None if scale.kind == "slider" else scale.points
 
 
-def read_choice_draws(
-    path: str | Path, ids: Sequence[str], question: Question = TRIPLET
+def typical_answers(
+    posterior: "PosteriorSource",
+    ids: Sequence[str],
+    question: Question | None = TRIPLET,
+    points: int | None = None,
 ) -> AnswerDraws:
-    """Choice probabilities of a typical observer, :func:`choice_draws`, of a posterior's draws.
+    """Probabilities of a typical person's answers under a posterior's draws (:func:`answer_draws`).
 
-    ``ids`` are the objects that the indices of trials refer to.
+    ``ids`` are the objects that the indices of trials refer to. Without a ``question`` they are
+    those of ratings on a scale of so many ``points``, or on a slider.
     """
-    posterior = _read(path)
-    return answer_draws(typical_draws(posterior, ids, path), question, posterior.kernel.rows)
+    from twoalike.embedding import as_posterior
 
-
-def _read(path: str | Path) -> "Posterior":
-    from twoalike.embedding import Posterior
-
-    return Posterior.load(Path(path))
+    where = posterior if isinstance(posterior, str | Path) else "posterior"
+    fit = as_posterior(posterior)
+    draws = typical_draws(fit, ids, where)
+    if question is None:
+        draws |= typical_rater(fit, points, where)
+    return answer_draws(draws, question, fit.kernel.rows)
 
 
 def _kept(posterior: "Posterior") -> Integers:
