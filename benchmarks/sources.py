@@ -95,6 +95,8 @@ def table_of(shown: Array, chosen: Array, who: Array, objects: int) -> pd.DataFr
 def fit(people: pd.DataFrame, source: Any = None, **more: Any) -> Posterior:
     """Fit by the settings of all fits, and others."""
     features = more.pop("features", None)
+    if source is None:
+        more.pop("hyperparameters", None)
     usual = {"engine": "vi", "similarity": "dot", "dimensions": 10, "quick": True, "chains": 2}
     config = FitConfig.model_validate(usual | more)
     return fit_embedding(people, sources=source, features=features, config=config)
