@@ -1,11 +1,13 @@
 """Answers that a design would have saved: recorded ratings of rocks and choices of clips.
 
-    python -P benchmarks/replay.py [--data clips rocks] [--seeds 5]
+    python -P benchmarks/replay.py [--data clips rocks] [--seeds 5] [--short rocks]
 
 Needs the shared real data (environment variable TWOALIKE_SHARED_DATA, or ../shared/data beside the
 checkout). Every number is of `replay`, the function that a user calls: a fifth of the judgments
 is held out, and designs get the recorded answers to the others in four batches, fitted after each
 by `vi` of 1,000 steps.
+
+With ``--short`` only the adaptive design with features is run beside the full random one.
 
 ``clips``: 19,293 choices of the odd one of three among 200 clips, all that are not held out; the
 features are the captions' sentence vectors and nine rated properties, as in clips.py. ``rocks``:
@@ -72,8 +74,11 @@ ARMS: tuple[dict[str, Any], ...] = (
     {"priors": ("shuffled",), "designs": ("adaptive",)},
 )
 
+SHORT: tuple[dict[str, Any], ...] = ({"priors": ("features",), "designs": ("adaptive",)},)
+"""All that is run of the data named by ``--short``, beside the full random design."""
 
-def run(name: str, seeds: int) -> Replay:
+
+def run(name: str, seeds: int, arms: tuple[dict[str, Any], ...]) -> Replay:
     """Run what is not there yet, seed by seed; with shuffled features only the last arm."""
     given, features = DATA[name]()
     folder = WORK / name
@@ -83,21 +88,21 @@ def run(name: str, seeds: int) -> Replay:
         print(name, line, flush=True)
 
     for one in range(1, seeds + 1):
-        whole, shuffled = (
+        found = [
             replay(
                 **given,
-                **arms,
+                **some,
                 features=features,
                 batches=BATCHES,
                 seeds=one,
                 out=folder / f"replay-{number}.json",
                 announce=tell,
             )
-            for number, arms in enumerate(ARMS)
-        )
-    more = [row for row in shuffled.rows if row.level == WRONG]
-    missing = {**shuffled.missing, **whole.missing}
-    return whole.model_copy(update={"rows": (*whole.rows, *more), "missing": missing})
+            for number, some in enumerate(arms)
+        ]
+    more = [row for of in found[1:] for row in of.rows if row.level == WRONG]
+    missing = {name: why for of in found for name, why in of.missing.items()}
+    return found[0].model_copy(update={"rows": (*found[0].rows, *more), "missing": missing})
 
 
 def table(name: str, found: Replay) -> list[str]:
@@ -130,21 +135,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--data", nargs="*", default=list(DATA), choices=list(DATA))
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--short", nargs="*", default=[], choices=list(DATA))
     asked = parser.parse_args()
+    words = f"--data {' '.join(asked.data)} --seeds {asked.seeds}"
+    words += f" --short {' '.join(asked.short)}" if asked.short else ""
     WORK.mkdir(parents=True, exist_ok=True)
     lines = [
         "# Answers that designs would have saved",
         "",
-        f"`python -P benchmarks/replay.py --data {' '.join(asked.data)} --seeds {asked.seeds}` "
-        f"(twoalike {version('twoalike')}, PyMC {version('pymc')}, Python "
-        f"{platform.python_version()}). A fifth of the judgments is held out; log-loss in nats, "
-        "means over seeds with 95 % intervals (Student's t). A design ends when two fits in turn "
+        f"`python -P benchmarks/replay.py {words}` (twoalike {version('twoalike')}, PyMC "
+        f"{version('pymc')}, Python {platform.python_version()}). A fifth of the judgments is held "
+        "out; log-loss in nats, means over seeds with 95 % intervals (Student's t). "
+        "A design ends when two fits in turn "
         "have come to the log-loss of the full random design without features. What else: see the "
         "script.",
         "",
     ]
     for name in asked.data:
-        lines += table(name, run(name, asked.seeds))
+        arms = SHORT if name in asked.short else ARMS
+        lines += table(name, run(name, asked.seeds, arms))
     (RESULTS / "replay.md").write_text("\n".join(lines), encoding="utf-8")
     print("\n".join(lines))
 
