@@ -43,7 +43,7 @@ from twoalike.design import AnswerDraws, TrialForm, adaptive_trials
 from twoalike.embedding import FitConfig, Posterior, fit_embedding
 from twoalike.judgments import choices_table, ratings_table
 from twoalike.observers import SimulatedObserver, SimulatedRater, hierarchical_embedding
-from twoalike.planning import answer_draws, choice_draws
+from twoalike.planning import answer_draws
 from twoalike.planning._adaptive import typical_draws, typical_rater
 from twoalike.stimuli import StimulusSet
 
@@ -251,9 +251,8 @@ class Judge:
         self.observer, self.question, self.seed = observer, question, seed
         x = np.asarray(observer.embedding, dtype=np.float64)
         lapse = np.array([observer.lapse])
-        self._p: AnswerDraws | None = (
-            None if question is None else choice_draws(x[None], lapse, question)
-        )
+        draws = {"embedding": x[None], "lapse": lapse}
+        self._p: AnswerDraws | None = None if question is None else answer_draws(draws, question)
 
     def answers(self, trials: np.ndarray) -> np.ndarray:
         """Answer trials, shape (n, k): places among the answers, or points from 1."""

@@ -20,7 +20,7 @@ from twoalike.design import TrialForm, adaptive_trials, candidate_trials, expect
 from twoalike.design._adaptive import judged_trials
 from twoalike.embedding import Posterior
 from twoalike.observers import SimulatedObserver
-from twoalike.planning import answer_draws, choice_draws, write_lists
+from twoalike.planning import answer_draws, write_lists
 from twoalike.planning._adaptive import typical_rater
 from twoalike.planning._refit import NextBlocks
 from twoalike.record import find_runs, read_run
@@ -80,7 +80,7 @@ def answers_of(question: Question | None, m: int, seed: int = 0, draws: int = 40
     rng = np.random.default_rng(seed)
     x = rng.gamma(1, 1, (draws, m, 3)).astype(np.float32)
     if question is not None:
-        return choice_draws(x, np.full(draws, 0.02), question)
+        return answer_draws({"embedding": x, "lapse": np.full(draws, 0.02)}, question)
     one = np.ones(draws)
     rater = {"threshold": np.tile([-1.0, 0.0, 1.0, 2.0], (draws, 1)), "noise": one / 2}
     return answer_draws({"embedding": x, **rater, "origin": 3 * one, "unit": 2 * one}, None)

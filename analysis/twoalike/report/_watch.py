@@ -9,13 +9,11 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from twoalike.embedding import Posterior
+from twoalike.embedding import Posterior, similarity_width
 from twoalike.judgments import is_scored
 from twoalike.registry import find_task, task_names
-from twoalike.report._beside import standardised
 from twoalike.report._blocks import Caution, Fact, Grid, Page, percent, render, say, section
 from twoalike.report._inputs import Inputs, read_runs, read_stimuli, read_tables
 from twoalike.report._observed import reliability_section, sample_section
@@ -123,9 +121,7 @@ def _findings(inputs: Inputs) -> Iterator[str]:
                 wanted = int(own.median() * plan.participants)
                 yield say("watch.answers", kind=kind, given=int(given.sum()), wanted=wanted)
     if (path := inputs.study.posterior).is_file():
-        model = Posterior.load(path)
-        ends = np.percentile(standardised(model, model.ids[:300]), (5, 95), axis=0)
-        width, at = float(np.diff(ends, axis=0).mean()), _time(path.stat().st_mtime)
+        width, at = similarity_width(Posterior.load(path)), _time(path.stat().st_mtime)
         yield say("watch.precision", width=width, at=at)
 
 

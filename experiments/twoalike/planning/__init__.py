@@ -6,7 +6,6 @@ What ``twoalike init`` and ``twoalike design`` do, as functions.
 from twoalike.planning._adaptive import AdaptiveDesign as AdaptiveDesign
 from twoalike.planning._adaptive import adaptive_designs as adaptive_designs
 from twoalike.planning._adaptive import answer_draws as answer_draws
-from twoalike.planning._adaptive import choice_draws as choice_draws
 from twoalike.planning._adaptive import scale_points as scale_points
 from twoalike.planning._adaptive import typical_answers as typical_answers
 from twoalike.planning._describe import DescriptionPage as DescriptionPage

@@ -295,17 +295,3 @@ def answer_draws(
         return np.concatenate(parts)
 
     return answers
-
-
-def choice_draws(
-    embedding: npt.NDArray[np.floating],
-    lapse: Floats,
-    question: Question = TRIPLET,
-    similarity: Rows = _dots,
-) -> AnswerDraws:
-    """Choice probabilities of a typical observer under draws of an embedding, (S, m, D) and (S,).
-
-    The rest is that of :func:`answer_draws`.
-    """
-    draws = {"embedding": embedding, "lapse": lapse.astype(np.float32)}
-    return answer_draws(draws, question, similarity)
