@@ -285,13 +285,7 @@ class Foreign(metaclass=_AnyName):
 
 
 def read(path: str) -> Callable[..., Any]:
-    """Read a function, or a dataclass, such as ``embedding:fit``; what is given cannot be called.
-
-    Examples
-    --------
-    >>> inspect.signature(read("distill:distill")).parameters["resume"]
-    <Parameter "resume: bool = False">
-    """
+    """Read a function or dataclass, such as ``embedding:fit``; what is given cannot be called."""
     package, _, name = path.partition(":")
     module, node = _found(f"twoalike.{package}", name)
     assert isinstance(node, ast.FunctionDef | ast.ClassDef)

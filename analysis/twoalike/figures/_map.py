@@ -108,14 +108,6 @@ def map_layout(draws: Floats, most: int = 100) -> MapLayout:
     scaling. Then each draw is flattened by itself, starting from that map, and moved, turned
     and scaled onto it: how its objects are scattered around their places is the uncertainty.
     Draws have shape (S, m, D), with at least three objects; at most ``most`` of them are used.
-
-    Examples
-    --------
-    >>> square = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
-    >>> turned = square @ np.array([[0.0, 1.0], [-1.0, 0.0]])
-    >>> layout = map_layout(np.stack([square, turned]))
-    >>> bool(np.allclose(layout.covariances, 0, atol=1e-6)), round(layout.fit, 3)
-    (True, 1.0)
     """
     m = draws.shape[1]
     steps = 20
@@ -553,13 +545,6 @@ def cluster_tree(draws: Iterable[Floats]) -> ClusterTree:
 
     As the bootstrap does for phylogenies (Felsenstein 1985, doi:10.2307/2408678), each cluster of
     the mean's tree is looked for in the trees of the draws.
-
-    Examples
-    --------
-    >>> near = np.array([[0.0, 1, 4], [1, 0, 4], [4, 4, 0]])
-    >>> far = np.array([[0.0, 4, 1], [4, 0, 4], [1, 4, 0]])
-    >>> cluster_tree([near, near, near, far]).support.tolist()
-    [0.75, 1.0]
     """
 
     def linked(matrix: Floats, *, ordered: bool = False) -> tuple[Floats, list[list[int]]]:

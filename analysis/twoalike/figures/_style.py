@@ -136,13 +136,7 @@ def _saved(figure: "Figure", **how: Any) -> bytes:
 
 
 def category_colours(labels: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Colour and marker of each category, in order of appearance.
-
-    Examples
-    --------
-    >>> category_colours(["fern", "moss", "fern"])
-    {'fern': ('#0072b2', 'o'), 'moss': ('#e69f00', 's')}
-    """
+    """Colour and marker of each category, in order of appearance."""
     names = dict.fromkeys(labels)
     return {
         name: (PALETTE[number % len(PALETTE)], MARKERS[number % len(MARKERS)])

@@ -162,19 +162,12 @@ class Replayed:
             losses.append(self.recorded.loss(posterior, draws, held))
             said = f"seed {seed}, {named(design, prior)}: {len(rows):,} answers"
             self.announce(f"{said}, log-loss {losses[-1]:.4f}")
-            # The first fit is that of all designs with this prior.
-            for one in (design,) if done else DESIGNS:
-                own = {"rows": rows.tolist(), "log_loss": losses}
-                if done + 1 < len(self.sizes):
-                    n = self.sizes[done + 1] - len(rows)
-                    left = order[~np.isin(order, rows)]
-                    rng = np.random.default_rng([seed, 2, done])
-                    chosen = left[:n] if one == "random" else self._picked(draws, left, n, rng)
-                    own["rows"] += chosen.tolist()
-                kept = own if one == design else kept
-                to = path.with_name(path.name.replace(design, one))
-                if one == design or not to.exists():
-                    write_json(to, {**own, "schema_version": 1, "kind": "replayed_design"})
+            if done + 1 < len(self.sizes):
+                n, left = self.sizes[done + 1] - len(rows), order[~np.isin(order, rows)]
+                rng = np.random.default_rng([seed, 2, done])
+                more = left[:n] if design == "random" else self._picked(draws, left, n, rng)
+                kept["rows"] += more.tolist()
+            write_json(path, {**kept, "schema_version": 1, "kind": "replayed_design"})
         return dict(zip(self.sizes, losses, strict=False))
 
     def _picked(

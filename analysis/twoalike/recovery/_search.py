@@ -331,11 +331,6 @@ def make_target(
     """Turn what was asked for (as in :func:`power`) into a target; at most one may be given.
 
     ``oracle`` is the mean log-loss of the oracle over worlds, nats.
-
-    Examples
-    --------
-    >>> round(make_target(0.6, log_loss=0.65).value, 6)
-    0.05
     """
     asked = {"information": information, "regret": regret, "log_loss": log_loss, "width": width}
     given = {name: value for name, value in asked.items() if value is not None}

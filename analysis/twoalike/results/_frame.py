@@ -109,13 +109,7 @@ class Judged(Content):
 
 
 def named(model: str, representation: str) -> str:
-    """Name a model, or a part of its vector.
-
-    Examples
-    --------
-    >>> named("student", "vector"), named("student", "human")
-    ('student', 'student:human')
-    """
+    """Name a model, or a part of its vector."""
     return model if representation in ("", WHOLE) else f"{model}:{representation}"
 
 

@@ -67,11 +67,6 @@ class Replay(Saved):
             TableView("Held-out log-loss by number of answers", by_number, "replay", seeds),
         ]
 
-    def __repr__(self) -> str:
-        shares = {arm: self.at("replay.share", level=arm) for arm in self.arms}
-        said = [f"{arm} {row.value:.0%}" for arm, row in shares.items() if row]
-        return f"<Replay: {'; '.join(said)}>"
-
 
 def replay(
     study: Study | str | Path | None = None,
