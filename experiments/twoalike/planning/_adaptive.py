@@ -204,9 +204,8 @@ def typical_answers(
 
     where = posterior if isinstance(posterior, str | Path) else "posterior"
     fit = as_posterior(posterior)
-    draws = typical_draws(fit, ids, where)
-    if question is None:
-        draws |= typical_rater(fit, points, where)
+    rater = typical_rater(fit, points, where) if question is None else {}
+    draws = {**typical_draws(fit, ids, where), **rater}
     return answer_draws(draws, question, fit.kernel.rows)
 
 
