@@ -115,10 +115,10 @@ keys and mouse, as the simulated participant of a window chooses them; *mouse*: 
 *touch*: a finger only; pages of {sizes}. \
 Events are the browser's (WebDriver; Firefox: its commands by Marionette; Chromium's touch: \
 DevTools), but for WebKitGTK's touch, which is the toolkit's (GTK). All browsers are those of \
-Debian: Chromium, Firefox ESR, and WebKitGTK, which is Safari's engine but not Safari. Timed images \
-are of the four tasks of choices; of the others `online build` refuses them by name. The same person \
-in a window gives the same tables (`tests/online/test_browser_sessions.py`, \
-`test_sounds_and_timing.py`); windows take keys and mouse of X (`tests/display`).
+Debian: Chromium, Firefox ESR, and WebKitGTK, which is Safari's engine but not Safari. Only the \
+four tasks of choices have timed images. The same person in a window gives the same tables \
+(`tests/online/test_browser_sessions.py`, `test_sounds_and_timing.py`); windows take keys and mouse \
+of X (`tests/display`).
 
 | {" | ".join(head)} |
 |{"---|" * len(head)}
