@@ -117,8 +117,8 @@ Events are the browser's (WebDriver; Firefox: its commands by Marionette; Chromi
 DevTools), but for WebKitGTK's touch, which is the toolkit's (GTK). All browsers are those of \
 Debian: Chromium, Firefox ESR, and WebKitGTK, which is Safari's engine but not Safari. Only the \
 four tasks of choices have timed images. The same person in a window gives the same tables \
-(`tests/online/test_browser_sessions.py`, `test_sounds_and_timing.py`); windows take keys and mouse \
-of X (`tests/display`).
+(`tests/online/test_browser_sessions.py`, `test_sounds_and_timing.py`); windows take keys and \
+mouse of X (`tests/display`).
 
 | {" | ".join(head)} |
 |{"---|" * len(head)}
