@@ -403,7 +403,7 @@ def test_each_task_has_its_section(
     page = report(Study.load(folder), files=tmp_path / "files")
     ids = [attrs["id"] for attrs in page.all("section")]
     assert ids[1:6] == ["sample", "sessions", "arrangements", "response-times", "reliability"]
-    assert "Study with multi-arrangement, odd-one-out · 2 sessions" in page.text
+    assert "Study with multi-arrangement, odd-one-out · 1 session ·" in page.text
     assert page.text.count("completed") == 2
     rows = pd.read_csv(next(folder.rglob("*multiarrangement*_beh.tsv")), sep="\t")
     assert len(rows) > rows["trial_index"].nunique()

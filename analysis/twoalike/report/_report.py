@@ -165,8 +165,8 @@ def _subtitle(inputs: Inputs) -> str:
         parts = [f"Study with {', '.join(tasks)}"]
     elif inputs.choices is None and inputs.tables:
         parts = [f"Study of {' and '.join(inputs.tables)}"]
-    if inputs.runs:
-        parts.append(counted(len(inputs.runs), "session"))
+    if came := {(run.name.participant, run.name.session) for run in inputs.runs}:
+        parts.append(counted(len(came), "session"))
     return " · ".join([*parts, f"twoalike {version('twoalike')}"])
 
 
