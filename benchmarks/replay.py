@@ -4,7 +4,7 @@
 
 Needs the shared real data (environment variable TWOALIKE_SHARED_DATA, or ../shared/data beside the
 checkout). Every number is of `replay`, the function that a user calls: a fifth of the judgments
-is held out, and designs get the recorded answers to the others in four batches, fitted after each
+is held out, and designs get the recorded answers to the others in eight batches, fitted after each
 by `vi` of 1,000 steps.
 
 With ``--short`` only the adaptive design with features is run beside the full random one.
@@ -44,7 +44,7 @@ SHARED = Path(os.environ.get("TWOALIKE_SHARED_DATA", ROOT.parent / "shared" / "d
 WORK = ROOT / "derived" / "replay"
 RESULTS = ROOT / "benchmarks" / "results"
 BACKBONE = "efficientnet_lite0"
-BATCHES, ROCK_ANSWERS = 4, 6_000
+BATCHES, ROCK_ANSWERS = 8, 6_000
 
 
 def of_clips() -> tuple[dict[str, Any], FeatureTable]:
