@@ -576,9 +576,10 @@ def chosen_at_random(table: pd.DataFrame) -> Booleans:
     Agreement, accuracy and ceilings of trials that an adaptive design chose are those of hard
     questions: such figures are taken from the others. A model that knows what was asked is safe.
     """
-    every = np.ones(len(table), dtype=bool)
-    fair = (table["sampler"] != ADAPTIVE).to_numpy(bool) if "sampler" in table else every
-    return fair if (fair & is_scored(table)).any() else every
+    if "sampler" not in table:
+        return np.ones(len(table), dtype=bool)
+    fair = (table["sampler"] != ADAPTIVE).to_numpy(bool)
+    return fair if (fair & is_scored(table)).any() else np.ones_like(fair)
 
 
 def object_ids(objects: Sequence[str] | str | Path) -> Sequence[str]:
