@@ -197,7 +197,7 @@ def test_every_kind_goes_through_every_stage(
         assert names == [("base", "vector"), *parts]
     if stage == "report":
         html = (root / "report.html").read_text(encoding="utf-8")
-            assert "aligned" in html and "There are no sessions" not in html
+        assert "aligned" in html and "There are no sessions" not in html
 
 
 def of_people(kind: str, data: Path, root: Path) -> tuple[list[object], list[Path]]:
