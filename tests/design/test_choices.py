@@ -23,10 +23,10 @@ from twoalike.design import (
     check_categories,
     covering_trials,
     excluded,
-    session_rng,
     shown_objects,
     write_list,
 )
+from twoalike.design._design import session_rng
 from twoalike.design._form import balanced_trials
 from twoalike.planning import summarize_design
 from twoalike.stimuli import StimulusSet

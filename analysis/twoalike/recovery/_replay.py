@@ -198,8 +198,8 @@ def answers_needed(curve: Mapping[int, float], target: float) -> float:
 
     Examples
     --------
-    >>> answers_needed({100: 1.0, 200: 0.9, 300: 0.7, 400: 0.75}, 0.8)
-    250.0
+    >>> round(answers_needed({100: 1.0, 200: 0.9, 300: 0.7, 400: 0.75}, 0.8))
+    250
     """
     n, loss = (np.array([*values], dtype=np.float64) for values in (curve, curve.values()))
     above = np.flatnonzero(loss > target)
