@@ -139,7 +139,7 @@ def judged(study: Study, task: str) -> pd.DataFrame:
 def choice_probabilities(
     draws: xr.Dataset, triplets: np.ndarray, judge: np.ndarray | None
 ) -> np.ndarray:
-    """Of each item being the odd one, under every draw, (S, n, 3); without a judge of nobody."""
+    """Probability that each item is the odd one, by draw, (S, n, 3); of a typical judge if None."""
     x = draws["embedding"].stack(s=("chain", "draw")).transpose("s", "object", "dimension").values
     score = np.empty((len(x), len(triplets), 3))
     for s, own in enumerate(x.astype(float)):

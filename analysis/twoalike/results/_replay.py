@@ -61,7 +61,8 @@ class Replay(Saved):
         title = f"Answers for the log-loss of {full.n:,} at random, {full.value:.4f}"
         frame = pd.DataFrame.from_dict(needed, orient="index", columns=heads, dtype=object)
         by_number = pd.DataFrame.from_dict(curves, orient="index", dtype=object).fillna("")
-        seeds = f"{self.config['seeds']} seeds, 95 % intervals over them"
+        n = self.config["seeds"]
+        seeds = f"{n} seeds, 95 % intervals over them" if n > 1 else "one seed, no intervals"
         return [
             TableView(title, frame, "replay", seeds),
             TableView("Held-out log-loss by number of answers", by_number, "replay", seeds),
