@@ -25,8 +25,14 @@ from twoalike.embedding import (
 )
 from twoalike.embedding._sources import some_answers
 from twoalike.features import FeatureTable
-from twoalike.judgments import import_choices, read_judgments, read_sources
-from twoalike.study import TwoalikeError
+from twoalike.judgments import (
+    import_choices,
+    ratings_table,
+    read_judgments,
+    read_sources,
+    write_judgments,
+)
+from twoalike.study import TwoalikeError, provenance
 
 N = 1500
 
@@ -182,3 +188,7 @@ def test_import_names_the_source(tmp_path: Path, judged: pd.DataFrame) -> None:
     many = [read_judgments(out, "sources").assign(participant=f"m{k}") for k in range(21)]
     with pytest.raises(TwoalikeError, match="at most 20 sources"):
         fit(judged, sources=many, steps=100)
+    rated = {"item_a": ["cat"], "item_b": ["dog"], "rating": [3], "scale_points": [7]}
+    write_judgments(out, ratings_table(rated, None), provenance("ratings"), "ratings")
+    with pytest.raises(TwoalikeError, match="table of sources, found one of ratings"):
+        fit(judged, sources=out)

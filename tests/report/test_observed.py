@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.posteriors import posterior_of
 from tests.rated import posterior_around, sort, standard
 
 import twoalike.api as ta
+from twoalike.embedding import Posterior, source_table
 from twoalike.judgments import arrangements_table, choices_table, ratings_table, write_judgments
 from twoalike.report import write_report
 from twoalike.study import Study, TwoalikeError, provenance
@@ -94,3 +96,20 @@ def test_participants_are_counted_and_nobody_is_shown(study: Study, tmp_path: Pa
     assert cells["all"]["gender: f"] == "3"
     assert cells["all"]["handedness: other"] == "3"  # one left-handed person and two others
     assert "left" not in cells.to_string()
+
+
+def test_sources_are_listed_with_their_worth(study: Study, tmp_path: Path) -> None:
+    fitted = Posterior.load(study.posterior)
+    each = {"slope": (0.9, 0.0), "apart": (0.1, 2.0), "lapse": (0.05, 0.9)}
+    draws = {f"source_{of}": np.broadcast_to(two, (2, 40, 2)) for of, two in each.items()}
+    draws["embedding"] = fitted.tree["posterior"]["embedding"].values
+    axes = {"object": fitted.ids, "participant": fitted.participants, "answerer": ["net", "<b>"]}
+    posterior_of(draws, axes, {"answers": ("answerer", [1200, 7])}).save(study.posterior)
+    write_report(study, tmp_path / "r.html", files=tmp_path / "f")
+    found = pd.read_csv(tmp_path / "f" / "participants-2.csv")
+    pd.testing.assert_frame_equal(found, source_table(study.posterior), atol=1e-4)
+    assert found["answers"].tolist() == [1200, 7]
+    assert found["worth"][0] > 0.5 and found["worth"][1] < 0.05
+    page = (tmp_path / "r.html").read_text()
+    assert f"{found['low'][0]:.2f} to {found['high'][0]:.2f}" in page and "1,200" in page
+    assert "Answers by others than people" in page and "<b>" not in page

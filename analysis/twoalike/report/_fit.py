@@ -276,7 +276,6 @@ def _sources(posterior: Posterior) -> list[Block]:
     found = source_table(posterior)
     if found.empty:
         return []
-    found = found.set_index("source")
-    shown = found.map(lambda one: f"{one:,.2f}".removesuffix(".00"))
+    shown = found.set_index("source").map(lambda one: f"{one:,.2f}".removesuffix(".00"))
     shown["worth"] += "\n" + shown["low"] + " to " + shown["high"]
     return [Grid(say("participants.sources"), shown[["answers", "worth", "lapse"]], found)]
