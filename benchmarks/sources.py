@@ -1,26 +1,32 @@
 """Answers of models beside people's: what they add, and what they cost where they are wrong.
 
-    python -P benchmarks/sources.py [--worlds 2] [--things FOLDER] [--seeds 5] [--prior 2]
+    python -P benchmarks/sources.py [--worlds 5] [--things FOLDER] [--seeds 5] [--prior 2]
 
-Worlds: 40 objects in five sparse dimensions, 2,000 choices by ten people, and so many answers of
-one source: ``good`` (temperature 1, lapse .05), ``half`` (three of people's dimensions and two of
-its own), ``lazy`` (guesses), ``biased`` (as good, but first and last places are favoured and
-shunned by 1.5 and 1 in log-odds), ``wrong`` (another world), ``inverted`` (minus people's
-similarities).
-Ways to take them: ``own`` (the model: weights, and coordinates of the source's own), ``shared``
-(without these: hyperparameter sources.own at .0001), ``share`` (the same, of the answers a random
-share of 1, .1, .01 or 0 that predicts a fifth of people's choices best, held out: no Bayesian
-model), ``map`` (an embedding of the source alone as features of the prior), ``all`` (as
-``own``, which takes ten answers of a source for each of people's, but of all answers). Cost: KL
-divergence to the true choice probabilities on 4,000 triplets, less that of people's choices alone.
+Worlds: 40 objects in five sparse dimensions, 2,000 choices by ten people, and 20,000 answers of
+one source, or 200 choices and 2,000 answers: ``good`` (temperature 1, lapse .05), ``half`` (three
+of people's dimensions and two of its own), ``lazy`` (guesses), ``biased`` (as good, but first and
+last places are favoured and shunned by 1.5 and 1 in log-odds), ``wrong`` (another world),
+``inverted`` (minus people's similarities), or of each of two, ``two good`` and ``two wrong`` (with
+the same other world).
+Ways to take them: ``own`` (the model: bounded weights, and coordinates of the source's own;
+``nuts``: by two short chains), ``free`` (weights log-normal, hence unbounded), ``shared`` (no
+coordinates of its own: hyperparameter sources.own at .0001), ``map`` (an embedding of the source
+alone as features of the prior), ``all`` (as ``own``, of 100,000 answers all, and not ten for each
+of people's). Cost: KL divergence to the true choice probabilities on 4,000 triplets, less that of
+people's choices alone.
 
 THINGS: 2,171 triplets that people, GPT-4 and ChatGPT-3.5 answered (github
 ChangdeDu/LLMs_core_dimensions at fd1da6ab; FOLDER is a bare clone, or environment variable
 TWOALIKE_LLMS; the odd one comes last in a line, so that places on the screen are not known). A
-fifth of people's answers is held out; of the rest 10, 30 or 100 % are fitted. Sources answer the
-triplets that are fitted, or ``everywhere``; ``shuffled``: GPT-4's places of answers, exchanged
-between triplets. Gain: log-loss of people alone less that with the source, with its 95 % interval
-over triplets held out.
+fifth of people's answers is held out; of the rest 30 or 100 % are fitted. Sources answer the
+triplets that are fitted, or ``everywhere``; ``both, free``: as in worlds; ``shuffled``: GPT-4's
+places of answers, exchanged between triplets. Gain: log-loss of people alone less that with the
+source, with its 95 % interval over triplets held out. Yardstick of worth: the same information
+from a softmax of the published similarities (SPoSE-49, of 1.46 million judgments of people;
+../shared/data/things) that is fitted to the answers of the source and of people, slope and lapse.
+
+Worth and gain: Spearman's correlation over fits with one source each, and the slope of the gain on
+worth, with 90 % intervals over resamples of the fits.
 
 Prior: features of objects in the prior of the coordinates, as before sources. In worlds the true
 coordinates with noise of their own size, mixed into 20 columns, and the same with objects shuffled;
@@ -38,31 +44,38 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import minimize
+from scipy.stats import spearmanr
 
 from twoalike.choice import log_choice, random_triplets
 from twoalike.embedding import FitConfig, Posterior, _sources, fit_embedding, source_table
 from twoalike.embedding._choices import Choices, held_losses
 from twoalike.embedding._judged import draws_of
+from twoalike.embedding._sources import Sources
 from twoalike.features import FeatureTable
 from twoalike.judgments import choices_table
 
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "derived" / "sources"
 RESULT = ROOT / "benchmarks" / "results" / "sources.md"
-CLIPS = Path(os.environ.get("TWOALIKE_SHARED_DATA", ROOT.parent / "shared" / "data")) / "videos"
-OBJECTS, DIMENSIONS, PEOPLE, EACH, TEST = 40, 5, 10, 200, 4_000
-KINDS = ("good", "half", "lazy", "biased", "wrong", "inverted")
-SHARES = (1.0, 0.1, 0.01, 0.0)
-SIZES = (0.1, 0.3, 1.0)
+SHARED = Path(os.environ.get("TWOALIKE_SHARED_DATA", ROOT.parent / "shared" / "data"))
+CLIPS, SPOSE = SHARED / "videos", SHARED / "things" / "spose49_embedding.npy"
+OBJECTS, DIMENSIONS, PEOPLE, EACH, TEST, STEPS = 40, 5, 10, 200, 4_000, 1_500
+FREE = {"most": 1000.0, "weight": -np.log(1000), "weight_sd": 1.0}
+KINDS = ("good", "half", "lazy", "biased", "wrong", "inverted", "two good", "two wrong")
+SIZES = (0.3, 1.0)
 FILES = {"GPT-4": "GPT_4", "ChatGPT-3.5": "ChatGPT_3.5"}
-ADDED = ("people alone", *FILES, "both", "shuffled", "GPT-4 everywhere")
+ADDED = ("people alone", "both", "GPT-4", "GPT-4 everywhere", "ChatGPT-3.5")
+ADDED += ("ChatGPT-3.5 everywhere", "both, free", "shuffled")
 
 type Array = Any
 
@@ -98,8 +111,17 @@ def fit(people: pd.DataFrame, source: Any = None, **more: Any) -> Posterior:
     if source is None:
         more.pop("hyperparameters", None)
     usual = {"engine": "vi", "similarity": "dot", "dimensions": 10, "quick": True, "chains": 2}
+    usual |= {"steps": STEPS} if more.get("engine", "vi") == "vi" else {}
     config = FitConfig.model_validate(usual | more)
     return fit_embedding(people, sources=source, features=features, config=config)
+
+
+def freely(*tables: Any, **more: Any) -> Posterior:
+    """Fit with weights of the sources that know no bound."""
+    bounded = Sources.unknowns
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Sources, "unknowns", lambda self, of: bounded(replace(self, **FREE), of))
+        return fit(*tables, **more)
 
 
 class World:
@@ -112,7 +134,9 @@ class World:
         self.who = np.repeat([f"p{k}" for k in range(PEOPLE)], EACH)
         self.chosen = self.answers(self.x, self.shown, rng, lapse=0.08)
         self.test = random_triplets(OBJECTS, TEST, rng)
-        self.asked = random_triplets(OBJECTS, n, rng)
+        kind, two = kind.removeprefix("two "), kind.startswith("two")
+        self.asked = random_triplets(OBJECTS, n * (1 + two), rng)
+        self.by = np.repeat(["source", "other"][: 1 + two], n)
         own = {"half": np.hstack([self.x[:, :3], other[:, 3:]]), "wrong": other}.get(kind, self.x)
         how = {"biased": {"offsets": (1.5, 0.0, -1.0)}, "inverted": {"sign": -1}}.get(kind, {})
         self.said = self.answers(own, self.asked, rng, lapse=0.05, **how)
@@ -144,11 +168,9 @@ class World:
         """Table of people's choices."""
         return table_of(self.shown[rows], self.chosen[rows], self.who[rows], OBJECTS)
 
-    def source(self, rows: Any = slice(None)) -> pd.DataFrame | None:
-        """Table of the source's answers."""
-        asked = self.asked[rows]
-        who = np.full(len(asked), "source")
-        return table_of(asked, self.said[rows], who, OBJECTS) if len(asked) else None
+    def source(self) -> pd.DataFrame:
+        """Table of the sources' answers."""
+        return table_of(self.asked, self.said, self.by, OBJECTS)
 
     def loss(self, posterior: Posterior) -> float:
         """KL divergence to the truth."""
@@ -157,90 +179,99 @@ class World:
         return float((truth * np.log(truth / p)).sum(axis=1).mean())
 
 
-SHARED = {"hyperparameters": ("sources.own=0.0001",)}
-
-
-def in_world(kind: str, n: int, way: str, seed: int) -> dict[str, Any]:
+def in_world(kind: str, people: int, n: int, way: str, seed: int) -> dict[str, Any]:
     """Fit a world in one way."""
-    world, rng = World(kind, n, seed), np.random.default_rng([seed, 9])
-    people, source = world.people(), world.source()
+    world = World(kind, n, seed)
+    judged = world.people(np.random.default_rng(seed).permutation(PEOPLE * EACH)[:people])
     if way == "alone":
-        return {"loss": world.loss(fit(people))}
+        return {"loss": world.loss(fit(judged))}
+    source, more = world.source(), dict[str, Any]()
     if way == "map":
-        of_source = fit(source)
         ids = tuple(f"o{k}" for k in range(OBJECTS))
-        values = of_source.embedding.mean(axis=0)
-        return {"loss": world.loss(fit(people, features=FeatureTable(ids, values)))}
-    if way == "share":
-        order = rng.permutation(len(world.shown))
-        held, rest = order[: EACH * PEOPLE // 5], order[EACH * PEOPLE // 5 :]
-        losses = []
-        for share in SHARES:
-            rows = rng.permutation(n)[: round(share * n)]
-            p = fit(world.people(rest), world.source(rows), **SHARED).choice_probabilities(
-                world.shown[held], lapse=True
-            )
-            losses.append(-np.log(p[np.arange(len(held)), world.chosen[held] - 1]).mean())
-        share = SHARES[int(np.argmin(losses))]
-        rows = rng.permutation(n)[: round(share * n)]
-        found = fit(people, world.source(rows), **SHARED)
-        return {"loss": world.loss(found), "share": share}
+        values = fit(source).embedding.mean(axis=0)
+        return {"loss": world.loss(fit(judged, features=FeatureTable(ids, values)))}
+    if way == "shared":
+        more = {"hyperparameters": ("sources.own=0.0001",)}
+    if way == "nuts":
+        more = {"engine": "nuts", "draws": 150, "tune": 200, "thin": 1}
     with pytest.MonkeyPatch.context() as patch:
         if way == "all":
             patch.setattr(_sources, "TIMES", n)
-        found = fit(people, source, **(SHARED if way == "shared" else {}))
+        found = freely(judged, source) if way == "free" else fit(judged, source, **more)
     row = source_table(found).iloc[0]
     return {"loss": world.loss(found), **{k: row[k] for k in ("worth", "low", "high", "lapse")}}
 
 
+MANY, FEW = (PEOPLE * EACH, 20_000), (PEOPLE * EACH // 10, 2_000)
 WAYS = (
-    ("own", 20_000, KINDS),
-    ("shared", 20_000, KINDS),
-    ("own", 100_000, KINDS),
-    ("all", 100_000, KINDS),
-    ("map", 20_000, KINDS),
-    ("share", 20_000, ("good", "wrong")),
+    ("alone", MANY, ("good",), 5),
+    ("alone", FEW, ("good",), 5),
+    ("own", MANY, ("two wrong", "half"), 5),
+    ("own", FEW, ("two wrong", "two good"), 5),
+    ("own", MANY, ("wrong", "good"), 5),
+    ("free", FEW, ("two wrong", "two good"), 3),
+    ("own", MANY, ("inverted", "biased", "lazy"), 5),
+    ("own", FEW, ("wrong", "good"), 5),
+    ("nuts", MANY, ("two wrong",), 1),
+    ("shared", MANY, ("half", "wrong", "two wrong"), 1),
+    ("map", MANY, ("good", "wrong"), 1),
+    ("all", (PEOPLE * EACH, 100_000), ("wrong",), 1),
 )
 
 
+def world_name(kind: str, people: int, n: int, way: str, seed: int) -> str:
+    """Name of a fit; people's choices alone are the same whatever the source."""
+    many = f"{people}_{seed}"
+    return f"alone_{many}" if way == "alone" else f"{kind.replace(' ', '_')}_{n}_{way}_{many}"
+
+
 def worlds(seeds: int) -> None:
-    """Fit all worlds."""
-    for seed in range(seeds):
-        kept(f"alone_{seed}", lambda s=seed: in_world("good", 1, "alone", s))
-        for way, n, kinds in WAYS:
-            for kind in kinds if seed == 0 or way == "own" else ():
-                name = f"{kind}_{n}_{way}_{seed}"
-                kept(name, lambda k=kind, n=n, w=way, s=seed: in_world(k, n, w, s))
+    """Fit all worlds: what all seeds have first."""
+    fits = [
+        (3 < place, seed, kind, *of, way)
+        for place, (way, of, kinds, most) in enumerate(WAYS)
+        for kind in kinds
+        for seed in range(min(seeds, most))
+    ]
+    for _, seed, *one in sorted(fits, key=lambda one: one[:2]):
+        kept(world_name(*one, seed), lambda one=one, seed=seed: in_world(*one, seed))
+
+
+def world_cells(kind: str, people: int, n: int, way: str) -> tuple[list[float], list[float]]:
+    """Costs and worths over the seeds that are finished."""
+    costs, worths = [], []
+    for seed in range(9):
+        of = finished(world_name(kind, people, n, way, seed))
+        alone = finished(world_name("good", people, n, "alone", seed))
+        if of and alone:
+            costs.append(of["loss"] - alone["loss"])
+            worths.append(of.get("worth", np.nan))
+    return costs, worths
 
 
 def world_rows() -> list[str]:
     """Table of what is finished."""
-    alone = {seed: of["loss"] for seed in range(9) if (of := finished(f"alone_{seed}"))}
-    if not alone:
-        return []
     rows = [
         "## Simulated sources\n",
-        f"KL of people's choices alone: {np.mean(list(alone.values())):.4f}. Cost of each way "
-        "(mean over seeds, in brackets the largest); negative: a gain. Worth: of `own`.\n",
-        "| source | answers | own | worth | all | shared | share | map |\n|---|---|---|"
-        "---|---|---|---|---|",
+        "Cost of each way: mean over seeds, in brackets the least and the largest; negative: a "
+        "gain. Worth: of `own`, the first of two sources.\n",
+        "| people's choices | source | answers | seeds | own | worth | other ways |"
+        "\n|---|---|---|---|---|---|---|",
     ]
-    for kind in KINDS:
-        for n in (20_000, 100_000):
-            cells = []
-            for way in ("own", "all", "shared", "share", "map"):
-                of = {s: finished(f"{kind}_{n}_{way}_{s}") for s in alone}
-                costs = [one["loss"] - alone[s] for s, one in of.items() if one]
-                said = f"{np.mean(costs):+.4f} [{max(costs):+.4f}]" if costs else ""
-                if way == "share" and costs:
-                    said += f", {', '.join(str(one['share']) for one in of.values() if one)} taken"
-                cells.append(said)
-                if way == "own":
-                    worth = [one["worth"] for one in of.values() if one]
-                    cells.append(f"{np.mean(worth):.2f}" if worth else "")
-            if any(cells):
-                rows.append(f"| {kind} | {n:,} | {' | '.join(cells)} |")
-    return rows
+    for people, n in dict.fromkeys(of for _, of, _, _ in WAYS):
+        for kind in KINDS:
+            costs, worths = world_cells(kind, people, n, "own")
+            if not costs:
+                continue
+            others = []
+            for way in ("free", "nuts", "shared", "map", "all"):
+                of, _ = world_cells(kind, people, n, way)
+                others += [f"{way} {np.mean(of):+.4f}"] if of else []
+            own = f"{np.mean(costs):+.4f} [{min(costs):+.4f}, {max(costs):+.4f}]"
+            worth = f"{np.mean(worths):.2f} ({min(worths):.2f} to {max(worths):.2f})"
+            cells = f"{people:,}", kind, f"{n:,}", str(len(costs)), own, worth, "; ".join(others)
+            rows.append(f"| {' | '.join(cells)} |")
+    return rows if len(rows) > 3 else []
 
 
 @cache
@@ -265,8 +296,8 @@ def on_things(folder: str, size: float, added: str, seed: int) -> dict[str, Any]
     order = rng.permutation(len(items))
     held, rest = order[: len(order) // 5], order[len(order) // 5 :]
     rest = rest[: round(size * len(rest))]
-    several = {"people alone": [], "both": [*FILES], "GPT-4 everywhere": ["GPT-4"]}
-    names = several.get(added, [added])
+    of = added.removesuffix(" everywhere").removesuffix(", free")
+    names = {"people alone": [], "both": [*FILES]}.get(of, [of])
     parts = []
     for name in names:
         rows = order if "everywhere" in added else rest
@@ -279,7 +310,8 @@ def on_things(folder: str, size: float, added: str, seed: int) -> dict[str, Any]
         columns |= {name: sources[name].to_numpy() for name in ("chosen", "participant")}
         sources = choices_table(columns, [f"o{k}" for k in range(m)])
     people = table_of(items[rest], data["people"][rest], np.full(len(rest), "unknown"), m)
-    fitted = fit(people, sources, dimensions=6, steps=800, chains=3, seed=seed)
+    how = freely if "free" in added else fit
+    fitted = how(people, sources, dimensions=6, steps=800, chains=3, seed=seed)
     p = fitted.choice_probabilities(items[held], lapse=True)
     right = p[np.arange(len(held)), data["people"][held] - 1]
     top = p >= p.max(axis=1, keepdims=True) - 1e-6
@@ -290,13 +322,18 @@ def on_things(folder: str, size: float, added: str, seed: int) -> dict[str, Any]
     return {"held": held.tolist(), "loss": losses, "hit": float(hit.mean()), "worth": worth}
 
 
+def things_name(size: float, added: str, seed: int) -> str:
+    """Name of a fit."""
+    return f"things_{round(100 * size)}_{added.replace(', ', '_').replace(' ', '_')}_{seed}"
+
+
 def real(folder: str, seeds: int) -> None:
     """Fit all of THINGS."""
-    for size in reversed(SIZES):
-        for seed in range(seeds):
-            for added in ADDED:
-                name = f"things_{round(100 * size)}_{added.replace(' ', '_')}_{seed}"
-                kept(name, lambda z=size, a=added, s=seed: on_things(folder, z, a, s))
+    for size, added, seed in product(reversed(SIZES), ADDED, range(seeds)):
+        kept(
+            things_name(size, added, seed),
+            lambda z=size, a=added, s=seed: on_things(folder, z, a, s),
+        )
 
 
 def real_rows() -> list[str]:
@@ -309,8 +346,8 @@ def real_rows() -> list[str]:
     for size in SIZES:
         alone: dict[int, Any] = {}
         for added in ADDED:
-            name = f"things_{round(100 * size)}_{added.replace(' ', '_')}"
-            of = {seed: one for seed in range(20) if (one := finished(f"{name}_{seed}"))}
+            every = {seed: finished(things_name(size, added, seed)) for seed in range(9)}
+            of = {seed: one for seed, one in every.items() if one}
             alone = of if added == "people alone" else alone
             if not of:
                 continue
@@ -343,6 +380,70 @@ def real_rows() -> list[str]:
             rows.append(
                 f"| {size:.0%} | {added} | {len(of)} | {loss:.4f} | {hit:.3f} | {gain} | {said} |"
             )
+    return rows if len(rows) > 2 else []
+
+
+def yardsticks(folder: str) -> list[str]:
+    """Worth of each source's answers to THINGS by similarities that are not of these fits."""
+    if not SPOSE.exists():
+        return []
+    data, x, rng = things(folder), np.load(SPOSE), np.random.default_rng(0)
+    pairs = World.pairs(x, data["items"])
+    s = np.stack(pairs, axis=-1)
+
+    def loss(slope: float, lapse: float, chosen: Array) -> float:
+        logs = np.stack(log_choice(pairs, 1 / slope, lapse), axis=1)
+        return float(-logs[np.arange(len(chosen)), chosen - 1].mean())
+
+    told = {}
+    for name in ("people", *FILES):
+        starts = np.array([0.5, 0.05])
+        least = [(0.01, 5), (1e-6, 0.99)]
+        best = minimize(lambda v, c=data[name]: loss(*v, c), starts, bounds=least)
+        slope, lapse = (np.full(1, value) for value in best.x)
+        told[name] = _sources.information(s[None], (slope, 0.0 * slope, lapse), rng)[0]
+    worths = [f"{name} {told[name] / told['people']:.2f}" for name in FILES]
+    return [f"\nYardstick of worth, by SPoSE-49: {', '.join(worths)}."]
+
+
+def relation_rows() -> list[str]:
+    """Say how gains follow worth, over fits with one source."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for people, n in (MANY, FEW):
+        of = [world_cells(kind, people, n, "own") for kind in KINDS if not kind.startswith("two")]
+        label = f"worlds, {people:,} choices"
+        found[label] = [(w, -cost) for both in of for cost, w in zip(*both, strict=True)]
+    for size in SIZES:
+        for where in ("", " everywhere"):
+            label = f"THINGS, {size:.0%}, {where.strip() or 'the same triplets'}"
+            for seed, name in product(range(9), (*FILES, "shuffled")):
+                one = finished(things_name(size, name + where, seed))
+                alone = finished(things_name(size, "people alone", seed))
+                if one and alone:
+                    gain = np.mean(alone["loss"]) - np.mean(one["loss"])
+                    found.setdefault(label, []).append((one["worth"][name][0], float(gain)))
+    rows = [
+        "\n## Worth and gain\n",
+        "| fits with one source | fits | Spearman [90 %] | gain for a worth of 1 [90 %] "
+        "| gain at worth 0 |\n|---|---|---|---|---|",
+    ]
+    for label, pairs in found.items():
+        if len(pairs) < 5:
+            continue
+        values, rng = np.array(pairs), np.random.default_rng(0)
+        draws = [values[rng.integers(0, len(values), len(values))] for _ in range(1000)]
+        kept_draws = [one for one in draws if np.ptp(one[:, 0]) > 0]
+        rank, slope = (
+            (of(values), *np.percentile([of(one) for one in kept_draws], (5, 95)))
+            for of in (
+                lambda v: spearmanr(v[:, 0], v[:, 1]).statistic,
+                lambda v: np.polyfit(v[:, 0], v[:, 1], 1)[0],
+            )
+        )
+        said = f"{rank[0]:.2f} [{rank[1]:.2f}, {rank[2]:.2f}]"
+        line = f"{slope[0]:+.4f} [{slope[1]:+.4f}, {slope[2]:+.4f}]"
+        zero = np.polyfit(values[:, 0], values[:, 1], 1)[1]
+        rows.append(f"| {label} | {len(values)} | {said} | {line} | {zero:+.4f} |")
     return rows if len(rows) > 2 else []
 
 
@@ -433,11 +534,16 @@ def main() -> None:
     if asked.prior:
         priors(asked.prior)
     title = "# Answers of models beside people's\n\n"
-    title += "`python -P benchmarks/sources.py --worlds 1 --prior 1` "
+    title += "`python -P benchmarks/sources.py --worlds 5 --prior 1` "
     title += "(what is fitted: see there; in parts, on a busy machine).\n"
-    RESULT.write_text(
-        "\n".join([title, *world_rows(), *real_rows(), *prior_rows(), ""]), encoding="utf-8"
-    )
+    stick = yardsticks(asked.things) if asked.things else []
+    parts = [world_rows(), [*real_rows(), *stick], relation_rows(), prior_rows()]
+    old = RESULT.read_text(encoding="utf-8") if RESULT.exists() else ""
+    for part, name in zip(parts, ("Simulated", "THINGS", "Worth", "Features"), strict=True):
+        before = [one for one in old.split("\n## ") if one.startswith(name)]
+        if not part and before:  # fitted elsewhere, or earlier
+            part.append(f"\n## {before[0].rstrip()}")
+    RESULT.write_text("\n".join([title, *sum(parts, []), ""]), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -73,11 +73,8 @@ def test_participants_are_counted_and_nobody_is_shown(study: Study, tmp_path: Pa
     with (study.root / "study.toml").open("a") as file:
         file.write('[groups]\nnames = ["novice", "expert"]\n')
     names = [f"sub-{k:02d}" for k in range(1, 10)]
-    shown = {
-        "participant_id": names,
-        "simulated": "false",
-        "group": ["novice"] * 5 + ["expert"] * 4,
-    }
+    groups = ["novice"] * 5 + ["expert"] * 4
+    shown = {"participant_id": names, "simulated": "false", "group": groups}
     shown |= {"age": [20, 31, 45, *[50] * 6], "Gender": ["f"] * 3 + ["m", *["f"] * 5]}
     table = pd.DataFrame(shown | {"handedness": ["left", *["right"] * 8]})
     table.to_csv(study.raw / "participants.tsv", sep="\t", index=False)
@@ -85,12 +82,8 @@ def test_participants_are_counted_and_nobody_is_shown(study: Study, tmp_path: Pa
         Study.load(study.root), tmp_path / "r.html", files=tmp_path / "f", allow_problems=True
     )
     cells = pd.read_csv(tmp_path / "f" / "sample.csv", index_col=0).astype(str)
-    assert cells["all"][["recruited", "consented", "took part", "analysed"]].tolist() == [
-        "9",
-        "9",
-        "3",
-        "3",
-    ]
+    counted = cells["all"][["recruited", "consented", "took part", "analysed"]]
+    assert counted.tolist() == ["9", "9", "3", "3"]
     assert cells["expert"][["recruited", "analysed"]].tolist() == ["4", "0"]
     assert cells["all"]["age: M (SD), range"] == "32.0 (12.5), 20 to 45"
     assert cells["all"]["gender: f"] == "3"

@@ -3,7 +3,7 @@ r"""Answers of networks, language models or other studies, in the model: observe
 A source s sees object i at a point of its own: people's coordinates x_i, each multiplied by the
 root of its weight, and behind them coordinates e_si of its own,
 
-    z_si = [x_i sqrt(w_s / T_s), tau_s e_si, kappa_s c_i],   log w_sk = omega o_sk,
+    z_si = [x_i sqrt(w_s), tau_s e_si, kappa_s c_i],   log w_sk = log(W sigmoid(l_s)) + omega o_sk,
 
 where c_i is what several sources have in common, coordinates e and c are standard normal, and the
 scales half-normal. It answers by the similarities of these (of dot products: people's, weighted,
@@ -11,8 +11,8 @@ plus a discrepancy, tau^2 e_i e_j + kappa^2 c_i c_j), with a bias b_s of places 
 
     p(answer) = (1 - lapse_s) softmax(score(z_s) + b_s) + lapse_s / A.
 
-So what a source says is about people only as far as people's own answers agree: where they do not,
-other coordinates explain it, however often it answers.
+So a source tells of people as far as their own answers agree. Its weight has a bound, W: without it
+sources that agree with each other make the map, and people are taken for noisy judges of it.
 
 **Worth.** Over triplets that a source answered, its scores are b s + r z in terms of people's
 similarities s: a slope b and a residual r, which nobody knows of a new triplet. The worth of an
@@ -37,7 +37,7 @@ from twoalike.study import Floats, TwoalikeError
 
 MOST = 20
 """Sources: each has coordinates of its own."""
-START = 2.0
+START = 5.0
 """Logit of the lapse at a start: else answers at random, or against people, lead a variational fit
 to dimensions that it does not leave again."""
 TIMES, EACH = 10, 20
@@ -77,7 +77,9 @@ class Sources(Kind[SourceGroup]):
 
     lapse: float = -1.0
     lapse_sd: float = 2.0
-    temperature_sd: float = 1.0
+    most: float = 1.2
+    weight: float = 1.0
+    weight_sd: float = 2.0
     weight_spread: float = 0.5
     own: float = 1.0
     bias: float = 1.0
@@ -103,7 +105,6 @@ class Sources(Kind[SourceGroup]):
 
     @property
     def size(self) -> int:
-        """Answers."""
         return sum(group.size for group in self.groups)
 
     def counts(self, participants: Sequence[str]) -> Any:
@@ -119,7 +120,8 @@ class Sources(Kind[SourceGroup]):
             "source_lapse_logit", self.lapse, self.lapse_sd, dims=self.axis, initval=begin
         )
         lapse = pm.Deterministic("source_lapse", pm.math.sigmoid(logit), dims=self.axis)
-        log_weight = -pm.Normal("source_log_temperature", 0.0, self.temperature_sd, shape=(n, 1))
+        share = pm.Normal("source_weight_logit", self.weight, self.weight_sd, shape=(n, 1))
+        log_weight = np.log(self.most) - pt.softplus(-share)
         if d > 1:
             spread = pm.HalfNormal("source_weight_spread", self.weight_spread)
             offset = pm.ZeroSumNormal("source_weight_offset", 1.0, shape=(n, d))
@@ -216,7 +218,6 @@ def source_table(posterior: PosteriorSource, seed: int = 0) -> pd.DataFrame:
         own = [fit.drawn(f"source_{what}")[places, n] for what in ("slope", "apart", "lapse")]
         share = information(s, own, rng) / person
         low, high = np.percentile(share, (5, 95))
-        means = (float(of.mean()) for of in (share, *own))
-        worth, *others = means
+        worth, *others = (float(of.mean()) for of in (share, *own))
         rows.append((name, int(answers[n]), worth, low, high, *others))
     return pd.DataFrame(rows, columns=columns)
