@@ -75,7 +75,7 @@ KINDS = ("good", "half", "lazy", "biased", "wrong", "inverted", "two good", "two
 SIZES = (0.3, 1.0)
 FILES = {"GPT-4": "GPT_4", "ChatGPT-3.5": "ChatGPT_3.5"}
 ADDED = ("people alone", "both", "GPT-4", "GPT-4 everywhere", "ChatGPT-3.5")
-ADDED += ("ChatGPT-3.5 everywhere", "both, free", "shuffled")
+ADDED += ("both, free", "shuffled", "ChatGPT-3.5 everywhere")
 
 type Array = Any
 
@@ -212,7 +212,7 @@ WAYS = (
     ("free", FEW, ("two wrong", "two good"), 3),
     ("own", MANY, ("inverted", "biased", "lazy"), 5),
     ("own", FEW, ("wrong", "good"), 5),
-    ("nuts", MANY, ("two wrong",), 1),
+    ("nuts", FEW, ("two wrong",), 1),
     ("shared", MANY, ("half", "wrong", "two wrong"), 1),
     ("map", MANY, ("good", "wrong"), 1),
     ("all", (PEOPLE * EACH, 100_000), ("wrong",), 1),
@@ -535,15 +535,18 @@ def main() -> None:
         priors(asked.prior)
     title = "# Answers of models beside people's\n\n"
     title += "`python -P benchmarks/sources.py --worlds 5 --prior 1` "
-    title += "(what is fitted: see there; in parts, on a busy machine).\n"
+    title += (
+        "(what is fitted: see there; in parts, on a busy machine; ends with what was not fitted "
+    )
+    title += "anew).\n"
     stick = yardsticks(asked.things) if asked.things else []
     parts = [world_rows(), [*real_rows(), *stick], relation_rows(), prior_rows()]
+    text = "\n".join([title, *sum(parts, [])])
     old = RESULT.read_text(encoding="utf-8") if RESULT.exists() else ""
-    for part, name in zip(parts, ("Simulated", "THINGS", "Worth", "Features"), strict=True):
-        before = [one for one in old.split("\n## ") if one.startswith(name)]
-        if not part and before:  # fitted elsewhere, or earlier
-            part.append(f"\n## {before[0].rstrip()}")
-    RESULT.write_text("\n".join([title, *sum(parts, []), ""]), encoding="utf-8")
+    for section in old.split("\n## ")[1:]:  # what is not fitted anew
+        if f"## {section.partition('\n')[0]}\n" not in text:
+            text += f"\n\n## {section.strip()}"
+    RESULT.write_text(text.rstrip() + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
