@@ -1,6 +1,8 @@
 """An adaptive session with the server: blocks are chosen once, checked, resumed, archived."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -207,6 +209,22 @@ def test_the_command_says_what_is_missing(
     page.ask(kinds(page).index("block"))
     assert call("online", "refit", study.root) == 0
     assert capsys.readouterr().out == "0 answers so far; the first fit takes 32\n"
+
+
+@pytest.mark.slow  # at the lowest priority even the end of a process takes long
+@pytest.mark.skipif(sys.platform != "linux", reason="priorities of threads")
+def test_the_fit_gives_way() -> None:
+    code = """
+import os, threading
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+from twoalike.online import give_way
+give_way()
+found = [(os.sched_getscheduler(int(one)) == os.SCHED_IDLE, len(os.sched_getaffinity(int(one))))
+    for one in os.listdir("/proc/self/task")]
+print(os.nice(0), len(found) > 1, set(found))
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout == "19 True {(True, 1)}\n"
 
 
 @pytest.mark.parametrize("task", list(QUESTIONS))
