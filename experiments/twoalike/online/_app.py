@@ -12,7 +12,7 @@ import re
 import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from functools import partial
 from ipaddress import IPv6Network
@@ -174,8 +174,6 @@ class _Server:
         self.addresses = Buckets(limits.address_burst, limits.address_per_s)
         self.sessions = Buckets(limits.session_burst, limits.session_per_s)
         self._blocks = SessionBlocks(built, store)
-        # Two at a time, one of them mostly at the disk: with forty, records would wait as well.
-        self._choosing = ThreadPoolExecutor(2, "twoalike-blocks")
         files = (
             path for path in built.folder.rglob("*") if path.is_file() and not path.is_symlink()
         )
@@ -336,8 +334,7 @@ class _Server:
 
     async def block(self, request: Request, asked: Asked) -> Any:
         """Give the trials of a block that is chosen while the session runs."""
-        give = partial(self._blocks.give, request.state.session, asked)
-        made = await asyncio.get_running_loop().run_in_executor(self._choosing, give)
+        made = await run_in_threadpool(self._blocks.give, request.state.session, asked)
         return {"steps": [step.model_dump(mode="json") for step in made.steps]}
 
     async def finish(self, request: Request, sent: _Finish) -> Any:
