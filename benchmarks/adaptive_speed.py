@@ -8,15 +8,17 @@ and the snapshot are those of `online refit`. Blocks are chosen by that snapshot
 answered nothing yet: of one trial, and of twenty for fifty people one after the other. What a block
 would tell is its mutual information with the embedding in the Gaussian picture, against candidates
 drawn four, 16 and 64 a trial and all of the pool. Answers: a server on the loopback with an
-adaptive study of 32 words, whose people send a record about every two seconds, alone and with
-`online refit --every 1` beside it, by turns, in one run (not with `--people 0`). The clients share
-the cores with the server and with the fit. The table goes to benchmarks/results/adaptive_speed.md.
+adaptive study of 32 words, whose people send a record about every two seconds, with `online refit
+--every 1` beside it, and alone while that is stopped, by turns, in one run (not with `--people 0`).
+The clients share the cores with the server and with the fit. The table goes to
+benchmarks/results/adaptive_speed.md.
 """
 
 import argparse
 import asyncio
 import os
 import platform
+import signal
 import statistics
 import subprocess
 import sys
@@ -49,7 +51,7 @@ from twoalike.stimuli import StimulusSet
 from twoalike.study import DesignConfig, Study, StudyConfig
 
 RESULTS = Path(__file__).resolve().parent / "results" / "adaptive_speed.md"
-PEOPLE, BLOCK, WIDTHS, PAUSE_S = 50, 20, (4, 16, 64, None), 2.0
+PEOPLE, BLOCK, WIDTHS, PAUSE_S, TURNS = 50, 20, (4, 16, 64, None), 2.0, 2
 PLAIN: Any = {"practice": 0, "practice_checks": 0, "catch": 0}
 
 
@@ -191,7 +193,7 @@ def serving(folder: Path, people: int, seconds: float) -> list[str]:
     """Lines of the table of answers, alone and beside the fit."""
     study = compiled_study(folder, 1, 10)
     lines = ['title = "Words"', "seed = 1", "[exclusion]", "catch_accuracy = 0", "[design]"]
-    lines += ['sampler = "adaptive"', "trials = 200", "catch = 0", f"trials_per_block = {BLOCK}"]
+    lines += ['sampler = "adaptive"', "trials = 400", "catch = 0", f"trials_per_block = {BLOCK}"]
     (study / "study.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
     build_online(study, people, task="odd-one-out")
     port = free_port()
@@ -207,20 +209,18 @@ def serving(folder: Path, people: int, seconds: float) -> list[str]:
         await asyncio.gather(*(one.enter() for one in everybody))
         # Until there is enough to fit.
         await asyncio.gather(*(one.go(seconds) for one in everybody))
-        for name in ("beside the fit", "alone") * 2:
-            fitting = None
-            if name != "alone":
-                fitting = subprocess.Popen([*command, "--every", "1"], stdout=subprocess.DEVNULL)
+        for name in ("beside the fit", "alone") * TURNS:
+            fitting.send_signal(signal.SIGSTOP if name == "alone" else signal.SIGCONT)
             for times in await asyncio.gather(*(one.go(seconds) for one in everybody)):
                 for kind, own in times.items():
                     found[name][kind] += own
-            if fitting is not None:
-                fitting.terminate()
-                fitting.wait()
 
+    fitting = subprocess.Popen([*command, "--every", "1"], stdout=subprocess.DEVNULL)
     try:
         asyncio.run(run())
     finally:
+        fitting.kill()
+        fitting.wait()
         server.send_signal(2)
         server.wait()
     numbers = [int(path.name) for path in (study / "derived" / "snapshots").glob("[0-9]*")]
@@ -249,7 +249,7 @@ def main() -> None:
             served = [
                 "",
                 f"{given.people} people at once with a record about every {PAUSE_S:g} s and blocks "
-                f"of {BLOCK}, in turns of {given.seconds:g} s:",
+                f"of {BLOCK}, {TURNS} turns of {given.seconds:g} s each, by turns:",
                 "",
                 *serving(Path(folder) / "served", given.people, given.seconds),
             ]

@@ -1,6 +1,8 @@
 """An adaptive session with the server: blocks are chosen once, checked, resumed, archived."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -14,16 +16,19 @@ from tests.design.test_adaptive_tasks import QUESTIONS, SESSION, TABLES, write_p
 from tests.online.server_study import Served, arrangement, bearer, choice, served
 from tests.online.simulated import DEVICE
 
+from twoalike import embedding, online
 from twoalike.embedding import Posterior
 from twoalike.online import (
     Block,
     CutOff,
+    _refitting,
     build_online,
     default_store,
     fetch,
     publish_snapshot,
     read_built,
     read_store,
+    refit,
 )
 from twoalike.online._blocks import spliced
 from twoalike.online._records import NEW
@@ -47,8 +52,13 @@ class Page:
         self.server, self.protocol = server, read_built(server.study).session.hash
         self.entered = server.entered()
         self.session: str = self.entered["session"]
-        self.steps: list[dict[str, Any]] = self.entered["person"]["parts"][0]["steps"]
         self.n = 0
+        self.turn_to(0)
+
+    def turn_to(self, part: int) -> None:
+        """Go on with a part."""
+        self.part, self.shown = part, False
+        self.steps: list[dict[str, Any]] = self.entered["person"]["parts"][part]["steps"]
 
     def post(self, path: str, body: Any) -> Any:
         headers = bearer(self.entered)
@@ -56,7 +66,7 @@ class Page:
 
     def ask(self, at: int) -> None:
         """Let the steps of a block take its place."""
-        asked = self.post("block", {"part": 0, "block": self.steps[at]["block"]})
+        asked = self.post("block", {"part": self.part, "block": self.steps[at]["block"]})
         assert asked.status_code == 200
         self.steps[at : at + 1] = asked.json()["steps"]
 
@@ -64,7 +74,7 @@ class Page:
         """Send what the step at this place gives."""
         step, items = self.steps[at], []
         time = 10.0 * (at + 1)
-        if not self.n:
+        if not self.shown:
             items.append({"kind": "segment", "time": 0.0, "device": DEVICE})
         if step["kind"] == "trial":
             index = step["trial"]["trial_index"]
@@ -76,9 +86,11 @@ class Page:
             items += self.arranged(step["trial"], time)
         if at == len(self.steps) - 1:
             items.append({"kind": "end", "time": time, "reason": "completed"})
-        about = {"session": self.session, "n": self.n + 1, "protocol": self.protocol, "part": 0}
-        sent = self.post("records", [about | {"step": at, "items": items}])
+        about = {"session": self.session, "n": self.n + 1, "protocol": self.protocol}
+        about |= {"part": self.part, "step": at}
+        sent = self.post("records", [about | {"items": items}])
         self.n += sent.status_code == 200
+        self.shown |= sent.status_code == 200
         return sent
 
     def arranged(self, trial: dict[str, Any], time: float) -> list[dict[str, Any]]:
@@ -191,11 +203,28 @@ def test_checks_are_judged_by_the_blocks(page: Page, study: Study) -> None:
 
 
 def test_the_command_says_what_is_missing(
-    page: Page, study: Study, capsys: pytest.CaptureFixture[str]
+    page: Page, study: Study, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(online, "give_way", lambda: None)  # these tests go on after it
     page.ask(kinds(page).index("block"))
     assert call("online", "refit", study.root) == 0
     assert capsys.readouterr().out == "0 answers so far; the first fit takes 32\n"
+
+
+@pytest.mark.slow  # at the lowest priority even the end of a process takes long
+@pytest.mark.skipif(sys.platform != "linux", reason="priorities of threads")
+def test_the_fit_gives_way() -> None:
+    code = """
+import os, threading
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+from twoalike.online import give_way
+give_way()
+found = [(os.sched_getscheduler(int(one)) == os.SCHED_IDLE, len(os.sched_getaffinity(int(one))))
+    for one in os.listdir("/proc/self/task")]
+print(os.nice(0), len(found) > 1, set(found))
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout == "19 True {(True, 1)}\n"
 
 
 @pytest.mark.parametrize("task", list(QUESTIONS))
@@ -232,6 +261,49 @@ def test_any_listed_task_adapts(make_study: Callable[..., Path], task: str) -> N
     same = [name for name in found if name in read]
     assert len(same) >= 5
     pd.testing.assert_frame_equal(found[same], read[same].astype(found[same].dtypes.to_dict()))
+
+
+def test_all_tasks_of_a_study_adapt(
+    make_study: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = TABLES["pair-rating"] + SESSION + '[sitting]\norder = "fixed"\n'
+    both += 'tasks = ["odd-one-out", "pair-rating"]\n'
+    root = make_study(design="trials = 12\n" + SESSION.partition("[")[0] + both)
+    build_online(root, 1)
+    study, fitted = Study.load(root), list[dict[str, Any]]()
+    ids = adaptive_designs(study)["odd-one-out"].stimuli.ids
+
+    def fit(**given: Any) -> Posterior:
+        fitted.append(given)
+        return Posterior.load(write_posterior(root / "p.nc", ids))
+
+    monkeypatch.setattr(embedding, "fit", fit)
+    monkeypatch.setattr(_refitting, "LEAST_PER_OBJECT", 0)
+    with served(root) as server:
+        page = Page(server)
+        for part in (0, 1):
+            page.turn_to(part)
+            at = 0
+            while at < len(page.steps):
+                if page.steps[at]["kind"] == "block":
+                    if page.steps[at]["block"] == 3:
+                        refit(study, lambda: read_store(default_store(root)))
+                    page.ask(at)
+                assert page.record(at).status_code == 200
+                at += 1
+        assert page.post("finish", {"reason": "completed"}).status_code == 200
+    assert [sorted({"choices", "ratings"} & set(given)) for given in fitted] == [
+        ["choices"],
+        ["choices", "ratings"],
+    ]
+    assert fetch(study).problems == []
+    for path in study.raw.rglob("*_beh.tsv"):
+        main = pd.read_csv(path, sep="\t").query("trial_type == 'main'")
+        chosen = main.groupby("block_index")["sampler"].agg(lambda one: (one == "adaptive").any())
+        assert chosen.tolist() == [False, True, True]
+        notes = read_notes(RunName.parse(path).journal(study.raw))
+        snapshots = [one["snapshot"] for one in notes if one["event"] == "block"]
+        assert snapshots == ([None, 1, 1] if "oddoneout" in path.name else [None, 2, 2])
 
 
 ARRANGED = (

@@ -136,6 +136,7 @@ def fetch(
 
 def refit(study: StudyFolder, /, *, every: float = 0.0, store: Store = None) -> None:
     """Fit the answers stored so far, for the next blocks of an adaptive study."""
+    online.give_way()
     where = online.default_store(study) if store is None else store
     arguments = (study, lambda: online.read_store(where))
     if not every:

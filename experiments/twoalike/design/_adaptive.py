@@ -28,7 +28,6 @@ from twoalike.design._choices import TRIPLET_LISTS, require_trials, session_list
 from twoalike.design._dealing import chosen
 from twoalike.design._design import ListDesign
 from twoalike.design._form import Sets, TrialForm, Used
-from twoalike.design._tables import typed
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError
 
@@ -362,7 +361,7 @@ def with_adaptive_block(
         return new
     new["trial_index"] += len(kept[0])
     new["repeat_of"] += len(kept[0])
-    return typed(pd.concat([*kept, new], ignore_index=True), task.form)
+    return pd.concat([*kept, new], ignore_index=True)
 
 
 def judged_trials(

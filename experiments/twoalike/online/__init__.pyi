@@ -16,6 +16,7 @@ from ._records import Person as Person
 from ._records import Record as Record
 from ._records import Step as Step
 from ._refitting import QUICK_FIT as QUICK_FIT
+from ._refitting import give_way as give_way
 from ._refitting import refit as refit
 from ._refitting import refit_repeatedly as refit_repeatedly
 from ._serve import make_links as make_links

@@ -13,9 +13,6 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 from pydantic import Field
 
-from twoalike.design import (
-    ArrangementEnd,
-)
 from twoalike.online import _records as sent
 from twoalike.online._compile import ROOMY, arrangement, listed_trial, page_step
 from twoalike.online._snapshots import CutOff, Snapshot
@@ -165,8 +162,7 @@ def next_arrangement_block(
     arranging = replace(prepared.arranging, done=done)
     planned = arranging.following()
     if planned is None:
-        return Block(**key, ended=end_detail(arranging.end()), steps=())
-    assert not isinstance(planned, ArrangementEnd)
+        return Block(**key, ended=arranging.end(), steps=())
     trial, protocol = arranging.trial(planned), prepared.protocol
     pages: list[sent.Step] = []
     if done:
@@ -176,13 +172,6 @@ def next_arrangement_block(
     following = sent.BlockStep(block=key["block"] + 1, task="multi-arrangement")
     steps = (*pages, sent.ArrangementStep(trial=arrangement(trial)), following)
     return Block(**key, arranged=trial, steps=steps)
-
-
-def end_detail(end: ArrangementEnd | None) -> dict[str, str | float] | None:
-    """Return what the log has of the end of the main trials."""
-    if end is None:
-        return None
-    return {"reason": end.reason, "min_evidence": end.min_evidence, "share": end.progress}
 
 
 def arranged(trial: ArrangementTrial, item: sent.ArrangementResult) -> ArrangementResult:

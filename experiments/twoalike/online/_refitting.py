@@ -173,6 +173,19 @@ def refit(
     return made
 
 
+def give_way() -> None:
+    """Give this process the lowest priority and one processor, so that no answer waits for a fit.
+
+    Windows has neither, macOS no choice of the processor.
+    """
+    if hasattr(os, "nice"):
+        os.nice(19)
+    if hasattr(os, "SCHED_IDLE"):
+        for thread in map(int, os.listdir("/proc/self/task")):  # Linux has priorities by thread
+            os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
+            os.sched_setaffinity(thread, {max(os.sched_getaffinity(0))})
+
+
 def _too_few(
     judged: Mapping[str, int], cut_off: CutOff, ids: Collection[str], last: Snapshot | None
 ) -> str | None:
@@ -193,12 +206,7 @@ def refit_repeatedly(
     every_s: float,
     announce: Callable[[str], object] | None = None,
 ) -> Iterator[Snapshot]:
-    """Fit repeatedly, at most once in ``every_s`` seconds, and yield each new snapshot.
-
-    The process takes a lower priority than the server's, so that no answer waits for the fit.
-    """
-    if hasattr(os, "nice"):  # not on Windows
-        os.nice(10)
+    """Fit repeatedly, at most once in ``every_s`` seconds, and yield each new snapshot."""
     while True:
         began = time.monotonic()
         if (made := refit(study, lines, announce=announce)) is not None:

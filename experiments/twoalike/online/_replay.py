@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from twoalike.design import ListedArrangement, ListedSorting, PlannedArrangement
 from twoalike.online import _records as sent
 from twoalike.online._archive import ReadSession, SessionLine, records_sha256
-from twoalike.online._blocks import Block, arranged, end_detail, placed_fields
+from twoalike.online._blocks import Block, arranged, placed_fields
 from twoalike.record import (
     OLDEST_AGE,
     TRIAL_SHOWN,
@@ -182,8 +182,7 @@ class _PartRun:
                 yield placed
                 left = self.part.steps[step + 1 :]
                 if not any(isinstance(one, sent.ArrangementStep | sent.BlockStep) for one in left):
-                    listed = None if self.chosen else self._arranging.end()
-                    if detail := self.chosen[-1].ended if self.chosen else end_detail(listed):
+                    if detail := self.chosen[-1].ended if self.chosen else self._arranging.end():
                         yield Note("arranged", self._end, detail)  # why there is no further trial
 
     def _pass_time(self, time: float) -> None:

@@ -84,17 +84,13 @@ class AdaptiveDesign:
     def check(self) -> None:
         """Refuse parts of a study, and more where there is enough."""
         table = self.task.lists.table
-        if self.study.condition or self.study.conditions_of(self.task.name):
+        several = self.study.condition or self.study.conditions_of(self.task.name)
+        if several or self.study.config.objects_per_person:
             raise TwoalikeError(
-                f"{table}: the adaptive sampler chooses by all judgments so far, and those of "
-                f"several conditions are about different similarities. Choose another "
-                f"{table}.sampler, or leave [[conditions]] out."
-            )
-        if self.study.config.objects_per_person:
-            raise TwoalikeError(
-                f"{table}: the adaptive sampler chooses among all objects, but with "
-                f"objects_per_person each participant sees others. Choose another {table}.sampler, "
-                "or set objects_per_person = 0."
+                f"{table}: an adaptive design chooses by all judgments so far. In conditions "
+                "they are about different similarities, and with objects_per_person about "
+                f"different objects. Choose another {table}.{self.task.lists.chooser}, leave "
+                "[[conditions]] out, or set objects_per_person = 0."
             )
         if self.posterior is not None and self.study.config.stop.similarity_interval is not None:
             from twoalike.embedding import enough

@@ -128,10 +128,12 @@ class Arranging:
             return planned
         return next(iter(self.left("catch")), None)
 
-    def end(self) -> ArrangementEnd | None:
-        """Say why there is no further main trial; None while there is one."""
-        planned = self._next_main()
-        return planned if isinstance(planned, ArrangementEnd) else None
+    def end(self) -> dict[str, Any] | None:
+        """Say why there is no further main trial, as the log has it; None while there is one."""
+        end = self._next_main()
+        if not isinstance(end, ArrangementEnd):
+            return None
+        return {"reason": end.reason, "min_evidence": end.min_evidence, "share": end.progress}
 
     def rest(self) -> ArrangementConfig:
         """Return the settings for the rest of the session: fewer trials, and less time."""
@@ -223,8 +225,7 @@ def arrangement_script(
         arranging.done.append(submitted(activity.result))
         time = activity.result.ending.time
     if (end := arranging.end()) is not None:
-        detail = {"reason": end.reason, "min_evidence": end.min_evidence, "share": end.progress}
-        yield Note("arranged", time, detail)
+        yield Note("arranged", time, end)
     yield from after_trials(protocol, pages)
     return "completed"
 
@@ -473,7 +474,7 @@ def _check_main_trials(arranging: Arranging, sitting: Sitting) -> None:
     if end is None:
         return
     participant = sitting.participant
-    if end.reason == "list":
+    if end["reason"] == "list":
         path = sitting.study.trial_list(MULTI_ARRANGEMENT, participant, sitting.session)
         raise TwoalikeError(
             f"{path}: expected main trials, found none. Add some to the list, or choose another "
