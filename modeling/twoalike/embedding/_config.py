@@ -51,7 +51,7 @@ class FitConfig(Settings):
 
     engine: Literal["auto", "nuts", "vi"] = "auto"
     """nuts samples, vi approximates; auto: nuts if a chain is estimated to take at most five
-    minutes (two if quick)"""
+    minutes (two if quick), and there are no sources"""
     similarity: Literal["auto", "dot", "distance"] = "auto"
     """dot: dot product of non-negative coordinates; distance: the closer, the more alike; auto:
     distance, unless dot predicts held-out choices clearly better in a pilot"""

@@ -228,6 +228,8 @@ def resolve_form(
     offered = default_dimensions(data) if tried is None else tried.dimensions
     d = config.dimensions or offered
     engine, why = choose_engine(*sizes(data, config, d), config, seconds_each(data))
+    if config.engine == "auto" and not all(kind.of_people for kind in data.kinds):
+        engine, why = "vi", "beside sources that agree, nuts may take people for guessers"
     prior = choose_prior(config.prior, similarity, data, with_features=table is not None)
     weights = config.people == "weights"
     form = Form(d, prior, similarity, table, weights, config.observers, data.choices.terms)
