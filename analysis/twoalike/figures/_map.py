@@ -18,8 +18,9 @@ from twoalike.figures._style import (
     INK,
     VERMILION,
     WIDE,
+    Chart,
+    beside_row,
     category_colours,
-    chart_of,
     light_grid,
     new_figure,
     styled,
@@ -304,7 +305,7 @@ def _map_height(width: float, layout: MapLayout, **options: Any) -> float:
     return height + (0.35 if options.get("categories") else 0)
 
 
-embedding_map = chart_of(draw_map, _map_height, legend=1.4, sized=True)
+embedding_map = Chart(draw_map, _map_height, legend=1.4, sized=True)
 """Map of m objects; parameters as of :func:`draw_map`."""
 
 _NAME_LINE = 0.105  # inches that a row of a matrix needs for its name
@@ -415,7 +416,7 @@ def draw_similarity(
         axes.figure.colorbar(image, ax=axes, **look).outline.set_visible(False)
 
 
-similarity_heatmap = chart_of(
+similarity_heatmap = Chart(
     draw_similarity, lambda width, matrix, **_: 0.88 * width, most=5.6, sized=True
 )
 """Similarity of every pair of m objects, grouped by category."""
@@ -482,7 +483,7 @@ def draw_shepard(axes: "Axes", found: pd.DataFrame) -> None:
     light_grid(axes, "y")
 
 
-shepard_chart = chart_of(draw_shepard, lambda width, found: 3.3, most=4.6)
+shepard_chart = Chart(draw_shepard, lambda width, found: 3.3, most=4.6)
 """Shepard diagram: dissimilarities by a model against those observed."""
 
 
@@ -586,7 +587,6 @@ def draw_tree(
     Beside a cluster stands its support in percent, from 50 on. Of many objects the leaves are the
     topmost clusters, named by their central object and the number of the others.
     """
-    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
     from scipy.cluster.hierarchy import dendrogram
 
     m, nodes = len(names), list[int]()
@@ -622,17 +622,14 @@ def draw_tree(
         look: dict[str, Any] = {"xytext": (1.5, 1), "textcoords": "offset points", "fontsize": 6}
         look["fontweight"] = "bold" if sure >= 0.95 else "normal"
         axes.annotate(f"{100 * sure:.0f}", spots[place], color=BLUE, **look)
-    pictures = [] if images is None else [images(of) for of, _ in leaves]
-    for row, pixels in enumerate(pictures):
-        picture = OffsetImage(pixels, zoom=11 / len(pixels))
-        look = {"xybox": (-8, 0), "boxcoords": "offset points", "frameon": False, "pad": 0}
-        look |= {"xycoords": ("axes fraction", "data"), "annotation_clip": False}
-        axes.add_artist(AnnotationBbox(picture, (0, row), **look))
+    if images is not None:
+        for row, (of, _) in enumerate(leaves):
+            beside_row(axes, row, images(of), 11, -8)
 
 
 def _tree_height(width: float, tree: ClusterTree, names: Sequence[str], **_: Any) -> float:
     return 0.6 + _LEAF * (len(names) if len(names) <= MOST_LEAVES else _TOP_CLUSTERS)
 
 
-tree_chart = chart_of(draw_tree, _tree_height, sized=True)
+tree_chart = Chart(draw_tree, _tree_height, sized=True)
 """Tree of m objects with the support of its clusters."""

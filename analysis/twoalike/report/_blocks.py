@@ -9,7 +9,8 @@ import hashlib
 import io
 import re
 import tomllib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
@@ -405,6 +406,22 @@ def image_uri(*pictures: Image.Image, size: int = 112) -> str:
     buffer = io.BytesIO()
     strip.save(buffer, format="JPEG", quality=82)
     return _data_uri("image/jpeg", buffer.getvalue())
+
+
+_PAIRS = 8
+
+
+def pair_tiles(
+    pairs: Iterable[tuple[str, str]], notes: Iterable[str], stimuli: StimulusSet | None
+) -> list[Tile]:
+    """Tiles of the first pairs of objects, each object in two of them at most."""
+    seen, tiles = Counter[str](), list[Tile]()
+    for pair, note in zip(pairs, notes, strict=True):
+        if len(tiles) < _PAIRS and max(seen[name] for name in pair) < 2:
+            seen.update(pair)
+            image = image_uri(*map(stimuli.picture, pair)) if stimuli is not None else None
+            tiles.append(Tile(", ".join(pair), image, note))
+    return tiles
 
 
 def thumbnails(stimuli: StimulusSet, ids: Sequence[str], size: int = 48) -> Thumbnails:

@@ -40,6 +40,7 @@ from twoalike.report._blocks import (
     image_uri,
     no_posterior,
     number,
+    pair_tiles,
     percent,
     picture,
     say,
@@ -246,8 +247,6 @@ def _contrast(matrix: Floats, labels: list[str]) -> tuple[float, float] | None:
 
 _TOP = 4
 """Objects shown beside a dimension; three on a phone."""
-_PAIRS = 8
-"""Pairs shown of those more alike to a group, each object in two of them at most."""
 _CANDIDATES = 60
 _ROWS = 6
 _CLUSTERS = 12
@@ -399,19 +398,10 @@ def _pair_tiles(
     """Take the pairs that surely differ in a direction, most different first."""
     order = np.argsort(-sign * apart.difference, kind="stable")
     low, high = (apart.low, apart.high) if sign > 0 else (-apart.high, -apart.low)
-    seen: dict[int, int] = {}
-    tiles: list[Tile] = []
-    for place in order[low[order] > 0].tolist():
-        pair = apart.items[place].tolist()
-        if len(tiles) == _PAIRS or any(seen.get(row, 0) == 2 for row in pair):
-            continue
-        seen |= {row: seen.get(row, 0) + 1 for row in pair}
-        names = [ids[row] for row in pair]
-        image = image_uri(*map(stimuli.picture, names)) if stimuli is not None else None
-        value = number(sign * float(apart.difference[place]), 2)
-        span = f"{value} [{number(low[place], 2)}, {number(high[place], 2)}]"
-        tiles.append(Tile(", ".join(names), image, span))
-    return tiles
+    told = order[low[order] > 0]
+    ends = zip(sign * apart.difference[told], low[told], high[told], strict=True)
+    said = ["{} [{}, {}]".format(*(number(x, 2) for x in of)) for of in ends]
+    return pair_tiles([(ids[a], ids[b]) for a, b in apart.items[told]], said, stimuli)
 
 
 def _tests(comparison: Comparison, couple: Couple, numbers: Sequence[int]) -> Grid:

@@ -206,11 +206,14 @@ def times_by_participant(inputs: Inputs) -> dict[str, Floats]:
         parts.setdefault(of.participant, []).append(of.times)
     times = {name: np.concatenate(of) for name, of in parts.items()}
     times = {name: of[of > 0] for name, of in times.items() if (of > 0).any()}
-    if not times and inputs.choices is not None:
-        known = inputs.choices[inputs.choices["response_time"] > 0]
-        groups = known.groupby("participant", observed=True)["response_time"]
-        times = {str(name): values.to_numpy(np.float64) for name, values in groups}
-    return times
+    return times if times or inputs.choices is None else times_of(inputs.choices)
+
+
+def times_of(choices: pd.DataFrame) -> dict[str, Floats]:
+    """Response times (s) of each participant in a table of choices."""
+    known = choices[choices["response_time"] > 0]
+    groups = known.groupby("participant", observed=True)["response_time"]
+    return {str(name): values.to_numpy(np.float64) for name, values in groups}
 
 
 def times_section(inputs: Inputs, fits: Sequence[FitCheck]) -> Section:
