@@ -109,7 +109,7 @@ def map(  # noqa: A001 - as ta.plot.map
         one_of("level", level, [str(name) for name in labels])
     coloured = report.few_categories(labels[[level]] if level else labels)
     layout = figures.map_layout(posterior.thinned().embedding)
-    pictures = report.thumbnails(known, ids) if known is not None and images else None
+    pictures = report.thumbnails(known if images else None, ids)
     look = {"categories": coloured[1] if coloured else None, "images": pictures, "names": ids}
     return _drawn(ax, figures.embedding_map, layout, **look)
 
@@ -143,7 +143,7 @@ def clusters(
     """Tree of the objects, and in how many of 100 draws each cluster is there."""
     posterior = as_posterior(posterior)
     known, tree = _stimuli(stimuli, posterior.ids), figures.cluster_tree(direction_draws(posterior))
-    pictures = report.thumbnails(known, posterior.ids) if known is not None else None
+    pictures = report.thumbnails(known, posterior.ids)
     return _drawn(ax, figures.tree_chart, tree, posterior.ids, images=pictures)
 
 
@@ -176,7 +176,7 @@ def observed_map(
     """Map of the objects by the order of the observed dissimilarities alone."""
     seen = seen_by(read_judgments(judgments, kind), kind)
     known = _stimuli(stimuli, seen.ids)
-    pictures = report.thumbnails(known, seen.ids) if known is not None else None
+    pictures = report.thumbnails(known, seen.ids)
     layout, _ = figures.observed_layout(seen.matrix(seen.mean))
     return _drawn(ax, figures.embedding_map, layout, images=pictures, names=seen.ids)
 
@@ -311,7 +311,7 @@ def weights(
     shown = report.shown_dimensions(report.describe_dimensions(posterior.embedding))
     found = report.dimension_weights(posterior, views, shown)
     known = _stimuli(stimuli, posterior.ids)
-    images = None if known is None else report.top_images(known, posterior.ids, shown)
+    images = report.top_images(known, posterior.ids, shown)
     titles = [f"dimension {place}" for place in range(1, len(shown) + 1)]
     return _drawn(ax, figures.weights_chart, found, titles, images)
 

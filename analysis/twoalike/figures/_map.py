@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
@@ -324,12 +323,9 @@ _ROOMY = 4.5  # inches
 
 def _runs(labels: Sequence[str]) -> list[tuple[str, int, int]]:
     """Name, start and end of each run of equal labels."""
-    runs, start = [], 0
-    for name, members in groupby(labels):
-        end = start + len(list(members))
-        runs.append((name, start, end))
-        start = end
-    return runs
+    starts = [k for k in range(len(labels)) if k == 0 or labels[k] != labels[k - 1]]
+    ends = [*starts[1:], len(labels)]
+    return [(labels[k], k, end) for k, end in zip(starts, ends, strict=True)]
 
 
 def _mark_categories(axes: "Axes", levels: Sequence[Sequence[str]], n: int, size: float) -> None:

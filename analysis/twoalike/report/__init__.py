@@ -40,4 +40,5 @@ from twoalike.report._plan import write_plan as write_plan
 from twoalike.report._report import Report as Report
 from twoalike.report._report import write_report as write_report
 from twoalike.report._sessions import session_section as session_section
+from twoalike.report._watch import watched as watched
 from twoalike.report._watch import write_progress as write_progress
