@@ -187,8 +187,11 @@ def clustered_variance(values: np.ndarray, *together: np.ndarray) -> float:
     return float(largest / (1 - every.mean()))
 
 
-def left_out_predictions(table: pd.DataFrame, draws: xr.Dataset) -> Iterator[Any]:
-    """Accuracy and log-loss of each choice predicted from the others, each with its interval."""
+def left_out_predictions(table: pd.DataFrame, draws: xr.Dataset, fits: int) -> Iterator[Any]:
+    """Accuracy and log-loss of each choice predicted from the others, each with its interval.
+
+    Draws of separate fits have weights of their own.
+    """
     from arviz_stats.base import array_stats
 
     place, people = (pd.Index(draws[axis].values) for axis in ("object", "participant"))
@@ -196,8 +199,9 @@ def left_out_predictions(table: pd.DataFrame, draws: xr.Dataset) -> Iterator[Any
     judge = people.get_indexer(table["who"])
     chosen = (items == place.get_indexer(table["odd_stimulus"])[:, None]).argmax(axis=1)
     p = choice_probabilities(draws, items, judge)
-    log_weight, _ = array_stats.psislw(np.log(p[:, np.arange(len(p[0])), chosen]).T, axis=-1)
-    out = np.einsum("ns,sna->na", np.exp(log_weight), p)
+    each = np.split(np.log(p[:, np.arange(len(p[0])), chosen]).T, fits, axis=1)
+    weights = [np.exp(array_stats.psislw(of, axis=-1)[0]) / fits for of in each]
+    out = np.einsum("ns,sna->na", np.concatenate(weights, axis=1), p)
     hits = 100.0 * (out.argmax(axis=1) == chosen)
     losses = -np.log(out[np.arange(len(out)), chosen])
     relations = sharing(judge), sharing(*items.T)
@@ -352,11 +356,11 @@ def compared_groups(draws: xr.Dataset) -> list[Any]:
     return [(p, 4 * np.sqrt(p * (1 - p) / 999)), np.corrcoef(one, other)[0, 1]]
 
 
-def mixing(draws: xr.Dataset, *, distance: bool = False) -> list[Any]:
-    """R-hat of choice probabilities and of similarities, by ArviZ.
+def mixing(draws: xr.Dataset, seed: int, *, distance: bool = False) -> list[Any]:
+    """95th percentile of R-hat of choice probabilities and of similarities, by ArviZ.
 
-    The 95th percentile over 100 triplets lies between the 88th and 99.5th over many. Of distances,
-    which ratings alone tell but for their scale, in draws that are scaled alike.
+    Of as many triplets as tests take (tests/conftest.py); of distances, which ratings alone tell
+    but for their scale, in draws that are scaled alike.
     """
     import arviz as az
 
@@ -366,15 +370,14 @@ def mixing(draws: xr.Dataset, *, distance: bool = False) -> list[Any]:
         spread = [[similarities(own, *pairs, True).std() for own in chain] for chain in x]
         x = x * (np.mean(spread) / np.array(spread))[..., None, None]
         draws = draws.assign(embedding=(draws["embedding"].dims, x))
-    every = random_triplets(x.shape[2], 600, np.random.default_rng(2))
+    every = random_triplets(x.shape[2], 60, np.random.default_rng([seed, 1]))
     p = choice_probabilities(draws, every, None, distance)[..., 0].reshape(*x.shape[:2], -1)
-    a, b, _ = every.T
-    similar = np.array([[similarities(own, a, b, distance) for own in chain] for chain in x])
-    similar -= similar.mean(axis=-1, keepdims=True)
+    sides = every[:, [[0, 1], [0, 2], [1, 2]]].transpose(2, 1, 0)  # less the mean of all pairs
+    similar = np.array([[similarities(own, *sides, distance) for own in chain] for chain in x])
+    similar = similar[:, :, 0] - similar.mean(axis=(-2, -1))[..., None]
     each = (values.transpose(2, 0, 1) for values in (p, similar))
-    rhats = [az.rhat(of, chain_axis=1, draw_axis=2) for of in each]
-    ends = [np.quantile(of, [0.88, 0.995]) for of in rhats]
-    return [*(((low + high) / 2, (high - low) / 2) for low, high in ends), 100]
+    ends = [np.quantile(az.rhat(of, chain_axis=1, draw_axis=2), 0.95) for of in each]
+    return [*((float(end), 0.002) for end in ends), 100]
 
 
 MIXED = "at most # for 95% of the choice probabilities and # for 95% of the similarities of "
@@ -388,9 +391,11 @@ def read_draws(study: Study) -> xr.Dataset:
         return tree["posterior"].to_dataset().load()
 
 
-def of_choices(table: pd.DataFrame, draws: xr.Dataset) -> Iterator[tuple[str, list[Any]]]:
+def of_choices(
+    table: pd.DataFrame, draws: xr.Dataset, fits: int = 1
+) -> Iterator[tuple[str, list[Any]]]:
     """Parts of the text with # for numbers, and what they are; some within (value, tolerance)."""
-    accuracy, loss = left_out_predictions(table, draws)
+    accuracy, loss = left_out_predictions(table, draws, fits)
     words = f"about {SHARE.replace(',', ' of what both had judged,', 1)}. A participant answered "
     words += f"as most of the others did in {SHARE}, and as most of all did in {SHARE}"
     yield words, agreement_of_choices(table)
@@ -438,7 +443,7 @@ def sentences(study: Study) -> Iterator[tuple[str, list[Any]]]:
     yield "of each of # participants were", [people - len(out[0])]
     yield "Ratings by # participants", [people - len(out[1])]
     yield "in # chains of # draws (seed #)", [sizes["chain"], sizes["draw"], 17]
-    yield f"{MIXED}, with #", [*mixing(draws), 3]
+    yield f"{MIXED}, with #", [*mixing(draws, 0), 3]
     yield from of_choices(judged(study, ODD_ONE_OUT), draws)
     yield from of_ratings(by_ratings(judged(study, PAIR_RATING), 7))
     yield "p = #); their similarities correlated at r = #", compared_groups(draws)
@@ -464,8 +469,8 @@ def clips(shared_data: Path, tmp_path: Path) -> tuple[Study, Iterator[tuple[str,
         yield "were # words. # participants gave # choices", [len(ids), people, len(table)]
         yield "of each of # participants were", [people]
         yield from of_fit(draws)
-        yield MIXED, mixing(draws)
-        yield from of_choices(table.rename(columns=names), draws)
+        yield MIXED, mixing(draws, 3)
+        yield from of_choices(table.rename(columns=names), draws, draws.sizes["chain"])
 
     return study, said()
 
@@ -491,7 +496,7 @@ def rocks(shared_data: Path, tmp_path: Path) -> tuple[Study, Iterator[tuple[str,
         yield "# participants gave # ratings", [30, len(table)]
         yield "Ratings by # participants", [30]
         yield from of_fit(draws)
-        yield MIXED, mixing(draws, distance=True)
+        yield MIXED, mixing(draws, 3, distance=True)
         yield from of_ratings(rated)
 
     return study, said()
