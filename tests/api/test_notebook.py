@@ -98,6 +98,8 @@ DRAWINGS = {
     "times_by_uncertainty": "posterior choices",
     "temperature": "posterior",
     "lapse": "posterior",
+    "beside": "posterior posterior",
+    "people_beside": "choices choices response_time",
     "accuracy": "results",
     "log_loss": "results",
     "ceilings": "results",

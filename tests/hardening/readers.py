@@ -162,10 +162,9 @@ def read_raw_data(root: Path) -> None:
 
 
 def read_sessions(root: Path) -> None:
-    from twoalike.report._inputs import read_runs
-    from twoalike.report._inputs import read_sessions as of_report
+    from twoalike.report._inputs import Inputs, read_runs
 
-    of_report(read_runs(root / RAW), Study.load(root).config.exclusion, {})
+    assert Inputs(Study.load(root), None, read_runs(root / RAW)).sessions
 
 
 def read_runs(root: Path) -> None:

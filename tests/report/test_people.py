@@ -107,7 +107,7 @@ def test_a_comparison_in_another_posterior_is_not_shown(weighted: Study, tmp_pat
     page, _ = reported(weighted, tmp_path)
     assert "groups.json compares groups in another posterior" in page
     assert "No groups of these people were compared" in page and "experts" not in page
-    assert "temperatures and lapse rates are not known" in page and "softmax" not in page
+    assert 'id="participants"' not in page and "softmax" not in page
     assert "Weights of the dimensions were estimated for each of 8 participants." in page
 
 

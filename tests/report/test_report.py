@@ -429,7 +429,8 @@ def test_careless_sessions_are_pointed_out(report: Callable[..., Page], study: S
     path.write_text("\n".join([header, *changed]) + "\n")
     text = report(study, allow_problems=True).text
     assert "1 session of 3 is left out by the declared rule" in text
-    assert "The declared rule leaves out 1 of 3 sessions: Participant 02, session 1" in text
+    assert "The declared rule leaves out 1 of 3 sessions." in text
+    assert "Sessions left out, and whyParticipant 02, session 1: " in text
     assert "chose the left image" not in text  # whoever is left out is named once
     kept = STUDY + "[exclusion]\ncatch_accuracy = 0\nmissed = 40\n"
     (study.root / "study.toml").write_text(kept)

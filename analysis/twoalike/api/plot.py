@@ -8,7 +8,7 @@ judgments: then each is left out of its prediction. ``seed`` is of what is drawn
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -22,9 +22,10 @@ from twoalike.embedding import (
     dimension_curve,
     predict_choices,
     read_groups,
+    shared_objects,
     view_groups,
 )
-from twoalike.figures import Panel, styled
+from twoalike.figures import Chart, Panel, styled
 from twoalike.judgments import JudgmentKind, JudgmentTable, read_judgments
 from twoalike.recovery import Measure, PowerResult
 from twoalike.results import Leaderboard, Replay, Results
@@ -58,12 +59,15 @@ def _axes(ax: "Axes | None", height: float, width: float = 5.0) -> "Axes":
     return pyplot.figure(figsize=(width, height), layout="constrained").add_subplot()
 
 
-def _inches(ax: "Axes") -> float:
-    return float(ax.get_window_extent().width / ax.figure.dpi)
-
-
-def _legend(ax: "Axes") -> None:
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
+@styled
+def _drawn(ax: "Axes | None", chart: Chart, *given: Any, **options: Any) -> "Axes":
+    """Draw a chart into axes, with its legend above."""
+    width = min(5.0, chart.most)
+    ax = _axes(ax, chart.height(width, *given, **options), width)
+    chart.into(ax, *given, width=ax.get_window_extent().width / ax.figure.dpi, **options)
+    if chart.legend and ax.get_legend_handles_labels()[0]:
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
+    return ax
 
 
 def _stimuli(stimuli: SomeStimuli | None, ids: tuple[str, ...]) -> StimulusSet | None:
@@ -85,7 +89,6 @@ def _stimuli(stimuli: SomeStimuli | None, ids: tuple[str, ...]) -> StimulusSet |
     return stimuli
 
 
-@styled
 def map(  # noqa: A001 - as ta.plot.map
     posterior: PosteriorSource,
     stimuli: SomeStimuli | None = None,
@@ -106,18 +109,11 @@ def map(  # noqa: A001 - as ta.plot.map
         one_of("level", level, [str(name) for name in labels])
     coloured = report.few_categories(labels[[level]] if level else labels)
     layout = figures.map_layout(posterior.thinned().embedding)
-    ax = _axes(ax, 4.6)
-    pictures = report.thumbnails(known, ids) if known is not None and images else None
-    categories = coloured[1] if coloured else None
-    figures.draw_map(
-        ax, layout, categories=categories, images=pictures, names=ids, width=_inches(ax)
-    )
-    if categories is not None:
-        _legend(ax)
-    return ax
+    pictures = report.thumbnails(known if images else None, ids)
+    look = {"categories": coloured[1] if coloured else None, "images": pictures, "names": ids}
+    return _drawn(ax, figures.embedding_map, layout, **look)
 
 
-@styled
 def similarity(
     similar: "Posterior | Pathlike | pd.DataFrame | Floats",
     stimuli: SomeStimuli | None = None,
@@ -138,25 +134,19 @@ def similarity(
     levels = (
         report.category_levels(report.category_labels(_stimuli(stimuli, ids), ids)) if ids else []
     )
-    ax = _axes(ax, 4.2)
-    figures.draw_similarity(ax, matrix, levels=levels, label=label, width=_inches(ax))
-    return ax
+    return _drawn(ax, figures.similarity_heatmap, matrix, levels=levels, label=label)
 
 
-@styled
 def clusters(
     posterior: PosteriorSource, stimuli: SomeStimuli | None = None, *, ax: "Axes | None" = None
 ) -> "Axes":
     """Tree of the objects, and in how many of 100 draws each cluster is there."""
     posterior = as_posterior(posterior)
     known, tree = _stimuli(stimuli, posterior.ids), figures.cluster_tree(direction_draws(posterior))
-    ax = _axes(ax, 0.6 + 0.17 * min(len(posterior.ids), figures.MOST_LEAVES))
-    pictures = report.thumbnails(known, posterior.ids) if known is not None else None
-    figures.draw_tree(ax, tree, posterior.ids, images=pictures, width=_inches(ax))
-    return ax
+    pictures = report.thumbnails(known, posterior.ids)
+    return _drawn(ax, figures.tree_chart, tree, posterior.ids, images=pictures)
 
 
-@styled
 def observed(
     judgments: JudgmentTable,
     kind: JudgmentKind = "choices",
@@ -172,14 +162,10 @@ def observed(
         expected = f"one of {', '.join(seen.people)}"
         raise TwoalikeError(where="`participant=...`", expected=expected, found=participant)
     values = seen.mean if participant is None else frame.loc[participant].to_numpy()
-    ax = _axes(ax, 4.2)
     names, matrix = [seen.ids[row] for row in order], seen.matrix(values)[np.ix_(order, order)]
-    look: dict[str, Any] = {"label": "dissimilarity", "names": names, "width": _inches(ax)}
-    figures.draw_similarity(ax, matrix, **look)
-    return ax
+    return _drawn(ax, figures.similarity_heatmap, matrix, label="dissimilarity", names=names)
 
 
-@styled
 def observed_map(
     judgments: JudgmentTable,
     kind: JudgmentKind = "choices",
@@ -190,14 +176,11 @@ def observed_map(
     """Map of the objects by the order of the observed dissimilarities alone."""
     seen = seen_by(read_judgments(judgments, kind), kind)
     known = _stimuli(stimuli, seen.ids)
-    pictures = report.thumbnails(known, seen.ids) if known is not None else None
+    pictures = report.thumbnails(known, seen.ids)
     layout, _ = figures.observed_layout(seen.matrix(seen.mean))
-    ax = _axes(ax, 4.6)
-    figures.draw_map(ax, layout, images=pictures, names=seen.ids, width=_inches(ax))
-    return ax
+    return _drawn(ax, figures.embedding_map, layout, images=pictures, names=seen.ids)
 
 
-@styled
 def shepard(
     posterior: PosteriorSource,
     judgments: JudgmentTable,
@@ -207,12 +190,10 @@ def shepard(
 ) -> "Axes":
     """Dissimilarities by the embedding against those observed, and the line that never falls."""
     seen = seen_by(read_judgments(judgments, kind), kind)
-    ax = _axes(ax, 3.4, 4.6)
-    figures.draw_shepard(ax, report.compare_observed(as_posterior(posterior), seen))
-    return ax
+    found = report.compare_observed(as_posterior(posterior), seen)
+    return _drawn(ax, figures.shepard_chart, found)
 
 
-@styled
 def agreement(
     judgments: JudgmentTable,
     kind: JudgmentKind = "choices",
@@ -224,10 +205,7 @@ def agreement(
     """How far people agree with others and with themselves, in the first or another unit."""
     found = measure_reliability(read_judgments(judgments, kind), kind, seed)
     panels = report.reliability_panels(found)
-    panel = panels[unit or next(iter(panels))]
-    ax = _axes(ax, panel.height + 0.3)
-    figures.draw_panel(ax, panel)
-    return ax
+    return _drawn(ax, figures.panel_chart, panels[unit or next(iter(panels))])
 
 
 def _matrix(similar: Any) -> tuple[Floats, tuple[str, ...]]:
@@ -243,15 +221,12 @@ def _matrix(similar: Any) -> tuple[Floats, tuple[str, ...]]:
     return matrix, tuple(str(name) for name in index) if index is not None else ()
 
 
-@styled
 def dimensions(
     posterior: PosteriorSource, choices: JudgmentTable, *, seed: int = 0, ax: "Axes | None" = None
 ) -> "Axes":
     """Log-loss of the choices by number of dimensions kept; filled: the fewest that do."""
     curve = dimension_curve(as_posterior(posterior).thinned(), read_judgments(choices), seed=seed)
-    ax = _axes(ax, 2.6, 4.6)
-    figures.draw_dimensions(ax, curve.table)
-    return ax
+    return _drawn(ax, figures.dimension_chart, curve.table)
 
 
 @styled
@@ -272,18 +247,15 @@ def predictions(
     return ax
 
 
-@styled
 def response_times(choices: JudgmentTable, *, ax: "Axes | None" = None) -> "Axes":
     """Response times of each participant: median, middle half and middle nine tenths."""
-    table = read_judgments(choices)
-    known = table[table["response_time"] > 0]
-    groups = known.groupby("participant", observed=True)["response_time"]
-    times = {str(name): values.to_numpy(np.float64) for name, values in groups}
-    if not times:
+    return _drawn(ax, figures.response_times, _times(choices))
+
+
+def _times(choices: JudgmentTable) -> dict[str, Floats]:
+    if not (times := report.times_of(read_judgments(choices))):
         raise TwoalikeError("the choices have no response times")
-    ax = _axes(ax, figures.participants_height(len(times)))
-    figures.draw_response_times(ax, times)
-    return ax
+    return times
 
 
 @styled
@@ -302,30 +274,24 @@ def times_by_uncertainty(
     return ax
 
 
-@styled
 def temperature(posterior: PosteriorSource, *, ax: "Axes | None" = None) -> "Axes":
     """Temperature of each participant, median and 95 % interval: how noisy their choices are."""
     posterior = as_posterior(posterior)
-    return _by_median(figures.draw_temperature, posterior.participants, posterior.temperature, ax)
+    return _by_median(figures.temperature_chart, posterior, posterior.temperature, ax)
 
 
-@styled
 def lapse(posterior: PosteriorSource, *, ax: "Axes | None" = None) -> "Axes":
     """Lapse rate of each participant, median and 95 % interval: the share of guesses."""
     posterior = as_posterior(posterior)
-    return _by_median(figures.draw_lapse, posterior.participants, posterior.lapse, ax)
+    return _by_median(figures.lapse_chart, posterior, posterior.lapse, ax)
 
 
-def _by_median(
-    draw: Callable[..., None], names: tuple[str, ...], draws: Floats, ax: "Axes | None"
-) -> "Axes":
-    ax = _axes(ax, figures.participants_height(len(names)))
+def _by_median(chart: Chart, posterior: Posterior, draws: Floats, ax: "Axes | None") -> "Axes":
     order = np.argsort(np.median(draws, axis=0), kind="stable")
-    draw(ax, [names[row] for row in order], draws[:, order])
-    return ax
+    names = [posterior.participants[row] for row in order]
+    return _drawn(ax, chart, names, draws[:, order])
 
 
-@styled
 def weights(
     posterior: PosteriorSource,
     groups: Groups = None,
@@ -345,13 +311,9 @@ def weights(
     shown = report.shown_dimensions(report.describe_dimensions(posterior.embedding))
     found = report.dimension_weights(posterior, views, shown)
     known = _stimuli(stimuli, posterior.ids)
-    images = None if known is None else report.top_images(known, posterior.ids, shown)
-    ax = _axes(ax, figures.weights_height(len(shown), len(found.names)))
+    images = report.top_images(known, posterior.ids, shown)
     titles = [f"dimension {place}" for place in range(1, len(shown) + 1)]
-    figures.draw_weights(ax, found, titles, images, width=_inches(ax))
-    if views is not None:
-        _legend(ax)
-    return ax
+    return _drawn(ax, figures.weights_chart, found, titles, images)
 
 
 def _weighted(source: PosteriorSource, groups: Groups) -> tuple[Posterior, Mapping[str, str]]:
@@ -367,6 +329,43 @@ def _weighted(source: PosteriorSource, groups: Groups) -> tuple[Posterior, Mappi
     if groups is None:
         return posterior, posterior.group_of
     return posterior, groups if isinstance(groups, Mapping) else read_groups(groups)
+
+
+def beside(
+    first: PosteriorSource,
+    second: PosteriorSource,
+    names: tuple[str, str] = ("the first study", "the second study"),
+    *,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Similarities of pairs of objects in two studies, standardised over the pairs they share."""
+    models = as_posterior(first).thinned(), as_posterior(second).thinned()
+    ids = shared_objects(*models)
+    one, other = (report.standardised(model, ids).mean(axis=0) for model in models)
+    return _drawn(ax, figures.agreement_chart, one, other, names)
+
+
+def people_beside(
+    first: PosteriorSource | JudgmentTable,
+    second: PosteriorSource | JudgmentTable,
+    measure: Literal["temperature", "lapse", "response_time"] = "temperature",
+    names: tuple[str, str] = ("the first study", "the second study"),
+    *,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """One number per person of two studies, with median and middle half.
+
+    Studies are posteriors, or for ``"response_time"`` (median, s) tables of choices.
+    """
+    label = report.OF_PEOPLE[one_of("measure", measure, report.OF_PEOPLE)]
+
+    def measured(of: Any) -> Floats:
+        if measure == "response_time":
+            return np.array([np.median(times) for times in _times(of).values()])
+        return np.asarray(np.median(getattr(as_posterior(of), measure), axis=0))
+
+    values = {names[0]: measured(first), names[1]: measured(second)}
+    return _drawn(ax, figures.people_beside, values, label)
 
 
 @styled
@@ -386,80 +385,78 @@ def _draw(
     part: str,
     make: Callable[[Results, str], Panel],
     ax: "Axes | None",
-    width: float = 6.0,
 ) -> "Axes":
     """Draw a panel of results, of the first question that was scored."""
     results = results if isinstance(results, Results) else Results.load(results)
     question = next(iter(results.questions), "")
-    panel = (
-        make(results, question) if question or part in ("structure", "transfer", "rdm") else None
-    )
+    panel = make(results, question) if question or part not in ("judgments", "groups") else None
     if panel is None or not panel.lines:
         reason = results.missing.get(part, "not measured")
         raise TwoalikeError(reason, where=f"results, {part}")
-    ax = _axes(ax, panel.height + 0.3, width)
-    figures.draw_panel(ax, panel)
-    if any(line.series for line in panel.lines):
-        _legend(ax)
-    return ax
+    return _drawn(ax, figures.panel_chart, panel)
 
 
-@styled
 def accuracy(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
     """Accuracy of every network on the choices with its 95 % interval, and chance."""
-    return _draw(results, "judgments", figures.accuracy_panel, ax, 4.0)
+    return _draw(results, "judgments", figures.accuracy_panel, ax)
 
 
-@styled
 def log_loss(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
     """Log-loss of every network with its 95 % interval, and chance; less is better."""
-    return _draw(results, "judgments", figures.log_loss_panel, ax, 4.0)
+    return _draw(results, "judgments", figures.log_loss_panel, ax)
 
 
-@styled
-def structure(results: SomeResults, *, persons: bool = False, ax: "Axes | None" = None) -> "Axes":
+def structure(
+    results: SomeResults,
+    *,
+    persons: bool = False,
+    kind: Literal["rdm", "ratings", "sortings"] = "rdm",
+    ax: "Axes | None" = None,
+) -> "Axes":
     """Rank correlation of every network's dissimilarities with those of the mean person.
 
-    With ``persons``, the mean correlation with single persons, beside the noise ceiling.
+    With ``persons``, the mean correlation with single persons, beside the noise ceiling. Of
+    ``"ratings"`` and ``"sortings"`` always with persons.
     """
 
     def panel(found: Results, _: str) -> Panel:
+        if kind != "rdm":
+            return figures.rated_panel(found, kind)
         panels = figures.structure_panels(found)
         if persons and len(panels) < 2:
             raise TwoalikeError("a single person has no noise ceiling", where="`persons=True`")
         return panels[int(persons)]
 
-    return _draw(results, "rdm", panel, ax, 4.0)
+    return _draw(results, kind, panel, ax)
 
 
-@styled
 def groups(results: SomeResults, group: str, *, ax: "Axes | None" = None) -> "Axes":
     """Accuracy in subsets of the choices, beside people's agreement and the best possible model.
 
-    The group is ``"level"``, the level of the trial, or a level of the labels.
+    The group is ``"level"``, the level of the trial, or a level of the labels; ``"category"``: of
+    all trials that show an object of a category.
     """
 
     def panel(found: Results, question: str) -> Panel:
         levels = found.levels(f"{question}.accuracy")
-        known = dict.fromkeys(level.partition(": ")[0] for level in levels)
+        if group == "category":
+            return figures.category_panel(found, question)[1]
+        known = dict.fromkeys(["category", *(level.partition(": ")[0] for level in levels)])
         return figures.group_panel(found, question, one_of("group", group, known))
 
     return _draw(results, "groups", panel, ax)
 
 
-@styled
 def ceilings(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
     """Accuracy of networks (dots), how people agree (squares), and bounds (diamonds)."""
     return _draw(results, "ceilings", figures.ceilings_panel, ax)
 
 
-@styled
 def distances(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
     """Change of distances within and between categories, beside the first network's."""
     return _draw(results, "structure", lambda found, _: figures.distances_panel(found), ax)
 
 
-@styled
 def transfer(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
     """Share right in other tasks: classes from few images, linear probes, shifted classes."""
     return _draw(results, "transfer", lambda found, _: figures.transfer_panel(found), ax)
@@ -484,12 +481,10 @@ def leaderboard(
     return ax
 
 
-@styled
 def replay(results: Replay | Pathlike, *, ax: "Axes | None" = None) -> "Axes":
     """Held-out log-loss of designs by number of recorded answers; dashed: the full random one."""
-    ax = _axes(ax, 3.4, 5.6)
-    figures.draw_replay(ax, results if isinstance(results, Replay) else Replay.load(results))
-    return ax
+    found = results if isinstance(results, Replay) else Replay.load(results)
+    return _drawn(ax, figures.replay_chart, found)
 
 
 @styled

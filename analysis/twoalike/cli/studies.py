@@ -290,17 +290,17 @@ def watch(
     study: Path, /, *, every: float = 30.0, once: Flag = False, open_: Flag = False, **given: Any
 ) -> None:
     """Show how a study that is being collected is getting on."""
-    from twoalike.report import write_progress
+    from twoalike.report import watched, write_progress
 
-    while True:
-        made = write_progress(study, every=0 if once else max(every, 1), **given)
-        say(f"{time.strftime('%H:%M:%S')}  {'; '.join(made.notes)}  {made.path}")
-        if open_:
-            webbrowser.open(made.path.resolve().as_uri())
-        if once:
-            return
-        open_ = False
-        time.sleep(max(every, 1))
+    before = None
+    while before is None or not once:
+        if (now := watched(study)) != before:
+            made = write_progress(study, every=0 if once else max(every, 1), **given)
+            say(f"{time.strftime('%H:%M:%S')}  {'; '.join(made.notes)}  {made.path}")
+            if open_ and before is None:
+                webbrowser.open(made.path.resolve().as_uri())
+            before = now
+        time.sleep(0 if once else max(every, 1))
 
 
 def demo(folder: Path = Path("demo"), /, *, seed: int = 20261125) -> None:

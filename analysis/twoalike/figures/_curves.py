@@ -17,8 +17,9 @@ from twoalike.figures._style import (
     MUTED,
     VERMILION,
     WIDE,
+    Chart,
+    beside_row,
     category_colours,
-    chart_of,
     light_grid,
     new_figure,
     reference_line,
@@ -89,7 +90,7 @@ def draw_dimensions(axes: "Axes", table: "pd.DataFrame") -> None:
     light_grid(axes, "y")
 
 
-dimension_chart = chart_of(draw_dimensions, lambda width, table: 2.6, most=4.6)
+dimension_chart = Chart(draw_dimensions, lambda width, table: 2.6, most=4.6)
 """Log-loss by number of dimensions; a filled dot is the fewest that are as good as the best."""
 
 
@@ -196,7 +197,7 @@ def draw_replay(axes: "Axes", found: Replay) -> None:
     light_grid(axes, "y")
 
 
-replay_chart = chart_of(draw_replay, lambda width, found: 3.4, most=5.6)
+replay_chart = Chart(draw_replay, lambda width, found: 3.4, most=5.6)
 """Held-out log-loss of designs by number of recorded answers, with intervals over seeds."""
 
 
@@ -259,7 +260,7 @@ def draw_response_times(axes: "Axes", times: Mapping[str, Floats]) -> None:
     light_grid(axes, "x")
 
 
-response_times = chart_of(draw_response_times, lambda width, times: participants_height(len(times)))
+response_times = Chart(draw_response_times, lambda width, times: participants_height(len(times)))
 """Response times of each participant on a log scale, fastest on top."""
 
 
@@ -286,6 +287,13 @@ def _draw_intervals(axes: "Axes", names: Sequence[str], draws: Floats, label: st
     axes.xaxis.set_major_locator(MaxNLocator(5))
     _name_rows(axes, names)
     light_grid(axes, "x")
+
+
+temperature_chart, lapse_chart = (
+    Chart(draw, lambda width, names, draws: participants_height(len(names)))
+    for draw in (draw_temperature, draw_lapse)
+)
+"""Of each participant, median and 95 % interval."""
 
 
 @styled
@@ -382,11 +390,6 @@ class DimensionWeights:
     high: Floats
 
 
-def weights_height(dimensions: int, groups: int) -> float:
-    """Height in inches of a figure of weights."""
-    return 0.75 + dimensions * max(0.46, 0.22 * groups)
-
-
 def draw_weights(
     axes: "Axes",
     weights: DimensionWeights,
@@ -434,36 +437,17 @@ def draw_weights(
         axes.axhline(row - 0.5, color=FAINT, lw=0.8, zorder=0)
     light_grid(axes, "x")
     if images:
-        _draw_thumbnails(axes, images)
+        most = max(map(len, images))
+        axes.tick_params(axis="y", pad=most * (_THUMB + 2) + 8)
+        for row, shown in enumerate(images):
+            for place, image in enumerate(shown):
+                right = -(most - place - 0.5) * (_THUMB + 2) - 4
+                beside_row(axes, row, image, _THUMB, right)
 
 
-def _draw_thumbnails(axes: "Axes", images: Sequence[Sequence[npt.NDArray[np.uint8]]]) -> None:
-    """Draw each row's thumbnails left of it, between the axis and its title."""
-    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
-
-    most = max(map(len, images))
-    axes.tick_params(axis="y", pad=most * (_THUMB + 2) + 8)
-    for row, shown in enumerate(images):
-        for place, image in enumerate(shown):
-            box = OffsetImage(image, zoom=_THUMB / len(image), interpolation="none")
-            right = -(most - place - 0.5) * (_THUMB + 2) - 4
-            axes.add_artist(
-                AnnotationBbox(
-                    box,
-                    (0, row),
-                    xycoords=("axes fraction", "data"),
-                    xybox=(right, 0),
-                    boxcoords="offset points",
-                    frameon=False,
-                    pad=0,
-                    annotation_clip=False,
-                )
-            )
-
-
-weights_chart = chart_of(
+weights_chart = Chart(
     draw_weights,
-    lambda width, weights, titles, *_: weights_height(len(titles), len(weights.names)),
+    lambda width, weights, titles, *_: 0.75 + len(titles) * max(0.46, 0.22 * len(weights.names)),
     legend=1.7,
     sized=True,
 )
@@ -484,7 +468,7 @@ def draw_agreement(axes: "Axes", first: Floats, second: Floats, names: tuple[str
 
 
 _MOST_DOTS = 2000
-agreement_chart = chart_of(draw_agreement, lambda width, *_: 0.9 * width, most=4.6)
+agreement_chart = Chart(draw_agreement, lambda width, *_: 0.9 * width, most=4.6)
 """Similarities in two studies; parameters as of :func:`draw_agreement`."""
 
 
@@ -502,5 +486,5 @@ def draw_people(axes: "Axes", values: Mapping[str, Floats], label: str) -> None:
     light_grid(axes, "x")
 
 
-people_beside = chart_of(draw_people, lambda width, *_: 1.5, most=6.0)
+people_beside = Chart(draw_people, lambda width, *_: 1.5, most=6.0)
 """People of two studies; parameters as of :func:`draw_people`."""

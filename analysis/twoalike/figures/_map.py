@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +17,9 @@ from twoalike.figures._style import (
     INK,
     VERMILION,
     WIDE,
+    Chart,
+    beside_row,
     category_colours,
-    chart_of,
     light_grid,
     new_figure,
     styled,
@@ -304,7 +304,7 @@ def _map_height(width: float, layout: MapLayout, **options: Any) -> float:
     return height + (0.35 if options.get("categories") else 0)
 
 
-embedding_map = chart_of(draw_map, _map_height, legend=1.4, sized=True)
+embedding_map = Chart(draw_map, _map_height, legend=1.4, sized=True)
 """Map of m objects; parameters as of :func:`draw_map`."""
 
 _NAME_LINE = 0.105  # inches that a row of a matrix needs for its name
@@ -323,12 +323,9 @@ _ROOMY = 4.5  # inches
 
 def _runs(labels: Sequence[str]) -> list[tuple[str, int, int]]:
     """Name, start and end of each run of equal labels."""
-    runs, start = [], 0
-    for name, members in groupby(labels):
-        end = start + len(list(members))
-        runs.append((name, start, end))
-        start = end
-    return runs
+    starts = [k for k in range(len(labels)) if k == 0 or labels[k] != labels[k - 1]]
+    ends = [*starts[1:], len(labels)]
+    return [(labels[k], k, end) for k, end in zip(starts, ends, strict=True)]
 
 
 def _mark_categories(axes: "Axes", levels: Sequence[Sequence[str]], n: int, size: float) -> None:
@@ -415,7 +412,7 @@ def draw_similarity(
         axes.figure.colorbar(image, ax=axes, **look).outline.set_visible(False)
 
 
-similarity_heatmap = chart_of(
+similarity_heatmap = Chart(
     draw_similarity, lambda width, matrix, **_: 0.88 * width, most=5.6, sized=True
 )
 """Similarity of every pair of m objects, grouped by category."""
@@ -482,7 +479,7 @@ def draw_shepard(axes: "Axes", found: pd.DataFrame) -> None:
     light_grid(axes, "y")
 
 
-shepard_chart = chart_of(draw_shepard, lambda width, found: 3.3, most=4.6)
+shepard_chart = Chart(draw_shepard, lambda width, found: 3.3, most=4.6)
 """Shepard diagram: dissimilarities by a model against those observed."""
 
 
@@ -586,7 +583,6 @@ def draw_tree(
     Beside a cluster stands its support in percent, from 50 on. Of many objects the leaves are the
     topmost clusters, named by their central object and the number of the others.
     """
-    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
     from scipy.cluster.hierarchy import dendrogram
 
     m, nodes = len(names), list[int]()
@@ -622,17 +618,14 @@ def draw_tree(
         look: dict[str, Any] = {"xytext": (1.5, 1), "textcoords": "offset points", "fontsize": 6}
         look["fontweight"] = "bold" if sure >= 0.95 else "normal"
         axes.annotate(f"{100 * sure:.0f}", spots[place], color=BLUE, **look)
-    pictures = [] if images is None else [images(of) for of, _ in leaves]
-    for row, pixels in enumerate(pictures):
-        picture = OffsetImage(pixels, zoom=11 / len(pixels))
-        look = {"xybox": (-8, 0), "boxcoords": "offset points", "frameon": False, "pad": 0}
-        look |= {"xycoords": ("axes fraction", "data"), "annotation_clip": False}
-        axes.add_artist(AnnotationBbox(picture, (0, row), **look))
+    if images is not None:
+        for row, (of, _) in enumerate(leaves):
+            beside_row(axes, row, images(of), 11, -8)
 
 
 def _tree_height(width: float, tree: ClusterTree, names: Sequence[str], **_: Any) -> float:
     return 0.6 + _LEAF * (len(names) if len(names) <= MOST_LEAVES else _TOP_CLUSTERS)
 
 
-tree_chart = chart_of(draw_tree, _tree_height, sized=True)
+tree_chart = Chart(draw_tree, _tree_height, sized=True)
 """Tree of m objects with the support of its clusters."""

@@ -13,6 +13,7 @@ from twoalike.figures._style import (
     MUTED,
     PALETTE,
     WIDE,
+    Chart,
     light_grid,
     new_figure,
     reference_line,
@@ -132,6 +133,10 @@ def _annotate(axes: "Axes", text: str, x: float, side: int) -> None:
         color=MUTED,
         fontsize=8,
     )
+
+
+panel_chart = Chart(draw_panel, lambda width, panel: float(panel.height) + 0.3, legend=1.7)
+"""One :class:`Panel`."""
 
 
 @styled

@@ -8,8 +8,12 @@ import base64
 import io
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,34 +65,47 @@ def new_figure(width: float, height: float) -> "Figure":
     return figure
 
 
-def chart_of(
-    draw: Callable[..., None],
-    height: Callable[..., float],
-    *,
-    most: float = WIDE,
-    legend: float = 0,
-    sized: bool = False,
-) -> "Callable[..., Figure]":
-    """Make a function that draws one panel into a figure of its own, ``width`` inches wide.
+@dataclass(frozen=True)
+class Chart:
+    """A figure of one panel: what draws it into axes, and its size."""
 
-    ``height`` is from width and arguments to inches; the figure is at most so many inches wide;
-    named series have a legend above, in columns of so many inches; ``sized``: what draws takes
-    the width, too.
-    """
+    draw: Callable[..., None]
+    height: Callable[..., float]
+    """From width and what is drawn to inches."""
+    most: float = WIDE
+    """Inches that it is wide at most."""
+    legend: float = 0
+    """Inches of a column of the legend of named series."""
+    sized: bool = False
+    """Whether what draws takes the width, too."""
 
     @styled
-    def made(*given: Any, width: float = WIDE, **options: Any) -> "Figure":
-        width = min(width, most)
-        figure = new_figure(width, height(width, *given, **options))
+    def __call__(self, *given: Any, width: float = WIDE, **options: Any) -> "Figure":
+        width = min(width, self.most)
+        figure = new_figure(width, self.height(width, *given, **options))
         axes = figure.add_subplot()
-        draw(axes, *given, **options, **({"width": width} if sized else {}))
+        self.into(axes, *given, width=width, **options)
         handles, labels = axes.get_legend_handles_labels()
-        if legend and handles:
-            columns = min(len(labels), max(2, int(width / legend)))
+        if self.legend and handles:
+            columns = min(len(labels), max(2, int(width / self.legend)))
             figure.legend(handles, labels, loc="outside upper left", ncols=columns)
         return figure
 
-    return made
+    def into(self, axes: "Axes", *given: Any, width: float, **options: Any) -> None:
+        """Draw into axes so many inches wide."""
+        self.draw(axes, *given, **options, **({"width": width} if self.sized else {}))
+
+
+def beside_row(
+    axes: "Axes", row: int, image: npt.NDArray[np.uint8], points: float, right: float
+) -> None:
+    """Draw an image so many points wide left of a row of axes, its middle ``right`` of the axis."""
+    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+
+    box = OffsetImage(image, zoom=points / len(image), interpolation="none")
+    look: dict[str, Any] = {"xybox": (right, 0), "boxcoords": "offset points", "frameon": False}
+    look |= {"xycoords": ("axes fraction", "data"), "annotation_clip": False, "pad": 0}
+    axes.add_artist(AnnotationBbox(box, (0, row), **look))
 
 
 _RASTER = 200

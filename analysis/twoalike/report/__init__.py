@@ -3,6 +3,8 @@
 The parts of a page (sections of pictures, galleries and tables) serve other pages as well.
 """
 
+from twoalike.report._beside import OF_PEOPLE as OF_PEOPLE
+from twoalike.report._beside import standardised as standardised
 from twoalike.report._blocks import Caution as Caution
 from twoalike.report._blocks import Fact as Fact
 from twoalike.report._blocks import Gallery as Gallery
@@ -28,6 +30,7 @@ from twoalike.report._embedding import dimension_weights as dimension_weights
 from twoalike.report._embedding import few_categories as few_categories
 from twoalike.report._embedding import shown_dimensions as shown_dimensions
 from twoalike.report._embedding import top_images as top_images
+from twoalike.report._fit import times_of as times_of
 from twoalike.report._inputs import Inputs as Inputs
 from twoalike.report._observed import compare_observed as compare_observed
 from twoalike.report._observed import leaf_order as leaf_order
@@ -37,4 +40,5 @@ from twoalike.report._plan import write_plan as write_plan
 from twoalike.report._report import Report as Report
 from twoalike.report._report import write_report as write_report
 from twoalike.report._sessions import session_section as session_section
+from twoalike.report._watch import watched as watched
 from twoalike.report._watch import write_progress as write_progress

@@ -27,12 +27,11 @@ from twoalike.report._blocks import (
     Page,
     Row,
     Section,
-    Tile,
     bare,
     confidence,
-    image_uri,
     number,
     p_value,
+    pair_tiles,
     percent,
     picture,
     say,
@@ -43,7 +42,7 @@ from twoalike.report._inputs import Inputs
 from twoalike.study import Floats, TwoalikeError
 
 _DRAWS = 100
-_PAIRS = 8
+_CANDIDATES = 60
 _SURE = 2.0
 """Posterior standard deviations by which the similarity of a pair shown differs, at the least."""
 
@@ -140,7 +139,8 @@ def _column(inputs: Inputs, seed: int) -> dict[str, str]:
     posterior, sessions, cells = inputs.posterior, inputs.sessions, dict[str, str]()
     assert posterior is not None
     if inputs.runs:
-        cells["sessions"] = f"{len(inputs.runs)}"
+        came = {(run.name.participant, run.name.session) for run in inputs.runs}
+        cells["sessions"] = f"{len(came)}"
         cells["participants"] = f"{len({run.name.participant for run in inputs.runs})}"
     if (choices := inputs.choices) is not None:
         cells["participants with choices"] = f"{choices['participant'].nunique()}"
@@ -177,18 +177,16 @@ def _agreement(of: Beside) -> Section:
     )
     found = []
     for name, sign in zip(of.names, (-1, 1), strict=True):
-        order = np.argsort(-sign * apart, kind="stable")[:_PAIRS]
+        order = np.argsort(-sign * apart, kind="stable")[:_CANDIDATES]
         told = [k for k in order.tolist() if sign * apart[k] >= _SURE]
-        tiles = [_tile(of, (names[rows[k]], names[columns[k]]), float(apart[k])) for k in told]
+        tiles = pair_tiles(
+            [(names[rows[k]], names[columns[k]]) for k in told],
+            [f"{number(abs(apart[k]), 1)} SD" for k in told],
+            next((one.pictured for one in of.inputs if one.pictured is not None), None),
+        )
         found.append(Row(f"More alike in {name}", "" if tiles else "no pair clearly is", tiles))
     gallery = Gallery(say("beside-agreement.pairs", sure=_SURE, n=len(rows)), found, pairs=True)
     return section("beside-agreement", shown, gallery, _dimensions(of))
-
-
-def _tile(of: Beside, pair: tuple[str, str], apart: float) -> Tile:
-    known = next((one.pictured for one in of.inputs if one.pictured is not None), None)
-    image = image_uri(*map(known.picture, pair)) if known is not None else None
-    return Tile(", ".join(pair), image, f"{number(abs(apart), 1)} SD")
 
 
 def _dimensions(of: Beside) -> Grid:
@@ -233,13 +231,21 @@ def _people(of: Beside) -> Iterator[Section]:
         yield section("beside-people", table, *blocks)
 
 
+OF_PEOPLE = {
+    "response_time": "median response time (s)",
+    "temperature": "temperature",
+    "lapse": "lapse rate",
+}
+"""What is known of a person, and how a figure calls it."""
+
+
 def _of_people(inputs: Inputs, model: Posterior) -> dict[str, Floats]:
     times = times_by_participant(inputs)
-    found = {"median response time (s)": np.array([np.median(of) for of in times.values()])}
+    found = {"response_time": np.array([np.median(of) for of in times.values()])}
     if not inputs.fitted_to or "choices" in inputs.fitted_to:
         found["temperature"] = np.median(model.temperature, axis=0)
-        found["lapse rate"] = np.median(model.lapse, axis=0)
-    return {name: of for name, of in found.items() if len(of)}
+        found["lapse"] = np.median(model.lapse, axis=0)
+    return {OF_PEOPLE[name]: of for name, of in found.items() if len(of)}
 
 
 def _strips(name: str, values: dict[str, Floats]) -> Block:

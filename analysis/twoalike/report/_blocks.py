@@ -9,7 +9,8 @@ import hashlib
 import io
 import re
 import tomllib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
@@ -318,7 +319,10 @@ _MARKED = re.compile("\x02([^\x02\x03]*)\x03([^\x02\x03]*)\x03")
 
 
 def linked(text: str, anchors: Collection[str]) -> "Markup":
-    """Escaped text, in which what is marked leads to its section, if that is in the page."""
+    """Escaped text, in which what is marked leads to its section, if that is in the page.
+
+    Options of commands are code, which is not broken after a dash.
+    """
     from markupsafe import Markup, escape
 
     parts = _MARKED.split(text)
@@ -326,7 +330,7 @@ def linked(text: str, anchors: Collection[str]) -> "Markup":
     for anchor, marked, after in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
         link = Markup('<a href="#{}">{}</a>').format(anchor, marked)
         made += [link if anchor in anchors else escape(marked), escape(after)]
-    return Markup("").join(made)
+    return Markup(re.sub(r"(?<![\w-])--[a-z-]+", r"<code>\g<0></code>", "".join(made)))  # noqa: S704
 
 
 _OF_NUMBERS = (number, signed, percent, span, counted, typeset, bare, p_value, confidence, at)
@@ -407,11 +411,32 @@ def image_uri(*pictures: Image.Image, size: int = 112) -> str:
     return _data_uri("image/jpeg", buffer.getvalue())
 
 
-def thumbnails(stimuli: StimulusSet, ids: Sequence[str], size: int = 48) -> Thumbnails:
+_PAIRS = 8
+
+
+def pair_tiles(
+    pairs: Iterable[tuple[str, str]], notes: Iterable[str], stimuli: StimulusSet | None
+) -> list[Tile]:
+    """Tiles of the first pairs of objects, each object in two of them at most."""
+    seen, tiles = Counter[str](), list[Tile]()
+    for pair, note in zip(pairs, notes, strict=True):
+        if len(tiles) < _PAIRS and max(seen[name] for name in pair) < 2:
+            seen.update(pair)
+            image = image_uri(*map(stimuli.picture, pair)) if stimuli is not None else None
+            tiles.append(Tile(", ".join(pair), image, note))
+    return tiles
+
+
+def thumbnails(
+    stimuli: StimulusSet | None, ids: Sequence[str], size: int = 48
+) -> Thumbnails | None:
     """Give the thumbnail of each named object by its row, shape (size, size, 3), when asked for.
 
-    It has few colours, which files of figures store in a third of the space.
+    It has few colours, which files of figures store in a third of the space. None where objects are
+    words or sounds: these are named instead, since their pictures cannot be read so small.
     """
+    if stimuli is None or any(stimuli.kind(name) != "image" for name in ids):
+        return None
 
     def drawn(row: int) -> npt.NDArray[np.uint8]:
         small = thumbnail(stimuli.picture(ids[row]), size)

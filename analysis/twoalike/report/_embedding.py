@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.embedding import DimensionCurve, GroupViews, PairsApart, Posterior, view_groups
+from twoalike.embedding import DimensionCurve, GroupViews, Posterior, view_groups
 from twoalike.figures import (
     MOST_ELLIPSES,
     MOST_SPREAD,
@@ -40,6 +40,7 @@ from twoalike.report._blocks import (
     image_uri,
     no_posterior,
     number,
+    pair_tiles,
     percent,
     picture,
     say,
@@ -136,11 +137,11 @@ def category_levels(labels: pd.DataFrame) -> list[list[str]]:
 
 
 def top_images(
-    stimuli: StimulusSet, ids: tuple[str, ...], shown: list[Dimension], most: int = 4
-) -> list[list[npt.NDArray[np.uint8]]]:
-    """Thumbnails of the highest objects of each dimension."""
+    stimuli: StimulusSet | None, ids: tuple[str, ...], shown: list[Dimension], most: int = 4
+) -> list[list[npt.NDArray[np.uint8]]] | None:
+    """Thumbnails of the highest objects of each dimension; None where they are no images."""
     thumbnail = thumbnails(stimuli, ids, 72)
-    return [[thumbnail(row) for row in of.top[:most]] for of in shown]
+    return thumbnail and [[thumbnail(row) for row in of.top[:most]] for of in shown]
 
 
 def map_section(inputs: Inputs) -> Section:
@@ -150,13 +151,14 @@ def map_section(inputs: Inputs) -> Section:
     level, categories = few_categories(category_labels(inputs.known, ids)) or ("", None)
 
     def draw(width: float) -> "Figure":
-        images = thumbnails(stimuli, ids, 48 if width == WIDE else 32) if stimuli else None
+        images = thumbnails(stimuli, ids, 48 if width == WIDE else 32)
         return embedding_map(layout, categories=categories, images=images, names=ids, width=width)
 
     (x, y), spread = layout.positions.T, layout.covariances.reshape(-1, 4).T
     numbers = pd.DataFrame({"id": list(ids), "x": x, "y": y})
     numbers = numbers.assign(variance_x=spread[0], covariance=spread[1], variance_y=spread[3])
-    said = {"level": level, "n": len(ids), "fit": layout.fit, "images": stimuli is not None}
+    pictured = thumbnails(stimuli, ids) is not None
+    said = {"level": level, "n": len(ids), "fit": layout.fit, "images": pictured}
     said["spread"] = len(ids) <= MOST_SPREAD
     shown = picture("map", draw, numbers, many=len(ids) > MOST_ELLIPSES, **said)
     return section("map", shown)
@@ -215,9 +217,10 @@ def similarity_section(inputs: Inputs) -> Section:
     ids = posterior.ids
     labels = category_labels(inputs.known, ids)
     levels, matrix = category_levels(labels), posterior.thinned().similarity()
+    order = range(len(ids)) if levels or inputs.tree is None else inputs.tree.members[-1]
     shown = picture(
         "similarity",
-        lambda width: similarity_heatmap(matrix, levels=levels, width=width),
+        lambda width: similarity_heatmap(matrix[np.ix_(order, order)], levels=levels, width=width),
         _pairs(matrix, ids) if len(ids) <= _MOST_PAIRED else None,
         n=len(ids),
         distance=inputs.distance,
@@ -246,8 +249,6 @@ def _contrast(matrix: Floats, labels: list[str]) -> tuple[float, float] | None:
 
 _TOP = 4
 """Objects shown beside a dimension; three on a phone."""
-_PAIRS = 8
-"""Pairs shown of those more alike to a group, each object in two of them at most."""
 _CANDIDATES = 60
 _ROWS = 6
 _CLUSTERS = 12
@@ -346,16 +347,15 @@ def _weights(
 ) -> Picture:
     weights, ids = dimension_weights(posterior, views, shown), posterior.ids
     tops = [[ids[row] for row in of.top[:_TOP]] for of in shown]
-    if stimuli and not all(stimuli.kind(name) == "image" for top in tops for name in top):
-        stimuli = None  # words would be too small to read, and sounds look alike
+    pictured = top_images(stimuli, ids, shown, 1) is not None
     titles = [f"dimension {place}" for place in range(1, len(shown) + 1)]
-    if stimuli is None:
+    if not pictured:
         named = (shortened(", ".join(top[:3]), 30) for top in tops)
         titles = [f"{title}: {names}" for title, names in zip(titles, named, strict=True)]
 
     def draw(width: float) -> "Figure":
         most = _TOP if width == WIDE else _TOP - 1
-        images = None if stimuli is None else top_images(stimuli, ids, shown, most)
+        images = top_images(stimuli, ids, shown, most)
         return weights_chart(weights, titles, images, width=width)
 
     tenths = np.quantile(weights.people, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0).T
@@ -374,7 +374,7 @@ def _weights(
         "weights",
         draw,
         numbers,
-        images=stimuli is not None,
+        images=pictured,
         groups=list(zip(names, counts, strict=True)),
         resampled=views is not None and views.resampled,
         means=np.exp(weights.mean.T).tolist(),
@@ -386,32 +386,16 @@ def _pairs_gallery(ids: Sequence[str], views: GroupViews, stimuli: StimulusSet |
     rows = []
     for apart in views.pairs:
         for group, other, sign in ((apart.first, apart.second, -1), (apart.second, apart.first, 1)):
-            tiles = _pair_tiles(apart, sign, ids, stimuli)
+            order = np.argsort(-sign * apart.difference, kind="stable")  # most different first
+            low, high = (apart.low, apart.high) if sign > 0 else (-apart.high, -apart.low)
+            told = order[low[order] > 0]
+            ends = zip(sign * apart.difference[told], low[told], high[told], strict=True)
+            said = ["{} [{}, {}]".format(*(number(x, 2) for x in of)) for of in ends]
+            tiles = pair_tiles([(ids[a], ids[b]) for a, b in apart.items[told]], said, stimuli)
             note = f"than to {views.names[other]}" + ("" if tiles else ": no pair clearly is")
             rows.append(Row(f"More alike to {views.names[group]}", note, tiles))
     caption = say("people.pairs", n=len(ids) * (len(ids) - 1) // 2)
     return Gallery(caption, rows[:_ROWS], rows[_ROWS:], pairs=True)
-
-
-def _pair_tiles(
-    apart: PairsApart, sign: int, ids: Sequence[str], stimuli: StimulusSet | None
-) -> list[Tile]:
-    """Take the pairs that surely differ in a direction, most different first."""
-    order = np.argsort(-sign * apart.difference, kind="stable")
-    low, high = (apart.low, apart.high) if sign > 0 else (-apart.high, -apart.low)
-    seen: dict[int, int] = {}
-    tiles: list[Tile] = []
-    for place in order[low[order] > 0].tolist():
-        pair = apart.items[place].tolist()
-        if len(tiles) == _PAIRS or any(seen.get(row, 0) == 2 for row in pair):
-            continue
-        seen |= {row: seen.get(row, 0) + 1 for row in pair}
-        names = [ids[row] for row in pair]
-        image = image_uri(*map(stimuli.picture, names)) if stimuli is not None else None
-        value = number(sign * float(apart.difference[place]), 2)
-        span = f"{value} [{number(low[place], 2)}, {number(high[place], 2)}]"
-        tiles.append(Tile(", ".join(names), image, span))
-    return tiles
 
 
 def _tests(comparison: Comparison, couple: Couple, numbers: Sequence[int]) -> Grid:

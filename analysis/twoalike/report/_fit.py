@@ -156,12 +156,10 @@ def convergence(posterior: Posterior) -> tuple[str, int]:
     return ", ".join(said), int(state.get("divergences", 0))
 
 
-def predictions_section(inputs: Inputs, fits: Sequence[FitCheck]) -> Section:
-    blocks: list[Block] = []
-    if inputs.posterior is None:
-        blocks.append(no_posterior())
-    elif not fits:
-        blocks.append(Text(say("predictions.none")))
+def predictions_section(inputs: Inputs, fits: Sequence[FitCheck]) -> Section | None:
+    if inputs.posterior is not None and not fits:
+        return None
+    blocks: list[Block] = [] if fits else [no_posterior()]
     for fit in fits:
         noun = counted(fit.choices, named_kind(fit.kind, "judgment", len(fits) > 1))
         blocks += [_reliability(fit, noun), _accuracy(fit, noun)]
@@ -170,19 +168,16 @@ def predictions_section(inputs: Inputs, fits: Sequence[FitCheck]) -> Section:
 
 
 def _reliability(fit: FitCheck, judgments: str) -> Picture:
-    curve = fit.curve
+    curve, columns = fit.curve, ("predicted", "observed", "low", "high")
     return picture(
         "predictions",
         lambda width: reliability_curve(curve, answer=ANSWERS[fit.kind], width=width),
-        pd.DataFrame({name: getattr(curve, name) for name in _CURVE}),
+        pd.DataFrame({name: getattr(curve, name) for name in columns}),
         fit=fit,
         how=say("fit.how", fit=fit),
         judgments=judgments,
         worst=max(abs(curve.predicted - curve.observed), default=0.0),
     )
-
-
-_CURVE = ("predicted", "observed", "low", "high")
 
 
 def _accuracy(fit: FitCheck, judgments: str) -> Grid:
@@ -206,20 +201,22 @@ def times_by_participant(inputs: Inputs) -> dict[str, Floats]:
         parts.setdefault(of.participant, []).append(of.times)
     times = {name: np.concatenate(of) for name, of in parts.items()}
     times = {name: of[of > 0] for name, of in times.items() if (of > 0).any()}
-    if not times and inputs.choices is not None:
-        known = inputs.choices[inputs.choices["response_time"] > 0]
-        groups = known.groupby("participant", observed=True)["response_time"]
-        times = {str(name): values.to_numpy(np.float64) for name, values in groups}
-    return times
+    return times if times or inputs.choices is None else times_of(inputs.choices)
 
 
-def times_section(inputs: Inputs, fits: Sequence[FitCheck]) -> Section:
+def times_of(choices: pd.DataFrame) -> dict[str, Floats]:
+    """Response times (s) of each participant in a table of choices."""
+    known = choices[choices["response_time"] > 0]
+    groups = known.groupby("participant", observed=True)["response_time"]
+    return {str(name): values.to_numpy(np.float64) for name, values in groups}
+
+
+def times_section(inputs: Inputs, fits: Sequence[FitCheck]) -> Section | None:
     anchor, times = "response-times", times_by_participant(inputs)
     if not times and not inputs.tables and not inputs.runs:
         return section(anchor, no_sessions())
     if not times:
-        none = "other_tasks" if inputs.choices is None and inputs.runs else "none"
-        return section(anchor, Text(say(f"{anchor}.{none}")))
+        return None
     rows = [(name, float(seconds)) for name, values in times.items() for seconds in values]
     shown = picture(
         anchor,
@@ -251,11 +248,11 @@ def _unsure(fit: FitCheck, found: TimesByEntropy, noun: str) -> Picture:
     )
 
 
-def observers_section(inputs: Inputs) -> Section:
+def observers_section(inputs: Inputs) -> Section | None:
     if (posterior := inputs.posterior) is None:
         return section("participants", no_posterior())
     if inputs.fitted_to and "choices" not in inputs.fitted_to:
-        return section("participants", Text(say("participants.no_choices")))
+        return None
     names, temperature, lapse = posterior.participants, posterior.temperature, posterior.lapse
     columns: dict[str, object] = {"participant": list(names)}
     for what, draws in (("temperature", temperature), ("lapse", lapse)):

@@ -113,21 +113,6 @@ def read_runs(raw: Path, unread: list[str] | None = None) -> list[Run]:
     return runs
 
 
-def read_sessions(
-    runs: Sequence[Run], rule: ExclusionConfig, careless: Mapping[str, str]
-) -> list[Session]:
-    """Summarise every run of choices, by task, with what a rule of exclusion says of it.
-
-    ``careless`` are participants whom the fit left out by the rule, with reasons.
-    """
-    return [
-        summarise(run, run.excluded(rule) or careless.get(run.name.participant))
-        for task in CHOSEN
-        for run in runs
-        if run.name.task == task
-    ]
-
-
 def summarise(run: Run, excluded: str | None = None) -> Session:
     (name, rows, manifest, *_), columns = run, list(CHOSEN[run.name.task])
     real = rows[rows["trial_type"] != "practice"]
@@ -300,7 +285,13 @@ class Inputs:
     @cached_property
     def sessions(self) -> list[Session]:
         """Runs of choices."""
-        return read_sessions(self.runs, self.study.config.exclusion, self.left_out)
+        rule, out = self.study.config.exclusion, self.left_out
+        return [
+            summarise(run, run.excluded(rule) or out.get(run.name.participant))
+            for task in CHOSEN
+            for run in self.runs
+            if run.name.task == task
+        ]
 
     @property
     def known(self) -> StimulusSet | None:

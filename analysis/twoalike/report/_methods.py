@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from twoalike.judgments import is_scored
 from twoalike.registry import BUILT_IN, Task, find_task, task_names
 from twoalike.report._blocks import Block, Grid, Section, Text, Verbatim, say, section
 from twoalike.report._inputs import Inputs, Run
@@ -57,9 +58,12 @@ def _collection(inputs: Inputs, anchors: Mapping[str, str]) -> Iterator[str]:
         yield say("methods.stimuli", kinds={k: n for k, n in kinds.items() if n}, levels=levels)
     runs = inputs.runs
     if not runs:
-        choices = inputs.choices
-        people = 0 if choices is None else choices["participant"].nunique()
-        yield say("methods.imported", people=people, n=0 if choices is None else len(choices))
+        given = {
+            kind[:-1]: (of["participant"].nunique(), int(is_scored(of).sum()))
+            for kind, of in inputs.tables.items()
+            if kind in ("choices", "ratings")  # a row is one
+        }
+        yield say("methods.imported", given=given)
         return
     segments = [segment["apparatus"] for run in runs for segment in run.manifest["segments"]]
     group_of = {run.name.participant: run.manifest.get("group") for run in runs}
@@ -94,7 +98,8 @@ def _procedure(task: Task, anchor: str, runs: Sequence[Run]) -> str:
     kinds = ("main", "repeat", "catch", "practice")
     median = {kind: float(np.median([of.get(kind, 0) for of in counts])) for kind in kinds}
     main = pd.concat([rows[rows["trial_type"].isin(JUDGED)] for rows in trials])
-    used = {name: sorted(main[name].dropna().unique()) for name in _USED if name in main}
+    names = {"sampler", "scale_points"} & {*main}
+    used = {name: sorted(main[name].dropna().unique()) for name in names}
     known = task in BUILT_IN
     asked = say(
         f"asked.{task.name if known else 'other'}",
@@ -118,9 +123,6 @@ def _planned(inputs: Inputs) -> str:
     digest, n = sha256_file(inputs.study.root / PLAN), len(departures(inputs, plan))
     when = {"day": plan.made[:10], "runs": len(inputs.runs)}
     return say("methods.planned", digest=digest, n=n, before=plan.sessions_before, **when)
-
-
-_USED = ("sampler", "scale_points")
 
 
 _AXES = {

@@ -17,7 +17,6 @@ from twoalike.figures import (
     WIDE,
     Line,
     Panel,
-    Thumbnails,
     cluster_tree,
     draw_map,
     draw_similarity,
@@ -47,7 +46,6 @@ from twoalike.report._blocks import (
 from twoalike.report._embedding import category_labels, few_categories
 from twoalike.report._inputs import Inputs
 from twoalike.rsa import Observed, Reliability, observed
-from twoalike.stimuli import StimulusSet
 from twoalike.study import MISSING, Floats
 
 if TYPE_CHECKING:
@@ -148,15 +146,6 @@ def reliability_section(inputs: Inputs) -> Section | None:
     return section("reliability", *blocks) if blocks else None
 
 
-def _photographs(
-    stimuli: StimulusSet | None, ids: tuple[str, ...], size: int = 32
-) -> Thumbnails | None:
-    """Small pictures of objects, if all have one: words and sounds are named instead."""
-    if stimuli is None or any(stimuli.kind(name) != "image" for name in ids):
-        return None
-    return thumbnails(stimuli, ids, size)
-
-
 def clusters_section(inputs: Inputs) -> Section:
     """Show the tree of the embedding's objects."""
     if (posterior := inputs.posterior) is None or (tree := inputs.tree) is None:
@@ -164,7 +153,7 @@ def clusters_section(inputs: Inputs) -> Section:
     ids, stimuli = posterior.ids, inputs.pictured
     members = [", ".join(ids[row] for row in of) for of in tree.members]
     columns = {"distance": tree.links[:, 2], "support": tree.support, "members": members}
-    images = _photographs(stimuli, ids)
+    images = thumbnails(stimuli, ids, 32)
     shown = picture(
         "clusters",
         lambda width: tree_chart(tree, ids, images=images, width=width),
@@ -297,7 +286,7 @@ def _maps(inputs: Inputs, ids: tuple[str, ...], matrix: Floats, said: dict[str, 
     shapes = [np.ptp(of.positions, axis=0) for of in maps.values()]
     tall = float(np.clip(max(up / across for across, up in shapes), 0.5, 1.0)) + 0.1
     level, categories = few_categories(category_labels(stimuli, ids)) or ("", None)
-    images = _photographs(stimuli if inputs.images else None, ids, 24)
+    images = thumbnails(stimuli if inputs.images else None, ids, 24)
     look: dict[str, Any] = {"categories": categories, "images": images, "names": ids}
     panels = {name: partial(draw_map, layout=of, **look) for name, of in maps.items()}
     places = {

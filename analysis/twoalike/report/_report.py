@@ -16,7 +16,7 @@ import pandas as pd
 
 from twoalike.choice import OPTIONS
 from twoalike.evaluation import triplet_kinds
-from twoalike.judgments import ITEMS, object_index
+from twoalike.judgments import ITEMS, is_scored, object_index
 from twoalike.record import check_raw
 from twoalike.registry import find_task, task_names
 from twoalike.report._beside import side_by_side
@@ -219,6 +219,8 @@ def facts(inputs: Inputs, fits: Sequence[FitCheck]) -> Iterator[Fact]:
     for kind in {*inputs.tables} - {"choices"}:
         if "participant" in (table := inputs.tables[kind]):
             yield Fact(f"{table['participant'].nunique()}", f"participants with {kind}")
+        if kind == "ratings":
+            yield Fact(f"{is_scored(table).sum():,}", kind)
     for fit in fits:
         which = named_kind(fit.kind, "choices", len(fits) > 1)
         chance = percent(1 / OPTIONS[fit.kind])

@@ -13,6 +13,7 @@ from twoalike.report._blocks import (
     Grid,
     Section,
     Text,
+    Verbatim,
     no_sessions,
     number,
     percent,
@@ -92,6 +93,8 @@ def session_section(inputs: Inputs, task: str) -> Section | None:
     blocks: list[Block] = [Grid(f"{caption} {rule}", pd.DataFrame(lines).set_index("participant"))]
     if declared:
         blocks.append(Text(say("rule.verdict", reasons=reasons, n=len(lines))))
+        if reasons:
+            blocks.append(Verbatim("Sessions left out, and why", "\n".join(reasons)))
     groups = describe_groups(inputs.study, inputs.study.raw)
     blocks += [Text(f"{line[0].upper()}{line[1:]}.") for line in groups]
     return Section(anchor, title, lead, blocks)

@@ -5,7 +5,7 @@ Nothing is fitted, and what is recorded is only read.
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from twoalike.registry import find_task, task_names
 from twoalike.report._blocks import Caution, Fact, Grid, Page, percent, render, say, section
 from twoalike.report._inputs import Inputs, read_runs, read_stimuli, read_tables
 from twoalike.report._observed import reliability_section, sample_section
-from twoalike.report._plan import read_plan
+from twoalike.report._plan import PLAN, read_plan
 from twoalike.report._report import Report
 from twoalike.report._sessions import people_cautions
 from twoalike.rsa import observed
@@ -74,6 +74,17 @@ def write_progress(
     with atomic_path(path) as temporary:
         temporary.write_text(render(page), encoding="utf-8")
     return Report(path, (*(f"{n} {what}" for what, n in total.items()), *findings, *cautions))
+
+
+def watched(study: Path) -> dict[Path, tuple[int, int]]:
+    """Size and last change (ns) of the files that the page is made from."""
+    of, files = Study.load(study), dict[Path, tuple[int, int]]()
+    store = of.root.resolve().with_name(f"{of.root.resolve().name}-online")
+    fixed = (of.root / "study.toml", of.root / PLAN, of.posterior)
+    for path in (*fixed, *of.raw.rglob("*"), *store.glob("records.sqlite"), *store.glob("*-wal")):
+        with suppress(OSError):
+            files[path] = path.stat().st_size, path.stat().st_mtime_ns
+    return files
 
 
 def _time(seconds: float) -> str:
