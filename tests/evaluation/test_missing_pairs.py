@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 from twoalike.evaluation import (
     Candidate,
     jackknife_variance,
+    noise_ceiling,
     object_changes,
     spearman,
     spearman_with_influence,
@@ -49,6 +50,13 @@ def test_scales_are_rsatoolboxs(rng: np.random.Generator) -> None:
     theirs = rescale(RDMs(vectors), method="simple", threshold=1e-16).get_vectors()
     ratio = same_scale(vectors) / theirs
     assert_allclose(ratio, np.nanmean(ratio) * np.where(np.isnan(vectors), np.nan, 1), rtol=1e-4)
+
+
+def test_the_ceiling_has_no_order_of_pairs(rng: np.random.Generator) -> None:
+    people = rng.integers(1, 4, size=(6, 60)).astype(float)
+    people[rng.random(people.shape) < 0.5] = np.nan
+    ends = [noise_ceiling(people[:, order]) for order in (np.arange(60), rng.permutation(60))]
+    assert_allclose(*[(end.lower, end.upper) for end in ends], atol=1e-12)
 
 
 def test_influences_are_what_leaving_out_changes(rng: np.random.Generator) -> None:

@@ -208,13 +208,20 @@ def ceiling_by_person(vectors: Floats) -> Floats:
 
 
 def _common_ranks(vectors: Floats) -> Floats:
-    """Ranks of each person's dissimilarities among all pairs, shape (participants, pairs)."""
-    in_mean = np.argsort(np.argsort(mean_person(vectors)))  # pairs without a judgment come last
+    """Ranks of each person's dissimilarities among all pairs, shape (participants, pairs).
+
+    Whoever judged some of the pairs that tie in the mean has them evenly among these.
+    """
+    _, group, size = np.unique(mean_person(vectors), return_inverse=True, return_counts=True)
     ranked = np.full(vectors.shape, np.nan)
     for own, ranks in zip(vectors, ranked, strict=True):
         known = ~np.isnan(own)
         _, place, count = np.unique(own[known], return_inverse=True, return_counts=True)
-        sums = np.bincount(np.sort(place), weights=np.sort(in_mean[known]))
+        tied = np.sort(group[known])
+        judged = np.bincount(tied, minlength=len(size))
+        nth = np.arange(1, len(tied) + 1) - (np.cumsum(judged) - judged)[tied]
+        in_mean = (np.cumsum(size) - size)[tied] + nth * ((size + 1) / (judged + 1))[tied]
+        sums = np.bincount(np.sort(place), weights=in_mean)
         ranks[known] = (sums / count)[place]
     return ranked
 
