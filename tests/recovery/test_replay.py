@@ -120,6 +120,7 @@ def test_designs_are_compared_and_a_second_call_fits_nothing(
     priors = ("none", "features") if kind == "choices" else ("none",)
     given |= {"priors": priors, "designs": ("adaptive",), "batches": 2}
     given |= {"seeds": 1, "steps": 100, "out": tmp_path / "replay.json"}
+    given["similarity"] = "distance" if kind == "choices" else "dot"
     found = replay(**given)
     assert found.arms == ["random", "adaptive", "adaptive, features"][: 1 + len(priors)]
     full = found.curve("random")[-1]

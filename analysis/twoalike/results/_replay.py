@@ -84,6 +84,7 @@ def replay(
     whole: bool = False,
     seeds: int = 3,
     steps: int = 1000,
+    similarity: Literal["dot", "distance"] = "dot",
     seed: int = 0,
     out: str | Path | None = None,
     announce: Callable[[str], object] | None = None,
@@ -123,6 +124,8 @@ def replay(
         How often everything is repeated, with other judgments held out.
     steps
         Steps of each fit (``vi``, quick, two chains).
+    similarity
+        ``dot``: dot product of non-negative coordinates; ``distance``: the closer, the more alike.
     seed
         The first seed; the others follow it.
     out
@@ -147,7 +150,8 @@ def replay(
             expected=f"held_out between 0 and 1, seeds, 2 batches or more, at most {pool} answers",
             found=f"{held_out:g}, {seeds}, {batches} and {number}",
         )
-    config = {"answers": number, "batches": batches, "held_out": held_out, "steps": steps}
+    config: dict[str, Any] = {"answers": number, "batches": batches, "held_out": held_out}
+    config |= {"steps": steps, "similarity": similarity}
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
     digest.update(pd.util.hash_pandas_object(recorded.table, index=False).to_numpy().tobytes())
     if features is not None:
@@ -158,7 +162,7 @@ def replay(
         sizes=tuple(np.linspace(0, number, batches + 1).round().astype(int).tolist()[1:]),
         held_out=held_out,
         whole=whole,
-        fit=FitConfig(quick=True, engine="vi", steps=steps, chains=2),
+        fit=FitConfig(quick=True, engine="vi", steps=steps, chains=2, similarity=similarity),
         folder=out.parent / "replay" / digest.hexdigest()[:12],
         announce=announce or (lambda line: None),
     )

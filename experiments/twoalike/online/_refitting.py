@@ -174,10 +174,7 @@ def refit(
 
 
 def give_way() -> None:
-    """Give this process the lowest priority and one processor, so that no answer waits for a fit.
-
-    Windows has neither, macOS no choice of the processor.
-    """
+    """Take the lowest priority and one processor, where the system has them: no answer waits."""
     if hasattr(os, "nice"):
         os.nice(19)
     if hasattr(os, "SCHED_IDLE"):
