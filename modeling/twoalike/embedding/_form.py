@@ -148,7 +148,7 @@ def run_pilot(
     folds = _folds(data.choices, config.seed)
     trials = tuple(_try(data, form_of(one), folds, config) for one in similarities)
     first = form_of(similarities[0])
-    sampled = choose_engine(*sizes(data, config, first.dimensions), config)[0] == "nuts"
+    sampled = resolve_form(data, first.features, config)[1] == "nuts"
     pilot = Pilot(trials, first.dimensions, weights=first.weights, sampled=sampled)
     if data.choices.terms:
         pilot = replace(pilot, gains=term_gains(pilot.taken.expected, config.seed))
