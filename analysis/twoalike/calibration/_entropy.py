@@ -128,12 +128,6 @@ def log_times(response_times: npt.ArrayLike, participants: Integers) -> LogTimes
     """Log response times (n,) without the participants' own speed.
 
     ``response_times`` are in s, NaN where missing; those under 0.2 and over 10 are implausible.
-
-    Examples
-    --------
-    >>> found = log_times([1.0, 4.0, 2.0, 8.0, 30.0], np.array([0, 0, 1, 1, 1]))
-    >>> found.centred.round(3), found.left_out["long"]
-    (array([-0.693,  0.693, -0.693,  0.693,    nan]), 1)
     """
     seconds = np.asarray(response_times, dtype=np.float64)
     given = seconds > 0
@@ -218,13 +212,6 @@ def times_by_entropy(
     Of each of n trials the entropy of the ``predicted`` answer (nats), and the ``centred`` log
     time, NaN where there is none (:func:`log_times`). Of people with ten times or more and more
     than one entropy; None with fewer than two of them.
-
-    Examples
-    --------
-    >>> predicted, person = np.tile(np.arange(10.0), 2), np.repeat([0, 1], 10)
-    >>> found = times_by_entropy(predicted, predicted - 4.5, person)
-    >>> round(found.spearman.value, 3), found.entropy
-    (1.0, array([0.5, 2.5, 4.5, 6.5, 8.5]))
     """
     known = np.flatnonzero(~(np.isnan(predicted) | np.isnan(centred)))
     order = known[np.argsort(participants[known], kind="stable")]

@@ -231,13 +231,7 @@ def _main(arguments: list[str] | None) -> None:
 
 
 def with_options(message: str) -> str:
-    """Replace function parameters in a message by command-line options.
-
-    Examples
-    --------
-    >>> with_options("Give `resume=True`, `window=False`, `steps=6000` or `out=...`.")
-    'Give --resume, --no-window, --steps 6000 or --out.'
-    """
+    """Replace function parameters in a message by command-line options."""
     return re.sub(r"`([a-z]\w*)=([^`]*)`", _option, message)
 
 

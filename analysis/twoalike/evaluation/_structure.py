@@ -337,12 +337,6 @@ def paired_intervals(values: Floats, *left_out: Floats) -> tuple[list[Interval],
 
     Of each jackknife, such as over people, the estimates without each of g parts, (g, k); the
     variances of the jackknives add up.
-
-    Examples
-    --------
-    >>> each = np.array([[0.2], [0.4], [0.3]])  # a mean over three people
-    >>> paired_intervals(each.mean(axis=0), (each.sum(axis=0) - each) / 2)[0][0].low.__round__(3)
-    0.187
     """
 
     def intervals(of: Callable[[Floats], Floats]) -> list[Interval]:

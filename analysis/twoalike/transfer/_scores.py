@@ -76,14 +76,7 @@ class ClassScores:
 
 
 def class_interval(values: Floats, groups: tuple[str, ...] | None = None) -> Interval:
-    """Mean over classes with its 95 % interval; ``values`` and ``groups`` as in ClassScores.
-
-    Examples
-    --------
-    >>> found = class_interval(np.array([[0.5, 0.7, 0.6]]))
-    >>> round(found.low, 3), round(found.value, 3), round(found.high, 3)
-    (0.249, 0.6, 0.951)
-    """
+    """Mean over classes with its 95 % interval; ``values`` and ``groups`` as in ClassScores."""
     n_classes = values.shape[1]
     group, sizes = _superclasses(groups, n_classes)
     if sizes.min() < 2:

@@ -224,13 +224,7 @@ def next_arrangement(
 
 
 def evidence_state(evidence: Floats, stop: float) -> EvidenceState:
-    """Summarise the evidence on all pairs, (m, m); at ``stop`` a pair is known well enough.
-
-    Examples
-    --------
-    >>> evidence_state(np.array([[0.0, 0.25], [0.25, 0.0]]), 0.5)
-    EvidenceState(min_evidence=0.25, mean_evidence=0.25, progress=0.5)
-    """
+    """Summarise the evidence on all pairs, (m, m); at ``stop`` a pair is known well enough."""
     pairs = evidence[np.triu_indices(len(evidence), 1)]
     return EvidenceState(
         min_evidence=float(pairs.min()),

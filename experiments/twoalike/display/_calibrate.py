@@ -33,16 +33,7 @@ _SMALLEST = 40
 
 @dataclass(frozen=True)
 class CardMatch:
-    """A card on the screen while a person brings it to the size of the real one.
-
-    Examples
-    --------
-    >>> match = CardMatch(320, 1000)
-    >>> for event in (Nudge(1.0, 0, 1), Nudge(2.0, 1, 0), Scroll(3.0, -1), KeyPress(4.0, "return")):
-    ...     match = match.take(event)
-    >>> match.width_px, match.fits
-    (329, True)
-    """
+    """A card on the screen while a person brings it to the size of the real one."""
 
     width_px: int
     """Width of the drawn card."""

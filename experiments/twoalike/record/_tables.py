@@ -42,13 +42,7 @@ def _column(section: str, name: str, listed: Table = TRIAL_LIST, **words: Any) -
 
 
 def timed_columns(n_items: int = 3) -> tuple[Column, ...]:
-    """Columns of a task that shows ``n_items`` images at most.
-
-    Examples
-    --------
-    >>> [column.name for column in timed_columns(1)][:3]
-    ['presentation_planned', 'image_onset_1', 'image_duration_1']
-    """
+    """Columns of a task that shows ``n_items`` images at most."""
 
     def of_each(*names: str) -> list[Column]:
         numbers = range(1, n_items + 1)

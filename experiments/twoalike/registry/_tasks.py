@@ -126,13 +126,7 @@ def register_task(task: Task) -> None:
 
 
 def find_task(name: str) -> Task:
-    """Return a task by its name, or by its label in BIDS file names.
-
-    Examples
-    --------
-    >>> find_task("odd-one-out").label, find_task("multiarrangement").name
-    ('oddoneout', 'multi-arrangement')
-    """
+    """Return a task by its name, or by its label in BIDS file names."""
     known = {key: task for task in task_names() for key in (task, task.replace("-", ""))}
     if name not in known:
         close = difflib.get_close_matches(name, task_names(), n=1)

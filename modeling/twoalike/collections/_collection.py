@@ -103,11 +103,6 @@ def located(ids: Sequence[str], names: Sequence[str], where: str) -> npt.NDArray
     Published lists name ImageNet's images flat (``n01440764_10026``), folders hold them by class
     (``n01440764/n01440764_10026``). Names may have an image's ending. Gives the place of each among
     the ids, shape (n,); ``where`` is what holds the names, for messages.
-
-    Examples
-    --------
-    >>> located(["n01/n01_1", "n01/n01_2"], ["n01_2", "n01/n01_1"], "labels")
-    array([1, 0])
     """
     wanted = [_bare(name) for name in names]
     place = {name: row for row, name in enumerate(ids)}

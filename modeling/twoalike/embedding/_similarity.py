@@ -106,12 +106,6 @@ def central_interval(
     """Find the central interval that holds the share ``level`` of the draws along ``axis``.
 
     With ``overwrite`` the draws are sorted in place, which saves their copy.
-
-    Examples
-    --------
-    >>> low, high = central_interval(np.arange(101.0), 0.9)
-    >>> round(float(low), 6), round(float(high), 6)
-    (5.0, 95.0)
     """
     if not 0 < level < 1:
         raise TwoalikeError(
