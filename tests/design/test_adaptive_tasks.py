@@ -20,13 +20,14 @@ from twoalike.design import TrialForm, adaptive_trials, candidate_trials, expect
 from twoalike.design._adaptive import judged_trials
 from twoalike.embedding import Posterior
 from twoalike.observers import SimulatedObserver
-from twoalike.planning import answer_draws, write_lists
+from twoalike.planning import answer_draws, refit, write_lists
 from twoalike.planning._adaptive import typical_rater
 from twoalike.planning._refit import NextBlocks
 from twoalike.record import find_runs, read_run
 from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet
 from twoalike.study import FreeSortingConfig, Study, TwoalikeError, sha256_file
+from twoalike.tasks import validate_study
 
 MakeStudy = Callable[..., Path]
 Run = Callable[..., tuple[int, str]]
@@ -200,6 +201,37 @@ def test_a_session_adapts_while_it_runs(
     digest = sha256_file(posterior)
     assert about["config"]["blocks"] == {"2": None, "3": digest, "4": digest}
     succeed("validate", root)
+
+
+def test_what_a_study_declares_beforehand_reaches_the_fits_that_choose(
+    make_study: MakeStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    table = '\n[adaptive]\nfeatures = "known/f.npz"\nsources = ["known/model.parquet"]\n'
+    root = make_study("study", "trials = 12\n" + SESSION + table)
+    ids = StimulusSet.load(root / "stimuli").ids
+    faults = validate_study(root).faults
+    assert [fault.partition("found no ")[2] for fault in faults] == [
+        "known/f.npz",
+        "known/model.parquet",
+    ]
+    (root / "known").mkdir()
+    (root / "known" / "model.parquet").touch()
+    session = ("run", root, "--participant", "01", "--simulate", "--no-window")
+    np.savez(root / "known" / "f.npz", ids=ids[1:], features=np.eye(7))
+    assert f"no features for 1 of 8 objects, first '{ids[0]}'" in refused(run, *session)
+    assert not find_runs(root / "data" / "raw", "oddoneout")
+    np.savez(root / "known" / "f.npz", ids=ids, features=np.eye(8))
+    write_lists(root, ["01"], block=2)
+    given: dict[str, Any] = {}
+
+    def fit(study: Study, out: Path, **known: Any) -> None:
+        given.update(known)
+        write_posterior(out, ids)
+
+    monkeypatch.setattr("twoalike.embedding.fit", fit)
+    refit(root, "01", 1, 3, tmp_path / "p.nc", 1)
+    assert given["features"] == root / "known" / "f.npz" and given["engine"] == "vi"
+    assert given["sources"] == [root / "known" / "model.parquet"]
 
 
 def test_pairs_come_again_where_too_few_are_left(make_study: MakeStudy, tmp_path: Path) -> None:

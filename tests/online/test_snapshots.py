@@ -21,7 +21,7 @@ from twoalike.online._snapshots import latest_snapshot, read_snapshot, snapshot_
 from twoalike.planning import AdaptiveDesign
 from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet
-from twoalike.study import DesignConfig, Study, StudyConfig, TwoalikeError
+from twoalike.study import AdaptiveConfig, DesignConfig, Study, StudyConfig, TwoalikeError
 from twoalike.tables import STIMULI
 from twoalike.tasks import OddOneOut
 
@@ -260,7 +260,11 @@ def test_a_fit_uses_nothing_after_its_cut_off(
     lines = archive(study, stimuli, 6, 24)
     fitted = []
 
-    def fit(choices: pd.DataFrame, **_: object) -> Posterior:
+    config = study.config.model_copy(update={"adaptive": AdaptiveConfig(sources=("m.parquet",))})
+    study = Study(study.root, config)
+
+    def fit(choices: pd.DataFrame, sources: list[Path], **_: object) -> Posterior:
+        assert sources == [study.root / "m.parquet"]
         fitted.append(len(choices))
         lines.extend(lines[-5:])  # answers that come while the fit runs
         return cast(Posterior, FakePosterior(stimuli.ids))

@@ -46,8 +46,8 @@ def run_of(
         def save(self, path: Path) -> None:
             path.write_bytes(b"")
 
-    def fit(self: Recorded, rows: Any, features: Any, config: FitConfig) -> Any:
-        given.append((rows.tolist(), features))
+    def fit(self: Recorded, rows: Any, known: Any, config: FitConfig) -> Any:
+        given.append((rows.tolist(), known))
         return Fitted()
 
     def draws(self: Recorded, path: Path) -> Any:
@@ -58,7 +58,8 @@ def run_of(
     monkeypatch.setattr(Recorded, "draws", draws)
     monkeypatch.setattr(Recorded, "loss", lambda self, posterior, draws, held: 1 / len(given))
     features = FeatureTable(IDS, np.eye(9, dtype=np.float32), {})
-    known: dict[str, Any] = {"recorded": recorded, "features": features, "sizes": (40, 100, 190)}
+    known: dict[str, Any] = {"features": features, "sources": triplets()}
+    known = {"recorded": recorded, "known": known, "sizes": (40, 100, 190)}
     settings = {"held_out": 0.2, "whole": True, "fit": FitConfig(), "folder": folder}
     return Replayed(**known, **settings, announce=lambda line: None), given
 
@@ -82,13 +83,14 @@ def test_answers_held_out_are_never_offered_and_each_is_revealed_once(
     assert again == curve and len(given) == 6, "what is finished is kept"
 
 
-def test_shuffled_features_are_those_of_others_and_seeds_differ(
+def test_a_prior_knows_what_it_names_and_seeds_differ(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, _ = run_of(Recorded.of(triplets(), "choices"), tmp_path, monkeypatch)
-    assert run.prior("none", 0) is None
-    one, other = (run.prior("shuffled", seed).values for seed in (0, 1))
-    assert np.array_equal(run.prior("features", 0).values, np.eye(9))
+    assert run.prior("none", 0) == {}
+    assert list(run.prior("sources", 0)) == ["sources"]
+    one, other = (run.prior("shuffled", seed)["features"].values for seed in (0, 1))
+    assert np.array_equal(run.prior("features", 0)["features"].values, np.eye(9))
     assert not np.array_equal(one, np.eye(9)) and not np.array_equal(one, other)
     assert not np.array_equal(run.order(0)[0], run.order(1)[0])
 
@@ -117,12 +119,14 @@ def test_designs_are_compared_and_a_second_call_fits_nothing(
 ) -> None:
     table = triplets() if kind == "choices" else pairs()
     given: dict[str, Any] = {kind: table, "features": FeatureTable(IDS, SPACE.astype("f4"), {})}
-    priors = ("none", "features") if kind == "choices" else ("none",)
+    priors = ("none", "features", "sources") if kind == "choices" else ("none",)
+    given |= {"sources": triplets()} if kind == "choices" else {}
     given |= {"priors": priors, "designs": ("adaptive",), "batches": 2}
     given |= {"seeds": 1, "steps": 100, "out": tmp_path / "replay.json"}
     given["similarity"] = "distance" if kind == "choices" else "dot"
     found = replay(**given)
-    assert found.arms == ["random", "adaptive", "adaptive, features"][: 1 + len(priors)]
+    arms = ["random", "adaptive", "adaptive, features", "adaptive, sources"]
+    assert found.arms == arms[: 1 + len(priors)]
     full = found.curve("random")[-1]
     assert full.n == round(0.8 * len(table))
     assert found.at("replay.share", level="random") is not None

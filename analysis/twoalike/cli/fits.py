@@ -120,8 +120,9 @@ def score(**given: Any) -> None:
 @takes("results:replay", without={"announce"})
 def replay(
     *,
+    sources: Annotated[list[Path] | None, Parameter(negative=())] = None,
     designs: str = "random,adaptive",
-    priors: str = "none,features,shuffled",
+    priors: str = "none,features,sources,shuffled",
     table: Path | None = None,
     figure: Path | None = None,
     **given: Any,
@@ -136,8 +137,9 @@ def replay(
         if path is not None:
             check_ending(path, endings, "what replay found")
     given |= {"designs": designs.split(","), "priors": priors.split(",")}
+    given |= {"sources": sources, "announce": lambda line: show_notes([line])}
     study = given.pop("study")
-    found = results.replay(study, **given, announce=lambda line: show_notes([line]))
+    found = results.replay(study, **given)
     show_tables(found.tables())
     if table is not None:
         save_table(table, found.frame)

@@ -26,7 +26,7 @@ from twoalike.study import Integers, TwoalikeError, read_json, write_json
 from twoalike.tables import item_indices
 
 type Design = Literal["random", "adaptive"]
-type ReplayPrior = Literal["none", "features", "shuffled"]
+type ReplayPrior = Literal["none", "features", "sources", "shuffled"]
 
 DESIGNS: tuple[Design, ...] = ("random", "adaptive")
 
@@ -88,10 +88,10 @@ class Recorded:
     def form(self) -> TrialForm:
         return TrialForm.of(self.question)
 
-    def fit(self, rows: Integers, features: FeatureTable | None, config: FitConfig) -> Posterior:
+    def fit(self, rows: Integers, known: Mapping[str, Any], config: FitConfig) -> Posterior:
         """Fit the answers in some rows, whatever the order in which they were revealed."""
         table: Any = {self.kind: self.table.iloc[np.sort(rows)].reset_index(drop=True)}
-        return fit_embedding(**table, features=features, config=config)
+        return fit_embedding(**table, **known, config=config)
 
     def draws(self, posterior: Posterior) -> AnswerDraws:
         """Give the probabilities of the answers of a typical observer under a posterior's draws."""
@@ -115,7 +115,8 @@ class Replayed:
     """Designs to be run against recorded answers; finished fits are kept in ``folder``."""
 
     recorded: Recorded
-    features: FeatureTable | None
+    known: Mapping[str, Any]
+    """Features and tables of sources, as arguments of a fit; those of a prior that is run."""
     sizes: tuple[int, ...]
     """Numbers of answers after which a design is fitted; the last is that of the full design."""
     held_out: float
@@ -132,14 +133,14 @@ class Replayed:
         n = round(self.held_out * len(order))
         return order[:n], order[n:]
 
-    def prior(self, prior: ReplayPrior, seed: int) -> FeatureTable | None:
-        """Features of a prior; shuffled ones are those of other objects."""
-        if prior == "none" or self.features is None:
-            return None
-        values = self.features.select(self.recorded.ids)
+    def prior(self, prior: ReplayPrior, seed: int) -> dict[str, Any]:
+        """Give what a prior knows; shuffled features are those of other objects."""
+        if prior in ("none", "sources"):
+            return {name: self.known[name] for name in (prior,) if name != "none"}
+        values = self.known["features"].select(self.recorded.ids)
         if prior == "shuffled":
             values = np.random.default_rng([seed, 1]).permutation(values)
-        return FeatureTable(self.recorded.ids, values, {})
+        return {"features": FeatureTable(self.recorded.ids, values, {})}
 
     def run(self, design: Design, prior: ReplayPrior, seed: int, target: float) -> dict[int, float]:
         """Held-out log-loss after each number of answers, of what is kept and what is missing.
@@ -152,12 +153,12 @@ class Replayed:
         if path.exists():
             kept = read_json(path, "replayed_design")
         losses = kept["log_loss"]
-        features, config = self.prior(prior, seed), self.fit.model_copy(update={"seed": seed})
+        known, config = self.prior(prior, seed), self.fit.model_copy(update={"seed": seed})
         while (done := len(losses)) < len(self.sizes):
             if not self.whole and done > 1 and max(losses[-2:]) <= target:
                 break
             rows = np.array(kept["rows"])
-            posterior = self.recorded.fit(rows, features, config)
+            posterior = self.recorded.fit(rows, known, config)
             draws = self.recorded.draws(posterior)
             losses.append(self.recorded.loss(posterior, draws, held))
             said = f"seed {seed}, {named(design, prior)}: {len(rows):,} answers"

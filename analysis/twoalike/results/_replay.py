@@ -14,7 +14,14 @@ from scipy.special import stdtrit
 from twoalike.embedding import FitConfig
 from twoalike.evaluation import Interval
 from twoalike.features import FeatureTable, read_features
-from twoalike.judgments import JudgmentKind, JudgmentTable, collect_judgments, read_judgments
+from twoalike.judgments import (
+    JudgmentKind,
+    JudgmentTable,
+    collect_judgments,
+    list_sources,
+    read_judgments,
+    read_sources,
+)
 from twoalike.recovery import Design, Recorded, Replayed, ReplayPrior, answers_needed, named
 from twoalike.results._frame import Judged, Row, Rows
 from twoalike.results._model import Saved, TableView
@@ -76,8 +83,9 @@ def replay(
     choices: JudgmentTable | None = None,
     ratings: JudgmentTable | None = None,
     features: FeatureTable | str | Path | None = None,
+    sources: JudgmentTable | Sequence[JudgmentTable] | None = None,
     designs: Sequence[Design] = ("random", "adaptive"),
-    priors: Sequence[ReplayPrior] = ("none", "features", "shuffled"),
+    priors: Sequence[ReplayPrior] = ("none", "features", "sources", "shuffled"),
     answers: int | None = None,
     batches: int = 10,
     held_out: float = 0.2,
@@ -105,13 +113,17 @@ def replay(
     ratings
         Ratings of pairs on one scale of points (.parquet), predicted for a typical rater.
     features
-        Features of every object (.npz), for the priors that know them.
+        Features of every object (.npz), for the priors that know them; of a study those of
+        ``[adaptive]`` if left out.
+    sources
+        Tables of choices by networks, language models or other studies, likewise.
     designs
         ``random``: the next of an order drawn at random. ``adaptive``: a fifth of them so, the
         others those expected to tell most, by the last fit.
     priors
-        ``none``; ``features``: the prior mean is a learnt map of the features; ``shuffled``: the
-        same with the features of other objects, to see what a wrong prior costs.
+        ``none``; ``features``: the prior mean is a learnt map of the features; ``sources``: the
+        answers of the sources are fitted as well; ``shuffled``: features of other objects, to see
+        what a wrong prior costs. Those for which nothing is given are left out.
     answers
         Answers of the full design; all that are not held out if left out.
     batches
@@ -136,10 +148,20 @@ def replay(
     for name, given, values in (("designs", designs, Design), ("priors", priors, ReplayPrior)):
         for asked in given:
             one_of(name, asked, get_args(values.__value__))
+    if study is not None:
+        study = study if isinstance(study, Study) else Study.load(study)
+        features = study.known.get("features") if features is None else features
+        sources = study.known.get("sources") if sources is None else sources
     kind, table, inputs, out = _recorded(study, choices, ratings, out)
-    if isinstance(features, str | Path):
-        inputs["features"] = Path(features)
-        features = read_features(Path(features))
+    known: dict[str, Any] = {}
+    if features is not None:
+        if isinstance(features, str | Path):
+            inputs["features"] = Path(features)
+            features = read_features(Path(features))
+        known["features"] = known["shuffled"] = features
+    if answered := list_sources(sources):
+        inputs |= {name: Path(of) for name, of in answered.items() if isinstance(of, str | Path)}
+        known["sources"] = read_sources(answered.values())
     check_output(out)
     recorded = Recorded.of(table, kind)
     pool = len(recorded.table) - round(held_out * len(recorded.table))
@@ -156,9 +178,11 @@ def replay(
     digest.update(pd.util.hash_pandas_object(recorded.table, index=False).to_numpy().tobytes())
     if features is not None:
         digest.update(np.ascontiguousarray(features.select(recorded.ids)).tobytes())
+    if "sources" in known:
+        digest.update(pd.util.hash_pandas_object(known["sources"], index=False).to_numpy())
     run = Replayed(
         recorded=recorded,
-        features=features,
+        known=known,
         sizes=tuple(np.linspace(0, number, batches + 1).round().astype(int).tolist()[1:]),
         held_out=held_out,
         whole=whole,
@@ -167,8 +191,8 @@ def replay(
         announce=announce or (lambda line: None),
     )
     run.folder.mkdir(parents=True, exist_ok=True)
-    known = [prior for prior in priors if prior == "none" or features is not None]
-    arms = {named(*arm): arm for arm in [("random", "none"), *product(designs, known)]}
+    there = [prior for prior in priors if prior == "none" or prior in known]
+    arms = {named(*arm): arm for arm in [("random", "none"), *product(designs, there)]}
     curves: dict[str, list[dict[int, float]]] = {arm: [] for arm in arms}
     for one in range(seed, seed + seeds):
         target = -np.inf
@@ -185,7 +209,7 @@ def replay(
 
 
 def _recorded(
-    study: Study | str | Path | None,
+    study: Study | None,
     choices: JudgmentTable | None,
     ratings: JudgmentTable | None,
     out: str | Path | None,
@@ -194,7 +218,6 @@ def _recorded(
     given: dict[Any, Any] = {"choices": choices, "ratings": ratings}
     tables = {kind: table for kind, table in given.items() if table is not None}
     if study is not None and not tables:
-        study = study if isinstance(study, Study) else Study.load(study)
         tables = dict(collect_judgments(study))
         out = study.derived / "replay.json" if out is None else out
     if len(tables) != 1 or out is None:

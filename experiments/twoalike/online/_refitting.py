@@ -161,7 +161,7 @@ def refit(
         for one in done:
             kinds[one.task.judgments].append(tables[one.task.name])
         judgments: Any = {kind: pd.concat(own, ignore_index=True) for kind, own in kinds.items()}
-        posterior = fit(**judgments, seed=seed, **QUICK_FIT)
+        posterior = fit(**judgments, **opened.known, seed=seed, **QUICK_FIT)
         if said := enough(opened, posterior):
             tell(f"{said}. Invite nobody else; sessions that have begun go on.")
         made = publish_snapshot(done, posterior, cut_off, judged)

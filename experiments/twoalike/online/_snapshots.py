@@ -127,6 +127,7 @@ def publish_snapshot(
             "cut_off": cut_off.model_dump(),
             "posterior": digest,
             "fit": posterior.attrs.get("provenance", {}).get("config", {}),
+            "inputs": posterior.attrs.get("provenance", {}).get("inputs", {}),
             "engine": posterior.attrs.get("engine"),
             "converged": posterior.verdict.predictions,
             "similarity": posterior.attrs.get("similarity", "dot"),

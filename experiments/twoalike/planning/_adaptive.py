@@ -20,6 +20,7 @@ from twoalike.design import (
     shown_objects,
     with_adaptive_block,
 )
+from twoalike.features import read_features
 from twoalike.record import RunName
 from twoalike.registry import Task, find_task, task_names
 from twoalike.stimuli import StimulusSet
@@ -92,6 +93,8 @@ class AdaptiveDesign:
                 f"different objects. Choose another {table}.{self.task.lists.chooser}, leave "
                 "[[conditions]] out, or set objects_per_person = 0."
             )
+        if (path := self.study.known.get("features")) is not None:
+            read_features(path).select(shown_objects(self.stimuli, self.settings), str(path))
         if self.posterior is not None and self.study.config.stop.similarity_interval is not None:
             from twoalike.embedding import enough
 

@@ -69,7 +69,9 @@ def refit(
     opened = Study.load(study)
     # A session that has begun is finished, whatever [stop] says.
     opened = replace(opened, config=opened.config.model_copy(update={"stop": StopConfig()}))
-    fit(opened, out=posterior, seed=int(np.random.SeedSequence(seed).generate_state(1)[0]), **_FIT)
+    begin, known = int(np.random.SeedSequence(seed).generate_state(1)[0]), opened.known
+    engine = {"engine": "vi"} if "sources" in known else {}  # nuts may take people for guessers
+    fit(opened, out=posterior, seed=begin, **known, **_FIT | engine)
     write_lists(
         opened,
         [participant],

@@ -3,6 +3,7 @@
 Nothing here knows about tasks, models or networks.
 """
 
+from twoalike.study._config import AdaptiveConfig as AdaptiveConfig
 from twoalike.study._config import Condition as Condition
 from twoalike.study._config import ExclusionConfig as ExclusionConfig
 from twoalike.study._config import Language as Language

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -172,6 +172,20 @@ class StopConfig(Strict):
     twoalike online refit says so; such as 1.0; left out: no rule"""
 
 
+class AdaptiveConfig(Strict):
+    """What the fits that choose trials know beside the answers so far: files of the study.
+
+    A fit of the study itself knows them only where it is told so.
+    """
+
+    features: str = ""
+    """features of every object, such as "features.npz" of twoalike features; trials are then chosen
+    for what people are expected to say beyond a learnt map of them; empty: none"""
+    sources: tuple[str, ...] = ()
+    """tables of choices by networks, language models or other studies (.parquet, twoalike import
+    with --source)"""
+
+
 class ShareConfig(Strict):
     """Columns of a copy for publication beside those that twoalike writes."""
 
@@ -220,6 +234,7 @@ class StudyConfig(Strict):
     design: DesignConfig = DesignConfig()
     exclusion: ExclusionConfig = ExclusionConfig()
     stop: StopConfig = StopConfig()
+    adaptive: AdaptiveConfig = AdaptiveConfig()
     anchored: AnchoredConfig = AnchoredConfig()
     odd_one_of_many: OddOneOfManyConfig = OddOneOfManyConfig()
     most_alike_pair: MostAlikePairConfig = MostAlikePairConfig()
@@ -294,6 +309,16 @@ class Study:
     def stimuli(self) -> Path:
         """Folder of the stimulus set."""
         return self.root / self.config.stimuli
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """What the fits that choose trials know beside the answers, as arguments of ``fit``."""
+        of, found = self.config.adaptive, dict[str, Any]()
+        if of.features:
+            found["features"] = self.root / of.features
+        if of.sources:
+            found["sources"] = [self.root / name for name in of.sources]
+        return found
 
     @property
     def protocol(self) -> Path:

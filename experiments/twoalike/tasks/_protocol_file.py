@@ -174,6 +174,10 @@ def check_parts(study: Study) -> list[str]:
             faults.append(f"{where}: expected one of the tasks {listed}, found {name!r}")
         elif file and not (study.root / file).is_file():
             faults.append(f"{where}.{name}: expected a file in the study, found no {file}")
+    for path in [study.known.get("features"), *study.known.get("sources", ())]:
+        if path is not None and not path.is_file():
+            name = path.relative_to(study.root).as_posix()
+            faults.append(f"adaptive: expected a file in the study, found no {name}")
     return [f"{study.root / 'study.toml'}: {fault}" for fault in faults]
 
 
