@@ -54,13 +54,7 @@ def features(
 
 
 def left_out(unreadable: Sequence[str]) -> str:
-    """Say how many images were left out, and which.
-
-    Examples
-    --------
-    >>> left_out(["cat", "dog"])
-    '2 images cannot be read and were left out: cat, dog'
-    """
+    """Say how many images were left out, and which."""
     more = ", ..." if len(unreadable) > NAMED else ""
     many = "were" if len(unreadable) > 1 else "was"
     return (

@@ -205,11 +205,6 @@ def dealt_sides(n: int, before: int, form: TrialForm) -> list[int]:
 
     After ``before`` checks of earlier sessions the turn goes on, so that over all checks of a
     participant the places are within one of equally often.
-
-    Examples
-    --------
-    >>> [dealt_sides(2, before, TrialForm(3)) for before in (1, 3, 5)]
-    [[0, 1, 1], [1, 1, 0], [1, 0, 1]]
     """
     free = len(_SIDES) if form.anchored else form.items
     counts: list[int] = np.bincount((before % free + np.arange(n)) % free, minlength=free).tolist()

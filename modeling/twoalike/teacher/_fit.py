@@ -330,13 +330,7 @@ def principal_positions(similarity: Floats, dimensions: int) -> tuple[Floats, Fl
 
 
 def axis_logits(x: Floats, triplets: Integers) -> Floats:
-    """Logits that item 1, 2, 3 is the odd one by each axis of positions alone, (D, n, 3).
-
-    Examples
-    --------
-    >>> axis_logits(np.array([[1.0], [2.0], [3.0]]), np.array([[0, 1, 2]]))
-    array([[[6., 3., 2.]]])
-    """
+    """Logits that item 1, 2, 3 is the odd one by each axis of positions alone, (D, n, 3)."""
     first, second, third = (x[triplets[:, item]].T for item in range(3))
     return np.stack([second * third, first * third, first * second], axis=2)
 
