@@ -103,10 +103,9 @@ class ScoredTrials:
         m, wanted = len(self.judged), n * (self.width or WIDTH)
         places = m ** np.arange(self.form.items)  # a number for each trial
         free = ~np.isin(self.trials @ places, avoid @ places)
-        with np.errstate(divide="ignore"):
-            key = np.log(rng.random(int(free.sum()))) / self.information[free]
         # Trials without information come last, in random order.
-        order = np.lexsort((rng.random(len(key)), -key))
+        weight = np.maximum(self.information[free], 1e-12)
+        order = np.argsort(-np.log(rng.random(len(weight))) / weight)
         found = self.trials[free][order[: wanted if self.width else None]]
         used = {tuple(row) for part in (avoid, found) for row in part.tolist()}
         more = max(0, min(wanted - len(found), self.form.count(m) - len(used)))
@@ -251,16 +250,17 @@ class _Remaining:
         identity = np.eye(self._axes, dtype=np.float32)
         self._noise = identity - self.covariance
         self._noise += NOISE_FLOOR * identity
-        self._at_first = self.gain()
+        self._least = np.maximum(_det(self._noise), 1e-12)
+        self._at_first = np.maximum(self.gain(), 1e-12)
 
     def gain(self) -> Floats:
         """Information left in each candidate's answer, nats in the Gaussian picture, (n,)."""
-        noise = np.maximum(_det(self._noise), 1e-12)
-        return np.asarray(0.5 * np.log(np.maximum(_det(self._noise + self.covariance) / noise, 1)))
+        ratio = _det(self._noise + self.covariance) / self._least
+        return np.asarray(0.5 * np.log(np.maximum(ratio, 1)))
 
     def share(self) -> Floats:
         """Share of its information that each candidate still has, (n,)."""
-        return np.asarray(self.gain() / np.maximum(self._at_first, 1e-12))
+        return np.asarray(self.gain() / self._at_first)
 
     def answer(self, pick: int) -> None:
         """Condition all candidates on an answer to this one."""

@@ -285,10 +285,9 @@ def answer_draws(
         step, parts = max(1, ROWS // max(len(trials), 1)), []
         for first in range(0, len(x), step):
             at = slice(first, first + step)
-            items = x[at][:, trials]  # (S, n, k, D)
-            flat = [items[:, :, place].reshape(-1, x.shape[2]) for place in range(trials.shape[1])]
-            alike = [similarity(flat[a], flat[b]) for a, b in pairs.tolist()]
-            shaped = np.stack(alike, axis=-1).reshape(len(items), len(trials), -1)
+            rows = [np.take(x[at], items, axis=1).reshape(-1, x.shape[2]) for items in trials.T]
+            alike = [similarity(rows[a], rows[b]) for a, b in pairs.tolist()]
+            shaped = np.stack(alike, axis=-1).reshape(-1, len(trials), len(pairs))
             parts.append((rated if question is None else chosen)(shaped, at))
         return np.concatenate(parts)
 
