@@ -92,11 +92,11 @@ class AdaptiveDesign:
                 f"different objects. Choose another {table}.{self.task.lists.chooser}, leave "
                 "[[conditions]] out, or set objects_per_person = 0."
             )
-        if self.posterior is not None and self.study.config.stop.similarity_interval is not None:
+        if self.posterior is not None and self.study.config.stop.limits:
             from twoalike.embedding import enough
 
-            if said := enough(self.study, self.posterior):
-                raise TwoalikeError(f"{said}.", where=self.posterior)
+            if (said := enough(self.study, self.posterior)).met is not False:
+                raise TwoalikeError(f"[stop] of study.toml: {said}.", where=self.posterior)
 
     def session(
         self, label: str, number: int, block: int | None, before: Sequence[pd.DataFrame]
