@@ -1,19 +1,21 @@
 """Studies that a rule ends: whether their intervals hold the truth, and it was planned so.
 
-    python -P benchmarks/stopping.py [--studies 100] [--without-plan]
+    python -P benchmarks/stopping.py [--studies 100] [--without-plan] [--rule dimension_interval]
 
 A study of 12 drawn objects, 50 random triplets a person, ends where the 90 % intervals of the
 similarities of all pairs are on average one standard deviation of these similarities wide: `[stop]
-similarity_interval = 1.0`. Spaces are drawn from the categories of the objects, as `power` draws
-them; people are alike, and guess 3 % of the time. From the fourth on, after every two people all
-answers so far are fitted (`vi`, quick, as by `power`) and the rule is asked by the function that
-`design --block` and `online refit` ask; after 24 people a study ends anyway.
+similarity_interval = 1.0`, or where another rule is met (LIMITS). Spaces are drawn from the
+categories of the objects, as `power` draws them; people are alike, and guess 3 % of the time. From
+the fourth on, after every two people all answers so far are fitted (`vi`, quick, as by `power`) and
+the rule is asked by the function that `design --block` and `online refit` ask; after 24 people a
+study ends anyway.
 
 Coverage: share of pairs whose true similarity, centred over pairs as in `similarity`, is inside its
 90 % interval when the study ends. Plan: judgments by which `power` expects half of such studies to
 end, from the curve through nine other simulated studies of three sizes.
 
-Finished studies are kept in derived/stopping/; the table goes to benchmarks/results/stopping.md.
+Finished studies are kept in derived/stopping/, those of another rule in a folder there; the table
+goes to benchmarks/results/stopping.md, of another rule only where `--out` names a file.
 """
 
 import argparse
@@ -29,22 +31,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from twoalike.embedding import enough, fit_embedding, similarity_table, similarity_width
+from twoalike.embedding import enough, fit_embedding, similarity_table
 from twoalike.recovery import PowerAnalysis, collect, fit_curve
 from twoalike.study import Study
 
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "derived" / "stopping"
 RESULTS = ROOT / "benchmarks" / "results" / "stopping.md"
-LIMIT, TRIALS, FIRST, STEP, MOST = 1.0, 50, 4, 2, 24
+USUAL = "similarity_interval"
+LIMITS = {USUAL: 1.0, "dimension_interval": 0.6}
+TRIALS, FIRST, STEP, MOST = 50, 4, 2, 24
 PLANNED, WORLDS = (4, 8, 16), 3
-SETTINGS = f"""
+SETTINGS = """
 title = "Stopping"
 seed = 7
 [stop]
-similarity_interval = {LIMIT}
+{rule} = {limit}
 [design]
-trials = {TRIALS}
+trials = {trials}
 [design.exclude]
 domain = ["belonging"]
 group = ["bird", "sea_animal", "insect", "vegetable", "flower", "tree", "rail_vehicle", "aircraft",
@@ -52,19 +56,25 @@ group = ["bird", "sea_animal", "insect", "vegetable", "flower", "tree", "rail_ve
 """
 
 
-def analysis() -> PowerAnalysis:
+def folder(rule: str) -> Path:
+    """Where the study of a rule is, and what was simulated of it."""
+    return WORK if rule == USUAL else WORK / rule
+
+
+def analysis(rule: str) -> PowerAnalysis:
     """Make the study by `init`, and what simulates it."""
-    root = WORK / "study"
+    root = folder(rule) / "study"
     if not root.exists():
         words = [sys.executable, "-P", "-m", "twoalike.cli.app", "init", str(root)]
         subprocess.run([*words, "--stimuli", "familiar"], check=True, stdout=subprocess.DEVNULL)
-        (root / "study.toml").write_text(SETTINGS, encoding="utf-8")
+        settings = SETTINGS.format(rule=rule, limit=LIMITS[rule], trials=TRIALS)
+        (root / "study.toml").write_text(settings, encoding="utf-8")
     return PowerAnalysis(study=Study.load(root), worlds=1_000, people_differ=False)
 
 
-def run(of: PowerAnalysis, number: int) -> dict[str, Any]:
+def run(of: PowerAnalysis, number: int, rule: str) -> dict[str, Any]:
     """One study from its first people to its end, unless it was run."""
-    path = WORK / f"study-{number}.json"
+    path = folder(rule) / f"study-{number}.json"
     if path.exists():
         return dict(json.loads(path.read_text(encoding="utf-8")))
     world, began = of.drawn[100 + number], time.process_time()
@@ -74,15 +84,16 @@ def run(of: PowerAnalysis, number: int) -> dict[str, Any]:
         labels = [f"{one:03d}" for one in range(1, people + 1)]
         answers = table[table["participant"].isin(labels)].reset_index(drop=True)
         posterior = fit_embedding(answers, config=of.fit.model_copy(update={"seed": number}))
-        widths[len(answers)] = similarity_width(posterior)
-        if stopped := bool(enough(of.study, posterior)):
+        found = enough(of.study, posterior)
+        widths[len(answers)], stopped = found.widths[rule], found.met
+        if stopped:
             break
-    found = similarity_table(posterior, objects=world.observer.ids)
-    pairs = np.triu_indices(len(found.ids), 1)
+    seen = similarity_table(posterior, objects=world.observer.ids)
+    pairs = np.triu_indices(len(seen.ids), 1)
     x = world.observer.embedding
     true = (x @ x.T)[pairs]
     true = (true - true.mean()) / world.observer.temperature
-    inside = (found.low[pairs] <= true) & (true <= found.high[pairs])
+    inside = (seen.low[pairs] <= true) & (true <= seen.high[pairs])
     result = {"judgments": len(answers), "stopped": stopped, "coverage": float(inside.mean())}
     result |= {"widths": widths, "seconds": time.process_time() - began}
     path.write_text(json.dumps(result), encoding="utf-8")
@@ -90,11 +101,12 @@ def run(of: PowerAnalysis, number: int) -> dict[str, Any]:
     return result
 
 
-def planned(of: PowerAnalysis) -> tuple[float, float, float]:
+def planned(of: PowerAnalysis, rule: str) -> tuple[float, float, float]:
     """Judgments at which half of the studies are expected to end, with a 95 % interval."""
     studies = pd.concat([of.simulate(people, WORLDS) for people in PLANNED], ignore_index=True)
-    curve = fit_curve(studies, "similarity_width", np.random.default_rng(len(studies)))
-    return curve.size_at(LIMIT), *curve.size_interval(LIMIT)
+    studies["width"] = studies[rule] / LIMITS[rule]
+    curve = fit_curve(studies, "width", np.random.default_rng(len(studies)))
+    return curve.size_at(1), *curve.size_interval(1)
 
 
 def mean(values: Any, form: str) -> str:
@@ -108,11 +120,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--studies", type=int, default=100)
     parser.add_argument("--without-plan", action="store_true", help="leave power out")
+    parser.add_argument("--rule", choices=LIMITS, default=USUAL)
+    parser.add_argument("--out", type=Path, help="file for the table of another rule")
     asked = parser.parse_args()
-    n, words = asked.studies, " --without-plan" * asked.without_plan
-    WORK.mkdir(parents=True, exist_ok=True)
-    of = analysis()
-    found = pd.DataFrame([run(of, number) for number in range(n)])
+    n, rule, words = asked.studies, asked.rule, " --without-plan" * asked.without_plan
+    words += f" --rule {rule}" * (rule != USUAL)
+    folder(rule).mkdir(parents=True, exist_ok=True)
+    of = analysis(rule)
+    found = pd.DataFrame([run(of, number, rule) for number in range(n)])
     lines = [
         "# Studies that a rule ends",
         "",
@@ -120,7 +135,7 @@ def main() -> None:
         f"{version('twoalike')}, PyMC {version('pymc')}, Python {platform.python_version()}; "
         f"{found['seconds'].mean():.0f} processor seconds a study, on a busy machine). 12 "
         "objects, 50 triplets a person, `[stop] "
-        f"similarity_interval = {LIMIT:g}`, looked at after every {STEP} people from the "
+        f"{rule} = {LIMITS[rule]:g}`, looked at after every {STEP} people from the "
         f"{FIRST}th on; what else: see the script. Mean ± standard error over studies.",
         "",
         "| what | figure |",
@@ -132,11 +147,12 @@ def main() -> None:
         f"{found['judgments'].median():,.0f}) |",
     ]
     if not asked.without_plan:
-        value, low, high = planned(of)
+        value, low, high = planned(of, rule)
         what = "judgments by which `power` expects half of the studies to end"
         lines += [f"| {what} | {value:,.0f} ({low:,.0f} to {high:,.0f}) |"]
     lines += [""]
-    RESULTS.write_text("\n".join(lines), encoding="utf-8")
+    if (out := asked.out or (RESULTS if rule == USUAL else None)) is not None:
+        out.write_text("\n".join(lines), encoding="utf-8")
     print("\n".join(lines))
 
 

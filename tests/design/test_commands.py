@@ -158,9 +158,12 @@ def test_an_adaptive_session_grows(
     assert "a different trial list is there already" in message
     assert "the blocks 2 to 4" in fails(capsys, study, *who, "--posterior", other, "--block", 5)
     with (study / "study.toml").open("a") as file:
-        file.write("[stop]\nsimilarity_interval = 50\n")
-    message = fails(capsys, study, *who, "--posterior", other, "--block", 4)
-    assert "enough: the 90 % intervals" in message and "= 50 ends collection there" in message
+        file.write("[stop]\ndimension_interval = 50\n")
+    words = (*who, "--posterior", other, "--block", 4)
+    assert "[stop] of study.toml: enough: dimension_interval " in fails(capsys, study, *words)
+    with (study / "study.toml").open("a") as file:
+        file.write("group_interval = 1\n")
+    assert "undecided: " in fails(capsys, study, *words)
 
 
 def test_choices_under_draws_average_to_the_prediction(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from tests.posteriors import posterior_of
 
-from twoalike.embedding import Posterior, compare_groups, view_groups
+from twoalike.embedding import WIDTHS, Posterior, compare_groups, enough, view_groups
+from twoalike.embedding._dimensions import dimension_shares
 from twoalike.embedding._groups import linked
 from twoalike.study import TwoalikeError
 
@@ -132,6 +134,7 @@ def knowing(centres: np.ndarray) -> Posterior:
     tree = weighted(0.5, 0).tree
     group = tree["posterior"].to_dataset()
     group["group_log_weight"] = (("chain", "draw", "group", "dimension"), np.float32(centres))
+    group["weight_group_spread"] = group["weight_spread"]
     tree["posterior"] = group.assign_coords(
         group=["second", "first"], participant_group=("participant", list(GROUPS.values()))
     )
@@ -145,6 +148,34 @@ def test_groups_of_the_fit_have_the_intervals_of_their_centres() -> None:
     np.testing.assert_allclose(views.log, centres.mean(axis=(0, 1))[::-1], rtol=1e-5)
     with pytest.raises(TwoalikeError, match="found 1 of 20 in a group, 'first'"):
         view_groups(knowing(centres), {"p0": "first"})
+
+
+def test_a_rule_is_met_by_width(make_study: Any, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    centres = np.random.default_rng(0).normal(size=(2, DRAWS, 2, DIMENSIONS))
+    model = knowing(centres)
+    x, flat, zero = model.embedding, centres.reshape(-1, 2, DIMENSIONS), np.zeros(DIMENSIONS)
+
+    def seen(*logs: np.ndarray) -> np.ndarray:
+        s = np.einsum("sid,sd,sjd->sij", x, np.exp(logs), x)[:, *np.triu_indices(OBJECTS, 1)]
+        return np.asarray(s - s.mean(axis=1, keepdims=True))
+
+    def wide(draws: np.ndarray) -> np.ndarray:
+        return np.diff(np.quantile(draws, [0.05, 0.95], axis=0), axis=0)[0].mean(axis=0)
+
+    alike = seen(*[zero] * len(x))
+    of_groups = wide(seen(*flat[:, 1]) - seen(*flat[:, 0])) / alike.mean(axis=0).std()
+    of_axes = dimension_shares(model) @ (wide(x) / np.sqrt(x.var(axis=1).mean(axis=0)))
+    expected = [wide(alike) / alike.mean(axis=0).std(), of_axes, of_groups]
+    np.testing.assert_allclose([width(model) for width in WIDTHS.values()], expected, rtol=1e-3)
+    monkeypatch.setattr("twoalike.embedding.fit", lambda *_, **__: model)
+    monkeypatch.setattr("twoalike.cli.fits._show", lambda _: None)
+    root = make_study(design="trials = 12\n[stop]\ngroup_interval = 50\ndimension_interval = 9\n")
+    shown = f"enough: dimension_interval {of_axes:.2f} (at most 9), group_interval {of_groups:.2f}"
+    assert run("fit", root)[1].startswith(f"{shown} (at most 50)\n")
+    model.tree["posterior"] = model.tree["posterior"].to_dataset().drop_vars("group_log_weight")
+    said = "group_interval unknown (at most 50); fit with --people weights and --groups"
+    assert said in run("fit", root)[1]
+    assert enough(make_study("plain"), model).met is False
 
 
 def test_labels_without_meaning_are_rarely_told_apart() -> None:

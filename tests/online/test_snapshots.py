@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from twoalike.design import adaptive_blocks
-from twoalike.embedding import Posterior, Verdict, find_kernel
+from twoalike.embedding import Posterior, Precision, Verdict, find_kernel
 from twoalike.online import Block, CutOff, Snapshot, publish_snapshot, refit
 from twoalike.online._blocks import block_table, choose_block, spliced
 from twoalike.online._records import BlockStep, PageStep, Step, TrialStep
@@ -21,7 +21,14 @@ from twoalike.online._snapshots import latest_snapshot, read_snapshot, snapshot_
 from twoalike.planning import AdaptiveDesign
 from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet
-from twoalike.study import AdaptiveConfig, DesignConfig, Study, StudyConfig, TwoalikeError
+from twoalike.study import (
+    AdaptiveConfig,
+    DesignConfig,
+    StopConfig,
+    Study,
+    StudyConfig,
+    TwoalikeError,
+)
 from twoalike.tables import STIMULI
 from twoalike.tasks import OddOneOut
 
@@ -270,7 +277,8 @@ def test_a_fit_uses_nothing_after_its_cut_off(
         return cast(Posterior, FakePosterior(stimuli.ids))
 
     monkeypatch.setattr("twoalike.embedding.fit", fit)
-    monkeypatch.setattr("twoalike.embedding.enough", lambda *_: "enough: it is known")
+    known = Precision({"similarity_interval": 1.0}, {"similarity_interval": 0.5})
+    monkeypatch.setattr("twoalike.embedding.enough", lambda *_: known)
     said: list[str] = []
     early = refit(study, lambda: lines[:-60], announce=said.append)
     assert early is None
@@ -278,7 +286,7 @@ def test_a_fit_uses_nothing_after_its_cut_off(
     made = refit(study, lambda: list(lines), announce=said.append)
     assert made is not None
     assert made.number == 1
-    assert said[1].startswith("enough: it is known. Invite nobody else")
+    assert said[1].startswith(f"{known}. Invite nobody else")
     assert made.cut_off.records == 144
     assert fitted == [made.cut_off.trials] == [126]
     assert refit(study, lambda: lines[:-5], announce=said.append) is None
@@ -323,3 +331,5 @@ def test_other_designs_are_refused(
         refit(listed, list)
     with pytest.raises(TwoalikeError, match="set objects_per_person = 0"):
         refit(changed(objects_per_person=12), list)
+    with pytest.raises(TwoalikeError, match="stop.group_interval: no groups are fitted here"):
+        refit(changed(stop=StopConfig(group_interval=1.0)), list)

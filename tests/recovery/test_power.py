@@ -143,15 +143,18 @@ def test_a_rule_of_stopping_is_foretold(
     make_study: MakeStudy, make_outcome: Callable[..., dict[str, Any]]
 ) -> None:
     study = Study.load(make_study())
-    rule = study.config.model_copy(update={"stop": StopConfig(similarity_interval=1.0)})
+    limits = {"similarity_interval": 1.0, "dimension_interval": 2.0, "group_interval": 1.0}
+    rule = study.config.model_copy(update={"stop": StopConfig(**limits)})
     analysis = PowerAnalysis(study=replace(study, config=rule))
     rows = [
-        make_outcome(people, world, 0.4 / people, similarity_width=(9 / people) ** 0.5)
-        for people in (4, 8, 16)
+        make_outcome(people, world, 0.4 / people, similarity_interval=w, dimension_interval=w)
+        for people, w in ((4, 1.5), (8, (9 / 8) ** 0.5), (16, 0.75))
         for world in range(3)
     ]
     found = FoundSize(8, Needed(8.0, 7.0, 9.0), pd.DataFrame(rows))
     result = PowerResult(analysis, found, Target(measure="regret", value=0.05, asked=""))
     assert 800 < result.stopping["judgments"]["value"] < 1000
-    assert "[stop] similarity_interval = 1 is expected" in " ".join(result.reasons())
+    said = " ".join(result.reasons())
+    assert "[stop] similarity_interval = 1 and dimension_interval = 2 is expected" in said
+    assert "[stop] group_interval is not simulated." in said
     assert PowerAnalysis(study=study).about != analysis.about

@@ -24,6 +24,7 @@ from twoalike.embedding import covariate_table as covariate_table
 from twoalike.embedding import dimension_curve as dimension_curve
 from twoalike.embedding import dimension_table as dimension_table
 from twoalike.embedding import embedding_table as embedding_table
+from twoalike.embedding import enough as enough
 from twoalike.embedding import fit as fit
 from twoalike.embedding import inference_data as inference_data
 from twoalike.embedding import participants_table as participants_table

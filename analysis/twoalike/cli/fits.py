@@ -75,6 +75,8 @@ def fit(
     for row in embedding.source_table(posterior).itertuples():
         worth = f"{row.worth:.2f} [{row.low:.2f}, {row.high:.2f}]"
         say(f"source {row.source}: an answer tells {worth} of what a person's does")
+    if study is not None and (said := embedding.enough(study, posterior)).limits:
+        show_notes([str(said)])
     say(posterior.path)
     if study is not None and (condition := given["condition"]) is not None:
         own = {name: study / "derived" / f"{name}_{condition}.parquet" for name in tables}
@@ -242,17 +244,6 @@ def embed(**given: Any) -> None:
     say(f"{given['out']}  {what}{counted(m, 'object')} in {counted(d, 'dimension')}")
 
 
-_COLUMNS = (
-    "regret: log-loss on new triplets minus that of an observer who knows the truth, in nats; "
-    "known: share of that observer's gain over guessing; width: mean width of the 95 % intervals "
-    "of choice probabilities; hold: share of the true probabilities inside them."
-)
-_GROUP_COLUMNS = (
-    "all, dimension, pair: percentage of studies that differ at the 5 % level, with its 95 % "
-    "interval, by the test of all dimensions together, of any dimension, of any pair of objects."
-)
-
-
 @takes("recovery:power", groups="recovery:group_power")
 def power(
     *,
@@ -279,12 +270,12 @@ def power(
         check_output(path)
     if groups:
         sized = recovery.group_power(opened, **given)
-        _show_sizes(sized, f"2 × {sized.found.participants // 2}", _GROUP_COLUMNS)
+        _show_sizes(sized, f"2 × {sized.found.participants // 2}")
         write_json(out, sized.to_json())
         show_written(out)
         return
     result = recovery.power(opened, **given)
-    _show_sizes(result, str(result.found.participants), _COLUMNS)
+    _show_sizes(result, str(result.found.participants))
     _write(result, out, figure)
 
 
@@ -302,7 +293,7 @@ def _given(options: dict[str, Any], *, groups: bool) -> dict[str, Any]:
     return {name: options[name] for name in options.keys() & taken.keys() - left_out}
 
 
-def _show_sizes(result: "PowerResult | GroupPowerResult", people: str, columns: str) -> None:
+def _show_sizes(result: "PowerResult | GroupPowerResult", people: str) -> None:
     from rich.markup import escape
 
     trials, table = result.analysis.trials, result.table()
@@ -311,7 +302,11 @@ def _show_sizes(result: "PowerResult | GroupPowerResult", people: str, columns: 
     show_table(title, list(map(str, table)), table.itertuples(index=False), bold=asked)
     console = wide_console()
     size, _, rest = result.answer().partition(" (")
-    for line in (columns, f"[bold]{size}[/] ({escape(rest)}", *map(escape, result.reasons())):
+    for line in (
+        result.columns,
+        f"[bold]{size}[/] ({escape(rest)}",
+        *map(escape, result.reasons()),
+    ):
         console.print(line, highlight=False, soft_wrap=True)
 
 

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 POWER_TITLES: dict[Measure, str] = {
     "regret": "Log-loss above the truth's (nats)",
     "width": "Width of 95 % intervals",
-    "similarity_width": "Width of 90 % intervals of similarities",
 }
 
 
@@ -139,7 +138,7 @@ def draw_power(axes: "Axes", result: PowerResult, measure: Measure) -> None:
     side = -1 if size > np.sqrt(grid[0] * grid[-1]) else 1  # the side that has room
     axes.axvline(size, color=VERMILION, lw=1.4)
     axes.annotate(
-        f"{people}\n× {counted(result.trials, 'trial')}",
+        f"{people}\n× {counted(result.analysis.trials, 'trial')}",
         (size, 1),
         xycoords=("data", "axes fraction"),
         xytext=(4 * side, -1),
@@ -212,7 +211,7 @@ def power_description(result: PowerResult) -> str:
         f"of judgments, {len(studies)} simulated studies. The {what} falls from {first:.3g} at "
         f"{fewest:,} judgments to {last:.3g} at {most:,}; the target is "
         f"{target.value:.3g}. Recommended: {counted(result.found.participants, 'participant')} of "
-        f"{result.trials} trials."
+        f"{result.analysis.trials} trials."
     )
 
 

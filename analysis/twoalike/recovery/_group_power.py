@@ -1,7 +1,6 @@
 """How many people two groups need, for their comparison to find that they differ."""
 
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from math import ceil, lcm
 from pathlib import Path
 from statistics import NormalDist
@@ -145,9 +144,9 @@ class GroupPowerAnalysis(Planned):
         self.effect.column(first)  # refuses a dimension that there is not
         self.dimensions = first.shape[1]
 
-    @cached_property
-    def about(self) -> dict[str, Any]:
-        return self._described(**asdict(self.effect))
+    @property
+    def settings(self) -> dict[str, Any]:
+        return asdict(self.effect)
 
     def _simulated(self, participants: int, number: int) -> dict[str, Any]:
         seeds = (self.seed, 6, number, participants)
@@ -196,20 +195,19 @@ def two_sample_size(effect: float, power: float) -> int:
 class GroupPowerResult(Answer[GroupPowerAnalysis]):
     """How many participants, and why."""
 
+    columns = (
+        "all, dimension, pair: percentage of studies that differ at the 5 % level, with its 95 % "
+        "interval, by the test of all dimensions together, of any dimension, of any pair of "
+        "objects."
+    )
+
     @property
     def power(self) -> Share:
         """Share of the simulated studies of the recommended size that find a difference."""
         return Difference(self.analysis.test).share(self.at_recommended)
 
     def table(self) -> pd.DataFrame:
-        """Tabulate the simulated studies by size, as text.
-
-        Returns
-        -------
-        Columns ``people`` of each group, ``judgments``, ``studies``, and the share of these that
-        differ, in percent with its 95 % interval, by the test of ``all`` dimensions together, of
-        any ``dimension`` and of any ``pair`` of objects.
-        """
+        """Tabulate the simulated studies by size, as text."""
         rows = [
             {
                 "people": f"2 × {of['participants'].iloc[0] // 2}",

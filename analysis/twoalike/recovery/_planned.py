@@ -107,13 +107,14 @@ class Planned(ABC):
             return seed
         return int(np.random.SeedSequence(seed).generate_state(1, np.uint32)[0])
 
+    @property
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """What its simulated studies depend on beside what is common to all analyses."""
+
     @cached_property
     def about(self) -> dict[str, Any]:
         """Provenance: all that a simulated study depends on but its size and number."""
-        return self._described()
-
-    def _described(self, **more: Any) -> dict[str, Any]:
-        """Provenance of what is common to all analyses, and of ``more`` settings."""
         inputs = {"stimuli": self.study.stimuli / MANIFEST}
         if self.source.path is not None:
             inputs["observer"] = self.source.path
@@ -124,7 +125,7 @@ class Planned(ABC):
             "people_differ": self.people_differ,
             "fit": self.fit.model_dump(mode="json", exclude={"seed"}),
         }
-        return provenance(self.kind, seed=self.seed, inputs=inputs, config=config | more)
+        return provenance(self.kind, seed=self.seed, inputs=inputs, config=config | self.settings)
 
     def simulate(self, participants: int, number: int) -> pd.DataFrame:
         """Simulate the first studies of a size, or read them in ``derived/power/``: a row each."""
@@ -185,6 +186,9 @@ class Planned(ABC):
 @dataclass(frozen=True, eq=False)
 class Answer[A: Planned](ABC):
     """How many participants, and why."""
+
+    columns: ClassVar[str]
+    """What the columns of :meth:`table` hold."""
 
     analysis: A
     found: FoundSize

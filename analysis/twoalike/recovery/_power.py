@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from twoalike.design import shown_objects, study_with
-from twoalike.embedding import FitConfig, similarity_width
+from twoalike.embedding import WIDTHS, FitConfig
 from twoalike.recovery._planned import VI_STEPS, Answer, Planned
 from twoalike.recovery._search import STEP, LearningCurve, Target, make_target
 from twoalike.recovery._simulate import (
@@ -155,13 +155,14 @@ class PowerAnalysis(Planned):
         return [draw_world(self.source, self.seed, k) for k in range(self.worlds)]
 
     @property
-    def stop(self) -> float | None:
-        """Limit of the rule ``[stop]`` of study.toml, if there is one."""
-        return self.study.config.stop.similarity_interval
+    def stop(self) -> dict[str, float]:
+        """Limits of the rule ``[stop]`` of study.toml, by name; people here are in no groups."""
+        limits = self.study.config.stop.limits
+        return {name: limit for name, limit in limits.items() if name != "group_interval"}
 
-    @cached_property
-    def about(self) -> dict[str, Any]:
-        return self._described(**({} if self.stop is None else {"stop": self.stop}))
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {"stop": [*self.stop]} if self.stop else {}
 
     @property
     def oracle(self) -> float:
@@ -176,7 +177,7 @@ class PowerAnalysis(Planned):
             "participants": participants,
             "judgments": judgments,
             **score(posterior, world),
-            **({} if self.stop is None else {"similarity_width": similarity_width(posterior)}),
+            **{name: WIDTHS[name](posterior) for name in self.stop},
             "oracle": world.oracle,
             "converged": bool(posterior.verdict.predictions),
         }
@@ -189,21 +190,25 @@ class PowerAnalysis(Planned):
         return PowerResult(self, self._found(target, **bounds), target)
 
 
+_HALF = "{value:,.0f} ({low:,.0f} to {high:,.0f})"
+
+
+def _half(curve: LearningCurve, value: float) -> dict[str, float]:
+    """Judgments with which half of such studies come to a value, with the interval."""
+    low, high = curve.size_interval(value)
+    return {"value": curve.size_at(value), "low": low, "high": high}
+
+
 @dataclass(frozen=True, eq=False)
 class PowerResult(Answer[PowerAnalysis]):
     """How many participants reach the target, and why."""
 
+    columns = (
+        "regret: log-loss on new triplets minus that of an observer who knows the truth, in nats; "
+        "known: share of that observer's gain over guessing; width: mean width of the 95 % "
+        "intervals of choice probabilities; hold: share of the true probabilities inside them."
+    )
     target: Target
-
-    @property
-    def trials(self) -> int:
-        """Main trials a person."""
-        return self.analysis.trials
-
-    @property
-    def n_reached(self) -> int:
-        """How many of them reach the target."""
-        return self.target.reached(self.at_recommended)
 
     @property
     def judgments(self) -> float:
@@ -220,12 +225,12 @@ class PowerResult(Answer[PowerAnalysis]):
     @property
     def stopping(self) -> dict[str, Any]:
         """Rule of study.toml, and judgments at which half of such studies stop; none without."""
-        if (limit := self.analysis.stop) is None:
+        if not (limits := self.analysis.stop):
             return {}
-        curve = self.curve("similarity_width")
-        low, high = curve.size_interval(limit)
-        judgments = {"value": curve.size_at(limit), "low": low, "high": high}
-        return {"similarity_interval": limit, "judgments": judgments}
+        studies = self.found.studies
+        largest = (studies[[*limits]] / pd.Series(limits)).max(axis=1)  # 1 where a study ends
+        curve = replace(self.target, measure="width").curve(studies.assign(width=largest))
+        return {**limits, "judgments": _half(curve, 1.0)}
 
     def splits(self, trials: Sequence[int]) -> list[tuple[int, int]]:
         """Other ways to the same number of judgments: participants, trials a person."""
@@ -235,15 +240,7 @@ class PowerResult(Answer[PowerAnalysis]):
         return [(max(int(n), unit), t) for n, t in zip(people, trials, strict=True)]
 
     def table(self) -> pd.DataFrame:
-        """Tabulate the simulated studies by size, as text.
-
-        Returns
-        -------
-        Columns ``people``, ``judgments``; ``regret``: log-loss on new triplets above the truth's,
-        nats, mean and range; ``known``: share of the truth's gain over guessing that is reached;
-        ``width`` of the 95 % intervals of choice probabilities; ``hold``: share of the truth
-        inside them; ``reached``: how many reach the target.
-        """
+        """Tabulate the simulated studies by size, as text."""
         rows = []
         for size, of in self.found.studies.groupby("participants"):
             regret = of["regret"]
@@ -264,30 +261,30 @@ class PowerResult(Answer[PowerAnalysis]):
         people = counted(self.found.participants, "participant")
         judgments = self.at_recommended["judgments"].iloc[0]
         return (
-            f"{people} × {counted(self.trials, 'trial')} "
+            f"{people} × {counted(self.analysis.trials, 'trial')} "
             f"({judgments:,} judgments) for {self.target.words}. "
             f"{self.session}"
         )
 
     def reasons(self) -> list[str]:
-        config, studies = self.analysis, self.found.studies
-        curve = self.curve(self.target.measure)
-        low, high = curve.size_interval(self.target.value)
-        half = curve.size_at(self.target.value)
+        config, studies, at = self.analysis, self.found.studies, self.at_recommended
+        half = _half(self.curve(self.target.measure), self.target.value)
         others = ", ".join(f"{people} × {trials}" for people, trials in self.splits(_SESSIONS))
         people = "people differ" if config.people_differ else "people are alike"
         lines = [
-            f"Simulated at that size: {self.n_reached} of {len(self.at_recommended)} reach it. "
+            f"Simulated at that size: {self.target.reached(at)} of {len(at)} reach it. "
             f"{self.judgments:,.0f} judgments are enough for {config.assurance:.0%} of studies, "
-            f"{half:,.0f} ({low:,.0f} to {high:,.0f}) for half of them.",
+            f"{_HALF.format(**half)} for half of them.",
             f"About as good, participants × trials: {others}.",
             f"Assumed: {WORLDS[self.analysis.source.kind]}, log-loss of one who knows it "
             f"{self.analysis.oracle:.3f}; {people}; fits by {config.fit.engine}.",
         ]
         if stop := self.stopping:
-            ends = "{value:,.0f} ({low:,.0f} to {high:,.0f})".format(**stop["judgments"])
-            rule = f"[stop] similarity_interval = {stop['similarity_interval']:g}"
-            lines.append(f"{rule} is expected to end half of such studies by {ends} judgments.")
+            ends = _HALF.format(**stop["judgments"])
+            rule = " and ".join(f"{name} = {limit:g}" for name, limit in config.stop.items())
+            lines.append(f"[stop] {rule} is expected to end half of them by {ends} judgments.")
+        if config.study.config.stop.group_interval is not None:
+            lines.append("[stop] group_interval is not simulated.")
         if doubtful := int((~studies["converged"]).sum()):
             which = f"{counted(doubtful, 'fit')} of {len(studies)}"
             lines.append(f"{which} had not converged: their scores count as they are.")
@@ -296,9 +293,8 @@ class PowerResult(Answer[PowerAnalysis]):
     def to_json(self) -> dict[str, Any]:
         """Give everything, JSON-ready."""
         config, target, found = self.analysis, self.target, self.found
-        curve, at = self.curve(target.measure), self.at_recommended
+        at = self.at_recommended
         studies = found.studies.assign(log_loss=found.studies["oracle"] + found.studies["regret"])
-        low, high = curve.size_interval(target.value)
         return self.analysis.about | {
             "assumptions": {
                 "worlds": config.worlds,
@@ -310,14 +306,14 @@ class PowerResult(Answer[PowerAnalysis]):
             "target": asdict(target),
             "recommended": {
                 "participants": found.participants,
-                "trials_per_person": self.trials,
+                "trials_per_person": self.analysis.trials,
                 "judgments": int(at["judgments"].iloc[0]),
-                "reached": self.n_reached,
+                "reached": target.reached(at),
                 "simulated": len(at),
             },
             "needed": {
                 "judgments_assured": self.judgments,
-                "judgments_half": {"value": curve.size_at(target.value), "low": low, "high": high},
+                "judgments_half": _half(self.curve(target.measure), target.value),
             },
             "stop": self.stopping,
             "curves": {measure: self.curve(measure).to_json() for measure in ("regret", "width")},

@@ -32,7 +32,7 @@ from twoalike.evaluation import wilson_interval
 from twoalike.recovery._simulate import CHANCE, LEVEL, GroupTest, Measure
 from twoalike.study import Floats, TwoalikeError, counted
 
-EXPONENT = {"regret": 1.0, "width": 0.5, "similarity_width": 0.5}
+EXPONENT = {"regret": 1.0, "width": 0.5}
 """Value of b by theory for many judgments; a weak prior, for curves of few sizes."""
 _EXPONENT_SD = 0.3
 _SHIFT_SD = 1.0

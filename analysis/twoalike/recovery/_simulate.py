@@ -18,7 +18,7 @@ import numpy as np
 
 from twoalike.choice import entropy, random_triplets
 from twoalike.design import TRIPLET_LISTS, covering_bound, shown_objects
-from twoalike.embedding import Posterior, choice_intervals, importance
+from twoalike.embedding import Posterior, choice_intervals, importance, select_objects
 from twoalike.judgments import choices_table
 from twoalike.observers import (
     SimulatedObserver,
@@ -63,10 +63,7 @@ class World:
     @cached_property
     def probabilities(self) -> Floats:
         """True choice probabilities of the typical participant's choices that are no guesses."""
-        sure = SimulatedObserver(
-            self.observer.ids, self.observer.embedding, self.observer.temperature
-        )
-        return sure.choice_probabilities(self.triplets)
+        return replace(self.observer, lapse=0.0).choice_probabilities(self.triplets)
 
     @property
     def oracle(self) -> float:
@@ -166,7 +163,7 @@ INTERVAL = 0.95
 LEVEL = 0.05
 """Of the tests of two groups."""
 
-type Measure = Literal["regret", "width", "similarity_width"]
+type Measure = Literal["regret", "width"]
 type GroupTest = Literal["all", "dimension", "pair"]
 """Of all dimensions together, of any dimension, of any pair of objects."""
 TESTS: tuple[GroupTest, ...] = get_args(GroupTest.__value__)
@@ -284,8 +281,7 @@ def score(posterior: Posterior, world: World) -> dict[str, float]:
     width of the 95 % intervals of choice probabilities, ``coverage`` the share of the true ones
     inside them.
     """
-    place = {name: row for row, name in enumerate(posterior.ids)}
-    rows = np.array([place[name] for name in world.observer.ids])
+    rows = select_objects(posterior.ids, world.observer.ids)
     triplets, true = rows[world.triplets], world.probabilities
     guess = np.asarray(posterior.choice_probabilities(triplets), dtype=np.float64)
     low, high = choice_intervals(posterior, triplets, INTERVAL, lapse=False)

@@ -12,6 +12,7 @@ from twoalike.embedding import (
     Posterior,
     compare_predictions,
     compare_similarity,
+    pair_draws,
     select_objects,
     shared_objects,
     some_draws,
@@ -101,10 +102,8 @@ def _fitted(inputs: Inputs) -> Posterior:
 
 def standardised(model: Posterior, ids: tuple[str, ...]) -> Floats:
     """Similarities of all pairs of objects in some draws, each standardised over the pairs."""
-    upper = np.triu_indices(len(ids), 1)
     drawn = model.embedding[some_draws(model, _DRAWS)][:, select_objects(model.ids, ids)]
-    pairs = np.stack([np.asarray(model.pair_similarity(x, x))[upper] for x in drawn])
-    centred = pairs - pairs.mean(axis=1, keepdims=True)
+    centred = pair_draws(model, drawn, most=len(ids) ** 2)
     return np.asarray(centred / centred.std(axis=1, keepdims=True), dtype=np.float64)
 
 

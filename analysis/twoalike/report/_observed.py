@@ -212,9 +212,8 @@ def _observed(inputs: Inputs, kind: JudgmentKind, seen: Observed) -> Iterator[Bl
         parts["by the model"] = model_dissimilarities(posterior, ids)
     order = leaf_order(parts["observed"])
     if posterior is not None and inputs.tree and {*ids} <= {*posterior.ids}:
-        place = {name: row for row, name in enumerate(ids)}
-        named = (posterior.ids[row] for row in inputs.tree.members[-1])
-        order = [place[name] for name in named if name in place]
+        members = inputs.tree.members[-1]
+        order = [ids.index(name) for row in members if (name := posterior.ids[row]) in ids]
     side = np.ix_(order, order)
     matrices = {
         name: partial(

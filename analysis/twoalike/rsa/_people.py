@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from twoalike.embedding import Posterior, select_objects
 from twoalike.evaluation import (
     Candidate,
     Figures,
@@ -26,10 +27,6 @@ from twoalike.rsa._features import debiased_cka, distance_changes, neighbour_ove
 from twoalike.study import Floats, TwoalikeError
 from twoalike.tables import JUDGED
 
-if TYPE_CHECKING:
-    from twoalike.embedding import Posterior
-
-
 MOST_DRAWS = 50
 """Draws of a posterior that are used: their spread is then known to a tenth."""
 _EVERY = 10
@@ -37,24 +34,20 @@ _EVERY = 10
 
 
 def dissimilarity_draws(
-    posterior: "Posterior", ids: Sequence[str] | None = None, most: int = MOST_DRAWS
+    posterior: Posterior, ids: Sequence[str] | None = None, most: int = MOST_DRAWS
 ) -> Iterator[Floats]:
     """Dissimilarities under evenly spaced draws of a posterior, one at a time, (m, m) each.
 
     Of the objects ``ids`` in this order, all of the posterior's by default.
     """
-    place = {name: row for row, name in enumerate(posterior.ids)}
-    unknown = [name for name in ids or () if name not in place]
-    if unknown:
-        raise TwoalikeError(f"the posterior has no object {unknown[0]!r}; fit with all objects.")
-    rows = [place[name] for name in (posterior.ids if ids is None else ids)]
+    rows = select_objects(posterior.ids, posterior.ids if ids is None else ids)
     draws = posterior.embedding
     for number in np.unique(np.linspace(0, len(draws) - 1, most).astype(np.int64)):
         draw = draws[number][rows].astype(np.float64)
         yield -np.asarray(posterior.pair_similarity(draw, draw), dtype=np.float64)
 
 
-def direction_draws(posterior: "Posterior", most: int = 100) -> Iterator[Floats]:
+def direction_draws(posterior: Posterior, most: int = 100) -> Iterator[Floats]:
     """Distances of all objects under some draws, by which they are clustered, (m, m) each.
 
     Of dot products one minus the cosine: likeness is a matter of direction there, and an object

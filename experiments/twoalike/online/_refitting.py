@@ -144,6 +144,11 @@ def refit(
             where=opened.root / "study.toml",
             remedy='Set sampler = "adaptive" in its table, such as [design].',
         )
+    if opened.config.stop.group_interval is not None:
+        raise TwoalikeError(
+            "no groups are fitted here; `twoalike fit STUDY --groups ...` says whether it is met",
+            where="stop.group_interval",
+        )
     busy = f"{opened.root}: another background fit of this study runs. One is enough."
     with hold_lock(snapshot_folder(opened) / ".lock", busy):
         tables, cut_off, left_out = read_answers(lines(), opened)
@@ -162,7 +167,7 @@ def refit(
             kinds[one.task.judgments].append(tables[one.task.name])
         judgments: Any = {kind: pd.concat(own, ignore_index=True) for kind, own in kinds.items()}
         posterior = fit(**judgments, **opened.known, seed=seed, **QUICK_FIT)
-        if said := enough(opened, posterior):
+        if (said := enough(opened, posterior)).met:
             tell(f"{said}. Invite nobody else; sessions that have begun go on.")
         made = publish_snapshot(done, posterior, cut_off, judged)
     tell(

@@ -95,11 +95,11 @@ class AdaptiveDesign:
             )
         if (path := self.study.known.get("features")) is not None:
             read_features(path).select(shown_objects(self.stimuli, self.settings), str(path))
-        if self.posterior is not None and self.study.config.stop.similarity_interval is not None:
+        if self.posterior is not None and self.study.config.stop.limits:
             from twoalike.embedding import enough
 
-            if said := enough(self.study, self.posterior):
-                raise TwoalikeError(f"{said}.", where=self.posterior)
+            if (said := enough(self.study, self.posterior)).met is not False:
+                raise TwoalikeError(f"[stop] of study.toml: {said}.", where=self.posterior)
 
     def session(
         self, label: str, number: int, block: int | None, before: Sequence[pd.DataFrame]

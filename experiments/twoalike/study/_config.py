@@ -168,8 +168,17 @@ class StopConfig(Strict):
 
     similarity_interval: float | None = Field(default=None, gt=0)
     """mean width of the 90 % intervals of the similarities of all pairs, in standard deviations of
-    these similarities, at which collection ends: twoalike design refuses further blocks, and
-    twoalike online refit says so; such as 1.0; left out: no rule"""
+    these similarities, such as 1.0; where all limits are met collection ends: twoalike design
+    refuses further blocks, twoalike online refit and fit say so"""
+    dimension_interval: float | None = Field(default=None, gt=0)
+    """the same of coordinates on a dimension; dimensions count by their importance"""
+    group_interval: float | None = Field(default=None, gt=0)
+    """the same of how similarities differ between groups; only a fit with these groups tells"""
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """Those that are declared, by name."""
+        return {name: limit for name, limit in self if limit is not None}
 
 
 class AdaptiveConfig(Strict):

@@ -7,7 +7,7 @@ and kinds of judgments (``_kind``; ``_choices``, ``_layouts``, ``_dissimilaritie
 ``_people_draws``;
 ``_fit`` puts all together. The posterior: ``_draws`` aligns and packs it, ``_posterior_file`` is
 its file, ``_posterior`` and ``_observers`` predict; ``_similarity``, ``_dimensions``,
-``_participants``, ``_groups`` and ``_compare`` say what it holds. Checks:
+``_participants``, ``_groups``, ``_precision`` and ``_compare`` say what it holds. Checks:
 ``_judged``, ``_loo``, ``_follow``, ``_predictive``, ``_check``, and ``_advice`` in words.
 
 Reading a posterior needs neither PyMC nor JAX: they are imported by the functions that fit.
@@ -55,6 +55,10 @@ from twoalike.embedding._posterior import Verdict as Verdict
 from twoalike.embedding._posterior import as_posterior as as_posterior
 from twoalike.embedding._posterior import fitted_kinds as fitted_kinds
 from twoalike.embedding._posterior import usual_question as usual_question
+from twoalike.embedding._precision import WIDTHS as WIDTHS
+from twoalike.embedding._precision import Precision as Precision
+from twoalike.embedding._precision import enough as enough
+from twoalike.embedding._precision import similarity_width as similarity_width
 from twoalike.embedding._predictive import Predictive as Predictive
 from twoalike.embedding._predictive import calibration_gap as calibration_gap
 from twoalike.embedding._predictive import inference_data as inference_data
@@ -69,8 +73,8 @@ from twoalike.embedding._ratings import RATING_LEVELS as RATING_LEVELS
 from twoalike.embedding._similarity import SimilarityTable as SimilarityTable
 from twoalike.embedding._similarity import choice_intervals as choice_intervals
 from twoalike.embedding._similarity import embedding_table as embedding_table
-from twoalike.embedding._similarity import enough as enough
 from twoalike.embedding._similarity import kept_together as kept_together
+from twoalike.embedding._similarity import pair_draws as pair_draws
 from twoalike.embedding._similarity import pair_odds as pair_odds
 from twoalike.embedding._similarity import save_embedding as save_embedding
 from twoalike.embedding._similarity import save_similarity as save_similarity
@@ -78,6 +82,5 @@ from twoalike.embedding._similarity import save_table as save_table
 from twoalike.embedding._similarity import select_objects as select_objects
 from twoalike.embedding._similarity import set_probabilities as set_probabilities
 from twoalike.embedding._similarity import similarity_table as similarity_table
-from twoalike.embedding._similarity import similarity_width as similarity_width
 from twoalike.embedding._sources import source_table as source_table
 from twoalike.embedding._terms import Term as Term

@@ -16,14 +16,13 @@ from twoalike.embedding._choices import Choices, Observers, predicted_answers
 from twoalike.embedding._draws import unit_columns
 from twoalike.embedding._judged import as_table, is_own, some_draws
 from twoalike.embedding._posterior import TIED, Posterior, PosteriorSource, as_posterior
-from twoalike.embedding._similarity import central_interval, select_objects
+from twoalike.embedding._similarity import central_interval, pair_draws, select_objects
 from twoalike.judgments import ITEMS, MORE_ITEMS, JudgmentTable, participant_index
 from twoalike.study import (
     Floats,
     Integers,
     TwoalikeError,
     check_ending,
-    progress,
     provenance,
     write_json,
 )
@@ -193,7 +192,14 @@ def compare_similarity(first: Posterior, second: Posterior, level: float = 0.9) 
     upper = np.triu_indices(len(shared), 1)
     means = [model.similarity()[np.ix_(own, own)][upper] for model, own in models]
     chosen = [model.embedding[some_draws(model, DRAWS)][:, own] for model, own in models]
-    between, within = _draw_correlations(first, second, chosen, upper)
+    drawn = [pair_draws(model, x) for (model, _), x in zip(models, chosen, strict=True)]
+    one, other = (unit_columns(pairs.T) for pairs in drawn)
+    # Half a run on, in another chain if there are two: neighbours are alike, and two variational
+    # fits with one seed share the noise of draws with the same number.
+    later = [np.roll(of, -max(of.shape[1] // 2, 1), axis=1) for of in (one, other)]
+    n = min(one.shape[1], other.shape[1])
+    couples = (one, later[1]), (one, later[0]), (other, later[1])
+    between, *within = ((of[:, :n] * then[:, :n]).sum(axis=0) for of, then in couples)
     return {
         "objects": len(shared),
         "pearson": _pearson(*means),
@@ -204,35 +210,6 @@ def compare_similarity(first: Posterior, second: Posterior, level: float = 0.9) 
         "second_draws": _summary(within[1], level),
         "dimensions": match_dimensions(*chosen, level=level),
     }
-
-
-def _draw_correlations(
-    first: Posterior,
-    second: Posterior,
-    draws: list[Floats],
-    upper: tuple[Integers, Integers],
-) -> tuple[Floats, tuple[Floats, Floats]]:
-    """Correlations of draws between two posteriors, and of draws half a run apart within each."""
-    models = (first, second)
-    n = min(len(part) for part in draws)
-
-    def pairs(side: int, draw: int) -> npt.NDArray[Any]:
-        x = draws[side][draw % len(draws[side])]
-        return np.asarray(models[side].pair_similarity(x, x)[upper])
-
-    between, within = np.empty(n), (np.empty(n), np.empty(n))
-    with progress() as bar:
-        task = bar.add_task("similarities", total=n, status="")
-        for draw in range(n):
-            own = [pairs(side, draw) for side in (0, 1)]
-            # Half a run on, in another chain if there are two: neighbours are alike, and two
-            # variational fits with one seed share the noise of draws with the same number.
-            others = [pairs(side, draw + max(len(draws[side]) // 2, 1)) for side in (0, 1)]
-            between[draw] = _pearson(own[0], others[1])
-            for side in (0, 1):
-                within[side][draw] = _pearson(own[side], others[side])
-            bar.update(task, advance=1)
-    return between, within
 
 
 def _pearson(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> float:

@@ -31,7 +31,6 @@ from twoalike.embedding._posterior import (
 from twoalike.study import (
     Floats,
     Integers,
-    Study,
     TwoalikeError,
     atomic_path,
     check_ending,
@@ -287,7 +286,9 @@ def similarity_table(
     height = max(VALUES // (n_draws * m), 1)
     origin = np.zeros(n_draws, dtype=np.float32)
     if scale == "centred":
-        origin[:] = [_pair_mean(posterior, x[rows]) for x in posterior.embedding]
+        for draw, x in enumerate(posterior.embedding):
+            matrix = posterior.pair_similarity(x[rows], x[rows]).astype(np.float64)
+            origin[draw] = (matrix.sum() - np.trace(matrix)) / (m * (m - 1))
     with progress() as bar:
         starts = range(0, m, height)
         task = bar.add_task("similarities", total=len(starts) * n_draws, status="")
@@ -312,32 +313,17 @@ def similarity_table(
     return SimilarityTable(ids, mean, low, high, interval, scale)
 
 
-def similarity_width(posterior: Posterior, interval: float = 0.9) -> float:
-    """Mean width of the intervals of centred similarities of all pairs, in standard deviations.
+def pair_draws(posterior: Posterior, x: Floats, most: int = 20_000) -> Floats:
+    """Similarities of pairs less their mean, (S, pairs), by draws of coordinates, (S, m, D).
 
-    These are of the posterior means of the similarities, over pairs: 0 is known exactly.
+    Of more pairs so many are drawn, the same for the same number of objects.
     """
-    found = similarity_table(posterior, interval)
-    pairs = np.triu_indices(len(found.ids), 1)
-    return float((found.high - found.low)[pairs].mean() / found.mean[pairs].std())
-
-
-def enough(study: Study, posterior: PosteriorSource) -> str:
-    """Say that the rule ``[stop]`` of study.toml is met, for a sentence; empty where it is not."""
-    if (limit := study.config.stop.similarity_interval) is None:
-        return ""
-    width = similarity_width(as_posterior(posterior))
-    if not width <= limit:
-        return ""
-    return (
-        f"enough: the 90 % intervals of similarities are {width:.2f} of their standard deviation "
-        f"wide on average, and stop.similarity_interval = {limit:g} ends collection there"
-    )
-
-
-def _pair_mean(posterior: Posterior, x: Floats) -> float:
-    matrix = posterior.pair_similarity(x, x).astype(np.float64)
-    return float((matrix.sum() - np.trace(matrix)) / (len(x) * (len(x) - 1)))
+    one, two = np.triu_indices(x.shape[1], 1)
+    if len(one) > most:
+        some = np.random.default_rng(0).choice(len(one), most, replace=False)
+        one, two = one[some], two[some]
+    found = np.stack([posterior.kernel.rows(draw[one], draw[two]) for draw in x])
+    return np.asarray(found - found.mean(axis=1, keepdims=True))
 
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
