@@ -163,12 +163,12 @@ class Person:
         self.times[what].append(time.monotonic() - begun)
         return answer
 
-    async def go(self, seconds: float) -> dict[str, list[float]]:
-        """Take part for so long; seconds of each answer."""
+    async def go(self, seconds: float, late: float) -> dict[str, list[float]]:
+        """Take part for so long, from so late on; seconds of each answer."""
         self.times = {"records": [], "block": []}
-        await self._connection.open()  # the server closes one that was idle
-        await asyncio.sleep(PAUSE_S * (self._number % 40) / 40)
         until = time.monotonic() + seconds
+        await asyncio.sleep(late)
+        await self._connection.open()  # the server closes one that was idle
         while time.monotonic() < until and self._at < len(self._steps):
             begun, step = time.monotonic(), self._steps[self._at]
             if step["kind"] == "block":
@@ -207,11 +207,16 @@ def serving(folder: Path, people: int, seconds: float) -> list[str]:
     async def run() -> None:
         everybody = [Person(port, number, protocol) for number in range(people)]
         await asyncio.gather(*(one.enter() for one in everybody))
-        # Until there is enough to fit.
-        await asyncio.gather(*(one.go(seconds) for one in everybody))
+
+        def turn(seconds: float, within: float) -> list[Any]:
+            late = np.linspace(0.0, within, people, endpoint=False)
+            return [one.go(within + seconds, at) for one, at in zip(everybody, late, strict=True)]
+
+        # Until there is enough to fit; from then on blocks end at all times, and not all at once.
+        await asyncio.gather(*turn(seconds, PAUSE_S * BLOCK))
         for name in ("beside the fit", "alone") * TURNS:
             fitting.send_signal(signal.SIGSTOP if name == "alone" else signal.SIGCONT)
-            for times in await asyncio.gather(*(one.go(seconds) for one in everybody)):
+            for times in await asyncio.gather(*turn(seconds, PAUSE_S)):
                 for kind, own in times.items():
                     found[name][kind] += own
 
