@@ -146,7 +146,7 @@ def refit(
         )
     if opened.config.stop.group_interval is not None:
         raise TwoalikeError(
-            "no groups are fitted here; `twoalike fit STUDY --groups ...` says whether it is met",
+            "no groups are fitted here: twoalike fit STUDY `groups=...` says whether it is met",
             where="stop.group_interval",
         )
     busy = f"{opened.root}: another background fit of this study runs. One is enough."

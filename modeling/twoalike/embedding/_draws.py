@@ -33,7 +33,7 @@ def unit_columns(columns: npt.NDArray[Any]) -> Floats:
     """Centre columns and bring them to length 1; constant ones to 0. Shape (m, any)."""
     centred = columns.astype(np.float64) - columns.mean(axis=0, dtype=np.float64)
     length = np.linalg.norm(centred, axis=0)
-    floor = 1e-9 * np.abs(columns).max(initial=1e-300)
+    floor = max(1e-9 * float(np.abs(columns).max(initial=0)), 1e-300)
     return np.asarray(np.where(length > floor, centred / np.maximum(length, floor), 0.0))
 
 
