@@ -21,14 +21,7 @@ from twoalike.online._snapshots import latest_snapshot, read_snapshot, snapshot_
 from twoalike.planning import AdaptiveDesign
 from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet
-from twoalike.study import (
-    AdaptiveConfig,
-    DesignConfig,
-    StopConfig,
-    Study,
-    StudyConfig,
-    TwoalikeError,
-)
+from twoalike.study import AdaptiveConfig, DesignConfig, Study, StudyConfig, TwoalikeError
 from twoalike.tables import STIMULI
 from twoalike.tasks import OddOneOut
 
@@ -331,5 +324,3 @@ def test_other_designs_are_refused(
         refit(listed, list)
     with pytest.raises(TwoalikeError, match="set objects_per_person = 0"):
         refit(changed(objects_per_person=12), list)
-    with pytest.raises(TwoalikeError, match="stop.group_interval: no groups are fitted here"):
-        refit(changed(stop=StopConfig(group_interval=1.0)), list)

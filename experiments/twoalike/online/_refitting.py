@@ -144,11 +144,6 @@ def refit(
             where=opened.root / "study.toml",
             remedy='Set sampler = "adaptive" in its table, such as [design].',
         )
-    if opened.config.stop.group_interval is not None:
-        raise TwoalikeError(
-            "no groups are fitted here: twoalike fit STUDY `groups=...` says whether it is met",
-            where="stop.group_interval",
-        )
     busy = f"{opened.root}: another background fit of this study runs. One is enough."
     with hold_lock(snapshot_folder(opened) / ".lock", busy):
         tables, cut_off, left_out = read_answers(lines(), opened)
