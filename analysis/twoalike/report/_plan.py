@@ -159,7 +159,7 @@ def _settings(study: Study, tasks: Sequence[str]) -> dict[str, dict[str, Any]]:
     lists = [find_task(name).lists for name in tasks]
     tables = [one.table for one in lists if one is not None]
     config = study.config.model_dump(mode="json")
-    return {name: config[name] for name in (*tables, "exclusion", "groups", "stop")}
+    return {name: config[name] for name in (*tables, "exclusion", "groups", "stop", "adaptive")}
 
 
 def _rows(settings: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
