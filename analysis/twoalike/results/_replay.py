@@ -153,15 +153,7 @@ def replay(
         features = study.known.get("features") if features is None else features
         sources = study.known.get("sources") if sources is None else sources
     kind, table, inputs, out = _recorded(study, choices, ratings, out)
-    known: dict[str, Any] = {}
-    if features is not None:
-        if isinstance(features, str | Path):
-            inputs["features"] = Path(features)
-            features = read_features(Path(features))
-        known["features"] = known["shuffled"] = features
-    if answered := list_sources(sources):
-        inputs |= {name: Path(of) for name, of in answered.items() if isinstance(of, str | Path)}
-        known["sources"] = read_sources(answered.values())
+    known = _known(features, sources, inputs)
     check_output(out)
     recorded = Recorded.of(table, kind)
     pool = len(recorded.table) - round(held_out * len(recorded.table))
@@ -176,8 +168,8 @@ def replay(
     config |= {"steps": steps, "similarity": similarity}
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
     digest.update(pd.util.hash_pandas_object(recorded.table, index=False).to_numpy().tobytes())
-    if features is not None:
-        digest.update(np.ascontiguousarray(features.select(recorded.ids)).tobytes())
+    if "features" in known:
+        digest.update(np.ascontiguousarray(known["features"].select(recorded.ids)).tobytes())
     if "sources" in known:
         digest.update(pd.util.hash_pandas_object(known["sources"], index=False).to_numpy())
     run = Replayed(
@@ -229,6 +221,23 @@ def _recorded(
     ((kind, source),) = tables.items()
     inputs = {kind: Path(source)} if isinstance(source, str | Path) else {}
     return kind, read_judgments(source, kind), inputs, Path(out)
+
+
+def _known(
+    features: FeatureTable | str | Path | None,
+    sources: JudgmentTable | Sequence[JudgmentTable] | None,
+    inputs: dict[str, Path],
+) -> dict[str, Any]:
+    """Give what each prior knows that can be run; files are added to ``inputs``."""
+    models: dict[str, Any] = {"features": features, **list_sources(sources)}
+    inputs |= {name: Path(of) for name, of in models.items() if isinstance(of, str | Path)}
+    known: dict[str, Any] = {}
+    if (read := models.pop("features")) is not None:
+        read = read if isinstance(read, FeatureTable) else read_features(Path(read))
+        known = {"features": read, "shuffled": read}
+    if models:
+        known["sources"] = read_sources(models.values())
+    return known
 
 
 def _add(rows: Rows, arm: str, curves: Sequence[dict[int, float]], targets: list[float]) -> None:

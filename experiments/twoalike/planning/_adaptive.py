@@ -20,7 +20,6 @@ from twoalike.design import (
     shown_objects,
     with_adaptive_block,
 )
-from twoalike.features import read_features
 from twoalike.record import RunName
 from twoalike.registry import Task, find_task, task_names
 from twoalike.stimuli import StimulusSet
@@ -94,6 +93,8 @@ class AdaptiveDesign:
                 "[[conditions]] out, or set objects_per_person = 0."
             )
         if (path := self.study.known.get("features")) is not None:
+            from twoalike.features import read_features
+
             read_features(path).select(shown_objects(self.stimuli, self.settings), str(path))
         if self.posterior is not None and self.study.config.stop.limits:
             from twoalike.embedding import enough
