@@ -50,5 +50,5 @@ def test_draws_of_a_posterior_keep_the_order_of_objects(rng: np.random.Generator
     assert len(draws) == 7
     assert_allclose(draws[0][0, 1], -(embedding[0, 2] @ embedding[0, 0]), rtol=1e-5)
     assert_allclose(draws[-1][1, 1], -(embedding[29, 0] @ embedding[29, 0]), rtol=1e-5)
-    with pytest.raises(TwoalikeError, match="no object 'x'"):
+    with pytest.raises(TwoalikeError, match="object 'x' is not one of"):
         next(dissimilarity_draws(posterior, ["x"]))

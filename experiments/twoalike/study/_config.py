@@ -192,7 +192,7 @@ class AdaptiveConfig(Strict):
     for what people are expected to say beyond a learnt map of them; empty: none"""
     sources: tuple[str, ...] = ()
     """tables of choices by networks, language models or other studies (.parquet, twoalike import
-    with --source)"""
+    with a source)"""
 
 
 class ShareConfig(Strict):
