@@ -184,7 +184,7 @@ class StopConfig(Strict):
 class AdaptiveConfig(Strict):
     """What the fits that choose trials know beside the answers so far: files of the study.
 
-    A fit of the study itself knows them only where it is told so.
+    ``fit`` of the study uses them only where its own arguments name them.
     """
 
     features: str = ""
