@@ -98,6 +98,19 @@ def test_worth_is_recovered_and_good_answers_help(
     assert regret(both, world) < 0.7 * regret(fitted(judged, steps=1000), world)
 
 
+@pytest.mark.parametrize("kind", ["good", "wrong"])
+def test_sources_are_left_out_where_people_are_predicted_better_without(
+    judged: pd.DataFrame, world: World, kind: str
+) -> None:
+    some = judged.iloc[:250].reset_index(drop=True)
+    found = fitted(some, source_of(world, kind, 3), quick=False, steps=500)
+    gain = found.attrs["pilot"]["sources"]["gain"]
+    assert (gain > 0.01) if kind == "good" else (gain < 0)
+    assert source_table(found)["source"].tolist() == ["good"] * (kind == "good")
+    then = "fitted" if kind == "good" else "left out"
+    assert any(f"they are {then}" in line for line in check(found, choices=some).advice)
+
+
 @pytest.mark.slow
 def test_a_wrong_source_costs_next_to_nothing_however_often_it_answers(
     judged: pd.DataFrame, world: World

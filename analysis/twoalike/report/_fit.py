@@ -23,6 +23,7 @@ from twoalike.embedding import (
     Posterior,
     dimension_curve,
     predict_choices,
+    source_advice,
     source_table,
 )
 from twoalike.evaluation import Interval, TwoWayBootstrap
@@ -271,8 +272,9 @@ def observers_section(inputs: Inputs) -> Section | None:
 def _sources(posterior: Posterior) -> list[Block]:
     """Tell what models and the like, which answered beside people, were worth."""
     found = source_table(posterior)
+    said = [Text(f"{line.capitalize()}.") for line in source_advice(posterior.attrs)]
     if found.empty:
-        return []
+        return [*said]
     shown = found.set_index("source").map(lambda one: f"{one:,.2f}".removesuffix(".00"))
     shown["worth"] += "\n" + shown["low"] + " to " + shown["high"]
-    return [Grid(say("participants.sources"), shown[["answers", "worth", "lapse"]], found)]
+    return [Grid(say("participants.sources"), shown[["answers", "worth", "lapse"]], found), *said]

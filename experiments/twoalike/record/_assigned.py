@@ -134,13 +134,7 @@ def missing_groups(study: Study, root: Path) -> Iterator[RawProblem]:
 
 
 def first_free(taken: Collection[int]) -> int:
-    """First number from 1 that is not taken.
-
-    Examples
-    --------
-    >>> first_free({1, 2, 4})
-    3
-    """
+    """First number from 1 that is not taken."""
     return next(number for number in count(1) if number not in taken)
 
 

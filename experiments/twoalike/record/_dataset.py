@@ -48,11 +48,6 @@ def participant_label(text: str) -> str:
 
     A code needs a digit: that refuses most first names, the commonest slip that makes a data
     set identify a person.
-
-    Examples
-    --------
-    >>> participant_label("007")
-    '007'
     """
     advice = "Use a code such as 001, and keep the list of who is who outside the study."
     if "@" in text:

@@ -140,13 +140,7 @@ ANSWERS = _table("answers", name="answers", checks=(_options_are_lists,))
 def rating_is_right(
     response: float | None, scale_points: int | None, expected: str | None
 ) -> bool | None:
-    """Whether a rating is in the expected half of its scale; None without a rating or a half.
-
-    Examples
-    --------
-    >>> rating_is_right(7, 7, "high"), rating_is_right(0.5, None, "low")
-    (True, False)
-    """
+    """Whether a rating is in the expected half of its scale; None without a rating or a half."""
     if response is None or expected is None:
         return None
     middle = 0.5 if scale_points is None else (1 + scale_points) / 2

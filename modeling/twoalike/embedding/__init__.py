@@ -54,6 +54,7 @@ from twoalike.embedding._posterior import PosteriorSource as PosteriorSource
 from twoalike.embedding._posterior import Verdict as Verdict
 from twoalike.embedding._posterior import as_posterior as as_posterior
 from twoalike.embedding._posterior import fitted_kinds as fitted_kinds
+from twoalike.embedding._posterior import source_advice as source_advice
 from twoalike.embedding._posterior import usual_question as usual_question
 from twoalike.embedding._precision import WIDTHS as WIDTHS
 from twoalike.embedding._precision import Precision as Precision

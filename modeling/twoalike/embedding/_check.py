@@ -32,6 +32,7 @@ from twoalike.embedding._posterior import (
     Verdict,
     as_posterior,
     html_of,
+    source_advice,
     term_advice,
 )
 from twoalike.embedding._predictive import Predictive, calibration_gap, check_choices
@@ -323,7 +324,9 @@ def _checked(
     return PosteriorCheck(
         verdict=Verdict(convergence.get("predictions"), convergence.get("intervals")),
         convergence=convergence,
-        advice=advice + link_warnings(links) + term_advice(posterior.attrs),
+        advice=advice
+        + link_warnings(links)
+        + [*source_advice(posterior.attrs), *term_advice(posterior.attrs)],
         missing=missing,
         prior_sensitivity=moved,
         held_out=posterior.attrs.get("held_out", {}),

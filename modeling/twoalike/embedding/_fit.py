@@ -124,7 +124,7 @@ def fit(
     sources
         Tables of choices by networks, language models or other studies (.parquet, imported with
         ``source=...``), with people's judgments: observers of another kind, each trusted as far as
-        people's own answers agree.
+        people's own answers agree, and left out where a pilot predicts people better without them.
     features
         Features of every object (.npz, .parquet, .h5, or .npy with ``objects``): the prior mean of
         the embedding becomes a learnt map of them.
@@ -288,6 +288,7 @@ def fit_embedding(
     data = with_people(data, groups, covariates, config)
     table = None if features is None else reduce_features(features.select(data.ids))
     tried = _tried(data.with_choices(terms_tried(data.choices, choices)), table, config)
+    data = data if tried is None or tried.trusted else data.of_people()
     form, engine, why = resolve_form(data, table, config, tried)
     plan: dict[str, Any] = {"engine": engine, "engine_reason": why, "device": device()}
     plan |= {} if tried is None else {"pilot": tried.described()}
@@ -362,7 +363,7 @@ def _tried(data: Data, table: Floats | None, config: FitConfig) -> Pilot | None:
     """Run a pilot where something is left open and the judgments can tell."""
     similarities = allowed_similarities(config)
     choose_prior(config.prior, similarities[0], data, with_features=table is not None)
-    is_open = len(similarities) > 1 or config.dimensions is None
+    is_open = len(similarities) > 1 or config.dimensions is None or data.answered
     if config.quick or not is_open or len(data.choices) < FEWEST:
         return None
     d = config.dimensions or default_dimensions(data)

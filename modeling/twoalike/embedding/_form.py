@@ -77,7 +77,7 @@ class Pilot:
     ``weighted`` is the best similarity with weights of the dimensions by person, tried on the first
     of the judgments held out, if it was. With ``weights`` everything was tried with them.
     ``gains`` by term, of each judgment held out, are those of one term alone. ``sampled`` is
-    whether chains follow.
+    whether chains follow. ``sources``, if there are any: what they gain of each judgment held out.
     """
 
     trials: tuple[Trial, ...]
@@ -86,6 +86,12 @@ class Pilot:
     weights: bool = False
     gains: Mapping[str, Floats] = field(default_factory=dict)
     sampled: bool = True
+    sources: Floats | None = None
+
+    @property
+    def trusted(self) -> bool:
+        """Whether sources are fitted: people's held-out judgments are predicted no worse."""
+        return self.sources is None or bool(self.sources.mean() >= 0)
 
     @property
     def taken(self) -> Trial:
@@ -126,6 +132,8 @@ class Pilot:
         if self.weighted is not None:
             gain = taken.losses[: len(self.weighted.losses)] - self.weighted.losses
             found["weights"] = {"judgments": len(gain), **_with_error("gain", gain)}
+        if self.sources is not None:
+            found["sources"] = _with_error("gain", self.sources)
         if self.gains:
             found["terms"] = {name: _with_error("gain", of) for name, of in self.gains.items()}
         return found
@@ -143,8 +151,19 @@ def run_pilot(
     """Fit each similarity without some judgments, and score it on these.
 
     ``form_of`` gives what is fitted with a similarity. Whether people weigh the dimensions is tried
-    unless the settings name it.
+    unless the settings name it. Sources have to predict people: else the pilot is of people alone.
     """
+    if data.answered:
+        alone = run_pilot(data.of_people(), form_of, similarities, config)
+        both = _pilot(data, form_of, similarities, config)
+        gain = alone.taken.losses - both.taken.losses
+        return replace(both if gain.mean() >= 0 else alone, sources=gain)
+    return _pilot(data, form_of, similarities, config)
+
+
+def _pilot(
+    data: Data, form_of: Callable[[str], Form], similarities: tuple[str, ...], config: FitConfig
+) -> Pilot:
     folds = _folds(data.choices, config.seed)
     trials = tuple(_try(data, form_of(one), folds, config) for one in similarities)
     first = form_of(similarities[0])
@@ -228,7 +247,7 @@ def resolve_form(
     offered = default_dimensions(data) if tried is None else tried.dimensions
     d = config.dimensions or offered
     engine, why = choose_engine(*sizes(data, config, d), config, seconds_each(data))
-    if config.engine == "auto" and not all(kind.of_people for kind in data.kinds):
+    if config.engine == "auto" and data.answered:
         engine, why = "vi", "beside sources that agree, nuts may take people for guessers"
     prior = choose_prior(config.prior, similarity, data, with_features=table is not None)
     weights = config.people == "weights"

@@ -81,6 +81,15 @@ class Data:
         return found[0] if found else Choices(groups=(), people=(), ids=self.ids)
 
     @property
+    def answered(self) -> bool:
+        """Whether sources answered too."""
+        return not all(kind.of_people for kind in self.kinds)
+
+    def of_people(self) -> "Data":
+        """Leave sources out."""
+        return replace(self, kinds=tuple(kind for kind in self.kinds if kind.of_people))
+
+    @property
     def size(self) -> int:
         """Judgments, objects placed or sorted, and pairs with a dissimilarity or rating."""
         return sum(kind.size for kind in self.kinds)

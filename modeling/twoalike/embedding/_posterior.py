@@ -497,7 +497,7 @@ def plan_lines(attrs: Mapping[str, Any]) -> list[str]:
                 "note: weights of the dimensions by person predict held-out judgments better by "
                 f"{tried['gain']:.4f} ± {tried['gain_se']:.4f} nats: fit with `people=weights`"
             )
-    said += [f"note: {line}" for line in term_advice(attrs)]
+    said += [f"note: {line}" for line in source_advice(attrs) + term_advice(attrs)]
     if "engine_reason" in attrs:
         on = f" (on a {attrs['device']})" if "device" in attrs else ""
         said.append(f"engine {attrs['engine']}: {attrs['engine_reason']}{on}")
@@ -506,6 +506,17 @@ def plan_lines(attrs: Mapping[str, Any]) -> list[str]:
 
 LEAST_GAIN = 0.0005
 """Nats a judgment below which a term is not worth its mention."""
+
+
+def source_advice(attrs: Mapping[str, Any]) -> list[str]:
+    """Say what sources did to people's held-out judgments, and whether they are fitted."""
+    if (tried := (attrs.get("pilot") or {}).get("sources")) is None:
+        return []
+    how, then = ("better", "fitted") if tried["gain"] >= 0 else ("worse", "left out")
+    return [
+        f"with sources people's held-out judgments are predicted {how} by {abs(tried['gain']):.4f} "
+        f"± {tried['gain_se']:.4f} nats: they are {then}"
+    ]
 
 
 def term_advice(attrs: Mapping[str, Any]) -> list[str]:

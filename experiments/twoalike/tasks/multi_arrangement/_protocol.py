@@ -142,14 +142,7 @@ class PlacingTexts(PageTexts):
         return self
 
     def count(self, n: int) -> str:
-        """Line that says how many images are left.
-
-        Examples
-        --------
-        >>> texts = MultiArrangement().texts
-        >>> texts.count(3), texts.count(1)
-        ('3 images left', '1 image left')
-        """
+        """Line that says how many images are left."""
         return {0: self.left_none, 1: self.left_one}.get(n, self.left.format(n=n))
 
 

@@ -223,13 +223,7 @@ def rooms_of(protocol: PairRating, layout: RatingLayout, pages: Frame) -> Iterat
 
 
 def lay_out_rating(protocol: PairRating, view: View, n: int = 2) -> RatingLayout:
-    """Geometry of a window.
-
-    Examples
-    --------
-    >>> lay_out_rating(PairRating(), View((1280, 1024))).image
-    384
-    """
+    """Geometry of a window."""
     width, height = size = view.size
     text = frame(protocol.screen, size).text
     lines = 2 * _MARGIN + _PROMPT + _TIMER + _BUTTON + _WORDS + 2 * _GAP

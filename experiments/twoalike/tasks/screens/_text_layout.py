@@ -59,13 +59,7 @@ class Frame:
 
 
 def frame(screen: Screen, size: tuple[int, int]) -> Frame:
-    """Geometry of pages in a window of ``size`` pixels.
-
-    Examples
-    --------
-    >>> frame(Screen(), (1280, 1024)).text
-    27
-    """
+    """Geometry of pages in a window of ``size`` pixels."""
     return Frame(size, max(16, round(screen.text_fraction * min(size))))
 
 
@@ -221,14 +215,7 @@ def lay_out_page(page: Page, frame: Frame) -> TextLayout:
 
 
 def lay_out_question(ask: Ask, frame: Frame) -> TextLayout:
-    """Geometry of a question; it does not depend on the text typed so far.
-
-    Examples
-    --------
-    >>> layout = lay_out_question(Ask("Agreed?", ("Yes", "No")), Frame((1024, 768), 20))
-    >>> len(layout.options), layout.last
-    (2, 0)
-    """
+    """Geometry of a question; it does not depend on the text typed so far."""
     entry = None if ask.entry is None else ""
     marked = None if ask.marked is None else ()
     caret = None if ask.caret is None else 0
