@@ -49,7 +49,7 @@ import twoalike.api as ta  # noqa: E402
 from twoalike.choice import log_loss, pair_similarities  # noqa: E402
 from twoalike.embedding import Posterior  # noqa: E402
 from twoalike.features import FeatureTable  # noqa: E402
-from twoalike.judgments import object_index, participant_index  # noqa: E402
+from twoalike.judgments import choices_table, object_index, participant_index  # noqa: E402
 
 WORK = ROOT / "derived" / "clips"
 RESULTS = ROOT / "benchmarks" / "results" / "clips.md"
@@ -116,6 +116,19 @@ def features(name: str, ids: tuple[str, ...]) -> FeatureTable:
     parts = {"text": [text], "ratings": [ratings], "both": [text, ratings]}[name]
     values = np.concatenate([part(ids) for part in parts], axis=1)
     return FeatureTable(ids, values.astype(np.float32), {})
+
+
+def said_by_captions(table: pd.DataFrame) -> pd.DataFrame:
+    """Answers of a source to the triplets of a table: cosines of the captions' sentence vectors."""
+    shown, _, ids = object_index(table)
+    vectors = text(tuple(ids)) - text(tuple(ids)).mean(axis=0)
+    vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    first, second, third = vectors[shown].swapaxes(0, 1)
+    alike = [(second * third).sum(1), (first * third).sum(1), (first * second).sum(1)]
+    columns: dict[str, Any] = {f"item_{k + 1}": shown[:, k] for k in range(3)}
+    who = np.full(len(shown), "captions")
+    columns |= {"chosen": 1 + np.argmax(alike, axis=0), "participant": who}
+    return choices_table(columns, list(ids))
 
 
 class World:

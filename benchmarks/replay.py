@@ -74,6 +74,12 @@ def of_distances() -> tuple[dict[str, Any], FeatureTable]:
     return {**given, "similarity": "distance"}, features
 
 
+def of_sources() -> tuple[dict[str, Any], None]:
+    """Take the same choices, and answers of a source in place of features."""
+    given, _ = of_clips()
+    return {**given, "sources": clips.said_by_captions(given["choices"])}, None
+
+
 def of_rocks() -> tuple[dict[str, Any], FeatureTable]:
     """Ratings of rocks, and features of all photographs."""
     rated, images = WORK / "ratings.csv", WORK / "rocks.npz"
@@ -84,8 +90,8 @@ def of_rocks() -> tuple[dict[str, Any], FeatureTable]:
     return {"ratings": import_ratings(rated, scale_points=9), **more}, read_features(images)
 
 
-DATA = {"clips": of_clips, "clips-distances": of_distances, "rocks": of_rocks}
-
+DATA: dict[str, Any] = {"clips": of_clips, "clips-distances": of_distances, "rocks": of_rocks}
+DATA["clips-sources"] = of_sources
 
 WRONG = "adaptive, shuffled"
 ARMS: tuple[dict[str, Any], ...] = (
@@ -93,6 +99,7 @@ ARMS: tuple[dict[str, Any], ...] = (
     {"priors": ("shuffled",), "designs": ("adaptive",)},
 )
 
+SOURCES: tuple[dict[str, Any], ...] = ({"priors": ("sources",)},)
 SHORT: tuple[dict[str, Any], ...] = ({"priors": ("features",)},)
 """All that is run of the data named by ``--short``, beside the full random design."""
 
@@ -246,6 +253,7 @@ def main() -> None:
     ]
     for name in asked.data:
         arms = SHORT if name in asked.short else ARMS
+        arms = SOURCES if name == "clips-sources" else arms
         lines += table(name, run(name, asked.seeds, arms))
     (RESULTS / "replay.md").write_text("\n".join(lines), encoding="utf-8")
     print("\n".join(lines))
