@@ -156,6 +156,23 @@ def test_everything_that_differs_between_two_protocols_is_named_in_one_line(
     assert f"not in {two}" in refused(both, snapshot)
 
 
+def test_what_models_know_goes_along_and_is_the_same(
+    both: Path, snapshot: Callable[..., Any]
+) -> None:
+    for study in (both / "one", both / "two"):
+        with (study / "study.toml").open("a") as file:
+            file.write('[adaptive]\nfeatures = "known.npz"\nsources = ["said/gpt.parquet"]\n')
+        (study / "said").mkdir()
+        (study / "said" / "gpt.parquet").write_bytes(b"answers")
+        (study / "known.npz").write_bytes(study.name.encode())
+    assert "known.npz: not the same file" in refused(both, snapshot)
+    shutil.copyfile(both / "one" / "known.npz", both / "two" / "known.npz")
+    left = merge_studies([both / "one", both / "two"], both / "out").left_out
+    assert not [path for path in left if path.name in ("said", "known.npz")]
+    assert (both / "out" / "said" / "gpt.parquet").read_bytes() == b"answers"
+    assert (both / "out" / "known.npz").is_file()
+
+
 def test_a_person_here_and_a_simulated_observer_there_is_named(
     both: Path, snapshot: Callable[..., Any]
 ) -> None:

@@ -42,6 +42,7 @@ from twoalike.study import (
     flattened,
     read_text,
     readable_by,
+    sha256_file,
     shortened,
 )
 
@@ -202,7 +203,7 @@ def merge_studies(folders: Sequence[str | Path], out: str | Path) -> Merged:
     ]
     with atomic_directory(out) as temporary:
         shutil.copyfile(first.root / "study.toml", temporary / "study.toml")
-        for file in filter(Path.is_file, _protocol_files(first)):
+        for file in filter(Path.is_file, [*_protocol_files(first), *_known_files(first)]):
             path = _inside(temporary, file, first)
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, path)
@@ -225,6 +226,9 @@ def _settings(first: Study, other: Study) -> Iterator[str]:
             values = [repr(each[key]) if key in each else "not set" for each in (before, after)]
             if values[0] != values[1]:
                 yield f"{file}: {key} is {' and '.join(shortened(value, 40) for value in values)}"
+    for one, two in zip(_known_files(first), _known_files(other), strict=False):
+        if len({file.is_file() and sha256_file(file) for file in (one, two)}) > 1:
+            yield f"{one.name}: not the same file"
     if first.config.seed != other.config.seed:
         yield "study.toml: the seeds differ"
 
@@ -234,6 +238,11 @@ def _protocol_files(study: Study) -> list[Path]:
     of_parts = [one.protocols for one in study.config.conditions]
     own = [*study.config.groups.protocols.values(), *of_parts]
     return names + [study.root / file for files in own for file in files.values()]
+
+
+def _known_files(study: Study) -> list[Path]:
+    known = study.known
+    return [*filter(None, [known.get("features")]), *known.get("sources", [])]
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -310,6 +319,7 @@ def _checked(merged: Study, sources: Sequence[Study]) -> Merged:
 def _left_out(studies: Sequence[Study]) -> Iterator[Path]:
     for study in studies:
         parts = [study.root / "study.toml", study.stimuli, *_protocol_files(study)]
+        parts += _known_files(study)
         parts += [study.root / name for name in _COLLECTED]
         kept = {path.relative_to(study.root).parts[0] for path in parts}
         for path in sorted(study.root.iterdir()):

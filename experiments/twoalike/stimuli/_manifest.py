@@ -82,13 +82,7 @@ _MOST = 3
 
 
 def escaped(name: str) -> str:
-    r"""Return a name with unprintable characters escaped.
-
-    Examples
-    --------
-    >>> escaped("a\tb"), escaped("caf\udce9")
-    ('a\\tb', 'caf\\xe9')
-    """
+    r"""Return a name with unprintable characters escaped."""
     text = os.fsencode(name).decode("utf-8", "backslashreplace")
     return "".join(
         sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text

@@ -239,13 +239,7 @@ _SHAPED = ((0x0900, 0x109F), (0x1780, 0x18AF), (0x1950, 0x1AAF), (0x1B00, 0x1C4F
 
 
 def is_shaped(text: str) -> bool:
-    """Whether a font's own rules are needed to draw a text: signs above letters, or clusters.
-
-    Examples
-    --------
-    >>> is_shaped("Grüße"), is_shaped("हिन्दी"), is_shaped("بَيْت")
-    (False, True, True)
-    """
+    """Whether a font's own rules are needed to draw a text: signs above letters, or clusters."""
     text = unicodedata.normalize("NFC", text)
     return any(
         unicodedata.category(sign) in ("Mn", "Mc", "Me")
