@@ -15,7 +15,9 @@ features are the captions' sentence vectors and nine rated properties, as in cli
 ``clips-distances`` all designs are fitted with distances, as `fit` has them by default, and not
 with the dot products of quick fits. ``rocks``: 63,294 ratings of pairs of 252 photographs on nine
 points; the full design has 6,000 of them, and an adaptive one picks from all that are not held out;
-the features are those of EfficientNet-Lite0, as in rocks.py.
+the features are those of EfficientNet-Lite0, as in rocks.py. ``things``: 127,304 choices of the odd
+one of three among 1,854 objects; likewise the full design has 20,000 of them; the features are
+those of CLIP (ViT-B/32).
 
 With ``--tried`` half of the answers to clips, 7,717 of random trials, are fitted with features in
 other ways, by seeds of their own (from 101): does any of them come to what all answers tell?
@@ -49,7 +51,7 @@ from twoalike.backbones import extract_features  # noqa: E402
 from twoalike.embedding import FitConfig, _form  # noqa: E402
 from twoalike.features import FeatureTable, read_features  # noqa: E402
 from twoalike.figures import replay_chart, to_svg  # noqa: E402
-from twoalike.judgments import import_ratings, object_index  # noqa: E402
+from twoalike.judgments import choices_table, import_ratings, object_index  # noqa: E402
 from twoalike.recovery import Recorded  # noqa: E402
 from twoalike.results import FULL, Replay, replay  # noqa: E402
 
@@ -57,7 +59,7 @@ SHARED = Path(os.environ.get("TWOALIKE_SHARED_DATA", ROOT.parent / "shared" / "d
 WORK = ROOT / "derived" / "replay"
 RESULTS = ROOT / "benchmarks" / "results"
 BACKBONE = "efficientnet_lite0"
-BATCHES, ROCK_ANSWERS = 8, 6_000
+BATCHES, ROCK_ANSWERS, THINGS_ANSWERS = 8, 6_000, 20_000
 
 
 def of_clips() -> tuple[dict[str, Any], FeatureTable]:
@@ -80,6 +82,20 @@ def of_sources() -> tuple[dict[str, Any], None]:
     return {**given, "sources": clips.said_by_captions(given["choices"])}, None
 
 
+def of_things() -> tuple[dict[str, Any], FeatureTable]:
+    """Choices among the 1,854 objects of THINGS, and features of CLIP of all photographs."""
+    folder = SHARED / "things"
+    ids = (folder / "object_ids.txt").read_text(encoding="utf-8").split()
+    rows = np.loadtxt(folder / "triplets_by_participant.txt", dtype=int)
+    shown = np.sort(rows[:, :3], axis=1)  # the odd one comes last in the file
+    columns: dict[str, Any] = {f"item_{k + 1}": shown[:, k] for k in range(3)}
+    columns["chosen"] = 1 + (shown == rows[:, 2:3]).argmax(axis=1)
+    columns["participant"] = [f"p{one:03d}" for one in rows[:, 3]]
+    values = np.load(folder / "clip_vit_b32_features.npy")
+    given = {"choices": choices_table(columns, ids), "answers": THINGS_ANSWERS}
+    return given, FeatureTable(tuple(ids), values, {})
+
+
 def of_rocks() -> tuple[dict[str, Any], FeatureTable]:
     """Ratings of rocks, and features of all photographs."""
     rated, images = WORK / "ratings.csv", WORK / "rocks.npz"
@@ -91,7 +107,7 @@ def of_rocks() -> tuple[dict[str, Any], FeatureTable]:
 
 
 DATA: dict[str, Any] = {"clips": of_clips, "clips-distances": of_distances, "rocks": of_rocks}
-DATA["clips-sources"] = of_sources
+DATA |= {"clips-sources": of_sources, "things": of_things}
 
 WRONG = "adaptive, shuffled"
 ARMS: tuple[dict[str, Any], ...] = (
