@@ -133,7 +133,7 @@ class Pilot:
             gain = taken.losses[: len(self.weighted.losses)] - self.weighted.losses
             found["weights"] = {"judgments": len(gain), **_with_error("gain", gain)}
         if self.sources is not None:
-            found["sources"] = _with_error("gain", self.sources)
+            found["sources"] = _with_error("gain", self.sources) | {"fitted": self.trusted}
         if self.gains:
             found["terms"] = {name: _with_error("gain", of) for name, of in self.gains.items()}
         return found

@@ -512,7 +512,7 @@ def source_advice(attrs: Mapping[str, Any]) -> list[str]:
     """Say what sources did to people's held-out judgments, and whether they are fitted."""
     if (tried := (attrs.get("pilot") or {}).get("sources")) is None:
         return []
-    how, then = ("better", "fitted") if tried["gain"] >= 0 else ("worse", "left out")
+    how, then = ("better", "fitted") if tried["fitted"] else ("worse", "left out")
     return [
         f"with sources people's held-out judgments are predicted {how} by {abs(tried['gain']):.4f} "
         f"± {tried['gain_se']:.4f} nats: they are {then}"
